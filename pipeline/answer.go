@@ -1,0 +1,79 @@
+package pipeline
+
+import "time"
+
+// Verdict is what an answer means for the call that got it. One classifier (sinks/tiktok) turns HTTP status, TikTok's
+// code and network errors into a verdict; delivery acts on it and on nothing else.
+type Verdict uint8
+
+const (
+	Accepted  Verdict = iota // every item is taken
+	Warned                   // taken, with a warning to log (code 20001)
+	Retry                    // trouble on the way or on TikTok's side: the same call again, after a pause
+	Throttled                // too many calls: hold Scope, then the same call again
+	Refused                  // TikTok refuses the data: find the row
+	TooMany                  // TikTok refuses the size of the call: send it in parts
+	Denied                   // the token or its permissions: stop the connection until that changes
+	Broken                   // the configuration, or a fault of ours: stop the sync until that changes
+)
+
+var verdictNames = [...]string{"accepted", "warned", "retry", "throttled", "refused", "too_many", "denied", "broken"}
+
+func (v Verdict) String() string { return verdictNames[v] }
+
+// Scope is what a throttling answer holds up.
+type Scope string
+
+const (
+	ScopeApp        Scope = "app"        // every endpoint of the developer app
+	ScopeEndpoint   Scope = "endpoint"   // this endpoint
+	ScopeField      Scope = "field"      // one value of a field: a pixel
+	ScopeAdvertiser Scope = "advertiser" // one advertiser
+)
+
+// Answer is what became of one API call.
+type Answer struct {
+	Verdict    Verdict
+	HTTPStatus int    // 0 when no response came
+	Code       int    // TikTok's code; 0 is success, or no code when HTTPStatus is not 200
+	Message    string // TikTok's text, scrubbed of anything that may be personal data, at most 500 bytes
+	RequestID  string
+	Item       int // index of the item the message names, or -1
+	Scope      Scope
+	Network    string // what failed below HTTP: "timeout", "reset", "refused", "dns", "tls", "closed", "" when a response came
+	Duration   time.Duration
+	Body       []byte // the response as received, for the live debugger; may be cut
+}
+
+// CodeText is the answer's code as metrics label it: TikTok's code, else the HTTP status, else "network".
+func (a *Answer) CodeText() string {
+	switch {
+	case a.HTTPStatus == 0:
+		return "network"
+	case a.HTTPStatus != 200 && a.Code == 0:
+		return itoa(a.HTTPStatus)
+	}
+	return itoa(a.Code)
+}
+
+// Call is one API call as the live debugger shows it. Request holds hashes and no token.
+type Call struct {
+	Time     time.Time
+	Sync     string
+	Endpoint string // path below the API's base, "/event/track/"
+	Envelope string
+	Items    int
+	Attempt  int    // 1 for the first
+	Batch    string // id of the batch; the parts of a split batch share its prefix: "b7", "b7.0", "b7.1"
+	Request  []byte
+	Answer   Answer
+	Rows     []Position // where its items come from, in item order
+}
+
+// Position is where a row stands in Kafka.
+type Position struct {
+	Topic     string `json:"topic"`
+	Partition int32  `json:"partition"`
+	Offset    int64  `json:"offset"`
+	EventID   string `json:"event_id,omitempty"`
+}

@@ -1,0 +1,87 @@
+package pipeline
+
+import (
+	"fmt"
+	"sync"
+)
+
+// Outcome is how a row ended. A row settles once.
+type Outcome uint8
+
+const (
+	Unsettled    Outcome = iota
+	Delivered            // TikTok accepted all its items
+	DeadLettered         // its dead letter is acknowledged by Kafka
+	Skipped              // knowingly not sent
+)
+
+// Outcomes lists the ways a row may end, for metrics and reports.
+var Outcomes = [...]Outcome{Delivered, DeadLettered, Skipped}
+
+func (o Outcome) String() string {
+	return [...]string{"unsettled", "delivered", "dead_lettered", "skipped"}[o]
+}
+
+// Chunk is up to a thousand consecutive records of one partition: the unit the router handles and the ledger commits.
+// It remembers which of its rows have settled, so that a chunk handed out again (after a Nack) repeats nothing that
+// was delivered. Settle and Settled may be called from several goroutines; the other fields never change.
+type Chunk struct {
+	Topic     string
+	Partition int32
+	Records   []Record
+
+	mu      sync.Mutex
+	settled []Outcome
+	left    int
+}
+
+// NewChunk makes a chunk of consecutive records of one partition. It takes over the slice.
+func NewChunk(records []Record) *Chunk {
+	c := &Chunk{Records: records, settled: make([]Outcome, len(records)), left: len(records)}
+	if len(records) > 0 {
+		c.Topic, c.Partition = records[0].Topic, records[0].Partition
+	}
+	return c
+}
+
+// Settle notes how a row ended and reports whether this was its first outcome; later ones change nothing.
+func (c *Chunk) Settle(row int, o Outcome) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.settled[row] != Unsettled {
+		return false
+	}
+	c.settled[row] = o
+	c.left--
+	return true
+}
+
+// Settled tells how a row ended, or Unsettled.
+func (c *Chunk) Settled(row int) Outcome {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.settled[row]
+}
+
+// Left is the number of rows that have not settled.
+func (c *Chunk) Left() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.left
+}
+
+// Format prints where the chunk stands and how long it is, never its records.
+func (c *Chunk) Format(s fmt.State, _ rune) {
+	if len(c.Records) == 0 {
+		fmt.Fprintf(s, "%s/%d (empty)", c.Topic, c.Partition)
+		return
+	}
+	fmt.Fprintf(s, "%s+%d", c.Records[0].Position(), len(c.Records))
+}
+
+// Ticket is a handed-out chunk's answer: exactly one of the channels is closed when its handling ends. Nacked asks for
+// the same chunk again, after a pause.
+type Ticket struct {
+	Acked  <-chan struct{}
+	Nacked <-chan struct{}
+}

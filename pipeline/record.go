@@ -1,0 +1,46 @@
+package pipeline
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// Header is one Kafka record header.
+type Header struct {
+	Key   string
+	Value []byte
+}
+
+// Record is what Kafka gave us. Key and Value are clear personal data and are never changed: a dead letter carries
+// them as they came. Value nil is a tombstone; an empty Value is not.
+type Record struct {
+	Topic     string
+	Partition int32
+	Offset    int64
+	Timestamp time.Time
+	Key       []byte
+	Value     []byte
+	Headers   []Header
+}
+
+// Header returns the last header of that name, as Kafka's own readers do.
+func (r *Record) Header(key string) ([]byte, bool) {
+	for i := len(r.Headers) - 1; i >= 0; i-- {
+		if r.Headers[i].Key == key {
+			return r.Headers[i].Value, true
+		}
+	}
+	return nil, false
+}
+
+// Position is where the record stands, as logs and dead letters print it: topic/partition/offset.
+func (r *Record) Position() string {
+	return r.Topic + "/" + strconv.Itoa(int(r.Partition)) + "/" + strconv.FormatInt(r.Offset, 10)
+}
+
+// Format prints the position whatever the verb: a record's key, value and headers are personal data (P3).
+func (r Record) Format(s fmt.State, _ rune) { fmt.Fprint(s, r.Position()) }
+
+// MarshalText gives the position, so that no encoder prints more.
+func (r Record) MarshalText() ([]byte, error) { return []byte(r.Position()), nil }
