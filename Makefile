@@ -1,0 +1,28 @@
+# `make` lists what there is. Everything above the line needs Go and nothing else.
+.DEFAULT_GOAL := help
+GO ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+help: ## list these commands
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+demo: build ## the whole product in one process, broker and TikTok as stand-ins: see a row arrive
+	@bin/tokrelay demo
+
+test: ## every test that needs only Go, with the race detector
+	$(GO) test -race ./...
+
+build: ## bin/tokrelay, one static binary
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/tokrelay ./cmd/tokrelay
+
+lint: ## gofmt, go vet, staticcheck
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'run gofmt -w on these'; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+bench: ## speed, as ratios to a bare loop in the same run
+	$(GO) test -run '^$$' -bench . -benchtime 1s ./pipeline/... ./sinks/...
+	$(GO) run ./cmd/tokrelay/bench
+
+.PHONY: help demo test build lint bench
