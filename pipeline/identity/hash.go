@@ -1,0 +1,137 @@
+package identity
+
+import (
+	"bytes"
+	"crypto/md5"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"log/slog"
+)
+
+// Algorithm is how an identifier is hashed.
+type Algorithm uint8
+
+const (
+	SHA256 Algorithm = iota + 1
+	MD5
+)
+
+// Size is the digest's length in bytes.
+func (a Algorithm) Size() int {
+	switch a {
+	case SHA256:
+		return sha256.Size
+	case MD5:
+		return md5.Size
+	}
+	return 0
+}
+
+// Hash is the digest of an identifier. Only this package makes one: from clear text by the Hash method of each kind, or
+// from a digest someone computed before, by ParseHash and FromDigest. It is comparable and fits as a map key; the zero
+// Hash means none. It never shows itself: fmt, JSON, text and slog print [redacted]. The digest leaves through AppendHex
+// and AppendDigest alone.
+type Hash struct {
+	algorithm Algorithm
+	// masked is the digest under the process's mask. A struct printed with %+v shows what its unexported fields hold
+	// without asking their types, and so does the trace of a panic; what they show must not be a digest.
+	masked [sha256.Size]byte
+}
+
+// mask lives as long as the process, so equal digests are equal Hashes, and dies with it.
+var mask = func() (m [sha256.Size]byte) {
+	rand.Read(m[:])
+	return m
+}()
+
+func newHash(a Algorithm, digest []byte) Hash {
+	h := Hash{algorithm: a}
+	copy(h.masked[:], digest)
+	subtle.XORBytes(h.masked[:], h.masked[:], mask[:])
+	return h
+}
+
+func hashOf(a Algorithm, clear []byte) Hash {
+	if a == MD5 {
+		sum := md5.Sum(clear)
+		return newHash(MD5, sum[:])
+	}
+	sum := sha256.Sum256(clear)
+	return newHash(SHA256, sum[:])
+}
+
+// ParseHash takes a digest in hexadecimal digits of either case: one stored before, or one from a column that is
+// configured as hashed. It refuses the digests of placeholders. The text must be the digest and nothing else.
+func ParseHash(a Algorithm, text []byte) (Hash, error) {
+	var digest [sha256.Size]byte
+	if a.Size() == 0 || len(text) != hex.EncodedLen(a.Size()) {
+		return Hash{}, notThisDigest(text)
+	}
+	if _, err := hex.Decode(digest[:], text); err != nil {
+		return Hash{}, RuleNotHashed
+	}
+	h := newHash(a, digest[:a.Size()])
+	if matchesNobody[h] {
+		return Hash{}, RuleKnownEmptyDigest
+	}
+	return h, nil
+}
+
+// FromDigest restores a Hash from the bytes that AppendDigest gave: state topics store such. It checks no more than the
+// length; what a column holds goes through ParseHash.
+func FromDigest(a Algorithm, digest []byte) (Hash, error) {
+	if a.Size() == 0 || len(digest) != a.Size() {
+		return Hash{}, RuleWrongDigest
+	}
+	return newHash(a, digest), nil
+}
+
+func notThisDigest(text []byte) Rule {
+	if isSomeDigest(text) {
+		return RuleWrongDigest
+	}
+	return RuleNotHashed
+}
+
+// IsZero says that there is no hash.
+func (h Hash) IsZero() bool { return h == Hash{} }
+
+// Algorithm is how the hash was made; zero for none.
+func (h Hash) Algorithm() Algorithm { return h.algorithm }
+
+// AppendHex appends the digest as TikTok takes it: lower-case hexadecimal digits. The result is personal data.
+func (h Hash) AppendHex(dst []byte) []byte {
+	digest := h.digest()
+	return hex.AppendEncode(dst, digest[:h.algorithm.Size()])
+}
+
+// AppendDigest appends the digest's bytes. The result is personal data.
+func (h Hash) AppendDigest(dst []byte) []byte {
+	digest := h.digest()
+	return append(dst, digest[:h.algorithm.Size()]...)
+}
+
+func (h Hash) digest() (d [sha256.Size]byte) {
+	subtle.XORBytes(d[:], h.masked[:], mask[:])
+	return d
+}
+
+// Compare orders hashes by algorithm, then by digest. The order is the same in every process.
+func (h Hash) Compare(other Hash) int {
+	if h.algorithm != other.algorithm {
+		return int(h.algorithm) - int(other.algorithm)
+	}
+	a, b := h.digest(), other.digest()
+	return bytes.Compare(a[:h.algorithm.Size()], b[:h.algorithm.Size()])
+}
+
+const redacted = "[redacted]"
+
+func (h Hash) String() string               { return redacted }
+func (h Hash) Format(s fmt.State, _ rune)   { io.WriteString(s, redacted) }
+func (h Hash) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+func (h Hash) LogValue() slog.Value         { return slog.StringValue(redacted) }

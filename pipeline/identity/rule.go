@@ -1,0 +1,55 @@
+package identity
+
+import "slices"
+
+// Rule is the rule an identifier breaks, and the error for it. The list is closed. It never holds the value, so it may
+// travel into logs, metrics and headers. Returning one does not allocate.
+type Rule string
+
+const (
+	RuleNotAnEmail       Rule = "not_an_email"
+	RuleNotE164          Rule = "not_e164"
+	RuleNoCountry        Rule = "no_country"
+	RuleNotADeviceID     Rule = "not_a_device_id"
+	RuleZeroDeviceID     Rule = "zero_device_id"
+	RuleAlreadyHashed    Rule = "already_hashed"
+	RuleNotHashed        Rule = "not_hashed"
+	RuleWrongDigest      Rule = "wrong_digest"
+	RuleKnownEmptyDigest Rule = "known_empty_digest"
+	RulePlaceholder      Rule = "placeholder"
+	RuleTooLong          Rule = "too_long"
+	RuleInvalidUTF8      Rule = "invalid_utf8"
+)
+
+var rules = []struct{ rule, meaning Rule }{
+	{RuleNotAnEmail, "one e-mail address with a local part and a domain that has a dot"},
+	{RuleNotE164, "one phone number of 8 to 15 digits with its country code, without extension or letters"},
+	{RuleNoCountry, "a phone number in national form needs a default country"},
+	{RuleNotADeviceID, "a device id in groups of hexadecimal digits, 8-4-4-4-12"},
+	{RuleZeroDeviceID, "a device id of zeros belongs to everyone who opted out"},
+	{RuleAlreadyHashed, "clear text is expected, not a digest"},
+	{RuleNotHashed, "a digest is expected, not clear text"},
+	{RuleWrongDigest, "a digest of this length is none of the expected algorithm"},
+	{RuleKnownEmptyDigest, "the digest of an empty or placeholder text matches nobody"},
+	{RulePlaceholder, "a placeholder such as null or n/a identifies nobody"},
+	{RuleTooLong, "longer than such an identifier can be"},
+	{RuleInvalidUTF8, "text must be valid UTF-8"},
+}
+
+// Rules lists every rule in the order of the documentation.
+func Rules() []Rule {
+	all := make([]Rule, len(rules))
+	for i, r := range rules {
+		all[i] = r.rule
+	}
+	return all
+}
+
+// Error says what an identifier has to satisfy, for a person. The rule's own text is string(r).
+func (r Rule) Error() string {
+	i := slices.IndexFunc(rules, func(known struct{ rule, meaning Rule }) bool { return known.rule == r })
+	if i < 0 {
+		return string(r)
+	}
+	return string(rules[i].meaning)
+}
