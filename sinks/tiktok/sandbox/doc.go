@@ -1,0 +1,2 @@
+// Package sandbox is a strict simulator of TikTok's API for Business.
+package sandbox

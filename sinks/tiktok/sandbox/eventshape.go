@@ -1,0 +1,123 @@
+package sandbox
+
+import "bytes"
+
+type rules = map[string]func(*check, value)
+
+// The documented shape of an Events API 2.0 request. "!" marks required fields.
+
+var trackShape = shape(UnknownField, rules{
+	"event_source!":    oneOf("web", "app", "offline", "crm"),
+	"event_source_id!": filled,
+	"data!":            events,
+	"test_event_code":  text,
+	"partner_name":     partner,
+})
+
+var eventShape = shape(UnknownField, rules{
+	"event!":           eventName,
+	"event_time!":      eventTime,
+	"event_id":         text,
+	"user":             user,
+	"properties":       properties,
+	"page":             page,
+	"app":              app,
+	"ad":               only(ad, "app", "web"),
+	"lead":             lead,
+	"limited_data_use": only(boolean, "app", "web"),
+})
+
+var userShape = shape(UnknownField, rules{
+	"email":       hashedList,
+	"phone":       hashedList,
+	"external_id": only(hashedList, "web", "crm"),
+	"ttclid":      only(text, "web"),
+	"ttp":         only(text, "web"),
+	"ip":          only(address, "web", "app"),
+	"user_agent":  only(text, "web", "app"),
+	"locale":      only(text, "web", "app"),
+	"idfa":        only(hashedOr(bytes.ToUpper), "app"),
+	"gaid":        only(hashedOr(bytes.ToLower), "app"),
+	"idfv":        only(text, "app"),
+	"att_status":  only(mostly("AUTHORIZED", "DENIED", "NOT_DETERMINED", "RESTRICTED", "NOT_APPLICABLE"), "app"),
+	"first_name":  hashed,
+	"last_name":   hashed,
+	"zip_code":    hashed,
+	"city":        text,
+	"state":       text,
+	"country":     text,
+})
+
+var pageShape = shape(UnknownField, rules{"url": webAddress, "referrer": text})
+
+var appShape = shape(UnknownField, rules{"app_id": filled, "app_name": text, "app_version": text})
+
+var leadShape = shape(UnknownField, rules{"lead_id": filled, "lead_event_source": text})
+
+var adShape = shape(UnknownField, rules{
+	"callback": text, "campaign_id": text, "ad_id": text, "creative_id": text,
+	"is_retargeting": boolean, "attributed": boolean,
+	"attribution_type": text, "attribution_provider": text, "attribution_share": share,
+})
+
+var contentShape = shape(UnknownProperty, rules{
+	"content_id": text, "price": amount, "quantity": count,
+	"content_category": text, "content_name": text, "brand": text,
+	"content_type": contentType, "description": text, "status": text,
+})
+
+// propertyShape holds the documented properties, and those of travel and vehicles that connectors send.
+var propertyShape = shape(UnknownProperty, rules{
+	"content_ids": texts, "contents": contents, "content_type": contentType,
+	"currency": currency, "value": amount, "num_items": count, "predicted_ltv": amount,
+	"search_string": text, "query": text, "description": text, "order_id": text, "shop_id": text, "status": text,
+	"customer_type":     mostly("new", "returning"),
+	"delivery_category": mostly("in_store", "curbside", "home_delivery"),
+
+	"content_id": text, "content_name": text, "content_category": text, "brand": text, "price": amount, "quantity": count,
+
+	"city": text, "region": text, "country": text, "checkin_date": text, "checkout_date": text,
+	"num_adults": count, "num_children": count, "num_infants": count, "suggested_hotels": texts,
+	"departing_departure_date": text, "returning_departure_date": text,
+	"departing_arrival_date": text, "returning_arrival_date": text,
+	"origin_airport": text, "destination_airport": text, "destination_ids": texts, "suggested_destinations": texts,
+	"travel_class": mostly("eco", "prem", "bus", "first"), "travel_start": text, "travel_end": text,
+	"user_score": anything, "preferred_num_stops": anything,
+
+	"postal_code": text, "make": text, "model": text, "year": integer,
+	"state_of_vehicle": mostly("New", "Used", "CPO"), "mileage": anything, "exterior_color": text, "interior_color": text,
+	"transmission": mostly("Automatic", "Manual", "Other"), "body_style": text, "fuel_type": text, "drivetrain": text,
+	"preferred_price_range": anything, "trim": text, "vin": text, "condition_of_vehicle": text,
+	"viewcontent_type": text, "search_type": text, "registration_type": text,
+})
+
+func user(c *check, v value)       { c.object(v, userShape) }
+func ad(c *check, v value)         { c.object(v, adShape) }
+func properties(c *check, v value) { c.object(v, propertyShape) }
+func contents(c *check, v value)   { c.list(v, content) }
+func content(c *check, v value)    { c.object(v, contentShape) }
+
+func contentType(c *check, v value) {
+	if isText(c, v) && string(v.raw()) != "product" && string(v.raw()) != "product_group" {
+		c.wrongValue("Not a valid choice.")
+	}
+}
+
+func partner(c *check, v value) {
+	text(c, v)
+	c.warn(PartnerName)
+}
+
+// only warns where a field is sent with an event_source it does not apply to.
+func only(rule func(*check, value), sources ...string) func(*check, value) {
+	applies := set("")
+	for _, s := range sources {
+		applies[s] = true
+	}
+	return func(c *check, v value) {
+		if c.source != "" && !applies[c.source] {
+			c.warn(WrongSource)
+		}
+		rule(c, v)
+	}
+}

@@ -1,0 +1,169 @@
+package sandbox
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// maxBody is the largest JSON body the simulator reads.
+const maxBody = 10 << 20
+
+// call is one API call on its way through the checks.
+type call struct {
+	s        *Sandbox
+	r        *http.Request
+	endpoint endpoint
+	now      time.Time
+	token    Token
+	raw      []byte // the JSON body
+	body     document
+	parsed   error
+	answered Call
+	fault    *Fault // chosen while looking at content
+	buffer   bytes.Buffer
+}
+
+// calls are reused: a parsed batch of 1000 events takes a megabyte.
+var calls = sync.Pool{New: func() any { return new(call) }}
+
+// ServeHTTP answers TikTok's API, its authorisation page, and the simulator's own view under /sandbox/.
+func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	e, known := s.endpoints[r.URL.Path]
+	switch {
+	case strings.HasPrefix(r.URL.Path, "/open_api/v1.2/"):
+		s.write(w, "", refuse(codeVersion, "The API version is not supported. Please use v1.3."), nil)
+	case !known:
+		http.NotFound(w, r)
+	case r.Method != e.method:
+		w.Header().Set("Allow", e.method)
+		http.Error(w, "405 method not allowed", http.StatusMethodNotAllowed)
+	default:
+		s.serve(w, r, e)
+	}
+}
+
+// serve runs one API call: the body, faults that strike before it, the answer, faults that strike after it.
+func (s *Sandbox) serve(w http.ResponseWriter, r *http.Request, e endpoint) {
+	c := calls.Get().(*call)
+	defer calls.Put(c)
+	c.open(s, r, e)
+	s.journal.begin(e.path)
+	defer s.journal.end(c)
+	tooLarge := c.read(w)
+	if f := s.strike(c, BeforeEffect); f != nil && s.act(w, c, *f) {
+		return
+	}
+	data, refusal := any(nil), tooLarge
+	if refusal == nil {
+		data, refusal = s.answer(c)
+	}
+	if f := s.after(c, refusal); f != nil && s.act(w, c, *f) {
+		return
+	}
+	c.answer(w, refusal, data)
+}
+
+func (c *call) open(s *Sandbox, r *http.Request, e endpoint) {
+	now := s.now()
+	c.s, c.r, c.endpoint, c.now, c.token, c.fault = s, r, e, now, Token{}, nil
+	c.raw, c.parsed = nil, nil
+	c.answered = Call{Time: now, Method: r.Method, Endpoint: e.path, RequestID: s.requestID(now)}
+}
+
+// read takes in a JSON body. Bodies of files are read by their endpoint.
+func (c *call) read(w http.ResponseWriter) *refusal {
+	if c.endpoint.form != formJSON {
+		return nil
+	}
+	c.buffer.Reset()
+	n, err := c.buffer.ReadFrom(http.MaxBytesReader(w, c.r.Body, maxBody))
+	c.raw, c.answered.Bytes = c.buffer.Bytes(), n
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		return refuse(codeParameter, "Request body is too large.")
+	}
+	c.parsed = cmpError(err, c.body.parse(c.raw))
+	if c.parsed == nil {
+		c.answered.Rows = c.rows()
+	}
+	return nil
+}
+
+func cmpError(a, b error) error {
+	if a != nil {
+		return a
+	}
+	return b
+}
+
+// rows is how many events or users the call carries.
+func (c *call) rows() int {
+	for _, name := range []string{"data", "batch", "batch_data"} {
+		if list, ok := c.body.root().get(name); ok && list.kind() == kindArray {
+			return list.count()
+		}
+	}
+	return 0
+}
+
+// answer makes the checks every endpoint has, in TikTok's order, then asks the endpoint.
+func (s *Sandbox) answer(c *call) (any, *refusal) {
+	if r := c.contentType(); r != nil {
+		return nil, r
+	}
+	if !c.endpoint.open {
+		token, r := s.authenticate(c.r.Header.Get("Access-Token"), c.endpoint.scope)
+		if r != nil {
+			return nil, r
+		}
+		c.token = token
+	}
+	if r := s.limited(c.endpoint, c.token, c.now); r != nil {
+		return nil, r
+	}
+	if c.endpoint.form == formJSON {
+		if c.parsed != nil || c.body.root().kind() != kindObject {
+			return nil, refuse(codeParameter, "Invalid JSON in request body.")
+		}
+		if r := s.limitedBody(c); r != nil {
+			return nil, r
+		}
+	}
+	return c.endpoint.answer(s, c)
+}
+
+func (c *call) contentType() *refusal {
+	want := map[form]string{formJSON: "application/json", formFile: "multipart/form-data"}[c.endpoint.form]
+	got, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
+	if want == "" || err == nil && got == want {
+		return nil
+	}
+	return refuse(codeParameter, "Content-Type must be %s.", want)
+}
+
+// limitedBody counts a call against the buckets of the pixel and the advertiser its body names.
+func (s *Sandbox) limitedBody(c *call) *refusal {
+	body := c.body.root()
+	for _, name := range []string{"event_source_id", "pixel_code"} {
+		if code := body.str(name); code != "" {
+			return s.limitedPixel(code, c.now)
+		}
+	}
+	if id := body.str("advertiser_id"); id != "" {
+		return s.limitedAdvertiser(id, c.now)
+	}
+	if ids, ok := body.get("advertiser_ids"); ok {
+		for id := range ids.elements {
+			return s.limitedAdvertiser(string(id.text()), c.now)
+		}
+	}
+	return nil
+}
+
+// drain reads what the endpoint left, so that the client's disconnect is seen while a fault holds the call.
+func (c *call) drain() { _, _ = io.Copy(io.Discard, c.r.Body) }

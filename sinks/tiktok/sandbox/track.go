@@ -1,0 +1,174 @@
+package sandbox
+
+import (
+	"strconv"
+	"time"
+)
+
+const (
+	maxEvents      = 1000
+	milliseconds   = 100_000_000_000 // an event_time above this is no time in seconds
+	viewWindow     = 7 * 24 * time.Hour
+	textPixelOwner = "No permission to operate pixel code: %s. You must be an admin or operator of this advertiser account."
+)
+
+// track is POST /event/track/, Events API 2.0.
+func (s *Sandbox) track(call *call) (any, *refusal) {
+	body := call.body.root()
+	c := s.check(call.now)
+	c.source = body.str("event_source")
+	c.object(body, trackShape)
+	s.warned(c)
+	if !c.ok() {
+		return nil, c.result()
+	}
+	return s.accept(call, body)
+}
+
+// accept judges what concerns the request as a whole, then counts its events.
+func (s *Sandbox) accept(call *call, body value) (any, *refusal) {
+	source := source{kind: body.str("event_source"), id: body.str("event_source_id")}
+	if source.kind == "app" && !s.cfg.AllowApp {
+		return nil, refuse(codeNotAllowListed, "The event source app is not in the allowlist.")
+	}
+	if r := s.ownsSource(call.token, source); r != nil {
+		return nil, r
+	}
+	data, _ := body.get("data")
+	arrived := arrivals(source.id, data)
+	if r := call.poison(); r != nil {
+		return nil, r
+	}
+	s.ledger.arrive(call.now, arrived, body.str("test_event_code") != "")
+	return nil, nil
+}
+
+// arrivals lists the events of a checked array. Their bytes point into the body.
+func arrivals(sourceID string, data value) []arrival {
+	list := make([]arrival, 0, data.count())
+	for e := range data.each {
+		a := arrival{source: sourceID, body: e.source()}
+		if m, ok := e.get("event"); ok {
+			a.event = m.text()
+		}
+		if m, ok := e.get("event_id"); ok {
+			a.id = m.text()
+		}
+		list = append(list, a)
+	}
+	return list
+}
+
+// events judges the array of a 2.0 request.
+func events(c *check, v value) {
+	if v.kind() == kindArray && v.count() == 0 {
+		c.leave()
+		c.missing("data")
+		c.at("data")
+		return
+	}
+	if v.kind() == kindArray && v.count() > maxEvents {
+		c.tooMany(maxEvents)
+		return
+	}
+	c.list(v, event)
+}
+
+// tooMany refuses a batch for its size, before anything inside it is looked at.
+func (c *check) tooMany(limit int) {
+	c.stage, c.problem = stageTypes, refuse(codeBatchSize, "Batch size exceeds the limit of %d.", limit)
+}
+
+func event(c *check, v value) {
+	c.object(v, eventShape)
+	if c.done() {
+		return
+	}
+	c.identified(v)
+	c.demand(v, "web", !c.s.cfg.AllowNoPageURL, "page", "url")
+	c.demand(v, "app", true, "app", "app_id")
+	c.demand(v, "crm", true, "lead", "lead_id")
+}
+
+// identified asks for the event_id that makes a retry safe.
+func (c *check) identified(v value) {
+	if m, ok := v.get("event_id"); ok && len(m.raw()) > 0 {
+		return
+	}
+	if c.s.cfg.RequireEventID {
+		c.missing("event_id")
+		return
+	}
+	c.warn(NoEventID)
+}
+
+// demand asks for a field inside an object, for events of one source.
+func (c *check) demand(v value, source string, enforced bool, object, name string) {
+	if !enforced || c.source != source {
+		return
+	}
+	if o, ok := v.get(object); ok {
+		if _, ok := o.get(name); ok {
+			return
+		}
+	}
+	c.missing(object + "." + name)
+}
+
+func eventName(c *check, v value) {
+	filled(c, v)
+	if v.kind() != kindString || standardEvents[string(v.text())] {
+		return
+	}
+	if c.source == "offline" || c.s.cfg.StandardEventsOnly {
+		c.wrongValue("Not a standard event.")
+	}
+}
+
+func eventTime(c *check, v value) {
+	integer(c, v)
+	if c.done() {
+		return
+	}
+	seconds, _ := strconv.ParseInt(string(v.raw()), 10, 64)
+	if seconds > milliseconds {
+		c.wrongValue("Must be in seconds.")
+		return
+	}
+	c.age(c.now.Sub(time.Unix(seconds, 0)))
+}
+
+// age judges how long ago an event happened; a negative age lies in the future.
+func (c *check) age(age time.Duration) {
+	switch oldest, ahead := c.s.cfg.MaxEventAge, c.s.cfg.MaxEventAhead; {
+	case oldest > 0 && age > oldest:
+		c.wrongValue("Must be within the last " + days(oldest) + ".")
+	case ahead > 0 && -age > ahead:
+		c.wrongValue("Must not be in the future.")
+	case age > viewWindow:
+		c.warn(OldEvent)
+	}
+}
+
+func days(d time.Duration) string { return strconv.Itoa(int(d/(24*time.Hour))) + " days" }
+
+func page(c *check, v value) {
+	if c.source != "" && c.source != "web" {
+		c.warn(WrongSource)
+	}
+	c.object(v, pageShape)
+}
+
+func app(c *check, v value) {
+	if c.source != "" && c.source != "app" {
+		c.warn(WrongSource)
+	}
+	c.object(v, appShape)
+}
+
+func lead(c *check, v value) {
+	if c.source != "" && c.source != "crm" {
+		c.warn(WrongSource)
+	}
+	c.object(v, leadShape)
+}

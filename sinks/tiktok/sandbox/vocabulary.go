@@ -1,0 +1,27 @@
+package sandbox
+
+import "strings"
+
+// set makes a lookup table of the words of a text.
+func set(words string) map[string]bool {
+	m := map[string]bool{}
+	for _, w := range strings.Fields(words) {
+		m[w] = true
+	}
+	return m
+}
+
+// standardEvents are the names TikTok documents today and the four older ones it still takes.
+var standardEvents = set(`
+	AddPaymentInfo AddToCart AddToWishlist ApplicationApproval CompleteRegistration Contact CustomizeProduct Download
+	FindLocation InitiateCheckout Lead Purchase Schedule Search StartTrial SubmitApplication Subscribe ViewContent
+	ClickButton CompletePayment PlaceAnOrder SubmitForm`)
+
+// renamed maps the names TikTok converts to those it reports them under.
+var renamed = map[string]string{"CompletePayment": "Purchase", "SubmitForm": "Lead"}
+
+// currencies are the codes TikTok takes in events.
+var currencies = set(`
+	AED ARS AUD BDT BHD BIF BOB BRL CAD CHF CLP CNY COP CRC CZK DKK DZD EGP EUR GBP GTQ HKD HNL HUF IDR ILS INR ISK JPY
+	KES KHR KRW KWD KZT MAD MOP MXN MYR NGN NIO NOK NZD OMR PEN PHP PKR PLN PYG QAR RON RUB SAR SEK SGD THB TRY TWD UAH
+	USD VES VND ZAR`)
