@@ -1,0 +1,152 @@
+// Command bench measures the whole daemon against a bare hand-written loop that does the same work on the same records
+// in the same run, each alone in a process of its own, with the broker, the registry and the TikTok stand-in in a third.
+// It prints CPU time per record, their ratio, allocations per record and peak memory. Timings of a shared machine vary:
+// read the ratio.
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// addresses is what the broker process tells the others.
+type addresses struct {
+	Broker, Registry, TikTok string
+	Records                  int
+}
+
+// figures is what a measured process tells of itself.
+type figures struct {
+	Name          string
+	Records       int
+	CPU, Wall     time.Duration
+	Allocations   uint64
+	PeakMegabytes int64
+}
+
+func main() {
+	records := flag.Int("records", 500_000, "records to read")
+	runs := flag.Int("runs", 3, "interleaved runs of each loop; the median counts")
+	role := flag.String("role", "", "internal: the part this process plays")
+	flag.Parse()
+	var err error
+	switch *role {
+	case "broker":
+		err = serve(*records)
+	case "bare", "full":
+		err = measure(*role)
+	default:
+		err = compare(*records, *runs)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// compare starts the broker's process, runs the loops in turn and prints what they cost.
+func compare(records, runs int) error {
+	broker, input, a, err := startBroker(records)
+	if err != nil {
+		return err
+	}
+	defer broker.Wait()
+	defer input.Close()
+	all := map[string][]figures{}
+	for range runs {
+		for _, role := range []string{"bare", "full"} {
+			f, err := child(role, a)
+			if err != nil {
+				return fmt.Errorf("%s: %w", role, err)
+			}
+			all[role] = append(all[role], f)
+		}
+	}
+	bare, full := median(all["bare"]), median(all["full"])
+	for _, f := range []figures{bare, full} {
+		fmt.Printf("%-5s %8d records  %6.0f ns CPU/record  %5.2f allocations/record  %7.0f records/s wall  peak %d MB\n", f.Name, f.Records,
+			perRecord(f), float64(f.Allocations)/float64(f.Records), float64(f.Records)/f.Wall.Seconds(), f.PeakMegabytes)
+	}
+	fmt.Printf("ratio %.2f × the bare loop's CPU (bound: 2)\n", perRecord(full)/perRecord(bare))
+	return nil
+}
+
+func perRecord(f figures) float64 { return float64(f.CPU.Nanoseconds()) / float64(f.Records) }
+
+func median(list []figures) figures {
+	slices.SortFunc(list, func(x, y figures) int { return int(x.CPU - y.CPU) })
+	return list[len(list)/2]
+}
+
+func startBroker(records int) (*exec.Cmd, io.Closer, addresses, error) {
+	var a addresses
+	cmd := exec.Command(os.Args[0], "-role", "broker", "-records", fmt.Sprint(records))
+	cmd.Stderr = os.Stderr
+	input, err := cmd.StdinPipe() // its end tells the broker to stop
+	if err != nil {
+		return nil, nil, a, err
+	}
+	output, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, nil, a, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, nil, a, err
+	}
+	line, err := bufio.NewReader(output).ReadBytes('\n')
+	if err == nil {
+		err = json.Unmarshal(line, &a)
+	}
+	return cmd, input, a, err
+}
+
+func child(role string, a addresses) (figures, error) {
+	var f figures
+	in, err := json.Marshal(a)
+	if err != nil {
+		return f, err
+	}
+	cmd := exec.Command(os.Args[0], "-role", role)
+	cmd.Env = append(os.Environ(), "BENCH_ADDRESSES="+string(in))
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return f, err
+	}
+	return f, json.Unmarshal(out, &f)
+}
+
+// measure runs one loop and prints its figures as JSON.
+func measure(role string) error {
+	var a addresses
+	if err := json.Unmarshal([]byte(os.Getenv("BENCH_ADDRESSES")), &a); err != nil {
+		return err
+	}
+	loop := map[string]func(context.Context, addresses) (int, error){"bare": runBare, "full": runFull}[role]
+	start := time.Now()
+	n, err := loop(context.Background(), a)
+	if err != nil {
+		return err
+	}
+	f := figures{Name: role, Records: n, Wall: time.Since(start)}
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		return err
+	}
+	f.CPU = time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+	f.PeakMegabytes = usage.Maxrss / 1024
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	f.Allocations = memory.Mallocs
+	return json.NewEncoder(os.Stdout).Encode(f)
+}
