@@ -1,0 +1,207 @@
+package settings
+
+import (
+	"bytes"
+	"encoding"
+	"encoding/json"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Encoder is implemented by values with more than one form: EncodeYAML gives what to print in their place, made of
+// structs with yaml tags, maps, slices and scalars. Without it a value is printed by its own fields.
+type Encoder interface {
+	EncodeYAML() any
+}
+
+// Effective prints a configuration as YAML, defaults included, empty parts left out, secrets redacted. But for the
+// secrets, Load reads it back as it was.
+func Effective(v any) []byte {
+	var w yamlWriter
+	tree := treeOf(reflect.ValueOf(v))
+	if tree == nil {
+		return []byte("{}\n")
+	}
+	w.block(tree, 0)
+	return w.Bytes()
+}
+
+// entry and entries are a map in the order it is printed in.
+type (
+	entry struct {
+		key   string
+		value any
+	}
+	entries []entry
+)
+
+// treeOf reduces a value to entries, lists and scalar text; nil is something empty.
+func treeOf(v reflect.Value) any {
+	if !v.IsValid() {
+		return nil
+	}
+	if e, ok := v.Interface().(Encoder); ok && !(v.Kind() == reflect.Pointer && v.IsNil()) {
+		return treeOf(reflect.ValueOf(e.EncodeYAML()))
+	}
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		return treeOf(v.Elem())
+	case reflect.Struct:
+		return structTree(v)
+	case reflect.Map:
+		return mapTree(v)
+	case reflect.Slice:
+		return sliceTree(v)
+	}
+	return scalarTree(v)
+}
+
+func structTree(v reflect.Value) any {
+	var tree entries
+	fs := fieldsOf(v.Type())
+	for _, name := range fs.names {
+		if value := treeOf(v.FieldByIndex(fs.byName[name].Index)); value != nil {
+			tree = append(tree, entry{name, value})
+		}
+	}
+	if tree == nil {
+		return nil
+	}
+	return tree
+}
+
+func mapTree(v reflect.Value) any {
+	var tree entries
+	for _, key := range v.MapKeys() {
+		if value := treeOf(v.MapIndex(key)); value != nil {
+			tree = append(tree, entry{key.String(), value})
+		}
+	}
+	if tree == nil {
+		return nil
+	}
+	slices.SortFunc(tree, func(a, b entry) int { return strings.Compare(a.key, b.key) })
+	return tree
+}
+
+func sliceTree(v reflect.Value) any {
+	var list []any
+	for i := range v.Len() {
+		if value := treeOf(v.Index(i)); value != nil {
+			list = append(list, value)
+		}
+	}
+	if list == nil {
+		return nil
+	}
+	return list
+}
+
+// scalarTree is the text of a scalar as it stands in YAML, or nil for empty text.
+func scalarTree(v reflect.Value) any {
+	if v.Kind() == reflect.String && v.Len() == 0 {
+		return nil
+	}
+	if m, ok := v.Interface().(encoding.TextMarshaler); ok {
+		text, _ := m.MarshalText()
+		return quoted(string(text))
+	}
+	if v.Kind() == reflect.String {
+		return quoted(withoutPassword(v.String()))
+	}
+	text, _ := json.Marshal(v.Interface())
+	return string(text)
+}
+
+// withoutPassword redacts the password of a URL.
+func withoutPassword(s string) string {
+	if u, err := url.Parse(s); err == nil && u.User != nil {
+		if _, has := u.User.Password(); has {
+			return u.Scheme + "://" + redacted + "@" + u.Host + u.RequestURI()
+		}
+	}
+	return s
+}
+
+// quoted writes text so that it is read back as the same text: dollar signs doubled, and in JSON's quotes, which are
+// YAML's too, unless it is plainly a word.
+func quoted(s string) string {
+	if s == redacted || plainWord(s) {
+		return quoteBrackets(s)
+	}
+	text, _ := json.Marshal(strings.ReplaceAll(s, "$", "$$"))
+	return string(text)
+}
+
+func quoteBrackets(s string) string {
+	if s == redacted {
+		return `"` + s + `"`
+	}
+	return s
+}
+
+// plainWord: letters, digits and a few marks, starting with a letter, and no word of YAML's own.
+func plainWord(s string) bool {
+	if s == "" || !isLetter(s[0]) {
+		return false
+	}
+	for i := range len(s) {
+		if !isLetter(s[i]) && !strings.Contains("0123456789_-./", s[i:i+1]) {
+			return false
+		}
+	}
+	lower := strings.ToLower(s)
+	return !slices.Contains([]string{"true", "false", "null", "yes", "no", "on", "off", "y", "n"}, lower)
+}
+
+func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
+
+type yamlWriter struct{ bytes.Buffer }
+
+// block prints entries or a list, one a line.
+func (w *yamlWriter) block(tree any, indent int) {
+	switch tree := tree.(type) {
+	case entries:
+		for i, e := range tree {
+			if i > 0 {
+				w.indent(indent)
+			}
+			w.WriteString(key(e.key) + ":")
+			w.under(e.value, indent)
+		}
+	case []any:
+		for i, value := range tree {
+			if i > 0 {
+				w.indent(indent)
+			}
+			w.WriteString("- ")
+			w.block(value, indent+1)
+		}
+	case string:
+		w.WriteString(tree + "\n")
+	}
+}
+
+// under prints the value of a key: a scalar beside it, more on the next lines.
+func (w *yamlWriter) under(value any, indent int) {
+	if text, ok := value.(string); ok {
+		w.WriteString(" " + text + "\n")
+		return
+	}
+	w.WriteString("\n")
+	w.indent(indent + 1)
+	w.block(value, indent+1)
+}
+
+func (w *yamlWriter) indent(n int) { w.WriteString(strings.Repeat("  ", n)) }
+
+// key quotes a key where needed. Keys are not expanded, so their dollar signs stay.
+func key(s string) string {
+	if plainWord(s) {
+		return s
+	}
+	text, _ := json.Marshal(s)
+	return string(text)
+}

@@ -1,0 +1,62 @@
+package settings
+
+import "strconv"
+
+// Place is a path in the configuration that problems are reported at. A path that is not in the text takes the line of
+// its nearest parent that is. Places are values; the zero Place swallows what is reported at it.
+type Place struct {
+	report *Report
+	path   string
+	node   *Node // the value there, or its nearest parent in the text
+	given  bool  // the path itself is in the text
+}
+
+// Root is the whole configuration.
+func Root(r *Report) Place { return Place{report: r, node: r.root, given: r.root != nil} }
+
+// Key is the value under a key.
+func (p Place) Key(name string) Place {
+	if p.path != "" {
+		p.path += "."
+	}
+	p.path += name
+	return p.step(p.node.child(name))
+}
+
+// Index is an element of a list.
+func (p Place) Index(i int) Place {
+	p.path += "[" + strconv.Itoa(i) + "]"
+	return p.step(p.node.item(i))
+}
+
+func (p Place) step(to *Node) Place {
+	p.given = p.given && to != nil
+	if p.given {
+		p.node = to
+	}
+	return p
+}
+
+func (p Place) String() string { return p.path }
+
+// Given says whether the text has something at this path, be it null.
+func (p Place) Given() bool { return p.given }
+
+// Problem says what must hold here (rule) and what to do about it (hint), never the value. Once Load has found a value
+// unreadable, nothing more is said about it: that it is missing, say.
+func (p Place) Problem(rule, hint string) {
+	if p.report == nil || !p.report.loading && p.node.isBroken() {
+		return
+	}
+	if p.report.loading && p.given {
+		p.node.broken = true
+	}
+	p.report.add(p.node.Line(), p.path, rule, hint, false)
+}
+
+// Warn says something that is no reason not to start.
+func (p Place) Warn(rule, hint string) {
+	if p.report != nil {
+		p.report.add(p.node.Line(), p.path, rule, hint, true)
+	}
+}

@@ -1,0 +1,69 @@
+package settings
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Problem is one thing that is wrong with a configuration. It never holds the value it speaks of.
+type Problem struct {
+	Line    int    // 0 when nothing in the text stands for it
+	Path    string // syncs[0].web_events.pixel_code; "" for the whole text
+	Rule    string // what must hold
+	Hint    string // what to do about it
+	Warning bool   // worth saying, but no reason not to start
+}
+
+// String is the line a person reads: line 14: syncs[0].web_events.pixel_code: required (find it in Events Manager).
+func (p Problem) String() string {
+	var b strings.Builder
+	if p.Line > 0 {
+		b.WriteString("line " + strconv.Itoa(p.Line) + ": ")
+	}
+	if p.Path != "" {
+		b.WriteString(p.Path + ": ")
+	}
+	b.WriteString(p.Rule)
+	if p.Hint != "" {
+		b.WriteString(" (" + p.Hint + ")")
+	}
+	return b.String()
+}
+
+// Report collects every problem and warning of one configuration. Its zero value is empty and ready. It is filled by
+// Load and then by the Validate of every Config, one after the other, not in parallel.
+type Report struct {
+	problems []Problem
+	root     *Node
+	loading  bool
+}
+
+// Problems are all of them, warnings included, from the top of the text to its end, each once.
+func (r *Report) Problems() []Problem {
+	sorted := slices.Clone(r.problems)
+	slices.SortStableFunc(sorted, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Rule, b.Rule))
+	})
+	return slices.Compact(sorted)
+}
+
+// Err holds all problems, one a line, or is nil when there are only warnings.
+func (r *Report) Err() error {
+	var lines []string
+	for _, p := range r.Problems() {
+		if !p.Warning {
+			lines = append(lines, p.String())
+		}
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return errors.New(strings.Join(lines, "\n"))
+}
+
+func (r *Report) add(line int, path, rule, hint string, warning bool) {
+	r.problems = append(r.problems, Problem{Line: line, Path: path, Rule: rule, Hint: hint, Warning: warning})
+}
