@@ -1,0 +1,12 @@
+# The Apicurio registry with its storage in memory: a restart forgets all schemas.
+
+registry_start() {
+  JARS=$(jars_folder)
+  mkdir -p "$RUN/registry"
+  QUARKUS_HTTP_HOST=127.0.0.1 QUARKUS_HTTP_PORT=$REGISTRY_PORT launch registry \
+    java -Xmx400m "${JAVA_LEAN[@]}" -jar "$JARS"/registry/*-runner.jar
+}
+
+registry_ready() { curl -sf --max-time 5 "http://127.0.0.1:$REGISTRY_PORT/health/ready"; }
+
+registry_stop() { terminate registry; }

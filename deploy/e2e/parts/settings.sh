@@ -1,0 +1,39 @@
+# Folders, addresses and limits. Every one can be set from outside.
+
+WORK=${E2E_DIR:-${TMPDIR:-/tmp}/tokrelay-e2e}
+CACHE=$WORK/cache # downloads, kept
+RUN=$WORK/run     # data, logs and process ids of one run, deleted by the next full start
+LOGS=$RUN/logs
+PIDS=$RUN/pids
+
+BROKERS=${E2E_BROKERS:-1} # 1 or 3
+PG_PORT=${E2E_PG_PORT:-55432}
+KAFKA_PORT=${E2E_KAFKA_PORT:-19092} # then +1 controller, +2 SASL, +3 TLS; the next broker 10 higher
+REGISTRY_PORT=${E2E_REGISTRY_PORT:-18080}
+CONNECT_PORT=${E2E_CONNECT_PORT:-18083}
+WAIT=${E2E_WAIT:-120} # seconds for a part to become healthy
+
+PG_BIN=${E2E_PG_BIN:-/usr/lib/postgresql/15/bin}
+PG_HOME=$RUN/postgres
+REGISTRY_URL=http://127.0.0.1:$REGISTRY_PORT/apis/registry/v3
+CONNECT_URL=http://127.0.0.1:$CONNECT_PORT
+
+# The serial collector and the first compiler stage: two cores are shared with whatever is being tested.
+JAVA_LEAN=(-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto)
+
+PARTS=(postgres kafka registry connect)
+if [ "$BROKERS" = 3 ]; then PARTS=(postgres kafka kafka2 kafka3 registry connect); fi
+
+stack_env() {
+  cat <<TEXT
+E2E_KAFKA=127.0.0.1:$KAFKA_PORT
+E2E_KAFKA_SASL=127.0.0.1:$((KAFKA_PORT + 2))
+E2E_KAFKA_TLS=127.0.0.1:$((KAFKA_PORT + 3))
+E2E_KAFKA_CA=$RUN/tls/ca.pem
+E2E_REGISTRY=http://127.0.0.1:$REGISTRY_PORT
+E2E_SCHEMAS=http://127.0.0.1:$REGISTRY_PORT/apis/ccompat/v7
+E2E_CONNECT=$CONNECT_URL
+E2E_POSTGRES=postgres://postgres@127.0.0.1:$PG_PORT/shop
+E2E_LOGS=$LOGS
+TEXT
+}
