@@ -53,6 +53,10 @@ func (e Email) normalise(dst, text []byte) ([]byte, error) {
 // lower appends the address in lower case and refuses characters that no address has.
 func (e Email) lower(dst, text []byte) ([]byte, error) {
 	for len(text) > 0 {
+		if c := emailByte[text[0]]; c != 0 && len(dst) < maxEmail {
+			dst, text = append(dst, c), text[1:]
+			continue
+		}
 		r, size := utf8.DecodeRune(text)
 		text = text[size:]
 		if e.RemoveSpaces && invisible(r) {
@@ -76,6 +80,16 @@ func mayStandInEmail(r rune) bool {
 	}
 	return unicode.IsGraphic(r) && !unicode.IsSpace(r) && r != utf8.RuneError
 }
+
+// emailByte is the fast way for ASCII: a byte's lower case, or 0 where a closer look is due.
+var emailByte = func() (lower [256]byte) {
+	for r := range rune(utf8.RuneSelf) {
+		if mayStandInEmail(r) {
+			lower[r] = byte(unicode.ToLower(r))
+		}
+	}
+	return lower
+}()
 
 // strip applies the options to the local part, in place.
 func (e Email) strip(local []byte) []byte {

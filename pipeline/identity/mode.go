@@ -7,7 +7,7 @@ type Mode uint8
 
 const (
 	// Auto takes text of exactly the digest's length in hexadecimal digits (64; 32 for MD5) as a digest, and hashes
-	// everything else.
+	// everything else. A salted digest, as Debezium's column masks make it, looks the same and matches nobody.
 	Auto Mode = iota
 	// Raw hashes, and refuses digests.
 	Raw

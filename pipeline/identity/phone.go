@@ -107,17 +107,26 @@ func (c Country) valid(text []byte) bool {
 	return err == nil && phonenumbers.IsValidNumber(number)
 }
 
-// fromLibrary takes what the library makes of a number, if its length is one that the country has.
+// fromLibrary takes what the library makes of a number. A zero that is still behind the country code must be one that
+// the country dials: the library takes off one trunk zero, and a number with two is no number.
 func fromLibrary(dst []byte, text, region string) ([]byte, error) {
-	number, err := phonenumbers.Parse(text, region)
-	if err != nil || phonenumbers.IsPossibleNumberWithReason(number) != phonenumbers.IS_POSSIBLE {
-		return nil, RuleNotE164
-	}
-	e164 := phonenumbers.Format(number, phonenumbers.E164)
+	e164 := parse(text, region)
 	if len(e164) < 1+minE164 || len(e164) > 1+maxE164 {
 		return nil, RuleNotE164
 	}
+	if rest := e164[1+callingCodeLen([]byte(e164[1:])):]; rest[0] == '0' && parse(e164, "") != e164 {
+		return nil, RuleNotE164
+	}
 	return append(dst, e164...), nil
+}
+
+// parse returns E.164, or nothing for a number whose length is none that the country has.
+func parse(text, region string) string {
+	number, err := phonenumbers.Parse(text, region)
+	if err != nil || phonenumbers.IsPossibleNumberWithReason(number) != phonenumbers.IS_POSSIBLE {
+		return ""
+	}
+	return phonenumbers.Format(number, phonenumbers.E164)
 }
 
 func onlyZeros(digits []byte) bool { return len(bytes.TrimLeft(digits, "0")) == 0 }

@@ -22,18 +22,22 @@ var matchesNobody = func() map[Hash]bool {
 	return nobody
 }()
 
+// placeholdersOfLength is where every value of the row path looks: most lengths have none.
+var placeholdersOfLength = func() (of [len("__debezium_unavailable_value") + 1][]string) {
+	for _, p := range placeholders {
+		of[len(p)] = append(of[len(p)], p)
+	}
+	return of
+}()
+
 func isPlaceholder(text []byte, exact bool) bool {
-	if len(text) > len("__debezium_unavailable_value") {
+	if len(text) >= len(placeholdersOfLength) {
 		return false
 	}
-	for _, p := range placeholders {
-		if string(text) == p || !exact && equalFold(text, p) {
+	for _, p := range placeholdersOfLength[len(text)] {
+		if string(text) == p || !exact && bytes.EqualFold(text, []byte(p)) {
 			return true
 		}
 	}
 	return false
-}
-
-func equalFold(text []byte, p string) bool {
-	return len(text) == len(p) && bytes.EqualFold(text, []byte(p))
 }
