@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -18,8 +20,17 @@ type schemas struct {
 	ContentIDs map[string]json.RawMessage `json:"content_ids,omitempty"`
 	// GlobalIDs holds the same document for ids of Apicurio's other kind, put together from its own interface.
 	GlobalIDs map[string]json.RawMessage `json:"global_ids,omitempty"`
+	// Refused holds what the registry said instead of a content id's document: Apicurio does not hand out by id what it
+	// cannot parse, such as a namespace with a hyphen, but does by the subject and version found here.
+	Refused map[string]refusal `json:"refused,omitempty"`
 	// Subjects holds GET {registry}/apis/ccompat/v7/subjects/{subject}/versions/{version}.
 	Subjects map[string]map[string]json.RawMessage `json:"subjects,omitempty"`
+}
+
+type refusal struct {
+	Status   int             `json:"status"`
+	Body     json.RawMessage `json:"body"`
+	Versions json.RawMessage `json:"versions"`
 }
 
 type reference struct {
@@ -38,7 +49,7 @@ func newRegistry(address string) *registry {
 	return &registry{
 		address: address,
 		http:    &http.Client{Timeout: 20 * time.Second},
-		found:   schemas{map[string]json.RawMessage{}, map[string]json.RawMessage{}, map[string]map[string]json.RawMessage{}},
+		found:   schemas{map[string]json.RawMessage{}, map[string]json.RawMessage{}, map[string]refusal{}, map[string]map[string]json.RawMessage{}},
 	}
 }
 
@@ -112,7 +123,30 @@ func (g *registry) addID(ctx context.Context, id schemaID) error {
 }
 
 func (g *registry) byContentID(ctx context.Context, number string) (json.RawMessage, error) {
-	return g.get(ctx, "/apis/ccompat/v7/schemas/ids/"+number)
+	path := "/apis/ccompat/v7/schemas/ids/" + number
+	answer, err := g.get(ctx, path)
+	refused, ok := errors.AsType[*statusError](err)
+	if !ok || refused.status != http.StatusBadRequest {
+		return answer, err
+	}
+	versions, err := g.get(ctx, path+"/versions")
+	if err != nil {
+		return nil, err
+	}
+	g.found.Refused[number] = refusal{Status: refused.status, Body: refused.body, Versions: versions}
+	return g.byFirstVersion(ctx, versions)
+}
+
+func (g *registry) byFirstVersion(ctx context.Context, versions json.RawMessage) (json.RawMessage, error) {
+	var named []reference
+	if err := json.Unmarshal(versions, &named); err != nil || len(named) == 0 {
+		return nil, cmp.Or(err, errors.New("no version has this id"))
+	}
+	version := strconv.Itoa(named[0].Version)
+	if err := g.addSubject(ctx, named[0].Subject, version); err != nil {
+		return nil, err
+	}
+	return g.found.Subjects[named[0].Subject][version], nil
 }
 
 // byGlobalID asks Apicurio's own interface, because the compatible one knows content ids only.
@@ -186,7 +220,16 @@ func (g *registry) get(ctx context.Context, path string) (json.RawMessage, error
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, 4<<20))
 	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("GET %s: %s", path, response.Status)
+		err = &statusError{path: path, status: response.StatusCode, body: body}
 	}
 	return body, err
 }
+
+// statusError is an answer that is not 200, with what it said.
+type statusError struct {
+	path   string
+	status int
+	body   []byte
+}
+
+func (e *statusError) Error() string { return fmt.Sprintf("GET %s: status %d", e.path, e.status) }
