@@ -107,6 +107,9 @@ func (v value) elements(yield func(value) bool) {
 }
 
 func (v value) count() int {
+	if v.d == nil {
+		return 0
+	}
 	n := 0
 	for range v.each {
 		n++
@@ -116,7 +119,7 @@ func (v value) count() int {
 
 // get finds a member of an object. The last of repeated members counts, as in most decoders.
 func (v value) get(name string) (found value, ok bool) {
-	if v.kind() != kindObject {
+	if v.d == nil || v.kind() != kindObject {
 		return value{}, false
 	}
 	for m := range v.each {

@@ -28,6 +28,7 @@ type Call struct {
 	Body      []byte    `json:"-"`               // of the newest Config.KeepCallBodies
 
 	reason string
+	page   bool // answered with a fault's page
 }
 
 // EndpointStats counts the calls of one endpoint.
@@ -104,10 +105,9 @@ func (j *journal) end(c *call) {
 	e.InFlight--
 	e.Calls++
 	e.Rows += int64(a.Rows)
-	switch {
-	case a.Status != http.StatusOK:
+	if a.Status != http.StatusOK || a.page {
 		e.Unanswered++
-	default:
+	} else {
 		e.Codes[a.Code]++
 	}
 	if a.Code != codeOK && a.Code != codePartial {
@@ -153,6 +153,16 @@ func (j *journal) list() []Call {
 	}
 	at := j.total % j.maxCalls
 	return append(slices.Clone(j.calls[at:]), j.calls[:at]...)
+}
+
+// warn counts a warning that is not about a body.
+func (j *journal) warn(w Warning, n int64) {
+	if n == 0 {
+		return
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.warnings[w] += n
 }
 
 // warned adds the warnings about a body that was found good to the counts.

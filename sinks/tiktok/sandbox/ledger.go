@@ -206,13 +206,14 @@ func (l *ledger) stats() EventCounts {
 	return c
 }
 
-// list copies the records, or the tests, from an index on.
-func (l *ledger) list(tests bool, from int) []Event {
+// list copies up to n records, or tests, from an index on.
+func (l *ledger) list(tests bool, from, n int) []Event {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	all := l.records
 	if tests {
 		all = l.tests
 	}
-	return slices.Clone(all[min(max(from, 0), len(all)):])
+	from = min(max(from, 0), len(all))
+	return slices.Clone(all[from:min(from+n, len(all))])
 }

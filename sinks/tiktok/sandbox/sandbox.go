@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"fmt"
+	"net/http"
 	"sync/atomic"
 	"time"
 )
@@ -13,8 +14,12 @@ type Sandbox struct {
 	accounts  *accounts
 	limiter   limiter
 	ledger    *ledger
+	audiences *audiences
+	races     races
+	grants    grants
 	faults    faults
 	journal   *journal
+	admin     http.Handler
 	started   time.Time
 	advanced  atomic.Int64 // nanoseconds added to the clock by Advance
 	sequence  atomic.Int64
@@ -25,12 +30,14 @@ func New(cfg Config) *Sandbox {
 	cfg = cfg.withDefaults()
 	s := &Sandbox{
 		cfg: cfg, endpoints: map[string]endpoint{}, accounts: newAccounts(cfg),
-		ledger: newLedger(cfg), journal: newJournal(cfg), started: cfg.Now(),
+		ledger: newLedger(cfg), audiences: newAudiences(cfg), journal: newJournal(cfg), started: cfg.Now(),
 	}
 	for _, e := range endpoints() {
 		s.endpoints[base+e.path] = e
 	}
 	s.limiter.reset()
+	s.grants.reset()
+	s.admin = s.view()
 	return s
 }
 
@@ -40,6 +47,8 @@ func (s *Sandbox) Reset() {
 	s.accounts.reset()
 	s.limiter.reset()
 	s.ledger.reset()
+	s.audiences.reset()
+	s.grants.reset()
 	s.faults.clear()
 	s.journal.reset()
 }

@@ -25,7 +25,8 @@ type call struct {
 	body     document
 	parsed   error
 	answered Call
-	fault    *Fault // chosen while looking at content
+	fault    *Fault   // chosen while looking at content
+	changes  []change // of a mapping call
 	buffer   bytes.Buffer
 }
 
@@ -36,8 +37,12 @@ var calls = sync.Pool{New: func() any { return new(call) }}
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	e, known := s.endpoints[r.URL.Path]
 	switch {
+	case r.URL.Path == "/portal/auth":
+		s.portal(w, r)
 	case strings.HasPrefix(r.URL.Path, "/open_api/v1.2/"):
 		s.write(w, "", refuse(codeVersion, "The API version is not supported. Please use v1.3."), nil)
+	case strings.HasPrefix(r.URL.Path, "/sandbox/"):
+		s.admin.ServeHTTP(w, r)
 	case !known:
 		http.NotFound(w, r)
 	case r.Method != e.method:
@@ -56,6 +61,7 @@ func (s *Sandbox) serve(w http.ResponseWriter, r *http.Request, e endpoint) {
 	s.journal.begin(e.path)
 	defer s.journal.end(c)
 	tooLarge := c.read(w)
+	defer s.watch(c)()
 	if f := s.strike(c, BeforeEffect); f != nil && s.act(w, c, *f) {
 		return
 	}
@@ -69,10 +75,22 @@ func (s *Sandbox) serve(w http.ResponseWriter, r *http.Request, e endpoint) {
 	c.answer(w, refusal, data)
 }
 
+// watch looks out for races between mapping calls until the returned function is called.
+func (s *Sandbox) watch(c *call) (end func()) {
+	if !c.endpoint.members || c.parsed != nil {
+		return func() {}
+	}
+	body := c.body.root()
+	c.changes = changesOf(body)
+	conflicts, end := s.races.enter(c.changes, body.str("action") == "delete")
+	s.journal.warn(InFlight, conflicts)
+	return end
+}
+
 func (c *call) open(s *Sandbox, r *http.Request, e endpoint) {
 	now := s.now()
 	c.s, c.r, c.endpoint, c.now, c.token, c.fault = s, r, e, now, Token{}, nil
-	c.raw, c.parsed = nil, nil
+	c.raw, c.parsed, c.changes = nil, nil, nil
 	c.answered = Call{Time: now, Method: r.Method, Endpoint: e.path, RequestID: s.requestID(now)}
 }
 
@@ -83,22 +101,17 @@ func (c *call) read(w http.ResponseWriter) *refusal {
 	}
 	c.buffer.Reset()
 	n, err := c.buffer.ReadFrom(http.MaxBytesReader(w, c.r.Body, maxBody))
-	c.raw, c.answered.Bytes = c.buffer.Bytes(), n
-	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+	c.raw, c.answered.Bytes, c.parsed = c.buffer.Bytes(), n, err
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		return refuse(codeParameter, "Request body is too large.")
 	}
-	c.parsed = cmpError(err, c.body.parse(c.raw))
+	if err == nil {
+		c.parsed = c.body.parse(c.raw)
+	}
 	if c.parsed == nil {
 		c.answered.Rows = c.rows()
 	}
 	return nil
-}
-
-func cmpError(a, b error) error {
-	if a != nil {
-		return a
-	}
-	return b
 }
 
 // rows is how many events or users the call carries.
@@ -131,6 +144,11 @@ func (s *Sandbox) answer(c *call) (any, *refusal) {
 			return nil, refuse(codeParameter, "Invalid JSON in request body.")
 		}
 		if r := s.limitedBody(c); r != nil {
+			return nil, r
+		}
+	}
+	if c.endpoint.form == formQuery {
+		if r := s.limitedAdvertiser(c.r.URL.Query().Get("advertiser_id"), c.now); r != nil {
 			return nil, r
 		}
 	}

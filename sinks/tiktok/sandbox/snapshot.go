@@ -33,10 +33,10 @@ func (s *Sandbox) Stats() Stats {
 }
 
 // Events returns the deduplicated set TikTok counts, in the order of first arrivals.
-func (s *Sandbox) Events() []Event { return s.ledger.list(false, 0) }
+func (s *Sandbox) Events() []Event { return s.ledger.list(false, 0, 1<<40) }
 
 // TestEvents returns the events that were sent with a test_event_code.
-func (s *Sandbox) TestEvents() []Event { return s.ledger.list(true, 0) }
+func (s *Sandbox) TestEvents() []Event { return s.ledger.list(true, 0, 1<<40) }
 
 // Calls returns the newest calls, oldest first.
 func (s *Sandbox) Calls() []Call { return s.journal.list() }

@@ -73,7 +73,7 @@ func (s *Sandbox) act(w http.ResponseWriter, c *call, f Fault) bool {
 	case f.Reset:
 		cut(w)
 	case f.HTTPStatus != 0:
-		c.answered.Status = f.HTTPStatus
+		c.answered.Status, c.answered.page = f.HTTPStatus, true
 		w.Header().Set("Content-Type", "text/html")
 		w.WriteHeader(f.HTTPStatus)
 		_, _ = w.Write([]byte(cmp.Or(f.Body, badGateway)))

@@ -18,6 +18,7 @@ func (s *Sandbox) track(call *call) (any, *refusal) {
 	c := s.check(call.now)
 	c.source = body.str("event_source")
 	c.object(body, trackShape)
+	c.testing(body, "data")
 	s.warned(c)
 	if !c.ok() {
 		return nil, c.result()
@@ -35,48 +36,64 @@ func (s *Sandbox) accept(call *call, body value) (any, *refusal) {
 		return nil, r
 	}
 	data, _ := body.get("data")
-	arrived := arrivals(source.id, data)
 	if r := call.poison(); r != nil {
 		return nil, r
 	}
-	s.ledger.arrive(call.now, arrived, body.str("test_event_code") != "")
+	s.ledger.arrive(call.now, arrivals(source.id, data), body.str("test_event_code") != "")
 	return nil, nil
 }
 
 // arrivals lists the events of a checked array. Their bytes point into the body.
 func arrivals(sourceID string, data value) []arrival {
 	list := make([]arrival, 0, data.count())
-	for e := range data.each {
-		a := arrival{source: sourceID, body: e.source()}
-		if m, ok := e.get("event"); ok {
-			a.event = m.text()
-		}
-		if m, ok := e.get("event_id"); ok {
-			a.id = m.text()
-		}
-		list = append(list, a)
+	for e := range data.elements {
+		list = append(list, arrivalOf(sourceID, e))
 	}
 	return list
 }
 
-// events judges the array of a 2.0 request.
-func events(c *check, v value) {
-	if v.kind() == kindArray && v.count() == 0 {
-		c.leave()
-		c.missing("data")
-		c.at("data")
-		return
+func arrivalOf(sourceID string, event value) arrival {
+	a := arrival{source: sourceID, body: event.source()}
+	if m, ok := event.get("event"); ok {
+		a.event = m.text()
 	}
-	if v.kind() == kindArray && v.count() > maxEvents {
-		c.tooMany(maxEvents)
-		return
+	if m, ok := event.get("event_id"); ok {
+		a.id = m.text()
 	}
-	c.list(v, event)
+	return a
 }
 
-// tooMany refuses a batch for its size, before anything inside it is looked at.
-func (c *check) tooMany(limit int) {
-	c.stage, c.problem = stageTypes, refuse(codeBatchSize, "Batch size exceeds the limit of %d.", limit)
+// testing warns about test events that come together: TikTok's test view shows one code a request.
+func (c *check) testing(body value, list string) {
+	data, _ := body.get(list)
+	if body.str("test_event_code") != "" && data.count() > 1 {
+		c.at("test_event_code")
+		c.warn(TestBatch)
+		c.leave()
+	}
+}
+
+// events judges the array of a 2.0 request.
+func events(c *check, v value) {
+	if c.batchSize(v, "data", maxEvents) {
+		c.list(v, event)
+	}
+}
+
+// batchSize judges the length of the request's list of rows, before anything inside it is looked at.
+func (c *check) batchSize(v value, name string, limit int) bool {
+	if v.kind() != kindArray {
+		c.wrongType("list")
+		return false
+	}
+	n := v.count()
+	if n == 0 && stageRequired < c.stage {
+		c.stage, c.problem = stageRequired, missing(name)
+	}
+	if n > limit {
+		c.stage, c.problem = stageTypes, refuse(codeBatchSize, "Batch size exceeds the limit of %d.", limit)
+	}
+	return n > 0 && n <= limit
 }
 
 func event(c *check, v value) {

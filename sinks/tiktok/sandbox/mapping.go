@@ -1,0 +1,258 @@
+package sandbox
+
+import (
+	"encoding/hex"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+)
+
+const maxUsers = 10_000
+
+// idLengths are the hexadecimal lengths of the identifiers a segment takes.
+var idLengths = map[string]int{
+	"IDFA_SHA256": 64, "IDFA_MD5": 32, "AAID_SHA256": 64, "AAID_MD5": 32, "EMAIL_SHA256": 64, "PHONE_SHA256": 64,
+}
+
+var mappingShape = shape(UnknownField, rules{
+	"advertiser_ids!": filledList, "action": oneOf("add", "delete"), "id_schema!": idSchema, "batch_data!": users,
+})
+
+var elementShape = shape(UnknownField, rules{"id": justText, "audience_ids": filledList})
+
+func justText(c *check, v value) { isText(c, v) }
+
+func filledList(c *check, v value) {
+	c.list(v, filled)
+	if v.kind() == kindArray && v.count() == 0 {
+		c.wrongValue("Shorter than minimum length 1.")
+	}
+}
+
+func idSchema(c *check, v value) {
+	filledList(c, v)
+	seen := map[string]bool{}
+	for e := range v.elements {
+		kind := upper(e.text())
+		if idLengths[kind] == 0 {
+			c.wrongValue("Not a valid choice.")
+		}
+		if seen[kind] {
+			c.wrongValue("Duplicate identifier types.")
+		}
+		seen[kind] = true
+	}
+}
+
+// users judges the types inside batch_data; what depends on id_schema comes later.
+func users(c *check, v value) {
+	if c.batchSize(v, "batch_data", maxUsers) {
+		c.list(v, func(c *check, row value) { c.list(row, element) })
+	}
+}
+
+func element(c *check, v value) { c.object(v, elementShape) }
+
+// mapping is POST /segment/mapping/: it adds members to Partner audiences or removes them.
+func (s *Sandbox) mapping(call *call) (any, *refusal) {
+	body := call.body.root()
+	c := s.check(call.now)
+	c.object(body, mappingShape)
+	if c.ok() {
+		c.positions(body)
+	}
+	s.warned(c)
+	if !c.ok() {
+		return nil, c.result()
+	}
+	advertisers, r := s.oneBusiness(call.token, body)
+	if r != nil {
+		return nil, r
+	}
+	if r := call.poison(); r != nil {
+		return nil, r
+	}
+	return nil, s.audiences.apply(call.now, call.changes, advertisers, body.str("action") == "delete")
+}
+
+// positions judges the rows against id_schema: position k of a row belongs to type k.
+func (c *check) positions(body value) {
+	schema, _ := body.get("id_schema")
+	kinds := kindsOf(schema)
+	data, _ := body.get("batch_data")
+	c.at("batch_data")
+	c.list(data, func(c *check, row value) { c.user(row, kinds) })
+	c.leave()
+}
+
+func kindsOf(schema value) (kinds []string) {
+	for e := range schema.elements {
+		kinds = append(kinds, upper(e.text()))
+	}
+	return kinds
+}
+
+func (c *check) user(row value, kinds []string) {
+	if row.count() != len(kinds) {
+		c.wrongValue("length must equal id_schema.")
+		return
+	}
+	k, known := 0, false
+	for e := range row.elements {
+		c.atIndex(k)
+		known = c.identifier(e, idLengths[kinds[k]]) || known
+		c.leave()
+		k++
+	}
+	if !known {
+		c.wrongValue("at least one identifier is required.")
+	}
+}
+
+// identifier judges one place of a row and reports whether something is there.
+func (c *check) identifier(e value, length int) bool {
+	if e.count() == 0 {
+		return false
+	}
+	id, hasID := e.get("id")
+	_, hasAudiences := e.get("audience_ids")
+	switch {
+	case !hasID || !hasAudiences:
+		c.wrongValue("must be {} or have id and audience_ids.")
+	case !anyHex(id.text(), length):
+		c.at("id")
+		c.wrong(stageValues, codeNotHashed, " is not hashed.")
+		c.leave()
+	}
+	return true
+}
+
+// oneBusiness says no unless the token reaches all advertisers and they belong together.
+func (s *Sandbox) oneBusiness(t Token, body value) (map[string]bool, *refusal) {
+	ids, _ := body.get("advertiser_ids")
+	all, businesses := map[string]bool{}, map[string]bool{}
+	for e := range ids.elements {
+		id := string(e.text())
+		if r := s.reaches(t, id); r != nil {
+			return nil, r
+		}
+		all[id] = true
+		businesses[s.accounts.advertisers[id].Business] = true
+	}
+	if len(businesses) > 1 {
+		return nil, refuse(codeNoPermission, "All advertisers must belong to the same Business account.")
+	}
+	return all, nil
+}
+
+// change is one membership of a mapping call. Its audience belongs to the call's body.
+type change struct {
+	row, place int
+	audience   []byte
+	kind       string
+	id         member
+}
+
+// changesOf lists the memberships of a mapping call as far as they can be read; only a checked call has them all.
+func changesOf(body value) (list []change) {
+	schema, _ := body.get("id_schema")
+	kinds := kindsOf(schema)
+	data, _ := body.get("batch_data")
+	row := 0
+	for user := range data.elements {
+		place := 0
+		for e := range user.elements {
+			if place < len(kinds) {
+				list = appendChanges(list, e, change{row: row, place: place, kind: kinds[place]})
+			}
+			place++
+		}
+		row++
+	}
+	return list
+}
+
+func appendChanges(list []change, e value, c change) []change {
+	id, ok := e.get("id")
+	if !ok || id.kind() != kindString || len(id.raw()) > 2*len(c.id) {
+		return list
+	}
+	if _, err := hex.Decode(c.id[:], id.raw()); err != nil {
+		return list
+	}
+	audiences, _ := e.get("audience_ids")
+	for a := range audiences.elements {
+		c.audience = a.text()
+		list = append(list, c)
+	}
+	return list
+}
+
+// apply adds or removes members, all of them or none.
+func (a *audiences) apply(now time.Time, changes []change, advertisers map[string]bool, remove bool) *refusal {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, c := range changes {
+		if r := a.takes(c, advertisers); r != nil {
+			return r
+		}
+	}
+	for _, c := range changes {
+		target := a.byID[string(c.audience)]
+		target.edited = now
+		target.change(now.Add(a.cfg.SegmentDelay), c, remove)
+	}
+	return nil
+}
+
+// takes says no unless the audience of a change is a Partner audience of one of the advertisers.
+func (a *audiences) takes(c change, advertisers map[string]bool) *refusal {
+	found, ok := a.byID[string(c.audience)]
+	at := fmt.Sprintf("batch_data.%d.%d.audience_ids", c.row, c.place)
+	switch {
+	case !ok:
+		return refuse(codeParameter, "%s: Audience does not exist.", at)
+	case !advertisers[found.advertiser]:
+		return refuse(codeNoPermission, "No permission to operate audience: %s.", found.id)
+	case !found.segment:
+		return refuse(codeParameter, "%s: Not a Partner audience.", at)
+	}
+	return nil
+}
+
+func (a *audience) change(visible time.Time, c change, remove bool) {
+	changed := false
+	if remove {
+		changed = a.members.remove(c.kind, c.id)
+	} else {
+		changed = a.members.add(c.kind, c.id)
+	}
+	switch {
+	case !changed:
+		a.withoutTrace++
+	case remove:
+		a.removed++
+	default:
+		a.added++
+	}
+	if changed && a.refresh.IsZero() {
+		a.refresh = visible
+	}
+}
+
+// memberIDs lists the identifiers of a mapping call, for faults that look at content.
+func memberIDs(body value) iter.Seq2[int, []byte] {
+	return func(yield func(int, []byte) bool) {
+		data, _ := body.get("batch_data")
+		row := 0
+		for user := range data.elements {
+			for e := range user.elements {
+				if id := e.str("id"); id != "" && !yield(row, []byte(strings.ToLower(id))) {
+					return
+				}
+			}
+			row++
+		}
+	}
+}
