@@ -2,17 +2,18 @@ package settings
 
 import (
 	"strconv"
+	"strings"
 
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/token"
+	"go.yaml.in/yaml/v4"
 )
 
 // converter turns the parser's tree into Nodes: it follows aliases and merge keys, replaces ${…}, and refuses what a
 // configuration has no use for.
 type converter struct {
-	report  *Report
-	env     Lookup
-	anchors map[string]*Node
+	report *Report
+	env    Lookup
+	done   map[*yaml.Node]*Node // what stands at an anchor, once it is complete
+	depth  int
 }
 
 func (c *converter) problem(line int, path, rule, hint string) {
@@ -20,10 +21,20 @@ func (c *converter) problem(line int, path, rule, hint string) {
 }
 
 // convert makes the Node of one value that stands at a path and line.
-func (c *converter) convert(from ast.Node, path string, line int) *Node {
-	n := c.value(from, path, line)
+func (c *converter) convert(from *yaml.Node, path string, line int) *Node {
+	c.depth++
+	defer func() { c.depth-- }()
+	n := &Node{broken: true}
+	if c.depth <= maxDepth {
+		n = c.value(from, path, line)
+	} else {
+		c.problem(line, path, "nested deeper than "+itoa(maxDepth)+" levels", "")
+	}
 	n.line = line
 	n.weigh()
+	if from != nil && from.Anchor != "" {
+		c.done[from] = n
+	}
 	return c.bounded(n, path)
 }
 
@@ -36,88 +47,73 @@ func (c *converter) bounded(n *Node, path string) *Node {
 	return &Node{line: n.line, weight: 1, broken: true}
 }
 
-func (c *converter) value(from ast.Node, path string, line int) *Node {
-	switch from := from.(type) {
-	case *ast.MappingNode:
-		return c.mapping(from.Values, path)
-	case *ast.MappingValueNode:
-		return c.mapping([]*ast.MappingValueNode{from}, path)
-	case *ast.SequenceNode:
-		return c.list(from, path)
-	case *ast.AnchorNode:
-		return c.anchor(from, path, line)
-	case *ast.AliasNode:
+func (c *converter) value(from *yaml.Node, path string, line int) *Node {
+	if from == nil {
+		return &Node{kind: Null}
+	}
+	if from.Style&yaml.TaggedStyle != 0 && !isCoreTag(from.ShortTag()) {
+		c.problem(line, path, "YAML tags are not used here", "take out the word that starts with !")
+		return &Node{broken: true}
+	}
+	switch from.Kind {
+	case yaml.MappingNode:
+		return c.mapping(from.Content, path)
+	case yaml.SequenceNode:
+		return c.list(from.Content, path)
+	case yaml.AliasNode:
 		return c.alias(from, path, line)
-	case *ast.TagNode:
-		return c.tagged(from, path, line)
 	}
 	return c.scalar(from, path, line)
 }
 
-func (c *converter) list(from *ast.SequenceNode, path string) *Node {
+func isCoreTag(tag string) bool {
+	switch tag {
+	case "!!str", "!!int", "!!float", "!!bool", "!!null", "!!map", "!!seq":
+		return true
+	}
+	return false
+}
+
+func (c *converter) list(values []*yaml.Node, path string) *Node {
 	n := &Node{kind: List}
-	for i, value := range from.Values {
-		line := lineOfNode(value)
-		if i < len(from.Entries) && from.Entries[i].Start != nil {
-			line = from.Entries[i].Start.Position.Line
-		}
-		n.items = append(n.items, c.convert(value, path+"["+strconv.Itoa(i)+"]", line))
+	for i, value := range values {
+		n.items = append(n.items, c.convert(value, path+"["+strconv.Itoa(i)+"]", value.Line))
 	}
 	return n
 }
 
-func (c *converter) anchor(from *ast.AnchorNode, path string, line int) *Node {
-	n := c.value(from.Value, path, line)
-	n.line = line
-	c.anchors[nameOf(from.Name)] = n
-	copied := *n
-	return &copied
-}
-
-func (c *converter) alias(from *ast.AliasNode, path string, line int) *Node {
-	target := c.anchors[nameOf(from.Value)]
+// alias gives what stands at the anchor, as seen from the alias's line. What is inside keeps its own lines.
+func (c *converter) alias(from *yaml.Node, path string, line int) *Node {
+	target := c.done[from.Alias]
 	if target == nil {
-		c.problem(line, path, "the alias has no anchor above it", "")
+		c.problem(line, path, "the alias stands inside its own anchor", "")
 		return &Node{broken: true}
 	}
 	copied := *target
 	return &copied
 }
 
-func (c *converter) tagged(from *ast.TagNode, path string, line int) *Node {
-	n := c.value(from.Value, path, line)
-	switch tag := from.Start.Value; tag {
-	case "!!str":
-		if n.kind < List {
-			n.kind = String
-		}
-	case "!!map", "!!seq", "!!int", "!!float", "!!bool", "!!null":
-	default:
-		c.problem(line, path, "YAML tags are not used here", "take out the word that starts with !")
-		n.broken = true
+func (c *converter) scalar(from *yaml.Node, path string, line int) *Node {
+	lower := strings.ToLower(from.Value)
+	switch tag := from.ShortTag(); {
+	case tag == "!!null":
+		return &Node{kind: Null}
+	case tag == "!!bool" && (lower == "true" || lower == "false"):
+		return &Node{kind: Bool, text: lower}
+	case tag == "!!int":
+		return &Node{kind: Int, text: from.Value}
+	case tag == "!!float":
+		return number(from.Value)
 	}
-	return n
+	return c.text(from.Value, path, line)
 }
 
-func (c *converter) scalar(from ast.Node, path string, line int) *Node {
-	switch from := from.(type) {
-	case *ast.StringNode:
-		return c.text(from.Value, path, line)
-	case *ast.LiteralNode:
-		return c.text(from.Value.Value, path, line)
-	case *ast.IntegerNode:
-		return &Node{kind: Int, text: from.Token.Value}
-	case *ast.FloatNode:
-		return &Node{kind: Float, text: from.Token.Value}
-	case *ast.InfinityNode, *ast.NanNode:
-		return &Node{kind: Float, text: from.GetToken().Value}
-	case *ast.BoolNode:
-		return &Node{kind: Bool, text: strconv.FormatBool(from.Value)}
-	case *ast.NullNode, nil:
-		return &Node{kind: Null}
+// number: the parser takes whole numbers past 64 bits for floats.
+func number(text string) *Node {
+	if exactInt(text) {
+		return &Node{kind: Int, text: text}
 	}
-	c.problem(line, path, "a value is expected here", "")
-	return &Node{broken: true}
+	return &Node{kind: Float, text: text}
 }
 
 func (c *converter) text(raw, path string, line int) *Node {
@@ -126,33 +122,4 @@ func (c *converter) text(raw, path string, line int) *Node {
 		c.problem(line, path, err.rule, err.hint)
 	}
 	return &Node{kind: String, text: text, substituted: substituted, broken: err != nil}
-}
-
-func nameOf(n ast.Node) string {
-	if n == nil || n.GetToken() == nil {
-		return ""
-	}
-	return n.GetToken().Value
-}
-
-// lineOfNode is where a value starts; a map starts at its first key, not at its colon.
-func lineOfNode(n ast.Node) int {
-	switch n := n.(type) {
-	case nil:
-		return 0
-	case *ast.MappingNode:
-		if !n.IsFlowStyle && len(n.Values) > 0 {
-			return lineOfNode(n.Values[0])
-		}
-	case *ast.MappingValueNode:
-		return lineOfToken(n.Key.GetToken())
-	}
-	return lineOfToken(n.GetToken())
-}
-
-func lineOfToken(tk *token.Token) int {
-	if tk == nil || tk.Position == nil {
-		return 0
-	}
-	return tk.Position.Line
 }

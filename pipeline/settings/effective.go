@@ -7,11 +7,12 @@ import (
 	"net/url"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 )
 
-// Encoder is implemented by values with more than one form: EncodeYAML gives what to print in their place, made of
-// structs with yaml tags, maps, slices and scalars. Without it a value is printed by its own fields.
+// Encoder is implemented, on the value, by types with more than one form: EncodeYAML gives what to print in their place,
+// made of structs with yaml tags, maps, slices and scalars. Without it a value is printed by its own fields.
 type Encoder interface {
 	EncodeYAML() any
 }
@@ -42,7 +43,7 @@ func treeOf(v reflect.Value) any {
 	if !v.IsValid() {
 		return nil
 	}
-	if e, ok := v.Interface().(Encoder); ok && !(v.Kind() == reflect.Pointer && v.IsNil()) {
+	if e, ok := v.Interface().(Encoder); ok && !isNil(v) {
 		return treeOf(reflect.ValueOf(e.EncodeYAML()))
 	}
 	switch v.Kind() {
@@ -57,6 +58,8 @@ func treeOf(v reflect.Value) any {
 	}
 	return scalarTree(v)
 }
+
+func isNil(v reflect.Value) bool { return v.Kind() == reflect.Pointer && v.IsNil() }
 
 func structTree(v reflect.Value) any {
 	var tree entries
@@ -111,6 +114,9 @@ func scalarTree(v reflect.Value) any {
 	if v.Kind() == reflect.String {
 		return quoted(withoutPassword(v.String()))
 	}
+	if v.CanFloat() {
+		return strconv.FormatFloat(v.Float(), 'f', -1, 64)
+	}
 	text, _ := json.Marshal(v.Interface())
 	return string(text)
 }
@@ -128,18 +134,11 @@ func withoutPassword(s string) string {
 // quoted writes text so that it is read back as the same text: dollar signs doubled, and in JSON's quotes, which are
 // YAML's too, unless it is plainly a word.
 func quoted(s string) string {
-	if s == redacted || plainWord(s) {
-		return quoteBrackets(s)
+	if plainWord(s) {
+		return s
 	}
 	text, _ := json.Marshal(strings.ReplaceAll(s, "$", "$$"))
 	return string(text)
-}
-
-func quoteBrackets(s string) string {
-	if s == redacted {
-		return `"` + s + `"`
-	}
-	return s
 }
 
 // plainWord: letters, digits and a few marks, starting with a letter, and no word of YAML's own.

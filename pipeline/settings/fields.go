@@ -14,15 +14,24 @@ type fields struct {
 
 func fieldsOf(t reflect.Type) fields {
 	fs := fields{byName: map[string]reflect.StructField{}}
-	for _, f := range reflect.VisibleFields(t) {
-		name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-		if name == "" || name == "-" || !f.IsExported() {
-			continue
-		}
-		fs.names = append(fs.names, name)
-		fs.byName[name] = f
-	}
+	fs.add(t, nil)
 	return fs
+}
+
+// add lists the fields of a struct, those of untagged embedded structs among them.
+func (fs *fields) add(t reflect.Type, index []int) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		f.Index = append(slices.Clone(index), i)
+		name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		switch {
+		case name == "" && f.Anonymous && f.Type.Kind() == reflect.Struct:
+			fs.add(f.Type, f.Index)
+		case name != "" && name != "-" && f.IsExported():
+			fs.names = append(fs.names, name)
+			fs.byName[name] = f
+		}
+	}
 }
 
 // didYouMean helps with a key nobody knows.

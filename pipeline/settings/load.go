@@ -1,14 +1,12 @@
 package settings
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"strings"
 
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/lexer"
-	"github.com/goccy/go-yaml/parser"
-	"github.com/goccy/go-yaml/token"
+	"go.yaml.in/yaml/v4"
 )
 
 const (
@@ -23,98 +21,89 @@ const (
 func Load(text []byte, into any, env Lookup) *Report {
 	r := &Report{loading: true}
 	defer func() { r.loading = false }()
-	if body := parse(r, text); body != nil {
-		c := converter{report: r, env: env, anchors: map[string]*Node{}}
-		r.root = c.convert(body, "", 1)
-	}
-	if r.root != nil {
-		r.root.Decode(into, Root(r))
-	}
+	r.root = read(r, text, env)
+	r.root.Decode(into, Root(r))
 	return r
 }
 
-// parse finds the one document of the text; nil when there is none or it cannot be read.
-func parse(r *Report, text []byte) ast.Node {
+// read makes the Node of the whole text. An empty text is null: every required key is missing from it. Of a text that
+// cannot be read nobody knows what is missing, so its Node is broken and nothing more is said about it.
+func read(r *Report, text []byte, env Lookup) *Node {
 	if len(text) > maxText {
 		r.add(0, "", "the configuration is larger than 1 MiB", "", false)
-		return nil
+		return &Node{broken: true}
 	}
-	file, err := parseFile(string(text))
+	body, err := parse(r, text)
 	if err != nil {
 		r.add(lineOf(err), "", "not valid YAML: "+message(err), "", false)
-		return nil
+		return &Node{broken: true}
 	}
-	return onlyDocument(r, file)
+	c := converter{report: r, env: env, done: map[*yaml.Node]*Node{}}
+	return c.convert(body, "", 1)
 }
 
-func onlyDocument(r *Report, file *ast.File) ast.Node {
-	var body ast.Node
-	for _, doc := range file.Docs {
-		switch {
-		case doc.Body == nil || doc.Body.Type() == ast.DirectiveType:
-		case body == nil:
-			body = doc.Body
-		default:
-			r.add(doc.Body.GetToken().Position.Line, "", "only one YAML document is read", "take out the --- line", false)
-		}
-	}
-	return body
-}
+var errParser = errors.New("the parser does not understand it")
 
-var (
-	errTooDeep = errors.New("nested deeper than 64 levels")
-	errParser  = errors.New("the parser does not understand it")
-)
-
-// parseFile guards a parser that recurses, and that was written for friendly input.
-func parseFile(text string) (file *ast.File, err error) {
+// parse gives the one document of the text, nil when there is none. It guards against faults of the parser.
+func parse(r *Report, text []byte) (body *yaml.Node, err error) {
 	defer func() {
 		if recover() != nil {
 			err = errParser
 		}
 	}()
-	tokens := lexer.Tokenize(text)
-	if tk := tooDeep(tokens); tk != nil {
-		return nil, &yaml.SyntaxError{Message: errTooDeep.Error(), Token: tk}
+	loader, err := yaml.NewLoader(bytes.NewReader(text), yaml.WithUniqueKeys(false))
+	if err != nil {
+		return nil, err
 	}
-	return parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
+	body, err = document(loader)
+	if body == nil || err != nil {
+		return nil, err
+	}
+	if second, err := document(loader); second != nil {
+		r.add(second.Line, "", "only one YAML document is read", "take out the --- line", false)
+	} else if err != nil {
+		return nil, err
+	}
+	return body, nil
 }
 
-// tooDeep finds the token that opens one level too many: by brackets, or by marks that nest within one line. Nesting by
-// indentation needs a text that grows with the square of the depth.
-func tooDeep(tokens token.Tokens) *token.Token {
-	open, marks, line := 0, 0, 0
-	for _, tk := range tokens {
-		if tk.Position.Line != line {
-			marks, line = 0, tk.Position.Line
-		}
-		switch tk.Type {
-		case token.SequenceStartType, token.MappingStartType:
-			open++
-		case token.SequenceEndType, token.MappingEndType:
-			open--
-		case token.SequenceEntryType, token.MappingKeyType, token.AnchorType, token.TagType:
-			marks++
-		}
-		if open > maxDepth || marks > maxDepth || tk.Position.IndentLevel > maxDepth {
-			return tk
-		}
+// document reads the next one, nil at the end.
+func document(loader *yaml.Loader) (*yaml.Node, error) {
+	var doc yaml.Node
+	err := loader.Load(&doc)
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case doc.Kind == yaml.DocumentNode && len(doc.Content) == 1:
+		return doc.Content[0], nil
 	}
-	return nil
+	return &doc, nil
 }
 
 func lineOf(err error) int {
-	if e, ok := errors.AsType[yaml.Error](err); ok && e.GetToken() != nil {
-		return e.GetToken().Position.Line
+	if e, ok := errors.AsType[*yaml.LoadError](err); ok {
+		return e.Mark.Line
 	}
 	return 0
 }
 
-// message is the parser's own sentence without the excerpt of the text it likes to add: there may be a secret in it.
+// message is the parser's own sentence without the pieces of the text it may quote: there may be a secret in them.
 func message(err error) string {
-	if e, ok := errors.AsType[yaml.Error](err); ok {
-		first, _, _ := strings.Cut(e.GetMessage(), "\n")
-		return first
+	e, ok := errors.AsType[*yaml.LoadError](err)
+	if !ok {
+		return errParser.Error()
 	}
-	return errParser.Error()
+	if strings.HasPrefix(e.Message, "unknown anchor") {
+		return "an alias (*name) has no anchor (&name) above it"
+	}
+	if strings.HasPrefix(e.Message, "found character that cannot start") {
+		return "a tab, @, ` or % starts a value or indents it: indent with spaces, put such text in quotes"
+	}
+	words, _, _ := strings.Cut(e.Message, " `")
+	if e.ContextMsg != "" {
+		words = e.ContextMsg + ": " + words
+	}
+	return words
 }

@@ -3,20 +3,20 @@ package settings
 import (
 	"slices"
 
-	"github.com/goccy/go-yaml/ast"
+	"go.yaml.in/yaml/v4"
 )
 
 // mapping converts the entries of a map. Its own keys come first and win; a key written twice is a problem.
-func (c *converter) mapping(values []*ast.MappingValueNode, path string) *Node {
+func (c *converter) mapping(content []*yaml.Node, path string) *Node {
 	n := &Node{kind: Map}
 	var merged []Pair
-	for _, v := range values {
-		line := lineOfNode(v)
-		if v.Key.IsMergeKey() {
-			merged = append(merged, c.merge(v.Value, path, line)...)
+	for entry := range slices.Chunk(content, 2) {
+		key, value := entry[0], entry[1]
+		if key.ShortTag() == "!!merge" {
+			merged = append(merged, c.merge(value, path, key.Line)...)
 			continue
 		}
-		c.entry(n, v, path, line)
+		c.entry(n, key, value, path)
 	}
 	for _, pair := range merged {
 		if n.child(pair.Key) == nil {
@@ -26,55 +26,39 @@ func (c *converter) mapping(values []*ast.MappingValueNode, path string) *Node {
 	return n
 }
 
-func (c *converter) entry(n *Node, v *ast.MappingValueNode, path string, line int) {
-	key, ok := keyOf(v.Key)
-	if !ok {
-		c.problem(line, path, "a key must be plain text", "")
+// entry adds one pair. Keys are read as text, whatever YAML takes them for: 1 and true are names here.
+func (c *converter) entry(n *Node, key, value *yaml.Node, path string) {
+	if key.Kind != yaml.ScalarNode {
+		c.problem(key.Line, path, "a key must be plain text", "")
 		return
 	}
-	at := join(path, key)
-	if i := slices.IndexFunc(n.pairs, func(p Pair) bool { return p.Key == key }); i >= 0 {
-		c.problem(line, at, "written twice", "it is on line "+itoa(n.pairs[i].line)+" already")
+	at := join(path, key.Value)
+	if i := slices.IndexFunc(n.pairs, func(p Pair) bool { return p.Key == key.Value }); i >= 0 {
+		c.problem(key.Line, at, "written twice", "it is on line "+itoa(n.pairs[i].line)+" already")
 		return
 	}
-	n.pairs = append(n.pairs, Pair{Key: key, Value: c.convert(v.Value, at, line), line: line})
+	n.pairs = append(n.pairs, Pair{Key: key.Value, Value: c.convert(value, at, key.Line), line: key.Line})
 }
 
 // merge gives the pairs that << brings: of one map, or of several, the first of which wins.
-func (c *converter) merge(from ast.Node, path string, line int) []Pair {
-	n := c.value(from, join(path, "<<"), line)
-	switch {
-	case n.broken:
-		return nil
-	case n.kind == Map:
+func (c *converter) merge(from *yaml.Node, path string, line int) []Pair {
+	n := c.convert(from, join(path, "<<"), line)
+	if n.broken || n.kind == Map {
 		return n.pairs
-	case n.kind == List:
-		return c.mergeAll(n.items, path, line)
 	}
-	c.problem(line, join(path, "<<"), "must be a map or a list of maps", "")
-	return nil
-}
-
-func (c *converter) mergeAll(items []*Node, path string, line int) []Pair {
 	var pairs []Pair
-	for _, item := range items {
-		if item.kind != Map {
-			c.problem(line, join(path, "<<"), "must be a map or a list of maps", "")
-		}
+	for _, item := range n.items {
 		pairs = append(pairs, item.pairs...)
+	}
+	isMap := func(item *Node) bool { return item.broken || item.kind == Map }
+	if n.kind != List || !all(n.items, isMap) {
+		c.problem(line, join(path, "<<"), "must be a map or a list of maps", "")
 	}
 	return pairs
 }
 
-// keyOf reads keys as text, whatever YAML takes them for: 1 and true are names here.
-func keyOf(key ast.MapKeyNode) (string, bool) {
-	switch key := key.(type) {
-	case *ast.StringNode:
-		return key.Value, true
-	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.NullNode, *ast.InfinityNode, *ast.NanNode:
-		return key.GetToken().Value, true
-	}
-	return "", false
+func all(items []*Node, is func(*Node) bool) bool {
+	return !slices.ContainsFunc(items, func(n *Node) bool { return !is(n) })
 }
 
 func join(path, key string) string {
