@@ -27,8 +27,16 @@ type Scope string
 const (
 	ScopeApp        Scope = "app"        // every endpoint of the developer app
 	ScopeEndpoint   Scope = "endpoint"   // this endpoint
-	ScopeField      Scope = "field"      // one value of a field: a pixel
+	ScopeField      Scope = "field"      // one value of a field: a pixel; of a Denied answer: what this sync may do
 	ScopeAdvertiser Scope = "advertiser" // one advertiser
+)
+
+// State is something TikTok is doing or has found that a call has to wait for; it is no fault of the data.
+type State string
+
+const (
+	StateNotEditable State = "not_editable"       // the audience is being processed, or has size 0
+	StateReplacing   State = "replace_unfinished" // an earlier replace has not ended: the next day will do
 )
 
 // Answer is what became of one API call.
@@ -38,9 +46,11 @@ type Answer struct {
 	Code       int    // TikTok's code; 0 is success, or no code when HTTPStatus is not 200
 	Message    string // TikTok's text, scrubbed of anything that may be personal data, at most 500 bytes
 	RequestID  string
-	Item       int // index of the item the message names, or -1
-	Scope      Scope
-	Network    string // what failed below HTTP: "timeout", "reset", "refused", "dns", "tls", "closed", "" when a response came
+	Item       int    // index of the item the message names, or -1
+	Field      string // the field of that item the message names: "properties.currency", or ""
+	Scope      Scope  // what a Throttled or Denied answer holds up
+	State      State  // for a Retry that has to wait for TikTok's own work
+	Network    string // what failed below HTTP: "timeout", "reset", "refused", "dns", "tls", "certificate", "closed", "" when a response came
 	Duration   time.Duration
 	Body       []byte // the response as received, for the live debugger; may be cut
 }

@@ -1,0 +1,141 @@
+package tiktok
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+const (
+	apiPath   = "/open_api/v1.3"
+	maxAnswer = 16 << 20 // bytes of a response that are read
+)
+
+// Client makes API calls for one connection. Every method gives an Answer and never an error: what went wrong is in it.
+// It is safe for concurrent use.
+type Client struct {
+	base    string
+	http    *http.Client
+	timeout time.Duration
+	gzip    bool
+	token   *Token
+	zippers sync.Pool
+}
+
+// New makes a client. It fails for a certificate file that cannot be used.
+func New(c Config, token *Token) (*Client, error) {
+	c = c.WithDefaults()
+	transport, err := newTransport(c)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{
+		base:    strings.TrimSuffix(strings.TrimSuffix(c.BaseURL, "/"), apiPath) + apiPath,
+		http:    &http.Client{Transport: transport, CheckRedirect: noRedirect},
+		timeout: c.Timeout.Std(), gzip: c.Gzip, token: token,
+	}, nil
+}
+
+// noRedirect keeps the token at home: a redirect is an answer like any other, and the wrong one.
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// newTransport keeps one HTTP/1.1 connection per call in flight. HTTP/2 would put all calls on one connection, where a
+// lost packet holds up every one of them, and spares nothing: bodies are large and headers few.
+func newTransport(c Config) (*http.Transport, error) {
+	roots, err := authorities(c.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	return &http.Transport{
+		Proxy:                 proxy(c.Proxy),
+		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		TLSClientConfig:       &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:   10 * time.Second,
+		MaxIdleConns:          2 * c.CallsInFlight,
+		MaxIdleConnsPerHost:   2 * c.CallsInFlight,
+		IdleConnTimeout:       90 * time.Second,
+		ResponseHeaderTimeout: c.Timeout.Std(),
+		Protocols:             http1(),
+		WriteBufferSize:       64 << 10,
+	}, nil
+}
+
+func http1() *http.Protocols {
+	p := new(http.Protocols)
+	p.SetHTTP1(true)
+	return p
+}
+
+func proxy(fixed string) func(*http.Request) (*url.URL, error) {
+	if fixed == "" {
+		return http.ProxyFromEnvironment
+	}
+	return func(*http.Request) (*url.URL, error) { return url.Parse(fixed) }
+}
+
+func authorities(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read ca_file: %w", err)
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("read ca_file: no PEM certificate in it")
+	}
+	return pool, nil
+}
+
+// Close closes the connections that no call uses.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Post sends a JSON body to an endpoint ("/event/track/") and may be given the same memory again once it returned.
+func (c *Client) Post(ctx context.Context, endpoint string, body []byte) pipeline.Answer {
+	if !c.gzip {
+		return c.send(ctx, request{endpoint: endpoint, body: body, contentType: "application/json", auth: true})
+	}
+	zipped := c.zip(body)
+	defer c.zippers.Put(zipped)
+	return c.send(ctx, request{endpoint: endpoint, body: zipped.out.Bytes(), contentType: "application/json", encoding: "gzip", auth: true})
+}
+
+type zipper struct {
+	out bytes.Buffer
+	gz  *gzip.Writer
+}
+
+func (c *Client) zip(body []byte) *zipper {
+	z, ok := c.zippers.Get().(*zipper)
+	if !ok {
+		z = &zipper{}
+		z.gz, _ = gzip.NewWriterLevel(io.Discard, gzip.BestSpeed)
+	}
+	z.out.Reset()
+	z.gz.Reset(&z.out)
+	_, _ = z.gz.Write(body) // a bytes.Buffer takes everything
+	_ = z.gz.Close()
+	return z
+}
+
+// Get asks an endpoint; Data decodes what it answers.
+func (c *Client) Get(ctx context.Context, endpoint string, query url.Values) pipeline.Answer {
+	return c.send(ctx, request{endpoint: endpoint, query: query, auth: true})
+}
