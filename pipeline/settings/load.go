@@ -35,7 +35,7 @@ func read(r *Report, text []byte, env Lookup) *Node {
 	}
 	body, err := parse(r, text)
 	if err != nil {
-		r.add(lineOf(err), "", "not valid YAML: "+message(err), "", false)
+		r.add(min(lineOf(err), lines(text)), "", "not valid YAML: "+message(err), "", false)
 		return &Node{broken: true}
 	}
 	c := converter{report: r, env: env, done: map[*yaml.Node]*Node{}}
@@ -81,6 +81,9 @@ func document(loader *yaml.Loader) (*yaml.Node, error) {
 	}
 	return &doc, nil
 }
+
+// lines: the parser places what is missing at the end one line behind it.
+func lines(text []byte) int { return 1 + bytes.Count(bytes.TrimRight(text, "\r\n"), []byte("\n")) }
 
 func lineOf(err error) int {
 	if e, ok := errors.AsType[*yaml.LoadError](err); ok {
