@@ -1,0 +1,61 @@
+package pipeline
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the documentation of reasons anew")
+
+const reasonsPage = "../docs/operations/reasons.md"
+
+func TestReasonsAndTheirDocumentationAreEqual(t *testing.T) {
+	want := reasonsText()
+	if *update {
+		if err := os.WriteFile(reasonsPage, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(reasonsPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != want {
+		t.Errorf("%s differs from the table in reasons.go; run go test ./pipeline -update", reasonsPage)
+	}
+}
+
+func TestEveryReasonIsExplainedAndUnique(t *testing.T) {
+	seen := map[Reason]bool{}
+	for _, r := range Reasons() {
+		info := r.Info()
+		if seen[r] || info.Meaning == "" || info.Cause == "" || info.Cure == "" || info.Class == "" {
+			t.Errorf("%s: repeated %v, info %+v", r, seen[r], info)
+		}
+		seen[r] = true
+	}
+}
+
+func reasonsText() string {
+	var b strings.Builder
+	b.WriteString(`# Why rows are rejected
+
+Every rejected row carries one of these reasons: in the header ` + "`tokrelay.dlq.reason`" + ` of its dead letter, in
+` + "`tokrelay_rows_rejected_total{reason}`" + `, in ` + "`tokrelay dlq list`" + `, on the page and in ` + "`tokrelay preview`" + `. The list is closed; this
+page is written from the table in ` + "`pipeline/reasons.go`" + ` and a test keeps them equal. After the cure, send the row again with
+` + "`tokrelay dlq replay`" + `.
+
+The class says who refused: *unreadable* bytes, rows *invalid* by our checks before sending, rows *rejected* by TikTok, and
+rows of batches that *failed* after retries.
+`)
+	for _, r := range Reasons() {
+		i := r.Info()
+		fmt.Fprintf(&b, "\n## %s\n\n*%s.* %s.\n\n- **Usual cause:** %s.\n- **Cure:** %s.\n", r, i.Class, upper(i.Meaning), i.Cause, i.Cure)
+	}
+	return b.String()
+}
+
+func upper(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
