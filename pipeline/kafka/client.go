@@ -1,0 +1,84 @@
+package kafka
+
+import (
+	"fmt"
+	"log/slog"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// options are the ones that consumers, producers and admins share: how to reach Kafka, and under which name.
+func (c Config) options(name string, log *slog.Logger) ([]kgo.Opt, error) {
+	opts := []kgo.Opt{
+		kgo.SeedBrokers(c.Brokers...),
+		kgo.ClientID(c.ClientID + "-" + name),
+		kgo.SoftwareNameAndVersion("tokrelay", "1"),
+		kgo.DisableClientMetrics(), // brokers may ask clients for metrics; ours are on the admin port
+	}
+	if log != nil {
+		opts = append(opts, kgo.WithLogger(clientLog{log}))
+	}
+	if c.TLS != nil {
+		t, err := c.TLS.config()
+		if err != nil {
+			return nil, fmt.Errorf("set up kafka.tls: %w", err)
+		}
+		opts = append(opts, kgo.DialTLSConfig(t))
+	}
+	if c.SASL != nil {
+		m, err := c.SASL.mechanism()
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, kgo.SASL(m))
+	}
+	return opts, nil
+}
+
+func (c Config) groupOptions(o ConsumerOptions) []kgo.Opt {
+	opts := []kgo.Opt{
+		kgo.ConsumerGroup(o.Group),
+		kgo.DisableAutoCommit(),
+		kgo.BlockRebalanceOnPoll(),
+		kgo.SessionTimeout(c.SessionTimeout.Std()),
+		kgo.RebalanceTimeout(c.RebalanceTimeout.Std()),
+		kgo.HeartbeatInterval(min(heartbeat, c.SessionTimeout.Std()/3)),
+		kgo.FetchMaxWait(fetchMaxWait),
+		kgo.FetchMaxBytes(int32(c.FetchMaxBytes)),
+		kgo.FetchMaxPartitionBytes(int32(c.FetchMaxPartitionBytes)),
+		kgo.FetchIsolationLevel(c.isolation()),
+		kgo.ConsumeStartOffset(o.Start.offset()),
+		kgo.ConsumeResetOffset(o.OutOfRange.reset()),
+		kgo.Balancers(kgo.CooperativeStickyBalancer()),
+	}
+	if c.Protocol == NextGen {
+		opts = append(opts, kgo.ServerSideBalancer(), kgo.Balancers(kgo.StickyBalancer()))
+	}
+	if c.InstanceID != "" {
+		opts = append(opts, kgo.InstanceID(c.InstanceID))
+	}
+	if c.Rack != "" {
+		opts = append(opts, kgo.Rack(c.Rack))
+	}
+	if o.Pattern != "" {
+		return append(opts, kgo.ConsumeRegex(), kgo.ConsumeTopics("^(?:"+o.Pattern+")$"))
+	}
+	return append(opts, kgo.ConsumeTopics(o.Topics...))
+}
+
+func (c Config) isolation() kgo.IsolationLevel {
+	if c.Isolation == ReadUncommitted {
+		return kgo.ReadUncommitted()
+	}
+	return kgo.ReadCommitted()
+}
+
+// clientLog passes franz-go's warnings on. Its info lines are about its own workings and its errors are warnings to us:
+// it goes on trying.
+type clientLog struct{ log *slog.Logger }
+
+func (l clientLog) Level() kgo.LogLevel { return kgo.LogLevelWarn }
+
+func (l clientLog) Log(_ kgo.LogLevel, msg string, keyvals ...any) {
+	l.log.Debug("kafka client: "+msg, keyvals...)
+}

@@ -1,0 +1,97 @@
+package kafka
+
+import (
+	"context"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// commit writes how far the partitions have settled. The caller holds commitMu: an offset collected before a fence is
+// then never sent after it. What Kafka does not take is committed with the next round.
+func (c *Consumer) commit(parts []*partition) {
+	offsets := toCommit(parts)
+	if len(offsets) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
+	defer cancel()
+	var failure error
+	c.client.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, answer *kmsg.OffsetCommitResponse, err error) {
+		failure = err
+		if err == nil {
+			failure = noteCommitted(parts, offsets, answer)
+		}
+	})
+	c.committed(failure)
+}
+
+func toCommit(parts []*partition) map[string]map[int32]kgo.EpochOffset {
+	offsets := map[string]map[int32]kgo.EpochOffset{}
+	for _, p := range parts {
+		next, due := p.due()
+		if !due {
+			continue
+		}
+		if offsets[p.topic] == nil {
+			offsets[p.topic] = map[int32]kgo.EpochOffset{}
+		}
+		offsets[p.topic][p.id] = next
+	}
+	return offsets
+}
+
+// noteCommitted takes what Kafka accepted, and returns the first refusal.
+func noteCommitted(parts []*partition, offsets map[string]map[int32]kgo.EpochOffset, answer *kmsg.OffsetCommitResponse) error {
+	var refusal error
+	accepted := map[topicPartition]bool{}
+	for _, t := range answer.Topics {
+		for _, p := range t.Partitions {
+			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+				refusal = err
+				continue
+			}
+			accepted[topicPartition{t.Topic, p.Partition}] = true
+		}
+	}
+	for _, p := range parts {
+		if accepted[p.key()] {
+			p.noteCommitted(offsets[p.topic][p.id].Offset)
+		}
+	}
+	return refusal
+}
+
+// committed counts, and says once that commits fail and once that they work again.
+func (c *Consumer) committed(failure error) {
+	c.opts.Metrics.Commit(failure == nil, time.Now())
+	switch {
+	case failure != nil && !c.failed:
+		c.opts.Log.Warn("offsets are not committed; rows settled since are repeated if this instance ends now", "error", failure)
+	case failure == nil && c.failed:
+		c.opts.Log.Info("offsets are committed again")
+	}
+	c.failed = failure != nil
+}
+
+// due is the offset to commit, and whether it is news.
+func (p *partition) due() (kgo.EpochOffset, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.next, p.next.Offset >= 0 && p.next.Offset != p.committed
+}
+
+func (p *partition) noteCommitted(offset int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.committed = offset
+}
+
+// unsettled is the number of rows that were handed over and have not settled.
+func (p *partition) unsettled() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.handed
+}

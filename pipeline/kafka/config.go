@@ -1,0 +1,105 @@
+package kafka
+
+import (
+	"cmp"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline/settings"
+)
+
+// Config says how to reach Kafka and how every sync's consumer behaves in its group. Its zero values mean the defaults
+// that the tags name.
+type Config struct {
+	Brokers    []string `yaml:"brokers" doc:"Addresses to start from, host:port."`
+	Group      string   `yaml:"group" default:"tokrelay" doc:"Prefix of the consumer groups: a sync's group is <group>.<sync> unless the sync sets its own."`
+	TLS        *TLS     `yaml:"tls" doc:"Encrypt connections. An empty map uses the system's certificate authorities."`
+	SASL       *SASL    `yaml:"sasl" doc:"Authenticate."`
+	ClientID   string   `yaml:"client_id" default:"tokrelay" doc:"Prefix of the client id brokers see: <client_id>-<sync>."`
+	Rack       string   `yaml:"rack" doc:"Where this instance runs; brokers with a rack-aware selector let it read from the nearest replica."`
+	InstanceID string   `yaml:"instance_id" doc:"Static membership: a stable name of this instance. A restart within session_timeout moves no partition; nobody else reads them meanwhile. Not with autoscaling."`
+	Protocol   string   `yaml:"protocol" enum:"classic,next_gen" default:"classic" doc:"Group protocol. next_gen is KIP-848: brokers from 4.0, better from 4.3."`
+
+	SessionTimeout   settings.Duration `yaml:"session_timeout" default:"45s" doc:"Without a heartbeat for this long the member is out. Raise it (2m to 5m) with instance_id."`
+	RebalanceTimeout settings.Duration `yaml:"rebalance_timeout" default:"2m" doc:"Time a member has to give partitions up."`
+	RevokeDrain      settings.Duration `yaml:"revoke_drain" default:"15s" doc:"How long rows in flight may finish when a partition moves away. Below rebalance_timeout."`
+
+	Budget                 settings.Size `yaml:"budget" default:"24MiB" doc:"Memory for records read and not yet settled, per sync. When it is used up, reading stops."`
+	FetchMaxBytes          settings.Size `yaml:"fetch_max_bytes" default:"8MiB" doc:"Largest answer of a broker to one fetch."`
+	FetchMaxPartitionBytes settings.Size `yaml:"fetch_max_partition_bytes" default:"1MiB" doc:"Most of one partition in one fetch. A larger record is still read."`
+	Isolation              string        `yaml:"isolation" enum:"read_committed,read_uncommitted" default:"read_committed" doc:"Whether records of open or aborted transactions are read."`
+}
+
+// The words of Config.
+const (
+	Classic         = "classic"
+	NextGen         = "next_gen"
+	ReadCommitted   = "read_committed"
+	ReadUncommitted = "read_uncommitted"
+)
+
+func (c Config) withDefaults() Config {
+	c.Group = cmp.Or(c.Group, "tokrelay")
+	c.ClientID = cmp.Or(c.ClientID, "tokrelay")
+	c.Protocol = cmp.Or(c.Protocol, Classic)
+	c.Isolation = cmp.Or(c.Isolation, ReadCommitted)
+	c.SessionTimeout = cmp.Or(c.SessionTimeout, settings.Duration(45*time.Second))
+	c.RebalanceTimeout = cmp.Or(c.RebalanceTimeout, settings.Duration(2*time.Minute))
+	c.RevokeDrain = cmp.Or(c.RevokeDrain, settings.Duration(15*time.Second))
+	c.Budget = cmp.Or(c.Budget, 24<<20)
+	c.FetchMaxBytes = cmp.Or(c.FetchMaxBytes, 8<<20)
+	c.FetchMaxPartitionBytes = cmp.Or(c.FetchMaxPartitionBytes, 1<<20)
+	return c
+}
+
+// GroupOf is the consumer group of a sync that does not name its own.
+func (c Config) GroupOf(sync string) string { return c.withDefaults().Group + "." + sync }
+
+// Validate reports everything that cannot work.
+func (c *Config) Validate(at settings.Place) {
+	c.validateBrokers(at.Key("brokers"))
+	d := c.withDefaults()
+	oneOf(at.Key("protocol"), d.Protocol, Classic, NextGen)
+	oneOf(at.Key("isolation"), d.Isolation, ReadCommitted, ReadUncommitted)
+	if d.RevokeDrain >= d.RebalanceTimeout {
+		at.Key("revoke_drain").Problem("must be shorter than rebalance_timeout", "")
+	}
+	if d.SessionTimeout.Std() < 6*time.Second {
+		at.Key("session_timeout").Problem("must be at least 6s", "brokers refuse less by default")
+	}
+	if d.Budget < 1<<20 {
+		at.Key("budget").Problem("must be at least 1MiB", "")
+	}
+	if d.FetchMaxBytes > 1<<30 || d.FetchMaxPartitionBytes > d.FetchMaxBytes {
+		at.Key("fetch_max_bytes").Problem("must be at most 1GiB and at least fetch_max_partition_bytes", "")
+	}
+	if c.InstanceID != "" && d.SessionTimeout.Std() < time.Minute {
+		at.Key("session_timeout").Warn("is short for static membership", "a restart should fit into it: 2m to 5m")
+	}
+	if c.TLS != nil {
+		c.TLS.validate(at.Key("tls"))
+	}
+	if c.SASL != nil {
+		c.SASL.validate(at.Key("sasl"), c.TLS != nil)
+	}
+}
+
+func (c *Config) validateBrokers(at settings.Place) {
+	if len(c.Brokers) == 0 {
+		at.Problem("required", "host:port of one or more brokers")
+	}
+	for i, b := range c.Brokers {
+		host, port, err := net.SplitHostPort(b)
+		if err != nil || host == "" || port == "" || strings.Contains(b, "/") {
+			at.Index(i).Problem("must be host:port", "")
+		}
+	}
+}
+
+func oneOf(at settings.Place, word string, words ...string) {
+	if !slices.Contains(words, word) {
+		at.Problem("must be one of "+strings.Join(words, ", "), "")
+	}
+}

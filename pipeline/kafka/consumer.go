@@ -1,0 +1,191 @@
+package kafka
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
+)
+
+// ConsumerOptions are one sync's reading.
+type ConsumerOptions struct {
+	Sync       string
+	Group      string        // the sync's own, or Config.GroupOf(Sync)
+	Topics     []string      // or Pattern
+	Pattern    string        // regular expression over whole topic names
+	Start      Start         // default Earliest
+	OutOfRange Start         // default Start
+	Window     int           // chunks in flight per partition, default 16; 1 keeps the order
+	MaxChunk   int           // records in a chunk, default and at most 1000
+	Drain      time.Duration // how long Run waits for chunks in flight once its context has ended, default 25 s
+	Board      *pipeline.Board
+	Metrics    *metrics.Sync
+	Log        *slog.Logger
+}
+
+func (o ConsumerOptions) withDefaults() ConsumerOptions {
+	o.Start = cmp.Or(o.Start, Earliest)
+	o.OutOfRange = cmp.Or(o.OutOfRange, o.Start)
+	o.Window = cmp.Or(o.Window, 16)
+	o.MaxChunk = min(cmp.Or(o.MaxChunk, maxChunk), maxChunk)
+	o.Drain = cmp.Or(o.Drain, 25*time.Second)
+	if o.Board == nil {
+		o.Board = pipeline.NewBoard(time.Now)
+	}
+	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler)).With("sync", o.Sync)
+	return o
+}
+
+// Consumer reads the topics of one sync as a member of the sync's group. Run may be called once.
+type Consumer struct {
+	cfg    Config
+	opts   ConsumerOptions
+	client *kgo.Client
+	quit   context.CancelFunc // ends the client's own requests
+	flow   *flow
+	health health
+
+	work sync.WaitGroup // partition goroutines
+
+	recreated     topicSet     // topics whose id changed
+	topicFailedAt atomic.Int64 // when a topic last could not be read, unix nanoseconds; 0 when none
+
+	commitMu sync.Mutex // one commit at a time, and none while partitions are given up
+	failed   bool       // the last commit failed: it was said
+
+	mu      sync.Mutex
+	parts   map[topicPartition]*partition
+	atStart map[string]int // partitions of a topic when first seen
+	closed  bool           // shutdown has begun: take no partition any more
+}
+
+type topicPartition struct {
+	topic string
+	id    int32
+}
+
+// NewConsumer checks the options; it opens no connection.
+func NewConsumer(cfg Config, opts ConsumerOptions) (*Consumer, error) {
+	c := &Consumer{cfg: cfg.withDefaults(), opts: opts.withDefaults(),
+		parts: map[topicPartition]*partition{}, atStart: map[string]int{}}
+	kopts, err := c.clientOptions()
+	if err != nil {
+		return nil, err
+	}
+	if err := kgo.ValidateOpts(kopts...); err != nil {
+		return nil, fmt.Errorf("consumer of sync %s: %w", c.opts.Sync, err)
+	}
+	return c, nil
+}
+
+func (c *Consumer) clientOptions() ([]kgo.Opt, error) {
+	opts, err := c.cfg.options(c.opts.Sync, c.opts.Log)
+	if err != nil {
+		return nil, err
+	}
+	opts = append(opts, c.cfg.groupOptions(c.opts)...)
+	return append(opts,
+		kgo.AdjustFetchOffsetsFn(c.begin),
+		kgo.OnPartitionsAssigned(c.assigned),
+		kgo.OnPartitionsRevoked(c.revoked),
+		kgo.OnPartitionsLost(c.lost),
+		kgo.WithHooks(&c.health),
+	), nil
+}
+
+// Run reads until ctx ends and hands chunks to offer, from one goroutine per partition. Then it stops reading, lets the
+// chunks in flight settle for at most Drain, commits, and leaves the group. Trouble with Kafka shows on the board and
+// passes by itself. It returns nil, *DrainMissed, or the reason why it could not start.
+func (c *Consumer) Run(ctx context.Context, offer Offer) error {
+	c.flow = newFlow(c.opts, int64(c.cfg.Budget))
+	c.flow.offer = offer
+	opts, err := c.clientOptions()
+	if err != nil {
+		return err
+	}
+	client, quit := context.WithCancel(context.Background())
+	defer quit()
+	if c.client, err = kgo.NewClient(append(opts, kgo.WithContext(client))...); err != nil {
+		return fmt.Errorf("consumer of sync %s: %w", c.opts.Sync, err)
+	}
+	c.quit = quit
+	var loops sync.WaitGroup
+	loops.Go(func() { c.poll(ctx) })
+	loops.Go(func() { c.tick(ctx) })
+	<-ctx.Done()
+	missed := c.shutdown()
+	loops.Wait()
+	return missed
+}
+
+// poll hands what Kafka gives to the partitions. Rebalances wait only while one answer is being handed on.
+func (c *Consumer) poll(ctx context.Context) {
+	for c.flow.waitForRoom(ctx) == nil {
+		fetches := c.client.PollRecords(ctx, maxPoll)
+		c.hand(fetches)
+		c.client.AllowRebalance()
+	}
+}
+
+const maxPoll = 10_000
+
+func (c *Consumer) hand(fetches kgo.Fetches) {
+	fetches.EachPartition(func(ftp kgo.FetchTopicPartition) {
+		if ftp.Err != nil {
+			c.fetchFailed(ftp.Topic, ftp.Partition, ftp.Err)
+		}
+		if p := c.part(ftp.Topic, ftp.Partition); p != nil {
+			c.receive(p, &ftp.FetchPartition)
+		}
+	})
+}
+
+func (c *Consumer) receive(p *partition, f *kgo.FetchPartition) {
+	c.noteEnds(p, f)
+	if len(f.Records) == 0 {
+		return
+	}
+	weight := int64(0)
+	for _, r := range f.Records {
+		weight += weigh(r)
+	}
+	c.flow.use(weight)
+	p.add(f.Records, weight)
+}
+
+func (c *Consumer) part(topic string, id int32) *partition {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.parts[topicPartition{topic, id}]
+}
+
+// standAt tells a partition where it begins and what the group has committed for it.
+func (c *Consumer) standAt(topic string, id int32, at kgo.EpochOffset, committed int64) {
+	p := c.part(topic, id)
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.next.Offset < 0 {
+		p.next, p.committed = at, committed
+	}
+}
+
+// DrainMissed says that chunks were still in flight when the drain deadline passed. Their rows will be read again.
+type DrainMissed struct {
+	Sync string
+	Rows int
+}
+
+func (e *DrainMissed) Error() string {
+	return fmt.Sprintf("sync %s: drain deadline missed: %d rows will be read again", e.Sync, e.Rows)
+}

@@ -1,0 +1,228 @@
+package kafka
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+// Offer hands a chunk over. It may block; it returns without a ticket (both channels nil) when ctx ends first. ctx is
+// also the context the chunk is handled in: it outlives the consumer's Run and ends when the partition is no longer
+// ours or the drain deadline has passed.
+type Offer = func(ctx context.Context, c *pipeline.Chunk) pipeline.Ticket
+
+// partition hands the records of one partition over, chunk by chunk in their order, and knows how far they have
+// settled without a gap. Its goroutine owns the flights and waits for the oldest one only: that is the low watermark.
+// The consumer calls add, stop, fence and the readers of the fields under mu.
+type partition struct {
+	topic  string
+	id     int32
+	flow   *flow           // shared by all partitions of the consumer
+	ctx    context.Context // the handling of its chunks
+	cancel context.CancelFunc
+
+	wake     chan struct{} // records were added
+	stopping chan struct{} // closed by stop: hand nothing over any more
+	drained  chan struct{} // closed when nothing more will settle in order
+	ended    chan struct{} // closed when every handler has ended too
+	stopOnce sync.Once
+
+	flights []flight // owned by run, oldest first
+
+	mu        sync.Mutex
+	pending   []*kgo.Record // fetched, not in a chunk yet
+	held      int64         // weight of pending and flights
+	next      kgo.EpochOffset
+	committed int64 // -1 before the first commit
+	fetchedTo int64 // offset after the last record given to us; -1 before the first
+	end       int64 // end of the partition as Kafka last said; -1 unknown
+	headSince time.Time
+	oldest    time.Time // Kafka timestamp of the oldest record that has not settled; zero when none is held
+	newest    time.Time // Kafka timestamp of the last settled record
+	paused    bool
+	late      int // chunks that settled after the fence: they are repeated
+	handed    int // rows handed over that have not settled, as far as this goroutine has seen
+}
+
+// flight is a chunk that was handed over and has not settled in order.
+type flight struct {
+	chunk  *pipeline.Chunk
+	ticket pipeline.Ticket
+	next   kgo.EpochOffset // what to commit once it has settled
+	weight int64
+	tries  int
+}
+
+func newPartition(topic string, id int32, f *flow) *partition {
+	p := &partition{
+		topic: topic, id: id, flow: f,
+		wake: make(chan struct{}, 1), stopping: make(chan struct{}), drained: make(chan struct{}), ended: make(chan struct{}),
+		next: kgo.EpochOffset{Epoch: -1, Offset: -1}, committed: -1, fetchedTo: -1, end: -1,
+	}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	return p
+}
+
+func (p *partition) key() topicPartition { return topicPartition{p.topic, p.id} }
+
+// run works until stop, then waits for what is in flight, first in order, then, once fenced, for the stragglers.
+func (p *partition) run() {
+	defer close(p.ended)
+	p.work()
+	p.drain()
+	close(p.drained)
+	p.straggle()
+}
+
+func (p *partition) work() {
+	for {
+		p.fill()
+		head := p.head()
+		select {
+		case <-p.stopping:
+			return
+		case <-p.wake:
+		case <-head.ticket.Acked:
+			p.settle()
+		case <-head.ticket.Nacked:
+			p.again()
+		}
+	}
+}
+
+func (p *partition) head() flight {
+	if len(p.flights) == 0 {
+		return flight{}
+	}
+	return p.flights[0]
+}
+
+// fill hands chunks over while the window has room and records wait.
+func (p *partition) fill() {
+	for len(p.flights) < p.flow.window && !p.isStopping() {
+		records, weight := p.take()
+		if len(records) == 0 {
+			return
+		}
+		f, size := newFlight(records, weight)
+		p.flow.metrics.Records(p.topic, len(f.chunk.Records), size)
+		p.count(len(f.chunk.Records))
+		f.ticket = p.flow.offer(p.ctx, f.chunk)
+		p.flights = append(p.flights, f)
+		if len(p.flights) == 1 {
+			p.noteHead()
+		}
+	}
+}
+
+// again hands the oldest chunk over once more, after a pause. Those behind it stay as they are.
+func (p *partition) again() {
+	head := &p.flights[0]
+	pause := time.NewTimer(backoff(head.tries))
+	defer pause.Stop()
+	head.tries++
+	select {
+	case <-pause.C:
+		head.ticket = p.flow.offer(p.ctx, head.chunk)
+	case <-p.stopping:
+	}
+}
+
+// settle takes the oldest chunk off: everything before its end has settled.
+func (p *partition) settle() {
+	head := p.flights[0]
+	p.mu.Lock()
+	p.next = head.next
+	p.held -= head.weight
+	p.newest = head.chunk.Records[len(head.chunk.Records)-1].Timestamp
+	p.mu.Unlock()
+	p.count(-len(head.chunk.Records))
+	p.flow.free(head.weight)
+	p.flights = slices.Delete(p.flights, 0, 1)
+	p.noteHead()
+}
+
+func (p *partition) count(rows int) {
+	p.mu.Lock()
+	p.handed += rows
+	p.mu.Unlock()
+}
+
+// noteHead keeps for others since when the oldest chunk waits, and how old it is.
+func (p *partition) noteHead() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.headSince, p.oldest = time.Time{}, time.Time{}
+	if len(p.flights) > 0 {
+		p.headSince, p.oldest = time.Now(), p.flights[0].chunk.Records[0].Timestamp
+	}
+}
+
+// drain waits for the chunks in flight, oldest first, and stops at the first one that does not settle: what is behind
+// it cannot be committed and will be read again.
+func (p *partition) drain() {
+	for len(p.flights) > 0 {
+		head := p.flights[0]
+		select {
+		case <-head.ticket.Acked:
+			p.settle()
+		case <-head.ticket.Nacked:
+			return
+		case <-p.ctx.Done():
+			return
+		}
+	}
+}
+
+// straggle waits for the handlers that are still at work after the fence. Their rows will be read again, by whoever
+// reads the partition next; those that settle now are repeated, and counted.
+func (p *partition) straggle() {
+	for _, f := range p.flights {
+		if f.ticket.Acked == nil {
+			p.forget(f)
+			continue
+		}
+		select {
+		case <-f.ticket.Acked:
+			p.mu.Lock()
+			p.late++
+			p.mu.Unlock()
+		case <-f.ticket.Nacked:
+		}
+		p.forget(f)
+	}
+	p.dropPending()
+}
+
+func (p *partition) forget(f flight) {
+	left := f.chunk.Left()
+	p.count(left - len(f.chunk.Records))
+	p.flow.metrics.Forgot(left)
+	p.flow.free(f.weight)
+}
+
+func (p *partition) dropPending() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, r := range p.pending {
+		p.flow.free(weigh(r))
+	}
+	p.pending = nil
+}
+
+// stop ends the handing over. It may be called more than once.
+func (p *partition) stop() { p.stopOnce.Do(func() { close(p.stopping) }) }
+
+func (p *partition) isStopping() bool {
+	select {
+	case <-p.stopping:
+		return true
+	default:
+		return false
+	}
+}

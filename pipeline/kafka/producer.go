@@ -1,0 +1,120 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+// Producer writes records with acks=all, idempotently, and is safe for concurrent use.
+type Producer struct {
+	client *kgo.Client
+	large  *kgo.Client // for records that do not fit a usual batch: one by one
+}
+
+const (
+	// deliveryTimeout ends an attempt; whoever produced decides about another one.
+	deliveryTimeout = 30 * time.Second
+	// largestBatch leaves the verdict on large records to the topic's max.message.bytes, which only the broker knows.
+	largestBatch = 64 << 20
+)
+
+// NewProducer makes a producer; it connects when the first record comes. Records that Kafka does not acknowledge within
+// half a minute come back with an error: whoever produced them decides, and tries again.
+func NewProducer(cfg Config, name string, log *slog.Logger) (*Producer, error) {
+	opts, err := cfg.withDefaults().options(name, log)
+	if err != nil {
+		return nil, err
+	}
+	opts = append(opts,
+		kgo.RequiredAcks(kgo.AllISRAcks()),
+		kgo.ProducerBatchCompression(kgo.ZstdCompression(), kgo.SnappyCompression(), kgo.NoCompression()),
+		kgo.RecordDeliveryTimeout(deliveryTimeout),
+		kgo.UnknownTopicRetries(4),
+		// A letter in doubt is better written twice than waited for without end: letters have an id.
+		kgo.AllowIdempotentProduceCancellation(),
+	)
+	client, err := kgo.NewClient(opts...)
+	if err != nil {
+		return nil, fmt.Errorf("producer %s: %w", name, err)
+	}
+	large, err := kgo.NewClient(append(opts, kgo.ProducerBatchMaxBytes(largestBatch), kgo.MaxBufferedRecords(1))...)
+	if err != nil {
+		client.Close()
+		return nil, fmt.Errorf("producer %s: %w", name, err)
+	}
+	return &Producer{client: client, large: large}, nil
+}
+
+// TooLarge says that Kafka will never take the record as it is: the topic's max.message.bytes forbids it.
+type TooLarge struct {
+	Topic string
+	Bytes int
+}
+
+func (e *TooLarge) Error() string {
+	return fmt.Sprintf("produce to %s: a record of %d bytes is more than the topic takes", e.Topic, e.Bytes)
+}
+
+// Produce writes the records and returns when each of them is acknowledged or given up: one error per record, nil for
+// the acknowledged ones, *TooLarge where trying again is of no use.
+func (p *Producer) Produce(ctx context.Context, records []pipeline.Record) []error {
+	errs := make([]error, len(records))
+	var answers sync.WaitGroup
+	answers.Add(len(records))
+	for i := range records {
+		p.client.Produce(ctx, toKafka(&records[i]), func(_ *kgo.Record, err error) {
+			errs[i] = err
+			answers.Done()
+		})
+	}
+	answers.Wait()
+	for i, err := range errs {
+		if tooLarge(err) {
+			err = p.alone(ctx, &records[i])
+		}
+		errs[i] = produceError(&records[i], err)
+	}
+	return errs
+}
+
+// alone produces a record that the usual batch has no room for, or that shared a batch too large for the topic.
+func (p *Producer) alone(ctx context.Context, r *pipeline.Record) error {
+	return p.large.ProduceSync(ctx, toKafka(r)).FirstErr()
+}
+
+func toKafka(r *pipeline.Record) *kgo.Record {
+	headers := make([]kgo.RecordHeader, len(r.Headers))
+	for i, h := range r.Headers {
+		headers[i] = kgo.RecordHeader{Key: h.Key, Value: h.Value}
+	}
+	return &kgo.Record{Topic: r.Topic, Key: r.Key, Value: r.Value, Headers: headers, Timestamp: r.Timestamp}
+}
+
+func tooLarge(err error) bool {
+	return errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.RecordListTooLarge)
+}
+
+func produceError(r *pipeline.Record, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case tooLarge(err):
+		return &TooLarge{Topic: r.Topic, Bytes: len(r.Key) + len(r.Value)}
+	}
+	return fmt.Errorf("produce to %s: %w", r.Topic, err)
+}
+
+// Close ends the producer. Produce calls still waiting return with errors.
+func (p *Producer) Close() {
+	p.client.Close()
+	p.large.Close()
+}

@@ -1,0 +1,161 @@
+package kafka
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// assigned starts a partition's work. franz-go calls it before the first fetch, and never at the same time as revoked
+// or lost.
+func (c *Consumer) assigned(_ context.Context, _ *kgo.Client, given map[string][]int32) {
+	c.calm(sourceGroup)
+	c.mu.Lock()
+	for topic, ids := range given {
+		for _, id := range ids {
+			if c.closed {
+				continue
+			}
+			p := newPartition(topic, id, c.flow)
+			c.parts[p.key()] = p
+			c.work.Go(p.run)
+		}
+	}
+	c.mu.Unlock()
+	c.rebalanced("assigned", given)
+}
+
+// revoked gives partitions up in good order: they settle what they can in a bounded moment and commit. Whoever gets
+// them next starts behind what was settled.
+func (c *Consumer) revoked(_ context.Context, _ *kgo.Client, taken map[string][]int32) {
+	ctx, cancel := context.WithTimeout(context.Background(), c.cfg.RevokeDrain.Std())
+	defer cancel()
+	c.release(ctx, c.pick(taken))
+	c.rebalanced("revoked", taken)
+}
+
+// lost drops partitions that are somebody else's already: nothing is committed (P1), and handlers are told to end.
+func (c *Consumer) lost(_ context.Context, _ *kgo.Client, gone map[string][]int32) {
+	c.commitMu.Lock()
+	c.drop(c.pick(gone))
+	c.commitMu.Unlock()
+	c.rebalanced("lost", gone)
+}
+
+// release drains the partitions until ctx ends, commits, and fences them: once it returns nothing of them is committed
+// any more, whatever their handlers still do.
+func (c *Consumer) release(ctx context.Context, parts []*partition) {
+	for _, p := range parts {
+		p.stop()
+	}
+	for _, p := range parts {
+		select {
+		case <-p.drained:
+		case <-ctx.Done():
+		}
+	}
+	c.commitMu.Lock()
+	defer c.commitMu.Unlock()
+	c.commit(parts)
+	c.drop(parts)
+}
+
+// drop forgets partitions and ends the handling of their chunks.
+func (c *Consumer) drop(parts []*partition) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range parts {
+		delete(c.parts, p.key())
+		p.stop()
+		p.cancel()
+		c.opts.Metrics.ForgetPartition(p.topic, p.id)
+	}
+}
+
+func (c *Consumer) pick(of map[string][]int32) []*partition {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var parts []*partition
+	for topic, ids := range of {
+		for _, id := range ids {
+			if p := c.parts[topicPartition{topic, id}]; p != nil {
+				parts = append(parts, p)
+			}
+		}
+	}
+	return parts
+}
+
+func (c *Consumer) all() []*partition {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Collect(maps.Values(c.parts))
+}
+
+func (c *Consumer) rebalanced(kind string, partitions map[string][]int32) {
+	if len(partitions) == 0 {
+		return
+	}
+	c.opts.Metrics.Rebalance(kind)
+	counts := map[string]int{}
+	for topic := range partitions {
+		counts[topic] = 0
+	}
+	for _, p := range c.all() {
+		counts[p.topic]++
+	}
+	for topic, n := range counts {
+		c.opts.Metrics.Assigned(topic, n)
+		c.opts.Log.Info("partitions "+kind, "topic", topic, "partitions", partitions[topic], "reads_now", n)
+	}
+}
+
+// shutdown follows the data: no more intake, chunks settle, commit, leave the group. Drain bounds the chunks; what
+// Kafka has to answer afterwards has a few seconds more.
+func (c *Consumer) shutdown() error {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	parts := c.all()
+	ctx, cancel := context.WithTimeout(context.Background(), c.opts.Drain)
+	c.release(ctx, parts)
+	cancel()
+	c.awaitHandlers()
+	c.leave()
+	left := 0
+	for _, p := range parts {
+		left += p.unsettled()
+	}
+	if left > 0 {
+		return &DrainMissed{Sync: c.opts.Sync, Rows: left}
+	}
+	return nil
+}
+
+// awaitHandlers gives handlers whose context has ended a moment to come back. One that does not is left behind.
+func (c *Consumer) awaitHandlers() {
+	back := make(chan struct{})
+	go func() { c.work.Wait(); close(back) }()
+	select {
+	case <-back:
+	case <-time.After(endGrace):
+	}
+}
+
+// leave tells the group and closes the client, in a bounded moment: with Kafka away there is nobody to tell.
+func (c *Consumer) leave() {
+	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
+	defer cancel()
+	_ = c.client.LeaveGroupContext(ctx)
+	c.quit()
+	c.client.CloseAllowingRebalance()
+}
+
+const (
+	endGrace      = 2 * time.Second
+	commitTimeout = 5 * time.Second
+	leaveTimeout  = 3 * time.Second
+)

@@ -1,0 +1,119 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+// Where trouble with Kafka comes from, as the board tells it apart.
+const (
+	sourceBroker = "kafka broker"
+	sourceGroup  = "kafka group"
+	sourceTopic  = "kafka topic"
+	sourceStart  = "kafka start"
+)
+
+// A broker is away once nothing has been heard of any of them for this long; a topic's trouble has passed once it has
+// not come up for so long.
+const (
+	awayAfter  = 5 * time.Second
+	calmsAfter = 30 * time.Second
+)
+
+func (c *Consumer) troubled(source string, t *pipeline.Trouble) {
+	if c.opts.Board.Set(c.opts.Sync, source, t) {
+		c.opts.Log.Error("sync is held up by Kafka", "source", source, "error", t)
+	}
+	c.opts.Metrics.Trouble(t.Kind, true)
+}
+
+func (c *Consumer) calm(source string) {
+	if !c.opts.Board.Clear(c.opts.Sync, source) {
+		return
+	}
+	c.opts.Log.Info("trouble with Kafka is over", "source", source)
+	for _, t := range c.opts.Board.Troubles(c.opts.Sync) {
+		if t.Kind == pipeline.TroubleKafka {
+			return
+		}
+	}
+	c.opts.Metrics.Trouble(pipeline.TroubleKafka, false)
+}
+
+// fetchFailed sorts what polling reports beside records. franz-go retries by itself what can be retried.
+func (c *Consumer) fetchFailed(topic string, id int32, err error) {
+	session, loss := (*kgo.ErrGroupSession)(nil), (*kgo.ErrDataLoss)(nil)
+	trouble := &pipeline.Trouble{Kind: pipeline.TroubleKafka, What: fmt.Sprintf("read %s/%d: %v", topic, id, err)}
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, kgo.ErrClientClosed):
+	case errors.As(err, &session):
+		trouble.What = fmt.Sprintf("join group %s: %v", c.opts.Group, session.Err)
+		c.troubled(sourceGroup, trouble)
+	case errors.As(err, &loss):
+		c.opts.Log.Error("Kafka lost records that were not read yet, or moved back", "topic", topic, "partition", id, "error", err)
+	case errors.Is(err, kerr.UnknownTopicID):
+		c.recreated.add(topic)
+	case errors.Is(err, kerr.OffsetOutOfRange):
+		trouble.What = fmt.Sprintf("read %s/%d: the group's offset is no longer in the topic, and the policy is fail", topic, id)
+		trouble.Stop = true
+		c.troubled(sourceStart, trouble)
+	default:
+		c.topicFailedAt.Store(time.Now().UnixNano())
+		c.troubled(sourceTopic, trouble)
+	}
+}
+
+// health hears from franz-go's connections whether anybody answers.
+type health struct {
+	answered atomic.Int64 // unix nanoseconds
+	failed   atomic.Int64
+	failure  atomic.Pointer[error]
+}
+
+// OnBrokerConnect is called by franz-go.
+func (h *health) OnBrokerConnect(_ kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error) {
+	h.note(err)
+}
+
+// OnBrokerE2E is called by franz-go.
+func (h *health) OnBrokerE2E(_ kgo.BrokerMetadata, _ int16, e kgo.BrokerE2E) { h.note(e.Err()) }
+
+func (h *health) note(err error) {
+	if err == nil {
+		h.answered.Store(time.Now().UnixNano())
+		return
+	}
+	h.failure.Store(&err)
+	h.failed.Store(time.Now().UnixNano())
+}
+
+// away is the last failure when nobody has answered since, and not for a while.
+func (h *health) away(now time.Time) error {
+	answered, failed := h.answered.Load(), h.failed.Load()
+	if failed <= answered || now.Sub(time.Unix(0, answered)) < awayAfter {
+		return nil
+	}
+	return *h.failure.Load()
+}
+
+// checkHealth is called every second.
+func (c *Consumer) checkHealth(now time.Time) {
+	if err := c.health.away(now); err != nil {
+		c.troubled(sourceBroker, &pipeline.Trouble{Kind: pipeline.TroubleKafka, What: fmt.Sprintf("reach Kafka: %v", err)})
+	} else if c.health.answered.Load() > 0 {
+		c.calm(sourceBroker)
+	}
+	if at := c.topicFailedAt.Load(); at > 0 && now.Sub(time.Unix(0, at)) > calmsAfter {
+		c.topicFailedAt.Store(0)
+		c.calm(sourceTopic)
+	}
+}

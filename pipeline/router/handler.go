@@ -1,0 +1,162 @@
+package router
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+// handling is one sync at work. Its handler runs for several chunks at once, each with a worker of its own.
+type handling struct {
+	Sync
+	workers  sync.Pool
+	share    *share
+	troubles *troubles
+	log      *slog.Logger
+}
+
+func newHandling(s Sync, o Options) *handling {
+	h := &handling{Sync: s, log: o.Log.With("sync", s.Name)}
+	h.workers.New = func() any { return &worker{steps: s.NewSteps()} }
+	h.troubles = &troubles{sync: s.Name, board: o.Board, metrics: s.Metrics, log: h.log}
+	h.share = newShare(s.RejectedShare, h.troubles)
+	return h
+}
+
+// handle is the sync's Watermill handler. A row that cannot succeed costs itself only (P7); trouble that is not the
+// rows' fault is waited out in here (P8); an error, and with it a Nack, means that the chunk's context ended.
+func (h *handling) handle(m *message.Message) ([]*message.Message, error) {
+	ctx, chunk, w := m.Context(), chunkOf(m), h.workers.Get().(*worker)
+	err := h.rows(ctx, chunk, w)
+	if err == nil && len(w.items.List) > 0 {
+		out := message.NewMessage(m.UUID, nil)
+		out.SetContext(context.WithValue(ctx, deliveryKey{}, &delivery{sync: h, chunk: chunk, worker: w}))
+		return []*message.Message{out}, nil
+	}
+	if err == nil {
+		err = unsettled(chunk)
+	}
+	h.ended(chunk, w, err)
+	return nil, err
+}
+
+// rows brings the chunk's unsettled rows through the steps, then has the rejected ones written.
+func (h *handling) rows(ctx context.Context, chunk *pipeline.Chunk, w *worker) error {
+	w.reset()
+	if err := h.share.wait(ctx); err != nil {
+		return err
+	}
+	for i := range chunk.Records {
+		if chunk.Settled(i) != pipeline.Unsettled {
+			continue
+		}
+		if err := h.row(ctx, chunk, w, i); err != nil {
+			return err
+		}
+	}
+	w.count(h.Metrics)
+	if err := h.share.admit(ctx, w.tried, w.letters); err != nil {
+		return err
+	}
+	return h.bury(ctx, chunk, w)
+}
+
+// row brings one row to items, to a letter, or to rest. Where it meets trouble it waits and goes on from there: the
+// rows before it are not repeated.
+func (h *handling) row(ctx context.Context, chunk *pipeline.Chunk, w *worker, i int) error {
+	err := w.try(ctx, chunk, i)
+	if err == nil {
+		w.made(chunk, i)
+		return nil
+	}
+	var waiting pipeline.TroubleKind
+	defer func() { h.troubles.leave(waiting) }()
+	for tries := 0; ; tries++ {
+		trouble, ok := w.sort(ctx, chunk, i, err)
+		if ok || ctx.Err() != nil {
+			return ctx.Err()
+		}
+		waiting = h.troubles.enter(waiting, trouble)
+		if err := sleep(ctx, pause(trouble, tries)); err != nil {
+			return err
+		}
+		err = w.try(ctx, chunk, i)
+	}
+}
+
+// bury has the letters written; they are acknowledged before their rows settle (P1, P4).
+func (h *handling) bury(ctx context.Context, chunk *pipeline.Chunk, w *worker) error {
+	if len(w.letters) == 0 {
+		return nil
+	}
+	if err := h.Letters.Rows(ctx, w.letters); err != nil {
+		return fmt.Errorf("write dead letters: %w", err)
+	}
+	n := 0
+	for i, row := range w.buried {
+		if chunk.Settle(row, pipeline.DeadLettered) {
+			h.Metrics.Rejected(w.letters[i].Rejection)
+			n++
+		}
+	}
+	h.Metrics.Settled(pipeline.DeadLettered, n)
+	return nil
+}
+
+// ended gives the worker back, once nothing of the chunk is at work in it any more.
+func (h *handling) ended(chunk *pipeline.Chunk, w *worker, err error) {
+	if err == nil {
+		h.share.refused(refused(chunk, w))
+		if !w.oldest.IsZero() {
+			h.Metrics.SourceDelay(time.Since(w.oldest))
+		}
+	}
+	h.workers.Put(w)
+}
+
+// refused counts rows that were sent and came back as dead letters.
+func refused(chunk *pipeline.Chunk, w *worker) int {
+	n, last := 0, int32(-1)
+	for _, item := range w.items.List {
+		if item.Row != last && chunk.Settled(int(item.Row)) == pipeline.DeadLettered {
+			n++
+		}
+		last = item.Row
+	}
+	return n
+}
+
+// guard keeps a source that cannot run from taking the router down with it: the sync says why, the others go on.
+func (h *handling) guard(source Source) Source {
+	return func(ctx context.Context, offer Offer) error {
+		err := source(ctx, offer)
+		if err != nil && ctx.Err() == nil {
+			h.troubles.enter("", &pipeline.Trouble{Kind: pipeline.TroubleKafka, What: err.Error(), Stop: true})
+			<-ctx.Done()
+		}
+		return err
+	}
+}
+
+// notSettled is a fault of the delivery: it returned without settling every row. The chunk is not acked.
+type notSettled struct {
+	chunk string
+	rows  int
+}
+
+func (e *notSettled) Error() string {
+	return fmt.Sprintf("%s: delivery ended with %d rows unsettled", e.chunk, e.rows)
+}
+
+func unsettled(c *pipeline.Chunk) error {
+	if left := c.Left(); left > 0 {
+		return &notSettled{chunk: fmt.Sprint(c), rows: left}
+	}
+	return nil
+}

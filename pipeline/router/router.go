@@ -1,0 +1,132 @@
+package router
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/ThreeDotsLabs/watermill/message/router/middleware"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
+)
+
+// Steps bring one row from record to items. They belong to one goroutine at a time. Each returns nil, or one of
+// pipeline.SkipReason, *pipeline.Rejection and *pipeline.Trouble. Pass may be nil.
+type Steps struct {
+	Decode func(ctx context.Context, r *pipeline.Record, into *pipeline.Change) error
+	Pass   func(c *pipeline.Change) error
+	Make   func(items *pipeline.Items, row int, c *pipeline.Change) error
+}
+
+// Letters writes dead letters: it returns nil when all are acknowledged, or an error when ctx ended first.
+type Letters interface {
+	Rows(ctx context.Context, letters []pipeline.Letter) error
+}
+
+// Sync is what the router needs to know of a sync.
+type Sync struct {
+	Name     string
+	Topic    string // for logs: what the sync reads
+	Source   Source
+	NewSteps func() Steps // called once per worker; workers are as many as chunks in flight
+	Letters  Letters
+	// Deliver returns nil when every row that has items has settled, and an error only when ctx ended. It counts what it
+	// settles in the sync's metrics. It skips rows that have settled before.
+	Deliver       func(ctx context.Context, c *pipeline.Chunk, items *pipeline.Items) error
+	RejectedShare RejectedShare
+	Metrics       *metrics.Sync
+}
+
+// Options are the router's parts.
+type Options struct {
+	Syncs []Sync
+	Board *pipeline.Board
+	Log   *slog.Logger
+	// Drain is what sources may take to end: the router waits a little longer before it gives up. Default 25 s.
+	Drain time.Duration
+}
+
+// Router runs the handlers of all syncs.
+type Router struct {
+	router *message.Router
+	syncs  []*handling
+	subs   []*Subscriber
+}
+
+// closeSlack is for what follows a source's drain: the last commit and the good-bye to the group.
+const closeSlack = 15 * time.Second
+
+// New lays the handlers out; nothing runs yet.
+func New(o Options) (*Router, error) {
+	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
+	o.Drain = cmp.Or(o.Drain, 25*time.Second)
+	if o.Board == nil {
+		o.Board = pipeline.NewBoard(time.Now)
+	}
+	wm, err := message.NewRouter(message.RouterConfig{CloseTimeout: o.Drain + closeSlack}, quietLog{log: o.Log})
+	if err != nil {
+		return nil, fmt.Errorf("make the router: %w", err)
+	}
+	wm.AddMiddleware(middleware.Recoverer)
+	r := &Router{router: wm}
+	for _, s := range o.Syncs {
+		r.add(s, o)
+	}
+	return r, nil
+}
+
+func (r *Router) add(s Sync, o Options) {
+	h := newHandling(s, o)
+	sub := NewSubscriber(h.guard(s.Source))
+	r.syncs, r.subs = append(r.syncs, h), append(r.subs, sub)
+	r.router.AddHandler(s.Name, s.Topic, sub, "tiktok", publisher{}, h.handle)
+}
+
+// Run handles chunks until ctx ends; then the sources drain, the handlers finish, and Run returns what the sources
+// returned: nil, a missed drain deadline, the reason why a sync could not run.
+func (r *Router) Run(ctx context.Context) error {
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- r.router.Run(running) }()
+	errs := []error{r.until(ctx, ended)}
+	for _, s := range r.subs {
+		errs = append(errs, s.Err())
+	}
+	return errors.Join(errs...)
+}
+
+// until waits for ctx and closes the router, unless it ends before. It is closed only once it runs: Watermill forgets
+// about sources that it is just starting.
+func (r *Router) until(ctx context.Context, ended <-chan error) error {
+	select {
+	case err := <-ended:
+		return err
+	case <-r.router.Running():
+	}
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	if err := r.router.Close(); err != nil {
+		return fmt.Errorf("close the router: %w", err)
+	}
+	return <-ended
+}
+
+// Resume lets a sync go on that stopped because too many of its rows were rejected, and tells whether it had stopped.
+// What it held back goes into the rejected topic.
+func (r *Router) Resume(sync string) bool {
+	for _, h := range r.syncs {
+		if h.Name == sync {
+			return h.share.resume()
+		}
+	}
+	return false
+}

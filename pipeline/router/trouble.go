@@ -1,0 +1,86 @@
+package router
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
+)
+
+// troubles tells the board what holds the sync's handlers up. Several may wait for the same thing: it is over when none
+// does any more.
+type troubles struct {
+	sync    string
+	board   *pipeline.Board
+	metrics *metrics.Sync
+	log     *slog.Logger
+
+	mu      sync.Mutex
+	waiting map[pipeline.TroubleKind]int
+}
+
+// enter notes that a handler, which waited for trouble of the kind before ("" for none), now waits for t. It returns
+// t's kind.
+func (ts *troubles) enter(before pipeline.TroubleKind, t *pipeline.Trouble) pipeline.TroubleKind {
+	if before != t.Kind {
+		ts.leave(before)
+		ts.mu.Lock()
+		if ts.waiting == nil {
+			ts.waiting = map[pipeline.TroubleKind]int{}
+		}
+		ts.waiting[t.Kind]++
+		ts.mu.Unlock()
+	}
+	if ts.board.Set(ts.sync, source(t.Kind), t) {
+		ts.log.Error("sync is held up; its rows wait", "kind", t.Kind, "error", t.Error(), "needs_somebody", t.Stop)
+	}
+	ts.metrics.Trouble(t.Kind, true)
+	return t.Kind
+}
+
+func (ts *troubles) leave(kind pipeline.TroubleKind) {
+	if kind == "" {
+		return
+	}
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	if ts.waiting[kind]--; ts.waiting[kind] > 0 {
+		return
+	}
+	if ts.board.Clear(ts.sync, source(kind)) {
+		ts.log.Info("sync goes on", "kind", kind)
+	}
+	ts.metrics.Trouble(kind, false)
+}
+
+func source(kind pipeline.TroubleKind) string { return "rows: " + string(kind) }
+
+const (
+	firstPause = 100 * time.Millisecond
+	lastPause  = 30 * time.Second
+)
+
+// pause is how long to wait before a row is tried again: what the trouble says, within bounds, else growing with
+// jitter.
+func pause(t *pipeline.Trouble, tries int) time.Duration {
+	if !t.Until.IsZero() {
+		return min(max(time.Until(t.Until), firstPause), lastPause)
+	}
+	d := min(firstPause<<min(tries, 16), lastPause)
+	return d/2 + rand.N(d/2+1)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,153 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
+)
+
+// worker is what one chunk's handling needs and the next one can use again. It belongs to one goroutine at a time.
+type worker struct {
+	steps  Steps
+	change pipeline.Change
+	items  pipeline.Items
+
+	letters []pipeline.Letter
+	buried  []int  // the letters' rows
+	tried   []bool // rows that were not skipped, in order: was it rejected?
+
+	ops     [len(pipeline.Ops) + 1]int
+	skipped []skipCount
+	oldest  time.Time // the oldest change of the chunk in its database
+}
+
+type skipCount struct {
+	reason pipeline.SkipReason
+	rows   int
+}
+
+func (w *worker) reset() {
+	w.items.Reset()
+	clear(w.letters)
+	w.letters, w.buried, w.tried = w.letters[:0], w.buried[:0], w.tried[:0]
+	w.ops = [len(w.ops)]int{}
+	w.skipped = w.skipped[:0]
+	w.oldest = time.Time{}
+}
+
+// try brings row i through the steps. A row that fails leaves no items; a panic costs its row only.
+func (w *worker) try(ctx context.Context, chunk *pipeline.Chunk, i int) (err error) {
+	items, bytes := len(w.items.List), len(w.items.Buf)
+	defer func() {
+		if r := recover(); r != nil {
+			err = panicked(r)
+		}
+		if err != nil {
+			w.items.Cut(items, bytes)
+		}
+	}()
+	w.change.Reset()
+	if err := w.steps.Decode(ctx, &chunk.Records[i], &w.change); err != nil {
+		return err
+	}
+	w.note(&w.change)
+	if w.steps.Pass != nil {
+		if err := w.steps.Pass(&w.change); err != nil {
+			return err
+		}
+	}
+	return w.steps.Make(&w.items, i, &w.change)
+}
+
+func (w *worker) note(c *pipeline.Change) {
+	w.ops[c.Op]++
+	if t := c.Source.Time; !t.IsZero() && (w.oldest.IsZero() || t.Before(w.oldest)) {
+		w.oldest = t
+	}
+}
+
+// made notes a row that the steps accepted. One without items has nothing to be sent, and is at rest.
+func (w *worker) made(chunk *pipeline.Chunk, i int) {
+	if n := len(w.items.List); n == 0 || w.items.List[n-1].Row != int32(i) {
+		w.skip(chunk, i, pipeline.SkipNoChange)
+		return
+	}
+	w.tried = append(w.tried, false)
+}
+
+// sort acts on what a step said of row i. It returns true when the row is done with, else the trouble to wait out.
+func (w *worker) sort(ctx context.Context, chunk *pipeline.Chunk, i int, err error) (*pipeline.Trouble, bool) {
+	var skip pipeline.SkipReason
+	var rejection *pipeline.Rejection
+	var trouble *pipeline.Trouble
+	switch {
+	case err == nil:
+		w.made(chunk, i)
+	case errors.As(err, &skip):
+		w.skip(chunk, i, skip)
+	case errors.As(err, &rejection):
+		w.reject(chunk, i, rejection)
+	case errors.As(err, &trouble):
+		return trouble, false
+	case ctx.Err() != nil:
+		return nil, false
+	default:
+		w.reject(chunk, i, fault(fmt.Sprintf("a step returned %T", err)))
+	}
+	return nil, true
+}
+
+func (w *worker) skip(chunk *pipeline.Chunk, i int, reason pipeline.SkipReason) {
+	if !chunk.Settle(i, pipeline.Skipped) {
+		return
+	}
+	for k := range w.skipped {
+		if w.skipped[k].reason == reason {
+			w.skipped[k].rows++
+			return
+		}
+	}
+	w.skipped = append(w.skipped, skipCount{reason, 1})
+}
+
+func (w *worker) reject(chunk *pipeline.Chunk, i int, r *pipeline.Rejection) {
+	w.letters = append(w.letters, pipeline.Letter{Record: &chunk.Records[i], Rejection: r, SchemaID: w.change.SchemaID})
+	w.buried = append(w.buried, i)
+	w.tried = append(w.tried, true)
+}
+
+// count tells the metrics what the rows were.
+func (w *worker) count(m *metrics.Sync) {
+	for _, op := range pipeline.Ops {
+		if n := w.ops[op]; n > 0 {
+			m.Rows(op, n)
+		}
+	}
+	total := 0
+	for _, s := range w.skipped {
+		m.Skipped(s.reason, s.rows)
+		total += s.rows
+	}
+	if total > 0 {
+		m.Settled(pipeline.Skipped, total)
+	}
+}
+
+// panicked turns a panic into the row's rejection. The runtime's own words say what went wrong and hold no values;
+// a panic's own value might.
+func panicked(r any) *pipeline.Rejection {
+	detail := fmt.Sprintf("panic with %T", r)
+	if err, ok := r.(runtime.Error); ok {
+		detail = err.Error()
+	}
+	return fault(detail)
+}
+
+func fault(detail string) *pipeline.Rejection {
+	return &pipeline.Rejection{Stage: pipeline.StageMap, Reason: pipeline.StepPanicked, Detail: detail}
+}
