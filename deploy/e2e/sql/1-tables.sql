@@ -36,6 +36,8 @@ CREATE TABLE orders (
     receipt     text,
     scan        bytea,
     labels      text[],
+    scores      bigint[],
+    tokens      uuid[],
     placed_at   timestamptz NOT NULL,
     expires_at  timestamp
 );
@@ -43,6 +45,8 @@ ALTER TABLE orders ALTER COLUMN contents SET STORAGE EXTERNAL;
 ALTER TABLE orders ALTER COLUMN receipt SET STORAGE EXTERNAL;
 ALTER TABLE orders ALTER COLUMN scan SET STORAGE EXTERNAL;
 ALTER TABLE orders ALTER COLUMN labels SET STORAGE EXTERNAL;
+ALTER TABLE orders ALTER COLUMN scores SET STORAGE EXTERNAL;
+ALTER TABLE orders ALTER COLUMN tokens SET STORAGE EXTERNAL;
 
 -- Events: rows that are only added.
 CREATE TABLE customer_events (
@@ -101,6 +105,14 @@ CREATE TABLE odd_names (
     "größe"      text,
     "Last.Name"  text,
     first_name   text
+);
+
+-- Loses its first column and gets a new last one later.
+CREATE TABLE reshaped (
+    id     bigint PRIMARY KEY,
+    first  text,
+    second text,
+    third  text
 );
 
 -- The table through which an incremental snapshot is asked for.

@@ -20,3 +20,4 @@ INSERT INTO without_key VALUES ('2026-02-01 08:55:00+00', 'ada.lovelace@example.
 INSERT INTO odd_names VALUES (1, 'ada.lovelace@example.com', '2026-02-01', 'M', 'Lovelace', 'Ada');
 INSERT INTO every_type (id) VALUES (1);
 INSERT INTO defaults (id) VALUES (1);
+INSERT INTO reshaped VALUES (1, 'one', 'two', 'three');
