@@ -14,6 +14,12 @@ var commonValues = []string{
 	"+12133734253", "+37493828222", "+15551234567", "+14155550100", "+12025550123", "+442079460958", "+4915112345678",
 }
 
+// rawExamples are values as TikTok's documentation shows them before they are normalised, and nothings.
+var rawExamples = []string{
+	" ALICE_abc@gmail.com ", "ALICE_abc@gmail.com", " ALICE_abc@gmail.com", "ALICE_abc@gmail.com ", "(+1)2133734253", "+1 213 373 4253",
+	"", " ", "null", "NULL", "None", "undefined", "nil", "NaN",
+}
+
 // spellings are the ways a value can look before it is normalised.
 func spellings(v string) []string {
 	title := strings.ToUpper(v[:1]) + v[1:]
@@ -26,11 +32,11 @@ func spellings(v string) []string {
 	return ways
 }
 
-// knownHashes holds what hashing a common value without normalising it gives, and the hash of nothing at all.
+// knownHashes holds what hashing a common value without normalising it gives, and the hashes of rawExamples.
 var knownHashes = sync.OnceValue(func() map[[sha256.Size]byte]bool {
 	known := map[[sha256.Size]byte]bool{}
-	for _, blank := range []string{"", " ", "null", "NULL", "None", "undefined", "nil", "NaN"} {
-		known[sha256.Sum256([]byte(blank))] = true
+	for _, raw := range rawExamples {
+		known[sha256.Sum256([]byte(raw))] = true
 	}
 	for _, v := range commonValues {
 		for _, way := range spellings(v) {
