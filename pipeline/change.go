@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -44,12 +45,26 @@ func (m *Image) Value(i int) Value {
 	return m.Values[i]
 }
 
-// Source is what is known of a change's origin. Time is the change's time in the database, zero when unknown.
+// Source is what is known of a change's origin. Time is the change's time in the database, zero when unknown. Log and
+// Pos are its place in the database's log: the log's file or change number, which aliases the record, and the place in it.
 type Source struct {
 	Connector string
 	Table     string
 	Time      time.Time
-	Position  string
+	Log       []byte
+	Pos       int64
+}
+
+// AppendPosition appends the change's place in the database's log as text, "" when unknown.
+func (s *Source) AppendPosition(dst []byte) []byte {
+	dst = append(dst, s.Log...)
+	if s.Pos == 0 {
+		return dst
+	}
+	if len(s.Log) > 0 {
+		dst = append(dst, ':')
+	}
+	return strconv.AppendInt(dst, s.Pos, 10)
 }
 
 // Change is one decoded row change. A decoder fills the same Change again for every row: keep nothing of it, its values

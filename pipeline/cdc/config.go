@@ -1,0 +1,117 @@
+package cdc
+
+import (
+	"cmp"
+	"encoding/hex"
+	"log/slog"
+	"strings"
+
+	"github.com/tokrelay/tokrelay/pipeline/settings"
+)
+
+// Config says how a sync's records are read. It is laid flat into the sync. The zero Config reads Debezium's envelope,
+// its flattened rows and plain rows, framed by a schema registry.
+type Config struct {
+	Format  string  `yaml:"format" enum:"auto,debezium,flat" default:"auto" doc:"what a record is: Debezium's envelope, or a plain row; auto looks at each record"`
+	Framing Framing `yaml:"framing" doc:"how the schema id travels; auto looks at each record"`
+
+	Operation   *Operation   `yaml:"operation" doc:"plain rows: the column that says what happened to the row"`
+	DeletedWhen *DeletedWhen `yaml:"deleted_when" doc:"plain rows: the column that marks a deleted row"`
+
+	BeforeImage string `yaml:"before_image" enum:"auto,full,key_only" default:"auto" doc:"what the old row holds; auto: key_only for PostgreSQL (REPLICA IDENTITY DEFAULT) and rewritten deletes, else full"`
+
+	MissingColumn   Missing `yaml:"missing_column" doc:"a mapped column that a schema does not have: null, reject the row, or stop the sync; default: stop, null for optional fields"`
+	CaseInsensitive bool    `yaml:"case_insensitive" doc:"find columns whatever their case (Oracle, Snowflake and Db2 write upper case)"`
+
+	UnavailablePlaceholder string `yaml:"unavailable_placeholder" default:"__debezium_unavailable_value" doc:"the connector's unavailable.value.placeholder; hex: in front of bytes"`
+
+	Decoder string `yaml:"decoder" enum:"plan,goavro" default:"plan" doc:"goavro decodes everything with goavro alone: slow, for finding faults"`
+	Limits  Limits `yaml:"limits" doc:"what a record may cost to read"`
+
+	Log *slog.Logger `yaml:"-"`
+}
+
+// Limits bound one record. What is beyond them is rejected as too_large.
+type Limits struct {
+	MaxBytes  settings.Size `yaml:"max_bytes" default:"16MiB" doc:"bytes of a record's value"`
+	MaxDepth  int           `yaml:"max_depth" default:"64" doc:"levels of nesting in a value"`
+	MaxValues int           `yaml:"max_values" default:"262144" doc:"values in a record: columns, and items of its arrays and maps"`
+}
+
+const (
+	formatAuto     = "auto"
+	formatDebezium = "debezium"
+	formatFlat     = "flat"
+
+	beforeAuto    = "auto"
+	beforeFull    = "full"
+	beforeKeyOnly = "key_only"
+
+	decoderGoavro = "goavro"
+)
+
+func (c Config) withDefaults() Config {
+	c.Format = cmp.Or(c.Format, formatAuto)
+	c.BeforeImage = cmp.Or(c.BeforeImage, beforeAuto)
+	c.Limits.MaxBytes = cmp.Or(c.Limits.MaxBytes, 16<<20)
+	c.Limits.MaxDepth = cmp.Or(c.Limits.MaxDepth, 64)
+	c.Limits.MaxValues = cmp.Or(c.Limits.MaxValues, 1<<18)
+	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
+	return c
+}
+
+// Validate reports what does not fit together.
+func (c *Config) Validate(at settings.Place) {
+	limits := at.Key("limits")
+	within(limits.Key("max_bytes"), int64(c.Limits.MaxBytes), 1<<30, "1GiB")
+	within(limits.Key("max_depth"), int64(c.Limits.MaxDepth), 1000, "1000")
+	within(limits.Key("max_values"), int64(c.Limits.MaxValues), maxBlock, "1048576")
+	if digits, ok := strings.CutPrefix(c.UnavailablePlaceholder, "hex:"); ok {
+		if _, err := hex.DecodeString(digits); err != nil {
+			at.Key("unavailable_placeholder").Problem("must be hexadecimal digits behind hex:", "copy the connector's unavailable.value.placeholder")
+		}
+	}
+	if c.Format == formatDebezium && c.Operation != nil {
+		at.Key("operation").Problem("is for plain rows", "Debezium's envelope says what happened itself; take it out, or set format: flat")
+	}
+	if c.Format == formatDebezium && c.DeletedWhen != nil {
+		at.Key("deleted_when").Problem("is for plain rows", "Debezium's envelope says what happened itself; take it out, or set format: flat")
+	}
+	c.Operation.validate(at.Key("operation"))
+	c.DeletedWhen.validate(at.Key("deleted_when"))
+}
+
+func within(at settings.Place, n, most int64, text string) {
+	if n < 0 || n > most {
+		at.Problem("must be at most "+text, "")
+	}
+}
+
+// Missing is what to do about a mapped column that a schema does not have.
+type Missing string
+
+const (
+	missingDefault Missing = "" // stop, or null where the mapping can do without
+	missingNull    Missing = "null"
+	missingReject  Missing = "reject"
+	missingStop    Missing = "stop"
+)
+
+// DecodeNode takes YAML's own null as the word.
+func (m *Missing) DecodeNode(n *settings.Node, at settings.Place) {
+	if n.Kind() == settings.Null {
+		*m = missingNull
+		return
+	}
+	switch word := Missing(n.Text()); word {
+	case missingNull, missingReject, missingStop:
+		*m = word
+	default:
+		at.Problem("must be null, reject or stop", "")
+	}
+}
+
+// JSONSchema describes the setting for editors.
+func (Missing) JSONSchema() map[string]any {
+	return map[string]any{"enum": []any{"null", "reject", "stop", nil}}
+}

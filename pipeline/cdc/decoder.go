@@ -1,0 +1,168 @@
+package cdc
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
+)
+
+// Wanted says which columns a sync reads. A name may go into a record: address.city.
+type Wanted struct {
+	Columns  []string
+	Optional []bool // beside Columns: the mapping can do without; nil: it can do without none
+	All      bool   // every other column too
+}
+
+func (w Wanted) optional(i int) bool { return i < len(w.Optional) && w.Optional[i] }
+
+// Decoder reads records into changes for one sync. Its methods may be called by several goroutines, each with a Change of
+// its own.
+type Decoder struct {
+	cfg      Config
+	compiler *compiler
+	schemas  Schemas
+	metrics  *metrics.Metrics
+
+	last    atomic.Pointer[cached] // the writer of the last record: usually the next one's too
+	writers sync.Map               // SchemaID → *cached
+	count   atomic.Int32
+	keys    keyReader
+	flat    sync.Map // topic → whether its values are plain rows
+	noted   atomic.Pointer[noted]
+}
+
+type cached struct {
+	id SchemaID
+	*writer
+	unreadable string // why the schema cannot be used
+}
+
+// maxWriters bounds the schemas held ready. When a topic has more, all are compiled again as they come.
+const maxWriters = 1000
+
+// NewDecoder makes a sync's decoder.
+func NewDecoder(cfg Config, wanted Wanted, schemas Schemas, m *metrics.Metrics) (*Decoder, error) {
+	cfg = cfg.withDefaults()
+	d := &Decoder{cfg: cfg, schemas: schemas, metrics: m,
+		compiler: &compiler{cfg: cfg, wanted: wanted, dialect: newDialect(cfg.UnavailablePlaceholder)}}
+	d.keys.decoder = d
+	return d, nil
+}
+
+// Decode reads a record into a change, which then aliases the record's bytes until it is used again. The error is a
+// *pipeline.Rejection (the record cannot be read), a pipeline.SkipReason (it is no row change), or a *pipeline.Trouble
+// (the registry is away; a mapped column is gone): the record has to be decoded again later.
+func (d *Decoder) Decode(ctx context.Context, r *pipeline.Record, into *pipeline.Change) error {
+	into.Reset()
+	into.Key = r.Key
+	if r.Value == nil {
+		return d.tombstone(ctx, r, into)
+	}
+	if int64(len(r.Value)) > int64(d.cfg.Limits.MaxBytes) {
+		return pipeline.Reject(pipeline.StageDecode, pipeline.TooLarge, "", "at most "+d.cfg.Limits.MaxBytes.String())
+	}
+	id, body, err := readFrame(d.cfg.Framing, r, false)
+	if err != nil {
+		return err
+	}
+	if id.Kind == NoSchema {
+		return d.json(ctx, r, body, into)
+	}
+	return d.avro(ctx, r, id, body, into)
+}
+
+func (d *Decoder) avro(ctx context.Context, r *pipeline.Record, id SchemaID, body []byte, into *pipeline.Change) error {
+	w, err := d.writer(ctx, id)
+	if err != nil {
+		return err
+	}
+	into.SchemaID = w.id
+	var read reading
+	err = w.read(body, r.Offset%checkEvery == 0, &read, into)
+	if differ, ok := errors.AsType[*disagreement](err); ok {
+		d.disagree(w, r)
+		into.Key, into.SchemaID = r.Key, w.id
+		err = differ.result
+	}
+	if err != nil {
+		return refusal(err, w.id)
+	}
+	return d.finish(ctx, r, w, &read, into)
+}
+
+// writer finds or makes the compiled form of a schema. The registry holds schemas for ever; so do we, within bounds.
+func (d *Decoder) writer(ctx context.Context, id SchemaID) (*writer, error) {
+	c := d.last.Load()
+	if c == nil || c.id != id {
+		var err error
+		if c, err = d.find(ctx, id); err != nil {
+			return nil, err
+		}
+		d.last.Store(c)
+	}
+	if c.writer == nil {
+		r := pipeline.Reject(pipeline.StageDecode, pipeline.SchemaUnreadable, "", "schema "+id.String())
+		r.Detail = c.unreadable
+		return nil, r
+	}
+	return c.writer, nil
+}
+
+func (d *Decoder) find(ctx context.Context, id SchemaID) (*cached, error) {
+	if c, ok := d.writers.Load(id); ok {
+		return c.(*cached), nil
+	}
+	src, err := d.schemas.Schema(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	c := &cached{id: id}
+	if c.writer, err = d.compiler.writer(src); err != nil {
+		c.writer, c.unreadable = nil, err.Error()
+		d.cfg.Log.Warn("schema cannot be used: its records are rejected", "schema", id.String(), "error", err)
+	} else {
+		c.writer.id = id.String()
+	}
+	if d.count.Add(1) > maxWriters {
+		d.writers.Clear()
+		d.keys.plans.Clear()
+		d.count.Store(1)
+	}
+	kept, _ := d.writers.LoadOrStore(id, c)
+	return kept.(*cached), nil
+}
+
+// disagree reports, once per schema, that goavro reads it from now on.
+func (d *Decoder) disagree(w *writer, r *pipeline.Record) {
+	if d.metrics != nil {
+		d.metrics.DecoderFallback("mismatch")
+	}
+	d.cfg.Log.Error("plan and goavro read a record differently: goavro reads this schema from now on; please report it",
+		slog.String("schema", w.id), slog.String("record", r.Position()))
+}
+
+// refusal makes a rejection of what a decoder says.
+func refusal(err error, schema string) error {
+	r := pipeline.Reject(pipeline.StageDecode, pipeline.AvroDecode, "", err.Error())
+	if f, ok := errors.AsType[*fieldError](err); ok {
+		r.Field, r.Rule = "column "+strings.Trim(short(f.field), `"`), f.err.Error()
+	}
+	if _, ok := errors.AsType[limitError](err); ok {
+		r.Reason = pipeline.TooLarge
+	}
+	if errors.Is(err, errTrailing) {
+		r.Reason, r.Rule = pipeline.TrailingBytes, ""
+	}
+	r.Detail = "schema " + schema
+	return r
+}
+
+func (d *Decoder) json(ctx context.Context, r *pipeline.Record, body []byte, into *pipeline.Change) error {
+	return pipeline.Reject(pipeline.StageDecode, pipeline.JSONDecode, "", "")
+}

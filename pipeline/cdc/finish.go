@@ -1,0 +1,148 @@
+package cdc
+
+import (
+	"context"
+	"strings"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+// finish turns what was read into a change: what happened, where it came from, and how much of the old row is real.
+func (d *Decoder) finish(ctx context.Context, r *pipeline.Record, w *writer, read *reading, c *pipeline.Change) error {
+	p := read.program
+	switch p.form {
+	case formSpecial:
+		return p.skip
+	case formRefused:
+		return pipeline.Reject(pipeline.StageDecode, pipeline.NotAChange, "", p.refused)
+	case formFlat:
+		d.note(r.Topic, true)
+		return d.finishFlat(ctx, r, w, p, c)
+	}
+	d.note(r.Topic, false)
+	return d.finishEnvelope(ctx, r, w, read, c)
+}
+
+func (d *Decoder) finishEnvelope(ctx context.Context, r *pipeline.Record, w *writer, read *reading, c *pipeline.Change) error {
+	p, src := read.program, &read.source
+	op, err := debeziumOp(read.op, copying(src[srcSnapshot]))
+	if err != nil {
+		return err
+	}
+	c.Op, c.Shape = op, p.shape
+	c.Source = pipeline.Source{Connector: w.connector.text(src[srcConnector].Bytes()), Table: w.table.text(src[srcTable].Bytes()),
+		Time: unixMillis(src[srcTime].Int()), Log: src[srcLog].Bytes(), Pos: src[srcPos].Int()}
+	if err := d.mind(r, p); err != nil {
+		return err
+	}
+	return d.images(ctx, r, c, d.keepsBefore(c.Source.Connector, true))
+}
+
+// copying is true while a table is copied: everything but "false", its default.
+func copying(snapshot pipeline.Value) bool {
+	b := snapshot.Bytes()
+	return len(b) > 0 && string(b) != "false"
+}
+
+func (d *Decoder) finishFlat(ctx context.Context, r *pipeline.Record, w *writer, p *program, c *pipeline.Change) error {
+	values := c.After.Values
+	op, rewritten, err := d.compiler.happened(p.marks, values)
+	if err != nil {
+		return err
+	}
+	c.Op, c.Shape = op, p.shape
+	c.Source = pipeline.Source{Connector: w.connector.text(at(values, p.marks.connector).Bytes()),
+		Table: w.table.text(at(values, p.marks.table).Bytes()), Time: unixMillis(at(values, p.marks.time).Int())}
+	if err := d.mind(r, p); err != nil {
+		return err
+	}
+	if op == pipeline.Delete {
+		c.Before, c.After = c.After, c.Before
+	}
+	return d.images(ctx, r, c, d.keepsBefore(c.Source.Connector, !rewritten))
+}
+
+// keepsBefore tells whether a before image holds the whole old row. Nothing in a record says so: PostgreSQL's default is
+// the key alone, the other databases write it whole. usual is for a connector that is not known.
+func (d *Decoder) keepsBefore(connector string, usual bool) bool {
+	switch {
+	case d.cfg.BeforeImage == beforeFull:
+		return true
+	case d.cfg.BeforeImage == beforeKeyOnly, connector == "postgresql":
+		return false
+	}
+	return usual || connector != ""
+}
+
+// images checks that the change has the rows its operation needs, and takes the fillers out of a before image that holds
+// only the key.
+func (d *Decoder) images(ctx context.Context, r *pipeline.Record, c *pipeline.Change, whole bool) error {
+	visible := len(c.Shape.Names)
+	c.Before.Values, c.After.Values = cut(c.Before.Values, visible), cut(c.After.Values, visible)
+	switch c.Op {
+	case pipeline.Insert, pipeline.Snapshot:
+		c.Before.Present = false
+	case pipeline.Delete:
+		c.After.Present = false
+		c.KeyRow = !whole || !c.Before.Present
+		if !c.Before.Present {
+			return d.keys.row(ctx, r, c)
+		}
+	}
+	if c.Op != pipeline.Delete && !c.After.Present {
+		return pipeline.Reject(pipeline.StageDecode, pipeline.NotAChange, "after", "must hold the row")
+	}
+	c.BeforeComplete = c.Before.Present && whole
+	if c.Before.Present && !whole {
+		return d.keys.mask(ctx, r, c)
+	}
+	return nil
+}
+
+func cut(values []pipeline.Value, n int) []pipeline.Value {
+	if len(values) > n {
+		return values[:n]
+	}
+	return values
+}
+
+// mind applies the policy for mapped columns that the schema does not have.
+func (d *Decoder) mind(r *pipeline.Record, p *program) error {
+	if len(p.missing) == 0 {
+		return nil
+	}
+	if d.cfg.MissingColumn == missingReject {
+		return pipeline.Reject(pipeline.StageDecode, pipeline.MissingColumn, "column "+p.missing[0], "must be in the row's schema")
+	}
+	return &pipeline.Trouble{Kind: pipeline.TroubleColumn, Stop: true,
+		What: "topic " + r.Topic + ", record " + r.Position() + ": the schema has no column " + strings.Join(p.missing, ", ") +
+			"; correct the mapping, or set `missing_column: null` or `reject`"}
+}
+
+// noted is what the values of a topic are.
+type noted struct {
+	topic string
+	flat  bool
+}
+
+// note remembers what a topic's values are, for its tombstones.
+func (d *Decoder) note(topic string, flat bool) {
+	if n := d.noted.Load(); n == nil || n.topic != topic || n.flat != flat {
+		d.noted.Store(&noted{topic, flat})
+		d.flat.Store(topic, flat)
+	}
+}
+
+// tombstone reads a null value. Behind an envelope's delete it repeats it; on a topic of plain rows it is the delete.
+func (d *Decoder) tombstone(ctx context.Context, r *pipeline.Record, c *pipeline.Change) error {
+	if d.cfg.Format == formatDebezium || isSpecialTopic(r.Topic) {
+		return pipeline.SkipTombstone
+	}
+	if flat, known := d.flat.Load(r.Topic); d.cfg.Format == formatAuto && known && flat == false || len(r.Key) == 0 {
+		return pipeline.SkipTombstone
+	}
+	c.Op, c.KeyRow = pipeline.Delete, true
+	return d.keys.row(ctx, r, c)
+}
+
+func isSpecialTopic(topic string) bool { return strings.HasPrefix(topic, "__debezium-heartbeat.") }

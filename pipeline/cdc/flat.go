@@ -1,0 +1,155 @@
+package cdc
+
+import (
+	"github.com/linkedin/goavro/v2"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+// marks are the hidden slots of the columns that say what happened to a plain row; -1 where there is none.
+type marks struct {
+	operation, flag, deletedWhen        int32 // of the configuration
+	op, deleted, time, table, connector int32 // Debezium's __op, __deleted, …
+}
+
+// flat compiles the plan of a plain row: the wanted columns, and behind them the ones that say what happened.
+func (k *compiler) flat(p *program) error {
+	pl := &planner{dialect: k.dialect, matcher: matcher{k.cfg.CaseInsensitive}, leaves: map[*typ]*goavro.Codec{}}
+	wants := k.columns(p, p.record, true)
+	pl.hidden = int32(len(p.shape.Names))
+	ask := func(name string) int32 {
+		if name == "" || pl.matcher.find(p.record.fields, name) < 0 {
+			return -1
+		}
+		wants = append(wants, want{name, pl.hidden})
+		pl.hidden++
+		return pl.hidden - 1
+	}
+	p.marks = marks{
+		operation: ask(k.cfg.Operation.column()), flag: ask(k.cfg.Operation.flag()), deletedWhen: ask(k.cfg.DeletedWhen.column()),
+		op: ask("__op"), deleted: ask("__deleted"), time: ask("__source_ts_ms"), table: ask("__table"), connector: ask("__source_connector"),
+	}
+	k.needMarks(p)
+	var err error
+	p.row, _, err = pl.row(p.record, wants)
+	p.size = int(pl.hidden)
+	return err
+}
+
+// needMarks counts a configured operation column that is not there among the missing.
+func (k *compiler) needMarks(p *program) {
+	if k.cfg.MissingColumn == missingNull {
+		return
+	}
+	for _, m := range []struct {
+		name string
+		slot int32
+	}{{k.cfg.Operation.column(), p.marks.operation}, {k.cfg.DeletedWhen.column(), p.marks.deletedWhen}} {
+		if m.name != "" && m.slot < 0 {
+			p.missing = append(p.missing, m.name)
+		}
+	}
+}
+
+func (o *Operation) column() string {
+	if o == nil {
+		return ""
+	}
+	return o.Column
+}
+
+func (o *Operation) flag() string {
+	if o == nil {
+		return ""
+	}
+	return o.UpdateFlag
+}
+
+func (d *DeletedWhen) column() string {
+	if d == nil {
+		return ""
+	}
+	return d.Column
+}
+
+// at is a hidden slot's value, Missing where there is none.
+func at(values []pipeline.Value, slot int32) pipeline.Value {
+	if slot < 0 {
+		return pipeline.Value{}
+	}
+	return values[slot]
+}
+
+// happened reads the columns that say what happened to a plain row. rewritten is true for a delete Debezium rewrote, whose
+// row is a before image with all its gaps. Without any such column, every row is an insert.
+func (k *compiler) happened(m marks, values []pipeline.Value) (op pipeline.Op, rewritten bool, err error) {
+	if m.deletedWhen >= 0 && k.cfg.DeletedWhen.marks(values[m.deletedWhen]) {
+		return pipeline.Delete, false, nil
+	}
+	if m.operation >= 0 {
+		op, err = k.operation(values[m.operation], truth(at(values, m.flag)))
+		return op, false, err
+	}
+	if truth(at(values, m.deleted)) {
+		return pipeline.Delete, true, nil
+	}
+	if v := at(values, m.op); v.Kind() == pipeline.String {
+		op, err = debeziumOp(v.Bytes(), false)
+		return op, op == pipeline.Delete, err
+	}
+	return pipeline.Insert, false, nil
+}
+
+// operation reads the configured column. With the update flag set, an insert is the new row of an update, and a delete
+// its old one.
+func (k *compiler) operation(v pipeline.Value, update bool) (pipeline.Op, error) {
+	verb := verbUnknown
+	if !v.IsNull() {
+		var scratch [32]byte
+		verb = k.cfg.Operation.verb(v.AppendText(scratch[:0]))
+	}
+	switch {
+	case verb == verbInsert && update:
+		return pipeline.Update, nil
+	case verb == verbDelete && update:
+		return 0, pipeline.SkipBeforeImage
+	}
+	switch verb {
+	case verbInsert:
+		return pipeline.Insert, nil
+	case verbSnapshot:
+		return pipeline.Snapshot, nil
+	case verbUpdate:
+		return pipeline.Update, nil
+	case verbDelete:
+		return pipeline.Delete, nil
+	case verbIgnore:
+		return 0, pipeline.SkipIgnored
+	}
+	return 0, pipeline.Reject(pipeline.StageDecode, pipeline.UnknownOperation, "column "+k.cfg.Operation.Column,
+		"must be one of operation's values")
+}
+
+// debeziumOp reads Debezium's letter. An insert written while a table is copied is a snapshot row.
+func debeziumOp(op []byte, copying bool) (pipeline.Op, error) {
+	if len(op) == 1 {
+		switch op[0] {
+		case 'c':
+			if copying {
+				return pipeline.Snapshot, nil
+			}
+			return pipeline.Insert, nil
+		case 'r':
+			return pipeline.Snapshot, nil
+		case 'u':
+			return pipeline.Update, nil
+		case 'd':
+			return pipeline.Delete, nil
+		case 't':
+			return 0, pipeline.SkipTruncate
+		case 'm':
+			return 0, pipeline.SkipMessage
+		}
+	}
+	return 0, pipeline.Reject(pipeline.StageDecode, pipeline.UnknownOperation, "op", "must be c, u, d, r, t or m")
+}

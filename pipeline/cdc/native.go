@@ -1,0 +1,146 @@
+package cdc
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+// native gives goavro's Go value of a type its pipeline value. goavro knows the repaired schema, so the value is bare:
+// what it means is added here.
+func (d *dialect) native(t *typ, v any) pipeline.Value {
+	switch v := v.(type) {
+	case nil:
+		return pipeline.NullValue()
+	case bool:
+		return pipeline.BoolValue(v)
+	case int32:
+		return intValue(t.meaning, int64(v))
+	case int64:
+		return intValue(t.meaning, v)
+	case float32:
+		return pipeline.Float32Value(v)
+	case float64:
+		return pipeline.FloatValue(v)
+	case []byte:
+		return d.bytesValue(t, v)
+	case string:
+		return d.nativeText(t, v)
+	case []any:
+		return d.nativeList(t, v)
+	case map[string]any:
+		return d.nativeMap(t, v)
+	}
+	return pipeline.Value{}
+}
+
+func (d *dialect) nativeText(t *typ, s string) pipeline.Value {
+	if t.kind == kindEnum {
+		return pipeline.StringValue(t.symbols[slices.Index(t.goSymbols, s)])
+	}
+	return d.stringValue(t.meaning, []byte(s))
+}
+
+func (d *dialect) nativeList(t *typ, list []any) pipeline.Value {
+	elems := make([]pipeline.Value, len(list))
+	for i, v := range list {
+		elems[i] = d.native(t.items, v)
+	}
+	return d.listValue(elems)
+}
+
+// nativeMap reads what goavro gives as a map: a record, a map, or a union's value under its type's name.
+func (d *dialect) nativeMap(t *typ, m map[string]any) pipeline.Value {
+	switch t.kind {
+	case kindRecord:
+		return d.nativeRecord(t, m)
+	case kindUnion:
+		if b, v, ok := unwrap(t, m); ok {
+			return d.native(b, v)
+		}
+		return pipeline.Value{}
+	}
+	names := slices.Sorted(maps.Keys(m))
+	values := make([]pipeline.Value, len(names))
+	for i, n := range names {
+		values[i] = d.native(t.items, m[n])
+	}
+	return d.mapValue(names, values)
+}
+
+// unwrap takes a union's value out of the map goavro wraps it in.
+func unwrap(t *typ, m map[string]any) (*typ, any, bool) {
+	for name, v := range m {
+		for _, b := range t.branches {
+			if b.goavroName() == name {
+				return b, v, true
+			}
+		}
+	}
+	return nil, nil, false
+}
+
+// goavroName is what goavro calls a type within a union.
+func (t *typ) goavroName() string {
+	if t.goName != "" {
+		return t.goName
+	}
+	return t.kind.String()
+}
+
+func (d *dialect) nativeRecord(t *typ, m map[string]any) pipeline.Value {
+	names, values := make([]string, len(t.fields)), make([]pipeline.Value, len(t.fields))
+	for i, f := range t.fields {
+		names[i], values[i] = f.name, d.native(f.typ, m[f.goName])
+	}
+	return recordValue(t.meaning, pipeline.StructValue(names, values))
+}
+
+// recordValue reads the records that stand for one value: Debezium's decimals of any scale and its structured times.
+func recordValue(m meaning, v pipeline.Value) pipeline.Value {
+	switch m {
+	case varDecimal:
+		return varDecimalValue(v)
+	case structuredDate, structuredTime, structuredTimestamp, structuredZonedTimestamp:
+		return structuredValue(m, v)
+	}
+	return v
+}
+
+func varDecimalValue(v pipeline.Value) pipeline.Value {
+	scale, value := v.Member("scale"), v.Member("value")
+	if value.Kind() == pipeline.Unavailable {
+		return value
+	}
+	if scale.Kind() != pipeline.Int || value.Kind() != pipeline.Bytes || scale.Int() != int64(int32(scale.Int())) {
+		return v
+	}
+	return pipeline.BigDecimalValue(value.Bytes(), int32(scale.Int()))
+}
+
+// structuredValue composes a time of its components. A special one (infinity) and one that does not exist stay records.
+func structuredValue(m meaning, v pipeline.Value) pipeline.Value {
+	if special := v.Member("specialValue"); !special.IsNull() {
+		return v
+	}
+	year, month, day := v.Member("year").Int(), v.Member("month").Int(), v.Member("day").Int()
+	ns := ((v.Member("hour").Int()*60+v.Member("minute").Int())*60+v.Member("second").Int())*nano + v.Member("nanos").Int()
+	if ns < 0 || ns > 24*3600*nano {
+		return v
+	}
+	if m == structuredTime {
+		return pipeline.TimeOfDayValue(ns)
+	}
+	if year < -999999999 || year > 999999999 || month < 1 || month > 12 || day < 1 || day > daysIn(year, month) {
+		return v
+	}
+	date := daysSince1970(year, month, day)
+	switch m {
+	case structuredDate:
+		return pipeline.DateValue(date)
+	case structuredTimestamp:
+		return pipeline.LocalValue(date*86400+ns/nano, int32(ns%nano))
+	}
+	return pipeline.InstantValue(date*86400+ns/nano-v.Member("offsetSeconds").Int(), int32(ns%nano))
+}

@@ -1,0 +1,281 @@
+package cdc
+
+import (
+	"errors"
+	"sync/atomic"
+
+	"github.com/linkedin/goavro/v2"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+// writer is a writer schema, ready to read. It is compiled once per schema and sync, and used by many goroutines.
+type writer struct {
+	id       string
+	root     *typ
+	codec    *goavro.Codec
+	programs []*program // one for each type of a union at the root, or the only one
+	limits   Limits
+	dialect  *dialect
+
+	connector, table interned
+
+	unchecked atomic.Int32 // how many of the first records are still to be checked against goavro
+	fallback  atomic.Bool  // the plan and goavro differed: goavro reads alone
+}
+
+// firstChecked records of a schema are decoded twice; later one in checkEvery of a partition.
+const (
+	firstChecked = 64
+	checkEvery   = 16384
+)
+
+// writer compiles a schema. An error is a schema that cannot be used.
+func (k *compiler) writer(src *Source) (*writer, error) {
+	root, err := parse(src)
+	if err != nil {
+		return nil, err
+	}
+	name(root)
+	codec, err := codecOf(root)
+	if err != nil {
+		return nil, err
+	}
+	w := &writer{id: src.ID, root: root, codec: codec, limits: k.cfg.Limits, dialect: k.dialect}
+	w.unchecked.Store(firstChecked)
+	w.fallback.Store(k.cfg.Decoder == decoderGoavro)
+	branches := []*typ{root}
+	if root.kind == kindUnion {
+		branches = root.branches
+	}
+	for _, t := range branches {
+		p, err := k.program(t)
+		if err != nil {
+			return nil, err
+		}
+		w.programs = append(w.programs, p)
+	}
+	return w, nil
+}
+
+// reading is what a record's bytes held, before anybody asks what it means.
+type reading struct {
+	program *program
+	op      []byte
+	source  [srcSlots]pipeline.Value
+}
+
+// isRow is false for records that need not be read: their program says why.
+func (r *reading) isRow() bool { return r.program.form == formEnvelope || r.program.form == formFlat }
+
+// read decodes a record's bytes into the change's images. A plain row is put into After, whatever happened to it.
+func (w *writer) read(body []byte, check bool, into *reading, c *pipeline.Change) error {
+	if w.fallback.Load() {
+		return w.goavro(body, into, c)
+	}
+	err := w.plan(body, into, c)
+	if check || w.unchecked.Load() > 0 {
+		return w.crossCheck(body, into, c, err)
+	}
+	return err
+}
+
+// plan decodes with the compiled plan.
+func (w *writer) plan(body []byte, into *reading, ch *pipeline.Change) error {
+	c := cursor{buf: body, values: w.limits.MaxValues, depth: w.limits.MaxDepth}
+	into.program = w.programs[0]
+	if w.root.kind == kindUnion {
+		n, err := c.long()
+		if err != nil {
+			return err
+		}
+		if n < 0 || n >= int64(len(w.programs)) {
+			return errBranch
+		}
+		into.program = w.programs[n]
+	}
+	p := into.program
+	var err error
+	switch p.form {
+	case formEnvelope:
+		err = p.runEnvelope(&c, into, ch)
+	case formFlat:
+		err = p.row.run(&c, p.room(&ch.After))
+		ch.After.Present = true
+	default:
+		return nil
+	}
+	if err == nil && c.pos != len(body) {
+		return errTrailing
+	}
+	return err
+}
+
+var errTrailing = errors.New("bytes are left over")
+
+// room gives an image all its slots, the hidden ones too.
+func (p *program) room(m *pipeline.Image) []pipeline.Value {
+	if cap(m.Values) < p.size {
+		m.Values = make([]pipeline.Value, p.size)
+	}
+	m.Values = m.Values[:p.size]
+	return m.Values
+}
+
+func (p *program) runEnvelope(c *cursor, into *reading, ch *pipeline.Change) error {
+	if err := c.spend(len(p.parts) + 1); err != nil {
+		return err
+	}
+	for i := range p.parts {
+		at := &p.parts[i]
+		if at.null >= 0 {
+			n, err := c.long()
+			if err == nil && n&^1 != 0 {
+				err = errBranch
+			}
+			if err != nil {
+				return &fieldError{at.field.name, err}
+			}
+			if n == int64(at.null) {
+				continue
+			}
+		}
+		if err := p.runPart(c, at, into, ch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *program) runPart(c *cursor, at *part, into *reading, ch *pipeline.Change) (err error) {
+	switch at.role {
+	case roleBefore:
+		ch.Before.Present = true
+		return at.plan.run(c, p.room(&ch.Before))
+	case roleAfter:
+		ch.After.Present = true
+		return at.plan.run(c, p.room(&ch.After))
+	case roleSource:
+		return at.plan.run(c, into.source[:])
+	case roleOp:
+		if into.op, err = c.bytes(); err != nil {
+			return &fieldError{"op", err}
+		}
+		return nil
+	}
+	return at.plan.run(c, nil)
+}
+
+// goavro decodes with goavro, once a walk over the bytes has shown that they keep the limits.
+func (w *writer) goavro(body []byte, into *reading, ch *pipeline.Change) error {
+	c := cursor{buf: body, values: w.limits.MaxValues, depth: w.limits.MaxDepth}
+	if err := c.skip(w.root); err != nil {
+		return err
+	}
+	native, rest, err := w.codec.NativeFromBinary(body)
+	switch {
+	case err != nil:
+		return errAuthority
+	case len(rest) != 0:
+		return errTrailing
+	}
+	return w.fromNative(native, into, ch)
+}
+
+func (w *writer) fromNative(native any, into *reading, ch *pipeline.Change) error {
+	into.program = w.programs[0]
+	if w.root.kind == kindUnion {
+		into.program, native = w.branch(native)
+	}
+	p := into.program
+	if !into.isRow() {
+		return nil
+	}
+	row, ok := native.(map[string]any)
+	switch {
+	case !ok:
+		return errAuthority
+	case p.form == formFlat:
+		ch.After.Present = true
+		p.row.fromNative(row, p.room(&ch.After))
+		return nil
+	}
+	p.envelopeFromNative(row, into, ch)
+	return nil
+}
+
+// branch finds the program of what goavro found in a union at the root.
+func (w *writer) branch(native any) (*program, any) {
+	m, _ := native.(map[string]any)
+	for i, b := range w.root.branches {
+		if v, ok := m[b.goavroName()]; ok || native == nil && b.kind == kindNull {
+			return w.programs[i], v
+		}
+	}
+	return w.programs[0], nil
+}
+
+func (p *program) envelopeFromNative(m map[string]any, into *reading, ch *pipeline.Change) {
+	for i := range p.parts {
+		at := &p.parts[i]
+		v := m[at.field.goName]
+		if wrapped, ok := v.(map[string]any); ok && at.null >= 0 {
+			v = wrapped[at.typ.goavroName()]
+		}
+		row, isRow := v.(map[string]any)
+		switch {
+		case at.role == roleBefore && isRow:
+			ch.Before.Present = true
+			at.plan.fromNative(row, p.room(&ch.Before))
+		case at.role == roleAfter && isRow:
+			ch.After.Present = true
+			at.plan.fromNative(row, p.room(&ch.After))
+		case at.role == roleSource && isRow:
+			at.plan.fromNative(row, into.source[:])
+		case at.role == roleOp:
+			op, _ := v.(string)
+			into.op = []byte(op)
+		}
+	}
+}
+
+// fromNative fills the slots from a record that goavro decoded.
+func (p *rowPlan) fromNative(m map[string]any, values []pipeline.Value) {
+	for _, slot := range p.absent {
+		values[slot] = pipeline.Value{}
+	}
+	for i := range p.steps {
+		s := &p.steps[i]
+		v := m[s.field.goName]
+		switch {
+		case s.slot >= 0:
+			values[s.slot] = p.dialect.native(s.field.typ, v)
+		case s.sub != nil && v == nil:
+			s.sub.setNull(values)
+		case s.sub != nil:
+			s.sub.fromNative(s.within(v), values)
+		}
+	}
+	p.copy(values)
+}
+
+// within takes a nested record out of its union.
+func (s *step) within(v any) map[string]any {
+	m, _ := v.(map[string]any)
+	if s.null >= 0 {
+		m, _ = m[s.typ.goavroName()].(map[string]any)
+	}
+	return m
+}
+
+// interned keeps the last of a few texts that repeat record after record.
+type interned struct{ last atomic.Pointer[string] }
+
+func (n *interned) text(b []byte) string {
+	if s := n.last.Load(); s != nil && *s == string(b) {
+		return *s
+	}
+	s := string(b)
+	n.last.Store(&s)
+	return s
+}
