@@ -16,10 +16,13 @@ const reference = `\$\{`
 // Schema describes the configuration of a struct as JSON Schema, for editors and `config schema`. Field docs come from
 // `doc:"…"` tags, allowed values from `enum:"a,b"`, defaults from `default:"…"`.
 func Schema(v any) map[string]any {
-	schema := schemaOf(reflect.TypeOf(v), nil)
+	schema := SchemaOf(v)
 	schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	return schema
 }
+
+// SchemaOf describes a part of a configuration: for Schemers whose forms are structs and scalars themselves.
+func SchemaOf(v any) map[string]any { return schemaOf(reflect.TypeOf(v), nil) }
 
 // schemaOf describes one type; inside holds the structs around it, so that a type within itself ends.
 func schemaOf(t reflect.Type, inside []reflect.Type) map[string]any {
