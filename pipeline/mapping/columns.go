@@ -1,0 +1,26 @@
+package mapping
+
+import "slices"
+
+// Columns are the columns a sync reads. Whoever needs one asks for its index while the sync is put together; the
+// decoder then fills every image in this order. The zero Columns asks for nothing. It is not safe for concurrent use:
+// it is complete before the first row.
+type Columns struct {
+	names []string
+	all   bool
+}
+
+// Index is where the column will stand in every image; asking adds it.
+func (c *Columns) Index(name string) int {
+	if i := slices.Index(c.names, name); i >= 0 {
+		return i
+	}
+	c.names = append(c.names, name)
+	return len(c.names) - 1
+}
+
+// All asks for every column a row has, beside those asked for by name: a hash over the whole row needs them.
+func (c *Columns) All() { c.all = true }
+
+// Wanted are the columns asked for, and whether all others are wanted too.
+func (c *Columns) Wanted() (names []string, all bool) { return slices.Clone(c.names), c.all }

@@ -1,0 +1,267 @@
+package mapping
+
+import (
+	"strings"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
+)
+
+// Row is the change a goroutine is reading. Begin is called for every change; the values its getters return live until
+// the next Begin.
+type Row struct {
+	Change *pipeline.Change
+	image  *pipeline.Image
+
+	scratch []byte // text made for this row
+	eval    evaluator
+}
+
+// NewRow makes a Row; now is the clock of expressions.
+func NewRow(now func() time.Time) *Row { return &Row{eval: evaluator{now: now}} }
+
+// Begin turns to the next change.
+func (r *Row) Begin(c *pipeline.Change) {
+	r.Change, r.image, r.scratch = c, c.Row(), r.scratch[:0]
+}
+
+// Getter reads one field of a Row. It keeps no state and may be shared by goroutines.
+type Getter struct {
+	name      string // the field, for rejections
+	columns   []int
+	path      []string
+	constants []pipeline.Value
+	expr      *Expr
+	convert   conversion
+	plain     bool // nothing to do to a column's value
+	fallback  []pipeline.Value
+	names     map[string]pipeline.Value
+	separator []byte
+	parameter string
+}
+
+// Compile makes the getter of a field that Validate found nothing wrong with; name is what rejections call the field.
+func (f *Field) Compile(name string, cols *Columns) *Getter {
+	g := &Getter{name: name, separator: []byte(f.Separator), parameter: f.Parameter}
+	for _, column := range append(f.Columns[:len(f.Columns):len(f.Columns)], nonEmpty(f.Column)...) {
+		g.columns = append(g.columns, cols.Index(column))
+	}
+	if f.Path != "" {
+		g.path = strings.Split(f.Path, ".")
+	}
+	if f.Expr != "" {
+		g.expr = mustCompile(f.Expr, cols)
+	}
+	g.constants, g.fallback = f.Value.values(), f.Default.values()
+	g.convert = conversion{kind: f.Type, zone: f.zone()}
+	g.convert.layout, _ = layoutOf(f.Format)
+	g.names = mapped(f.Map)
+	g.plain = g.path == nil && f.Type == "" && f.Format == "" && f.Map == nil && f.Parameter == ""
+	return g
+}
+
+func nonEmpty(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return []string{s}
+}
+
+func (f *Field) zone() *time.Location {
+	zone, err := time.LoadLocation(f.Timezone)
+	if err != nil {
+		return time.UTC
+	}
+	return zone
+}
+
+func mapped(m map[string]string) map[string]pipeline.Value {
+	if m == nil {
+		return nil
+	}
+	values := make(map[string]pipeline.Value, len(m))
+	for from, to := range m {
+		values[from] = pipeline.StringValue([]byte(to))
+	}
+	return values
+}
+
+func (c *Constant) values() (values []pipeline.Value) {
+	if c == nil {
+		return nil
+	}
+	for i, text := range c.Texts {
+		if i < len(c.kinds) && c.kinds[i] == settings.Bool {
+			values = append(values, pipeline.BoolValue(text == "true"))
+			continue
+		}
+		values = append(values, pipeline.StringValue([]byte(text)))
+	}
+	return values
+}
+
+// Constants are the values of a field that is the same in every row, nil for others.
+func (g *Getter) Constants() []pipeline.Value { return g.constants }
+
+// Zone is the time zone of the field's times without one.
+func (g *Getter) Zone() *time.Location { return g.convert.zone }
+
+// Value is the field's value in the row: the first of its columns that has one, else the default, else Null. It is
+// Unavailable where the only value is one that Debezium did not read. The error is a *pipeline.Rejection.
+func (g *Getter) Value(r *Row) (pipeline.Value, error) {
+	unknown := false
+	for i := range max(len(g.columns), 1) {
+		v, err := g.at(r, i)
+		switch {
+		case err != nil:
+			return v, err
+		case v.Kind() == pipeline.Unavailable:
+			unknown = true
+		case !IsBlank(v):
+			return v, nil
+		}
+	}
+	switch {
+	case unknown:
+		return pipeline.UnavailableValue(), nil
+	case len(g.fallback) > 0:
+		return g.fallback[0], nil
+	}
+	return pipeline.NullValue(), nil
+}
+
+// Values appends every value the field has in the row: of all its columns, lists and separated texts taken apart, blank
+// ones left out. Where there is none it appends the default, if any.
+func (g *Getter) Values(r *Row, dst []pipeline.Value) ([]pipeline.Value, error) {
+	start, unknown := len(dst), false
+	for i := range max(len(g.columns), len(g.constants), 1) {
+		v, err := g.at(r, i)
+		if err != nil {
+			return dst, err
+		}
+		unknown = unknown || v.Kind() == pipeline.Unavailable
+		if dst, err = g.spread(r, v, dst); err != nil {
+			return dst, err
+		}
+	}
+	if len(dst) == start && !unknown {
+		dst = append(dst, g.fallback...)
+	}
+	return dst, nil
+}
+
+// spread appends one value, or what is in it.
+func (g *Getter) spread(r *Row, v pipeline.Value, dst []pipeline.Value) ([]pipeline.Value, error) {
+	switch {
+	case IsBlank(v) || v.Kind() == pipeline.Unavailable:
+		return dst, nil
+	case len(g.separator) > 0 && v.Kind() == pipeline.String:
+		return g.split(v, dst), nil
+	case !IsList(v):
+		return append(dst, v), nil
+	}
+	it := r.Elements(v)
+	for it.Next() {
+		if !IsBlank(it.Value) && it.Value.Kind() != pipeline.Unavailable {
+			dst = append(dst, it.Value)
+		}
+	}
+	if it.Bad {
+		return dst, g.Reject(pipeline.WrongType, "well-formed JSON")
+	}
+	return dst, nil
+}
+
+// at is the value of the i-th column, or of what the field has in place of columns.
+func (g *Getter) at(r *Row, i int) (v pipeline.Value, err error) {
+	switch {
+	case g.expr != nil:
+		if v, err = g.expr.eval(r); err != nil {
+			return v, g.named(err)
+		}
+	case g.constants != nil:
+		return g.constants[i], nil
+	default:
+		v = r.image.Value(g.columns[i])
+		if g.plain && v.Kind() != pipeline.JSON {
+			return v, nil
+		}
+	}
+	return g.refine(r, v)
+}
+
+func (g *Getter) refine(r *Row, v pipeline.Value) (pipeline.Value, error) {
+	for _, step := range g.path {
+		v = r.at(v, step)
+	}
+	v = r.unwrap(v)
+	if IsBlank(v) || v.Kind() == pipeline.Unavailable {
+		return v, nil
+	}
+	v, ok := g.convert.convert(r, v)
+	if !ok {
+		return v, g.Reject(pipeline.WrongType, g.convert.rule())
+	}
+	if g.parameter != "" {
+		v = r.parameter(v, g.parameter)
+	}
+	return g.replaced(r, v), nil
+}
+
+func (c *conversion) rule() string {
+	if c.kind == "" {
+		return "a time in the field's format"
+	}
+	return "a value that type " + c.kind + " can read"
+}
+
+// unwrap turns JSON text of a single string, number or word into that.
+func (r *Row) unwrap(v pipeline.Value) pipeline.Value {
+	if v.Kind() != pipeline.JSON || IsList(v) || IsObject(v) {
+		return v
+	}
+	text, ok := wholeJSON(v.Bytes())
+	if !ok {
+		return v
+	}
+	scalar, ok := scalarOf(text, &r.scratch)
+	if !ok {
+		return v
+	}
+	return scalar
+}
+
+func (g *Getter) replaced(r *Row, v pipeline.Value) pipeline.Value {
+	if g.names == nil {
+		return v
+	}
+	text := Trim(r.Text(v))
+	if to, ok := g.names[string(text)]; ok {
+		return to
+	}
+	return v
+}
+
+// Text is the value's text; it lives until the next Begin.
+func (r *Row) Text(v pipeline.Value) []byte {
+	if v.Kind() == pipeline.String || v.Kind() == pipeline.JSON {
+		return v.Bytes()
+	}
+	start := len(r.scratch)
+	r.scratch = v.AppendText(r.scratch)
+	return r.scratch[start:]
+}
+
+// Reject makes the rejection of the field.
+func (g *Getter) Reject(reason pipeline.Reason, rule string) *pipeline.Rejection {
+	return pipeline.Reject(pipeline.StageMap, reason, g.name, rule)
+}
+
+// named puts the field's name on a rejection made below it.
+func (g *Getter) named(err error) error {
+	if r, ok := err.(*pipeline.Rejection); ok {
+		r.Field = g.name
+	}
+	return err
+}

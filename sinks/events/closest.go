@@ -1,0 +1,35 @@
+package events
+
+// closest suggests the known word that was probably meant, else gives other advice.
+func closest(word string, known []string, advice string) string {
+	best, distance := "", 2+len(word)/6
+	for _, k := range known {
+		if d := changes(word, k); d <= distance {
+			best, distance = k, d-1
+		}
+	}
+	if best == "" {
+		return advice
+	}
+	return "did you mean " + best + "?"
+}
+
+// changes counts the letters to insert, delete or replace between two words.
+func changes(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], cost
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,152 @@
+package events
+
+import (
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/mapping"
+)
+
+// An envelope is what a call says around its events, as the members of its JSON: events share a call only if all of it
+// is equal, which keeps test events out of real batches.
+
+type envelopePlan struct {
+	fixed  []byte // the whole envelope where no row changes it
+	source settingPlan
+	pixel  settingPlan
+	set    settingPlan // event_source_id
+	test   settingPlan
+}
+
+// settingPlan is a Setting, compiled: fixed text, or a getter, or neither.
+type settingPlan struct {
+	fixed string
+	get   *mapping.Getter
+}
+
+func (s *Setting) compile(name string, cols *mapping.Columns) settingPlan {
+	if s.Field == nil {
+		return settingPlan{fixed: s.Static}
+	}
+	return settingPlan{get: s.Field.Compile(name, cols)}
+}
+
+func newEnvelopePlan(cfg *Config, cols *mapping.Columns) envelopePlan {
+	e := envelopePlan{
+		source: cfg.EventSource.compile("event_source", cols),
+		pixel:  cfg.PixelCode.compile("pixel_code", cols),
+		set:    cfg.EventSourceID.compile("event_source_id", cols),
+		test:   cfg.TestEventCode.compile("test_event_code", cols),
+	}
+	if e.source.get == nil && e.source.fixed == "" {
+		e.source.fixed = "web"
+	}
+	if e.source.get == nil && e.pixel.get == nil && e.set.get == nil && e.test.get == nil {
+		id := e.pixel.fixed
+		if e.source.fixed != "web" || id == "" {
+			id = e.set.fixed
+		}
+		e.fixed = appendEnvelope(nil, cfg.pixelAPI(), e.source.fixed, []byte(id), []byte(e.test.fixed))
+	}
+	return e
+}
+
+// appendEnvelope writes the members around the events.
+func appendEnvelope(dst []byte, pixelAPI bool, source string, id, test []byte) []byte {
+	if pixelAPI {
+		dst = appendString(append(dst, `"pixel_code":`...), id)
+	} else {
+		dst = append(append(append(dst, `"event_source":"`...), source...), `","event_source_id":`...)
+		dst = appendString(dst, id)
+	}
+	if len(test) > 0 {
+		dst = appendString(append(dst, `,"test_event_code":`...), test)
+	}
+	return dst
+}
+
+// makeEnvelope writes the row's envelope into m.env and tells its source.
+func (m *Maker) makeEnvelope() (source, error) {
+	e := &m.envelope
+	from, err := m.eventSource()
+	if err != nil {
+		return 0, err
+	}
+	if e.fixed != nil {
+		m.env = append(m.env[:0], e.fixed...)
+		return sourceNames[from], nil
+	}
+	id, err := m.sourceID(sourceNames[from])
+	if err != nil {
+		return 0, err
+	}
+	test, err := m.setting(&e.test)
+	if err != nil {
+		return 0, err
+	}
+	if !printable(test, maxTestCode) {
+		return 0, invalid(pipeline.InvalidTestCode, "test_event_code", "letters, digits and dashes, as Events Manager shows it")
+	}
+	m.env = appendEnvelope(m.env[:0], m.cfg.pixelAPI(), from, id, test)
+	return sourceNames[from], nil
+}
+
+func (m *Maker) eventSource() (string, error) {
+	if m.envelope.source.get == nil {
+		return m.envelope.source.fixed, nil
+	}
+	text, err := m.setting(&m.envelope.source)
+	if err != nil {
+		return "", err
+	}
+	for _, name := range [...]string{"web", "offline", "crm"} {
+		if string(text) == name {
+			return name, nil
+		}
+	}
+	return "", invalid(pipeline.InvalidPixel, "event_source", "web, offline or crm")
+}
+
+// sourceID is the pixel of a web event, and the event set of others.
+func (m *Maker) sourceID(s source) ([]byte, error) {
+	from, name := &m.envelope.set, "event_source_id"
+	if s == web && (m.envelope.pixel.get != nil || m.envelope.pixel.fixed != "") {
+		from, name = &m.envelope.pixel, "pixel_code"
+	}
+	id, err := m.setting(from)
+	if err != nil {
+		return nil, err
+	}
+	if len(id) == 0 || !printable(id, maxPixel) {
+		return nil, invalid(pipeline.InvalidPixel, name, "the code or id that Events Manager shows")
+	}
+	return id, nil
+}
+
+// setting is the text of a setting in this row, nothing where it has none.
+func (m *Maker) setting(s *settingPlan) ([]byte, error) {
+	if s.get == nil {
+		return []byte(s.fixed), nil
+	}
+	v, err := s.get.Value(m.row)
+	if err != nil || mapping.IsBlank(v) {
+		return nil, err
+	}
+	return m.plainText(s.get, v)
+}
+
+// plainText is the trimmed text of a scalar.
+func (m *Maker) plainText(g *mapping.Getter, v pipeline.Value) ([]byte, error) {
+	if reason := notText(v); reason != "" {
+		return nil, g.Reject(reason, textRule(reason))
+	}
+	return mapping.Trim(m.row.Text(v)), nil
+}
+
+// printable says whether the text is a code: ASCII without blanks, and short.
+func printable(text []byte, limit int) bool {
+	for _, c := range text {
+		if c <= ' ' || c >= 0x7f {
+			return false
+		}
+	}
+	return len(text) <= limit
+}

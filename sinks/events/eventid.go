@@ -1,0 +1,73 @@
+package events
+
+import (
+	"slices"
+	"unicode/utf8"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/mapping"
+)
+
+type idPlan struct {
+	get     *mapping.Getter // the id itself
+	names   []string        // or the columns it is a digest of, sorted; nil for all
+	columns []int
+}
+
+func newIDPlan(id EventID, cols *mapping.Columns) idPlan {
+	switch {
+	case id.Field != nil:
+		return idPlan{get: id.Field.Compile("event_id", cols)}
+	case id.Columns == nil:
+		cols.All()
+		return idPlan{}
+	}
+	p := idPlan{names: slices.Compact(slices.Sorted(slices.Values(id.Columns)))}
+	for _, name := range p.names {
+		p.columns = append(p.columns, cols.Index(name))
+	}
+	return p
+}
+
+// makeID puts the row's event id into m.eventID.
+func (m *Maker) makeID(c *pipeline.Change) error {
+	m.eventID = m.eventID[:0]
+	switch {
+	case m.id.get != nil:
+		return m.idOfField()
+	case m.id.names == nil:
+		m.eventID = m.digest.All(m.eventID, c)
+	default:
+		m.eventID = m.digest.Of(m.eventID, c, m.id.names, m.id.columns)
+	}
+	if len(m.eventID) == 0 {
+		return invalid(pipeline.InvalidEventID, "event_id", "a value in at least one of its columns")
+	}
+	return nil
+}
+
+func (m *Maker) idOfField() error {
+	v, err := m.id.get.Value(m.row)
+	if err != nil {
+		return err
+	}
+	if reason := missing(v); reason != "" {
+		return invalid(idReason(reason), "event_id", "a value in every row")
+	}
+	id, err := m.plainText(m.id.get, v)
+	if err != nil {
+		return err
+	}
+	if utf8.RuneCount(id) > maxEventID {
+		return invalid(pipeline.InvalidEventID, "event_id", "at most 128 characters")
+	}
+	m.eventID = append(m.eventID, id...)
+	return nil
+}
+
+func idReason(reason pipeline.Reason) pipeline.Reason {
+	if reason == pipeline.RequiredField {
+		return pipeline.InvalidEventID
+	}
+	return reason
+}

@@ -1,0 +1,121 @@
+package events
+
+import (
+	"unicode/utf8"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/mapping"
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
+)
+
+// event is a name events are sent under.
+type event struct {
+	json     []byte // the name as JSON
+	counters keyCounters
+}
+
+// namePlan finds the events a row stands for.
+type namePlan struct {
+	fixed []*event
+	get   *mapping.Getter
+	known map[string][]*event // by the row's text: the map's entries, and TikTok's own names
+	skip  bool                // unmapped: skip
+	other *event              // counts custom names
+}
+
+func newNamePlan(cfg *Config, cols *mapping.Columns, m *metrics.Sync) namePlan {
+	b := nameBuilder{cfg: cfg, metrics: m, made: map[string]*event{}}
+	p := namePlan{known: map[string][]*event{}, skip: cfg.Event.Unmapped == "skip", other: b.event("")}
+	if cfg.Event.Field == nil {
+		p.fixed = []*event{b.event(cfg.Event.Static)}
+		return p
+	}
+	p.get = cfg.Event.Field.Compile("event", cols)
+	for _, name := range acceptedNames() {
+		p.known[name] = []*event{b.event(name)}
+	}
+	for from, to := range cfg.Event.Map {
+		p.known[from] = []*event{}
+		for _, name := range to {
+			p.known[from] = append(p.known[from], b.event(name))
+		}
+	}
+	return p
+}
+
+// nameBuilder makes each event once.
+type nameBuilder struct {
+	cfg     *Config
+	metrics *metrics.Sync
+	made    map[string]*event
+}
+
+func (b *nameBuilder) event(name string) *event {
+	if b.cfg.RenameLegacy {
+		name = renamed(name)
+	}
+	if b.made[name] == nil {
+		b.made[name] = &event{json: appendString(nil, []byte(name)), counters: newKeyCounters(b.metrics, name)}
+	}
+	return b.made[name]
+}
+
+// customNames are the names of a Maker's custom events, kept so that a name costs once.
+type customNames map[string][]*event
+
+// maxCustomNames bounds what a column with a name of its own in every row may cost.
+const maxCustomNames = 1000
+
+// eventNames are the events of the row; nobody may keep the slice.
+func (m *Maker) eventNames() ([]*event, error) {
+	p := &m.names
+	if p.get == nil {
+		return p.fixed, nil
+	}
+	v, err := p.get.Value(m.row)
+	if err != nil {
+		return nil, err
+	}
+	if reason := missing(v); reason != "" {
+		return nil, invalid(reason, "event", "an event name")
+	}
+	name, err := m.plainText(p.get, v)
+	if err != nil {
+		return nil, err
+	}
+	if events, ok := p.known[string(name)]; ok {
+		if len(events) == 0 {
+			return nil, pipeline.SkipUnmapped
+		}
+		return events, nil
+	}
+	return m.unknownName(name)
+}
+
+func (m *Maker) unknownName(name []byte) ([]*event, error) {
+	switch {
+	case m.names.skip:
+		return nil, pipeline.SkipUnmapped
+	case !m.cfg.CustomEvents:
+		return nil, invalid(pipeline.InvalidEventName, "event", nameRule(name))
+	case utf8.RuneCount(name) > maxEventName:
+		return nil, invalid(pipeline.TooLong, "event", "at most 100 characters")
+	}
+	if events, ok := m.custom[string(name)]; ok {
+		return events, nil
+	}
+	if m.custom == nil || len(m.custom) == maxCustomNames {
+		m.custom = customNames{}
+	}
+	events := []*event{{json: appendString(nil, name), counters: m.names.other.counters}}
+	m.custom[string(name)] = events
+	return events, nil
+}
+
+// nameRule says what name was probably meant: that is TikTok's word, not the row's.
+func nameRule(name []byte) string {
+	if meant := spelling(string(name)); meant != "" {
+		return "one of TikTok's event names, written as they are: did you mean " + meant + "?"
+	}
+	return "one of TikTok's event names of " + namesAsOf + ", or a name in event.map"
+}

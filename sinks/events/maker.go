@@ -1,0 +1,184 @@
+package events
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/mapping"
+)
+
+// Maker makes events of rows, in one goroutine.
+type Maker struct {
+	*Plan
+	row    *mapping.Row
+	digest mapping.Digest
+
+	// What is known of the row at hand. The slices are reused.
+	eventID []byte
+	env     []byte
+	from    source
+	keys    matchKeys
+	sum     productSum
+	values  []pipeline.Value
+	open    objects
+
+	custom customNames
+}
+
+// Maker makes one for another goroutine.
+func (p *Plan) Maker() *Maker { return &Maker{Plan: p, row: mapping.NewRow(p.now)} }
+
+// Make appends the events of a row. Its error is a *pipeline.Rejection or a pipeline.SkipReason; then it has appended
+// nothing.
+func (m *Maker) Make(items *pipeline.Items, row int, c *pipeline.Change) error {
+	list, bytes := len(items.List), len(items.Buf)
+	m.row.Begin(c)
+	m.eventID, m.keys, m.sum = m.eventID[:0], 0, productSum{}
+	if err := m.make(items, row, c); err != nil {
+		items.Cut(list, bytes)
+		return m.explained(err, c)
+	}
+	return nil
+}
+
+// explained adds the event id the row would have had.
+func (m *Maker) explained(err error, c *pipeline.Change) error {
+	rejection, ok := err.(*pipeline.Rejection)
+	if !ok {
+		return err
+	}
+	if len(m.eventID) == 0 && m.makeID(c) != nil {
+		return err
+	}
+	rejection.EventID = string(m.eventID)
+	return rejection
+}
+
+func (m *Maker) make(items *pipeline.Items, row int, c *pipeline.Change) (err error) {
+	if c.Op == pipeline.Delete && !c.BeforeComplete {
+		return pipeline.Reject(pipeline.StageMap, pipeline.BeforeImageIncomplete, "", "a complete image of the deleted row")
+	}
+	if m.from, err = m.makeEnvelope(); err != nil {
+		return err
+	}
+	names, err := m.eventNames()
+	if err != nil {
+		return err
+	}
+	start := len(items.Buf)
+	if items.Buf, err = m.body(items.Buf, names[0], c); err != nil {
+		return err
+	}
+	if len(items.Buf)-start > maxEvent {
+		return invalid(pipeline.TooLong, "", "an event of at most 512 KiB")
+	}
+	m.add(items, row, start, names)
+	return nil
+}
+
+// body writes the first event: `{"event":` name, time, id and fields `}`.
+func (m *Maker) body(dst []byte, first *event, c *pipeline.Change) ([]byte, error) {
+	dst = append(append(dst, m.head()...), first.json...)
+	dst, err := m.eventTime(dst)
+	if err != nil {
+		return dst, err
+	}
+	if err := m.makeID(c); err != nil {
+		return dst, err
+	}
+	dst = appendString(append(dst, `,"event_id":`...), m.eventID)
+	if dst, err = m.fields(dst); err != nil {
+		return dst, err
+	}
+	return append(dst, '}'), nil
+}
+
+// head is what stands before the name.
+func (m *Maker) head() string {
+	if m.cfg.pixelAPI() && m.cfg.maxEvents() > 1 {
+		return `{"type":"track","event":`
+	}
+	return `{"event":`
+}
+
+// add lists the item whose body ends the buffer, and the same again under the other names.
+func (m *Maker) add(items *pipeline.Items, row, start int, names []*event) {
+	envelope := items.EnvelopeIndex(m.env)
+	tail, end := start+len(m.head())+len(names[0].json), len(items.Buf)
+	id := int32(len(items.Buf))
+	items.Buf = append(items.Buf, m.eventID...)
+	item := pipeline.Item{Row: int32(row), Start: int32(start), End: int32(end), IDStart: id, IDEnd: int32(len(items.Buf)), Envelope: envelope}
+	items.List = append(items.List, item)
+	for _, name := range names[1:] {
+		item.Start = int32(len(items.Buf))
+		items.Buf = append(append(items.Buf, m.head()...), name.json...)
+		items.Buf = append(items.Buf, items.Buf[tail:end]...)
+		item.End = int32(len(items.Buf))
+		items.List = append(items.List, item)
+	}
+	for _, name := range names {
+		name.counters.count(m.keys)
+	}
+	m.metrics.Items("event", len(names))
+}
+
+// eventTime writes the time: in seconds, or as ISO 8601 in the 1.0 shape.
+func (m *Maker) eventTime(dst []byte) ([]byte, error) {
+	if m.time == nil && !m.cfg.Fields[timeField].Now {
+		return dst, nil // the 1.0 shape alone allows this: TikTok takes the time of arrival
+	}
+	now := m.now()
+	at := now
+	if m.time != nil {
+		var err error
+		if at, err = m.rowTime(now); err != nil {
+			return dst, err
+		}
+	}
+	if m.cfg.pixelAPI() {
+		dst = at.UTC().AppendFormat(append(dst, `,"timestamp":"`...), time.RFC3339)
+		return append(dst, '"'), nil
+	}
+	return strconv.AppendInt(append(dst, `,"event_time":`...), at.Unix(), 10), nil
+}
+
+// maxAhead is how far a clock at the source may be ahead.
+const maxAhead = 10 * time.Minute
+
+func (m *Maker) rowTime(now time.Time) (at time.Time, err error) {
+	v, err := m.time.Value(m.row)
+	if err != nil {
+		return at, asTimeError(err)
+	}
+	if reason := missing(v); reason != "" {
+		return at, invalid(timeReason(reason), timeField, "a time in every row")
+	}
+	at, ok := m.time.Time(v)
+	switch {
+	case !ok:
+		return at, invalid(pipeline.InvalidEventTime, timeField, "a time: of a time type, ISO 8601, or a Unix time")
+	case at.Unix() <= 0 || at.Year() > 9999:
+		return at, invalid(pipeline.InvalidEventTime, timeField, "a time after 1970 and before the year 10000")
+	case m.cfg.maxAge() > 0 && now.Sub(at) > m.cfg.maxAge():
+		return at, invalid(pipeline.EventTooOld, timeField, "at most "+m.maxAgeText+" old")
+	case at.Sub(now) > maxAhead:
+		return at, invalid(pipeline.EventInFuture, timeField, "at most 10 minutes ahead of the clock")
+	}
+	return at, nil
+}
+
+func timeReason(reason pipeline.Reason) pipeline.Reason {
+	if reason == pipeline.RequiredField {
+		return pipeline.InvalidEventTime
+	}
+	return reason
+}
+
+// asTimeError: a time that its `type` or `format` cannot read is an invalid time.
+func asTimeError(err error) error {
+	if r, ok := err.(*pipeline.Rejection); ok && r.Reason == pipeline.WrongType {
+		r.Stage, r.Reason = pipeline.StageValidate, pipeline.InvalidEventTime
+	}
+	return err
+}

@@ -1,0 +1,71 @@
+package events
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
+)
+
+// matchKeys are the keys by which TikTok may match an event to a person.
+type matchKeys uint8
+
+const (
+	keyEmail matchKeys = 1 << iota
+	keyPhone
+	keyClick
+	keyIP
+	keyAgent
+	keyOther // external_id, ttp, device ids, lead_id
+)
+
+// matchKeyOf is the key a field gives, or none.
+func matchKeyOf(field string) matchKeys {
+	switch field {
+	case "user.email":
+		return keyEmail
+	case "user.phone":
+		return keyPhone
+	case "user.ttclid":
+		return keyClick
+	case "user.external_id", "user.ttp", "user.idfa", "user.gaid", "lead.lead_id":
+		return keyOther
+	case "user.ip":
+		return keyIP
+	case "user.user_agent":
+		return keyAgent
+	}
+	return 0
+}
+
+// identifying are the keys that satisfy require_identifier; ip and user_agent match only together, and not for sure.
+const identifying = keyEmail | keyPhone | keyClick | keyOther
+
+// keyCounters count an event name's events by the match keys they carry.
+type keyCounters struct{ any, email, phone, click, network prometheus.Counter }
+
+func newKeyCounters(m *metrics.Sync, name string) keyCounters {
+	if m == nil {
+		return keyCounters{}
+	}
+	if !isAccepted(name) {
+		name = "custom"
+	}
+	return keyCounters{any: m.MatchKeys(name, "any"), email: m.MatchKeys(name, "email"), phone: m.MatchKeys(name, "phone"),
+		click: m.MatchKeys(name, "ttclid"), network: m.MatchKeys(name, "ip_ua")}
+}
+
+// count counts one event that was made; "any" is all events of the name, the whole that the others are a share of.
+func (c *keyCounters) count(keys matchKeys) {
+	if c.any == nil {
+		return
+	}
+	c.any.Inc()
+	for _, k := range [...]struct {
+		key     matchKeys
+		counter prometheus.Counter
+	}{{keyEmail, c.email}, {keyPhone, c.phone}, {keyClick, c.click}, {keyIP | keyAgent, c.network}} {
+		if keys&k.key == k.key {
+			k.counter.Inc()
+		}
+	}
+}

@@ -1,0 +1,135 @@
+package events
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline/identity"
+	"github.com/tokrelay/tokrelay/pipeline/mapping"
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
+)
+
+// Plan is one sync's mapping, compiled. It never changes and may be shared by goroutines.
+type Plan struct {
+	cfg        Config
+	now        func() time.Time
+	metrics    *metrics.Sync
+	currencies currencyList
+
+	currencyRule, maxAgeText string
+	requires                 bool
+
+	envelope envelopePlan
+	names    namePlan
+	time     *mapping.Getter // nil: the clock, or not mapped
+	id       idPlan
+	steps    []step
+}
+
+// step writes one field.
+type step struct {
+	*spec
+	get     *mapping.Getter
+	key     []byte    // "email":
+	objects []*object // the objects around the field, outermost first
+
+	hasher   identity.Hasher // identifiers, but phones whose country the row says
+	phone    *phonePlan
+	products *productPlan
+	computed bool // from contents
+	matchKey matchKeys
+}
+
+// object is a JSON object that fields stand in.
+type object struct{ open []byte }
+
+// New compiles a Config that Validate has passed. cols learns the columns the plan reads; now is the clock.
+func New(cfg Config, cols *mapping.Columns, now func() time.Time, m *metrics.Sync) (*Plan, error) {
+	report := &settings.Report{}
+	cfg.Validate(settings.Root(report))
+	if err := report.Err(); err != nil {
+		return nil, fmt.Errorf("compile web_events: %w", err)
+	}
+	p := &Plan{cfg: cfg, now: now, metrics: m, currencies: builtinCurrencyList()}
+	if cfg.CurrencyFile != "" {
+		list, err := readCurrencyFile(cfg.CurrencyFile)
+		if err != nil {
+			return nil, err
+		}
+		p.currencies = list
+	}
+	p.currencyRule, p.maxAgeText = p.currencies.rule(), settings.Duration(cfg.maxAge()).String()
+	p.requires = cfg.requiresIdentifier()
+	p.envelope = newEnvelopePlan(&p.cfg, cols)
+	p.names = newNamePlan(&p.cfg, cols, m)
+	p.id = newIDPlan(cfg.EventID, cols)
+	if f, ok := cfg.Fields[timeField]; ok && !f.Now {
+		p.time = f.Compile(timeField, cols)
+	}
+	p.compileFields(cols)
+	return p, nil
+}
+
+func (p *Plan) compileFields(cols *mapping.Columns) {
+	objects := map[string]*object{}
+	for i := range specs {
+		if f, ok := p.cfg.Fields[specs[i].name]; ok {
+			p.steps = append(p.steps, p.compileField(&specs[i], f, cols, objects))
+		}
+	}
+	for _, name := range p.cfg.Fields.names() {
+		if name != timeField && specOf(name) == nil {
+			custom := &spec{name: name, kind: anything, sources: everywhere, pixel: name, max: maxText}
+			p.steps = append(p.steps, p.compileField(custom, p.cfg.Fields[name], cols, objects))
+		}
+	}
+	if p.cfg.pixelAPI() {
+		slices.SortStableFunc(p.steps, func(a, b step) int { return pixelOrder(a.pixel) - pixelOrder(b.pixel) })
+	}
+}
+
+func (p *Plan) compileField(s *spec, f FieldConfig, cols *mapping.Columns, objects map[string]*object) step {
+	path := s.name
+	if p.cfg.pixelAPI() {
+		path = s.pixel
+	}
+	st := step{spec: s, computed: f.From != ""}
+	st.key, st.objects = pathOf(path, objects)
+	if !st.computed && f.Product == nil {
+		st.get = f.Compile(s.name, cols)
+	}
+	switch s.kind {
+	case identifier, oneHash:
+		p.compileIdentity(&st, f, cols)
+	case contents:
+		st.products = newProductPlan(f, cols, p.cfg.pixelAPI())
+	}
+	st.matchKey = matchKeyOf(s.name)
+	return st
+}
+
+// pathOf finds the objects a dotted path leads through, and the key at its end.
+func pathOf(path string, objects map[string]*object) (key []byte, around []*object) {
+	parts := strings.Split(path, ".")
+	for i := range parts[:len(parts)-1] {
+		prefix := strings.Join(parts[:i+1], ".")
+		if objects[prefix] == nil {
+			objects[prefix] = &object{open: []byte(`"` + parts[i] + `":{`)}
+		}
+		around = append(around, objects[prefix])
+	}
+	return append(appendString(nil, []byte(parts[len(parts)-1])), ':'), around
+}
+
+// pixelOrder keeps fields of one object of the 1.0 shape together: an object is written once.
+func pixelOrder(path string) int {
+	for i, prefix := range []string{"context.ad", "context.page", "context.user.", "context", "properties"} {
+		if strings.HasPrefix(path, prefix) {
+			return i
+		}
+	}
+	return 9
+}

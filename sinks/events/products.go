@@ -1,0 +1,233 @@
+package events
+
+import (
+	"math"
+	"strconv"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/mapping"
+)
+
+const memberCount = 9 // productMembers
+
+// productPlan reads properties.contents: a list of products, or one product in single columns.
+type productPlan struct {
+	names   [memberCount]string          // what the members are called in the list
+	columns [memberCount]*mapping.Getter // or where each comes from
+	single  bool
+	pixel   bool // the 1.0 shape: a product has its content_type
+}
+
+func newProductPlan(f FieldConfig, cols *mapping.Columns, pixel bool) *productPlan {
+	p := &productPlan{single: f.Product != nil, pixel: pixel}
+	for i, member := range productMembers {
+		p.names[i] = member.name
+		if name, ok := f.Members[member.name]; ok {
+			p.names[i] = name
+		}
+		if field, ok := f.Product[member.name]; ok {
+			p.columns[i] = field.Compile("properties.contents."+member.name, cols)
+		}
+	}
+	return p
+}
+
+// product is one product's members, in the order of productMembers.
+type product [memberCount]pipeline.Value
+
+const (
+	memberPrice    = 4
+	memberQuantity = 5
+	memberType     = 8
+)
+
+// contents appends the array of products.
+func (m *Maker) contents(dst []byte, s *step) ([]byte, error) {
+	if s.products.single {
+		return m.singleProduct(dst, s)
+	}
+	v, err := s.get.Value(m.row)
+	if err != nil || missing(v) != "" {
+		return dst, err
+	}
+	if !mapping.IsList(v) {
+		return dst, invalid(pipeline.InvalidContents, s.name, "a list of products; `type: json` for a text column that holds one")
+	}
+	start, n := len(dst), 0
+	for it := m.row.Elements(v); ; n++ {
+		if !it.Next() {
+			if it.Bad {
+				return dst, invalid(pipeline.InvalidContents, s.name, "well-formed JSON")
+			}
+			break
+		}
+		if mapping.IsBlank(it.Value) {
+			continue
+		}
+		if n == maxElements {
+			return dst, invalid(pipeline.TooManyElements, s.name, "at most 1000 products")
+		}
+		if dst, err = m.element(append(dst, separator(dst, start)), s, n, it.Value); err != nil {
+			return dst, err
+		}
+	}
+	if len(dst) == start {
+		return dst, nil
+	}
+	return append(dst, ']'), nil
+}
+
+func separator(dst []byte, start int) byte {
+	if len(dst) == start {
+		return '['
+	}
+	return ','
+}
+
+// singleProduct appends the one product that stands in columns, if any of them has a value.
+func (m *Maker) singleProduct(dst []byte, s *step) ([]byte, error) {
+	var p product
+	found := false
+	for i, get := range s.products.columns {
+		if get == nil {
+			continue
+		}
+		v, err := get.Value(m.row)
+		if err != nil {
+			return dst, err
+		}
+		if missing(v) == "" {
+			p[i], found = v, true
+		}
+	}
+	if !found {
+		return dst, nil
+	}
+	dst, err := m.product(append(dst, '['), s.products, -1, &p)
+	return append(dst, ']'), err
+}
+
+// element appends one product of a list.
+func (m *Maker) element(dst []byte, s *step, index int, v pipeline.Value) ([]byte, error) {
+	if !mapping.IsObject(v) {
+		return dst, invalid(pipeline.InvalidContents, memberField(index, ""), "an object with content_id, price and the like")
+	}
+	var p product
+	it := m.row.Members(v)
+	for it.Next() {
+		for i, name := range s.products.names {
+			if it.Name == name {
+				p[i] = it.Value
+			}
+		}
+	}
+	if it.Bad {
+		return dst, invalid(pipeline.InvalidContents, s.name, "well-formed JSON")
+	}
+	return m.product(dst, s.products, index, &p)
+}
+
+// product appends an object of the members that have a value.
+func (m *Maker) product(dst []byte, plan *productPlan, index int, p *product) (_ []byte, err error) {
+	dst = append(dst, '{')
+	start := len(dst)
+	for i := range p {
+		v := &p[i]
+		if missing(*v) != "" || i == memberType && !plan.pixel {
+			continue
+		}
+		dst = append(appendKey(comma(dst), productMembers[i].name), ':')
+		if dst, err = m.member(dst, i, index, *v); err != nil {
+			return dst, err
+		}
+	}
+	if len(dst) == start {
+		return dst, invalid(pipeline.InvalidContents, memberField(index, ""), "a value in at least one of content_id, price and the like")
+	}
+	return append(dst, '}'), m.sum.add(p)
+}
+
+func appendKey(dst []byte, name string) []byte {
+	return append(append(append(dst, '"'), name...), '"')
+}
+
+// member appends one member of a product.
+func (m *Maker) member(dst []byte, member, index int, v pipeline.Value) ([]byte, error) {
+	s := &memberSpecs[member]
+	dst, err := m.scalar(dst, &step{spec: s}, v)
+	if err == nil {
+		return dst, nil
+	}
+	if r, ok := err.(*pipeline.Rejection); ok {
+		r.Field = memberField(index, s.name)
+	}
+	return dst, err
+}
+
+// memberSpecs are the members as fields.
+var memberSpecs = func() (list [memberCount]spec) {
+	for i, m := range productMembers {
+		list[i] = spec{name: m.name, kind: m.kind, max: maxText}
+		if m.kind == choice {
+			list[i].choices = words("product product_group")
+		}
+	}
+	return list
+}()
+
+// memberField names a product and its member: properties.contents[2].price.
+func memberField(index int, member string) string {
+	field := "properties.contents"
+	if index >= 0 {
+		field += "[" + strconv.Itoa(index) + "]"
+	}
+	if member != "" {
+		field += "." + member
+	}
+	return field
+}
+
+// productSum adds up what `from: contents` asks for.
+type productSum struct {
+	products int
+	unpriced int
+	quantity int64
+	value    float64
+}
+
+// add counts a product whose members have been found valid. One without quantity counts once.
+func (s *productSum) add(p *product) error {
+	quantity := int64(1)
+	if missing(p[memberQuantity]) == "" {
+		quantity, _ = wholeNumber(p[memberQuantity])
+	}
+	s.products++
+	s.quantity += quantity
+	if missing(p[memberPrice]) != "" {
+		s.unpriced++
+		return nil
+	}
+	var buf [maxDigits + 1]byte
+	var text [maxDigits + 64]byte
+	d, _ := readDecimal(p[memberPrice], buf[:0])
+	price, err := strconv.ParseFloat(alias(d.append(text[:0])), 64)
+	s.value += price * float64(quantity)
+	if err != nil || math.IsInf(s.value, 0) {
+		return invalid(pipeline.InvalidNumber, "properties.contents", "prices that have a sum")
+	}
+	return nil
+}
+
+// append appends the number of items or their value; nothing where there are no products, or not every one has a price.
+// Fifteen digits leave out what binary fractions add to sums of prices.
+func (s *productSum) append(dst []byte, k kind) []byte {
+	switch {
+	case s.products == 0 || k == number && s.unpriced > 0:
+		return dst
+	case k == whole:
+		return strconv.AppendInt(dst, s.quantity, 10)
+	}
+	var text [32]byte
+	d, _ := parseDecimal(strconv.AppendFloat(text[:0], s.value, 'g', 15, 64), make([]byte, 0, maxDigits))
+	return d.append(dst)
+}

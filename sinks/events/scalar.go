@@ -1,0 +1,211 @@
+package events
+
+import (
+	"bytes"
+	"net/netip"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+	"unsafe"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/identity"
+	"github.com/tokrelay/tokrelay/pipeline/mapping"
+)
+
+// scalar appends one value that is not blank as the field wants it. What turns out to be nothing is not appended.
+func (m *Maker) scalar(dst []byte, s *step, v pipeline.Value) ([]byte, error) {
+	switch s.kind {
+	case number, numbers, whole, share:
+		return appendNumeric(dst, s.spec, s.name, v)
+	case boolean:
+		yes, ok := mapping.Truth(v)
+		if !ok {
+			return dst, invalid(pipeline.WrongType, s.name, "true or false")
+		}
+		return strconv.AppendBool(dst, yes), nil
+	case anything:
+		return m.ownProperty(dst, s, v)
+	}
+	if reason := notText(v); reason != "" {
+		return dst, invalid(reason, s.name, textRule(reason))
+	}
+	clean := mapping.Trim(m.row.Text(v))
+	if rule := m.breaks(s, clean); rule != nil {
+		return dst, rule
+	}
+	switch s.kind {
+	case currency:
+		code := upper(clean)
+		return append(append(append(dst, '"'), code[:]...), '"'), nil
+	case choice:
+		return appendString(dst, []byte(chosen(s.choices, clean))), nil
+	case place:
+		return appendPlace(dst, s, clean)
+	case ipAddress:
+		clean = withoutMask(clean)
+	}
+	return appendString(dst, clean), nil
+}
+
+// notText is the reason why a value is no text, "" if it is.
+func notText(v pipeline.Value) pipeline.Reason {
+	switch v.Kind() {
+	case pipeline.String:
+		if !utf8.Valid(v.Bytes()) {
+			return pipeline.InvalidText
+		}
+		return ""
+	case pipeline.Bytes, pipeline.List, pipeline.Struct, pipeline.JSON, pipeline.Duration:
+		return pipeline.WrongType
+	}
+	return ""
+}
+
+func textRule(reason pipeline.Reason) string {
+	if reason == pipeline.InvalidText {
+		return "valid UTF-8"
+	}
+	return "a text, number or time; `type: string` or `hex` for binary columns, `path` for a member of JSON"
+}
+
+// breaks tells the rule of its field that a text breaks.
+func (m *Maker) breaks(s *step, clean []byte) *pipeline.Rejection {
+	switch s.kind {
+	case currency:
+		if !m.knownCurrency(clean) {
+			return invalid(pipeline.InvalidCurrency, s.name, m.currencyRule)
+		}
+	case choice:
+		if chosen(s.choices, clean) == "" {
+			return invalid(pipeline.InvalidValue, s.name, "one of "+strings.Join(s.choices, ", "))
+		}
+	case webAddress:
+		if !isWebAddress(clean) {
+			return invalid(pipeline.InvalidURL, s.name, "an absolute URL: http:// or https:// and a host")
+		}
+	case referrer:
+		if !isAddress(clean) {
+			return invalid(pipeline.InvalidURL, s.name, "an absolute URL: a scheme, :// and a host")
+		}
+	case ipAddress:
+		if !isIP(clean) {
+			return invalid(pipeline.InvalidIP, s.name, "one IPv4 or IPv6 address")
+		}
+	}
+	if s.max > 0 && len(clean) > s.max && utf8.RuneCount(clean) > s.max {
+		return invalid(pipeline.TooLong, s.name, "at most "+strconv.Itoa(s.max)+" characters")
+	}
+	return nil
+}
+
+func (m *Maker) knownCurrency(clean []byte) bool {
+	code := upper(clean)
+	return len(clean) == len(code) && m.currencies.has(alias(code[:]))
+}
+
+// upper is a currency code in upper case.
+func upper(clean []byte) (code [3]byte) {
+	copy(code[:], clean)
+	for i, c := range code {
+		if 'a' <= c && c <= 'z' {
+			code[i] = c - 'a' + 'A'
+		}
+	}
+	return code
+}
+
+// alias is the text without a copy, for calls that keep nothing of it.
+func alias(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// chosen is the word of the vocabulary that the text is but for case, or "".
+func chosen(choices []string, clean []byte) string {
+	for _, c := range choices {
+		if len(c) == len(clean) && strings.EqualFold(c, alias(clean)) {
+			return c
+		}
+	}
+	return ""
+}
+
+func isWebAddress(url []byte) bool {
+	scheme, _, _ := bytes.Cut(url, []byte("://"))
+	web := bytes.EqualFold(scheme, []byte("https")) || bytes.EqualFold(scheme, []byte("http"))
+	return web && isAddress(url)
+}
+
+// isAddress wants a scheme and a host, and no control characters anywhere.
+func isAddress(url []byte) bool {
+	scheme, rest, ok := bytes.Cut(url, []byte("://"))
+	if !ok || len(scheme) == 0 || !isScheme(scheme) {
+		return false
+	}
+	for _, c := range rest {
+		if c < ' ' || c == 0x7f {
+			return false
+		}
+	}
+	if end := bytes.IndexAny(rest, "/?#"); end >= 0 {
+		rest = rest[:end]
+	}
+	host := rest[bytes.LastIndexByte(rest, '@')+1:]
+	return len(host) > 0 && host[0] != ':' && bytes.IndexAny(host, " \\<>\"{}|^`") < 0
+}
+
+func isScheme(scheme []byte) bool {
+	for i, c := range scheme {
+		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
+		if !letter && (i == 0 || !('0' <= c && c <= '9') && c != '+' && c != '-' && c != '.') {
+			return false
+		}
+	}
+	return true
+}
+
+// withoutMask takes off what PostgreSQL's cidr type adds to a single address.
+func withoutMask(clean []byte) []byte {
+	if address, ok := bytes.CutSuffix(clean, []byte("/32")); ok {
+		return address
+	}
+	return bytes.TrimSuffix(clean, []byte("/128"))
+}
+
+func isIP(clean []byte) bool {
+	address, err := netip.ParseAddr(alias(withoutMask(clean)))
+	return err == nil && address.Zone() == ""
+}
+
+// appendNumeric appends a number of any kind.
+func appendNumeric(dst []byte, s *spec, field string, v pipeline.Value) ([]byte, error) {
+	if s.kind == whole {
+		n, reason := wholeNumber(v)
+		if reason != "" {
+			return dst, invalid(reason, field, numberRule(reason, true))
+		}
+		return strconv.AppendInt(dst, n, 10), nil
+	}
+	start := len(dst)
+	dst, reason := appendNumber(dst, v)
+	if reason != "" {
+		return dst, invalid(reason, field, numberRule(reason, false))
+	}
+	if s.kind == share {
+		if f, err := strconv.ParseFloat(alias(dst[start:]), 64); err != nil || f > 1 {
+			return dst, invalid(pipeline.InvalidValue, field, "a number from 0 to 1")
+		}
+	}
+	return dst, nil
+}
+
+// appendPlace appends a city, state or country as TikTok wants it; nothing of it may be left.
+func appendPlace(dst []byte, s *step, clean []byte) ([]byte, error) {
+	start := len(dst)
+	dst, err := identity.Place{}.Append(append(dst, '"'), clean)
+	switch {
+	case err != nil:
+		return dst, refused(s.name, err)
+	case len(dst) == start+1:
+		return dst[:start], nil
+	}
+	return append(dst, '"'), nil
+}

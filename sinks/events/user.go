@@ -1,0 +1,171 @@
+package events
+
+import (
+	"slices"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/identity"
+	"github.com/tokrelay/tokrelay/pipeline/mapping"
+)
+
+// phonePlan reads the country that national numbers of a row belong to.
+type phonePlan struct {
+	mode     identity.Mode
+	country  *mapping.Getter
+	fallback identity.Country
+}
+
+func (p *Plan) compileIdentity(s *step, f FieldConfig, cols *mapping.Columns) {
+	h, c := &p.cfg.Hash, &p.cfg
+	switch s.name {
+	case "user.email":
+		s.hasher = identity.Email{Mode: mode(h.Email), StripPlusTag: c.StripPlusTag, StripDots: c.StripDots}
+	case "user.phone":
+		compilePhone(s, f, mode(h.Phone), cols)
+	case "user.external_id":
+		s.hasher = identity.ExternalID{Mode: mode(h.ExternalID), Lowercase: c.LowercaseExternalID}
+	case "user.first_name":
+		s.hasher = identity.Name{Mode: mode(h.FirstName)}
+	case "user.last_name":
+		s.hasher = identity.Name{Mode: mode(h.LastName)}
+	case "user.zip_code":
+		s.hasher = identity.ZipCode{Mode: mode(h.ZipCode)}
+	case "user.idfa":
+		s.hasher = identity.DeviceID{Mode: mode(h.IDFA), Upper: true}
+	case "user.gaid":
+		s.hasher = identity.DeviceID{Mode: mode(h.GAID)}
+	}
+}
+
+// mode reads what the configuration's enum has checked.
+func mode(text string) identity.Mode {
+	m, _ := identity.ParseMode(text)
+	return m
+}
+
+func compilePhone(s *step, f FieldConfig, m identity.Mode, cols *mapping.Columns) {
+	if f.Country == nil || f.Country.Column == "" {
+		phone := identity.Phone{Mode: m}
+		if f.Country != nil {
+			phone.Country, _ = identity.ParseCountry([]byte(f.Country.Code))
+		}
+		s.hasher = phone
+		return
+	}
+	column := mapping.Named(f.Country.Column)
+	fallback, _ := identity.ParseCountry([]byte(f.Country.Default))
+	s.phone = &phonePlan{mode: m, country: column.Compile(s.name+".default_country", cols), fallback: fallback}
+}
+
+// identifiers appends one digest, or an array of several different ones.
+func (m *Maker) identifiers(dst []byte, s *step) (_ []byte, err error) {
+	if m.values, err = s.get.Values(m.row, m.values[:0]); err != nil {
+		return dst, err
+	}
+	var hashes [maxIdentifiers]identity.Hash
+	n := 0
+	for _, v := range m.values {
+		hash, err := m.hash(s, v)
+		switch {
+		case err != nil:
+			return dst, err
+		case hash.IsZero() || slices.Contains(hashes[:n], hash):
+			continue
+		case n == len(hashes) && !m.cfg.pixelAPI():
+			return dst, pipeline.Reject(pipeline.StageIdentity, pipeline.TooManyElements, s.name, "at most 10 different values")
+		case n < len(hashes):
+			hashes[n] = hash
+			n++
+		}
+	}
+	if m.cfg.pixelAPI() {
+		n = min(n, 1) // the 1.0 shape takes one
+	}
+	return appendHashes(dst, hashes[:n]), nil
+}
+
+func appendHashes(dst []byte, hashes []identity.Hash) []byte {
+	switch len(hashes) {
+	case 0:
+		return dst
+	case 1:
+		return appendHash(dst, hashes[0])
+	}
+	for i, h := range hashes {
+		separator := byte(',')
+		if i == 0 {
+			separator = '['
+		}
+		dst = appendHash(append(dst, separator), h)
+	}
+	return append(dst, ']')
+}
+
+func appendHash(dst []byte, h identity.Hash) []byte {
+	return append(h.AppendHex(append(dst, '"')), '"')
+}
+
+func (m *Maker) oneHash(dst []byte, s *step, v pipeline.Value) ([]byte, error) {
+	hash, err := m.hash(s, v)
+	if err != nil || hash.IsZero() {
+		return dst, err
+	}
+	return appendHash(dst, hash), nil
+}
+
+// hash normalises and hashes one identifier.
+func (m *Maker) hash(s *step, v pipeline.Value) (h identity.Hash, err error) {
+	if reason := notText(v); reason != "" {
+		return h, pipeline.Reject(pipeline.StageIdentity, reason, s.name, textRule(reason))
+	}
+	clear := m.row.Text(v)
+	if s.phone != nil {
+		h, err = m.localPhone(s.phone).Hash(clear)
+	} else {
+		h, err = s.hasher.Hash(clear)
+	}
+	if err != nil {
+		return h, refused(s.name, err)
+	}
+	return h, nil
+}
+
+// localPhone is the kind of phone of this row's country. A country that cannot be read is none.
+func (m *Maker) localPhone(p *phonePlan) identity.Phone {
+	phone := identity.Phone{Mode: p.mode, Country: p.fallback}
+	if v, err := p.country.Value(m.row); err == nil && missing(v) == "" && notText(v) == "" {
+		if country, ok := identity.ParseCountry(m.row.Text(v)); ok {
+			phone.Country = country
+		}
+	}
+	return phone
+}
+
+// refused turns the rule an identifier breaks into the row's rejection.
+func refused(field string, err error) *pipeline.Rejection {
+	rule, ok := err.(identity.Rule)
+	if !ok {
+		return pipeline.Reject(pipeline.StageIdentity, pipeline.InvalidIdentifier, field, err.Error())
+	}
+	return pipeline.Reject(pipeline.StageIdentity, identityReason(rule), field, rule.Error())
+}
+
+func identityReason(rule identity.Rule) pipeline.Reason {
+	switch rule {
+	case identity.RuleNotAnEmail:
+		return pipeline.InvalidEmail
+	case identity.RuleNotE164, identity.RuleNoCountry:
+		return pipeline.InvalidPhone
+	case identity.RuleAlreadyHashed:
+		return pipeline.AlreadyHashed
+	case identity.RuleNotHashed:
+		return pipeline.NotHashed
+	case identity.RuleKnownEmptyDigest:
+		return pipeline.EmptyDigest
+	case identity.RuleTooLong:
+		return pipeline.TooLong
+	case identity.RuleInvalidUTF8:
+		return pipeline.InvalidText
+	}
+	return pipeline.InvalidIdentifier
+}

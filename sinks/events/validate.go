@@ -1,0 +1,159 @@
+package events
+
+import (
+	"slices"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/tokrelay/tokrelay/pipeline/mapping"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
+)
+
+// Validate reports everything that is wrong with the configuration, and warns of what is allowed but unwise.
+func (c *Config) Validate(at settings.Place) {
+	c.validateSource(at)
+	c.validateEvent(at.Key("event"))
+	c.validateEventID(at.Key("event_id"))
+	c.validateFields(at.Key("fields"))
+	c.validateBatch(at.Key("batch"))
+	if c.CurrencyFile != "" {
+		if _, err := readCurrencyFile(c.CurrencyFile); err != nil {
+			at.Key("currency_file").Problem(err.Error(), "")
+		}
+	}
+}
+
+// validateSource checks what goes around the events.
+func (c *Config) validateSource(at settings.Place) {
+	for name, s := range map[string]*Setting{"event_source": &c.EventSource, "pixel_code": &c.PixelCode,
+		"event_source_id": &c.EventSourceID, "test_event_code": &c.TestEventCode} {
+		if s.Field != nil {
+			s.Field.Validate(at.Key(name))
+		} else if !printable([]byte(s.Static), maxPixel) {
+			at.Key(name).Problem("must be a code without blanks, at most 100 characters", "")
+		}
+	}
+	from := c.source()
+	switch {
+	case c.EventSource.Static != "" && from == 0:
+		at.Key("event_source").Problem("must be web, offline or crm", "app events are not sent by tokrelay")
+	case from == web && !c.PixelCode.isSet() && !c.EventSourceID.isSet():
+		at.Key("pixel_code").Problem("required", "find it in Events Manager: it looks like CUSG5HBC77UD11VVRQEG")
+	case (from == offline || from == crm) && !c.EventSourceID.isSet():
+		at.Key("event_source_id").Problem("required for "+c.EventSource.Static+" events", "the id of the event set in Events Manager")
+	}
+	if c.pixelAPI() && from != web {
+		at.Key("api").Problem("the 1.0 shape is for web events", "leave api out")
+	}
+	if c.pixelAPI() && !c.PixelCode.isSet() {
+		at.Key("pixel_code").Problem("required", "find it in Events Manager")
+	}
+}
+
+// source is the event_source of every row, or 0 where the row says it.
+func (c *Config) source() source {
+	switch {
+	case c.EventSource.Field != nil:
+		return 0
+	case c.EventSource.Static == "":
+		return web
+	}
+	return sourceNames[c.EventSource.Static]
+}
+
+func (c *Config) validateEvent(at settings.Place) {
+	e := &c.Event
+	if e.Field == nil {
+		if e.Static == "" {
+			at.Problem("required", "an event name of TikTok's, or {column: …} where the row names it")
+			return
+		}
+		c.validateName(e.Static, at)
+		return
+	}
+	e.Field.Validate(at)
+	for _, constant := range []struct {
+		key   string
+		value *mapping.Constant
+	}{{"value", e.Field.Value}, {"default", e.Field.Default}} {
+		if constant.value != nil {
+			c.validateConstantName(constant.value, at.Key(constant.key))
+		}
+	}
+	for from, to := range e.Map {
+		c.validateNames(to, at.Key("map").Key(from))
+	}
+}
+
+// validateConstantName: a constant may be one of the map's names too.
+func (c *Config) validateConstantName(value *mapping.Constant, at settings.Place) {
+	for _, name := range value.Texts {
+		if _, mapped := c.Event.Map[name]; !mapped {
+			c.validateName(name, at)
+		}
+	}
+}
+
+func (c *Config) validateNames(names Names, at settings.Place) {
+	for i, name := range names {
+		c.validateName(name, at)
+		if slices.Contains(names[:i], name) {
+			at.Problem("names the same event twice", "TikTok would drop the second: it has the same id")
+		}
+	}
+}
+
+// validateName checks one of TikTok's event names, or one of the company's own where those are allowed.
+func (c *Config) validateName(name string, at settings.Place) {
+	meant := spelling(name)
+	switch {
+	case isAccepted(name):
+		c.warnLegacy(name, at)
+	case c.CustomEvents && c.source() == offline:
+		at.Problem("offline events have TikTok's names alone", "")
+	case name == "" || utf8.RuneCountInString(name) > maxEventName:
+		at.Problem("must be a name of 1 to 100 characters", "")
+	case c.CustomEvents && meant != "":
+		at.Warn("is sent as an event of your own, not as "+meant, "write "+meant+" if that is meant")
+	case c.CustomEvents:
+	case meant != "":
+		at.Problem("is not one of TikTok's event names", "did you mean "+meant+"?")
+	default:
+		at.Problem("is not one of TikTok's event names", closest(name, acceptedNames(), "custom_events: true allows names of your own"))
+	}
+}
+
+func (c *Config) warnLegacy(name string, at settings.Place) {
+	for _, l := range legacyNames {
+		if l.name != name || c.RenameLegacy && l.now != "" {
+			continue
+		}
+		hint := "never mix old and new names for one pixel: they may count twice"
+		if l.now != "" {
+			hint = "write " + l.now + " where the pixel does too, or set rename_legacy: true; " + hint
+		}
+		at.Warn(l.name+" is "+l.fate, hint)
+	}
+}
+
+func isAccepted(name string) bool { return slices.Contains(acceptedNames(), name) }
+
+func (c *Config) validateEventID(at settings.Place) {
+	id := &c.EventID
+	switch {
+	case id.Field != nil:
+		id.Field.Validate(at)
+	case id.Columns != nil && len(id.Columns) == 0, slices.Contains(id.Columns, ""):
+		at.Key("columns").Problem("must name at least one column, or be all", "")
+	}
+}
+
+func (c *Config) validateBatch(at settings.Place) {
+	limit := maxBatch
+	if c.pixelAPI() {
+		limit = maxPixelBatch
+	}
+	if n := c.Batch.MaxEvents; n < 0 || n > limit || n == 0 && at.Key("max_events").Given() {
+		at.Key("max_events").Problem("must be 1 to "+strconv.Itoa(limit), "TikTok refuses larger calls")
+	}
+}

@@ -1,0 +1,207 @@
+package events
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/identity"
+	"github.com/tokrelay/tokrelay/pipeline/mapping"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
+)
+
+func (c *Config) validateFields(at settings.Place) {
+	for _, name := range c.Fields.names() {
+		f := c.Fields[name]
+		c.validateField(name, &f, at.Key(name))
+	}
+	c.validateRequired(at)
+	c.validateIdentified(at)
+	if c.has("properties.value") && !c.has("properties.currency") {
+		at.Key("properties.value").Warn("a value without properties.currency", "TikTok expects a currency with it: map the column, or {value: EUR}")
+	}
+}
+
+func (c *Config) has(field string) bool { _, ok := c.Fields[field]; return ok }
+
+func (c *Config) validateField(name string, f *FieldConfig, at settings.Place) {
+	s := specOf(name)
+	switch {
+	case name == timeField:
+		if !f.Now {
+			f.Validate(at)
+		}
+		return
+	case s == nil && c.isOwnProperty(name):
+		s = &spec{name: name, kind: anything, sources: everywhere, pixel: name, max: maxText}
+	case s == nil:
+		at.Problem("unknown field", c.fieldHint(name))
+		return
+	}
+	c.validatePlace(s, at)
+	c.validateForms(s, f, at)
+}
+
+// isOwnProperty allows one level below properties.
+func (c *Config) isOwnProperty(name string) bool {
+	own, ok := strings.CutPrefix(name, "properties.")
+	return ok && c.CustomProperties && own != "" && !strings.Contains(own, ".")
+}
+
+// fieldHint helps with a name nobody knows: the 1.0 vocabulary, names of app events, near misses.
+func (c *Config) fieldHint(name string) string {
+	if now, ok := formerNames[name]; ok {
+		return "write " + now
+	}
+	if strings.HasPrefix(name, "app.") || strings.HasPrefix(name, "ad.") {
+		return "it is for app events, which tokrelay does not send"
+	}
+	known := []string{timeField}
+	for _, s := range specs {
+		known = append(known, s.name)
+	}
+	fallback := "see the list of fields in docs/configuration"
+	if strings.HasPrefix(name, "properties.") {
+		fallback = "custom_properties: true allows properties of your own"
+	}
+	return closest(name, known, fallback)
+}
+
+// formerNames are the names of Events API 1.0, and names without their object.
+var formerNames = map[string]string{
+	"timestamp": timeField, "time": timeField, "event": "event, beside fields", "event_id": "event_id, beside fields",
+	"context.user.email": "user.email", "context.user.phone_number": "user.phone", "context.user.external_id": "user.external_id",
+	"context.user.ttp": "user.ttp", "context.ad.callback": "user.ttclid", "context.ip": "user.ip", "context.user_agent": "user.user_agent",
+	"context.page.url": "page.url", "context.page.referrer": "page.referrer",
+	"email": "user.email", "phone": "user.phone", "phone_number": "user.phone", "user.phone_number": "user.phone",
+	"external_id": "user.external_id", "ttclid": "user.ttclid", "ttp": "user.ttp", "ip": "user.ip", "user_agent": "user.user_agent",
+	"url": "page.url", "value": "properties.value", "currency": "properties.currency", "contents": "properties.contents",
+	"properties.contents_ids": "properties.content_ids", "properties.mileage": "properties.mileage.value and properties.mileage.unit",
+}
+
+// validatePlace checks that the field goes where the events go.
+func (c *Config) validatePlace(s *spec, at settings.Place) {
+	switch from := c.source(); {
+	case s.sources == 0:
+		at.Warn("TikTok documents it for app events alone", "it is sent, but may be ignored")
+	case from != 0 && s.sources&from == 0:
+		at.Problem("is not for "+sourceName(from)+" events", "take it out")
+	case c.pixelAPI() && s.pixel == "":
+		at.Problem("is not part of the 1.0 shape", "take it out, or leave out api: pixel")
+	case c.pixelAPI() && s.name == "properties.query" && c.has("properties.search_string"):
+		at.Problem("is what properties.search_string becomes in the 1.0 shape", "map one of them")
+	}
+}
+
+func sourceName(from source) string {
+	for name, s := range sourceNames {
+		if s == from {
+			return name
+		}
+	}
+	return ""
+}
+
+// validateForms checks how the field gets its value.
+func (c *Config) validateForms(s *spec, f *FieldConfig, at settings.Place) {
+	switch {
+	case f.From != "":
+		if !c.has("properties.contents") {
+			at.Key("from").Problem("properties.contents is not mapped", "map the products")
+		}
+		return
+	case f.Product != nil:
+		for name, field := range f.Product {
+			field.Validate(at.Key(name))
+			checkConstants(c, &spec{name: name, kind: memberKind(name), max: maxText}, &field, at.Key(name))
+		}
+		return
+	}
+	f.Validate(at)
+	c.validateMembers(f, at.Key("members"))
+	c.validateCountry(s, f.Country, at.Key("default_country"))
+	if f.Separator != "" && s.kind != texts && s.kind != identifier && s.kind != numbers {
+		at.Key("separator").Problem("is for fields that take several values", "")
+	}
+	checkConstants(c, s, &f.Field, at)
+}
+
+func (c *Config) validateMembers(f *FieldConfig, at settings.Place) {
+	for member := range f.Members {
+		if !isProductMember(member) {
+			at.Key(member).Problem("unknown member of a product", "content_id, content_name, content_category, brand, price, quantity, description, status")
+		}
+	}
+}
+
+func memberKind(name string) kind {
+	for _, m := range productMembers {
+		if m.name == name {
+			return m.kind
+		}
+	}
+	return text
+}
+
+func (c *Config) validateCountry(s *spec, country *mapping.Country, at settings.Place) {
+	switch {
+	case country == nil:
+	case s.name != "user.phone":
+		at.Problem("is for user.phone", "take it out")
+	case country.Column == "" || country.Default != "":
+		if _, ok := identity.ParseCountry([]byte(country.Code + country.Default)); !ok {
+			at.Problem("unknown country", "two letters of ISO 3166: US, GB, DE")
+		}
+	}
+}
+
+// checkConstants holds values written in the configuration to the rules of rows. Identifiers are left out: a rule's text
+// must not tell what is hashed.
+func checkConstants(c *Config, s *spec, f *mapping.Field, at settings.Place) {
+	if s.kind == identifier || s.kind == oneHash || s.kind == contents || s.kind == anything {
+		return
+	}
+	m := (&Plan{cfg: *c, currencies: builtinCurrencyList()}).Maker()
+	m.currencyRule = m.currencies.rule()
+	m.row.Begin(&pipeline.Change{Op: pipeline.Insert})
+	for key, constant := range map[string]*mapping.Constant{"value": f.Value, "default": f.Default} {
+		if constant == nil || c.CurrencyFile != "" && s.kind == currency {
+			continue
+		}
+		if constant.List && s.kind != texts && s.kind != numbers {
+			at.Key(key).Problem("must be one value", "")
+		}
+		m.checkConstant(s, constant, at.Key(key))
+	}
+}
+
+func (m *Maker) checkConstant(s *spec, constant *mapping.Constant, at settings.Place) {
+	for _, text := range constant.Texts {
+		if _, err := m.scalar(nil, &step{spec: s}, pipeline.StringValue([]byte(text))); err != nil {
+			rejection, _ := err.(*pipeline.Rejection)
+			at.Problem("must be "+rejection.Rule, "")
+		}
+	}
+}
+
+// validateRequired names the fields without which no row could be sent.
+func (c *Config) validateRequired(at settings.Place) {
+	from := c.source()
+	if !c.has(timeField) && !c.pixelAPI() {
+		at.Key(timeField).Problem("required", "map the column with the time of the event, or {now: true}")
+	}
+	if !c.has("page.url") && from == web && !c.pixelAPI() {
+		at.Key("page.url").Problem("required for web events", "map a column, or {value: https://…} for all rows")
+	}
+	if !c.has("lead.lead_id") && from == crm {
+		at.Key("lead.lead_id").Problem("required for crm events", "map the column with TikTok's lead id")
+	}
+}
+
+func (c *Config) validateIdentified(at settings.Place) {
+	identified := slices.ContainsFunc(c.Fields.names(), func(name string) bool { return matchKeyOf(name)&identifying != 0 })
+	if !identified && c.requiresIdentifier() {
+		at.Problem("no identifier is mapped, so every row would be rejected",
+			"map user.email, user.phone, user.external_id, user.ttp or user.ttclid, or set require_identifier: false")
+	}
+}

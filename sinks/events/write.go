@@ -1,0 +1,141 @@
+package events
+
+import (
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/mapping"
+)
+
+// objects are the JSON objects that are open while an event is written, outermost first.
+type objects struct {
+	stack [4]*object
+	n     int
+}
+
+// enter closes what does not hold the next field and opens what does.
+func (o *objects) enter(dst []byte, around []*object) []byte {
+	same := 0
+	for same < o.n && same < len(around) && o.stack[same] == around[same] {
+		same++
+	}
+	dst = o.leave(dst, same)
+	for _, next := range around[same:] {
+		dst = append(comma(dst), next.open...)
+		o.stack[o.n] = next
+		o.n++
+	}
+	return dst
+}
+
+// leave closes objects until n are open.
+func (o *objects) leave(dst []byte, n int) []byte {
+	for ; o.n > n; o.n-- {
+		dst = append(dst, '}')
+	}
+	return dst
+}
+
+// comma goes before every member but the first of an object.
+func comma(dst []byte) []byte {
+	if dst[len(dst)-1] == '{' {
+		return dst
+	}
+	return append(dst, ',')
+}
+
+// fields writes every mapped field that has a value; an object without any is not written either.
+func (m *Maker) fields(dst []byte) (_ []byte, err error) {
+	m.open = objects{}
+	for i := range m.steps {
+		s := &m.steps[i]
+		if s.sources != 0 && s.sources&m.from == 0 {
+			continue // not for events of this source; device ids (0) are for apps, and sent when asked for
+		}
+		mark, open := len(dst), m.open
+		dst = append(comma(m.open.enter(dst, s.objects)), s.key...)
+		before := len(dst)
+		if dst, err = m.value(dst, s); err != nil {
+			return dst, err
+		}
+		if len(dst) == before {
+			dst, m.open = dst[:mark], open
+			continue
+		}
+		m.keys |= s.matchKey
+	}
+	if m.requires && m.keys&identifying == 0 {
+		return dst, pipeline.Reject(pipeline.StageIdentity, pipeline.NoIdentifier, "user", "an email, phone, external_id, ttp or ttclid")
+	}
+	return m.open.leave(dst, 0), nil
+}
+
+// value appends the field's value, or nothing where the row has none.
+func (m *Maker) value(dst []byte, s *step) ([]byte, error) {
+	switch {
+	case s.computed:
+		return m.sum.append(dst, s.kind), nil
+	case s.kind == identifier:
+		return m.identifiers(dst, s)
+	case s.kind == texts || s.kind == numbers:
+		return m.list(dst, s)
+	case s.products != nil:
+		return m.contents(dst, s)
+	}
+	v, err := s.get.Value(m.row)
+	if err != nil {
+		return dst, err
+	}
+	if reason := missing(v); reason != "" {
+		if m.mustHave(s) {
+			return dst, invalid(reason, s.name, "a value in every row")
+		}
+		return dst, nil
+	}
+	if s.kind == oneHash {
+		return m.oneHash(dst, s, v)
+	}
+	return m.scalar(dst, s, v)
+}
+
+// mustHave names the fields TikTok refuses an event without.
+func (m *Maker) mustHave(s *step) bool {
+	return s.kind == webAddress && !m.cfg.pixelAPI() || m.from == crm && s.name == "lead.lead_id"
+}
+
+// missing is the reason to reject a row whose required field has this value, "" where there is a value.
+func missing(v pipeline.Value) pipeline.Reason {
+	switch {
+	case v.Kind() == pipeline.Unavailable:
+		return pipeline.UnavailableValueInRow
+	case mapping.IsBlank(v):
+		return pipeline.RequiredField
+	}
+	return ""
+}
+
+// list appends a JSON array of the field's values: no more than maxElements, none of them blank.
+func (m *Maker) list(dst []byte, s *step) (_ []byte, err error) {
+	if m.values, err = s.get.Values(m.row, m.values[:0]); err != nil || len(m.values) == 0 {
+		return dst, err
+	}
+	if len(m.values) > maxElements {
+		return dst, invalid(pipeline.TooManyElements, s.name, "at most 1000 elements")
+	}
+	if s.kind == numbers && len(m.values) != 2 {
+		return dst, invalid(pipeline.InvalidValue, s.name, "two numbers: from and to")
+	}
+	dst = append(dst, '[')
+	for i, v := range m.values {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if dst, err = m.scalar(dst, s, v); err != nil {
+			return dst, err
+		}
+	}
+	return append(dst, ']'), nil
+}
+
+// invalid rejects a value that breaks a rule of TikTok's.
+func invalid(reason pipeline.Reason, field, rule string) *pipeline.Rejection {
+	return pipeline.Reject(pipeline.StageValidate, reason, field, rule)
+}
