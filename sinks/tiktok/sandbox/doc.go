@@ -1,2 +1,84 @@
-// Package sandbox is a strict simulator of TikTok's API for Business.
+// Package sandbox is a strict simulator of TikTok's API for Business: the part of it a relay of web events and custom
+// audiences meets. Tests, the demo and the sandbox command all use this one package.
+//
+// It is a judge, so it shares no code with what it judges: it imports the standard library only, and checks every
+// request against TikTok's documented rules with a parser and tables of its own. It leaves to its callers the listener
+// (a *Sandbox is an http.Handler) and the choice of a clock. Transport reaches it without a network.
+//
+// # Endpoints
+//
+// Under /open_api/v1.3, always with a trailing slash:
+//
+//	POST /event/track/                       Events API 2.0: web, offline and crm; app where allowed
+//	POST /pixel/track/, /pixel/batch/        Events API 1.0, one event and up to 50
+//	GET  /pixel/list/                        pixels of an advertiser
+//	POST /segment/audience/                  make and delete Partner audiences
+//	POST /segment/mapping/                   add and remove their members
+//	POST /dmp/custom_audience/file/upload/   take in a file of hashed ids
+//	POST /dmp/custom_audience/create/        make an audience of files
+//	POST /dmp/custom_audience/update/        REPLACE, APPEND, REMOVE, rename
+//	POST /dmp/custom_audience/delete/        all or nothing
+//	GET  /dmp/custom_audience/get/, /list/   read back
+//	POST /oauth2/access_token/               an auth_code for a token
+//	POST /oauth2/revoke_token/
+//	GET  /oauth2/advertiser/get/, /user/info/, /advertiser/info/
+//
+// Beside them GET /portal/auth is the page of consent; its advertiser always agrees, at once. Calls to /open_api/v1.2/
+// are answered 40051, any other path 404.
+//
+// # Order of checks
+//
+// Path, method, faults that do not look at content, Content-Type, token, permission, rate limits of the app or endpoint,
+// JSON, rate limits of the pixel and the advertiser, then the body: types anywhere in it, required fields anywhere in
+// it, values, ownership. Then faults that look at content, and the effect. A request that is refused changes nothing.
+// HTTP status is 200 whatever the code.
+//
+// # Choices
+//
+// Where TikTok's documents are silent or contradict each other:
+//
+//   - Event times: at most 28 days old and 10 minutes ahead, in whole seconds. Config moves both.
+//   - Web events need page.url; crm events lead.lead_id; app events app.app_id. event_id may be missing (a warning).
+//   - null is never a value. Invalid UTF-8 and lone surrogates are broken JSON.
+//   - Hashes in events are lower-case; in audiences either case.
+//   - Events are deduplicated by source, event and event_id for 48 hours from the first arrival; 1.0 and 2.0 together.
+//     Legacy and new event names are different keys unless MergeRenamed is set.
+//   - Test events are shown apart and not counted.
+//   - An audience's size is the number of its distinct ids. A segment can be used when its largest type of identifier
+//     has 1000, the fewest people its ids can stand for; a file audience when its ids of all types are 1000.
+//   - A segment holds at most 10,000 users a call. Its unknown or foreign audience refuses the call.
+//   - Processing of files takes Config.Processing, by default no time. While it lasts the audience is not valid and shows
+//     no size. A change that would leave fewer than 1000 ids is taken, then fails and leaves the old content.
+//   - A REPLACE within 24 hours of the last one is refused with the text about unfinished ones. AllowFastReplace ends that.
+//   - A file can be used for 24 hours, any number of times, by its advertiser.
+//   - /dmp/custom_audience/delete/ does not delete Partner audiences.
+//   - Limits are counted in whole seconds, minutes and days of the clock; refused calls do not count. A full second
+//     clears with the next, a full minute blocks five minutes, a full day until midnight UTC.
+//
+// What TikTok is not known to refuse but a careful client does not send is a Warning: counted, or refused on request.
+// One warning judges time, not content: InFlight counts adds and removals of one member that were under way together.
+//
+// # Trouble
+//
+// AddFault makes calls fail: the next, each Nth, by chance, or those that hold a certain row; before or after their
+// effect; with a return code, a proxy's page, a delay, a held call or a cut connection. Advance moves the clock.
+//
+// # View
+//
+// Other processes look and act through /sandbox/, without a token: bind the listener to loopback.
+//
+//	GET    /sandbox/                        a page for people
+//	GET    /sandbox/state                   State as JSON
+//	GET    /sandbox/events?limit=N|all      counted events as JSON lines; also from=N and test=true
+//	GET    /sandbox/calls?limit=N           calls as JSON lines; bodies=true adds the bodies that are kept
+//	GET    /sandbox/audiences/ID/members    hashes by type of identifier
+//	GET    /sandbox/faults                  FaultStates
+//	POST   /sandbox/faults                  a Fault, durations as text: {"code":40100,"count":3,"delay":"1s"}
+//	DELETE /sandbox/faults, /sandbox/faults/ID
+//	POST   /sandbox/tokens                  {"token":"…"} becomes valid; also advertisers and scopes
+//	POST   /sandbox/tokens/revoke           {"token":"…"} or {"all":true}
+//	POST   /sandbox/clock                   {"advance":"24h"}
+//	POST   /sandbox/reset                   forget everything
+//
+// Tokens and secrets are kept as hashes or as a type that prints [redacted]; no answer, log line or call record has them.
 package sandbox

@@ -64,7 +64,6 @@ type value struct {
 
 func (v value) node() *node  { return &v.d.nodes[v.i] }
 func (v value) kind() kind   { return v.node().kind }
-func (v value) null() bool   { return v.kind() == kindNull }
 func (v value) first() int32 { return v.i + 1 }
 func (v value) last() int32  { return v.node().next }
 func (v value) raw() []byte  { n := v.node(); return v.d.src[n.start:n.end] }

@@ -98,7 +98,7 @@ func contents(c *check, v value)   { c.list(v, content) }
 func content(c *check, v value)    { c.object(v, contentShape) }
 
 func contentType(c *check, v value) {
-	if isText(c, v) && string(v.raw()) != "product" && string(v.raw()) != "product_group" {
+	if isText(c, v) && string(v.text()) != "product" && string(v.text()) != "product_group" {
 		c.wrongValue("Not a valid choice.")
 	}
 }

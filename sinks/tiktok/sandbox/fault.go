@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -184,63 +183,4 @@ func (f *FaultState) strikes() bool {
 	}
 	f.Fired++
 	return true
-}
-
-// faultJSON is a Fault as the admin view reads and writes it, durations as text.
-type faultJSON struct {
-	Name        string  `json:"name,omitempty"`
-	Endpoint    string  `json:"endpoint,omitempty"`
-	Stage       Stage   `json:"stage,omitempty"`
-	Skip        int     `json:"skip,omitempty"`
-	Every       int     `json:"every,omitempty"`
-	Count       int     `json:"count,omitempty"`
-	Probability float64 `json:"probability,omitempty"`
-	Seed        uint64  `json:"seed,omitempty"`
-	ID          string  `json:"id,omitempty"`
-	IDPrefix    string  `json:"id_prefix,omitempty"`
-	Delay       string  `json:"delay,omitempty"`
-	Timeout     bool    `json:"timeout,omitempty"`
-	Reset       bool    `json:"reset,omitempty"`
-	HTTPStatus  int     `json:"http_status,omitempty"`
-	Body        string  `json:"body,omitempty"`
-	Code        int     `json:"code,omitempty"`
-	Message     string  `json:"message,omitempty"`
-	RowIndex    *int    `json:"row_index,omitempty"`
-}
-
-// MarshalJSON writes the fault as POST /sandbox/faults takes it.
-func (f Fault) MarshalJSON() ([]byte, error) {
-	j := faultJSON{
-		f.Name, f.Endpoint, f.Stage, f.Skip, f.Every, f.Count, f.Probability, f.Seed, f.ID, f.IDPrefix, "",
-		f.Timeout, f.Reset, f.HTTPStatus, f.Body, f.Code, f.Message, f.RowIndex,
-	}
-	if f.Delay != 0 {
-		j.Delay = f.Delay.String()
-	}
-	return json.Marshal(j)
-}
-
-// UnmarshalJSON reads a fault and refuses unknown fields and stages.
-func (f *Fault) UnmarshalJSON(b []byte) error {
-	var j faultJSON
-	decoder := json.NewDecoder(bytes.NewReader(b))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&j); err != nil {
-		return fmt.Errorf("read fault: %w", err)
-	}
-	if !slices.Contains([]Stage{"", BeforeEffect, AfterEffect}, j.Stage) {
-		return fmt.Errorf("read fault: stage must be %q or %q", BeforeEffect, AfterEffect)
-	}
-	var delay time.Duration
-	if j.Delay != "" {
-		var err error
-		if delay, err = time.ParseDuration(j.Delay); err != nil {
-			return fmt.Errorf("read fault: delay: %w", err)
-		}
-	}
-	*f = Fault{
-		j.Name, j.Endpoint, j.Stage, j.Skip, j.Every, j.Count, j.Probability, j.Seed, j.ID, j.IDPrefix, delay,
-		j.Timeout, j.Reset, j.HTTPStatus, j.Body, j.Code, j.Message, j.RowIndex,
-	}
-	return nil
 }

@@ -99,6 +99,9 @@ func (j *journal) begin(path string) {
 
 func (j *journal) end(c *call) {
 	a := c.answered
+	if j.maxCalls > 0 && j.maxBodies > 0 && !c.endpoint.secret {
+		a.Body = bytes.Clone(c.raw)
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	e := j.endpoints[a.Endpoint]
@@ -114,7 +117,7 @@ func (j *journal) end(c *call) {
 		e.RefusedRows += int64(a.Rows)
 		j.refused(a)
 	}
-	j.keep(c, a)
+	j.keep(a)
 }
 
 func (j *journal) refused(a Call) {
@@ -126,12 +129,9 @@ func (j *journal) refused(a Call) {
 }
 
 // keep puts the call into the ring, and takes the body from the one that is too old to keep it.
-func (j *journal) keep(c *call, a Call) {
+func (j *journal) keep(a Call) {
 	if j.maxCalls == 0 {
 		return
-	}
-	if j.maxBodies > 0 && !c.endpoint.secret {
-		a.Body = bytes.Clone(c.raw)
 	}
 	if len(j.calls) < j.maxCalls {
 		j.calls = append(j.calls, a)

@@ -41,8 +41,6 @@ type refusal struct {
 	message string
 }
 
-func (r *refusal) Error() string { return fmt.Sprintf("%d: %s", r.code, r.message) }
-
 func refuse(code int, format string, args ...any) *refusal {
 	if len(args) == 0 {
 		return &refusal{code, format}

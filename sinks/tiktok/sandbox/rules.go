@@ -53,13 +53,6 @@ func count(c *check, v value) {
 	}
 }
 
-// number accepts any JSON number that a float64 can hold.
-func number(c *check, v value) {
-	if f, ok := float(v); !ok || math.IsInf(f, 0) {
-		c.wrongType("number")
-	}
-}
-
 // amount accepts the numbers a price can be.
 func amount(c *check, v value) {
 	f, ok := float(v)

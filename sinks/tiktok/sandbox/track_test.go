@@ -191,6 +191,21 @@ func TestOneBadEventLeavesNothingOfItsBatch(t *testing.T) {
 	}
 }
 
+func allowApp(c *Config) { c.AllowApp = true }
+
+// appEvent is a good app event and one more field.
+func appEvent(name, json string) string {
+	return ev("page", "", "app", `{"app_id":"a"}`, name, json)
+}
+
+func TestAGoodBatchCausesNoWarning(t *testing.T) {
+	s := New(Config{Now: fixed, Limits: NoLimits(), Refuse: Strict()})
+	post(t, s, "/event/track/", batchOf(1000, "e")).want(t, 0)
+	if got := s.Stats(); len(got.Warnings) != 0 || got.Events.Accepted != 1000 {
+		t.Errorf("got %d events and warnings %v, want 1000 and none", got.Events.Accepted, got.Warnings)
+	}
+}
+
 func TestSwitchesChangeTheRules(t *testing.T) {
 	cases := []struct {
 		name    string
@@ -203,11 +218,15 @@ func TestSwitchesChangeTheRules(t *testing.T) {
 		{"an empty event_id counts as none", func(c *Config) { c.RequireEventID = true }, web(ev("event_id", `""`)), 40002, "data.0.event_id"},
 		{"standard events only", func(c *Config) { c.StandardEventsOnly = true }, web(ev("event", `"MyOwn"`)), 40002, "data.0.event: Not a standard event."},
 		{"no page url needed", func(c *Config) { c.AllowNoPageURL = true }, web(ev("page", "")), 0, "OK"},
-		{"the app source allowed", func(c *Config) { c.AllowApp = true }, from("app", DefaultTikTokApp, ev("page", "", "app", `{"app_id":"a"}`)), 0, "OK"},
-		{"an app event without app", func(c *Config) { c.AllowApp = true }, from("app", DefaultTikTokApp, ev("page", "")), 40002, "Missing required field(s): data.0.app.app_id."},
-		{"a raw idfa", func(c *Config) { c.AllowApp = true }, from("app", DefaultTikTokApp, ev("page", "", "app", `{"app_id":"a"}`, "user", `{"idfa":"EA7583CD-A667-48BC-B806-42ECB2B48606"}`)), 0, "OK"},
-		{"a lower-case idfa", func(c *Config) { c.AllowApp = true }, from("app", DefaultTikTokApp, ev("page", "", "app", `{"app_id":"a"}`, "user", `{"idfa":"ea7583cd"}`)), 40002, "data.0.user.idfa: Not a valid device id."},
-		{"an upper-case gaid", func(c *Config) { c.AllowApp = true }, from("app", DefaultTikTokApp, ev("page", "", "app", `{"app_id":"a"}`, "user", `{"gaid":"AB"}`)), 40002, "data.0.user.gaid: Not a valid device id."},
+		{"the app source allowed", allowApp, from("app", DefaultTikTokApp, ev("page", "", "app", `{"app_id":"a"}`)), 0, "OK"},
+		{"an app event without app", allowApp, from("app", DefaultTikTokApp, ev("page", "")), 40002, "Missing required field(s): data.0.app.app_id."},
+		{"a raw idfa", allowApp, from("app", DefaultTikTokApp, ev("page", "", "app", `{"app_id":"a"}`, "user", `{"idfa":"EA7583CD-A667-48BC-B806-42ECB2B48606"}`)), 0, "OK"},
+		{"a lower-case idfa", allowApp, from("app", DefaultTikTokApp, ev("page", "", "app", `{"app_id":"a"}`, "user", `{"idfa":"ea7583cd"}`)), 40002, "data.0.user.idfa: Not a valid device id."},
+		{"an upper-case gaid", allowApp, from("app", DefaultTikTokApp, ev("page", "", "app", `{"app_id":"a"}`, "user", `{"gaid":"AB"}`)), 40002, "data.0.user.gaid: Not a valid device id."},
+		{"an app event's ad", allowApp, from("app", DefaultTikTokApp, appEvent("ad", `{"callback":"c","is_retargeting":true,"attribution_share":0.5}`)), 0, "OK"},
+		{"an attribution_share above 1", allowApp, from("app", DefaultTikTokApp, appEvent("ad", `{"attribution_share":1.5}`)), 40002, "data.0.ad.attribution_share: Must be between 0 and 1."},
+		{"an attribution_share as string", allowApp, from("app", DefaultTikTokApp, appEvent("ad", `{"attribution_share":"1"}`)), 40002, "data.0.ad.attribution_share: Not a valid number"},
+		{"is_retargeting as string", allowApp, from("app", DefaultTikTokApp, appEvent("ad", `{"is_retargeting":"true"}`)), 40002, "data.0.ad.is_retargeting: Not a valid boolean"},
 		{"any age", func(c *Config) { c.MaxEventAge = -1 }, web(ev("event_time", "1000000000")), 0, "OK"},
 		{"any future", func(c *Config) { c.MaxEventAhead = -1 }, web(ev("event_time", at(time.Hour))), 0, "OK"},
 		{"a shorter age", func(c *Config) { c.MaxEventAge = 24 * time.Hour }, web(ev("event_time", at(-25*time.Hour))), 40002, "within the last 1 days"},

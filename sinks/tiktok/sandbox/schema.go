@@ -1,0 +1,118 @@
+package sandbox
+
+import (
+	"slices"
+	"strings"
+)
+
+// field is what the simulator knows about one member of an object: its name and its rule.
+type field struct {
+	name     string
+	rule     func(*check, value)
+	required bool
+}
+
+// schema is the documented shape of an object.
+type schema struct {
+	fields   map[string]field
+	required []string
+	unknown  Warning
+}
+
+// shape makes a schema; the names of required fields end in "!".
+func shape(unknown Warning, rules map[string]func(*check, value)) *schema {
+	s := &schema{fields: map[string]field{}, unknown: unknown}
+	for name, rule := range rules {
+		plain, required := strings.CutSuffix(name, "!")
+		s.fields[plain] = field{plain, rule, required}
+		if required {
+			s.required = append(s.required, plain)
+		}
+	}
+	slices.Sort(s.required)
+	return s
+}
+
+// object applies a schema to the value at hand.
+func (c *check) object(v value, s *schema) {
+	if v.kind() != kindObject {
+		c.wrongType("object")
+		return
+	}
+	required := 0
+	for m := range v.each {
+		f, known := s.fields[string(m.key())]
+		if !known {
+			c.unknown(m, s.unknown)
+			continue
+		}
+		if f.required {
+			required++
+		}
+		c.at(f.name)
+		f.rule(c, m)
+		c.leave()
+		if c.done() {
+			return
+		}
+	}
+	c.repeated(v)
+	if required < len(s.required) {
+		c.absent(v, s)
+	}
+}
+
+func (c *check) unknown(m value, w Warning) {
+	c.at(string(m.key()))
+	c.warn(w)
+	c.leave()
+}
+
+// absent names the required fields that are not there. It runs only when the count is short.
+func (c *check) absent(v value, s *schema) {
+	var names []string
+	for _, name := range s.required {
+		if _, ok := v.get(name); !ok {
+			names = append(names, name)
+		}
+	}
+	if len(names) > 0 {
+		c.missing(names...)
+	}
+}
+
+// repeated looks for a member named twice.
+func (c *check) repeated(v value) {
+	for a := range v.each {
+		n := a.node()
+		for b := n.next; b < v.last(); b = v.d.nodes[b].next {
+			m := v.d.nodes[b]
+			if m.keyEnd-m.keyStart != n.keyEnd-n.keyStart {
+				continue
+			}
+			if string(v.at(b).key()) == string(a.key()) {
+				c.at(string(a.key()))
+				c.warn(RepeatedField)
+				c.leave()
+			}
+		}
+	}
+}
+
+// list applies a rule to each element of the array at hand.
+func (c *check) list(v value, rule func(*check, value)) {
+	if v.kind() != kindArray {
+		c.wrongType("list")
+		return
+	}
+	i := 0
+	for e := range v.each {
+		c.atIndex(i)
+		rule(c, e)
+		c.leave()
+		if c.done() {
+			return
+		}
+		i++
+	}
+}
