@@ -15,6 +15,7 @@ type Letter struct {
 type FailedBatch struct {
 	ID       string
 	Endpoint string
+	Reason   Reason // GaveUp or BatchRefused
 	Attempts int
 	Answer   Answer
 	Rows     []Position

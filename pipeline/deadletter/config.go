@@ -1,0 +1,89 @@
+package deadletter
+
+import (
+	"cmp"
+	"strconv"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline/settings"
+)
+
+// Config names the topics and says what they hold.
+type Config struct {
+	RejectedTopic string            `yaml:"rejected_topic" doc:"Topic of rejected rows." default:"tokrelay.rejected"`
+	FailedTopic   string            `yaml:"failed_topic" doc:"Topic of batches that failed as a whole." default:"tokrelay.failed"`
+	Create        *bool             `yaml:"create" doc:"Create the topics when they are missing; false: refuse to start without them." default:"true"`
+	Payload       string            `yaml:"payload" doc:"full keeps the row's key, value and headers; none keeps only where it stands, and replay reads the source." enum:"full,none" default:"full"`
+	Retention     settings.Duration `yaml:"retention" doc:"How long a topic created here keeps its records." default:"14d"`
+	Partitions    int               `yaml:"partitions" doc:"Partitions of a topic created here; 0: as many as the largest source topic has, at least 3." default:"0"`
+	Replication   int               `yaml:"replication" doc:"Replicas of a topic created here; 0: the broker's default." default:"0"`
+	HeaderBudget  settings.Size     `yaml:"header_budget" doc:"Most bytes of the headers added to a row; messages are cut first." default:"8KiB"`
+}
+
+const (
+	payloadFull = "full"
+	payloadNone = "none"
+)
+
+// WithDefaults fills in what was left out.
+func (c Config) WithDefaults() Config {
+	c.RejectedTopic = cmp.Or(c.RejectedTopic, "tokrelay.rejected")
+	c.FailedTopic = cmp.Or(c.FailedTopic, "tokrelay.failed")
+	c.Payload = cmp.Or(c.Payload, payloadFull)
+	c.Retention = cmp.Or(c.Retention, settings.Duration(14*24*time.Hour))
+	c.HeaderBudget = cmp.Or(c.HeaderBudget, 8<<10)
+	return c
+}
+
+// Creates says whether missing topics are made.
+func (c Config) Creates() bool { return c.Create == nil || *c.Create }
+
+// TopicSettings are the settings of a topic made here. Compaction would drop the earlier letters of a key, and refuses
+// rows without one.
+func (c Config) TopicSettings() map[string]string {
+	return map[string]string{
+		"cleanup.policy":         "delete",
+		"retention.ms":           strconv.FormatInt(c.WithDefaults().Retention.Std().Milliseconds(), 10),
+		"message.timestamp.type": "CreateTime",
+	}
+}
+
+// Validate reports what is wrong with the settings.
+func (c *Config) Validate(at settings.Place) {
+	d := c.WithDefaults()
+	if d.RejectedTopic == d.FailedTopic {
+		at.Key("failed_topic").Problem("must be another topic than rejected_topic", "")
+	}
+	checkTopic(at.Key("rejected_topic"), d.RejectedTopic)
+	checkTopic(at.Key("failed_topic"), d.FailedTopic)
+	if d.Payload != payloadFull && d.Payload != payloadNone {
+		at.Key("payload").Problem("must be full or none", "")
+	}
+	if d.Retention < settings.Duration(time.Hour) {
+		at.Key("retention").Problem("must be at least 1h", "rows older than that cannot be replayed")
+	}
+	if c.Partitions < 0 || c.Partitions > 10000 {
+		at.Key("partitions").Problem("must be between 0 and 10000", "")
+	}
+	if c.Replication < 0 || c.Replication > 100 {
+		at.Key("replication").Problem("must be between 0 and 100", "")
+	}
+	if d.HeaderBudget < 2<<10 || d.HeaderBudget > 256<<10 {
+		at.Key("header_budget").Problem("must be between 2KiB and 256KiB", "")
+	}
+}
+
+func checkTopic(at settings.Place, name string) {
+	legal := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '_' || r == '-'
+	}
+	for _, r := range name {
+		if !legal(r) {
+			at.Problem("must be a topic name: letters, digits, dots, dashes and underscores", "")
+			return
+		}
+	}
+	if len(name) > 249 || name == "." || name == ".." {
+		at.Problem("must be a topic name of at most 249 characters", "")
+	}
+}

@@ -1,0 +1,60 @@
+package deadletter
+
+import (
+	"errors"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+// Dead is a dead letter read back.
+type Dead struct {
+	// Record is the row as a replay hands it to the pipeline: with its own position and time, and still with our headers,
+	// by which the writer counts replays if it fails again.
+	Record    pipeline.Record
+	At        pipeline.Position // of the letter itself
+	Rejection pipeline.Rejection
+
+	Sync, Sink, SinkKind string
+	SchemaID             string
+	First, Failed        time.Time
+	Replays              int
+	Omitted              string // why the value is not there: OmittedTooLarge, OmittedByConfig, or ""
+	AppVersion           string
+}
+
+var errNotLetter = errors.New("the record is no dead letter of tokrelay")
+
+// Parse reads a record of the rejected topic. It shares the record's memory.
+func Parse(r *pipeline.Record) (*Dead, error) {
+	if !isLetter(r) {
+		return nil, errNotLetter
+	}
+	d := &Dead{
+		At:     pipeline.Position{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset},
+		Record: *r, Rejection: rejectionIn(r),
+		Sync: text(r, own+"sync"), Sink: text(r, own+"sink"), SinkKind: text(r, own+"sink_kind"),
+		SchemaID: text(r, own+"schema_id"), First: moment(r, hFirstFailed), Failed: moment(r, hFailed),
+		Replays: number(r, hReplays), Omitted: text(r, hOmitted), AppVersion: text(r, own+"app_version"),
+	}
+	d.Record.Topic, d.Record.Partition, d.Record.Offset = origin(r)
+	d.Record.Timestamp = moment(r, hTimestamp)
+	return d, nil
+}
+
+func rejectionIn(r *pipeline.Record) pipeline.Rejection {
+	return pipeline.Rejection{
+		Stage: pipeline.Stage(text(r, own+"stage")), Reason: pipeline.Reason(text(r, own+"reason")),
+		Field: text(r, own+"field"), Rule: text(r, hRule), EventID: text(r, own+"event_id"),
+		HTTPStatus: number(r, own+"http_status"), Code: number(r, own+"api_code"),
+		APIMessage: text(r, hAPIMessage), RequestID: text(r, own+"api_request_id"),
+		BatchID: text(r, own+"batch_id"), BatchSize: number(r, own+"batch_size"),
+		Attempts: number(r, own+"attempts"), Replays: number(r, hReplays),
+	}
+}
+
+// Message is the sentence the letter was written with.
+func (d *Dead) Message() string { return text(&d.Record, hMessage) }
+
+// Headers are the row's headers as they came from the source.
+func (d *Dead) Headers() []pipeline.Header { return originals(&d.Record) }

@@ -1,0 +1,117 @@
+package deadletter
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+const (
+	firstPause   = time.Second
+	longestPause = 30 * time.Second
+	source       = "dead letters" // on the board
+)
+
+// write produces until every record is acknowledged. Only a context that ended makes it give up.
+func (w *Writer) write(ctx context.Context, topic string, pages []page) error {
+	began := time.Now()
+	t := trying{w: w, topic: topic, pause: firstPause}
+	defer t.over()
+	for len(pages) > 0 {
+		left, err := w.produce(ctx, pages)
+		if ctx.Err() != nil && len(left) > 0 {
+			return fmt.Errorf("write to %s: %w", topic, context.Cause(ctx))
+		}
+		if pages = left; err != nil {
+			t.failed(err)
+			if err := t.rest(ctx); err != nil {
+				return fmt.Errorf("write to %s: %w", topic, err)
+			}
+		}
+	}
+	w.deps.Metrics.DeadLetterTime(time.Since(began))
+	return nil
+}
+
+// produce tries once and gives the pages still to be written: those that were too large, made smaller, and those that
+// failed, with one of their errors.
+func (w *Writer) produce(ctx context.Context, pages []page) (left []page, failed error) {
+	records := make([]pipeline.Record, len(pages))
+	for i := range pages {
+		records[i] = pages[i].Record
+	}
+	for i, err := range w.deps.Producer.Produce(ctx, records) {
+		p := pages[i]
+		switch {
+		case err == nil:
+			w.deps.Metrics.DeadLetter(p.Topic, p.reason)
+			continue
+		case w.deps.TooLarge(err) && len(p.smaller) > 0:
+			p.smaller[0](&p.Record)
+			p.smaller = p.smaller[1:]
+		default:
+			failed = err
+			w.deps.Metrics.DeadLetterError(p.Topic)
+		}
+		left = append(left, p)
+	}
+	return left, failed
+}
+
+// trying is a write that Kafka does not take at once.
+type trying struct {
+	w     *Writer
+	topic string
+	pause time.Duration
+	stuck bool
+}
+
+// failed tells the board. The sync stands still until Kafka takes the letters: skipping one would lose a row.
+func (t *trying) failed(err error) {
+	w := t.w
+	w.mu.Lock()
+	if !t.stuck {
+		t.stuck = true
+		w.failing++
+	}
+	w.mu.Unlock()
+	w.deps.Metrics.Trouble(pipeline.TroubleDeadLetter, true)
+	if w.deps.Board == nil {
+		return
+	}
+	trouble := &pipeline.Trouble{Kind: pipeline.TroubleDeadLetter, What: "write dead letters: " + err.Error(), Until: time.Now().Add(t.pause)}
+	if w.deps.Board.Set(w.about.Sync, source, trouble) {
+		w.deps.Log.Error("dead letters cannot be written, the sync waits", "topic", t.topic, "error", err)
+	}
+}
+
+func (t *trying) rest(ctx context.Context) error {
+	timer := time.NewTimer(t.pause)
+	defer timer.Stop()
+	t.pause = min(2*t.pause, longestPause)
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// over takes the trouble back with the last write that had it.
+func (t *trying) over() {
+	w := t.w
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !t.stuck {
+		return
+	}
+	if w.failing--; w.failing > 0 {
+		return
+	}
+	w.deps.Metrics.Trouble(pipeline.TroubleDeadLetter, false)
+	if w.deps.Board != nil && w.deps.Board.Clear(w.about.Sync, source) {
+		w.deps.Log.Info("dead letters are written again", "topic", t.topic)
+	}
+}

@@ -1,0 +1,242 @@
+package delivery
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+// batch is the items of one call, and of the calls it takes to find which of them cannot be delivered. One goroutine
+// owns it.
+type batch struct {
+	*sender
+	id       string
+	envelope string
+	field    string
+	size     int
+	pass     *pass // for the first call
+	suspect  bool  // a piece of a batch that kept failing
+
+	calls    int
+	parts    int
+	most     int  // items TikTok takes in one call, once it has refused more
+	accepted int  // items
+	found    int  // bad items found by halving
+	cleared  int  // items accepted on the way to them
+	bad      int  // items refused
+	named    bool // a refusal named its row
+	liar     bool // a refusal named a row that was not to blame
+	divided  bool
+	ends     []end
+}
+
+// end is a row's end in the dead letters.
+type end struct {
+	d   *delivery
+	row int32
+	pipeline.Letter
+	position pipeline.Position
+}
+
+// part is items sent together, again and again until TikTok says yes or no.
+type part struct {
+	entries  []entry
+	id       string
+	attempts int
+	strikes  int       // failures between which the endpoint worked for others
+	began    time.Time // of failing
+	failed   time.Time
+	pause    time.Time // no call before it
+	alone    bool      // one of its items got through alone while TikTok seemed away
+}
+
+func (s *sender) newBatch(p *pass, entries []entry) *batch {
+	s.mu.Lock()
+	s.batches++
+	id := s.stamp + strconv.FormatInt(s.batches, 10)
+	s.mu.Unlock()
+	s.deps.Metrics.BatchWait(time.Since(entries[0].d.came))
+	return &batch{sender: s, id: id, envelope: p.envelope, field: p.field, size: len(entries)}
+}
+
+// run delivers the batch and settles its rows. When the queue is stopped it leaves them unsettled.
+func (b *batch) run(p *pass, entries []entry) {
+	b.pass = p
+	b.deliver(entries)
+	b.bury()
+	b.deps.Metrics.Batch(b.result())
+}
+
+func (b *batch) result() string {
+	switch {
+	case slices.ContainsFunc(b.ends, func(e end) bool { return e.Rejection.Class() == pipeline.ClassFailed }):
+		return "dead_lettered"
+	case b.bad == 0:
+		return "accepted"
+	case b.accepted == 0:
+		return "rejected"
+	}
+	return "partial"
+}
+
+// outcome is how a part ended.
+type outcome struct {
+	kind   outcomeKind
+	answer pipeline.Answer
+	sent   []entry // what the last call held
+}
+
+type outcomeKind uint8
+
+const (
+	stopped  outcomeKind = iota // nothing more is to be sent
+	accepted                    // and settled
+	refused                     // for its data
+	tooMany
+	gaveUp
+)
+
+// call sends entries together until TikTok says yes or no, or they are given up. Accepted items are settled.
+func (b *batch) call(entries []entry) outcome {
+	p := &part{entries: entries, id: b.partID()}
+	for {
+		t, ok := b.attempt(p)
+		if !ok {
+			return outcome{kind: stopped}
+		}
+		if kind, ends := b.judge(p, t); ends {
+			return outcome{kind, t.answer, t.sent}
+		}
+		b.deps.Metrics.Retry(t.answer.Verdict)
+	}
+}
+
+// partID is the batch's id for its first call and numbers those that follow from it.
+func (b *batch) partID() string {
+	b.parts++
+	if b.parts == 1 {
+		return b.id
+	}
+	return b.id + "." + strconv.Itoa(b.parts-2)
+}
+
+// judge says whether a try ends its part, and how.
+func (b *batch) judge(p *part, t try) (outcomeKind, bool) {
+	yes := t.answer.Verdict == pipeline.Accepted || t.answer.Verdict == pipeline.Warned
+	if t.probe { // it was one item of the part, and told the gate what it wanted to know
+		if yes {
+			p.entries, p.alone = without(p.entries, t.sent[0]), true
+		}
+		return 0, false
+	}
+	switch {
+	case yes:
+		return accepted, true
+	case t.answer.Verdict == pipeline.Refused:
+		return refused, true
+	case t.answer.Verdict == pipeline.TooMany:
+		return tooMany, true
+	case t.answer.Verdict == pipeline.Retry:
+		return gaveUp, b.failed(p)
+	}
+	return 0, false
+}
+
+func without(entries []entry, e entry) []entry {
+	return slices.DeleteFunc(slices.Clone(entries), func(other entry) bool { return other == e })
+}
+
+// failed counts a failure and says whether to give the part up. A failure counts only if the endpoint has worked for
+// others since the last one: while TikTok is away nothing is given up (P8).
+func (b *batch) failed(p *part) bool {
+	r, now := b.cfg.Retry, time.Now()
+	switch {
+	case p.began.IsZero():
+		p.began, p.strikes = now, 1
+	case b.deps.Gate.workedSince(b.deps.Endpoint, p.failed):
+		p.strikes++
+	}
+	p.failed = now
+	p.pause = now.Add(jitter(min(r.Base.Std()<<min(p.attempts-1, 20), r.Max.Std())))
+	return p.strikes >= b.patience(p) || r.GiveUpAfter > 0 && now.Sub(p.began) >= r.GiveUpAfter.Std()
+}
+
+// patience is the number of failures that make a part given up. A part that can be divided is given up sooner, for that
+// only makes its pieces travel alone: when it comes from one that was given up, or one of its items got through.
+func (b *batch) patience(p *part) int {
+	switch n := b.cfg.Retry.Attempts; {
+	case len(p.entries) > 1 && (b.suspect || p.alone):
+		return min(n, 2)
+	case b.suspect:
+		return (n + 1) / 2
+	default:
+		return n
+	}
+}
+
+// try is one call and what came of it.
+type try struct {
+	answer pipeline.Answer
+	sent   []entry
+	probe  bool // only one item of the part was sent
+}
+
+// attempt waits for its turn and makes a call; !ok when there is nothing left to send or the queue is stopped.
+func (b *batch) attempt(p *part) (t try, ok bool) {
+	pass := b.turn(p)
+	if pass == nil || b.ctx.Err() != nil {
+		pass.cancel()
+		return t, false
+	}
+	f := b.load(p, pass.small, &t)
+	if f == nil {
+		pass.cancel()
+		return t, false
+	}
+	defer b.landed(f)
+	p.attempts++
+	b.calls++
+	t.sent, t.answer = f.entries, b.fly(f)
+	pass.finish(&t.answer)
+	b.note(f, b, p, &t.answer)
+	if v := t.answer.Verdict; v == pipeline.Accepted || v == pipeline.Warned {
+		b.accept(t)
+	}
+	return t, b.ctx.Err() == nil || t.answer.Verdict != pipeline.Retry
+}
+
+// load writes the part's call, or for a look whether TikTok is back the call of one of its items, another one each time.
+func (b *batch) load(p *part, small bool, t *try) *flight {
+	p.entries = b.living(p.entries)
+	t.sent, t.probe = p.entries, small && len(p.entries) > 1
+	if t.probe {
+		i := p.attempts % len(p.entries)
+		t.sent = p.entries[i : i+1]
+	}
+	return b.board(b.envelope, t.sent)
+}
+
+// turn waits until the part may be sent: its pause is over and the gate lets it pass.
+func (b *batch) turn(p *part) *pass {
+	if pass := b.pass; pass != nil {
+		b.pass = nil
+		return pass
+	}
+	pass, err := b.deps.Gate.enter(b.ctx, b.member, &waiter{choose: func(now time.Time, open func(string) bool) choice {
+		switch {
+		case len(b.living(p.entries)) == 0:
+			return choice{kind: choiceLeave}
+		case now.Before(p.pause):
+			return choice{kind: choiceWait, wake: p.pause}
+		case open(b.field):
+			return choice{kind: choiceSend, envelope: b.envelope, field: b.field}
+		}
+		return choice{kind: choiceWait}
+	}})
+	if err != nil {
+		return nil
+	}
+	return pass
+}

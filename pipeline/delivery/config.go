@@ -1,0 +1,86 @@
+package delivery
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
+)
+
+// Config bounds the calls of one sync. Zero values stand for the defaults.
+type Config struct {
+	MaxItems int           // most items in a call; 1000
+	MaxBytes int           // most bytes of a call; 1 MB
+	Linger   time.Duration // longest time an item waits for more to share its call; 0: none
+	Capacity int           // items that may be under way before Deliver blocks; 32 full calls
+	Grace    time.Duration // what a call in flight may still take once its Deliver or Run was told to stop; 5 s
+	Retry    Retry
+}
+
+func (c Config) withDefaults() Config {
+	c.MaxItems = cmp.Or(c.MaxItems, 1000)
+	c.MaxBytes = cmp.Or(c.MaxBytes, 1_000_000)
+	c.Capacity = cmp.Or(c.Capacity, 32*c.MaxItems)
+	c.Grace = cmp.Or(c.Grace, 5*time.Second)
+	c.Retry = c.Retry.WithDefaults()
+	return c
+}
+
+// Retry says how calls that failed through no fault of their rows are made again.
+type Retry struct {
+	Attempts    int               `yaml:"attempts" doc:"A batch is given up after so many failed calls, counting only those between which its endpoint worked for others." default:"10"`
+	Base        settings.Duration `yaml:"base" doc:"Pause after the first failed call; it doubles from call to call." default:"500ms"`
+	Max         settings.Duration `yaml:"max" doc:"Longest pause." default:"60s"`
+	GiveUpAfter settings.Duration `yaml:"give_up_after" doc:"Give a batch up after so long even while TikTok is away; 0 never does." default:"0s"`
+}
+
+// WithDefaults fills in what was left out.
+func (r Retry) WithDefaults() Retry {
+	r.Attempts = cmp.Or(r.Attempts, 10)
+	r.Base = cmp.Or(r.Base, settings.Duration(500*time.Millisecond))
+	r.Max = cmp.Or(r.Max, settings.Duration(time.Minute))
+	return r
+}
+
+// Validate reports what is wrong with the settings.
+func (r *Retry) Validate(at settings.Place) {
+	d := r.WithDefaults()
+	if r.Attempts < 0 || r.Attempts > 1000 {
+		at.Key("attempts").Problem("must be between 1 and 1000", "")
+	}
+	if d.Base > d.Max {
+		at.Key("base").Problem("must not be longer than max", "")
+	}
+	if r.GiveUpAfter != 0 && r.GiveUpAfter < settings.Duration(time.Minute) {
+		at.Key("give_up_after").Problem("must be at least 1m", "leave it out to wait for TikTok however long it takes")
+	}
+	if r.GiveUpAfter != 0 {
+		at.Key("give_up_after").Warn("dead-letters good rows when TikTok is away for that long", "leave it out to wait")
+	}
+}
+
+// DeadLetters takes rows and batches that cannot be delivered. Both methods return nil once Kafka has acknowledged them,
+// and an error only when ctx ended.
+type DeadLetters interface {
+	Rows(ctx context.Context, letters []pipeline.Letter) error
+	Batch(ctx context.Context, b pipeline.FailedBatch) error
+}
+
+// Deps are a queue's neighbours.
+type Deps struct {
+	Sync          string
+	Endpoint      string // "/event/track/"
+	AppendRequest func(dst []byte, envelope string, bodies [][]byte) []byte
+	Field         func(envelope string) string // what ScopeField holds: the pixel; nil: the envelope itself
+	Post          func(ctx context.Context, body []byte) pipeline.Answer
+	Gate          *Gate
+	DeadLetters   DeadLetters
+	Board         *pipeline.Board     // nil: none
+	Metrics       *metrics.Sync       // nil: none
+	OnCall        func(pipeline.Call) // nil: none; Call.Request may be used during the call only
+	Log           *slog.Logger        // nil: none
+}

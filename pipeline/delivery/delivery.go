@@ -1,0 +1,79 @@
+package delivery
+
+import (
+	"sync"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+// delivery is one call of Deliver: a chunk's rows on their way. Queue.mu guards it, except reading.
+type delivery struct {
+	chunk *pipeline.Chunk
+	items *pipeline.Items
+	came  time.Time
+
+	open   []int32                       // per row: its items that have not ended
+	faults map[int32]*pipeline.Rejection // rows with an item that was refused
+	rows   int                           // rows with items that have not settled
+	count  int                           // items taken in
+	done   chan struct{}                 // closed when rows is 0
+
+	gone    bool           // Deliver is leaving: nothing of the chunk is sent any more
+	left    bool           // Deliver has returned: items must not be touched
+	flying  int            // calls in flight that carry its items
+	idle    chan struct{}  // closed when it is gone and nothing flies
+	reading sync.WaitGroup // requests being written from items.Buf; none may be when Deliver returns
+}
+
+// entry is one item on its way. Its delivery says where its bytes are.
+type entry struct {
+	d    *delivery
+	item int32
+}
+
+func (e entry) row() int32   { return e.d.items.List[e.item].Row }
+func (e entry) body() []byte { return e.d.items.Body(int(e.item)) }
+func (e entry) size() int    { return len(e.body()) + 1 } // in a request: a comma follows
+
+func (e entry) position(id string) pipeline.Position {
+	r := &e.d.chunk.Records[e.row()]
+	return pipeline.Position{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, EventID: id}
+}
+
+// newDelivery takes in the items of rows that have not settled yet: a chunk handed out again repeats nothing.
+func newDelivery(c *pipeline.Chunk, items *pipeline.Items) *delivery {
+	d := &delivery{chunk: c, items: items, came: time.Now(), done: make(chan struct{}), open: make([]int32, len(c.Records))}
+	for _, it := range items.List {
+		switch {
+		case d.open[it.Row] > 0:
+			d.open[it.Row]++
+		case c.Settled(int(it.Row)) == pipeline.Unsettled:
+			d.open[it.Row]++
+			d.rows++
+		default:
+			continue
+		}
+		d.count++
+	}
+	return d
+}
+
+// reject notes why a row cannot be delivered. The first of its refused items speaks for it.
+func (d *delivery) reject(row int32, r *pipeline.Rejection) {
+	if d.faults == nil {
+		d.faults = map[int32]*pipeline.Rejection{}
+	}
+	if d.faults[row] == nil {
+		d.faults[row] = r
+	}
+}
+
+// settle ends a row.
+func (d *delivery) settle(row int32, o pipeline.Outcome) (first bool) {
+	first = d.chunk.Settle(int(row), o)
+	if d.rows--; d.rows == 0 {
+		close(d.done)
+	}
+	return first
+}

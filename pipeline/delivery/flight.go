@@ -1,0 +1,139 @@
+package delivery
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+// flight is a call under way.
+type flight struct {
+	entries []entry
+	rows    []pipeline.Position // for OnCall; nil without one
+	request *request
+	cancel  context.CancelFunc
+}
+
+// request is the memory a call is written into, used again by later ones.
+type request struct {
+	body   []byte
+	bodies [][]byte
+}
+
+var requests = sync.Pool{New: func() any { return new(request) }}
+
+// board writes the call for those of the entries that are still wanted; nil when none is.
+func (q *Queue) board(envelope string, entries []entry) *flight {
+	entries = q.claim(entries)
+	if len(entries) == 0 {
+		return nil
+	}
+	f := &flight{entries: entries, request: requests.Get().(*request)}
+	r := f.request
+	r.bodies = r.bodies[:0]
+	for _, e := range entries {
+		r.bodies = append(r.bodies, e.body())
+	}
+	r.body = q.deps.AppendRequest(r.body[:0], envelope, r.bodies)
+	clear(r.bodies)
+	if q.deps.OnCall != nil {
+		f.rows = positions(entries)
+	}
+	eachDelivery(entries, func(d *delivery) { d.reading.Done() })
+	return f
+}
+
+// claim picks the entries whose deliveries are not leaving and keeps their items readable until reading is done.
+func (q *Queue) claim(entries []entry) []entry {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	entries = wanted(entries)
+	eachDelivery(entries, func(d *delivery) {
+		d.flying++
+		d.reading.Add(1)
+	})
+	return entries
+}
+
+func (q *Queue) living(entries []entry) []entry {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return wanted(entries)
+}
+
+// wanted are the entries that somebody still waits for. Queue.mu is held.
+func wanted(entries []entry) []entry {
+	leaving := func(e entry) bool { return e.d.gone }
+	if !slices.ContainsFunc(entries, leaving) {
+		return entries
+	}
+	return slices.DeleteFunc(slices.Clone(entries), leaving)
+}
+
+// fly makes the call.
+func (s *sender) fly(f *flight) pipeline.Answer {
+	var ctx context.Context
+	ctx, f.cancel = context.WithCancel(s.life)
+	defer f.cancel()
+	s.mu.Lock()
+	s.flying[f] = struct{}{}
+	s.mu.Unlock()
+	return s.deps.Post(ctx, f.request.body)
+}
+
+// landed ends a flight: leaving deliveries may wait for it.
+func (q *Queue) landed(f *flight) {
+	requests.Put(f.request)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	delete(q.flying, f)
+	eachDelivery(f.entries, func(d *delivery) {
+		if d.flying--; d.flying == 0 && d.idle != nil {
+			close(d.idle)
+			d.idle = nil
+		}
+	})
+}
+
+// eachDelivery calls do for each run of entries of one delivery.
+func eachDelivery(entries []entry, do func(d *delivery)) {
+	var last *delivery
+	for _, e := range entries {
+		if e.d != last {
+			do(e.d)
+			last = e.d
+		}
+	}
+}
+
+// positions tell where the entries come from. Their event ids share one text.
+func positions(entries []entry) []pipeline.Position {
+	var ids strings.Builder
+	for _, e := range entries {
+		ids.Write(e.d.items.ID(int(e.item)))
+	}
+	rest, list := ids.String(), make([]pipeline.Position, len(entries))
+	for i, e := range entries {
+		n := len(e.d.items.ID(int(e.item)))
+		list[i] = e.position(rest[:n])
+		rest = rest[n:]
+	}
+	return list
+}
+
+// note tells metrics and the live debugger of a call.
+func (q *Queue) note(f *flight, b *batch, p *part, a *pipeline.Answer) {
+	now := time.Now()
+	q.deps.Metrics.Call(q.deps.Endpoint, len(f.entries), a, now)
+	if q.deps.OnCall == nil {
+		return
+	}
+	q.deps.OnCall(pipeline.Call{
+		Time: now.Add(-a.Duration), Sync: q.deps.Sync, Endpoint: q.deps.Endpoint, Envelope: b.envelope, Items: len(f.entries),
+		Attempt: p.attempts, Batch: p.id, Request: f.request.body, Answer: *a, Rows: f.rows,
+	})
+}

@@ -1,0 +1,204 @@
+package delivery
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+// Queue delivers the items of one sync. Deliver may be called from many goroutines; Run must run for any of it to be
+// sent.
+type Queue struct {
+	cfg    Config
+	deps   Deps
+	log    *slog.Logger
+	member *member
+	room   *semaphore.Weighted
+	stamp  string // begins the ids of batches, so that those of two runs differ
+	ended  chan struct{}
+
+	mu      sync.Mutex
+	lanes   map[string]*lane
+	turn    []*lane // lanes with something waiting, the next to be served first
+	waiting int
+	flying  map[*flight]struct{}
+	batches int64
+	warned  time.Time
+}
+
+// New makes a queue and enters it at its gate.
+func New(cfg Config, deps Deps) *Queue {
+	cfg = cfg.withDefaults()
+	deps.Log = cmp.Or(deps.Log, slog.New(slog.DiscardHandler)).With("sync", deps.Sync)
+	if deps.Field == nil {
+		deps.Field = func(envelope string) string { return envelope }
+	}
+	q := &Queue{
+		cfg: cfg, deps: deps, log: deps.Log,
+		room:  semaphore.NewWeighted(int64(cfg.Capacity)),
+		stamp: "b" + strconv.FormatInt(time.Now().UnixMilli(), 36) + "-",
+		ended: make(chan struct{}),
+		lanes: map[string]*lane{}, flying: map[*flight]struct{}{},
+	}
+	q.member = deps.Gate.join(q)
+	return q
+}
+
+var errEnded = errors.New("the sync's delivery has ended")
+
+// Deliver sends the items of a chunk's unsettled rows and returns nil when all of these rows are settled: delivered, or
+// dead-lettered. It blocks while too much is under way. It fails only when ctx, or Run, ends before that: nothing of the
+// chunk is sent any more then, and its unsettled rows are to be delivered again. Nothing refers to items once it returned.
+func (q *Queue) Deliver(ctx context.Context, c *pipeline.Chunk, items *pipeline.Items) error {
+	d := newDelivery(c, items)
+	if d.rows == 0 {
+		return nil
+	}
+	room := int64(min(d.count, q.cfg.Capacity))
+	if err := q.room.Acquire(ctx, room); err != nil {
+		return fmt.Errorf("deliver %v: %w", c, err)
+	}
+	defer q.room.Release(room)
+	q.enqueue(d)
+	err := q.await(ctx, d)
+	if err != nil {
+		return fmt.Errorf("deliver %v: %w", c, err)
+	}
+	return nil
+}
+
+func (q *Queue) await(ctx context.Context, d *delivery) error {
+	select {
+	case <-d.done:
+		return nil
+	case <-ctx.Done():
+		return q.leave(d, context.Cause(ctx))
+	case <-q.ended:
+		return q.leave(d, errEnded)
+	}
+}
+
+// enqueue puts the items into their lanes, in order.
+func (q *Queue) enqueue(d *delivery) {
+	q.mu.Lock()
+	lanes := make([]*lane, len(d.items.Envelopes))
+	for i, it := range d.items.List {
+		if d.open[it.Row] == 0 {
+			continue
+		}
+		l := lanes[it.Envelope]
+		if l == nil {
+			l = q.lane(d.items.Envelopes[it.Envelope])
+			lanes[it.Envelope] = l
+		}
+		l.add(entry{d, int32(i)})
+	}
+	q.count(d.count)
+	q.mu.Unlock()
+	q.deps.Gate.poke()
+}
+
+// lane finds a lane and puts it into the turn.
+func (q *Queue) lane(envelope string) *lane {
+	l := q.lanes[envelope]
+	if l == nil {
+		l = &lane{envelope: envelope, field: q.deps.Field(envelope)}
+		q.lanes[envelope] = l
+		q.turn = append(q.turn, l)
+	}
+	return l
+}
+
+func (q *Queue) count(delta int) {
+	q.waiting += delta
+	q.deps.Metrics.Queue(q.waiting, q.cfg.Capacity)
+}
+
+// take gives the entries of the next call of a lane and puts the lane at the end of the turn. An empty lane is forgotten.
+func (q *Queue) take(envelope string, most int) []entry {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	l := q.lanes[envelope]
+	if l == nil {
+		return nil
+	}
+	taken := l.take(make([]entry, 0, min(most, l.len())), most, q.cfg.MaxBytes-len(envelope)-requestFrame)
+	q.count(-len(taken))
+	q.turn = append(slices.DeleteFunc(q.turn, func(other *lane) bool { return other == l }), l)
+	q.sweep()
+	return taken
+}
+
+// sweep forgets lanes with nothing in them.
+func (q *Queue) sweep() {
+	q.turn = slices.DeleteFunc(q.turn, func(l *lane) bool {
+		if l.len() == 0 {
+			delete(q.lanes, l.envelope)
+		}
+		return l.len() == 0
+	})
+}
+
+// requestFrame is room for what a request says besides its items and its envelope.
+const requestFrame = 512
+
+// leave takes a delivery out. Calls in flight that carry its items get the grace to end; then they are cut off, and what
+// they would have settled is sent again some day.
+func (q *Queue) leave(d *delivery, why error) error {
+	q.mu.Lock()
+	d.gone = true
+	for _, l := range q.lanes {
+		before := l.len()
+		l.drop(d)
+		q.count(l.len() - before)
+	}
+	q.sweep()
+	flies := d.flying > 0
+	if flies {
+		d.idle = make(chan struct{})
+	}
+	q.mu.Unlock()
+	q.deps.Gate.poke()
+	if flies {
+		q.land(d)
+	}
+	d.reading.Wait()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	d.left = true
+	if d.rows == 0 {
+		return nil
+	}
+	return why
+}
+
+func (q *Queue) land(d *delivery) {
+	grace := time.NewTimer(q.cfg.Grace)
+	defer grace.Stop()
+	select {
+	case <-d.idle:
+	case <-grace.C:
+		q.cutOff()
+	}
+}
+
+// cutOff ends the calls that nobody waits for any more.
+func (q *Queue) cutOff() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for f := range q.flying {
+		if !slices.ContainsFunc(f.entries, func(e entry) bool { return !e.d.gone }) {
+			f.cancel()
+		}
+	}
+}

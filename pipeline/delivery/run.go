@@ -1,0 +1,85 @@
+package delivery
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// sender is a running queue. Its context ends the making of new calls; life ends those in flight.
+type sender struct {
+	*Queue
+	ctx     context.Context
+	life    context.Context
+	sending sync.WaitGroup
+}
+
+// Run sends what Deliver hands over until ctx ends. Then no call begins; those in flight get the grace to end. It blocks
+// until the last one has, and always returns nil.
+func (q *Queue) Run(ctx context.Context) error {
+	calls, cutOff := context.WithCancel(context.WithoutCancel(ctx))
+	s := &sender{Queue: q, ctx: ctx, life: calls}
+	s.dispatch()
+	grace := time.AfterFunc(q.cfg.Grace, cutOff)
+	s.sending.Wait()
+	grace.Stop()
+	cutOff()
+	q.deps.Gate.part(q.member)
+	close(q.ended)
+	return nil
+}
+
+// dispatch starts a batch whenever one may be sent. What goes into it is chosen at that moment and not before: while
+// calls wait, batches fill.
+func (s *sender) dispatch() {
+	w := &waiter{choose: s.choose}
+	for {
+		p, err := s.deps.Gate.enter(s.ctx, s.member, w)
+		if err != nil {
+			return
+		}
+		entries := s.take(p.envelope, s.most(p))
+		if len(entries) == 0 {
+			p.cancel()
+			continue
+		}
+		b := s.newBatch(p, entries)
+		s.sending.Go(func() { b.run(p, entries) })
+	}
+}
+
+// most is the number of items for a call: one for a look whether TikTok is back.
+func (q *Queue) most(p *pass) int {
+	if p.small {
+		return 1
+	}
+	return q.cfg.MaxItems
+}
+
+// choose picks the lane to be served: the first in turn that is not held up and does not linger.
+func (q *Queue) choose(now time.Time, open func(field string) bool) choice {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var wake time.Time
+	for _, l := range q.turn {
+		if l.len() == 0 {
+			continue
+		}
+		if until := q.lingers(l); now.Before(until) {
+			if wake.IsZero() || until.Before(wake) {
+				wake = until
+			}
+		} else if open(l.field) {
+			return choice{kind: choiceSend, envelope: l.envelope, field: l.field}
+		}
+	}
+	return choice{kind: choiceWait, wake: wake}
+}
+
+// lingers is the time until which a lane waits for more.
+func (q *Queue) lingers(l *lane) time.Time {
+	if q.cfg.Linger == 0 || l.len() >= q.cfg.MaxItems || l.bytes >= q.cfg.MaxBytes-requestFrame {
+		return time.Time{}
+	}
+	return l.waiting()[0].d.came.Add(q.cfg.Linger)
+}

@@ -1,0 +1,90 @@
+package delivery
+
+import (
+	"fmt"
+	"math"
+	"math/bits"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"testing"
+	"testing/synctest"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+func TestARefusedCallCostsItsBadRowsOnly(t *testing.T) {
+	cases := []struct {
+		name    string
+		rows    int
+		bad     []string
+		indexed bool
+		calls   int
+	}{
+		{"one bad row of a thousand, named", 1000, []string{"617"}, true, 3},
+		{"one bad row of a thousand, not named", 1000, []string{"617"}, false, 14},
+		{"three bad rows, named", 1000, []string{"0", "500", "999"}, true, 7},
+		{"a row alone, named", 1, []string{"0"}, true, 1},
+		{"a row alone, not named: once more to be sure", 1, []string{"0"}, false, 2},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, options{}, refusing(c.indexed, c.bad...))
+				chunk := w.deliver(c.rows)
+				w.wantOutcomes(chunk, fmt.Sprintf("%d delivered, %d dead-lettered, 0 unsettled", c.rows-len(c.bad), len(c.bad)))
+				if got := len(w.sent()); got > c.calls {
+					t.Errorf("calls: got %d, want at most %d", got, c.calls)
+				}
+				for _, got := range w.dead.letters {
+					if !slices.Contains(c.bad, strconv.FormatInt(got.Record.Offset, 10)) {
+						t.Errorf("dead letter of row %d, which is good", got.Record.Offset)
+					}
+					if r := got.Rejection; r.Reason != pipeline.RefusedByTikTok || r.APIMessage != no.Message || r.RequestID != "r1" || r.Code != 40002 || r.BatchSize != c.rows || r.EventID == "" {
+						t.Errorf("rejection: got %+v, want TikTok's text, code and request id", r)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestFindingTheBadRowsTakesABoundedNumberOfCalls(t *testing.T) {
+	check := func(t *testing.T, n int, bad []string, indexed bool) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, options{}, refusing(indexed, bad...))
+			c := w.deliver(n)
+			bound := 2*float64(len(bad))*math.Log2(float64(n)) + 2
+			if got := len(w.sent()); float64(got) > bound {
+				t.Errorf("%d rows, bad %v, named %v: got %d calls, want at most %.2f", n, bad, indexed, got, bound)
+			}
+			if want := fmt.Sprintf("%d delivered, %d dead-lettered, 0 unsettled", n-len(bad), len(bad)); outcomes(c) != want {
+				t.Errorf("%d rows, bad %v: got %s, want %s", n, bad, outcomes(c), want)
+			}
+		})
+	}
+	for n := 1; n <= 9; n++ {
+		for set := 1; set < 1<<n; set++ {
+			check(t, n, members(uint(set)), false)
+			if n > 1 {
+				check(t, n, members(uint(set)), true)
+			}
+		}
+	}
+	for range 60 {
+		n := 10 + rand.IntN(990)
+		var bad []string
+		for range 1 + rand.IntN(1<<rand.IntN(8)) {
+			bad = append(bad, strconv.Itoa(rand.IntN(n)))
+		}
+		slices.Sort(bad)
+		check(t, n, slices.Compact(bad), false)
+	}
+}
+
+func members(set uint) (ids []string) {
+	for ; set != 0; set &= set - 1 {
+		ids = append(ids, strconv.Itoa(bits.TrailingZeros(set)))
+	}
+	return ids
+}
