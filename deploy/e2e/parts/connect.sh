@@ -1,14 +1,16 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share their names through the stack script
 # Kafka Connect, standalone, with the Debezium connector and the Avro converter in plugin folders of their own.
 
 connect_start() {
-  local folder=$RUN/connect
+  local folder=$RUN/connect known=()
   JARS=$(jars_folder)
   mkdir -p "$folder/plugins" "$folder/connectors"
   ln -sfn "$JARS/debezium" "$folder/plugins/debezium"
   ln -sfn "$JARS/converter" "$folder/plugins/converter"
   connect_properties >"$folder/connect.properties"
+  mapfile -t known < <(find "$folder/connectors" -name '*.json' | sort)
   launch connect java -Xmx768m "${JAVA_LEAN[@]}" -Dlog4j2.configurationFile="$here/parts/log4j2.xml" -cp "$JARS/connect/*" \
-    org.apache.kafka.connect.cli.ConnectStandalone "$folder/connect.properties" $(find "$folder/connectors" -name '*.json' | sort)
+    org.apache.kafka.connect.cli.ConnectStandalone "$folder/connect.properties" "${known[@]}"
 }
 
 connect_properties() {
@@ -20,6 +22,7 @@ plugin.path=$RUN/connect/plugins
 plugin.discovery=service_load
 listeners=http://127.0.0.1:$CONNECT_PORT
 topic.creation.enable=true
+task.shutdown.graceful.timeout.ms=2000
 TEXT
   local side
   for side in key value; do

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share their names through the stack script
 # Fetches what the machine lacks: Debian packages and the Java parts. A second run finds all of it in place.
 
 install_all() {
@@ -8,6 +9,7 @@ install_all() {
 }
 
 skip() {
+  rm -f "$RUN/env"
   echo "skip: $*"
   exit 0
 }

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share their names through the stack script
 # Apache Kafka, broker and controller in one process, one or three of them. Each has four listeners: plain, controller,
 # SASL (SCRAM and PLAIN) and TLS. Clients without a name are super users; user "app" may do nothing until granted.
 

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share their names through the stack script
 # PostgreSQL with logical decoding. The server refuses to run as root, so it runs as the package's own user then.
 
 as_postgres() {

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share their names through the stack script
 # Starting, watching and stopping processes. Only processes started here are ever signalled, by their id.
 
 say() { echo "$(date +%T) $*"; }
@@ -17,8 +18,8 @@ running() {
 }
 
 any_running() {
-  local part
-  for part in "${PARTS[@]}"; do running "$part" && return 0; done
+  local file
+  for file in "$PIDS"/*; do running "${file##*/}" && return 0; done
   return 1
 }
 

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share their names through the stack script
 # The Apicurio registry with its storage in memory: a restart forgets all schemas.
 
 registry_start() {

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share their names through the stack script
 # Folders, addresses and limits. Every one can be set from outside.
 
 WORK=${E2E_DIR:-${TMPDIR:-/tmp}/tokrelay-e2e}
@@ -6,7 +7,7 @@ RUN=$WORK/run     # data, logs and process ids of one run, deleted by the next f
 LOGS=$RUN/logs
 PIDS=$RUN/pids
 
-BROKERS=${E2E_BROKERS:-1} # 1 or 3
+BROKERS=${E2E_BROKERS:-$(cat "$RUN/brokers" 2>/dev/null || echo 1)} # 1 or 3; a running stack remembers
 PG_PORT=${E2E_PG_PORT:-55432}
 KAFKA_PORT=${E2E_KAFKA_PORT:-19092} # then +1 controller, +2 SASL, +3 TLS; the next broker 10 higher
 REGISTRY_PORT=${E2E_REGISTRY_PORT:-18080}
