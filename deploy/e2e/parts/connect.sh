@@ -39,13 +39,18 @@ connect_ready() { curl -sf --max-time 5 "$CONNECT_URL/connectors"; }
 
 connect_stop() { terminate connect; }
 
-# connect_put FILE: the file holds {"name", "config"} with @PG_PORT@ and @REGISTRY@ in it. A restarted worker gets it again.
+# connect_put FILE: creates the connector the file is named after. The file holds {"name", "config"} with @PG_PORT@ and @REGISTRY@ in it. A restarted worker gets it again.
 connect_put() {
   local name target
   name=$(basename "$1" .json)
   target=$RUN/connect/connectors/$name.json
   sed -e "s/@PG_PORT@/$PG_PORT/g" -e "s#@REGISTRY@#$REGISTRY_URL#g" "$1" >"$target"
-  curl -sSf --max-time 60 -o "$RUN/connect/answer.json" -H 'Content-Type: application/json' --data-binary "@$target" "$CONNECT_URL/connectors"
+  if ! curl -sS --fail-with-body --max-time 60 -o "$RUN/connect/answer.json" -H 'Content-Type: application/json' \
+    --data-binary "@$target" "$CONNECT_URL/connectors"; then
+    echo "connector $name: $(cat "$RUN/connect/answer.json")" >&2
+    rm -f "$target"
+    return 1
+  fi
   connect_wait "$name"
 }
 
