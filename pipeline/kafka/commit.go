@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -9,12 +10,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// commit writes how far the partitions have settled. The caller holds commitMu: an offset collected before a fence is
-// then never sent after it. What Kafka does not take is committed with the next round.
-func (c *Consumer) commit(parts []*partition) {
+// commit writes how far the partitions have settled, and tells whether it is worth trying again at once. The caller
+// holds commitMu: an offset collected before a fence is then never sent after it. What Kafka does not take is committed
+// with the next round.
+func (c *Consumer) commit(parts []*partition) (again bool) {
 	offsets := toCommit(parts)
 	if len(offsets) == 0 {
-		return
+		return false
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
 	defer cancel()
@@ -26,6 +28,7 @@ func (c *Consumer) commit(parts []*partition) {
 		}
 	})
 	c.committed(failure)
+	return kerr.IsRetriable(failure) || errors.Is(failure, kerr.RebalanceInProgress)
 }
 
 func toCommit(parts []*partition) map[string]map[int32]kgo.EpochOffset {

@@ -90,7 +90,7 @@ func (p *partition) work() {
 		case <-head.ticket.Acked:
 			p.settle()
 		case <-head.ticket.Nacked:
-			p.again()
+			p.again(p.stopping)
 		}
 	}
 }
@@ -120,16 +120,16 @@ func (p *partition) fill() {
 	}
 }
 
-// again hands the oldest chunk over once more, after a pause. Those behind it stay as they are.
-func (p *partition) again() {
+// again hands the oldest chunk over once more, after a pause that unless cuts short. Those behind it stay as they are.
+func (p *partition) again(unless <-chan struct{}) {
 	head := &p.flights[0]
 	pause := time.NewTimer(backoff(head.tries))
 	defer pause.Stop()
-	head.tries++
 	select {
 	case <-pause.C:
+		head.tries++
 		head.ticket = p.flow.offer(p.ctx, head.chunk)
-	case <-p.stopping:
+	case <-unless:
 	}
 }
 
@@ -163,8 +163,8 @@ func (p *partition) noteHead() {
 	}
 }
 
-// drain waits for the chunks in flight, oldest first, and stops at the first one that does not settle: what is behind
-// it cannot be committed and will be read again.
+// drain waits for the chunks in flight, oldest first, until all have settled or the fence comes down. What has not
+// settled in order by then cannot be committed and will be read again.
 func (p *partition) drain() {
 	for len(p.flights) > 0 {
 		head := p.flights[0]
@@ -172,8 +172,10 @@ func (p *partition) drain() {
 		case <-head.ticket.Acked:
 			p.settle()
 		case <-head.ticket.Nacked:
-			return
+			p.again(p.ctx.Done())
 		case <-p.ctx.Done():
+		}
+		if p.ctx.Err() != nil {
 			return
 		}
 	}

@@ -59,7 +59,12 @@ func (c *Consumer) release(ctx context.Context, parts []*partition) {
 	}
 	c.commitMu.Lock()
 	defer c.commitMu.Unlock()
-	c.commit(parts)
+	for range commitTries {
+		if !c.commit(parts) {
+			break
+		}
+		time.Sleep(commitPause)
+	}
 	c.drop(parts)
 }
 
@@ -157,5 +162,7 @@ func (c *Consumer) leave() {
 const (
 	endGrace      = 2 * time.Second
 	commitTimeout = 5 * time.Second
+	commitTries   = 3
+	commitPause   = 200 * time.Millisecond
 	leaveTimeout  = 3 * time.Second
 )

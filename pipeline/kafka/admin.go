@@ -1,0 +1,141 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Admin asks and tells Kafka what commands and the start of the daemon need. It is safe for concurrent use.
+type Admin struct {
+	cfg    Config
+	client *kgo.Client
+	adm    *kadm.Client
+}
+
+// NewAdmin makes an admin; it connects with the first question.
+func NewAdmin(cfg Config, name string, log *slog.Logger) (*Admin, error) {
+	cfg = cfg.withDefaults()
+	opts, err := cfg.options(name, log)
+	if err != nil {
+		return nil, err
+	}
+	client, err := kgo.NewClient(append(opts, kgo.RetryTimeout(adminPatience))...)
+	if err != nil {
+		return nil, fmt.Errorf("admin %s: %w", name, err)
+	}
+	return &Admin{cfg: cfg, client: client, adm: kadm.NewClient(client)}, nil
+}
+
+const adminPatience = 20 * time.Second
+
+// Close ends the connections.
+func (a *Admin) Close() { a.client.Close() }
+
+// Ping returns nil when a broker answers.
+func (a *Admin) Ping(ctx context.Context) error {
+	if err := a.client.Ping(ctx); err != nil {
+		return fmt.Errorf("reach Kafka: %w", err)
+	}
+	return nil
+}
+
+// Topic is what a topic is set to. Policy is its cleanup.policy; Retention is negative when unlimited.
+type Topic struct {
+	Name            string
+	Partitions      int
+	Replication     int
+	Policy          string
+	Retention       time.Duration
+	MaxMessageBytes int
+}
+
+// Compacted tells whether old records of a key are removed.
+func (t Topic) Compacted() bool { return strings.Contains(t.Policy, "compact") }
+
+// Topics describes the named topics; those that do not exist are left out. The settings stay empty where this client
+// may not read them.
+func (a *Admin) Topics(ctx context.Context, names ...string) (map[string]Topic, error) {
+	topics := map[string]Topic{}
+	if len(names) == 0 {
+		return topics, nil
+	}
+	details, err := a.adm.ListTopics(ctx, names...)
+	if err != nil {
+		return nil, fmt.Errorf("describe topics: %w", err)
+	}
+	for name, d := range details {
+		switch {
+		case d.Err == nil:
+			topics[name] = Topic{Name: name, Partitions: len(d.Partitions), Replication: d.Partitions.NumReplicas()}
+		case d.Err != kerr.UnknownTopicOrPartition:
+			return nil, fmt.Errorf("describe topic %s: %w", name, d.Err)
+		}
+	}
+	return topics, a.settings(ctx, topics)
+}
+
+// settings fills in the topics' configuration. A client without DESCRIBE_CONFIGS goes without.
+func (a *Admin) settings(ctx context.Context, topics map[string]Topic) error {
+	if len(topics) == 0 {
+		return nil
+	}
+	configs, err := a.adm.DescribeTopicConfigs(ctx, slices.Collect(maps.Keys(topics))...)
+	if err != nil {
+		return fmt.Errorf("describe the settings of topics: %w", err)
+	}
+	for _, c := range configs {
+		t, known := topics[c.Name]
+		if c.Err != nil || !known {
+			continue
+		}
+		for _, entry := range c.Configs {
+			t.set(entry.Key, entry.MaybeValue())
+		}
+		topics[c.Name] = t
+	}
+	return nil
+}
+
+func (t *Topic) set(key, value string) {
+	n, _ := strconv.ParseInt(value, 10, 64) // what is no number stays unknown
+	switch key {
+	case "cleanup.policy":
+		t.Policy = value
+	case "retention.ms":
+		t.Retention = time.Duration(n) * time.Millisecond
+	case "max.message.bytes":
+		t.MaxMessageBytes = int(n)
+	}
+}
+
+// Matching lists the topics whose whole name the regular expression matches, as a consumer with that Pattern reads them.
+func (a *Admin) Matching(ctx context.Context, pattern string) ([]string, error) {
+	matches, err := compilePattern(pattern)
+	if err != nil {
+		return nil, err
+	}
+	details, err := a.adm.ListTopics(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list topics: %w", err)
+	}
+	return slices.DeleteFunc(details.Names(), func(name string) bool { return !matches(name) }), nil
+}
+
+// brokers is how many there are.
+func (a *Admin) brokers(ctx context.Context) (int, error) {
+	brokers, err := a.adm.ListBrokers(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("list brokers: %w", err)
+	}
+	return len(brokers), nil
+}

@@ -1,0 +1,154 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+)
+
+// Offsets are one offset per partition of some topics.
+type Offsets map[string]map[int32]int64
+
+// Set puts an offset in.
+func (o Offsets) Set(topic string, id int32, at int64) {
+	if o[topic] == nil {
+		o[topic] = map[int32]int64{}
+	}
+	o[topic][id] = at
+}
+
+// Get is the offset of a partition, and whether there is one.
+func (o Offsets) Get(topic string, id int32) (int64, bool) {
+	at, ok := o[topic][id]
+	return at, ok
+}
+
+// Starts are the oldest offsets there are.
+func (a *Admin) Starts(ctx context.Context, topics ...string) (Offsets, error) {
+	return listed(a.adm.ListStartOffsets(ctx, topics...))
+}
+
+// Ends are the offsets behind the last readable record of every partition: with read_committed, behind the last record
+// of a finished transaction.
+func (a *Admin) Ends(ctx context.Context, topics ...string) (Offsets, error) {
+	if a.cfg.Isolation == ReadCommitted {
+		return listed(a.adm.ListCommittedOffsets(ctx, topics...))
+	}
+	return listed(a.adm.ListEndOffsets(ctx, topics...))
+}
+
+// At are the offsets of the first records written at t or later; the end where there is none.
+func (a *Admin) At(ctx context.Context, t time.Time, topics ...string) (Offsets, error) {
+	return listed(a.adm.ListOffsetsAfterMilli(ctx, t.UnixMilli(), topics...))
+}
+
+func listed(list kadm.ListedOffsets, err error) (Offsets, error) {
+	if err == nil {
+		err = list.Error()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list offsets: %w", err)
+	}
+	o := Offsets{}
+	list.Each(func(l kadm.ListedOffset) { o.Set(l.Topic, l.Partition, l.Offset) })
+	return o, nil
+}
+
+// Committed are the offsets a group has committed.
+func (a *Admin) Committed(ctx context.Context, group string) (Offsets, error) {
+	answer, err := a.adm.FetchOffsets(ctx, group)
+	if err == nil {
+		err = answer.Error()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("fetch offsets of group %s: %w", group, err)
+	}
+	o := Offsets{}
+	answer.Each(func(r kadm.OffsetResponse) { o.Set(r.Topic, r.Partition, r.At) })
+	return o, nil
+}
+
+// Group is a consumer group as its coordinator sees it.
+type Group struct {
+	State   string // Empty, Dead, Stable, PreparingRebalance, …
+	Members []Member
+}
+
+// Member is an instance in a group.
+type Member struct {
+	ClientID, InstanceID, Host string
+	Partitions                 map[string][]int32
+}
+
+// Group describes a group; one nobody has joined yet is Dead and has no members.
+func (a *Admin) Group(ctx context.Context, name string) (Group, error) {
+	described, err := a.adm.DescribeGroups(ctx, name)
+	if err == nil {
+		err = described.Error()
+	}
+	if err != nil {
+		return Group{}, fmt.Errorf("describe group %s: %w", name, err)
+	}
+	d := described[name]
+	g := Group{State: d.State}
+	for _, m := range d.Members {
+		g.Members = append(g.Members, member(m))
+	}
+	return g, nil
+}
+
+func member(m kadm.DescribedGroupMember) Member {
+	out := Member{ClientID: m.ClientID, Host: m.ClientHost, Partitions: map[string][]int32{}}
+	if m.InstanceID != nil {
+		out.InstanceID = *m.InstanceID
+	}
+	if assigned, ok := m.Assigned.AsConsumer(); ok {
+		for _, t := range assigned.Topics {
+			out.Partitions[t.Topic] = t.Partitions
+		}
+	}
+	return out
+}
+
+// ErrGroupInUse says that members are reading: offsets set now would be overwritten by their next commit.
+var ErrGroupInUse = errors.New("the group has members: stop every instance that runs the sync first")
+
+// SetOffsets moves a group without members to the offsets.
+func (a *Admin) SetOffsets(ctx context.Context, group string, to Offsets) error {
+	g, err := a.Group(ctx, group)
+	if err != nil {
+		return err
+	}
+	if len(g.Members) > 0 {
+		return fmt.Errorf("set offsets of group %s: %w", group, ErrGroupInUse)
+	}
+	if err := a.adm.CommitAllOffsets(ctx, group, toKadm(to)); err != nil {
+		return fmt.Errorf("set offsets of group %s: %w", group, err)
+	}
+	return nil
+}
+
+// DeleteRecords removes everything before the offsets from the topics, for good.
+func (a *Admin) DeleteRecords(ctx context.Context, before Offsets) error {
+	answer, err := a.adm.DeleteRecords(ctx, toKadm(before))
+	if err == nil {
+		err = answer.Error()
+	}
+	if err != nil {
+		return fmt.Errorf("delete records: %w", err)
+	}
+	return nil
+}
+
+func toKadm(o Offsets) kadm.Offsets {
+	out := kadm.Offsets{}
+	for topic, partitions := range o {
+		for id, at := range partitions {
+			out.AddOffset(topic, id, at, -1)
+		}
+	}
+	return out
+}

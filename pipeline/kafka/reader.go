@@ -1,0 +1,289 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+// Range is what Read reads: every partition of To, from From (its oldest record where From has none) up to, and
+// without, To. Ends gives the To of "everything there is now".
+type Range struct {
+	From, To Offsets
+}
+
+// Stop ends Read from within its callback: Read then returns nil.
+var Stop = errors.New("stop reading")
+
+// Read calls each for every record of the range, a partition's records in their order, from one goroutine. It returns
+// when every partition has been read up to its end: exactly, also across transactions, compaction and deleted records.
+// It joins no group and commits nothing. Memory stays below a few fetches, whatever the range. Passing trouble with
+// brokers is waited out for as long as ctx allows; each's error ends the reading. The record is each's to keep.
+func (a *Admin) Read(ctx context.Context, r Range, each func(*pipeline.Record) error) error {
+	rd := &reader{admin: a, each: each}
+	if err := rd.open(ctx, r); err != nil {
+		return err
+	}
+	for tries := 0; len(rd.left) > 0; {
+		moved, err := rd.round(ctx)
+		switch {
+		case errors.Is(err, Stop):
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			return err
+		case moved:
+			tries = 0
+			continue
+		}
+		if err := pauseFor(ctx, backoff(min(tries, 5))); err != nil {
+			return err
+		}
+		tries++
+	}
+	return nil
+}
+
+// reader is one Read under way.
+type reader struct {
+	admin *Admin
+	each  func(*pipeline.Record) error
+	left  []*span
+}
+
+// span is what is left to read of a partition.
+type span struct {
+	topic   string
+	topicID [16]byte
+	id      int32
+	at, end int64
+	leader  int32
+	nobody  bool // the leader is not known: ask again
+}
+
+func (rd *reader) open(ctx context.Context, r Range) error {
+	var topics []string
+	for topic := range r.To {
+		topics = append(topics, topic)
+	}
+	starts, err := rd.admin.Starts(ctx, topics...)
+	if err != nil {
+		return err
+	}
+	for topic, partitions := range r.To {
+		for id, end := range partitions {
+			at, _ := starts.Get(topic, id)
+			if from, ok := r.From.Get(topic, id); ok {
+				at = max(at, from)
+			}
+			if at < end {
+				rd.left = append(rd.left, &span{topic: topic, id: id, at: at, end: end, nobody: true})
+			}
+		}
+	}
+	return nil
+}
+
+// round asks every leader once. It tells whether anything was read.
+func (rd *reader) round(ctx context.Context) (moved bool, err error) {
+	if err := rd.findLeaders(ctx); err != nil {
+		return false, err
+	}
+	for leader, spans := range rd.byLeader() {
+		m, err := rd.fetch(ctx, leader, spans)
+		if err != nil {
+			return false, err
+		}
+		moved = moved || m
+	}
+	rd.left = slices.DeleteFunc(rd.left, func(s *span) bool { return s.at >= s.end })
+	return moved, nil
+}
+
+func (rd *reader) findLeaders(ctx context.Context) error {
+	var topics []string
+	for _, s := range rd.left {
+		if s.nobody && !slices.Contains(topics, s.topic) {
+			topics = append(topics, s.topic)
+		}
+	}
+	if len(topics) == 0 {
+		return nil
+	}
+	details, err := rd.admin.adm.ListTopics(ctx, topics...)
+	if err != nil {
+		return fmt.Errorf("find leaders: %w", err)
+	}
+	for _, s := range rd.left {
+		if err := s.lookUp(details); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lookUp takes the partition's leader from the answer. A topic that is gone, or another one of the same name, ends the
+// reading: its offsets mean nothing any more.
+func (s *span) lookUp(details kadm.TopicDetails) error {
+	d, ok := details[s.topic]
+	switch {
+	case !ok:
+		return nil
+	case errors.Is(d.Err, kerr.UnknownTopicOrPartition):
+		return fmt.Errorf("read %s: %w", s.topic, d.Err)
+	case s.topicID != [16]byte{} && s.topicID != d.ID:
+		return fmt.Errorf("read %s: the topic was deleted and created again", s.topic)
+	case d.Err != nil || d.Partitions[s.id].Leader < 0:
+		return nil
+	}
+	s.topicID, s.leader, s.nobody = d.ID, d.Partitions[s.id].Leader, false
+	return nil
+}
+
+func (rd *reader) byLeader() map[int32][]*span {
+	m := map[int32][]*span{}
+	for _, s := range rd.left {
+		if !s.nobody {
+			m[s.leader] = append(m[s.leader], s)
+		}
+	}
+	return m
+}
+
+const (
+	readMaxBytes = 8 << 20
+	readWait     = 500 * time.Millisecond
+)
+
+// fetch asks one broker for its partitions. A broker that does not answer has its partitions looked up again.
+func (rd *reader) fetch(ctx context.Context, leader int32, spans []*span) (moved bool, err error) {
+	answer, err := rd.admin.client.Broker(int(leader)).RetriableRequest(ctx, rd.request(spans))
+	if err != nil {
+		for _, s := range spans {
+			s.nobody = true
+		}
+		return false, ctx.Err()
+	}
+	byKey := map[topicPartition]*span{}
+	byID := map[[16]byte]string{}
+	for _, s := range spans {
+		byKey[topicPartition{s.topic, s.id}] = s
+		byID[s.topicID] = s.topic
+	}
+	for _, t := range answer.(*kmsg.FetchResponse).Topics {
+		topic := t.Topic
+		if topic == "" {
+			topic = byID[t.TopicID]
+		}
+		for i := range t.Partitions {
+			s := byKey[topicPartition{topic, t.Partitions[i].Partition}]
+			if s == nil {
+				continue
+			}
+			m, err := rd.take(s, &t.Partitions[i])
+			if err != nil {
+				return moved, err
+			}
+			moved = moved || m
+		}
+	}
+	return moved, nil
+}
+
+func (rd *reader) request(spans []*span) *kmsg.FetchRequest {
+	req := kmsg.NewPtrFetchRequest()
+	req.MaxWaitMillis, req.MinBytes, req.MaxBytes = int32(readWait.Milliseconds()), 1, readMaxBytes
+	if rd.admin.cfg.Isolation == ReadCommitted {
+		req.IsolationLevel = 1
+	}
+	topics := map[string]int{}
+	for _, s := range spans {
+		i, ok := topics[s.topic]
+		if !ok {
+			t := kmsg.NewFetchRequestTopic()
+			t.Topic, t.TopicID = s.topic, s.topicID
+			i, topics[s.topic] = len(req.Topics), len(req.Topics)
+			req.Topics = append(req.Topics, t)
+		}
+		p := kmsg.NewFetchRequestTopicPartition()
+		p.Partition, p.FetchOffset, p.PartitionMaxBytes = s.id, s.at, readMaxBytes/2
+		req.Topics[i].Partitions = append(req.Topics[i].Partitions, p)
+	}
+	return req
+}
+
+// take reads one partition's part of an answer.
+func (rd *reader) take(s *span, p *kmsg.FetchResponseTopicPartition) (moved bool, err error) {
+	opts := kgo.ProcessFetchPartitionOpts{Topic: s.topic, Partition: s.id, Offset: s.at, IsolationLevel: rd.admin.cfg.isolation()}
+	fetched, next := kgo.ProcessFetchPartition(opts, p, kgo.DefaultDecompressor(), nil)
+	switch err := fetched.Err; {
+	case errors.Is(err, kerr.OffsetOutOfRange) && s.at < fetched.LogStartOffset:
+		s.at = fetched.LogStartOffset // removed meanwhile
+		return true, nil
+	case err != nil && (kerr.IsRetriable(err) || errors.Is(err, kerr.FencedLeaderEpoch)):
+		s.nobody = true
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("read %s/%d: %w", s.topic, s.id, err)
+	}
+	for _, r := range fetched.Records {
+		if r.Offset >= s.end {
+			break
+		}
+		record := one(r)
+		if err := rd.each(&record); err != nil {
+			return false, err
+		}
+	}
+	return s.advance(next, len(p.RecordBatches) == 0, rd.readable(&fetched)), nil
+}
+
+// readable is the end a fetch could have read up to.
+func (rd *reader) readable(f *kgo.FetchPartition) int64 {
+	if rd.admin.cfg.Isolation == ReadCommitted {
+		return f.LastStableOffset
+	}
+	return f.HighWatermark
+}
+
+// advance moves on. An empty answer although the end lies further on means that nothing is left before it: compaction
+// or an aborted transaction took the rest.
+func (s *span) advance(next int64, empty bool, readable int64) bool {
+	if empty && readable >= s.end {
+		s.at = s.end
+		return true
+	}
+	moved := next > s.at
+	s.at = max(s.at, next)
+	return moved
+}
+
+func one(r *kgo.Record) pipeline.Record {
+	headers := make([]pipeline.Header, len(r.Headers))
+	for i, h := range r.Headers {
+		headers[i] = pipeline.Header{Key: h.Key, Value: h.Value}
+	}
+	return pipeline.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp,
+		Key: r.Key, Value: r.Value, Headers: headers}
+}
+
+func pauseFor(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

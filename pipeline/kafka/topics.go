@@ -1,0 +1,113 @@
+package kafka
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// Wanted is a topic of ours as it should be. Zero values mean Kafka's defaults.
+type Wanted struct {
+	Name            string
+	Partitions      int // 3 when zero
+	Compact         bool
+	Retention       time.Duration
+	MaxMessageBytes int
+}
+
+// EnsureTopics looks for the wanted topics, creates the missing ones if it may (create), and returns what is wrong with
+// those that are there, in words. A missing topic that may not be created is an error that names it.
+func (a *Admin) EnsureTopics(ctx context.Context, create bool, wanted ...Wanted) (warnings []string, err error) {
+	names := make([]string, len(wanted))
+	for i, w := range wanted {
+		names[i] = w.Name
+	}
+	there, err := a.Topics(ctx, names...)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range wanted {
+		topic, ok := there[w.Name]
+		switch {
+		case ok:
+			warnings = append(warnings, w.compare(topic)...)
+		case !create:
+			return warnings, fmt.Errorf("topic %s does not exist, and may not be created: create it, or allow it with create: true", w.Name)
+		default:
+			if err := a.create(ctx, w); err != nil {
+				return warnings, err
+			}
+		}
+	}
+	return warnings, nil
+}
+
+// compare says what is wrong with a topic that somebody else made.
+func (w Wanted) compare(t Topic) []string {
+	var says []string
+	switch {
+	case t.Policy == "":
+	case w.Compact && !t.Compacted():
+		says = append(says, fmt.Sprintf("topic %s: cleanup.policy should be compact: it grows without bound, or forgets what it should remember", w.Name))
+	case !w.Compact && t.Compacted():
+		says = append(says, fmt.Sprintf("topic %s: cleanup.policy should be delete: compaction drops earlier dead letters of the same key and refuses records without key", w.Name))
+	}
+	if w.MaxMessageBytes > 0 && t.MaxMessageBytes > 0 && t.MaxMessageBytes < w.MaxMessageBytes {
+		says = append(says, fmt.Sprintf("topic %s: max.message.bytes is %d and should be at least %d: larger dead letters lose their value", w.Name, t.MaxMessageBytes, w.MaxMessageBytes))
+	}
+	return says
+}
+
+func (a *Admin) create(ctx context.Context, w Wanted) error {
+	brokers, err := a.brokers(ctx)
+	if err != nil {
+		return err
+	}
+	replication := min(3, max(brokers, 1))
+	_, err = a.adm.CreateTopic(ctx, int32(cmp.Or(w.Partitions, fewestPartitions)), int16(replication), w.configs(replication), w.Name)
+	if errors.Is(err, kerr.TopicAlreadyExists) {
+		return nil // another instance was quicker
+	}
+	if err != nil {
+		return fmt.Errorf("create topic %s: %w", w.Name, err)
+	}
+	return nil
+}
+
+// fewestPartitions keep one partition from becoming the bottleneck when everything fails.
+const fewestPartitions = 3
+
+func (w Wanted) configs(replication int) map[string]*string {
+	c := map[string]*string{}
+	set := func(key, value string) { c[key] = &value }
+	set("cleanup.policy", "delete")
+	if w.Compact {
+		set("cleanup.policy", "compact")
+	}
+	if w.Retention > 0 {
+		set("retention.ms", strconv.FormatInt(w.Retention.Milliseconds(), 10))
+	}
+	if w.MaxMessageBytes > 0 {
+		set("max.message.bytes", strconv.Itoa(w.MaxMessageBytes))
+	}
+	if replication >= 3 {
+		set("min.insync.replicas", "2") // it is the last copy of a row
+	}
+	set("message.timestamp.type", "CreateTime")
+	return c
+}
+
+// compilePattern reads a topic pattern as the consumer does: it has to match the whole name.
+func compilePattern(pattern string) (func(string) bool, error) {
+	re, err := regexp.Compile("^(?:" + pattern + ")$")
+	if err != nil {
+		return nil, fmt.Errorf("topic pattern: %w", err)
+	}
+	return re.MatchString, nil
+}
