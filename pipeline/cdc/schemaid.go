@@ -66,3 +66,8 @@ func parseGUID(text string) (guid [16]byte, ok bool) {
 	_, err := hex.Decode(guid[:], []byte(text))
 	return guid, err == nil
 }
+
+// possible says whether a registry could know the id at all: numbers start at 1.
+func (id SchemaID) possible() bool {
+	return id.Kind != NumberID && id.Kind != GlobalID || id.N > 0
+}

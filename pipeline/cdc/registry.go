@@ -1,0 +1,250 @@
+package cdc
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
+)
+
+// Registry gives writer schemas by their id: from the folder, else from the registry. A schema never changes under its
+// id, so it is asked for once and kept; several callers of one id wait for one request. It is safe for concurrent use.
+type Registry struct {
+	client  *client   // nil: there is only a folder
+	native  []*client // Apicurio's own interface, its newest version first; none: another registry
+	folder  *Folder   // nil: there is only a registry
+	patient time.Duration
+	log     *slog.Logger
+	metrics *metrics.Metrics
+	prints  prints
+
+	mu      sync.Mutex // guards what follows
+	cache   *schemaCache
+	flights map[SchemaID]*flight
+	vain    vain
+}
+
+// RegistryDeps is what a Registry needs beside its configuration.
+type RegistryDeps struct {
+	Log       *slog.Logger      // required: warns of schemas with encrypted fields
+	Metrics   *metrics.Metrics  // required
+	Transport http.RoundTripper // nil: the network, with the configuration's certificates
+}
+
+// NewRegistry reads the folder and the certificates; it does not ask the registry anything yet.
+func NewRegistry(cfg RegistryConfig, deps RegistryDeps) (*Registry, error) {
+	cfg = cfg.withDefaults()
+	r := &Registry{
+		patient: cfg.MissingRetry.Std(),
+		log:     cmp.Or(deps.Log, slog.New(slog.DiscardHandler)),
+		metrics: deps.Metrics,
+		cache:   newSchemaCache(cfg.CacheSize),
+		flights: map[SchemaID]*flight{},
+	}
+	var err error
+	if cfg.Folder != "" {
+		if r.folder, err = OpenFolder(cfg.Folder); err != nil {
+			return nil, err
+		}
+	}
+	if len(cfg.URL) > 0 {
+		err = r.connect(cfg, deps)
+	}
+	return r, err
+}
+
+// connect makes the clients. It opens no connection.
+func (r *Registry) connect(cfg RegistryConfig, deps RegistryDeps) error {
+	transport, err := cfg.transport(deps.Transport)
+	if err != nil {
+		return err
+	}
+	if r.client, err = newClient(cfg, cfg.plainURLs(), transport, deps.Metrics); err != nil {
+		return err
+	}
+	for _, urls := range nativeURLs(cfg.plainURLs()) {
+		c, err := newClient(cfg, urls, transport, deps.Metrics)
+		if err != nil {
+			return err
+		}
+		r.native = append(r.native, c)
+	}
+	return nil
+}
+
+// flight is one request under way for an id.
+type flight struct {
+	done chan struct{} // closed when the rest is set
+	src  *Source
+	err  error
+}
+
+// Schema gives the schema of an id, and waits for it: for missing_retry when the registry does not know it. Errors are a
+// *pipeline.Rejection (there is none, or it cannot be used), a *pipeline.Trouble (the registry is away or refuses us: ask
+// again later), or the context's.
+func (r *Registry) Schema(ctx context.Context, id SchemaID) (*Source, error) {
+	for {
+		f, known, mine := r.join(id)
+		switch {
+		case known != nil:
+			return known.src, known.err
+		case mine:
+			f.src, f.err = r.load(ctx, id)
+			r.land(id, f)
+			return f.src, f.err
+		}
+		select {
+		case <-f.done:
+			if !isContext(f.err) {
+				return f.src, f.err
+			}
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// join finds what is known of an id, or the flight under way, or starts one, which is then the caller's.
+func (r *Registry) join(id SchemaID) (f *flight, known *cacheEntry, mine bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e := r.cache.get(id); e != nil && (e.src != nil || time.Now().Before(e.missingUntil)) {
+		return nil, e, false
+	}
+	if f = r.flights[id]; f != nil {
+		return f, nil, false
+	}
+	f = &flight{done: make(chan struct{})}
+	r.flights[id] = f
+	return f, nil, true
+}
+
+// land remembers what can be remembered and lets the others go on.
+func (r *Registry) land(id SchemaID, f *flight) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.flights, id)
+	_, rejected := errors.AsType[*pipeline.Rejection](f.err)
+	if f.err == nil || rejected {
+		r.cache.put(&cacheEntry{id: id, src: f.src, err: f.err, missingUntil: time.Now().Add(missingFor)})
+	}
+	r.metrics.SchemaCache(r.cache.entries)
+	close(f.done)
+}
+
+func isContext(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+const (
+	firstPause = time.Second / 2
+	mostPause  = 5 * time.Second
+)
+
+// load asks until there is a schema, or nothing to wait for.
+func (r *Registry) load(ctx context.Context, id SchemaID) (*Source, error) {
+	if !id.possible() {
+		return nil, r.notFound(id, errMissing)
+	}
+	patience := r.patience(id)
+	deadline := time.Now().Add(patience)
+	for pause := firstPause; ; pause = min(2*pause, mostPause) {
+		src, err := r.ask(ctx, id)
+		if !errors.Is(err, errMissing) {
+			r.note(pause > firstPause, vain{})
+			return src, rejectionOf(id, err)
+		}
+		left := time.Until(deadline)
+		if left <= 0 {
+			r.note(patience > 0, vain{1, time.Now()})
+			return nil, r.notFound(id, err)
+		}
+		if err := sleep(ctx, min(pause, left)); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// patience is how long to wait for a missing id: not at all for one that was waited for before, or when waiting did not
+// help with the last few; a topic full of garbage would stand still otherwise.
+func (r *Registry) patience(id SchemaID) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.cache.get(id) != nil || r.vain.often() {
+		return 0
+	}
+	return r.patient
+}
+
+// note remembers, after a wait, whether it was in vain.
+func (r *Registry) note(waited bool, v vain) {
+	if !waited {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if v.count > 0 {
+		v.count += r.vain.count
+	}
+	r.vain = v
+}
+
+// vain counts waits for missing schemas that ended without one.
+type vain struct {
+	count int
+	last  time.Time
+}
+
+func (v vain) often() bool { return v.count >= 4 && time.Since(v.last) < 5*time.Minute }
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// unusable is why a schema that was found cannot be used. It becomes the row's rejection.
+type unusable struct{ rule string }
+
+func (u *unusable) Error() string { return u.rule }
+
+// rejectionOf turns unusable schemas into rejections; trouble and the context's errors stay what they are.
+func rejectionOf(id SchemaID, err error) error {
+	if u, ok := errors.AsType[*unusable](err); ok {
+		return pipeline.Reject(pipeline.StageDecode, pipeline.SchemaUnreadable, "schema "+id.String(), u.rule)
+	}
+	if errors.Is(err, errAnswerTooLarge) {
+		return pipeline.Reject(pipeline.StageDecode, pipeline.SchemaUnreadable, "schema "+id.String(), err.Error())
+	}
+	return err
+}
+
+// notFound says where it was looked for.
+func (r *Registry) notFound(id SchemaID, err error) error {
+	where := "schema_registry.folder"
+	if r.client != nil {
+		where = r.client.hosts
+	}
+	rejection := pipeline.Reject(pipeline.StageDecode, pipeline.SchemaNotFound, "schema "+id.String(), "must be known at "+where)
+	if m, ok := errors.AsType[*missing](err); ok {
+		rejection.Detail = m.what + " is missing"
+	}
+	return rejection
+}
+
+// missing says what is missing, when it is not the schema itself.
+type missing struct{ what string }
+
+func (m *missing) Error() string { return m.what + ": " + errMissing.Error() }
+func (m *missing) Unwrap() error { return errMissing }

@@ -1,0 +1,96 @@
+package cdc
+
+import (
+	"container/list"
+	"time"
+)
+
+const (
+	// missingFor is how long a schema that was not found after all stays not found without asking.
+	missingFor = 15 * time.Second
+	// maxCached bounds the texts of all cached schemas together.
+	maxCached = 64 << 20
+)
+
+// schemaCache keeps what the registry said, the least used forgotten first. It is not for concurrent use.
+type schemaCache struct {
+	max     int // entries
+	bytes   int
+	byID    map[SchemaID]*list.Element
+	newest  *list.List // of *cacheEntry
+	entries int        // that hold a schema
+}
+
+// cacheEntry is a schema, or the knowledge that there is none.
+type cacheEntry struct {
+	id           SchemaID
+	src          *Source
+	err          error     // why there is none
+	missingUntil time.Time // then it is asked for again
+	crc          uint64    // fingerprint of src, once somebody asked
+	hasCRC       bool
+}
+
+func newSchemaCache(max int) *schemaCache {
+	return &schemaCache{max: max, byID: map[SchemaID]*list.Element{}, newest: list.New()}
+}
+
+func (c *schemaCache) get(id SchemaID) *cacheEntry {
+	e := c.byID[id]
+	if e == nil {
+		return nil
+	}
+	c.newest.MoveToFront(e)
+	return e.Value.(*cacheEntry)
+}
+
+func (c *schemaCache) put(entry *cacheEntry) {
+	c.remove(c.byID[entry.id])
+	c.byID[entry.id] = c.newest.PushFront(entry)
+	c.count(entry, 1)
+	for c.newest.Len() > c.max || c.bytes > maxCached && c.newest.Len() > 1 {
+		c.remove(c.newest.Back())
+	}
+}
+
+func (c *schemaCache) remove(e *list.Element) {
+	if e == nil {
+		return
+	}
+	entry := c.newest.Remove(e).(*cacheEntry)
+	delete(c.byID, entry.id)
+	c.count(entry, -1)
+}
+
+func (c *schemaCache) count(entry *cacheEntry, sign int) {
+	if entry.src != nil {
+		c.entries += sign
+		c.bytes += sign * entry.src.size()
+	}
+}
+
+// withFingerprint finds a schema by its fingerprint among those that came by another id.
+func (c *schemaCache) withFingerprint(crc uint64) *Source {
+	for e := c.newest.Front(); e != nil; e = e.Next() {
+		entry := e.Value.(*cacheEntry)
+		if entry.src == nil {
+			continue
+		}
+		if !entry.hasCRC {
+			entry.crc, entry.hasCRC = fingerprintOf(entry.src), true
+		}
+		if entry.crc == crc {
+			return entry.src
+		}
+	}
+	return nil
+}
+
+// size is the length of all its texts.
+func (s *Source) size() int {
+	n := len(s.Text)
+	for _, r := range s.References {
+		n += len(r.Text)
+	}
+	return n
+}
