@@ -1,0 +1,195 @@
+package segment
+
+import (
+	"cmp"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/tokrelay/tokrelay/pipeline/identity"
+	"github.com/tokrelay/tokrelay/pipeline/mapping"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
+)
+
+// Config is `audience_segment` of a sync.
+type Config struct {
+	Audience       Audience          `yaml:"audience" doc:"the audience: {name: …}, found by name or created; {id: …}; {column: …} where the row names its audiences"`
+	Identifiers    Identifiers       `yaml:"identifiers" doc:"what a person is matched by: one type of identifier, or several"`
+	Hash           Hash              `yaml:"hash" doc:"what the mapped columns hold"`
+	StripPlusTag   bool              `yaml:"strip_plus_tag" doc:"hash ann+shop@x.org as ann@x.org"`
+	StripDots      bool              `yaml:"strip_dots" doc:"hash a.nn@x.org as ann@x.org"`
+	DefaultCountry string            `yaml:"default_country" doc:"country of phone numbers in national form: US"`
+	MemberWhen     string            `yaml:"member_when" doc:"an expression that says whether a row is a member; without it every row is one until it is deleted"`
+	Remember       string            `yaml:"remember" enum:"auto,always,never" default:"auto" doc:"keep each member's digests in a compacted topic; auto does so unless before-images are full and unshared is true"`
+	Unshared       bool              `yaml:"unshared" doc:"promises that no two rows have an identifier in common, so that remember: auto may do without memory where before-images are full"`
+	AdvertiserIDs  []string          `yaml:"advertiser_ids" doc:"advertisers of one business whose audiences are filled; the connection's if not set"`
+	Batch          Batch             `yaml:"batch" doc:"how members are put into calls"`
+	ReadBack       settings.Duration `yaml:"read_back" default:"15m" doc:"how often TikTok is asked what the audience holds"`
+}
+
+// Batch is how many members share a call, and how long they may wait for it.
+type Batch struct {
+	MaxUsers int                `yaml:"max_users" default:"1000" doc:"members per call, 1 to 10000"`
+	Linger   *settings.Duration `yaml:"linger" default:"1s" doc:"how long a member may wait for others"`
+}
+
+// Audience says which audience is filled.
+type Audience struct {
+	Name string
+	ID   string
+	Row  *RowAudience
+}
+
+// RowAudience reads the audiences from the row: a list, or one.
+type RowAudience struct {
+	mapping.Field
+	By string // name or id
+}
+
+type audienceForm struct {
+	Name string `yaml:"name" doc:"found among the advertiser's Partner audiences, or created"`
+	ID   string `yaml:"id" doc:"an audience that exists"`
+}
+
+type rowAudienceForm struct {
+	Column    string `yaml:"column" doc:"the column with the audience, or the list of audiences"`
+	Expr      string `yaml:"expr" doc:"an expression that gives them"`
+	Separator string `yaml:"separator" doc:"splits a text into several"`
+	By        string `yaml:"by" enum:"name,id" default:"name" doc:"what the row holds"`
+}
+
+// DecodeNode reads {name}, {id}, or {column | expr, separator, by}.
+func (a *Audience) DecodeNode(n *settings.Node, at settings.Place) {
+	for _, p := range n.Pairs() {
+		if p.Key == "column" || p.Key == "expr" {
+			form := rowAudienceForm{}
+			n.Decode(&form, at)
+			a.Row = &RowAudience{mapping.Field{Column: form.Column, Expr: form.Expr, Separator: form.Separator}, cmp.Or(form.By, "name")}
+			return
+		}
+	}
+	form := audienceForm{}
+	n.Decode(&form, at)
+	a.Name, a.ID = form.Name, form.ID
+}
+
+// EncodeYAML prints the audience as it was written.
+func (a Audience) EncodeYAML() any {
+	if a.Row != nil {
+		return rowAudienceForm{a.Row.Column, a.Row.Expr, a.Row.Separator, a.Row.By}
+	}
+	return audienceForm{a.Name, a.ID}
+}
+
+// JSONSchema describes the forms of an audience.
+func (*Audience) JSONSchema() map[string]any {
+	forms := []any{}
+	for _, form := range []any{audienceForm{}, rowAudienceForm{}} {
+		schema := settings.Schema(form)
+		delete(schema, "$schema")
+		forms = append(forms, schema)
+	}
+	return map[string]any{"oneOf": forms}
+}
+
+const (
+	maxUsers = 10_000
+	maxBytes = 1_000_000
+	// maxName is where TikTok cuts an audience's name; see shortened.
+	maxName = 70
+)
+
+// MaxUsers is how many members share a call.
+func (c *Config) MaxUsers() int { return cmp.Or(c.Batch.MaxUsers, 1000) }
+
+// Linger is how long a member may wait for others.
+func (c *Config) Linger() time.Duration {
+	if c.Batch.Linger == nil {
+		return time.Second
+	}
+	return c.Batch.Linger.Std()
+}
+
+// ReadBackEvery is how often TikTok is asked what the audience holds.
+func (c *Config) ReadBackEvery() time.Duration {
+	return cmp.Or(c.ReadBack.Std(), 15*time.Minute)
+}
+
+// Remembers says whether the sync keeps member state. fullBefore is true where the sync's before-images are known to
+// hold the whole old row.
+func (c *Config) Remembers(fullBefore bool) bool {
+	switch c.Remember {
+	case "always":
+		return true
+	case "never":
+		return false
+	}
+	return !fullBefore || !c.Unshared
+}
+
+// Validate reports everything that is wrong with the sink.
+func (c *Config) Validate(at settings.Place) {
+	c.Audience.validate(at.Key("audience"))
+	c.validateIdentifiers(at)
+	mapping.CheckCondition(c.MemberWhen, at.Key("member_when"))
+	if _, ok := identity.ParseCountry([]byte(c.DefaultCountry)); c.DefaultCountry != "" && !ok {
+		at.Key("default_country").Problem("must be a country code of two letters", "US")
+	}
+	for i, id := range c.AdvertiserIDs {
+		if !isID(id) {
+			at.Key("advertiser_ids").Index(i).Problem("must be digits in quotes", "see the account menu of TikTok Ads Manager")
+		}
+	}
+	if c.Batch.MaxUsers < 0 || c.Batch.MaxUsers > maxUsers {
+		at.Key("batch").Key("max_users").Problem("must be between 1 and 10000", "")
+	}
+	if l := c.Linger(); l < 0 || l > time.Minute {
+		at.Key("batch").Key("linger").Problem("must be between 0s and 1m", "")
+	}
+	if every := c.ReadBackEvery(); every < time.Minute {
+		at.Key("read_back").Problem("must be at least 1m", "")
+	}
+	if c.Remember == "never" {
+		at.Key("remember").Warn("an identifier that several rows share leaves TikTok with the first of them, and key changes may lose members", "leave it out unless rows share nothing")
+	}
+}
+
+func (c *Config) validateIdentifiers(at settings.Place) {
+	any, fields, modes := false, c.Identifiers.fields(), c.Hash.modes()
+	for i, f := range fields {
+		place := at.Key("identifiers").Key(types[i].name)
+		if f.IsZero() {
+			if modes[i] != "" {
+				at.Key("hash").Key(types[i].name).Problem("has no identifier of that type beside it", "map it under identifiers, or leave it out")
+			}
+			continue
+		}
+		any = true
+		f.Validate(place)
+		if f.Value != nil {
+			place.Key("value").Problem("must not be the same for every row", "")
+		}
+	}
+	if !any {
+		at.Key("identifiers").Problem("required: at least one type", "EMAIL_SHA256: email")
+	}
+}
+
+func (a *Audience) validate(at settings.Place) {
+	switch {
+	case a.Row != nil:
+		a.Row.Validate(at)
+	case a.Name != "" && a.ID != "":
+		at.Problem("takes name or id, not both", "")
+	case a.ID != "" && !isID(a.ID):
+		at.Key("id").Problem("must be digits in quotes", "")
+	case a.ID == "" && strings.TrimSpace(a.Name) == "":
+		at.Problem("required: name, id or column", `{name: "Newsletter"}`)
+	case a.Name != strings.TrimSpace(a.Name):
+		at.Key("name").Problem("must not begin or end with a space", "")
+	case utf8.RuneCountInString(a.Name) > maxName:
+		at.Key("name").Warn("is longer than 70 characters: TikTok cuts it to 67 and three dots", "")
+	}
+}
+
+func isID(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }

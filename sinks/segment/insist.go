@@ -1,0 +1,61 @@
+package segment
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+const (
+	firstPause = 500 * time.Millisecond
+	lastPause  = 30 * time.Second
+)
+
+// insist does something that needs others until it succeeds or ctx ends. Trouble is no reason to give up (P8): it is on
+// the board, under source, while it lasts.
+func (s *Sink) insist(ctx context.Context, source string, do func() error) error {
+	var told *pipeline.Trouble
+	defer func() { s.relieved(source, told) }()
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		err := do()
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		told = s.told(source, told, err)
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (s *Sink) told(source string, before *pipeline.Trouble, err error) *pipeline.Trouble {
+	trouble, ok := errors.AsType[*pipeline.Trouble](err)
+	if !ok {
+		trouble = &pipeline.Trouble{Kind: pipeline.TroubleState, What: err.Error()}
+	}
+	if before != nil && before.Kind != trouble.Kind {
+		s.metrics.Trouble(before.Kind, false)
+	}
+	s.metrics.Trouble(trouble.Kind, true)
+	if s.deps.Board != nil {
+		s.deps.Board.Set(s.deps.Sync, source, trouble)
+	}
+	return trouble
+}
+
+func (s *Sink) relieved(source string, told *pipeline.Trouble) {
+	if told == nil {
+		return
+	}
+	s.metrics.Trouble(told.Kind, false)
+	if s.deps.Board != nil {
+		s.deps.Board.Clear(s.deps.Sync, source)
+	}
+}

@@ -1,0 +1,103 @@
+package segment
+
+import (
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/mapping"
+)
+
+// Maker makes transitions of rows, in one goroutine.
+type Maker struct {
+	*Plan
+	row  *mapping.Row
+	past pipeline.Change // the row before its change, made to look like a row of today
+
+	// Memory used again by every row.
+	values    []pipeline.Value
+	now, old  []byte
+	audiences [][]byte
+}
+
+// Maker makes one for another goroutine.
+func (p *Plan) Maker() *Maker { return &Maker{Plan: p, row: mapping.NewRow(p.now)} }
+
+// transitions is the envelope of what a Maker makes: transitions, which Sink.Deliver turns into calls.
+var transitions = []byte("transition")
+
+// Make appends the row's transition as one item. Its error is a *pipeline.Rejection or a pipeline.SkipReason; then it
+// has appended nothing.
+func (m *Maker) Make(items *pipeline.Items, row int, c *pipeline.Change) error {
+	t, err := m.transition(c)
+	if err != nil {
+		return err
+	}
+	start := int32(len(items.Buf))
+	items.Buf = t.appendTo(items.Buf)
+	items.List = append(items.List, pipeline.Item{
+		Row: int32(row), Start: start, End: int32(len(items.Buf)), Envelope: items.EnvelopeIndex(transitions),
+	})
+	return nil
+}
+
+func (m *Maker) transition(c *pipeline.Change) (t transition, err error) {
+	if m.remembers && len(c.Key) == 0 {
+		return t, pipeline.Reject(pipeline.StageMap, pipeline.InvalidDeliveryKey, "", "a record key that names the member")
+	}
+	t.created = c.Op == pipeline.Insert || c.Op == pipeline.Snapshot
+	t.oldKnown = t.created || c.BeforeComplete && c.Before.Present && !c.KeyRow
+	if !m.remembers && !t.oldKnown {
+		return t, pipeline.Reject(pipeline.StageMap, pipeline.BeforeImageIncomplete, "", "a complete image of the row before its change")
+	}
+	if t.oldKnown && !t.created {
+		m.old = m.before(c)
+		t.old = m.old
+	}
+	if c.Op == pipeline.Delete {
+		return t, nil
+	}
+	m.row.Begin(c)
+	return t, m.present(&t)
+}
+
+// present is what the row is now. A row that is no member is not looked at further: an opt-out counts, whatever else is
+// wrong with the row.
+func (m *Maker) present(t *transition) (err error) {
+	if t.member, err = m.isMember(); err != nil || !t.member {
+		return err
+	}
+	if m.now, err = m.claims(m.now[:0]); err != nil {
+		return err
+	}
+	t.now = m.now
+	if len(t.now) == 0 && m.isUseless(t) {
+		return m.noIdentifier()
+	}
+	return nil
+}
+
+// isUseless says whether a member without identifiers has no past either, as far as can be known without memory.
+func (m *Maker) isUseless(t *transition) bool { return !m.remembers && len(t.old) == 0 }
+
+func (*Plan) noIdentifier() *pipeline.Rejection {
+	return pipeline.Reject(pipeline.StageIdentity, pipeline.NoIdentifier, "", "at least one of the mapped identifiers")
+}
+
+func (m *Maker) isMember() (bool, error) {
+	if m.member == nil {
+		return true, nil
+	}
+	return m.member.True(m.row, "member_when")
+}
+
+// before is the claims of the row before its change. What cannot be read there was rejected then and never sent.
+func (m *Maker) before(c *pipeline.Change) []byte {
+	m.past = pipeline.Change{Op: pipeline.Update, Shape: c.Shape, After: c.Before, Key: c.Key, Source: c.Source}
+	m.row.Begin(&m.past)
+	if member, err := m.isMember(); err != nil || !member {
+		return m.old[:0]
+	}
+	old, err := m.claims(m.old[:0])
+	if err != nil {
+		return m.old[:0]
+	}
+	return old
+}

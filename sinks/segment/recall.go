@@ -1,0 +1,216 @@
+package segment
+
+import (
+	"context"
+	"encoding/binary"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+// planByMemory plans with what is remembered of each member. See Memory for the order of things.
+func (f *flush) planByMemory(ctx context.Context) error {
+	if err := f.takeMembers(ctx); err != nil {
+		return err
+	}
+	if err := f.insist(ctx, "state", func() error { return f.deps.Memory.Refresh(ctx) }); err != nil {
+		return err
+	}
+	f.recall()
+	for i := range f.members {
+		f.decide(&f.members[i])
+	}
+	if err := f.takeClaims(ctx); err != nil {
+		return err
+	}
+	if err := f.announce(ctx); err != nil {
+		return err
+	}
+	return f.planMembers(ctx)
+}
+
+// takeMembers finds the chunk's members and locks them.
+func (f *flush) takeMembers(ctx context.Context) (err error) {
+	for i := range f.rows {
+		k := keyOf(&f.chunk.Records[f.rows[i].row])
+		at, known := f.byKey[k]
+		if !known {
+			at = int32(len(f.members))
+			f.byKey[k] = at
+			f.members = append(f.members, memberPlan{key: k, last: -1})
+			f.tookFor = append(f.tookFor, binary.LittleEndian.Uint64(k[:]))
+		}
+		f.rows[i].of = at
+	}
+	f.tookFor, err = f.Sink.members.take(ctx, f.tookFor)
+	return err
+}
+
+// recall reads what is remembered of the members, then finds for each the row that decides: its last one. Rows that are
+// older than what is remembered do not count: they come a second time, or out of the dead letters.
+func (f *flush) recall() {
+	for i := range f.members {
+		m := &f.members[i]
+		start := len(f.sets)
+		f.sets = f.deps.Memory.Get(f.sets, m.key)
+		m.before, m.known = readRecord(f.sets[start:len(f.sets):len(f.sets)])
+	}
+	for i := range f.rows {
+		r := &f.rows[i]
+		m := &f.members[r.of]
+		switch {
+		case m.known && m.before.overtakes(&f.chunk.Records[r.row], f.generation()):
+			r.skip = pipeline.SkipDuplicateReplay
+			continue
+		case m.last >= 0:
+			f.rows[m.last].skip = pipeline.SkipSuperseded
+		}
+		m.last = int32(i)
+		if !m.known && r.oldKnown {
+			m.past = f.unionOf(m.past, r.old)
+		}
+	}
+}
+
+// unionOf makes a set that holds both, in the flush's memory.
+func (f *flush) unionOf(a, b []byte) []byte {
+	switch {
+	case len(b) == 0:
+		return a
+	case len(a) == 0:
+		return b
+	}
+	start := len(f.sets)
+	f.sets = append(f.sets, a...)
+	f.sets = append(f.sets[:start], union(f.sets[start:], b)...)
+	return f.sets[start:len(f.sets):len(f.sets)]
+}
+
+func (f *flush) generation() uint64 {
+	if f.deps.Generation == nil {
+		return 0
+	}
+	return f.deps.Generation()
+}
+
+// decide compares what the member was with what its deciding row says.
+func (f *flush) decide(m *memberPlan) {
+	if m.last < 0 {
+		return
+	}
+	r, b := &f.rows[m.last], &m.before
+	held := f.unionOf(m.past, f.unionOf(b.wants, b.leaves)) // no more than one of both exists
+	m.dirty = m.known && (b.pending || b.generation != f.generation())
+	m.after = record{letters: b.letters, wants: r.now, leaves: f.lessOf(held, r.now)}
+	m.after.moveTo(&f.chunk.Records[r.row], f.generation())
+	switch {
+	case r.member && len(r.now) == 0 && len(held) == 0:
+		r.rejected = f.noIdentifier()
+		m.after.letters, m.put = true, true
+	case m.dirty || len(m.after.leaves) > 0 || len(r.now) > len(b.wants):
+		m.changed = true
+	default:
+		m.put = b.letters
+	}
+	r.skip = pipeline.SkipNoChange
+	if !r.member {
+		r.skip = pipeline.SkipNotMember
+	}
+}
+
+// lessOf makes the set of what a holds and b does not.
+func (f *flush) lessOf(a, b []byte) []byte {
+	if sameSet(a, b) {
+		return nil
+	}
+	start := len(f.sets)
+	f.sets = without(f.sets, a, b)
+	return f.sets[start:len(f.sets):len(f.sets)]
+}
+
+// takeClaims locks every claim of the members that change.
+func (f *flush) takeClaims(ctx context.Context) (err error) {
+	for i := range f.members {
+		if m := &f.members[i]; m.changed {
+			f.took = appendHashes(f.took, m.after.wants)
+			f.took = appendHashes(f.took, m.after.leaves)
+		}
+	}
+	f.took, err = f.claims.take(ctx, f.took)
+	return err
+}
+
+func appendHashes(dst []uint64, set []byte) []uint64 {
+	for c, rest := next(set); c != nil; c, rest = next(rest) {
+		dst = append(dst, hashOf(c))
+	}
+	return dst
+}
+
+// announce writes what is about to happen. Then rows that a later one of their member decides for need not come again.
+func (f *flush) announce(ctx context.Context) error {
+	f.puts.reset()
+	for i := range f.members {
+		if m := &f.members[i]; m.changed {
+			pending := m.after
+			pending.pending = true
+			f.puts.add(m.key, &pending)
+		}
+	}
+	if err := f.write(ctx); err != nil {
+		return err
+	}
+	f.settleIf(func(r *rowPlan) bool { return r.skip == pipeline.SkipSuperseded })
+	return nil
+}
+
+// planMembers says what TikTok has to be told.
+func (f *flush) planMembers(ctx context.Context) error {
+	if err := f.lookAgain(ctx); err != nil {
+		return err
+	}
+	for i := range f.members {
+		if m := &f.members[i]; m.changed {
+			f.leave(m)
+			f.join(m)
+		}
+	}
+	return nil
+}
+
+// lookAgain refreshes the memory if a claim that somebody leaves seems to be wanted by others.
+func (f *flush) lookAgain(ctx context.Context) error {
+	for i := range f.members {
+		m := &f.members[i]
+		for c, rest := next(m.after.leaves); m.changed && c != nil; c, rest = next(rest) {
+			if f.deps.Memory.Claimants(c) > 0 {
+				return f.insist(ctx, "state", func() error { return f.deps.Memory.Refresh(ctx) })
+			}
+		}
+	}
+	return nil
+}
+
+// leave deletes what nobody wants. What somebody does want is added again where an earlier attempt may have deleted it.
+func (f *flush) leave(m *memberPlan) {
+	for c, rest := next(m.after.leaves); c != nil; c, rest = next(rest) {
+		switch wanted := f.deps.Memory.Claimants(c) > 0; {
+		case !wanted:
+			f.tell(op{claim: c, row: m.last, remove: true})
+		case m.dirty:
+			f.tell(op{claim: c, row: m.last})
+		}
+	}
+}
+
+func (f *flush) join(m *memberPlan) {
+	for c, rest := next(m.after.wants); c != nil; c, rest = next(rest) {
+		if m.dirty || !holds(m.before.wants, c) {
+			f.tell(op{claim: c, row: m.last})
+		}
+	}
+}
+
+func (f *flush) tell(o op) {
+	f.ops = append(f.ops, o)
+	f.rows[o.row].sent = true
+}

@@ -1,0 +1,133 @@
+package segment
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+// key names a member: the first half of SHA-256 over its topic and its record's key. A record's key may be an e-mail
+// address; in the members topic and in memory there is only this.
+type key = [16]byte
+
+func keyOf(r *pipeline.Record) (k key) {
+	h := sha256.New()
+	h.Write([]byte(r.Topic))
+	h.Write([]byte{0})
+	h.Write(r.Key)
+	var sum [sha256.Size]byte
+	copy(k[:], h.Sum(sum[:0]))
+	return k
+}
+
+// record is what is remembered of a member, as it stands in the members topic.
+type record struct {
+	pending    bool // calls are or were under way: TikTok may hold any part of wants and leaves
+	letters    bool // there is a dead letter of the member, so every row must move the position
+	generation uint64
+
+	// The position of the row this record is of.
+	partition int32
+	offset    int64
+	time      int64 // Unix milliseconds
+
+	wants  []byte // claims the member has now
+	leaves []byte // claims it had, and that TikTok may still hold for it
+}
+
+const (
+	recordVersion = 1
+
+	flagPending = 1
+	flagLetters = 2
+)
+
+func (m *record) appendTo(dst []byte) []byte {
+	flags := byte(0)
+	if m.pending {
+		flags |= flagPending
+	}
+	if m.letters {
+		flags |= flagLetters
+	}
+	dst = append(dst, recordVersion, flags)
+	dst = binary.AppendUvarint(dst, m.generation)
+	dst = binary.AppendUvarint(dst, uint64(m.partition))
+	dst = binary.AppendUvarint(dst, uint64(m.offset))
+	dst = binary.AppendVarint(dst, m.time)
+	dst = binary.AppendUvarint(dst, uint64(len(m.wants)))
+	dst = append(dst, m.wants...)
+	return append(dst, m.leaves...)
+}
+
+// readRecord reads what appendTo wrote; the sets alias value. A value it cannot read, of a later version or written by
+// somebody else, is no record.
+func readRecord(value []byte) (m record, ok bool) {
+	if len(value) < 2 || value[0] != recordVersion {
+		return m, false
+	}
+	m.pending, m.letters = value[1]&flagPending != 0, value[1]&flagLetters != 0
+	r := reader{rest: value[2:]}
+	m.generation = r.number()
+	m.partition, m.offset = int32(r.number()), int64(r.number())
+	m.time = r.signed()
+	n := r.number()
+	if r.broken || n > uint64(len(r.rest)) {
+		return record{}, false
+	}
+	m.wants, m.leaves = r.rest[:n:n], r.rest[n:]
+	return m, true
+}
+
+// reader reads numbers and remembers that it could not.
+type reader struct {
+	rest   []byte
+	broken bool
+}
+
+func (r *reader) number() uint64 {
+	v, n := binary.Uvarint(r.rest)
+	r.skip(n)
+	return v
+}
+
+func (r *reader) signed() int64 {
+	v, n := binary.Varint(r.rest)
+	r.skip(n)
+	return v
+}
+
+func (r *reader) skip(n int) {
+	if n <= 0 {
+		r.broken, n = true, len(r.rest)
+	}
+	r.rest = r.rest[n:]
+}
+
+// moveTo gives the record a row's position.
+func (m *record) moveTo(r *pipeline.Record, generation uint64) {
+	m.partition, m.offset, m.time, m.generation = r.Partition, r.Offset, r.Timestamp.UnixMilli(), generation
+}
+
+// overtakes says that the record is of a later row than r. The time guards against a topic that was made anew, whose
+// offsets begin again.
+func (m *record) overtakes(r *pipeline.Record, generation uint64) bool {
+	return m.generation == generation && m.partition == r.Partition && m.offset > r.Offset && m.time >= r.Timestamp.UnixMilli()
+}
+
+// EachClaim calls each for every claim a value of the members topic holds a member to: what Memory counts.
+func EachClaim(value []byte, each func(claim []byte)) {
+	m, _ := readRecord(value)
+	for c, rest := next(m.wants); c != nil; c, rest = next(rest) {
+		each(c)
+	}
+}
+
+// Forgettable says whether a value of the members topic is of a member that is gone, and only kept for replays that
+// nobody will ask for any more: its last row is older than the time.
+func Forgettable(value []byte, before time.Time) bool {
+	m, ok := readRecord(value)
+	return ok && !m.pending && len(m.wants) == 0 && len(m.leaves) == 0 && m.time < before.UnixMilli()
+}

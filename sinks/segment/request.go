@@ -1,0 +1,84 @@
+package segment
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"strconv"
+	"strings"
+)
+
+// Endpoint is where memberships go, below the API's base.
+func (p *Plan) Endpoint() string { return "/segment/mapping/" }
+
+// Limits are how many members a call may hold, and how many bytes.
+func (p *Plan) Limits() (maxItems, maxBytesOfCall int) { return p.cfg.MaxUsers(), maxBytes }
+
+// The actions. An envelope is an action; or an action, a space and the number of a type the configuration no longer has,
+// whose digests still have to leave.
+const (
+	add    = "add"
+	remove = "delete"
+)
+
+// compileRequest writes what is the same in every call.
+func (p *Plan) compileRequest() {
+	ids, _ := json.Marshal(p.cfg.AdvertiserIDs) // a list of strings always encodes
+	p.head = append(append([]byte(`{"advertiser_ids":`), ids...), `,"action":"`...)
+	var wires []string
+	for _, id := range p.ids {
+		wires = append(wires, types[id.kind].wire)
+		p.mapped[id.kind] = true
+	}
+	p.schema = schemaOf(wires)
+}
+
+// AppendRequest writes the body of a call with these members.
+func (p *Plan) AppendRequest(dst []byte, envelope string, bodies [][]byte) []byte {
+	action, past, _ := strings.Cut(envelope, " ")
+	dst = append(append(dst, p.head...), action...)
+	dst = append(dst, p.schemaOf(past)...)
+	for i, body := range bodies {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, body...)
+	}
+	return append(dst, "]}"...)
+}
+
+func (p *Plan) schemaOf(past string) []byte {
+	kind, err := strconv.Atoi(past)
+	if err != nil {
+		return p.schema
+	}
+	return schemaOf([]string{types[kind].wire})
+}
+
+func schemaOf(wires []string) []byte {
+	list, _ := json.Marshal(wires) // a list of strings always encodes
+	return append(append([]byte(`","id_schema":`), list...), `,"batch_data":[`...)
+}
+
+// cells are one element of batch_data: a claim for each type, or nil.
+type cells [len(types)][]byte
+
+// appendMember writes an element of batch_data: for each type of id_schema its claim, or {} where there is none.
+// audiences is a JSON list.
+func (p *Plan) appendMember(dst []byte, c *cells, audiences []byte) []byte {
+	dst = append(dst, '[')
+	for i := range p.ids {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendCell(dst, c[p.ids[i].kind], audiences)
+	}
+	return append(dst, ']')
+}
+
+func appendCell(dst, claim, audiences []byte) []byte {
+	if claim == nil {
+		return append(dst, "{}"...)
+	}
+	dst = hex.AppendEncode(append(dst, `{"id":"`...), digestOf(claim))
+	return append(append(append(dst, `","audience_ids":`...), audiences...), '}')
+}

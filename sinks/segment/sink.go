@@ -1,0 +1,79 @@
+package segment
+
+import (
+	"context"
+	"sync"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+// Queue sends items and settles their rows; it is pipeline/delivery's.
+type Queue interface {
+	Deliver(ctx context.Context, c *pipeline.Chunk, items *pipeline.Items) error
+}
+
+// DeadLetters takes rows that turn out to be useless only when the member's past is known. It returns nil once Kafka has
+// acknowledged them, and an error only when ctx ended.
+type DeadLetters interface {
+	Rows(ctx context.Context, letters []pipeline.Letter) error
+}
+
+// Audiences finds audiences, or creates them.
+type Audiences interface {
+	// IDs are the audience's ids at TikTok, one per advertiser; name is what a row calls it, nothing for the sync's own.
+	// The error is a *pipeline.Trouble.
+	IDs(ctx context.Context, name string) ([]string, error)
+}
+
+// Deps are a Sink's neighbours.
+type Deps struct {
+	Sync        string
+	Queue       Queue
+	DeadLetters DeadLetters
+	Audiences   Audiences
+	Memory      Memory          // required if the Plan remembers
+	Generation  func() uint64   // grows with every full resync; nil: always 0
+	Board       *pipeline.Board // nil: none
+}
+
+// Sink takes the chunks of a sync. It wants the chunks of one partition one after the other; those of several partitions
+// may come at the same time.
+type Sink struct {
+	*Plan
+	deps    Deps
+	members locks // members whose state is being read and written
+	claims  locks // claims that calls under way add or delete (P2)
+	flushes sync.Pool
+}
+
+// NewSink puts a sink together.
+func NewSink(p *Plan, deps Deps) *Sink {
+	s := &Sink{Plan: p, deps: deps}
+	s.flushes.New = func() any { return new(flush) }
+	return s
+}
+
+// Deliver brings TikTok up to date with the transitions that the sync's Makers made of a chunk, and settles their rows. It
+// fails only when ctx ends; then the chunk is to come again.
+func (s *Sink) Deliver(ctx context.Context, c *pipeline.Chunk, items *pipeline.Items) error {
+	f := s.flushes.Get().(*flush)
+	defer s.flushes.Put(f)
+	f.begin(s, c, items)
+	defer f.unlock()
+	plan := f.planByImages
+	if s.remembers {
+		plan = f.planByMemory
+	}
+	if err := plan(ctx); err != nil {
+		return err
+	}
+	if err := f.send(ctx); err != nil {
+		return err
+	}
+	if s.remembers {
+		if err := f.remember(ctx); err != nil {
+			return err
+		}
+	}
+	return f.settle(ctx)
+}

@@ -1,0 +1,45 @@
+package segment
+
+import "encoding/binary"
+
+// transition is what one row says of its person: whether it was and is a member, with which claims. A Maker writes it as
+// an item's body, which Sink.Deliver reads; it is never sent. It aliases the items' buffer.
+type transition struct {
+	member   bool   // the row is a member now
+	oldKnown bool   // old is the whole truth: a full before-image, or a row that was not there before
+	created  bool   // an insert or a snapshot: as far as it knows, the row is new
+	now      []byte // claims of the row; none for a member means that it has no identifier
+	old      []byte // claims before the change
+}
+
+const (
+	flagMember = 1 << iota
+	flagOldKnown
+	flagCreated
+)
+
+func (t *transition) appendTo(dst []byte) []byte {
+	flags := byte(0)
+	for _, f := range []struct {
+		on   bool
+		flag byte
+	}{{t.member, flagMember}, {t.oldKnown, flagOldKnown}, {t.created, flagCreated}} {
+		if f.on {
+			flags |= f.flag
+		}
+	}
+	dst = append(dst, flags)
+	dst = binary.AppendUvarint(dst, uint64(len(t.now)))
+	dst = append(dst, t.now...)
+	return append(dst, t.old...)
+}
+
+func readTransition(body []byte) transition {
+	flags := body[0]
+	n, used := binary.Uvarint(body[1:])
+	rest := body[1+used:]
+	return transition{
+		member: flags&flagMember != 0, oldKnown: flags&flagOldKnown != 0, created: flags&flagCreated != 0,
+		now: rest[:n:n], old: rest[n:],
+	}
+}
