@@ -17,8 +17,9 @@ type fate struct {
 
 // produced is one Kafka record of the story and its fate.
 type produced struct {
-	record pipeline.Record
-	fate   fate
+	record  pipeline.Record
+	eventID string // of an order
+	fate    fate
 }
 
 // story writes the changes of the demo's tables in order.
@@ -50,7 +51,6 @@ func (s *story) write() error {
 			}
 		}
 	}
-	s.redeliver(400)
 	return nil
 }
 
@@ -108,7 +108,8 @@ func (s *story) add(t *table, op string, before, after row, f fate) error {
 	if err != nil {
 		return err
 	}
-	s.records = append(s.records, produced{pipeline.Record{Topic: t.topic(), Key: key, Value: value}, f})
+	id, _ := after["order_uid"].(string)
+	s.records = append(s.records, produced{pipeline.Record{Topic: t.topic(), Key: key, Value: value}, id, f})
 	return nil
 }
 

@@ -1,0 +1,204 @@
+// Package daemon is the whole of a running tokrelay without its command line: the configuration, the wiring of steps and
+// sinks into syncs, the admin address, and the order of start and shutdown. It is the one place that knows every step
+// and every sink; run, demo, check, preview and replay are built on it.
+package daemon
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline/cdc"
+	"github.com/tokrelay/tokrelay/pipeline/deadletter"
+	"github.com/tokrelay/tokrelay/pipeline/delivery"
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/mapping"
+	"github.com/tokrelay/tokrelay/pipeline/router"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
+	"github.com/tokrelay/tokrelay/sinks/events"
+	"github.com/tokrelay/tokrelay/sinks/tiktok"
+)
+
+// Config is the configuration file.
+type Config struct {
+	Kafka          kafka.Config             `yaml:"kafka" doc:"The Kafka cluster to read from and to write dead letters to."`
+	SchemaRegistry cdc.RegistryConfig       `yaml:"schema_registry" doc:"Where the writers' Avro schemas are."`
+	Connections    map[string]tiktok.Config `yaml:"connections" doc:"TikTok accounts by name; a sync may leave connection out when there is one."`
+	DeadLetter     deadletter.Config        `yaml:"dead_letter" doc:"Topics for rejected rows and failed batches."`
+	StateTopic     string                   `yaml:"state_topic" default:"tokrelay.state" doc:"Compacted topic with audience ids, modes and the upload ledger."`
+	Admin          Admin                    `yaml:"admin" doc:"The page, metrics and probes."`
+	Shutdown       Shutdown                 `yaml:"shutdown" doc:"How the daemon stops."`
+	Syncs          []Sync                   `yaml:"syncs" doc:"The flows: source topic to TikTok destination."`
+}
+
+// Shutdown says how long a stop may take.
+type Shutdown struct {
+	Drain settings.Duration `yaml:"drain" default:"25s" doc:"What is in flight at SIGTERM may take this long; then rows are left to the next start and the exit code is 3."`
+}
+
+// Deadline is the drain deadline.
+func (s Shutdown) Deadline() time.Duration { return cmp.Or(s.Drain.Std(), 25*time.Second) }
+
+// Sync is one flow. Exactly one of its sinks is set.
+type Sync struct {
+	Name       string   `yaml:"name" doc:"Name of the sync, in logs, metrics, dead letters and its consumer group."`
+	Topic      string   `yaml:"topic" doc:"Source topic."`
+	Topics     []string `yaml:"topics" doc:"Several source topics."`
+	Pattern    string   `yaml:"topic_pattern" doc:"Regular expression that source topics match as a whole."`
+	Group      string   `yaml:"group" doc:"Consumer group; default: <kafka.group>.<name>."`
+	Connection string   `yaml:"connection" doc:"Which of connections; may be left out when there is one."`
+
+	Start      kafka.Start `yaml:"start" enum:"earliest,latest,fail" default:"earliest" doc:"Where to begin when the group has no offsets."`
+	OutOfRange kafka.Start `yaml:"out_of_range" enum:"earliest,latest,fail" doc:"Where to go on when Kafka no longer has the group's offset; default: as start."`
+
+	cdc.Config
+
+	On   mapping.On `yaml:"on" doc:"Which operations are sent; web events: inserts."`
+	When string     `yaml:"when" doc:"Condition a row must meet to be sent."`
+
+	RejectedShare router.RejectedShare `yaml:"rejected_share" doc:"Stops the sync when too many rows are rejected: the mapping is probably wrong."`
+	Retry         delivery.Retry       `yaml:"retry" doc:"How calls that failed through no fault of their rows are made again."`
+
+	WebEvents *events.Config `yaml:"web_events" doc:"Send rows to the Events API."`
+}
+
+// Load reads and checks a configuration file. The report holds every problem; the Config is only usable when
+// report.Err() is nil.
+func Load(path string) (*Config, *settings.Report, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read configuration: %w", err)
+	}
+	c, report := Parse(text, settings.Process())
+	return c, report, nil
+}
+
+// Parse is Load for a text.
+func Parse(text []byte, env settings.Lookup) (*Config, *settings.Report) {
+	c := &Config{}
+	report := settings.Load(text, c, env)
+	c.Validate(settings.Root(report))
+	return c, report
+}
+
+// Validate reports everything that cannot work, package by package.
+func (c *Config) Validate(at settings.Place) {
+	c.Kafka.Validate(at.Key("kafka"))
+	c.SchemaRegistry.Validate(at.Key("schema_registry"))
+	if len(c.Connections) == 0 {
+		at.Key("connections").Problem("required", "at least one TikTok account")
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Connections)) {
+		connection := c.Connections[name]
+		connection.Validate(at.Key("connections").Key(name))
+	}
+	c.DeadLetter.Validate(at.Key("dead_letter"))
+	c.Admin.Validate(at.Key("admin"))
+	if len(c.Syncs) == 0 {
+		at.Key("syncs").Problem("required", "at least one flow from a topic to TikTok")
+	}
+	seen := map[string]bool{}
+	for i := range c.Syncs {
+		c.validateSync(&c.Syncs[i], seen, at.Key("syncs").Index(i))
+	}
+}
+
+var syncName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
+
+func (c *Config) validateSync(s *Sync, seen map[string]bool, at settings.Place) {
+	switch {
+	case !syncName.MatchString(s.Name):
+		at.Key("name").Problem("must be lower-case letters, digits, - and _, at most 63", "the name stands in metrics and in the consumer group")
+	case seen[s.Name]:
+		at.Key("name").Problem("must be unique", "")
+	}
+	seen[s.Name] = true
+	s.validateTopics(at)
+	s.Start.Validate(at.Key("start"))
+	s.OutOfRange.Validate(at.Key("out_of_range"))
+	c.validateConnection(s, at)
+	s.Config.Validate(at)
+	s.RejectedShare.Validate(at.Key("rejected_share"))
+	s.Retry.Validate(at.Key("retry"))
+	mapping.CheckCondition(s.When, at.Key("when"))
+	s.validateSink(at)
+}
+
+func (s *Sync) validateTopics(at settings.Place) {
+	given := 0
+	for _, is := range []bool{s.Topic != "", len(s.Topics) > 0, s.Pattern != ""} {
+		if is {
+			given++
+		}
+	}
+	if given != 1 {
+		at.Key("topic").Problem("one of topic, topics and topic_pattern is required", "")
+	}
+	if _, err := regexp.Compile(s.Pattern); err != nil {
+		at.Key("topic_pattern").Problem("must be a regular expression", err.Error())
+	}
+}
+
+func (c *Config) validateConnection(s *Sync, at settings.Place) {
+	if s.Connection == "" && len(c.Connections) > 1 {
+		at.Key("connection").Problem("required where there are several connections", "")
+		return
+	}
+	if _, ok := c.Connections[s.Connection]; s.Connection != "" && !ok {
+		at.Key("connection").Problem("must name one of connections", "")
+	}
+}
+
+// ConnectionOf is the name and settings of the sync's TikTok account.
+func (c *Config) ConnectionOf(s *Sync) (string, tiktok.Config) {
+	if s.Connection == "" {
+		for name, connection := range c.Connections {
+			return name, connection
+		}
+	}
+	return s.Connection, c.Connections[s.Connection]
+}
+
+// GroupOf is the sync's consumer group.
+func (c *Config) GroupOf(s *Sync) string { return cmp.Or(s.Group, c.Kafka.GroupOf(s.Name)) }
+
+// Sync finds a sync by name.
+func (c *Config) Sync(name string) (*Sync, error) {
+	for i := range c.Syncs {
+		if c.Syncs[i].Name == name {
+			return &c.Syncs[i], nil
+		}
+	}
+	var names []string
+	for _, s := range c.Syncs {
+		names = append(names, s.Name)
+	}
+	return nil, fmt.Errorf("no sync named %q; the configuration has %v", name, names)
+}
+
+// AllTopics are the topics the sync names; a pattern's are known to Kafka alone.
+func (s *Sync) AllTopics() []string {
+	if s.Topic != "" {
+		return []string{s.Topic}
+	}
+	return s.Topics
+}
+
+// topics are the topics the sync reads now: a pattern's are asked of Kafka.
+func (s *Sync) topics(ctx context.Context, admin *kafka.Admin) ([]string, error) {
+	if s.Pattern != "" {
+		return admin.Matching(ctx, s.Pattern)
+	}
+	return s.AllTopics(), nil
+}
+
+// source names what the sync reads, for logs.
+func (s *Sync) source() string {
+	return cmp.Or(s.Topic, s.Pattern, strings.Join(s.Topics, ","))
+}

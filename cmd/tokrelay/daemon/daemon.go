@@ -1,0 +1,176 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/calls"
+	"github.com/tokrelay/tokrelay/pipeline/cdc"
+	"github.com/tokrelay/tokrelay/pipeline/deadletter"
+	"github.com/tokrelay/tokrelay/pipeline/delivery"
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
+	"github.com/tokrelay/tokrelay/pipeline/router"
+	"github.com/tokrelay/tokrelay/sinks/tiktok"
+)
+
+// ErrUndrained says that the drain deadline passed: rows in flight will be read again by the next start.
+var ErrUndrained = errors.New("drain deadline missed")
+
+// Options are what a daemon is given beside its configuration.
+type Options struct {
+	Log             *slog.Logger
+	Version, Commit string
+	Instance        string                     // name of this instance in dead letters; the host's name when empty
+	Page            func(*Daemon) http.Handler // the page and its API; nil serves probes and metrics alone
+	Stored          func(connection string) string
+}
+
+// Daemon is a running tokrelay. Its fields are for the page and for reports.
+type Daemon struct {
+	Config  *Config
+	Metrics *metrics.Metrics
+	Board   *pipeline.Board
+	Calls   *calls.Log
+	Log     *slog.Logger
+
+	registry    *cdc.Registry
+	producer    *kafka.Producer
+	admin       *kafka.Admin
+	connections map[string]*connection
+	queues      []*delivery.Queue
+	partitions  atomic.Pointer[map[string]int] // of our own topics, once they are there
+	router      *router.Router
+	options     Options
+}
+
+// connection is a TikTok account and what its syncs share: the client and the gate of limits.
+type connection struct {
+	client *tiktok.Client
+	gate   *delivery.Gate
+	token  *tiktok.Token
+}
+
+// New puts a daemon together. It opens no connection yet.
+func New(c *Config, o Options) (*Daemon, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Instance == "" {
+		o.Instance, _ = os.Hostname()
+	}
+	d := &Daemon{Config: c, Metrics: metrics.New(), Board: pipeline.NewBoard(time.Now), Calls: calls.New(calls.Limits{}),
+		Log: o.Log, connections: map[string]*connection{}, options: o}
+	d.Metrics.Build(o.Version, o.Commit, runtime.Version())
+	if err := d.clients(); err != nil {
+		return nil, err
+	}
+	var syncs []router.Sync
+	for i := range c.Syncs {
+		s, err := d.sync(&c.Syncs[i])
+		if err != nil {
+			return nil, fmt.Errorf("sync %s: %w", c.Syncs[i].Name, err)
+		}
+		syncs = append(syncs, s)
+	}
+	var err error
+	d.router, err = router.New(router.Options{Syncs: syncs, Board: d.Board, Log: o.Log, Drain: c.Shutdown.Deadline()})
+	return d, err
+}
+
+// clients makes what syncs share: registry, producer, admin client, TikTok connections.
+func (d *Daemon) clients() (err error) {
+	if d.registry, err = cdc.NewRegistry(d.Config.SchemaRegistry, cdc.RegistryDeps{Log: d.Log, Metrics: d.Metrics}); err != nil {
+		return err
+	}
+	if d.producer, err = kafka.NewProducer(d.Config.Kafka, "dead-letters", d.Log); err != nil {
+		return err
+	}
+	if d.admin, err = kafka.NewAdmin(d.Config.Kafka, "admin", d.Log); err != nil {
+		return err
+	}
+	for name, c := range d.Config.Connections {
+		if d.connections[name], err = d.connect(name, c); err != nil {
+			return fmt.Errorf("connection %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func (d *Daemon) connect(name string, c tiktok.Config) (*connection, error) {
+	stored := ""
+	if d.options.Stored != nil {
+		stored = d.options.Stored(name)
+	}
+	token := tiktok.TokenOf(c, stored)
+	client, err := tiktok.New(c, token)
+	if err != nil {
+		return nil, err
+	}
+	c = c.WithDefaults()
+	gate := delivery.NewGate(delivery.GateConfig{CallsInFlight: c.CallsInFlight, Endpoints: c.Limits.Endpoints(),
+		Field: c.Limits.Pixel, Advertiser: c.Limits.Advertiser}, d.Log)
+	return &connection{client: client, gate: gate, token: token}, nil
+}
+
+// sync joins one sync's steps.
+func (d *Daemon) sync(s *Sync) (router.Sync, error) {
+	m := d.Metrics.Sync(s.Name, s.Kind())
+	flow, err := NewFlow(s, time.Now, m)
+	if err != nil {
+		return router.Sync{}, err
+	}
+	if err := flow.DecodeWith(d.registry, d.Metrics, d.Log); err != nil {
+		return router.Sync{}, err
+	}
+	letters := deadletter.NewWriter(d.Config.DeadLetter,
+		deadletter.About{Sync: s.Name, Sink: s.Name, SinkKind: s.Kind(), Instance: d.options.Instance, Version: d.options.Version},
+		deadletter.Deps{Producer: d.producer, TooLarge: tooLarge, Partitions: d.partitionsOf, Board: d.Board, Metrics: m, Log: d.Log})
+	queue := d.queue(s, flow, letters, m)
+	consumer, err := kafka.NewConsumer(d.Config.Kafka, kafka.ConsumerOptions{
+		Sync: s.Name, Group: d.Config.GroupOf(s), Topics: s.AllTopics(), Pattern: s.Pattern, Start: s.Start, OutOfRange: s.OutOfRange,
+		Window: flow.sink.window, Drain: d.Config.Shutdown.Deadline(), Board: d.Board, Metrics: m, Log: d.Log,
+	})
+	if err != nil {
+		return router.Sync{}, err
+	}
+	return router.Sync{Name: s.Name, Topic: s.source(), Source: consumer.Run, NewSteps: flow.Steps, Letters: letters,
+		Deliver: queue.Deliver, RejectedShare: s.RejectedShare, Metrics: m}, nil
+}
+
+func tooLarge(err error) bool {
+	_, ok := errors.AsType[*kafka.TooLarge](err)
+	return ok
+}
+
+func (d *Daemon) queue(s *Sync, flow *Flow, letters *deadletter.Writer, m *metrics.Sync) *delivery.Queue {
+	name, _ := d.Config.ConnectionOf(s)
+	connection := d.connections[name]
+	endpoint := flow.Endpoint()
+	q := delivery.New(delivery.Config{MaxItems: flow.sink.maxItems, MaxBytes: flow.sink.maxBytes, Linger: flow.sink.linger, Retry: s.Retry},
+		delivery.Deps{
+			Sync: s.Name, Endpoint: endpoint, AppendRequest: flow.sink.appendRequest, Gate: connection.gate,
+			Post: func(ctx context.Context, body []byte) pipeline.Answer {
+				return connection.client.Post(ctx, endpoint, body)
+			},
+			DeadLetters: letters, Board: d.Board, Metrics: m, OnCall: d.Calls.Add, Log: d.Log,
+		})
+	d.queues = append(d.queues, q)
+	return q
+}
+
+// partitionsOf is how many partitions a topic of our own has; 0 while that is not known.
+func (d *Daemon) partitionsOf(topic string) int {
+	if known := d.partitions.Load(); known != nil {
+		return (*known)[topic]
+	}
+	return 0
+}

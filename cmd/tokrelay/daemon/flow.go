@@ -1,0 +1,89 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/cdc"
+	"github.com/tokrelay/tokrelay/pipeline/mapping"
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
+	"github.com/tokrelay/tokrelay/pipeline/router"
+)
+
+// Flow is a sync's way from record to items, compiled: decode, pass, make. run, preview and replay share it.
+type Flow struct {
+	Sync   *Sync
+	Wanted cdc.Wanted
+
+	sink   *sinkPlan
+	gate   *mapping.Gate
+	decode func(ctx context.Context, r *pipeline.Record, into *pipeline.Change) error
+}
+
+// NewFlow compiles the sync's gate and sink. A nil *metrics.Sync counts nothing.
+func NewFlow(s *Sync, now func() time.Time, m *metrics.Sync) (*Flow, error) {
+	f := &Flow{Sync: s}
+	cols := &mapping.Columns{}
+	var err error
+	if f.sink, err = s.compile(cols, now, m); err != nil {
+		return nil, fmt.Errorf("sync %s: %w", s.Name, err)
+	}
+	if f.gate, err = mapping.NewGate(s.On, f.sink.gate, s.When, cols, now); err != nil {
+		return nil, fmt.Errorf("sync %s: %w", s.Name, err)
+	}
+	f.Wanted.Columns, f.Wanted.All = cols.Wanted()
+	return f, nil
+}
+
+// DecodeWith sets the decoder of Kafka records.
+func (f *Flow) DecodeWith(schemas cdc.Schemas, m *metrics.Metrics, log *slog.Logger) error {
+	config := f.Sync.Config
+	config.Log = log.With("sync", f.Sync.Name)
+	decoder, err := cdc.NewDecoder(config, f.Wanted, schemas, m)
+	if err != nil {
+		return fmt.Errorf("sync %s: %w", f.Sync.Name, err)
+	}
+	f.decode = decoder.Decode
+	return nil
+}
+
+// Steps are the flow's steps for one worker.
+func (f *Flow) Steps() router.Steps {
+	return router.Steps{Decode: f.decode, Pass: f.gate.Worker().Pass, Make: f.sink.newMaker().Make}
+}
+
+// Kind is the kind of the flow's sink.
+func (f *Flow) Kind() string { return f.sink.kind }
+
+// Endpoint is the path its calls go to, below the API's base.
+func (f *Flow) Endpoint() string { return f.sink.endpoint }
+
+// Requests puts items into requests as delivery does when all of them wait together: by envelope, in order, up to the
+// sink's limits.
+func (f *Flow) Requests(items *pipeline.Items) [][]byte {
+	var requests [][]byte
+	for e, envelope := range items.Envelopes {
+		var bodies [][]byte
+		size := 0
+		flush := func() {
+			if len(bodies) > 0 {
+				requests = append(requests, f.sink.appendRequest(nil, envelope, bodies))
+			}
+			bodies, size = nil, 0
+		}
+		for i := range items.List {
+			if int(items.List[i].Envelope) != e {
+				continue
+			}
+			if len(bodies) == f.sink.maxItems || size+len(items.Body(i)) > f.sink.maxBytes {
+				flush()
+			}
+			bodies, size = append(bodies, items.Body(i)), size+len(items.Body(i))+1
+		}
+		flush()
+	}
+	return requests
+}

@@ -1,0 +1,189 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/cdc"
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
+)
+
+// Preview prints what rows become, as lines of JSON, and sends nothing.
+type Preview struct {
+	flow     *Flow
+	out      *json.Encoder
+	requests bool
+
+	row    int
+	change pipeline.Change
+	items  pipeline.Items
+	pass   func(*pipeline.Change) error
+	make   func(*pipeline.Items, int, *pipeline.Change) error
+}
+
+// NewPreview prints to out; with requests it keeps the items for the API calls at the end.
+func NewPreview(f *Flow, out io.Writer, requests bool) *Preview {
+	encoder := json.NewEncoder(out)
+	encoder.SetEscapeHTML(false)
+	steps := f.Steps()
+	return &Preview{flow: f, out: encoder, requests: requests, pass: steps.Pass, make: steps.Make}
+}
+
+// outcome is one printed line. Only the keys of its outcome are present.
+type outcome struct {
+	Row     int             `json:"row"`
+	Outcome string          `json:"outcome"`
+	Item    json.RawMessage `json:"item,omitempty"`
+	Stage   string          `json:"stage,omitempty"`
+	Reason  string          `json:"reason,omitempty"`
+	Field   string          `json:"field,omitempty"`
+	Rule    string          `json:"rule,omitempty"`
+	Message string          `json:"message,omitempty"`
+}
+
+// Row prints what the row becomes that decode reads: a line per item, or one for its rejection or skip.
+func (p *Preview) Row(decode func(into *pipeline.Change) error) error {
+	p.row++
+	first := len(p.items.List)
+	err := p.turn(decode)
+	if err != nil {
+		return p.refused(err)
+	}
+	for i := first; i < len(p.items.List); i++ {
+		if err := p.out.Encode(outcome{Row: p.row, Outcome: "deliver", Item: p.items.Body(i)}); err != nil {
+			return fmt.Errorf("print preview: %w", err)
+		}
+	}
+	if !p.requests {
+		p.items.Reset()
+	}
+	return nil
+}
+
+func (p *Preview) turn(decode func(*pipeline.Change) error) error {
+	p.change.Reset()
+	if err := decode(&p.change); err != nil {
+		return err
+	}
+	if err := p.pass(&p.change); err != nil {
+		return err
+	}
+	return p.make(&p.items, p.row, &p.change)
+}
+
+// refused prints a rejection or a skip; other errors end the preview.
+func (p *Preview) refused(err error) error {
+	o := outcome{Row: p.row}
+	if r, ok := errors.AsType[*pipeline.Rejection](err); ok {
+		o.Outcome, o.Stage, o.Reason = "reject", string(r.Stage), string(r.Reason)
+		o.Field, o.Rule, o.Message = r.Field, r.Rule, r.Message()
+	} else if skip, ok := errors.AsType[pipeline.SkipReason](err); ok {
+		o.Outcome, o.Reason = "skip", string(skip)
+	} else {
+		return err
+	}
+	if err := p.out.Encode(o); err != nil {
+		return fmt.Errorf("print preview: %w", err)
+	}
+	return nil
+}
+
+// request is an API call as it would be made.
+type request struct {
+	Method string          `json:"method"`
+	Path   string          `json:"path"`
+	Body   json.RawMessage `json:"body"`
+}
+
+// APIPath stands before every endpoint.
+const APIPath = "/open_api/v1.3"
+
+// Requests prints the API calls for all rows seen, if they were asked for.
+func (p *Preview) Requests() error {
+	if !p.requests {
+		return nil
+	}
+	for _, body := range p.flow.Requests(&p.items) {
+		line := map[string]request{"request": {"POST", APIPath + p.flow.Endpoint(), body}}
+		if err := p.out.Encode(line); err != nil {
+			return fmt.Errorf("print preview: %w", err)
+		}
+	}
+	return nil
+}
+
+// TopicRange is what preview reads of a topic.
+type TopicRange struct {
+	Partition int32 // -1: all
+	Offset    int64 // -1: the newest
+	Limit     int
+}
+
+// Topic prints what real records become.
+func (p *Preview) Topic(ctx context.Context, c *Config, r TopicRange) error {
+	quiet := slog.New(slog.DiscardHandler)
+	m := metrics.New()
+	registry, err := cdc.NewRegistry(c.SchemaRegistry, cdc.RegistryDeps{Log: quiet, Metrics: m})
+	if err != nil {
+		return err
+	}
+	if err := p.flow.DecodeWith(registry, m, quiet); err != nil {
+		return err
+	}
+	admin, err := kafka.NewAdmin(c.Kafka, "preview", quiet)
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
+	what, err := r.find(ctx, admin, p.flow.Sync)
+	if err != nil {
+		return err
+	}
+	seen := 0
+	err = admin.Read(ctx, what, func(record *pipeline.Record) error {
+		if seen++; seen > r.Limit {
+			return kafka.Stop
+		}
+		return p.Row(func(into *pipeline.Change) error { return p.flow.decode(ctx, record, into) })
+	})
+	if err != nil {
+		return err
+	}
+	return p.Requests()
+}
+
+// find turns the range into offsets: from the wanted one, or so that the newest records of every partition are read.
+func (r TopicRange) find(ctx context.Context, admin *kafka.Admin, s *Sync) (kafka.Range, error) {
+	topics, err := s.topics(ctx, admin)
+	if err != nil {
+		return kafka.Range{}, err
+	}
+	ends, err := admin.Ends(ctx, topics...)
+	if err != nil {
+		return kafka.Range{}, err
+	}
+	what := kafka.Range{From: kafka.Offsets{}, To: kafka.Offsets{}}
+	for topic, partitions := range ends {
+		for id, end := range partitions {
+			if r.Partition >= 0 && id != r.Partition {
+				continue
+			}
+			from := r.Offset
+			if from < 0 {
+				from = max(0, end-int64(r.Limit))
+			}
+			what.From.Set(topic, id, from)
+			what.To.Set(topic, id, end)
+		}
+	}
+	if len(what.To) == 0 {
+		return what, fmt.Errorf("no partition %d in %v", r.Partition, topics)
+	}
+	return what, nil
+}

@@ -1,0 +1,168 @@
+package daemon
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
+)
+
+// Run serves the admin address and runs every sync until ctx ends. Then it stops in the order of the data: intake,
+// handlers, batches, settle, commit, leave the groups; the admin address goes last. It returns ErrUndrained when the
+// deadline was missed.
+func (d *Daemon) Run(ctx context.Context) error {
+	listener, err := net.Listen("tcp", d.Config.Admin.address())
+	if err != nil {
+		return fmt.Errorf("admin.listen: %w", err)
+	}
+	return d.RunOn(ctx, listener)
+}
+
+// RunOn is Run with the admin address already open.
+func (d *Daemon) RunOn(ctx context.Context, listener net.Listener) error {
+	defer d.close()
+	behind, stop := context.WithCancel(context.WithoutCancel(ctx)) // what syncs need until they have drained
+	defer stop()
+	var services errgroup.Group
+	services.Go(func() error { return d.serveAdmin(behind, listener, d.handler()) })
+	for _, q := range d.queues {
+		services.Go(func() error { return q.Run(behind) })
+	}
+	d.Log.Info("started", "syncs", len(d.Config.Syncs), "admin", listener.Addr().String())
+	err := d.syncs(ctx)
+	stop()
+	return errors.Join(err, ignoreEnd(services.Wait()))
+}
+
+// syncs runs the router once Kafka is there and the dead-letter topics are.
+func (d *Daemon) syncs(ctx context.Context) error {
+	if err := d.prepare(ctx); err != nil || ctx.Err() != nil {
+		return err
+	}
+	err := ignoreEnd(d.router.Run(ctx))
+	if missed, ok := errors.AsType[*kafka.DrainMissed](err); ok {
+		d.Log.Error("stopped before everything was settled", "error", missed.Error())
+		return errors.Join(ErrUndrained, err)
+	}
+	return err
+}
+
+// prepare waits for Kafka, however long, and makes sure that the topics of our own are there.
+func (d *Daemon) prepare(ctx context.Context) error {
+	const source = "start"
+	for pause := time.Second; ; pause = min(2*pause, 30*time.Second) {
+		err := d.admin.Ping(ctx)
+		if err == nil {
+			break
+		}
+		for i := range d.Config.Syncs {
+			if d.Board.Set(d.Config.Syncs[i].Name, source, &pipeline.Trouble{Kind: pipeline.TroubleKafka, What: err.Error()}) && i == 0 {
+				d.Log.Error("Kafka is away; trying again", "error", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
+	}
+	for i := range d.Config.Syncs {
+		d.Board.Clear(d.Config.Syncs[i].Name, source)
+	}
+	return d.ensureTopics(ctx)
+}
+
+// ensureTopics makes sure that the topics of our own are there, and learns how many partitions they have.
+func (d *Daemon) ensureTopics(ctx context.Context) error {
+	wanted, err := d.ownTopics(ctx)
+	if err != nil {
+		return err
+	}
+	warnings, err := d.admin.EnsureTopics(ctx, d.Config.DeadLetter.Creates(), wanted...)
+	for _, w := range warnings {
+		d.Log.Warn(w)
+	}
+	if err != nil {
+		return err
+	}
+	there, err := d.admin.Topics(ctx, wanted[0].Name, wanted[1].Name)
+	if err != nil {
+		return err
+	}
+	partitions := map[string]int{}
+	for name, t := range there {
+		partitions[name] = t.Partitions
+	}
+	d.partitions.Store(&partitions)
+	return nil
+}
+
+// ownTopics are the topics of our own that have to be there. The rejected topic has as many partitions as the largest
+// source topic, so that the order per key survives.
+func (d *Daemon) ownTopics(ctx context.Context) ([]kafka.Wanted, error) {
+	c := d.Config.DeadLetter.WithDefaults()
+	partitions := c.Partitions
+	for i := range d.Config.Syncs {
+		topics, err := d.Config.Syncs[i].topics(ctx, d.admin)
+		if err != nil {
+			return nil, err
+		}
+		sources, err := d.admin.Topics(ctx, topics...)
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range sources {
+			partitions = cmp.Or(c.Partitions, max(partitions, t.Partitions, 3))
+		}
+	}
+	return []kafka.Wanted{
+		{Name: c.RejectedTopic, Partitions: partitions, Retention: c.Retention.Std()},
+		{Name: c.FailedTopic, Partitions: 1, Retention: c.Retention.Std()},
+	}, nil
+}
+
+func (d *Daemon) handler() http.Handler {
+	mux := http.NewServeMux()
+	d.probes(mux)
+	if d.options.Page != nil {
+		mux.Handle("/", d.options.Page(d))
+	}
+	return mux
+}
+
+func (d *Daemon) close() {
+	d.producer.Close()
+	d.admin.Close()
+}
+
+// ignoreEnd drops the error that only says that we were told to stop.
+func ignoreEnd(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// Checks are what the daemon needs to work, and whether it has it.
+func (d *Daemon) Checks(ctx context.Context) []Check {
+	checks := []Check{{"kafka", d.admin.Ping(ctx)}, {"schema registry", d.registry.Ping(ctx)}}
+	for i := range d.Config.Syncs {
+		name := d.Config.Syncs[i].Name
+		check := Check{Name: "sync " + name}
+		for _, t := range d.Board.Troubles(name) {
+			if t.Kind == pipeline.TroubleKafka || t.Kind == pipeline.TroubleRegistry {
+				check.Err = t.Trouble
+			}
+		}
+		checks = append(checks, check)
+	}
+	return checks
+}

@@ -1,0 +1,82 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/mapping"
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
+	"github.com/tokrelay/tokrelay/sinks/events"
+)
+
+// Kinds of sinks, as metrics and dead letters name them.
+const (
+	KindEvents  = "events"
+	KindSegment = "segment"
+	KindFile    = "audiencefile"
+)
+
+// Maker turns one change into items, for one goroutine.
+type Maker interface {
+	Make(items *pipeline.Items, row int, c *pipeline.Change) error
+}
+
+// sinkPlan is a sink compiled for a sync: what the daemon and preview need of every kind alike.
+type sinkPlan struct {
+	kind          string
+	newMaker      func() Maker
+	endpoint      string
+	appendRequest func(dst []byte, envelope string, bodies [][]byte) []byte
+	maxItems      int
+	maxBytes      int
+	linger        time.Duration
+	window        int        // chunks in flight per partition: 0 for the default, 1 where the order counts
+	gate          mapping.On // which operations are sent unless the sync says otherwise
+}
+
+// Kind is the kind of the sync's sink, "" when it has none.
+func (s *Sync) Kind() string {
+	switch {
+	case s.WebEvents != nil:
+		return KindEvents
+	}
+	return ""
+}
+
+func (s *Sync) validateSink(at settings.Place) {
+	given := 0
+	if s.WebEvents != nil {
+		given++
+		s.WebEvents.Validate(at.Key("web_events"))
+		s.On.Validate(mapping.EventDefaults, at.Key("on"))
+	}
+	if given != 1 {
+		at.Problem("needs one of web_events, audience_segment and audience_file", "")
+	}
+}
+
+// compile makes the sync's sink plan; cols learns the columns it reads.
+func (s *Sync) compile(cols *mapping.Columns, now func() time.Time, m *metrics.Sync) (*sinkPlan, error) {
+	switch s.Kind() {
+	case KindEvents:
+		return compileEvents(s.WebEvents, cols, now, m)
+	}
+	return nil, fmt.Errorf("sync %s has no sink", s.Name)
+}
+
+func compileEvents(cfg *events.Config, cols *mapping.Columns, now func() time.Time, m *metrics.Sync) (*sinkPlan, error) {
+	plan, err := events.New(*cfg, cols, now, m)
+	if err != nil {
+		return nil, err
+	}
+	maxItems, maxBytes := plan.Limits()
+	return &sinkPlan{
+		kind: KindEvents, gate: mapping.EventDefaults,
+		newMaker: func() Maker { return plan.Maker() },
+		endpoint: plan.Endpoint(), appendRequest: plan.AppendRequest,
+		maxItems: maxItems, maxBytes: maxBytes, linger: cfg.Batch.Linger.Std(),
+	}, nil
+}

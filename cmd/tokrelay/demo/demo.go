@@ -1,0 +1,184 @@
+// Package demo tells the story of the first minute: an embedded broker, schema registry and TikTok simulator, a shop
+// whose tables change, and the real daemon between them. It knows what has to become of every row before the daemon sees
+// it, and checks at the end that it did.
+package demo
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
+	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
+)
+
+//go:embed demo.yaml
+var config []byte
+
+// Options say where the demo talks and whether it stays.
+type Options struct {
+	Out      io.Writer
+	Version  string
+	Terminal bool   // Out is a terminal: show a live line
+	Serve    bool   // go on serving the page after the report
+	Listen   string // address of the page
+}
+
+// ErrCheckFailed says that the report's check found rows lost, doubled or with another fate than they should have.
+var ErrCheckFailed = errors.New("the demo's check failed")
+
+// Run tells the story and prints the report.
+func Run(ctx context.Context, o Options) error {
+	s, err := startStandIns()
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	story, err := newStory(s)
+	if err != nil {
+		return err
+	}
+	listener, err := listen(o.Listen)
+	if err != nil {
+		return err
+	}
+	d, err := newDaemon(s, listener.Addr().String(), o)
+	if err != nil {
+		return err
+	}
+	running, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- d.RunOn(running, listener) }()
+	greet(o, s, listener.Addr().String())
+	start := time.Now()
+	if err := tell(ctx, s, story, d, o); err != nil {
+		return err
+	}
+	ok := report(o.Out, newJudge(story, d, s), time.Since(start))
+	if o.Serve && ctx.Err() == nil {
+		fmt.Fprintf(o.Out, "\nThe page stays at http://%s and TikTok's stand-in at %s/sandbox/. Ctrl-C ends the demo.\n", listener.Addr(), s.address)
+		<-ctx.Done()
+	}
+	stop()
+	if err := <-ended; err != nil {
+		return fmt.Errorf("stop the daemon: %w", err)
+	}
+	if !ok {
+		return ErrCheckFailed
+	}
+	return nil
+}
+
+func newStory(s *standIns) (*story, error) {
+	story := &story{shop: newShop(7, time.Now())}
+	var err error
+	if story.orders, err = addTable(s.registry, "orders"); err != nil {
+		return nil, err
+	}
+	if story.signups, err = addTable(s.registry, "signups"); err != nil {
+		return nil, err
+	}
+	if err := story.write(); err != nil {
+		return nil, err
+	}
+	story.trouble(s.tiktok)
+	story.redeliver(400)
+	return story, nil
+}
+
+// listen takes another port when the wanted one is in use: a demo should not fail for that.
+func listen(address string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
+	if err == nil {
+		return listener, nil
+	}
+	listener, other := net.Listen("tcp", "127.0.0.1:0")
+	if other != nil {
+		return nil, fmt.Errorf("serve the page: %w", err)
+	}
+	return listener, nil
+}
+
+func newDaemon(s *standIns, admin string, o Options) (*daemon.Daemon, error) {
+	c, problems := daemon.Parse(config, settings.Vars(map[string]string{
+		"BROKER": s.broker.ListenAddrs()[0], "REGISTRY": s.registry.URL(), "TIKTOK": s.address,
+		"TOKEN": sandbox.DefaultToken, "LISTEN": admin,
+	}))
+	if err := problems.Err(); err != nil {
+		return nil, fmt.Errorf("the demo's configuration: %w", err)
+	}
+	return daemon.New(c, daemon.Options{Log: slog.New(slog.DiscardHandler), Version: o.Version})
+}
+
+func greet(o Options, s *standIns, page string) {
+	fmt.Fprintf(o.Out, `tokrelay demo. The broker, the schema registry and TikTok are stand-ins inside this process;
+everything between them is the real daemon. No data leaves this machine.
+
+  page      http://%s
+  broker    %s (kfake)
+  registry  %s (srfake)
+  TikTok    %s/sandbox/ (the strict simulator)
+
+`, page, s.broker.ListenAddrs()[0], s.registry.URL(), s.address)
+}
+
+// burst and pace let the story take a few seconds, so that there is something to watch.
+const (
+	burst = 600
+	pace  = 120 * time.Millisecond
+)
+
+// tell writes the story and waits until the daemon has settled and committed all of it.
+func tell(ctx context.Context, s *standIns, story *story, d *daemon.Daemon, o Options) error {
+	line := newProgress(o, len(story.records))
+	err := s.produce(ctx, story.records, burst, func(done int) error {
+		line.show(d, done)
+		return wait(ctx, pace)
+	})
+	if err != nil {
+		return err
+	}
+	deadline, cancel := context.WithTimeout(ctx, 60*time.Second)
+	defer cancel()
+	for !d.CaughtUp(deadline) {
+		line.show(d, len(story.records))
+		if err := wait(deadline, pace); err != nil {
+			line.end()
+			return fmt.Errorf("the daemon did not settle every row in a minute: %w", err)
+		}
+	}
+	line.end()
+	return nil
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// trouble is what TikTok does in the story: a burst of throttling, a server error, and one row it refuses for a reason
+// of its own, named by its index.
+func (s *story) trouble(tiktok *sandbox.Sandbox) {
+	tiktok.AddFault(sandbox.Fault{Name: "throttle", Endpoint: "/event/track/", Skip: 8, Count: 4, Code: 40100, Message: "Too many requests. Please retry in some time."})
+	tiktok.AddFault(sandbox.Fault{Name: "server error", Endpoint: "/event/track/", Skip: 20, Count: 2, HTTPStatus: 502})
+	for i := range s.records {
+		f := &s.records[i].fate
+		if f.sync == "orders" && f.outcome == pipeline.Delivered && !f.repeated && i > len(s.records)/3 {
+			tiktok.AddFault(sandbox.Fault{Name: "refused row", Endpoint: "/event/track/", ID: s.records[i].eventID, Code: 40002, Message: sandbox.IndexedMessage})
+			f.outcome, f.reason = pipeline.DeadLettered, pipeline.RefusedByTikTok
+			return
+		}
+	}
+}

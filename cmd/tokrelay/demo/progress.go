@@ -1,0 +1,42 @@
+package demo
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+// progress is the live line of a terminal; elsewhere it is silent.
+type progress struct {
+	out   io.Writer
+	total int
+}
+
+func newProgress(o Options, total int) *progress {
+	if !o.Terminal {
+		return &progress{out: io.Discard, total: total}
+	}
+	return &progress{out: o.Out, total: total}
+}
+
+func (p *progress) show(d *daemon.Daemon, written int) {
+	var delivered, rejected, skipped int64
+	state := "running"
+	for _, s := range d.Config.Syncs {
+		c, err := d.Metrics.Counts(s.Name)
+		if err != nil {
+			return
+		}
+		delivered += c.Settled[pipeline.Delivered]
+		rejected += c.Settled[pipeline.DeadLettered]
+		skipped += c.Settled[pipeline.Skipped]
+		for _, t := range d.Board.Troubles(s.Name) {
+			state = "waiting: " + string(t.Kind)
+		}
+	}
+	fmt.Fprintf(p.out, "\r\x1b[K  %6d of %d rows written  %6d delivered  %4d rejected  %5d skipped  %s", written, p.total, delivered, rejected, skipped, state)
+}
+
+func (p *progress) end() { fmt.Fprint(p.out, "\r\x1b[K") }

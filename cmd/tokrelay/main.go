@@ -1,0 +1,100 @@
+// Command tokrelay keeps TikTok up to date with warehouse change data from Kafka. This package is flags and subcommands;
+// daemon joins the steps and sinks, demo tells the story of the first minute.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+// Exit codes, documented in docs/operations.
+const (
+	exitDone      = 0
+	exitError     = 1
+	exitUsage     = 2 // bad usage or configuration
+	exitUndrained = 3 // the drain deadline was missed; rows will come again
+)
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) int {
+	ctx, stop := signals()
+	defer stop()
+	root := command()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err != nil && !errors.Is(err, errReported) {
+		fmt.Fprintln(os.Stderr, "tokrelay:", err)
+	}
+	return exitCode(err)
+}
+
+// errReported is a failure whose words are already on the screen.
+var errReported = errors.New("reported")
+
+// usageError is a mistake in the command line or the configuration.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func exitCode(err error) int {
+	_, usage := errors.AsType[usageError](err)
+	switch {
+	case err == nil:
+		return exitDone
+	case usage:
+		return exitUsage
+	case errors.Is(err, daemon.ErrUndrained):
+		return exitUndrained
+	}
+	return exitError
+}
+
+// signals gives a context that ends at the first SIGINT or SIGTERM; the second one ends the process at once.
+func signals() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	heard := make(chan os.Signal, 2)
+	signal.Notify(heard, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-heard
+		cancel()
+		<-heard
+		os.Exit(exitError)
+	}()
+	return ctx, cancel
+}
+
+func command() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "tokrelay",
+		Short:         "Keep TikTok up to date with your warehouse, row by row, from Kafka",
+		Version:       version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetVersionTemplate("tokrelay {{.Version}}\n")
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w\nsee %s --help", err, c.CommandPath())}
+	})
+	root.AddCommand(runCommand(), demoCommand(), checkCommand(), previewCommand(), sandboxCommand(), configCommand(), versionCommand())
+	return root
+}
+
+// noArgs refuses arguments as a mistake of usage.
+func noArgs(c *cobra.Command, args []string) error {
+	if err := cobra.NoArgs(c, args); err != nil {
+		return usageError{fmt.Errorf("%w\nsee %s --help", err, c.CommandPath())}
+	}
+	return nil
+}

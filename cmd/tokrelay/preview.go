@@ -1,0 +1,129 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/cdc"
+)
+
+// previewFlags are what preview is asked for.
+type previewFlags struct {
+	config, sync, rows string
+	fromTopic          bool
+	partition          int32
+	offset             int64
+	limit              int
+	requests           bool
+	now                string
+}
+
+func previewCommand() *cobra.Command {
+	var f previewFlags
+	c := &cobra.Command{
+		Use:   "preview",
+		Short: "Show the exact API requests and rejections for rows; send nothing, commit nothing",
+		Long: `Show what rows become: for each row the item that would be sent, the rejection, or why it is skipped, as one JSON
+object a line; with --requests also the API calls as run would batch them. Nothing is sent and nothing is committed.
+
+--rows reads one row a line: an object is an inserted row; {"op":"c|u|d|r","before":…,"after":…} is a change, with
+Debezium's letters; null is a tombstone. It opens no connection. --from-topic reads real records.`,
+		Example: `  echo '{"email":"ada@example.com","amount":12.5}' | tokrelay preview -c tokrelay.yaml --sync purchases --rows -
+  tokrelay preview -c tokrelay.yaml --sync purchases --from-topic --partition 0 --offset 41200 --limit 5 --requests`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return preview(c, f) },
+	}
+	configFlag(c, &f.config)
+	c.Flags().StringVar(&f.sync, "sync", "", "sync whose mapping is shown; may be left out when there is one")
+	c.Flags().StringVar(&f.rows, "rows", "", "file with one JSON row a line, or - for standard input")
+	c.Flags().BoolVar(&f.fromTopic, "from-topic", false, "read records of the sync's topic")
+	c.Flags().Int32Var(&f.partition, "partition", -1, "with --from-topic: this partition alone")
+	c.Flags().Int64Var(&f.offset, "offset", -1, "with --from-topic: begin here; default: the newest records")
+	c.Flags().IntVar(&f.limit, "limit", 10, "with --from-topic: at most so many records")
+	c.Flags().BoolVar(&f.requests, "requests", false, "print the API requests too")
+	c.Flags().StringVar(&f.now, "now", "", "RFC 3339 time to take for now")
+	return c
+}
+
+func preview(c *cobra.Command, f previewFlags) error {
+	now := time.Now
+	if f.now != "" {
+		at, err := time.Parse(time.RFC3339, f.now)
+		if err != nil {
+			return usageError{fmt.Errorf("--now: not an RFC 3339 time like 2026-01-31T12:00:00Z")}
+		}
+		now = func() time.Time { return at }
+	}
+	if (f.rows == "") == !f.fromTopic {
+		return usageError{errors.New("give one of --rows FILE and --from-topic\nsee tokrelay preview --help")}
+	}
+	config, err := loadConfig(c, f.config)
+	if err != nil {
+		return err
+	}
+	s, err := pickSync(config, f.sync)
+	if err != nil {
+		return err
+	}
+	flow, err := daemon.NewFlow(s, now, nil)
+	if err != nil {
+		return err
+	}
+	p := daemon.NewPreview(flow, c.OutOrStdout(), f.requests)
+	if f.fromTopic {
+		return p.Topic(c.Context(), config, daemon.TopicRange{Partition: f.partition, Offset: f.offset, Limit: f.limit})
+	}
+	return previewRows(c.Context(), p, flow, s, f.rows, c.InOrStdin())
+}
+
+// pickSync is the named sync, or the only one.
+func pickSync(c *daemon.Config, name string) (*daemon.Sync, error) {
+	if name == "" && len(c.Syncs) == 1 {
+		return &c.Syncs[0], nil
+	}
+	s, err := c.Sync(name)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--sync: %w", err)}
+	}
+	return s, nil
+}
+
+const maxRow = 64 << 20 // bytes of one JSON row
+
+func previewRows(ctx context.Context, p *daemon.Preview, flow *daemon.Flow, s *daemon.Sync, path string, stdin io.Reader) error {
+	in := stdin
+	if path != "-" {
+		file, err := os.Open(path)
+		if err != nil {
+			return usageError{fmt.Errorf("--rows: %w", err)}
+		}
+		defer file.Close()
+		in = file
+	}
+	rows := cdc.NewRows(flow.Wanted, s.Config)
+	lines := bufio.NewScanner(in)
+	lines.Buffer(make([]byte, 64<<10), maxRow)
+	for lines.Scan() && ctx.Err() == nil {
+		line := append([]byte(nil), lines.Bytes()...)
+		if len(line) == 0 {
+			continue
+		}
+		decode := func(into *pipeline.Change) error { return rows.Decode(line, into) }
+		if err := p.Row(decode); err != nil {
+			return err
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("read rows: %w", err)
+	}
+	return p.Requests()
+}

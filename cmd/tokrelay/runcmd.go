@@ -1,0 +1,67 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+)
+
+// logFlags say how the daemon logs.
+type logFlags struct{ level, format string }
+
+func (f *logFlags) add(c *cobra.Command, level string) {
+	c.Flags().StringVar(&f.level, "log-level", level, "debug, info, warn or error")
+	c.Flags().StringVar(&f.format, "log-format", "json", "json or text")
+}
+
+func (f *logFlags) logger(w io.Writer) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(f.level)); err != nil {
+		return nil, usageError{fmt.Errorf("--log-level: must be debug, info, warn or error")}
+	}
+	options := &slog.HandlerOptions{Level: level}
+	switch strings.ToLower(f.format) {
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, options)), nil
+	case "text":
+		return slog.New(slog.NewTextHandler(w, options)), nil
+	}
+	return nil, usageError{fmt.Errorf("--log-format: must be json or text")}
+}
+
+func runCommand() *cobra.Command {
+	var path string
+	var logs logFlags
+	c := &cobra.Command{
+		Use:   "run",
+		Short: "Run the daemon",
+		Long: `Run every sync of the configuration until SIGTERM or SIGINT; then finish what is in flight within shutdown.drain. A
+second signal ends the process at once. Exit codes: 0 clean, 1 error, 2 bad usage or configuration, 3 drain deadline
+missed (the rows come again with the next start).`,
+		Example: "  tokrelay run -c /etc/tokrelay/tokrelay.yaml",
+		Args:    noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			log, err := logs.logger(c.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			config, err := loadConfig(c, path)
+			if err != nil {
+				return err
+			}
+			d, err := daemon.New(config, daemon.Options{Log: log, Version: version, Commit: commit()})
+			if err != nil {
+				return err
+			}
+			return d.Run(c.Context())
+		},
+	}
+	configFlag(c, &path)
+	logs.add(c, "info")
+	return c
+}
