@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"strconv"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 )
@@ -20,9 +21,11 @@ type Digest struct{ buf []byte }
 // All appends the digest over all columns of the row; nothing if the row has no value at all.
 func (d *Digest) All(dst []byte, c *pipeline.Change) []byte {
 	d.buf = d.buf[:0]
-	if image := c.Row(); c.Shape != nil {
+	if image := c.Row(); c.Shape != nil && image.Present {
 		for _, i := range c.Shape.Sorted {
-			d.member(c.Shape.Names[i], image.Value(int(i)))
+			if int(i) < len(image.Values) {
+				d.member(c.Shape.Names[i], &image.Values[i])
+			}
 		}
 	}
 	return d.sum(dst)
@@ -31,9 +34,12 @@ func (d *Digest) All(dst []byte, c *pipeline.Change) []byte {
 // Of appends the digest over some columns, given in the order of their names.
 func (d *Digest) Of(dst []byte, c *pipeline.Change, names []string, columns []int) []byte {
 	d.buf = d.buf[:0]
-	image := c.Row()
-	for i, name := range names {
-		d.member(name, image.Value(columns[i]))
+	if image := c.Row(); image.Present {
+		for i, name := range names {
+			if columns[i] < len(image.Values) {
+				d.member(name, &image.Values[columns[i]])
+			}
+		}
 	}
 	return d.sum(dst)
 }
@@ -47,8 +53,9 @@ func (d *Digest) sum(dst []byte) []byte {
 }
 
 // member adds a name and a value, unless there is no value.
-func (d *Digest) member(name string, v pipeline.Value) {
-	if v.IsNull() || v.Kind() == pipeline.Unavailable {
+func (d *Digest) member(name string, v *pipeline.Value) {
+	switch v.Kind() {
+	case pipeline.Missing, pipeline.Null, pipeline.Unavailable:
 		return
 	}
 	d.buf = binary.BigEndian.AppendUint32(d.buf, uint32(len(name)))
@@ -56,23 +63,39 @@ func (d *Digest) member(name string, v pipeline.Value) {
 	d.value(v)
 }
 
-// value adds the length and the text of a value; the length is filled in when the text is known.
-func (d *Digest) value(v pipeline.Value) {
+// value adds the length and the text of a value; where the text is not at hand, its length is filled in behind it.
+func (d *Digest) value(v *pipeline.Value) {
+	if v.Kind() == pipeline.String || v.Kind() == pipeline.JSON {
+		d.buf = binary.BigEndian.AppendUint32(d.buf, uint32(len(v.Bytes())))
+		d.buf = append(d.buf, v.Bytes()...)
+		return
+	}
 	start := len(d.buf)
 	d.buf = append(d.buf, 0, 0, 0, 0)
 	switch v.Kind() {
+	case pipeline.Int:
+		d.buf = strconv.AppendInt(d.buf, v.Int(), 10)
 	case pipeline.Struct:
-		d.buf = append(d.buf, '{')
-		for i, e := range v.Elems() {
-			d.member(v.Names()[i], e)
-		}
+		d.members(v)
 	case pipeline.List:
-		d.buf = append(d.buf, '[')
-		for _, e := range v.Elems() {
-			d.value(e)
-		}
+		d.elements(v.Elems())
 	default:
 		d.buf = v.AppendText(d.buf)
 	}
 	binary.BigEndian.PutUint32(d.buf[start:], uint32(len(d.buf)-start-4))
+}
+
+func (d *Digest) members(v *pipeline.Value) {
+	d.buf = append(d.buf, '{')
+	elems := v.Elems()
+	for i, name := range v.Names() {
+		d.member(name, &elems[i])
+	}
+}
+
+func (d *Digest) elements(elems []pipeline.Value) {
+	d.buf = append(d.buf, '[')
+	for i := range elems {
+		d.value(&elems[i])
+	}
 }

@@ -10,7 +10,7 @@ import (
 //
 //	for it := r.Elements(v); it.Next(); { … it.Value … }
 //
-// After the walk, Bad says that the JSON was not well-formed.
+// Bad says, after the walk, that the JSON was not well-formed; elements before the fault have been given out.
 type Elements struct {
 	Value pipeline.Value
 	Bad   bool
@@ -38,8 +38,7 @@ func (r *Row) Elements(v pipeline.Value) Elements {
 	if v.Kind() == pipeline.List {
 		return Elements{list: v.Elems()}
 	}
-	text, ok := wholeJSON(v.Bytes())
-	return Elements{json: scanner{src: text}, Bad: !ok, scratch: &r.scratch}
+	return Elements{json: scanner{src: v.Bytes()}, scratch: &r.scratch}
 }
 
 // Next goes to the next element; false at the end.
@@ -47,7 +46,7 @@ func (e *Elements) Next() bool {
 	if e.scratch == nil {
 		return e.nextOfList()
 	}
-	if e.Bad || e.ends('[', ']') {
+	if e.ends('[', ']') {
 		return false
 	}
 	e.Value, e.Bad = e.json.scalar(e.scratch)
@@ -62,14 +61,22 @@ func (e *Elements) nextOfList() bool {
 	return true
 }
 
-// ends steps over what stands before the next element.
+// ends steps over what stands before the next element, and tells whether the list is over instead.
 func (e *Elements) ends(open, close byte) bool {
 	if !e.started {
 		e.started = true
 		e.json.take(open)
-		return e.json.take(close)
+	} else if e.json.take(',') {
+		return false
+	} else if e.json.peek() != close {
+		e.Bad = true
+		return true
 	}
-	return !e.json.take(',')
+	if !e.json.take(close) {
+		return false
+	}
+	e.Bad = e.json.peek() != 0 || e.json.pos < len(e.json.src)
+	return true
 }
 
 func (s *scanner) scalar(scratch *[]byte) (v pipeline.Value, bad bool) {
@@ -106,8 +113,7 @@ func (r *Row) Members(v pipeline.Value) Members {
 	if v.Kind() == pipeline.Struct {
 		return Members{Elements: Elements{list: v.Elems()}, names: v.Names()}
 	}
-	text, ok := wholeJSON(v.Bytes())
-	return Members{Elements: Elements{json: scanner{src: text}, Bad: !ok, scratch: &r.scratch}}
+	return Members{Elements: Elements{json: scanner{src: v.Bytes()}, scratch: &r.scratch}}
 }
 
 // Next goes to the next member; false at the end.
@@ -115,7 +121,7 @@ func (m *Members) Next() bool {
 	if m.scratch == nil {
 		return m.nextOfStruct()
 	}
-	if m.Bad || m.ends('{', '}') {
+	if m.ends('{', '}') {
 		return false
 	}
 	if m.Bad = !m.readName(); m.Bad {

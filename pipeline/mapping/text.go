@@ -31,7 +31,8 @@ func IsBlank(v pipeline.Value) bool {
 	case pipeline.Missing, pipeline.Null:
 		return true
 	case pipeline.String, pipeline.Bytes:
-		return len(Trim(v.Bytes())) == 0
+		b := v.Bytes()
+		return len(b) == 0 || !visible(b[0]) && len(Trim(b)) == 0
 	case pipeline.JSON:
 		text := Trim(v.Bytes())
 		return len(text) == 0 || string(text) == "null"

@@ -15,9 +15,8 @@ func (m *Maker) ownProperty(dst []byte, s *step, v pipeline.Value) ([]byte, erro
 	case pipeline.Int:
 		return strconv.AppendInt(dst, v.Int(), 10), nil
 	case pipeline.Float, pipeline.Float32, pipeline.Decimal:
-		var buf [maxDigits + 1]byte
-		d, reason := readDecimal(v, buf[:0])
-		if reason != "" {
+		var d decimal
+		if reason := d.read(v); reason != "" {
 			return dst, invalid(reason, s.name, numberRule(reason, false))
 		}
 		return d.append(dst), nil

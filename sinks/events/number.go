@@ -11,102 +11,131 @@ import (
 // maxDigits bounds a number's digits, and its size: no float64 that TikTok may use overflows.
 const maxDigits = 100
 
-// decimal is a number as text: the digits 0.d1d2d3… × 10^point, without zeros at either end.
+// decimal is a number, exactly: 0.d1d2d3… × 10^point, without zeros at either end of the digits.
 type decimal struct {
 	negative bool
-	digits   []byte
+	n        int // digits
 	point    int
+	digits   [maxDigits]byte
 }
 
-// readDecimal reads a number of any kind, exactly; buf holds its digits. It takes plain digits with a point and an
-// exponent, and nothing else: no sign of plus, no separators, no symbols.
-func readDecimal(v pipeline.Value, buf []byte) (d decimal, reason pipeline.Reason) {
+// read takes a number of any kind. Text is plain digits with a point and an exponent, and nothing else: no sign of plus,
+// no separators, no symbols.
+func (d *decimal) read(v pipeline.Value) (reason pipeline.Reason) {
+	var buf [32]byte
 	switch v.Kind() {
-	case pipeline.Float, pipeline.Float32:
-		if f := v.Float(); math.IsNaN(f) || math.IsInf(f, 0) {
-			return d, pipeline.InvalidNumber
-		}
-	case pipeline.Int, pipeline.Decimal:
+	case pipeline.Int:
+		return d.parse(strconv.AppendInt(buf[:0], v.Int(), 10))
+	case pipeline.Decimal:
+		return d.readDecimal(v, buf[:0])
+	case pipeline.Float:
+		return d.readFloat(v.Float(), 64, buf[:0])
+	case pipeline.Float32:
+		return d.readFloat(v.Float(), 32, buf[:0])
 	case pipeline.String:
-		return parseDecimal(mapping.Trim(v.Bytes()), buf)
-	default:
-		return d, pipeline.WrongType
+		return d.parse(mapping.Trim(v.Bytes()))
 	}
-	var text [64]byte
-	return parseDecimal(v.AppendText(text[:0]), buf)
+	return pipeline.WrongType
 }
 
-func parseDecimal(text, buf []byte) (d decimal, reason pipeline.Reason) {
+func (d *decimal) readFloat(f float64, bits int, buf []byte) pipeline.Reason {
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return pipeline.InvalidNumber
+	}
+	return d.parse(strconv.AppendFloat(buf, f, 'e', -1, bits))
+}
+
+func (d *decimal) readDecimal(v pipeline.Value, buf []byte) pipeline.Reason {
+	if n, ok := v.Unscaled(); ok {
+		buf = strconv.AppendInt(buf, n, 10)
+	} else {
+		buf = v.BigUnscaled().Append(nil, 10)
+	}
+	if reason := d.parse(buf); reason != "" || d.n == 0 {
+		return reason
+	}
+	d.point -= int(v.Scale())
+	return d.bounded()
+}
+
+// parse reads text.
+func (d *decimal) parse(text []byte) pipeline.Reason {
+	*d = decimal{}
 	i, seen, fraction := 0, false, false
 	if len(text) > 0 && text[0] == '-' {
 		d.negative, i = true, 1
 	}
-	d.digits = buf[:0]
 	for ; i < len(text); i++ {
 		c := text[i]
-		switch {
-		case c == '.' && !fraction:
+		if c == '.' && !fraction {
 			fraction = true
 			continue
-		case c < '0' || c > '9':
-			return d.exponent(text[i:], seen)
+		}
+		if c < '0' || c > '9' {
+			break
 		}
 		seen = true
-		d.add(c, fraction)
-		if len(d.digits) > maxDigits {
-			return d, pipeline.InvalidNumber
+		if !d.add(c, fraction) {
+			return pipeline.InvalidNumber
 		}
 	}
-	return d.exponent(nil, seen)
+	if !seen || !d.exponent(text[i:]) {
+		return pipeline.InvalidNumber
+	}
+	return d.bounded()
 }
 
 // add takes the next digit; zeros before the first other digit only move the point.
-func (d *decimal) add(c byte, fraction bool) {
-	if c == '0' && len(d.digits) == 0 {
-		if fraction {
-			d.point--
+func (d *decimal) add(c byte, fraction bool) bool {
+	switch {
+	case c != '0' || d.n > 0:
+		if d.n == maxDigits {
+			return false
 		}
-		return
+		d.digits[d.n] = c
+		d.n++
+		if !fraction {
+			d.point++
+		}
+	case fraction:
+		d.point--
 	}
-	d.digits = append(d.digits, c)
-	if !fraction {
-		d.point++
-	}
+	return true
 }
 
-// exponent reads what follows the digits, and takes the zeros off their end.
-func (d decimal) exponent(rest []byte, seen bool) (decimal, pipeline.Reason) {
-	if !seen {
-		return d, pipeline.InvalidNumber
+// exponent reads what follows the digits: nothing, or e and a whole number.
+func (d *decimal) exponent(rest []byte) bool {
+	if len(rest) == 0 {
+		return true
 	}
-	if len(rest) > 0 {
-		if len(rest) < 2 || len(rest) > 6 || rest[0]|0x20 != 'e' {
-			return d, pipeline.InvalidNumber
-		}
-		e, err := strconv.Atoi(string(rest[1:]))
-		if err != nil {
-			return d, pipeline.InvalidNumber
-		}
-		d.point += e
+	if len(rest) < 2 || len(rest) > 6 || rest[0]|0x20 != 'e' {
+		return false
 	}
-	for n := len(d.digits); n > 0 && d.digits[n-1] == '0'; n-- {
-		d.digits = d.digits[:n-1]
+	e, err := strconv.Atoi(alias(rest[1:]))
+	d.point += e
+	return err == nil
+}
+
+// bounded takes the zeros off the end and refuses what no reader can hold.
+func (d *decimal) bounded() pipeline.Reason {
+	for d.n > 0 && d.digits[d.n-1] == '0' {
+		d.n--
 	}
-	if len(d.digits) == 0 {
-		return decimal{}, ""
+	if d.n == 0 {
+		*d = decimal{}
 	}
 	if d.point > 300 || d.point < -300 {
-		return d, pipeline.InvalidNumber
+		return pipeline.InvalidNumber
 	}
-	return d, ""
+	return ""
 }
 
-func (d *decimal) whole() bool { return len(d.digits) <= d.point || len(d.digits) == 0 }
+func (d *decimal) whole() bool { return d.n <= d.point || d.n == 0 }
 
 // append writes the number as JSON: plainly where that is short, else with an exponent.
 func (d *decimal) append(dst []byte) []byte {
-	n := len(d.digits)
-	if n == 0 {
+	digits := d.digits[:d.n]
+	if d.n == 0 {
 		return append(dst, '0')
 	}
 	if d.negative {
@@ -116,18 +145,18 @@ func (d *decimal) append(dst []byte) []byte {
 	case d.point > 40 || d.point < -10:
 		return d.appendScientific(dst)
 	case d.point <= 0:
-		return append(zeros(append(dst, '0', '.'), -d.point), d.digits...)
-	case d.point >= n:
-		return zeros(append(dst, d.digits...), d.point-n)
+		return append(zeros(append(dst, '0', '.'), -d.point), digits...)
+	case d.point >= d.n:
+		return zeros(append(dst, digits...), d.point-d.n)
 	}
-	dst = append(append(dst, d.digits[:d.point]...), '.')
-	return append(dst, d.digits[d.point:]...)
+	dst = append(append(dst, digits[:d.point]...), '.')
+	return append(dst, digits[d.point:]...)
 }
 
 func (d *decimal) appendScientific(dst []byte) []byte {
 	dst = append(dst, d.digits[0])
-	if len(d.digits) > 1 {
-		dst = append(append(dst, '.'), d.digits[1:]...)
+	if d.n > 1 {
+		dst = append(append(dst, '.'), d.digits[1:d.n]...)
 	}
 	return strconv.AppendInt(append(dst, 'e'), int64(d.point-1), 10)
 }
@@ -144,33 +173,31 @@ func appendNumber(dst []byte, v pipeline.Value) ([]byte, pipeline.Reason) {
 	if v.Kind() == pipeline.Int && v.Int() >= 0 {
 		return strconv.AppendInt(dst, v.Int(), 10), ""
 	}
-	var buf [maxDigits + 1]byte
-	d, reason := readDecimal(v, buf[:0])
-	switch {
-	case reason != "":
+	var d decimal
+	if reason := d.read(v); reason != "" {
 		return dst, reason
-	case d.negative:
+	}
+	if d.negative {
 		return dst, pipeline.NegativeNumber
 	}
 	return d.append(dst), ""
 }
 
-// wholeNumber reads a whole number that is not negative and fits 53 bits, as every reader of JSON does.
-func wholeNumber(v pipeline.Value) (int64, pipeline.Reason) {
-	var buf [maxDigits + 1]byte
-	d, reason := readDecimal(v, buf[:0])
-	switch {
-	case reason != "":
+// wholeNumber reads a whole number that is not negative and that every reader of JSON holds exactly.
+func wholeNumber(v pipeline.Value) (n int64, reason pipeline.Reason) {
+	var d decimal
+	if reason = d.read(v); reason != "" {
 		return 0, reason
+	}
+	switch {
 	case d.negative:
 		return 0, pipeline.NegativeNumber
 	case !d.whole() || d.point > 15:
 		return 0, pipeline.InvalidNumber
 	}
-	n := int64(0)
 	for i := range d.point {
 		n *= 10
-		if i < len(d.digits) {
+		if i < d.n {
 			n += int64(d.digits[i] - '0')
 		}
 	}

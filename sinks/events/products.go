@@ -1,7 +1,6 @@
 package events
 
 import (
-	"math"
 	"strconv"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -153,24 +152,24 @@ func appendKey(dst []byte, name string) []byte {
 
 // member appends one member of a product.
 func (m *Maker) member(dst []byte, member, index int, v pipeline.Value) ([]byte, error) {
-	s := &memberSpecs[member]
-	dst, err := m.scalar(dst, &step{spec: s}, v)
+	dst, err := m.scalar(dst, &memberSteps[member], v)
 	if err == nil {
 		return dst, nil
 	}
 	if r, ok := err.(*pipeline.Rejection); ok {
-		r.Field = memberField(index, s.name)
+		r.Field = memberField(index, productMembers[member].name)
 	}
 	return dst, err
 }
 
-// memberSpecs are the members as fields.
-var memberSpecs = func() (list [memberCount]spec) {
+// memberSteps are the members as fields.
+var memberSteps = func() (list [memberCount]step) {
 	for i, m := range productMembers {
-		list[i] = spec{name: m.name, kind: m.kind, max: maxText}
+		s := &spec{name: m.name, kind: m.kind, max: maxText}
 		if m.kind == choice {
-			list[i].choices = words("product product_group")
+			s.choices = words("product product_group")
 		}
+		list[i].spec = s
 	}
 	return list
 }()
@@ -207,12 +206,12 @@ func (s *productSum) add(p *product) error {
 		s.unpriced++
 		return nil
 	}
-	var buf [maxDigits + 1]byte
+	var d decimal
 	var text [maxDigits + 64]byte
-	d, _ := readDecimal(p[memberPrice], buf[:0])
+	d.read(p[memberPrice])
 	price, err := strconv.ParseFloat(alias(d.append(text[:0])), 64)
 	s.value += price * float64(quantity)
-	if err != nil || math.IsInf(s.value, 0) {
+	if err != nil || s.value > 1e300 {
 		return invalid(pipeline.InvalidNumber, "properties.contents", "prices that have a sum")
 	}
 	return nil
@@ -227,7 +226,8 @@ func (s *productSum) append(dst []byte, k kind) []byte {
 	case k == whole:
 		return strconv.AppendInt(dst, s.quantity, 10)
 	}
+	var d decimal
 	var text [32]byte
-	d, _ := parseDecimal(strconv.AppendFloat(text[:0], s.value, 'g', 15, 64), make([]byte, 0, maxDigits))
+	d.parse(strconv.AppendFloat(text[:0], s.value, 'e', 14, 64))
 	return d.append(dst)
 }
