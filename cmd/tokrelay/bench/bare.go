@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/netip"
@@ -28,7 +29,7 @@ type bare struct {
 }
 
 func runBare(ctx context.Context, a addresses) (int, error) {
-	client, err := kgo.NewClient(kgo.SeedBrokers(a.Broker), kgo.ConsumeTopics(benchTopic), kgo.ConsumerGroup("bare"),
+	client, err := kgo.NewClient(kgo.SeedBrokers(a.Broker), kgo.ConsumeTopics(benchTopic), kgo.ConsumerGroup(fmt.Sprintf("bare-%d", time.Now().UnixNano())),
 		kgo.DisableAutoCommit(), kgo.FetchMaxWait(250*time.Millisecond))
 	if err != nil {
 		return 0, err

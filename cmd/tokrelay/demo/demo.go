@@ -133,7 +133,7 @@ everything between them is the real daemon. No data leaves this machine.
 // burst and pace let the story take a few seconds, so that there is something to watch.
 const (
 	burst = 600
-	pace  = 120 * time.Millisecond
+	pace  = 100 * time.Millisecond
 )
 
 // tell writes the story and waits until the daemon has settled and committed all of it.
@@ -171,7 +171,7 @@ func wait(ctx context.Context, d time.Duration) error {
 // trouble is what TikTok does in the story: a burst of throttling, a server error, and one row it refuses for a reason
 // of its own, named by its index.
 func (s *story) trouble(tiktok *sandbox.Sandbox) {
-	tiktok.AddFault(sandbox.Fault{Name: "throttle", Endpoint: "/event/track/", Skip: 8, Count: 4, Code: 40100, Message: "Too many requests. Please retry in some time."})
+	tiktok.AddFault(sandbox.Fault{Name: "throttle", Endpoint: "/event/track/", Skip: 8, Count: 2, Code: 40100, Message: "Too many requests. Please retry in some time."})
 	tiktok.AddFault(sandbox.Fault{Name: "server error", Endpoint: "/event/track/", Skip: 20, Count: 2, HTTPStatus: 502})
 	for i := range s.records {
 		f := &s.records[i].fate

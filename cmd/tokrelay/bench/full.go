@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
+)
+
+// fullConfig asks the daemon for what the bare loop does by hand.
+const fullConfig = `
+kafka: {brokers: ["${BROKER}"], group: "${GROUP}"}
+schema_registry: {url: "${REGISTRY}"}
+connections: {main: {access_token: "${TOKEN}", base_url: "${TIKTOK}"}}
+admin: {listen: "127.0.0.1:0"}
+syncs:
+  - name: orders
+    topic: shop.public.orders
+    web_events:
+      pixel_code: CTESTPIXELCODE000000
+      event: {column: status, map: {paid: Purchase}}
+      fields:
+        event_time: occurred_at
+        user.email: email
+        user.phone: {column: phone, default_country: US}
+        user.external_id: customer_id
+        user.ip: ip
+        user.user_agent: user_agent
+        user.ttclid: ttclid
+        page.url: page_url
+        properties.value: amount
+        properties.currency: currency
+`
+
+// runFull runs the daemon until it has committed every record.
+func runFull(ctx context.Context, a addresses) (int, error) {
+	c, report := daemon.Parse([]byte(fullConfig), settings.Vars(map[string]string{
+		"BROKER": a.Broker, "REGISTRY": a.Registry, "TIKTOK": a.TikTok, "TOKEN": benchToken,
+		"GROUP": fmt.Sprintf("full-%d", time.Now().UnixNano()),
+	}))
+	if err := report.Err(); err != nil {
+		return 0, err
+	}
+	d, err := daemon.New(c, daemon.Options{})
+	if err != nil {
+		return 0, err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- d.Run(ctx) }()
+	for !d.CaughtUp(ctx) {
+		select {
+		case err := <-ended:
+			return 0, err
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	stop()
+	if err := <-ended; err != nil {
+		return 0, err
+	}
+	counts, err := d.Metrics.Counts("orders")
+	if err == nil && counts.Settled[pipeline.Delivered] != int64(a.Records) {
+		err = fmt.Errorf("delivered %d of %d, rejected %v", counts.Settled[pipeline.Delivered], a.Records, counts.Rejected)
+	}
+	return int(counts.Settled[pipeline.Delivered]), err
+}
