@@ -3,6 +3,7 @@ package kafka
 import (
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -13,7 +14,8 @@ func (c Config) options(name string, log *slog.Logger) ([]kgo.Opt, error) {
 		kgo.SeedBrokers(c.Brokers...),
 		kgo.ClientID(c.ClientID + "-" + name),
 		kgo.SoftwareNameAndVersion("tokrelay", "1"),
-		kgo.DisableClientMetrics(), // brokers may ask clients for metrics; ours are on the admin port
+		kgo.MetadataMinAge(time.Second), // leaders move: ask soon
+		kgo.DisableClientMetrics(),      // brokers may ask clients for metrics; ours are on the admin port
 	}
 	if log != nil {
 		opts = append(opts, kgo.WithLogger(clientLog{log}))

@@ -22,15 +22,18 @@ import (
 func TestMembersComeAndGoAndNothingIsLost(t *testing.T) {
 	for _, protocol := range []string{Classic, NextGen} {
 		for _, window := range []int{1, 4} {
-			t.Run(fmt.Sprintf("%s, window %d", protocol, window), func(t *testing.T) { churn(t, protocol, window) })
+			t.Run(fmt.Sprintf("%s, window %d", protocol, window), func(t *testing.T) {
+				t.Parallel()
+				churn(t, protocol, window)
+			})
 		}
 	}
 }
 
 func churn(t *testing.T, protocol string, window int) {
 	const partitions, each = 6, 4000
-	cluster := newCluster(t, partitions, kfake.GroupMinSessionTimeout(time.Second))
-	cluster.SetGroupConfigs(testGroup, map[string]string{"consumer.heartbeat.interval.ms": "200"})
+	cluster := newCluster(t, partitions, kfake.GroupMinSessionTimeout(time.Second),
+		kfake.BrokerConfigs(map[string]string{"group.consumer.heartbeat.interval.ms": "200"}))
 	for p := range int32(partitions) {
 		produceTo(t, cluster, testTopic, p, each)
 	}

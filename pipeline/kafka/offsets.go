@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 // Offsets are one offset per partition of some topics.
@@ -83,21 +86,56 @@ type Member struct {
 	Partitions                 map[string][]int32
 }
 
-// Group describes a group; one nobody has joined yet is Dead and has no members.
+// dead is the state of a group that nobody has joined yet.
+const dead = "Dead"
+
+// Group describes a group of the configured protocol; one nobody has joined yet is Dead and has no members.
 func (a *Admin) Group(ctx context.Context, name string) (Group, error) {
+	describe := a.classicGroup
+	if a.cfg.Protocol == NextGen {
+		describe = a.nextGenGroup
+	}
+	g, err := describe(ctx, name)
+	switch {
+	case errors.Is(err, kerr.GroupIDNotFound):
+		return Group{State: dead}, nil
+	case err != nil:
+		return Group{}, fmt.Errorf("describe group %s: %w", name, err)
+	}
+	return g, nil
+}
+
+func (a *Admin) classicGroup(ctx context.Context, name string) (Group, error) {
 	described, err := a.adm.DescribeGroups(ctx, name)
 	if err == nil {
 		err = described.Error()
-	}
-	if err != nil {
-		return Group{}, fmt.Errorf("describe group %s: %w", name, err)
 	}
 	d := described[name]
 	g := Group{State: d.State}
 	for _, m := range d.Members {
 		g.Members = append(g.Members, member(m))
 	}
-	return g, nil
+	return g, err
+}
+
+func (a *Admin) nextGenGroup(ctx context.Context, name string) (Group, error) {
+	described, err := a.adm.DescribeConsumerGroups(ctx, name)
+	if err == nil {
+		err = described.Error()
+	}
+	d := described[name]
+	g := Group{State: d.State}
+	for _, m := range d.Members {
+		out := Member{ClientID: m.ClientID, Host: m.ClientHost, Partitions: map[string][]int32{}}
+		if m.InstanceID != nil {
+			out.InstanceID = *m.InstanceID
+		}
+		for topic, ids := range m.Assignment {
+			out.Partitions[topic] = slices.Sorted(maps.Keys(ids))
+		}
+		g.Members = append(g.Members, out)
+	}
+	return g, err
 }
 
 func member(m kadm.DescribedGroupMember) Member {

@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/oauth"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
+	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
 
 	"github.com/tokrelay/tokrelay/pipeline/settings"
@@ -41,6 +43,9 @@ type SASL struct {
 	SessionToken     settings.Secret `yaml:"session_token" doc:"AWS_MSK_IAM: session token of temporary credentials."`
 	SessionTokenFile string          `yaml:"session_token_file" doc:"File that holds the session token."`
 }
+
+// Format prints no field, for Config's reason.
+func (s SASL) Format(f fmt.State, _ rune) { fmt.Fprint(f, "sasl [redacted]") }
 
 const (
 	mechanismPlain    = "PLAIN"
@@ -155,10 +160,17 @@ func (s *SASL) bearer(ctx context.Context) (string, error) {
 	cc := clientcredentials.Config{ClientID: s.ClientID, ClientSecret: secret, TokenURL: s.TokenURL, Scopes: strings.Fields(s.Scope)}
 	token, err := cc.Token(ctx)
 	if err != nil {
-		// oauth2's error quotes the server's answer, which may repeat what was sent.
-		return "", fmt.Errorf("fetch token from kafka.sasl.token_url: refused or unreachable")
+		return "", fmt.Errorf("fetch token from kafka.sasl.token_url: %w", withoutBody(err))
 	}
 	return token.AccessToken, nil
+}
+
+// withoutBody keeps the code of a refusal: oauth2's own text quotes the whole answer.
+func withoutBody(err error) error {
+	if refusal, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
+		return fmt.Errorf("status %d %s", refusal.Response.StatusCode, refusal.ErrorCode)
+	}
+	return err
 }
 
 func reveal(inline settings.Secret, file string) (string, error) {

@@ -3,6 +3,8 @@ package kafka
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -58,11 +60,28 @@ func (c *Consumer) begin(ctx context.Context, offsets map[string]map[int32]kgo.O
 			}
 		}
 	}
-	if topics := withoutOffset(offsets); c.opts.Start != Earliest && len(topics) > 0 {
+	if topics := c.unclear(offsets); c.opts.Start != Earliest && len(topics) > 0 {
 		return offsets, c.pin(ctx, offsets, topics)
 	}
 	return offsets, nil
 }
+
+// unclear are the topics that are new to this consumer, whose partitions it has to count, and those of partitions
+// without an offset.
+func (c *Consumer) unclear(offsets map[string]map[int32]kgo.Offset) []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var topics []string
+	for topic, partitions := range offsets {
+		_, known := c.atStart[topic]
+		if !known || slices.ContainsFunc(slices.Collect(maps.Values(partitions)), hasNone) {
+			topics = append(topics, topic)
+		}
+	}
+	return topics
+}
+
+func hasNone(o kgo.Offset) bool { return o.EpochOffset().Offset < 0 }
 
 func (c *Consumer) pin(ctx context.Context, offsets map[string]map[int32]kgo.Offset, topics []string) error {
 	ends, err := kadm.NewClient(c.client).ListEndOffsets(ctx, topics...)
@@ -72,7 +91,7 @@ func (c *Consumer) pin(ctx context.Context, offsets map[string]map[int32]kgo.Off
 	for _, topic := range topics {
 		known := c.partitionsAtStart(topic, len(ends[topic]))
 		for id, o := range offsets[topic] {
-			if o.EpochOffset().Offset >= 0 {
+			if !hasNone(o) {
 				continue
 			}
 			if c.opts.Start == Fail && int(id) < known {
@@ -104,19 +123,6 @@ func startOf(ends kadm.ListedOffsets, topic string, id int32, known int) (kgo.Ep
 		return kgo.EpochOffset{Epoch: -1}, nil
 	}
 	return kgo.EpochOffset{Epoch: -1, Offset: end.Offset}, nil
-}
-
-func withoutOffset(offsets map[string]map[int32]kgo.Offset) []string {
-	var topics []string
-	for topic, partitions := range offsets {
-		for _, o := range partitions {
-			if o.EpochOffset().Offset < 0 {
-				topics = append(topics, topic)
-				break
-			}
-		}
-	}
-	return topics
 }
 
 // partitionsAtStart is how many partitions the topic had when this consumer first saw it.

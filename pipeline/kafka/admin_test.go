@@ -1,0 +1,277 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+func testNow() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) }
+
+func newAdmin(t *testing.T, c *kfake.Cluster) *Admin {
+	t.Helper()
+	a, err := NewAdmin(configFor(c), "test", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(a.Close)
+	return a
+}
+
+func TestDeadLetterTopicsAreCreatedWithTheirSettings(t *testing.T) {
+	cluster := newCluster(t, 1, kfake.NumBrokers(3))
+	a := newAdmin(t, cluster)
+	want := []Wanted{
+		{Name: "rejected", Partitions: 5, Retention: 14 * 24 * time.Hour, MaxMessageBytes: 2 << 20},
+		{Name: "state", Compact: true},
+	}
+	if warnings, err := a.EnsureTopics(t.Context(), true, want...); err != nil || len(warnings) > 0 {
+		t.Fatalf("got %v and warnings %v, want none", err, warnings)
+	}
+	topics, err := a.Topics(t.Context(), "rejected", "state", "nowhere")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rejected := Topic{Name: "rejected", Partitions: 5, Replication: 3, Policy: "delete", Retention: 14 * 24 * time.Hour, MaxMessageBytes: 2 << 20}
+	if got := topics["rejected"]; got != rejected {
+		t.Errorf("got %+v, want %+v", got, rejected)
+	}
+	if got := topics["state"]; !got.Compacted() || got.Partitions != 3 {
+		t.Errorf("got %+v, want a compacted topic of 3 partitions", got)
+	}
+	if _, ok := topics["nowhere"]; ok {
+		t.Error("a topic that does not exist was described")
+	}
+	if warnings, err := a.EnsureTopics(t.Context(), false, want...); err != nil || len(warnings) > 0 {
+		t.Errorf("the second time: got %v and warnings %v, want none", err, warnings)
+	}
+}
+
+func TestWhatIsWrongWithATopicIsSaid(t *testing.T) {
+	cluster := newCluster(t, 1)
+	a := newAdmin(t, cluster)
+	compact := "compact"
+	if err := cluster.CreateTopic("rejected", 1, map[string]string{"cleanup.policy": compact}); err != nil {
+		t.Fatal(err)
+	}
+	warnings, err := a.EnsureTopics(t.Context(), true, Wanted{Name: "rejected"}, Wanted{Name: testTopic, Compact: true, MaxMessageBytes: 8 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, word := range []string{"compaction drops", "should be compact", "max.message.bytes"} {
+		if i >= len(warnings) || !strings.Contains(warnings[i], word) {
+			t.Errorf("warning %d: got %q, want one with %q", i, warnings, word)
+		}
+	}
+	_, err = a.EnsureTopics(t.Context(), false, Wanted{Name: "failed"})
+	if err == nil || !strings.Contains(err.Error(), "topic failed does not exist") {
+		t.Errorf("got %v, want an error that names the topic", err)
+	}
+}
+
+func TestOffsetsOfAGroupCanBeSetOnlyWithoutMembers(t *testing.T) {
+	for _, protocol := range []string{Classic, NextGen} {
+		t.Run(protocol, func(t *testing.T) {
+			cluster := newCluster(t, 2)
+			produceTo(t, cluster, testTopic, 0, 10)
+			cfg := configFor(cluster)
+			cfg.Protocol = protocol
+			a, err := NewAdmin(cfg, "test", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer a.Close()
+			want := Offsets{testTopic: {0: 4, 1: 0}}
+			if err := a.SetOffsets(t.Context(), testGroup, want); err != nil {
+				t.Fatal(err)
+			}
+			got, err := a.Committed(t.Context(), testGroup)
+			if err != nil || got[testTopic][0] != 4 || got[testTopic][1] != 0 {
+				t.Fatalf("got %v, %v, want %v", got, err, want)
+			}
+			chunks := make(handler, 10)
+			m := join(t, cluster, chunks.offer, func(c *Config, _ *ConsumerOptions) { c.Protocol = protocol })
+			h := <-chunks
+			if err := a.SetOffsets(t.Context(), testGroup, want); !errors.Is(err, ErrGroupInUse) {
+				t.Errorf("with a member: got %v, want ErrGroupInUse", err)
+			}
+			g, err := a.Group(t.Context(), testGroup)
+			if err != nil || len(g.Members) != 1 || reads(g.Members[0]) != 2 || g.Members[0].ClientID != "tokrelay-orders" {
+				t.Errorf("got %+v, %v, want one member with two partitions", g, err)
+			}
+			h.ack()
+			m.leave(t)
+		})
+	}
+}
+
+// reads counts partitions; kfake leaves topic names out of the new protocol's answer.
+func reads(m Member) int {
+	n := 0
+	for _, ids := range m.Partitions {
+		n += len(ids)
+	}
+	return n
+}
+
+func TestOffsetsAreListedByTimeAndDeletedUpTo(t *testing.T) {
+	cluster := newCluster(t, 1)
+	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	for i := range 5 {
+		r := &kgo.Record{Topic: testTopic, Value: []byte("v"), Timestamp: testNow().Add(time.Duration(i) * time.Hour)}
+		if err := client.ProduceSync(t.Context(), r).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a := newAdmin(t, cluster)
+	if got, err := a.At(t.Context(), testNow().Add(150*time.Minute), testTopic); err != nil || got[testTopic][0] != 3 {
+		t.Errorf("by time: got %v, %v, want 3", got, err)
+	}
+	if err := a.DeleteRecords(t.Context(), Offsets{testTopic: {0: 2}}); err != nil {
+		t.Fatal(err)
+	}
+	starts, err := a.Starts(t.Context(), testTopic)
+	if err != nil || starts[testTopic][0] != 2 {
+		t.Errorf("start: got %v, %v, want 2", starts, err)
+	}
+	ends, err := a.Ends(t.Context(), testTopic)
+	if err != nil || ends[testTopic][0] != 5 {
+		t.Errorf("end: got %v, %v, want 5", ends, err)
+	}
+}
+
+// readAll reads a range and returns the values by partition.
+func readAll(ctx context.Context, t *testing.T, a *Admin, r Range) map[int32][]string {
+	t.Helper()
+	got := map[int32][]string{}
+	err := a.Read(ctx, r, func(rec *pipeline.Record) error {
+		got[rec.Partition] = append(got[rec.Partition], string(rec.Value))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func TestReadEndsExactlyAtTheRecordedEnds(t *testing.T) {
+	cluster := newCluster(t, 3, kfake.NumBrokers(3))
+	for p := range int32(3) {
+		produceTo(t, cluster, testTopic, p, 1000)
+	}
+	a := newAdmin(t, cluster)
+	ends, err := a.Ends(t.Context(), testTopic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	produceTo(t, cluster, testTopic, 1, 500) // after the cut
+	cluster.ShufflePartitionLeaders()
+	got := readAll(t.Context(), t, a, Range{To: ends})
+	for p := range int32(3) {
+		if n := len(got[p]); n != 1000 || got[p][0] != "0" || got[p][999] != "999" {
+			t.Errorf("partition %d: got %d records, want 1000 in order", p, n)
+		}
+	}
+	part := readAll(t.Context(), t, a, Range{From: Offsets{testTopic: {0: 990}}, To: Offsets{testTopic: {0: 995}}})
+	if len(part[0]) != 5 || part[0][0] != "990" {
+		t.Errorf("got %v, want 990 to 994", part[0])
+	}
+}
+
+func TestReadPassesAbortedTransactionsAndDeletedRecords(t *testing.T) {
+	cluster := newCluster(t, 1)
+	produceTo(t, cluster, testTopic, 0, 10)
+	transaction(t, cluster, "one", kgo.TryAbort, 5)
+	transaction(t, cluster, "two", kgo.TryCommit, 3)
+	transaction(t, cluster, "three", kgo.TryAbort, 4)
+	if err := cluster.DeleteRecords(testTopic, 0, 4); err != nil {
+		t.Fatal(err)
+	}
+	a := newAdmin(t, cluster)
+	ends, err := a.Ends(t.Context(), testTopic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := readAll(t.Context(), t, a, Range{To: ends})[0]
+	want := "4 5 6 7 8 9 two0 two1 two2"
+	if strings.Join(got, " ") != want {
+		t.Errorf("got %v, want %s", got, want)
+	}
+}
+
+func transaction(t *testing.T, c *kfake.Cluster, name string, end kgo.TransactionEndTry, n int) {
+	t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...), kgo.TransactionalID(name), kgo.DefaultProduceTopic(testTopic))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if err := client.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range n {
+		if err := client.ProduceSync(t.Context(), kgo.StringRecord(name+strconv.Itoa(i))).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := client.EndTransaction(t.Context(), end); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestReadStopsWhenToldTo(t *testing.T) {
+	cluster := newCluster(t, 1)
+	produceTo(t, cluster, testTopic, 0, 100)
+	a, n, boom := newAdmin(t, cluster), 0, errors.New("boom")
+	to := Range{To: Offsets{testTopic: {0: 100}}}
+	stopAt := func(at int, with error) func(*pipeline.Record) error {
+		n = 0
+		return func(*pipeline.Record) error {
+			if n++; n == at {
+				return with
+			}
+			return nil
+		}
+	}
+	if err := a.Read(t.Context(), to, stopAt(7, Stop)); err != nil || n != 7 {
+		t.Errorf("Stop: got %v after %d records, want nil after 7", err, n)
+	}
+	if err := a.Read(t.Context(), to, stopAt(3, boom)); !errors.Is(err, boom) {
+		t.Errorf("got %v, want the callback's error", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := a.Read(ctx, to, stopAt(0, nil)); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want the context's error", err)
+	}
+}
+
+func TestReadSaysWhenTheTopicBecameAnother(t *testing.T) {
+	cluster := newCluster(t, 1)
+	produceTo(t, cluster, testTopic, 0, 100)
+	a := newAdmin(t, cluster)
+	err := a.Read(t.Context(), Range{To: Offsets{testTopic: {0: 200}}}, func(r *pipeline.Record) error {
+		if r.Offset != 99 {
+			return nil
+		}
+		if err := cluster.DeleteTopic(testTopic); err != nil {
+			return err
+		}
+		return cluster.CreateTopic(testTopic, 1, nil)
+	})
+	if err == nil || !strings.Contains(err.Error(), testTopic) {
+		t.Errorf("got %v, want an error that names the topic", err)
+	}
+}

@@ -1,0 +1,84 @@
+package kafka
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/tokrelay/tokrelay/pipeline/settings"
+)
+
+func problemsOf(t *testing.T, text string) []string {
+	t.Helper()
+	var c Config
+	report := settings.Load([]byte(text), &c, settings.Lookup{})
+	c.Validate(settings.Root(report))
+	var out []string
+	for _, p := range report.Problems() {
+		out = append(out, p.String())
+	}
+	return out
+}
+
+func TestWhatIsWrongWithTheConfigurationIsSaidWithItsPlace(t *testing.T) {
+	cases := []struct {
+		name, text string
+		want       []string // a part of each problem, in order
+	}{
+		{"the least there can be", "brokers: [kafka:9092]", nil},
+		{"no brokers", "group: x", []string{"brokers: required"}},
+		{"brokers without port", "brokers: [kafka, 'http://kafka:9092']", []string{"brokers[0]: must be host:port", "brokers[1]: must be host:port"}},
+		{"unknown words", "brokers: [k:1]\nprotocol: new\nisolation: none", []string{"protocol: must be one of classic, next_gen", "isolation: must be one of"}},
+		{"times that do not fit", "brokers: [k:1]\nrebalance_timeout: 10s\nsession_timeout: 1s",
+			[]string{"session_timeout: must be at least 6s", "revoke_drain: must be shorter"}},
+		{"static membership with a short session", "brokers: [k:1]\ninstance_id: a", []string{"session_timeout: is short"}},
+		{"a certificate without key", "brokers: [k:1]\ntls: {cert_file: a}", []string{"tls: cert_file and key_file belong together"}},
+		{"unchecked certificates", "brokers: [k:1]\ntls: {insecure_skip_verify: true}", []string{"tls.insecure_skip_verify: the brokers' certificates are not checked"}},
+		{"an unknown mechanism", "brokers: [k:1]\ntls: {}\nsasl: {mechanism: GSSAPI}", []string{"sasl.mechanism: must be one of PLAIN"}},
+		{"PLAIN without encryption and password", "brokers: [k:1]\nsasl: {mechanism: PLAIN, username: u}",
+			[]string{"sasl.mechanism: the credentials travel unencrypted", "sasl.password: needs exactly one of password and password_file"}},
+		{"two passwords", "brokers: [k:1]\nsasl: {mechanism: SCRAM-SHA-512, username: u, password: p, password_file: f}",
+			[]string{"sasl.password: a secret is written into the file", "sasl.password: needs exactly one"}},
+		{"two tokens", "brokers: [k:1]\ntls: {}\nsasl: {mechanism: OAUTHBEARER, token_file: a, token_url: 'http://idp/token', client_id: c, client_secret_file: s}",
+			[]string{"sasl: needs exactly one of token, token_file and token_url"}},
+		{"client credentials", "brokers: [k:1]\ntls: {}\nsasl: {mechanism: OAUTHBEARER, token_url: idp}",
+			[]string{"sasl.client_id: required", "sasl.client_secret: needs exactly one", "sasl.token_url: must be an http(s) URL"}},
+		{"AWS", "brokers: [k:1]\ntls: {}\nsasl: {mechanism: AWS_MSK_IAM}", []string{"sasl.access_key: required", "sasl.secret_key: needs exactly one"}},
+		{"too little memory", "brokers: [k:1]\nbudget: 1KiB\nfetch_max_partition_bytes: 9MiB",
+			[]string{"budget: must be at least 1MiB", "fetch_max_bytes: must be"}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			got := problemsOf(t, c.text)
+			if len(got) != len(c.want) {
+				t.Fatalf("got %q, want %d problems", got, len(c.want))
+			}
+			for _, part := range c.want {
+				if !strings.Contains(strings.Join(got, "\n"), part) {
+					t.Errorf("got %q, want one with %q", got, part)
+				}
+			}
+		})
+	}
+}
+
+func TestEveryMechanismIsWired(t *testing.T) {
+	for _, m := range []string{mechanismPlain, mechanismScram256, mechanismScram512, mechanismOAuth, mechanismAWS} {
+		t.Run(m, func(t *testing.T) {
+			s := &SASL{Mechanism: m, Username: "u", Password: "p", Token: "t", AccessKey: "a", SecretKey: "s"}
+			got, err := s.mechanism()
+			if err != nil || got.Name() != m {
+				t.Fatalf("got %v, %v, want %s", got, err, m)
+			}
+		})
+	}
+}
+
+func TestSecretsDoNotPrint(t *testing.T) {
+	s := SASL{Password: "hush-password", Token: "hush-token", ClientSecret: "hush-client", SecretKey: "hush-secret", AccessKey: "hush-access", SessionToken: "hush-session"}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+		if got := fmt.Sprintf(verb, Config{SASL: &s}) + fmt.Sprintf(verb, s); strings.Contains(got, "hush") {
+			t.Errorf("%s prints %s", verb, got)
+		}
+	}
+}

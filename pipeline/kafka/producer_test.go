@@ -1,0 +1,125 @@
+package kafka
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+func newProducer(t *testing.T, c *kfake.Cluster) *Producer {
+	t.Helper()
+	p, err := NewProducer(configFor(c), "letters", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	return p
+}
+
+func TestProducedRecordsKeepTheirBytesAndHeaders(t *testing.T) {
+	cluster := newCluster(t, 1)
+	p := newProducer(t, cluster)
+	sent := []pipeline.Record{
+		{Topic: testTopic, Key: []byte{0, 1}, Value: []byte{0xff, 0}, Headers: []pipeline.Header{{Key: "a", Value: []byte("1")}, {Key: "a", Value: []byte("2")}}},
+		{Topic: testTopic, Key: nil, Value: nil},
+		{Topic: testTopic, Key: []byte{}, Value: []byte{}},
+	}
+	for i, err := range p.Produce(t.Context(), sent) {
+		if err != nil {
+			t.Fatalf("record %d: %v", i, err)
+		}
+	}
+	var got []pipeline.Record
+	err := newAdmin(t, cluster).Read(t.Context(), Range{To: Offsets{testTopic: {0: 3}}}, func(r *pipeline.Record) error {
+		got = append(got, *r)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range sent {
+		g := got[i]
+		if !bytes.Equal(g.Key, want.Key) || !bytes.Equal(g.Value, want.Value) || (g.Value == nil) != (want.Value == nil) || len(g.Headers) != len(want.Headers) {
+			t.Errorf("record %d came back changed", i)
+		}
+		if g.Timestamp.IsZero() {
+			t.Errorf("record %d has no time", i)
+		}
+	}
+	if second, _ := got[0].Header("a"); string(second) != "2" {
+		t.Errorf("the later of two headers: got %q, want 2", second)
+	}
+}
+
+func TestOneRecordThatIsTooLargeCostsItselfOnly(t *testing.T) {
+	cluster := newCluster(t, 1)
+	if err := cluster.CreateTopic("rejected", 1, map[string]string{"max.message.bytes": "3000000"}); err != nil {
+		t.Fatal(err)
+	}
+	noise := make([]byte, 4<<20) // does not compress
+	rng := rand.New(rand.NewPCG(1, 2))
+	for i := range noise {
+		noise[i] = byte(rng.Uint32())
+	}
+	errs := newProducer(t, cluster).Produce(t.Context(), []pipeline.Record{
+		{Topic: "rejected", Value: []byte("small")},
+		{Topic: "rejected", Value: noise},
+		{Topic: "rejected", Value: noise[:2<<20]}, // above the usual batch, below the topic's limit
+		{Topic: "nowhere", Value: []byte("small")},
+	})
+	if errs[0] != nil || errs[2] != nil {
+		t.Errorf("got %v and %v, want both acknowledged", errs[0], errs[2])
+	}
+	large, ok := errors.AsType[*TooLarge](errs[1])
+	if !ok || large.Topic != "rejected" || large.Bytes != 4<<20 {
+		t.Errorf("got %v, want *TooLarge", errs[1])
+	}
+	if errs[3] == nil {
+		t.Error("a topic that does not exist took a record")
+	}
+	if _, ok := errors.AsType[*TooLarge](errs[3]); ok {
+		t.Errorf("got %v, want another error than *TooLarge", errs[3])
+	}
+}
+
+func TestAPassingFailureIsRetriedAndALastingOneReturned(t *testing.T) {
+	cluster := newCluster(t, 1)
+	p := newProducer(t, cluster)
+	one := []pipeline.Record{{Topic: testTopic, Value: []byte("v")}}
+	cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.NotEnoughReplicas, Count: 2})
+	if errs := p.Produce(t.Context(), one); errs[0] != nil {
+		t.Errorf("after a passing failure: got %v, want nil", errs[0])
+	}
+	forever := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.TopicAuthorizationFailed, Count: -1})
+	if errs := p.Produce(t.Context(), one); !errors.Is(errs[0], kerr.TopicAuthorizationFailed) {
+		t.Errorf("without permission: got %v, want the broker's reason", errs[0])
+	}
+	forever.Remove()
+	if errs := p.Produce(t.Context(), one); errs[0] != nil {
+		t.Errorf("with permission again: got %v, want nil", errs[0])
+	}
+}
+
+func TestProduceEndsWithItsContextEvenWhenTheBrokerIsSilent(t *testing.T) {
+	cluster := newCluster(t, 1)
+	p := newProducer(t, cluster)
+	ctx, cancel := context.WithCancel(t.Context())
+	silent := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.NotEnoughReplicas, Count: -1})
+	answered := make(chan []error, 1)
+	go func() { answered <- p.Produce(ctx, []pipeline.Record{{Topic: testTopic, Value: []byte("v")}}) }()
+	if err := silent.Wait(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if errs := <-answered; !errors.Is(errs[0], context.Canceled) {
+		t.Errorf("got %v, want the context's error", errs[0])
+	}
+}

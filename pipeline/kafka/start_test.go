@@ -1,0 +1,192 @@
+package kafka
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+func TestEarliestReadsWhatIsThere(t *testing.T) {
+	cluster := newCluster(t, 1)
+	produceTo(t, cluster, testTopic, 0, 7)
+	b := newBook(t, cluster)
+	m := join(t, cluster, b.settleAll, nil)
+	reached(t, b, 7)
+	m.leave(t)
+	if got := committed(cluster, testTopic, 0); got != 7 {
+		t.Errorf("committed %d, want 7", got)
+	}
+}
+
+func TestLatestIsPinnedSoThatARestartSkipsNothing(t *testing.T) {
+	cluster := newCluster(t, 1)
+	produceTo(t, cluster, testTopic, 0, 7)
+	latest := func(_ *Config, o *ConsumerOptions) { o.Start = Latest }
+	idle := join(t, cluster, nil, latest)
+	eventually(t, "the start is committed", func() bool { return committed(cluster, testTopic, 0) == 7 })
+	idle.leave(t)
+	produceTo(t, cluster, testTopic, 0, 5) // while nobody reads
+	chunks := make(handler, 10)
+	m := join(t, cluster, chunks.offer, latest)
+	h := <-chunks
+	if first := h.chunk.Records[0].Offset; first != 7 {
+		t.Errorf("reads from %d, want 7", first)
+	}
+	h.ack()
+	m.leave(t)
+}
+
+func TestAPartitionAddedLaterIsReadFromItsBeginningWhateverTheStart(t *testing.T) {
+	for _, start := range []Start{Latest, Fail} {
+		t.Run(string(start), func(t *testing.T) {
+			cluster := newCluster(t, 1)
+			admin := newAdmin(t, cluster)
+			if err := admin.SetOffsets(t.Context(), testGroup, Offsets{testTopic: {0: 0}}); err != nil {
+				t.Fatal(err)
+			}
+			chunks := make(handler, 10)
+			m := join(t, cluster, chunks.offer, func(_ *Config, o *ConsumerOptions) { o.Start = start })
+			eventually(t, "the partition is assigned", func() bool { return len(m.all()) == 1 })
+			eventually(t, "the consumer knows the topic", func() bool { return m.knows(testTopic) })
+			if _, err := admin.adm.CreatePartitions(t.Context(), 1, testTopic); err != nil {
+				t.Fatal(err)
+			}
+			produceTo(t, cluster, testTopic, 1, 3) // before the consumer has noticed
+			m.client.ForceMetadataRefresh()
+			h := <-chunks
+			if h.chunk.Partition != 1 || h.chunk.Records[0].Offset != 0 {
+				t.Errorf("got %v, want partition 1 from 0", h.chunk)
+			}
+			h.ack()
+			m.leave(t)
+		})
+	}
+}
+
+func (c *Consumer) knows(topic string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, ok := c.atStart[topic]
+	return ok
+}
+
+func TestFailWithoutOffsetsStopsAndSaysSo(t *testing.T) {
+	cluster := newCluster(t, 1)
+	produceTo(t, cluster, testTopic, 0, 3)
+	board := pipeline.NewBoard(testNow)
+	m := join(t, cluster, nothing(t), func(_ *Config, o *ConsumerOptions) { o.Start, o.Board = Fail, board })
+	eventually(t, "the board shows it", func() bool { return stopped(board, "start is fail") })
+	m.leave(t)
+	if got := committed(cluster, testTopic, 0); got != -1 {
+		t.Errorf("committed %d, want nothing", got)
+	}
+}
+
+func nothing(t *testing.T) Offer {
+	return func(_ context.Context, c *pipeline.Chunk) pipeline.Ticket {
+		t.Errorf("got %v, want nothing", c)
+		return pipeline.Ticket{}
+	}
+}
+
+func stopped(b *pipeline.Board, word string) bool {
+	for _, t := range b.Troubles("orders") {
+		if t.Stop && strings.Contains(t.What, word) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestAnOffsetThatIsGoneFollowsThePolicy(t *testing.T) {
+	cases := []struct {
+		policy Start
+		first  int64 // -1: reads nothing and stops
+	}{{Earliest, 6}, {Latest, 10}, {Fail, -1}}
+	for _, c := range cases {
+		t.Run(string(c.policy), func(t *testing.T) {
+			cluster := newCluster(t, 1)
+			produceTo(t, cluster, testTopic, 0, 10)
+			if err := newAdmin(t, cluster).SetOffsets(t.Context(), testGroup, Offsets{testTopic: {0: 2}}); err != nil {
+				t.Fatal(err)
+			}
+			if err := cluster.DeleteRecords(testTopic, 0, 6); err != nil {
+				t.Fatal(err)
+			}
+			ends := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.ListOffsets}, Observe: true, Count: -1})
+			board, chunks := pipeline.NewBoard(testNow), make(handler, 10)
+			m := join(t, cluster, chunks.offer, func(_ *Config, o *ConsumerOptions) { o.OutOfRange, o.Board = c.policy, board })
+			if c.first < 0 {
+				eventually(t, "the board shows it", func() bool { return stopped(board, "policy is fail") })
+				m.leave(t)
+				return
+			}
+			if c.policy == Latest {
+				eventually(t, "the reset has found the end", func() bool { return ends.Hits() > 0 })
+				produceTo(t, cluster, testTopic, 0, 1)
+			}
+			h := <-chunks
+			if got := h.chunk.Records[0].Offset; got != c.first {
+				t.Errorf("reads from %d, want %d", got, c.first)
+			}
+			h.ack()
+			m.leave(t)
+		})
+	}
+}
+
+func TestATopicThatIsCreatedAgainIsReadFromItsStart(t *testing.T) {
+	cluster := newCluster(t, 1)
+	produceTo(t, cluster, testTopic, 0, 20)
+	chunks := make(handler, 10)
+	m := join(t, cluster, chunks.offer, nil)
+	first := <-chunks
+	first.ack()
+	eventually(t, "the old topic is committed", func() bool { return committed(cluster, testTopic, 0) == 20 })
+	if err := cluster.DeleteTopic(testTopic); err != nil {
+		t.Fatal(err)
+	}
+	if err := cluster.CreateTopic(testTopic, 1, nil); err != nil {
+		t.Fatal(err)
+	}
+	produceTo(t, cluster, testTopic, 0, 5)
+	h := <-chunks
+	if got, n := h.chunk.Records[0].Offset, len(h.chunk.Records); got != 0 || n != 5 {
+		t.Errorf("reads %d records from %d, want 5 from 0", n, got)
+	}
+	h.ack()
+	m.leave(t)
+	if got := committed(cluster, testTopic, 0); got != 5 {
+		t.Errorf("committed %d, want 5", got)
+	}
+}
+
+func TestTopicsOfAPatternAreReadAsTheyAppear(t *testing.T) {
+	cluster := newCluster(t, 1)
+	produceTo(t, cluster, testTopic, 0, 2)
+	chunks := make(handler, 10)
+	m := join(t, cluster, chunks.offer, func(_ *Config, o *ConsumerOptions) { o.Topics, o.Pattern = nil, `shop\.[a-z]+` })
+	h := <-chunks
+	if h.chunk.Topic != testTopic {
+		t.Errorf("reads %s, want %s", h.chunk.Topic, testTopic)
+	}
+	h.ack()
+	for _, topic := range []string{"workshop.orders", "shop.carts"} {
+		if err := cluster.CreateTopic(topic, 1, nil); err != nil {
+			t.Fatal(err)
+		}
+		produceTo(t, cluster, topic, 0, 2)
+	}
+	m.client.ForceMetadataRefresh()
+	h = <-chunks
+	if h.chunk.Topic != "shop.carts" {
+		t.Errorf("reads %s, want shop.carts", h.chunk.Topic)
+	}
+	h.ack()
+	m.leave(t)
+}
