@@ -99,7 +99,7 @@ func (d *dialect) bytesValue(t *typ, b []byte) pipeline.Value {
 	switch t.meaning {
 	case decimal:
 		return pipeline.BigDecimalValue(b, t.scale)
-	case bits:
+	case bitSet:
 		return bitsValue(b)
 	case uuidFixed:
 		return pipeline.StringValue(uuidText(b))

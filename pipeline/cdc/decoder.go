@@ -35,6 +35,8 @@ type Decoder struct {
 	keys    keyReader
 	flat    sync.Map // topic → whether its values are plain rows
 	noted   atomic.Pointer[noted]
+
+	jsonReader jsonReader
 }
 
 type cached struct {
@@ -51,7 +53,7 @@ func NewDecoder(cfg Config, wanted Wanted, schemas Schemas, m *metrics.Metrics) 
 	cfg = cfg.withDefaults()
 	d := &Decoder{cfg: cfg, schemas: schemas, metrics: m,
 		compiler: &compiler{cfg: cfg, wanted: wanted, dialect: newDialect(cfg.UnavailablePlaceholder)}}
-	d.keys.decoder = d
+	d.keys.decoder, d.jsonReader.compiler = d, d.compiler
 	return d, nil
 }
 
@@ -161,8 +163,4 @@ func refusal(err error, schema string) error {
 	}
 	r.Detail = "schema " + schema
 	return r
-}
-
-func (d *Decoder) json(ctx context.Context, r *pipeline.Record, body []byte, into *pipeline.Change) error {
-	return pipeline.Reject(pipeline.StageDecode, pipeline.JSONDecode, "", "")
 }

@@ -46,12 +46,12 @@ func copying(snapshot pipeline.Value) bool {
 
 func (d *Decoder) finishFlat(ctx context.Context, r *pipeline.Record, w *writer, p *program, c *pipeline.Change) error {
 	values := c.After.Values
-	op, rewritten, err := d.compiler.happened(p.marks, values)
+	op, rewritten, err := d.compiler.happened(p.marks, values, r)
 	if err != nil {
 		return err
 	}
 	c.Op, c.Shape = op, p.shape
-	c.Source = pipeline.Source{Connector: w.connector.text(at(values, p.marks.connector).Bytes()),
+	c.Source = pipeline.Source{Connector: w.connector.text(connectorOf(at(values, p.marks.connector), r)),
 		Table: w.table.text(at(values, p.marks.table).Bytes()), Time: unixMillis(at(values, p.marks.time).Int())}
 	if err := d.mind(r, p); err != nil {
 		return err
@@ -60,6 +60,15 @@ func (d *Decoder) finishFlat(ctx context.Context, r *pipeline.Record, w *writer,
 		c.Before, c.After = c.After, c.Before
 	}
 	return d.images(ctx, r, c, d.keepsBefore(c.Source.Connector, !rewritten))
+}
+
+// connectorOf is the connector of a flattened row: in a column, or in the header newer versions of Debezium write.
+func connectorOf(v pipeline.Value, r *pipeline.Record) []byte {
+	if v.Kind() == pipeline.String {
+		return v.Bytes()
+	}
+	b, _ := r.Header("__debezium.context.connectorName")
+	return b
 }
 
 // keepsBefore tells whether a before image holds the whole old row. Nothing in a record says so: PostgreSQL's default is

@@ -1,6 +1,8 @@
 package cdc
 
 import (
+	"bytes"
+
 	"github.com/linkedin/goavro/v2"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -14,7 +16,7 @@ type marks struct {
 
 // flat compiles the plan of a plain row: the wanted columns, and behind them the ones that say what happened.
 func (k *compiler) flat(p *program) error {
-	pl := &planner{dialect: k.dialect, matcher: matcher{k.cfg.CaseInsensitive}, leaves: map[*typ]*goavro.Codec{}}
+	pl := &planner{dialect: k.dialect, matcher: matcher{k.cfg.CaseInsensitive}, leaves: map[*typ]*goavro.Codec{}, noLeaves: k.noLeaves}
 	wants := k.columns(p, p.record, true)
 	pl.hidden = int32(len(p.shape.Names))
 	ask := func(name string) int32 {
@@ -82,7 +84,7 @@ func at(values []pipeline.Value, slot int32) pipeline.Value {
 
 // happened reads the columns that say what happened to a plain row. rewritten is true for a delete Debezium rewrote, whose
 // row is a before image with all its gaps. Without any such column, every row is an insert.
-func (k *compiler) happened(m marks, values []pipeline.Value) (op pipeline.Op, rewritten bool, err error) {
+func (k *compiler) happened(m marks, values []pipeline.Value, r *pipeline.Record) (op pipeline.Op, rewritten bool, err error) {
 	if m.deletedWhen >= 0 && k.cfg.DeletedWhen.marks(values[m.deletedWhen]) {
 		return pipeline.Delete, false, nil
 	}
@@ -93,11 +95,23 @@ func (k *compiler) happened(m marks, values []pipeline.Value) (op pipeline.Op, r
 	if truth(at(values, m.deleted)) {
 		return pipeline.Delete, true, nil
 	}
-	if v := at(values, m.op); v.Kind() == pipeline.String {
-		op, err = debeziumOp(v.Bytes(), false)
+	if letter := opLetter(at(values, m.op), r); len(letter) > 0 {
+		op, err = debeziumOp(letter, false)
 		return op, op == pipeline.Delete, err
 	}
 	return pipeline.Insert, false, nil
+}
+
+// opLetter is Debezium's letter in a flattened row's __op, or in the record's header of that name.
+func opLetter(v pipeline.Value, r *pipeline.Record) []byte {
+	if v.Kind() == pipeline.String {
+		return v.Bytes()
+	}
+	if r == nil {
+		return nil
+	}
+	letter, _ := r.Header("__op")
+	return bytes.Trim(letter, `"`)
 }
 
 // operation reads the configured column. With the update flag set, an insert is the new row of an update, and a delete

@@ -31,14 +31,22 @@ type keyPlan struct {
 	size  int
 }
 
+// recordKey is a record's key and the plan to read it with.
+type recordKey struct {
+	*keyPlan
+	body   []byte
+	doc    *jsonDoc // of a key in JSON
+	object int32
+}
+
 // mask makes every column that is no key column unavailable: in a key-only image the others are fillers.
 func (k *keyReader) mask(ctx context.Context, r *pipeline.Record, c *pipeline.Change) error {
-	plan, _, err := k.plan(ctx, r, c.Shape)
+	key, err := k.key(ctx, r, c.Shape)
 	if err != nil {
 		return err
 	}
 	for i := range c.Before.Values {
-		if c.Before.Values[i].Kind() != pipeline.Missing && (plan == nil || !plan.isKey[i]) {
+		if c.Before.Values[i].Kind() != pipeline.Missing && (key == nil || !key.isKey[i]) {
 			c.Before.Values[i] = pipeline.UnavailableValue()
 		}
 	}
@@ -47,28 +55,32 @@ func (k *keyReader) mask(ctx context.Context, r *pipeline.Record, c *pipeline.Ch
 
 // row makes the before image of a delete from the record's key.
 func (k *keyReader) row(ctx context.Context, r *pipeline.Record, c *pipeline.Change) error {
-	plan, body, err := k.plan(ctx, r, c.Shape)
+	key, err := k.key(ctx, r, c.Shape)
 	if err != nil {
 		return err
 	}
 	c.Before.Present = true
-	if plan == nil || !k.read(plan, body, c) {
+	if key == nil || !k.read(key, c) {
 		k.unknown(c)
 	}
 	return nil
 }
 
-func (k *keyReader) read(plan *keyPlan, body []byte, c *pipeline.Change) bool {
-	if cap(c.Before.Values) < plan.size {
-		c.Before.Values = make([]pipeline.Value, plan.size)
+func (k *keyReader) read(key *recordKey, c *pipeline.Change) bool {
+	if cap(c.Before.Values) < key.size {
+		c.Before.Values = make([]pipeline.Value, key.size)
 	}
-	limits := k.decoder.cfg.Limits
-	cur := cursor{buf: body, values: limits.MaxValues, depth: limits.MaxDepth}
-	values := c.Before.Values[:plan.size]
-	if plan.plan.run(&cur, values) != nil || cur.pos != len(body) {
-		return false
+	values := c.Before.Values[:key.size]
+	if key.doc != nil {
+		key.plan.fromJSON(key.doc, key.object, values)
+	} else {
+		limits := k.decoder.cfg.Limits
+		cur := cursor{buf: key.body, values: limits.MaxValues, depth: limits.MaxDepth}
+		if key.plan.run(&cur, values) != nil || cur.pos != len(key.body) {
+			return false
+		}
 	}
-	c.Shape, c.Before.Values = plan.shape, values[:len(plan.shape.Names)]
+	c.Shape, c.Before.Values = key.shape, values[:len(key.shape.Names)]
 	return true
 }
 
@@ -80,29 +92,57 @@ func (k *keyReader) unknown(c *pipeline.Change) {
 	c.Before.Values = make([]pipeline.Value, len(c.Shape.Names))
 }
 
-// plan finds or compiles the plan for a record's key; nil if the key has no columns. An error is trouble only.
-func (k *keyReader) plan(ctx context.Context, r *pipeline.Record, shape *pipeline.Shape) (*keyPlan, []byte, error) {
+// key finds or compiles the plan for a record's key; nil if the key has no columns. An error is trouble only.
+func (k *keyReader) key(ctx context.Context, r *pipeline.Record, shape *pipeline.Shape) (*recordKey, error) {
 	if len(r.Key) == 0 {
-		return nil, nil, nil
+		return nil, nil
 	}
 	id, body, err := readFrame(k.decoder.cfg.Framing, r, true)
-	if err != nil || id.Kind == NoSchema {
-		return nil, nil, nil
+	switch {
+	case err != nil:
+		return nil, nil
+	case id.Kind == NoSchema:
+		return k.json(body, shape), nil
 	}
 	at := keyPlanID{id, shape}
 	if p, ok := k.plans.Load(at); ok {
-		return p.(*keyPlan), body, nil
+		return &recordKey{keyPlan: p.(*keyPlan), body: body}, nil
 	}
 	record, err := k.schema(ctx, id)
 	if record == nil || err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	p, err := k.compile(record, shape)
+	p, err := k.compile(record, shape, false)
 	if err != nil {
-		return nil, nil, nil
+		return nil, nil
 	}
 	k.plans.Store(at, p)
-	return p, body, nil
+	return &recordKey{keyPlan: p, body: body}, nil
+}
+
+// json reads a key written as JSON, with Connect's schema around it or without. It is compiled anew for every key: such
+// keys are those of test set-ups.
+func (k *keyReader) json(body []byte, shape *pipeline.Shape) *recordKey {
+	key := &recordKey{doc: &jsonDoc{}}
+	if k.decoder.jsonReader.parse(key.doc, body) != nil {
+		return nil
+	}
+	schema, object, wrapped := unwrapJSON(key.doc)
+	if key.object = object; key.doc.nodes[object].kind != jsonObject {
+		return nil
+	}
+	record := &typ{kind: kindRecord}
+	record.addMembers(key.doc, object)
+	if wrapped {
+		if t, err := connectType(key.doc, schema, 0); err == nil && t.kind == kindRecord {
+			record = t
+		}
+	}
+	var err error
+	if key.keyPlan, err = k.compile(record, shape, true); err != nil {
+		return nil
+	}
+	return key
 }
 
 func (k *keyReader) schema(ctx context.Context, id SchemaID) (*typ, error) {
@@ -127,7 +167,7 @@ func (k *keyReader) schema(ctx context.Context, id SchemaID) (*typ, error) {
 	return t, nil
 }
 
-func (k *keyReader) compile(record *typ, shape *pipeline.Shape) (*keyPlan, error) {
+func (k *keyReader) compile(record *typ, shape *pipeline.Shape, isJSON bool) (*keyPlan, error) {
 	compiler := k.decoder.compiler
 	m := matcher{compiler.cfg.CaseInsensitive}
 	if shape == nil {
@@ -139,7 +179,7 @@ func (k *keyReader) compile(record *typ, shape *pipeline.Shape) (*keyPlan, error
 	for i, n := range shape.Names {
 		plan.isKey[i] = hasColumn(record, n, m)
 	}
-	pl := &planner{dialect: compiler.dialect, matcher: m, leaves: map[*typ]*goavro.Codec{}, hidden: int32(len(shape.Names))}
+	pl := &planner{dialect: compiler.dialect, matcher: m, leaves: map[*typ]*goavro.Codec{}, hidden: int32(len(shape.Names)), noLeaves: isJSON}
 	var err error
 	plan.plan, _, err = pl.row(record, wantsOf(shape.Names))
 	plan.size = int(pl.hidden)

@@ -26,7 +26,7 @@ const (
 	durationMicros
 	durationNanos
 	jsonText
-	bits // little-endian, fits an int64
+	bitSet // little-endian, fits an int64
 	uuidFixed
 	structuredDate
 	structuredTime
@@ -62,7 +62,7 @@ var connectNames = map[string]named{
 	connectData + "Timestamp":                  {localMillis, onLong},
 	debezium + "data.VariableScaleDecimal":     {varDecimal, onRecord},
 	debezium + "data.Json":                     {jsonText, onString},
-	debezium + "data.Bits":                     {bits, []kind{kindBytes}},
+	debezium + "data.Bits":                     {bitSet, []kind{kindBytes}},
 	debezium + "time.Date":                     {days, onInt},
 	debezium + "time.Time":                     {timeMillis, onInt},
 	debezium + "time.MicroTime":                {timeMicros, onLong},

@@ -266,7 +266,7 @@ func (p *parser) connectName(i int32) string { return p.doc.textOf(i, "connect.n
 // bitsMeaning is a number where all bits fit one, else binary.
 func (p *parser) bitsMeaning(i int32) meaning {
 	if length, ok := p.parameter(i, "length"); ok && length > 0 && length < 64 {
-		return bits
+		return bitSet
 	}
 	return plain
 }

@@ -70,6 +70,8 @@ type planner struct {
 	matcher matcher
 	leaves  map[*typ]*goavro.Codec
 	hidden  int32 // the next free slot behind those asked for
+
+	noLeaves bool // the rows are JSON: goavro has no part in them
 }
 
 // asked is what is wanted of one field.
@@ -118,7 +120,7 @@ func (p *planner) share(record *typ, wants []want) (fields []asked, missing []wa
 
 func hasMembers(t *typ) bool {
 	t, _, _ = t.nullable()
-	return t.kind == kindMap || t.kind == kindRecord && t.meaning == plain
+	return t.kind == kindMap || t.kind == kindAny || t.meaning == jsonText || t.kind == kindRecord && t.meaning == plain
 }
 
 // field adds the step for one field.
@@ -126,7 +128,7 @@ func (p *planner) field(plan *rowPlan, f *field, a asked) (missing []want, err e
 	t, null, _ := f.typ.nullable()
 	s := step{null: int8(null), typ: t, field: f, slot: -1, meaning: t.meaning}
 	switch {
-	case len(a.slots) == 0 && len(a.members) == 0:
+	case len(a.slots) == 0 && len(a.members) == 0 && !isShallow(t):
 		s.op, s.size = skipOp(t)
 	case len(a.slots) == 0 && t.kind == kindRecord:
 		s.op = opRecord
@@ -160,11 +162,11 @@ func (p *planner) whole(plan *rowPlan, s *step, a asked) (missing []want) {
 	return missing
 }
 
-// hasPath tells whether a record can have that member; a map can have any.
+// hasPath tells whether a record can have that member; a map and JSON can have any.
 func hasPath(t *typ, path string, m matcher) bool {
 	t, _, _ = t.nullable()
 	if t.kind != kindRecord {
-		return t.kind == kindMap
+		return t.kind == kindMap || t.kind == kindAny || t.meaning == jsonText
 	}
 	head, rest, nested := strings.Cut(path, ".")
 	i := m.find(t.fields, head)
@@ -208,7 +210,7 @@ func readOp(t *typ) opcode {
 // collect makes goavro's codecs for the parts of a wanted type that the plan does not read itself.
 func (p *planner) collect(t *typ) error {
 	switch {
-	case readsItself(t), p.leaves[t] != nil:
+	case p.noLeaves, readsItself(t), p.leaves[t] != nil:
 		return nil
 	case t.kind == kindUnion:
 		for _, b := range t.branches {
@@ -221,6 +223,14 @@ func (p *planner) collect(t *typ) error {
 	codec, err := codecOf(t)
 	p.leaves[t] = codec
 	return err
+}
+
+// isShallow is true for a record of nothing but scalars: the hot loop passes over it faster than the cursor does.
+func isShallow(t *typ) bool {
+	return t.kind == kindRecord && !slices.ContainsFunc(t.fields, func(f field) bool {
+		of, _, _ := f.typ.nullable()
+		return of.kind >= kindArray
+	})
 }
 
 // readsItself is true for primitives, their unions and lists, and the one record that is a number.
@@ -245,9 +255,12 @@ func isVarDecimal(t *typ) bool {
 		t.fields[1].typ.meaning == plain
 }
 
-// member follows a path into a struct. What is not there (a map without that key) is NULL.
-func member(v pipeline.Value, path string) pipeline.Value {
+// member follows a path into a struct or JSON. What is not there (a map without that key) is NULL.
+func (d *dialect) member(v pipeline.Value, path string) pipeline.Value {
 	for nested := true; nested && v.Kind() != pipeline.Unavailable; {
+		if v.Kind() == pipeline.JSON {
+			return d.jsonMember(v.Bytes(), path)
+		}
 		var head string
 		head, path, nested = strings.Cut(path, ".")
 		if v = v.Member(head); v.IsNull() {

@@ -63,6 +63,8 @@ type compiler struct {
 	cfg     Config
 	wanted  Wanted
 	dialect *dialect
+
+	noLeaves bool // for JSON: goavro has no part in it
 }
 
 func (k *compiler) program(record *typ) (*program, error) {
@@ -191,7 +193,7 @@ func unfit(r role, t *typ) string {
 
 // images compiles the plans of both images, which are usually one, and of the source block.
 func (k *compiler) images(p *program) error {
-	pl := &planner{dialect: k.dialect, matcher: matcher{k.cfg.CaseInsensitive}, leaves: map[*typ]*goavro.Codec{}}
+	pl := &planner{dialect: k.dialect, matcher: matcher{k.cfg.CaseInsensitive}, leaves: map[*typ]*goavro.Codec{}, noLeaves: k.noLeaves}
 	row := p.rowType()
 	wants := k.columns(p, row, false)
 	pl.hidden = int32(len(p.shape.Names))

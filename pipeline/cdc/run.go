@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"math/bits"
+	"slices"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 )
@@ -37,7 +39,7 @@ func (p *rowPlan) copy(values []pipeline.Value) {
 	for _, to := range p.copies {
 		values[to.to] = values[to.from]
 		if to.path != "" {
-			values[to.to] = member(values[to.from], to.path)
+			values[to.to] = p.dialect.member(values[to.from], to.path)
 		}
 	}
 }
@@ -81,8 +83,11 @@ func (p *rowPlan) fields(c *cursor, values []pipeline.Value) (int, error) {
 			pos += int(n)
 			switch s.op {
 			case opText:
-				if b := buf[start:pos:pos]; s.meaning == plain && (n == 0 || !p.dialect.first[b[0]]) {
+				b := buf[start:pos:pos]
+				if s.meaning == plain && (n == 0 || !p.dialect.first[b[0]]) {
 					values[s.slot] = pipeline.StringValue(b)
+				} else if sec, nanos, ok := usualTimestamp(b); ok && s.meaning == zonedTimestamp {
+					values[s.slot] = pipeline.InstantValue(sec, nanos)
 				} else {
 					values[s.slot] = p.dialect.stringValue(s.meaning, b)
 				}
@@ -90,10 +95,7 @@ func (p *rowPlan) fields(c *cursor, values []pipeline.Value) (int, error) {
 				values[s.slot] = p.dialect.bytesValue(s.typ, buf[start:pos:pos])
 			}
 		case opSkipVarint:
-			for pos < len(buf) && buf[pos] >= 0x80 {
-				pos++
-			}
-			if pos++; pos > len(buf) {
+			if pos = pastVarint(buf, pos); pos > len(buf) {
 				return i, errShort
 			}
 		case opLong:
@@ -101,11 +103,19 @@ func (p *rowPlan) fields(c *cursor, values []pipeline.Value) (int, error) {
 			if n, pos = varint(buf, pos); pos < 0 {
 				return i, errShort
 			}
+			if s.meaning == plain {
+				values[s.slot] = pipeline.IntValue(n)
+				continue
+			}
 			values[s.slot] = intValue(s.meaning, n)
 		case opInt:
 			var n int64
 			if n, pos = narrow(buf, pos); pos < 0 {
 				return i, errShort
+			}
+			if s.meaning == plain {
+				values[s.slot] = pipeline.IntValue(n)
+				continue
 			}
 			values[s.slot] = intValue(s.meaning, n)
 		case opBool:
@@ -138,6 +148,20 @@ func (p *rowPlan) fields(c *cursor, values []pipeline.Value) (int, error) {
 	}
 	c.pos = pos
 	return 0, nil
+}
+
+// pastVarint is the position behind a varint, beyond the bytes if they end inside it. Eight bytes are looked at in one go:
+// a timestamp has as many.
+func pastVarint(buf []byte, pos int) int {
+	if len(buf)-pos >= 8 {
+		if ends := ^binary.LittleEndian.Uint64(buf[pos:]) & 0x8080808080808080; ends != 0 {
+			return pos + bits.TrailingZeros64(ends)/8 + 1
+		}
+	}
+	for pos < len(buf) && buf[pos] >= 0x80 {
+		pos++
+	}
+	return pos + 1
 }
 
 func badLength(n int64) error {
@@ -178,129 +202,128 @@ func (p *rowPlan) rare(c *cursor, s *step, values []pipeline.Value) (err error) 
 		}
 		return err
 	}
-	values[s.slot], err = p.value(c, s.typ)
-	return err
+	return p.value(c, s.typ, &values[s.slot])
 }
 
 // value reads one value of any type.
-func (p *rowPlan) value(c *cursor, t *typ) (pipeline.Value, error) {
+func (p *rowPlan) value(c *cursor, t *typ, into *pipeline.Value) (err error) {
 	switch t.kind {
+	case kindString, kindBytes, kindFixed:
+		return p.binary(c, t, into)
+	case kindArray, kindMap, kindRecord, kindUnion:
+		return p.within(c, t, into)
 	case kindNull:
-		return pipeline.NullValue(), nil
-	case kindBool:
-		b, err := c.boolean()
-		return pipeline.BoolValue(b), err
-	case kindInt:
-		n, pos := narrow(c.buf, c.pos)
-		if pos < 0 {
-			return pipeline.Value{}, errShort
-		}
-		c.pos = pos
-		return intValue(t.meaning, n), nil
-	case kindLong:
-		n, err := c.long()
-		return intValue(t.meaning, n), err
-	case kindFloat:
-		f, err := c.float()
-		return pipeline.Float32Value(f), err
-	case kindDouble:
-		f, err := c.double()
-		return pipeline.FloatValue(f), err
+		*into = pipeline.NullValue()
 	case kindEnum:
-		s, err := c.symbol(t)
-		return pipeline.StringValue(s), err
+		var symbol []byte
+		symbol, err = c.symbol(t)
+		*into = pipeline.StringValue(symbol)
+	case kindBool:
+		var b bool
+		b, err = c.boolean()
+		*into = pipeline.BoolValue(b)
+	case kindFloat:
+		var f float32
+		f, err = c.float()
+		*into = pipeline.Float32Value(f)
+	case kindDouble:
+		var f float64
+		f, err = c.double()
+		*into = pipeline.FloatValue(f)
+	default:
+		var n int64
+		n, err = c.integer(t.kind)
+		*into = intValue(t.meaning, n)
 	}
-	return p.binary(c, t)
+	return err
 }
 
-func (p *rowPlan) binary(c *cursor, t *typ) (pipeline.Value, error) {
-	switch t.kind {
-	case kindString:
-		b, err := c.bytes()
-		return p.dialect.stringValue(t.meaning, b), err
-	case kindBytes:
-		b, err := c.bytes()
-		return p.dialect.bytesValue(t, b), err
-	case kindFixed:
-		b, err := c.fixed(int64(t.size))
-		if err != nil {
-			return pipeline.Value{}, err
-		}
-		return p.dialect.bytesValue(t, b), nil
+func (p *rowPlan) binary(c *cursor, t *typ, into *pipeline.Value) error {
+	var b []byte
+	var err error
+	if t.kind == kindFixed {
+		b, err = c.fixed(int64(t.size))
+	} else {
+		b, err = c.bytes()
 	}
-	return p.within(c, t)
+	switch {
+	case err != nil:
+		return err
+	case t.kind == kindString:
+		*into = p.dialect.stringValue(t.meaning, b)
+	default:
+		*into = p.dialect.bytesValue(t, b)
+	}
+	return nil
 }
 
-func (p *rowPlan) within(c *cursor, t *typ) (v pipeline.Value, err error) {
-	if codec := p.leaves[t]; codec != nil {
-		return p.leaf(c, t)
-	}
+func (p *rowPlan) within(c *cursor, t *typ, into *pipeline.Value) (err error) {
 	if err = c.deeper(); err != nil {
-		return v, err
+		return err
 	}
-	switch t.kind {
-	case kindUnion:
+	switch {
+	case t.kind == kindUnion:
 		var b *typ
 		if b, err = c.branch(t); err == nil {
-			v, err = p.value(c, b)
+			err = p.value(c, b, into)
 		}
-	case kindArray:
-		v, err = p.list(c, t)
+	case p.leaves[t] != nil:
+		err = p.leaf(c, t, into)
+	case t.kind == kindArray:
+		err = p.list(c, t, into)
 	default:
-		v, err = p.varDecimal(c)
+		err = p.varDecimal(c, into)
 	}
 	c.depth++
-	return v, err
+	return err
 }
 
 // leaf lets goavro decode a value, once it is known to be of a size and depth goavro can be trusted with.
-func (p *rowPlan) leaf(c *cursor, t *typ) (pipeline.Value, error) {
+func (p *rowPlan) leaf(c *cursor, t *typ, into *pipeline.Value) error {
 	start := c.pos
 	if err := c.skip(t); err != nil {
-		return pipeline.Value{}, err
+		return err
 	}
 	native, rest, err := p.leaves[t].NativeFromBinary(c.buf[start:c.pos])
 	if err != nil || len(rest) != 0 {
-		return pipeline.Value{}, errAuthority
+		return errAuthority
 	}
-	return p.dialect.native(t, native), nil
+	*into = p.dialect.native(t, native)
+	return nil
 }
 
-func (p *rowPlan) list(c *cursor, t *typ) (pipeline.Value, error) {
+func (p *rowPlan) list(c *cursor, t *typ, into *pipeline.Value) error {
 	var elems []pipeline.Value
 	for {
 		n, err := c.block(t.items.minSize)
 		if err != nil {
-			return pipeline.Value{}, err
+			return err
 		}
 		if n == 0 {
-			return p.dialect.listValue(elems), nil
+			*into = p.dialect.listValue(elems)
+			return nil
 		}
-		if elems == nil {
-			elems = make([]pipeline.Value, 0, n)
-		}
-		for range n {
-			v, err := p.value(c, t.items)
-			if err != nil {
-				return pipeline.Value{}, err
+		first := len(elems)
+		elems = slices.Grow(elems, int(n))[:first+int(n)]
+		for i := first; i < len(elems); i++ {
+			if err := p.value(c, t.items, &elems[i]); err != nil {
+				return err
 			}
-			elems = append(elems, v)
 		}
 	}
 }
 
-func (p *rowPlan) varDecimal(c *cursor) (pipeline.Value, error) {
-	scale, pos := narrow(c.buf, c.pos)
-	if pos < 0 {
-		return pipeline.Value{}, errShort
+func (p *rowPlan) varDecimal(c *cursor, into *pipeline.Value) error {
+	scale, err := c.integer(kindInt)
+	if err != nil {
+		return err
 	}
-	c.pos = pos
 	b, err := c.bytes()
 	if err != nil {
-		return pipeline.Value{}, err
+		return err
 	}
-	if p.dialect.isPlaceholder(b) {
-		return pipeline.UnavailableValue(), nil
+	if *into = pipeline.BigDecimalValue(b, int32(scale)); p.dialect.isPlaceholder(b) {
+		*into = pipeline.UnavailableValue()
 	}
-	return pipeline.BigDecimalValue(b, int32(scale)), nil
+	return nil
 }

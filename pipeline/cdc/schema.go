@@ -36,10 +36,11 @@ const (
 	kindMap
 	kindRecord
 	kindUnion
+	kindAny // a JSON value nobody described; no Avro type
 )
 
 var kindNames = [...]string{"null", "boolean", "int", "long", "float", "double", "bytes", "string", "fixed", "enum", "array",
-	"map", "record", "union"}
+	"map", "record", "union", "any"}
 
 func (k kind) String() string { return kindNames[k] }
 

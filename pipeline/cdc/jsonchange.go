@@ -1,0 +1,308 @@
+package cdc
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/linkedin/goavro/v2"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+// jsonReader reads rows and changes written as JSON: by Connect's JsonConverter, with its schema beside the payload or
+// without, and by people for preview. Where nobody says what a column is, a row's members are its columns, and what
+// their values look like is what they are.
+type jsonReader struct {
+	compiler *compiler
+	docs     sync.Pool
+
+	described atomic.Pointer[describedJSON] // the program of the last schema
+	inferred  atomic.Pointer[inferredJSON]  // the program of the last set of members
+}
+
+// describedJSON is the program for rows with a schema beside them, which is the same text again and again.
+type describedJSON struct {
+	schema []byte
+	*writer
+}
+
+// inferredJSON is the program for rows of certain members.
+type inferredJSON struct {
+	names    []string
+	envelope bool
+	*writer
+}
+
+func (j *jsonReader) doc() *jsonDoc {
+	if d, ok := j.docs.Get().(*jsonDoc); ok {
+		return d
+	}
+	return &jsonDoc{}
+}
+
+func rejectJSON(rule string) error {
+	return pipeline.Reject(pipeline.StageDecode, pipeline.JSONDecode, "", rule)
+}
+
+func (j *jsonReader) parse(doc *jsonDoc, text []byte) error {
+	limits := j.compiler.cfg.Limits
+	err := doc.parse(text, jsonLimits{depth: limits.MaxDepth + 16, nodes: 2 * limits.MaxValues})
+	switch {
+	case err == errJSONDepth, err == errJSONNodes, err == errJSONTooLong:
+		return pipeline.Reject(pipeline.StageDecode, pipeline.TooLarge, "", err.Error())
+	case err != nil:
+		return rejectJSON(err.Error())
+	}
+	return nil
+}
+
+// json decodes a record whose value is JSON.
+func (d *Decoder) json(ctx context.Context, r *pipeline.Record, body []byte, into *pipeline.Change) error {
+	j := &d.jsonReader
+	doc := j.doc()
+	defer j.docs.Put(doc)
+	if err := j.parse(doc, body); err != nil {
+		return err
+	}
+	schema, payload, wrapped := unwrapJSON(doc)
+	switch {
+	case doc.nodes[payload].kind == jsonNull:
+		return d.tombstone(ctx, r, into)
+	case doc.nodes[payload].kind != jsonObject:
+		return pipeline.Reject(pipeline.StageDecode, pipeline.NotAChange, "", "must be a JSON object")
+	}
+	var read reading
+	var w *writer
+	var err error
+	if wrapped {
+		w, err = j.bySchema(doc, schema)
+	} else {
+		if skip := specialJSON(doc, r.Topic); skip != "" {
+			return skip
+		}
+		w, err = j.byMembers(doc, payload, isJSONEnvelope(doc, payload) && d.cfg.Format != formatFlat)
+	}
+	if err != nil {
+		return err
+	}
+	if err := w.json(doc, payload, &read, into); err != nil {
+		return err
+	}
+	return d.finish(ctx, r, w, &read, into)
+}
+
+// unwrapJSON finds the schema and payload of Connect's wrapper; without it, everything is the payload.
+func unwrapJSON(doc *jsonDoc) (schema, payload int32, wrapped bool) {
+	schema, hasSchema := doc.member(0, "schema")
+	payload, hasPayload := doc.member(0, "payload")
+	if !hasSchema || !hasPayload || doc.nodes[payload].next != doc.nodes[0].next && doc.nodes[schema].next != doc.nodes[0].next {
+		return 0, 0, false
+	}
+	return schema, payload, doc.nodes[schema].kind == jsonObject
+}
+
+// bySchema finds or compiles the program of the schema beside a payload.
+func (j *jsonReader) bySchema(doc *jsonDoc, schema int32) (*writer, error) {
+	text := doc.raw(schema)
+	if c := j.described.Load(); c != nil && bytes.Equal(c.schema, text) {
+		return c.writer, nil
+	}
+	t, err := connectType(doc, schema, 0)
+	if err == nil {
+		t, _, _ = t.nullable()
+		var p *program
+		if p, err = j.compiler.forJSON().program(t); err == nil {
+			c := &describedJSON{bytes.Clone(text), &writer{programs: []*program{p}}}
+			j.described.Store(c)
+			return c.writer, nil
+		}
+	}
+	r := pipeline.Reject(pipeline.StageDecode, pipeline.SchemaUnreadable, "", "must be Connect's schema")
+	r.Detail = err.Error()
+	return nil, r
+}
+
+// forJSON is a compiler of plans that need no goavro.
+func (k *compiler) forJSON() *compiler {
+	json := *k
+	json.noLeaves = true
+	return &json
+}
+
+// isJSONEnvelope recognises Debezium's envelope where no schema names it.
+func isJSONEnvelope(doc *jsonDoc, object int32) bool {
+	op, hasOp := doc.member(object, "op")
+	source, hasSource := doc.member(object, "source")
+	return hasOp && hasSource && hasImage(doc, object) && doc.nodes[op].kind == jsonString && doc.nodes[source].kind == jsonObject
+}
+
+func hasImage(doc *jsonDoc, object int32) bool {
+	_, before := doc.member(object, "before")
+	_, after := doc.member(object, "after")
+	return before || after
+}
+
+// specialJSON recognises Debezium's own records where no schema names them.
+func specialJSON(doc *jsonDoc, topic string) pipeline.SkipReason {
+	has := func(name string) bool {
+		_, ok := doc.member(0, name)
+		return ok
+	}
+	switch {
+	case isSpecialTopic(topic):
+		return pipeline.SkipHeartbeat
+	case strings.HasSuffix(topic, ".transaction") && has("status") && has("event_count"):
+		return pipeline.SkipTransaction
+	case has("ddl") && has("tableChanges") && has("source"):
+		return pipeline.SkipSchemaChange
+	case doc.textOf(0, "op") == "m" && has("message") && has("source"):
+		return pipeline.SkipMessage
+	}
+	return ""
+}
+
+// byMembers finds or compiles the program for rows with the members of these.
+func (j *jsonReader) byMembers(doc *jsonDoc, payload int32, envelope bool) (*writer, error) {
+	objects, err := rowObjects(doc, payload, envelope)
+	if err != nil {
+		return nil, err
+	}
+	if c := j.inferred.Load(); c != nil && c.envelope == envelope && c.fits(doc, objects) {
+		return c.writer, nil
+	}
+	row := &typ{kind: kindRecord, name: "row"}
+	for _, o := range objects {
+		row.addMembers(doc, o)
+	}
+	c := &inferredJSON{envelope: envelope}
+	for _, f := range row.fields {
+		c.names = append(c.names, f.name)
+	}
+	p, err := j.compiler.forJSON().inferred(row, envelope)
+	if err != nil {
+		return nil, err
+	}
+	c.writer = &writer{programs: []*program{p}}
+	j.inferred.Store(c)
+	return c.writer, nil
+}
+
+// rowObjects are the objects that are rows: the images of an envelope, the new one first, or the payload itself.
+func rowObjects(doc *jsonDoc, payload int32, envelope bool) ([]int32, error) {
+	if !envelope {
+		return []int32{payload}, nil
+	}
+	var rows []int32
+	for _, name := range []string{"after", "before"} {
+		i, ok := doc.member(payload, name)
+		switch {
+		case !ok || doc.nodes[i].kind == jsonNull:
+		case doc.nodes[i].kind == jsonObject:
+			rows = append(rows, i)
+		default:
+			return nil, pipeline.Reject(pipeline.StageDecode, pipeline.NotAChange, name, "must be a row (a MongoDB document is none)")
+		}
+	}
+	return rows, nil
+}
+
+// fits tells whether the first object has just the members of the program, in order, and the others have no more.
+func (c *inferredJSON) fits(doc *jsonDoc, objects []int32) bool {
+	for n, o := range objects {
+		i := 0
+		for k := o + 1; k < doc.nodes[o].next; k = doc.nodes[k+1].next {
+			if i >= len(c.names) || c.names[i] != string(doc.str(k)) {
+				return false
+			}
+			i++
+		}
+		if n == 0 && i != len(c.names) {
+			return false
+		}
+	}
+	return len(objects) > 0 || len(c.names) == 0
+}
+
+func (t *typ) addMembers(doc *jsonDoc, object int32) {
+	seen := map[string]bool{}
+	for _, f := range t.fields {
+		seen[f.name] = true
+	}
+	for k := object + 1; k < doc.nodes[object].next; k = doc.nodes[k+1].next {
+		if name := string(doc.str(k)); !seen[name] {
+			seen[name] = true
+			t.fields = append(t.fields, field{name: name, typ: anyType})
+		}
+	}
+}
+
+// anyType is the type of a JSON value nobody described.
+var anyType = &typ{kind: kindAny}
+
+// inferred compiles the program for rows without a schema.
+func (k *compiler) inferred(row *typ, envelope bool) (*program, error) {
+	p := &program{record: row, form: formFlat}
+	if !envelope {
+		return p, k.flat(p)
+	}
+	p.form = formEnvelope
+	pl := &planner{dialect: k.dialect, matcher: matcher{k.cfg.CaseInsensitive}, noLeaves: true, leaves: map[*typ]*goavro.Codec{}}
+	wants := k.columns(p, row, false)
+	pl.hidden = int32(len(p.shape.Names))
+	plan, _, err := pl.row(row, wants)
+	p.before, p.after, p.size = plan, plan, int(pl.hidden)
+	return p, err
+}
+
+// json fills a change's images from a payload.
+func (w *writer) json(doc *jsonDoc, payload int32, into *reading, c *pipeline.Change) error {
+	into.program = w.programs[0]
+	p := into.program
+	switch p.form {
+	case formFlat:
+		c.After.Present = true
+		p.row.fromJSON(doc, payload, p.room(&c.After))
+	case formEnvelope:
+		p.imageFromJSON(doc, payload, "before", p.before, &c.Before)
+		p.imageFromJSON(doc, payload, "after", p.after, &c.After)
+		into.op = []byte(doc.textOf(payload, "op"))
+		if source, ok := doc.member(payload, "source"); ok && doc.nodes[source].kind == jsonObject {
+			sourceFromJSON(doc, source, &into.source)
+		}
+	}
+	return nil
+}
+
+func (p *program) imageFromJSON(doc *jsonDoc, payload int32, name string, plan *rowPlan, image *pipeline.Image) {
+	i, ok := doc.member(payload, name)
+	if ok && plan != nil && doc.nodes[i].kind == jsonObject {
+		image.Present = true
+		plan.fromJSON(doc, i, p.room(image))
+	}
+}
+
+// sourceFromJSON reads the source block, whose fields are the same with and without a schema.
+func sourceFromJSON(doc *jsonDoc, source int32, into *[srcSlots]pipeline.Value) {
+	names := &typ{kind: kindRecord}
+	names.addMembers(doc, source)
+	for _, w := range sourceWants(names) {
+		if i, ok := doc.member(source, w.name); ok {
+			into[w.slot] = rawJSONValue(doc, i)
+		}
+	}
+}
+
+func rawJSONValue(doc *jsonDoc, i int32) pipeline.Value {
+	switch doc.nodes[i].kind {
+	case jsonString:
+		return pipeline.StringValue(doc.str(i))
+	case jsonNumber:
+		return numberValue(doc.raw(i))
+	case jsonTrue: // older connectors write the snapshot marker as a boolean
+		return pipeline.StringValue([]byte("true"))
+	}
+	return pipeline.NullValue()
+}
