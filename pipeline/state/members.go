@@ -1,0 +1,117 @@
+package state
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
+)
+
+// Members is what is remembered of an audience's members: a value by key, and how many members claim the same thing. It
+// takes about a hundred bytes of memory a member. It is safe for concurrent use, but one member must not be put twice at
+// the same time.
+type Members struct {
+	*follower
+	claims  func(value []byte, each func(claim []byte))
+	metrics *metrics.Sync
+
+	mu     sync.RWMutex
+	table  table
+	counts counts
+}
+
+// NewMembers makes an empty Members of a members topic; Restore fills it. claims tells the claims that a value holds.
+func NewMembers(l Log, claims func(value []byte, each func(claim []byte)), m *metrics.Sync) *Members {
+	return &Members{follower: newFollower(l), claims: claims, metrics: m, counts: newCounts()}
+}
+
+// Restore reads the whole topic. It is the first Refresh, with its time told to metrics.
+func (m *Members) Restore(ctx context.Context) error {
+	began := time.Now()
+	if err := m.Refresh(ctx); err != nil {
+		return err
+	}
+	m.metrics.MemberRestore(time.Since(began))
+	return nil
+}
+
+// Refresh returns when everything that any instance had written when it was called is visible here.
+func (m *Members) Refresh(ctx context.Context) error {
+	err := m.refresh(ctx, m.apply)
+	m.metrics.MemberStates(m.Len())
+	return err
+}
+
+// Put writes values; nil forgets a member. It returns nil when all are acknowledged and visible; after an error some
+// may be, or become so.
+func (m *Members) Put(ctx context.Context, keys [][16]byte, values [][]byte) error {
+	records := make([]pipeline.Record, len(keys))
+	for i := range keys {
+		records[i] = pipeline.Record{Key: keys[i][:], Value: values[i]}
+	}
+	return m.write(ctx, records, m.apply)
+}
+
+// apply takes over records of the topic, all of them or none in the eyes of readers. Records with other keys than ours
+// are somebody else's.
+func (m *Members) apply(records []pipeline.Record) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := range records {
+		if r := &records[i]; len(r.Key) == len(key{}) {
+			m.replace(key(r.Key), r.Value)
+		}
+	}
+}
+
+func (m *Members) replace(k key, value []byte) {
+	if old, ok := m.table.get(k); ok {
+		m.claims(old, m.counts.drop)
+	}
+	if value == nil {
+		m.table.remove(k)
+		return
+	}
+	if m.table.set(k, value) {
+		m.claims(value, m.counts.add)
+	}
+}
+
+// Get appends a member's value to dst, or nothing.
+func (m *Members) Get(dst []byte, member [16]byte) []byte {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	value, _ := m.table.get(member)
+	return append(dst, value...)
+}
+
+// Claimants is the number of members that hold the claim.
+func (m *Members) Claimants(claim []byte) int {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.counts.of(claim)
+}
+
+// Find returns some members whose value is as asked, at most limit.
+func (m *Members) Find(is func(value []byte) bool, limit int) (found [][16]byte) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for k, value := range m.table.all {
+		if len(found) == limit {
+			break
+		}
+		if is(value) {
+			found = append(found, k)
+		}
+	}
+	return found
+}
+
+// Len is the number of members.
+func (m *Members) Len() int {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.table.len
+}
