@@ -13,9 +13,9 @@ const (
 // special says whether any of eight bytes needs a look: a control character, a quote, a backslash, or no ASCII.
 func special(w uint64) bool {
 	control := w - ones*0x20
-	quote := w ^ ones*'"'
-	slash := w ^ ones*'\\'
-	return (control|w|quote-ones|slash-ones)&highs != 0
+	quote := (w ^ ones*'"') - ones
+	slash := (w ^ ones*'\\') - ones
+	return (control|quote|slash|w)&highs != 0
 }
 
 // plainUntil is how many bytes at the start need no look.

@@ -42,11 +42,14 @@ func (m *Maker) Make(items *pipeline.Items, row int, c *pipeline.Change) error {
 	return nil
 }
 
-// explained adds the event id the row would have had.
+// explained adds the event id the row would have had, and says it where a deleted row's last image is to blame.
 func (m *Maker) explained(err error, c *pipeline.Change) error {
 	rejection, ok := err.(*pipeline.Rejection)
 	if !ok {
 		return err
+	}
+	if c.Op == pipeline.Delete && !c.BeforeComplete && lacksValue(rejection.Reason) {
+		rejection.Stage, rejection.Reason = pipeline.StageMap, pipeline.BeforeImageIncomplete
 	}
 	if len(m.eventID) == 0 && m.makeID(c) != nil {
 		return err
@@ -55,10 +58,11 @@ func (m *Maker) explained(err error, c *pipeline.Change) error {
 	return rejection
 }
 
+func lacksValue(reason pipeline.Reason) bool {
+	return reason == pipeline.RequiredField || reason == pipeline.NoIdentifier || reason == pipeline.InvalidEventTime
+}
+
 func (m *Maker) make(items *pipeline.Items, row int, c *pipeline.Change) (err error) {
-	if c.Op == pipeline.Delete && !c.BeforeComplete {
-		return pipeline.Reject(pipeline.StageMap, pipeline.BeforeImageIncomplete, "", "a complete image of the deleted row")
-	}
 	if m.from, err = m.makeEnvelope(); err != nil {
 		return err
 	}

@@ -56,6 +56,10 @@ func notText(v pipeline.Value) pipeline.Reason {
 			return pipeline.InvalidText
 		}
 		return ""
+	case pipeline.Float, pipeline.Float32:
+		if f := v.Float(); f-f != 0 { // NaN, or infinite
+			return pipeline.InvalidNumber
+		}
 	case pipeline.Bytes, pipeline.List, pipeline.Struct, pipeline.JSON, pipeline.Duration:
 		return pipeline.WrongType
 	}
@@ -63,8 +67,11 @@ func notText(v pipeline.Value) pipeline.Reason {
 }
 
 func textRule(reason pipeline.Reason) string {
-	if reason == pipeline.InvalidText {
+	switch reason {
+	case pipeline.InvalidText:
 		return "valid UTF-8"
+	case pipeline.InvalidNumber:
+		return "a finite number"
 	}
 	return "a text, number or time; `type: string` or `hex` for binary columns, `path` for a member of JSON"
 }
