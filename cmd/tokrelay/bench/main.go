@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"runtime/pprof"
 	"slices"
 	"syscall"
 	"time"
@@ -131,6 +132,16 @@ func measure(role string) error {
 	var a addresses
 	if err := json.Unmarshal([]byte(os.Getenv("BENCH_ADDRESSES")), &a); err != nil {
 		return err
+	}
+	if path := os.Getenv("BENCH_PROFILE_" + role); path != "" {
+		file, err := os.Create(path)
+		if err != nil {
+			return err
+		}
+		if err := pprof.StartCPUProfile(file); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
 	}
 	loop := map[string]func(context.Context, addresses) (int, error){"bare": runBare, "full": runFull}[role]
 	start := time.Now()

@@ -1,0 +1,201 @@
+package processtest
+
+import (
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
+)
+
+// until polls a condition that another process brings about; there is nothing to wait on but the thing itself.
+func until(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-t.Context().Done():
+			t.Fatalf("the test ended before %s", what)
+		case <-tick.C:
+		}
+	}
+}
+
+func TestKillingTheProcessLosesNothing(t *testing.T) {
+	s := newStack(t, 12_000)
+	s.tiktok.AddFault(sandbox.Fault{Delay: 20 * time.Millisecond})
+	for _, part := range []int{2000, 5000, 8000} {
+		p := s.start()
+		until(t, fmt.Sprintf("TikTok held %d events", part), func() bool { return s.delivered() >= part })
+		p.Process.Kill()
+		p.exit()
+	}
+	s.start()
+	s.caughtUp()
+	if got := s.delivered(); got != len(s.rows) {
+		t.Errorf("TikTok holds %d different events of %d rows", got, len(s.rows))
+	}
+	if letters := s.deadLetters(); len(letters) != 0 {
+		t.Errorf("%d good rows were dead-lettered", len(letters))
+	}
+}
+
+func TestSIGTERMDrainsAndRepeatsNothing(t *testing.T) {
+	s := newStack(t, 8000)
+	s.tiktok.AddFault(sandbox.Fault{Delay: 10 * time.Millisecond})
+	p := s.start()
+	until(t, "TikTok held a thousand events", func() bool { return s.delivered() >= 1000 })
+	p.Process.Signal(syscall.SIGTERM)
+	if code := p.exit(); code != 0 {
+		t.Errorf("exit code %d, want 0", code)
+	}
+	s.start()
+	s.caughtUp()
+	events := s.tiktok.Stats().Events
+	if int(events.Accepted) != len(s.rows) || events.Duplicates != 0 {
+		t.Errorf("TikTok holds %d events of %d rows and dropped %d repeats; want no repeats", events.Accepted, len(s.rows), events.Duplicates)
+	}
+}
+
+func TestEveryTenthCallRefusedLosesNothing(t *testing.T) {
+	s := newStack(t, 6000)
+	s.tiktok.AddFault(sandbox.Fault{Endpoint: "/event/track/", Every: 10, Code: 40002, Message: "Invalid parameters."})
+	s.start()
+	s.caughtUp()
+	letters := s.deadLetters()
+	if got := s.delivered() + len(letters); got != len(s.rows) {
+		t.Errorf("%d rows delivered and %d dead-lettered; want %d together", s.delivered(), len(letters), len(s.rows))
+	}
+}
+
+func TestAnAbsentRegistryCostsNothing(t *testing.T) {
+	s := newStack(t, 2000)
+	away := make(chan struct{})
+	asked := make(chan struct{}, 1000)
+	s.registry.Intercept(func(w http.ResponseWriter, _ *http.Request) bool {
+		select {
+		case <-away:
+			return false
+		default:
+		}
+		asked <- struct{}{}
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return true
+	})
+	s.start()
+	for range 3 {
+		<-asked
+	}
+	close(away)
+	s.caughtUp()
+	if got, letters := s.delivered(), s.deadLetters(); got != len(s.rows) || len(letters) != 0 {
+		t.Errorf("%d of %d rows delivered, %d dead-lettered", got, len(s.rows), len(letters))
+	}
+}
+
+func TestAnAbsentBrokerCostsNothing(t *testing.T) {
+	s := newStack(t, 8000)
+	s.tiktok.AddFault(sandbox.Fault{Delay: 20 * time.Millisecond})
+	p := s.start()
+	until(t, "TikTok held a thousand events", func() bool { return s.delivered() >= 1000 })
+	s.door.set(true)
+	until(t, "the process noticed", func() bool {
+		return strings.Contains(p.logged(), `"kind":"kafka"`) || strings.Contains(p.logged(), "Kafka")
+	})
+	s.door.set(false)
+	s.caughtUp()
+	if got, letters := s.delivered(), s.deadLetters(); got != len(s.rows) || len(letters) != 0 {
+		t.Errorf("%d of %d rows delivered, %d dead-lettered", got, len(s.rows), len(letters))
+	}
+}
+
+// TestBadBytesAreRejectedAndTheProcessLives feeds what a hostile or confused producer writes.
+func TestBadBytesAreRejectedAndTheProcessLives(t *testing.T) {
+	s := newStack(t, 10)
+	good := s.rows[0].Value
+	bad := map[pipeline.Reason][]byte{
+		pipeline.AvroDecode:         good[:len(good)/2],
+		pipeline.TrailingBytes:      append(append([]byte{}, good...), 1, 2, 3),
+		pipeline.UnknownMagicByte:   []byte("plain text"),
+		pipeline.SchemaNotFound:     append([]byte{0, 0, 1, 0x86, 0x9f}, good[5:]...),
+		pipeline.EmptyValue:         {},
+		pipeline.UnsupportedFraming: append([]byte("Obj\x01"), good...),
+	}
+	var records []pipeline.Record
+	for _, value := range bad {
+		records = append(records, pipeline.Record{Key: []byte("k"), Value: value})
+	}
+	s.produce(records)
+	s.start()
+	s.caughtUp()
+	got := map[pipeline.Reason][]byte{}
+	for _, letter := range s.deadLetters() {
+		got[pipeline.Reason(header(letter, "tokrelay.dlq.reason"))] = letter.Value
+	}
+	for reason, value := range bad {
+		if v, ok := got[reason]; !ok || string(v) != string(value) {
+			t.Errorf("no dead letter with reason %s and the original bytes; reasons are %v", reason, keys(got))
+		}
+	}
+	if s.delivered() != len(s.rows) {
+		t.Errorf("%d of %d neighbours delivered", s.delivered(), len(s.rows))
+	}
+}
+
+func header(r *kgo.Record, key string) string {
+	for _, h := range r.Headers {
+		if h.Key == key {
+			return string(h.Value)
+		}
+	}
+	return ""
+}
+
+func keys[K comparable, V any](m map[K]V) []K {
+	var list []K
+	for k := range m {
+		list = append(list, k)
+	}
+	return list
+}
+
+// TestClearDataLeavesNoTrace is promise P3 on the real process: no e-mail address, phone number or other clear identifier
+// of any row in logs, metrics, dead-letter headers or requests.
+func TestClearDataLeavesNoTrace(t *testing.T) {
+	s := newStack(t, 400)
+	var broken []pipeline.Record
+	for _, r := range s.rows[:50] {
+		broken = append(broken, pipeline.Record{Key: r.Key, Value: r.Value[:len(r.Value)-9]})
+	}
+	s.produce(broken)
+	s.tiktok.AddFault(sandbox.Fault{Endpoint: "/event/track/", Every: 3, Code: 40002, Message: "data.0.user.email: marked someone@example.com is not valid, +12135550001"})
+	p := s.start()
+	s.caughtUp()
+	outputs := map[string]string{"log": p.logged(), "metrics": s.get("/metrics"), "readyz": s.get("/readyz?verbose")}
+	for _, c := range s.tiktok.Calls() {
+		outputs["requests"] += string(c.Body)
+	}
+	for _, letter := range s.deadLetters() {
+		for _, h := range letter.Headers {
+			outputs["headers"] += h.Key + "=" + string(h.Value) + "\n"
+		}
+	}
+	for where, text := range outputs {
+		if len(text) == 0 {
+			t.Errorf("nothing seen of %s: the test looks at nothing", where)
+		}
+		for _, marked := range []string{"example.com", "EXAMPLE.COM", "213555", "(213)", hex.EncodeToString([]byte("example.com"))} {
+			if i := strings.Index(text, marked); i >= 0 {
+				t.Errorf("%s hold %q: …%s…", where, marked, text[max(0, i-80):min(len(text), i+40)])
+			}
+		}
+	}
+}
