@@ -19,7 +19,6 @@ import (
 type Expr struct {
 	program *vm.Program
 	slots   []slot
-	before  bool // it reads a column of the old row
 }
 
 // slot is what an expression reads: a column of an image, or something else about the change.
@@ -138,12 +137,20 @@ func (s slot) read(r *Row) (any, error) {
 	case after:
 		return anyOf(r, c.After.Value(s.column))
 	case before:
-		if c.Op != pipeline.Insert && c.Op != pipeline.Snapshot && !c.BeforeComplete {
-			return nil, pipeline.Reject(pipeline.StageMap, pipeline.BeforeImageIncomplete, "", "a complete image of the old row")
-		}
-		return anyOf(r, c.Before.Value(s.column))
+		return s.old(r)
 	}
 	return anyOf(r, r.image.Value(s.column))
+}
+
+// old reads a column of the old row. An insert has none; of an update or delete it may be unknown, which is not NULL.
+func (s slot) old(r *Row) (any, error) {
+	c := r.Change
+	v := c.Before.Value(s.column)
+	known := c.BeforeComplete || c.Op == pipeline.Insert || c.Op == pipeline.Snapshot
+	if !known && v.IsNull() {
+		return nil, pipeline.Reject(pipeline.StageMap, pipeline.BeforeImageIncomplete, "", "a complete image of the old row")
+	}
+	return anyOf(r, v)
 }
 
 func presence(there bool) any {

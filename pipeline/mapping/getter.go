@@ -151,13 +151,15 @@ func (g *Getter) Values(r *Row, dst []pipeline.Value) ([]pipeline.Value, error) 
 	return dst, nil
 }
 
-// spread appends one value, or what is in it.
+// spread appends one value, or what is in it. A text that is a JSON array is taken for what it plainly is.
 func (g *Getter) spread(r *Row, v pipeline.Value, dst []pipeline.Value) ([]pipeline.Value, error) {
 	switch {
 	case IsBlank(v) || v.Kind() == pipeline.Unavailable:
 		return dst, nil
 	case len(g.separator) > 0 && v.Kind() == pipeline.String:
 		return g.split(v, dst), nil
+	case isJSONList(v):
+		v = pipeline.JSONValue(v.Bytes())
 	case !IsList(v):
 		return append(dst, v), nil
 	}
@@ -171,6 +173,18 @@ func (g *Getter) spread(r *Row, v pipeline.Value, dst []pipeline.Value) ([]pipel
 		return dst, g.Reject(pipeline.WrongType, "well-formed JSON")
 	}
 	return dst, nil
+}
+
+func isJSONList(v pipeline.Value) bool {
+	if v.Kind() != pipeline.String {
+		return false
+	}
+	text := Trim(v.Bytes())
+	if text[0] != '[' || text[len(text)-1] != ']' {
+		return false
+	}
+	_, ok := wholeJSON(text)
+	return ok
 }
 
 // at is the value of the i-th column, or of what the field has in place of columns.
@@ -192,6 +206,11 @@ func (g *Getter) at(r *Row, i int) (v pipeline.Value, err error) {
 }
 
 func (g *Getter) refine(r *Row, v pipeline.Value) (pipeline.Value, error) {
+	if g.path != nil && v.Kind() == pipeline.JSON {
+		if _, ok := wholeJSON(v.Bytes()); !ok && !IsBlank(v) {
+			return v, g.Reject(pipeline.WrongType, "well-formed JSON")
+		}
+	}
 	for _, step := range g.path {
 		v = r.at(v, step)
 	}

@@ -39,7 +39,6 @@ func (p *memberPatcher) Visit(node *ast.Node) {
 	case "after":
 		p.bind(node, slot{after, p.cols.Index(column.Value)})
 	case "before":
-		p.expr.before = true
 		p.bind(node, slot{before, p.cols.Index(column.Value)})
 	}
 }

@@ -46,6 +46,7 @@ type spec struct {
 	pixel   string // its path in the 1.0 shape, "" where that has no such field
 	max     int    // characters of a text; elements have the same limit each
 	choices []string
+	rider   bool // it says nothing without the field before it
 }
 
 // The limits of length. TikTok publishes few; these are wide for honest data and keep an event well under a megabyte.
@@ -122,7 +123,7 @@ var specs = []spec{
 	property("postal_code", text), property("make", text), property("model", text), property("year", whole),
 	{name: "properties.state_of_vehicle", kind: choice, sources: everywhere, choices: words("New Used CPO")},
 	property("mileage.value", number),
-	{name: "properties.mileage.unit", kind: choice, sources: everywhere, choices: words("MI KM")},
+	{name: "properties.mileage.unit", kind: choice, sources: everywhere, choices: words("MI KM"), rider: true},
 	property("exterior_color", text), property("interior_color", text),
 	{name: "properties.transmission", kind: choice, sources: everywhere, choices: words("Automatic Manual Other")},
 	property("body_style", text), property("fuel_type", text), property("drivetrain", text),

@@ -124,7 +124,7 @@ func (d *decimal) bounded() pipeline.Reason {
 	if d.n == 0 {
 		*d = decimal{}
 	}
-	if d.point > 300 || d.point < -300 {
+	if d.point > 308 || d.point < -400 {
 		return pipeline.InvalidNumber
 	}
 	return ""

@@ -49,8 +49,11 @@ func (m *Maker) contents(dst []byte, s *step) ([]byte, error) {
 	if err != nil || missing(v) != "" {
 		return dst, err
 	}
+	if v.Kind() == pipeline.String {
+		v = pipeline.JSONValue(v.Bytes()) // what else could a text be here
+	}
 	if !mapping.IsList(v) {
-		return dst, invalid(pipeline.InvalidContents, s.name, "a list of products; `type: json` for a text column that holds one")
+		return dst, invalid(pipeline.InvalidContents, s.name, "a list of products")
 	}
 	start, n := len(dst), 0
 	for it := m.row.Elements(v); ; n++ {

@@ -47,8 +47,8 @@ func (m *Maker) fields(dst []byte) (_ []byte, err error) {
 	m.open = objects{}
 	for i := range m.steps {
 		s := &m.steps[i]
-		if s.sources != 0 && s.sources&m.from == 0 {
-			continue // not for events of this source; device ids (0) are for apps, and sent when asked for
+		if !m.applies(s) {
+			continue
 		}
 		mark, open := len(dst), m.open
 		dst = append(comma(m.open.enter(dst, s.objects)), s.key...)
@@ -66,6 +66,14 @@ func (m *Maker) fields(dst []byte) (_ []byte, err error) {
 		return dst, pipeline.Reject(pipeline.StageIdentity, pipeline.NoIdentifier, "user", "an email, phone, external_id, ttp or ttclid")
 	}
 	return m.open.leave(dst, 0), nil
+}
+
+// applies says whether the field goes into this row's event. Device ids (no sources) are for apps, and sent when asked for.
+func (m *Maker) applies(s *step) bool {
+	if s.sources != 0 && s.sources&m.from == 0 {
+		return false
+	}
+	return !s.rider || m.open.n == len(s.objects) && m.open.stack[m.open.n-1] == s.objects[len(s.objects)-1]
 }
 
 // value appends the field's value, or nothing where the row has none.
