@@ -27,7 +27,7 @@ type Config struct {
 	RebalanceTimeout settings.Duration `yaml:"rebalance_timeout" default:"2m" doc:"Time a member has to give partitions up."`
 	RevokeDrain      settings.Duration `yaml:"revoke_drain" default:"15s" doc:"How long rows in flight may finish when a partition moves away. Below rebalance_timeout."`
 
-	Budget                 settings.Size `yaml:"budget" default:"24MiB" doc:"Memory for records read and not yet settled, per sync. When it is used up, reading stops."`
+	Budget                 settings.Size `yaml:"budget" default:"12MiB" doc:"Memory for records read and not yet settled, per sync. When it is used up, reading stops."`
 	FetchMaxBytes          settings.Size `yaml:"fetch_max_bytes" default:"8MiB" doc:"Largest answer of a broker to one fetch."`
 	FetchMaxPartitionBytes settings.Size `yaml:"fetch_max_partition_bytes" default:"1MiB" doc:"Most of one partition in one fetch. A larger record is still read."`
 	Isolation              string        `yaml:"isolation" enum:"read_committed,read_uncommitted" default:"read_committed" doc:"Whether records of open or aborted transactions are read."`
@@ -49,7 +49,7 @@ func (c Config) withDefaults() Config {
 	c.SessionTimeout = cmp.Or(c.SessionTimeout, settings.Duration(45*time.Second))
 	c.RebalanceTimeout = cmp.Or(c.RebalanceTimeout, settings.Duration(2*time.Minute))
 	c.RevokeDrain = cmp.Or(c.RevokeDrain, settings.Duration(15*time.Second))
-	c.Budget = cmp.Or(c.Budget, 24<<20)
+	c.Budget = cmp.Or(c.Budget, 12<<20)
 	c.FetchMaxBytes = cmp.Or(c.FetchMaxBytes, 8<<20)
 	c.FetchMaxPartitionBytes = cmp.Or(c.FetchMaxPartitionBytes, 1<<20)
 	return c
