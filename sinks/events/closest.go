@@ -1,8 +1,12 @@
 package events
 
-// closest suggests the known word that was probably meant, else gives other advice.
+import "strings"
+
+// closest suggests the known word that was probably meant, else gives other advice. What stands before the last point
+// counts too, but does not make two words alike.
 func closest(word string, known []string, advice string) string {
-	best, distance := "", 2+len(word)/6
+	own := word[strings.LastIndexByte(word, '.')+1:]
+	best, distance := "", max(2, len(own)/3)
 	for _, k := range known {
 		if d := changes(word, k); d <= distance {
 			best, distance = k, d-1

@@ -215,6 +215,20 @@ func (*EventID) JSONSchema() map[string]any {
 	return map[string]any{"anyOf": []any{columns, (&mapping.Field{}).JSONSchema()}}
 }
 
+// WithDefaults is the configuration with everything said that goes without saying.
+func (c Config) WithDefaults() Config {
+	age, identified := settings.Duration(c.maxAge()), c.requiresIdentifier()
+	c.API = cmp.Or(c.API, "events")
+	c.MaxAge, c.RequireIdentifier, c.Batch.MaxEvents = &age, &identified, c.maxEvents()
+	if !c.EventSource.isSet() {
+		c.EventSource.Static = "web"
+	}
+	if c.EventID.Field == nil && c.EventID.Columns == nil {
+		c.EventID.All = true
+	}
+	return c
+}
+
 const maxAgeDefault = 28 * 24 * time.Hour
 
 func (c *Config) maxAge() time.Duration {
