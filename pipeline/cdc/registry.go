@@ -222,10 +222,10 @@ func (u *unusable) Error() string { return u.rule }
 // rejectionOf turns unusable schemas into rejections; trouble and the context's errors stay what they are.
 func rejectionOf(id SchemaID, err error) error {
 	if u, ok := errors.AsType[*unusable](err); ok {
-		return pipeline.Reject(pipeline.StageDecode, pipeline.SchemaUnreadable, "schema "+id.String(), u.rule)
+		return pipeline.Reject(pipeline.StageDecode, pipeline.SchemaUnreadable, id.label(), u.rule)
 	}
 	if errors.Is(err, errAnswerTooLarge) {
-		return pipeline.Reject(pipeline.StageDecode, pipeline.SchemaUnreadable, "schema "+id.String(), err.Error())
+		return pipeline.Reject(pipeline.StageDecode, pipeline.SchemaUnreadable, id.label(), err.Error())
 	}
 	return err
 }
@@ -236,7 +236,7 @@ func (r *Registry) notFound(id SchemaID, err error) error {
 	if r.client != nil {
 		where = r.client.hosts
 	}
-	rejection := pipeline.Reject(pipeline.StageDecode, pipeline.SchemaNotFound, "schema "+id.String(), "must be known at "+where)
+	rejection := pipeline.Reject(pipeline.StageDecode, pipeline.SchemaNotFound, id.label(), "must be known at "+where)
 	if m, ok := errors.AsType[*missing](err); ok {
 		rejection.Detail = m.what + " is missing"
 	}

@@ -2,6 +2,7 @@ package cdc
 
 import (
 	"container/list"
+	"slices"
 	"time"
 )
 
@@ -27,8 +28,8 @@ type cacheEntry struct {
 	src          *Source
 	err          error     // why there is none
 	missingUntil time.Time // then it is asked for again
-	crc          uint64    // fingerprint of src, once somebody asked
-	hasCRC       bool
+	crcs         []uint64  // fingerprints of src, once somebody asked
+	hasCRCs      bool
 }
 
 func newSchemaCache(max int) *schemaCache {
@@ -76,10 +77,10 @@ func (c *schemaCache) withFingerprint(crc uint64) *Source {
 		if entry.src == nil {
 			continue
 		}
-		if !entry.hasCRC {
-			entry.crc, entry.hasCRC = fingerprintOf(entry.src), true
+		if !entry.hasCRCs {
+			entry.crcs, entry.hasCRCs = fingerprintsOf(entry.src), true
 		}
-		if entry.crc == crc {
+		if slices.Contains(entry.crcs, crc) {
 			return entry.src
 		}
 	}

@@ -51,7 +51,7 @@ func (r *Registry) ask(ctx context.Context, id SchemaID) (*Source, error) {
 	switch {
 	case r.client == nil && r.folder == nil:
 		return nil, &pipeline.Trouble{Kind: pipeline.TroubleConfig, Stop: true,
-			What: "read a record with schema " + id.String() + ": neither schema_registry.url nor folder is set"}
+			What: "read a record with " + id.label() + ": neither schema_registry.url nor folder is set"}
 	case r.client == nil || id.Kind == NamedID:
 		return nil, errMissing
 	case id.Kind == FingerprintID:
@@ -67,7 +67,7 @@ func (r *Registry) ask(ctx context.Context, id SchemaID) (*Source, error) {
 func (r *Registry) document(ctx context.Context, id SchemaID) (*document, error) {
 	switch id.Kind {
 	case GUIDID:
-		return r.get(ctx, "schema "+id.String(), "/schemas/guids/"+id.String())
+		return r.get(ctx, id.label(), "/schemas/guids/"+id.String())
 	case GlobalID:
 		if len(r.native) > 0 {
 			return r.byGlobalID(ctx, strconv.FormatInt(id.N, 10))

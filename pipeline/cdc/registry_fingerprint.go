@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/linkedin/goavro/v2"
+
 	"github.com/tokrelay/tokrelay/pipeline"
 )
 
@@ -33,13 +35,27 @@ func fingerprint(canonical []byte) uint64 {
 	return fp
 }
 
-// fingerprintOf is 0, which no schema of ours has, for a schema that cannot be read.
-func fingerprintOf(src *Source) uint64 {
+// maxGoavroText bounds the schemas shown to goavro for its fingerprint alone.
+const maxGoavroText = 64 << 10
+
+// fingerprintsOf are those a producer may name the schema by: of its canonical form, and of what goavro takes for the
+// canonical form. That keeps {"type":"long"}, so that Go producers differ from all others; and where a schema refers back
+// by a short name it differs from run to run, so that such producers are known some of the time only. A schema that
+// cannot be read has none.
+func fingerprintsOf(src *Source) []uint64 {
 	t, err := parse(src)
 	if err != nil {
-		return 0
+		return nil
 	}
-	return fingerprint(canonical(nil, t, map[*typ]bool{}))
+	crcs := []uint64{fingerprint(canonical(nil, t, map[*typ]bool{}))}
+	if len(src.References) > 0 || len(src.Text) > maxGoavroText {
+		return crcs
+	}
+	guardGoavro()
+	if codec, err := goavro.NewCodec(src.Text); err == nil {
+		crcs = append(crcs, codec.Rabin)
+	}
+	return crcs
 }
 
 // canonical appends the Parsing Canonical Form: names in full, a named type written out where it comes first, and nothing
@@ -148,7 +164,9 @@ func (r *Registry) scan(ctx context.Context) error {
 			return err
 		}
 		if err == nil {
-			found[fingerprintOf(src)] = src
+			for _, crc := range fingerprintsOf(src) {
+				found[crc] = src
+			}
 		}
 	}
 	r.prints.at, r.prints.byCRC = time.Now(), found

@@ -112,7 +112,9 @@ func (s *folderFile) connect(byName map[string]*folderFile, done map[*folderFile
 }
 
 func (s *folderFile) list(src *Source, named bool, byID map[SchemaID]*Source) {
-	byID[SchemaID{Kind: FingerprintID, N: int64(fingerprintOf(src))}] = src
+	for _, crc := range fingerprintsOf(src) {
+		byID[SchemaID{Kind: FingerprintID, N: int64(crc)}] = src
+	}
 	if named && s.name != "" {
 		byID[namedID(s.name)] = src
 	}

@@ -31,8 +31,6 @@ func (id SchemaID) String() string {
 	switch id.Kind {
 	case NoSchema:
 		return ""
-	case GlobalID:
-		return "globalId " + strconv.FormatInt(id.N, 10)
 	case GUIDID:
 		return guidText(id.GUID)
 	case FingerprintID:
@@ -41,6 +39,14 @@ func (id SchemaID) String() string {
 		return "framing.schema"
 	}
 	return strconv.FormatInt(id.N, 10)
+}
+
+// label is the id with its kind, for messages.
+func (id SchemaID) label() string {
+	if id.Kind == GlobalID {
+		return "schema globalId " + id.String()
+	}
+	return "schema " + id.String()
 }
 
 // namedID is the id of a schema that is known by its full name.
