@@ -67,7 +67,7 @@ func (d *Decoder) Decode(ctx context.Context, r *pipeline.Record, into *pipeline
 		return d.tombstone(ctx, r, into)
 	}
 	if int64(len(r.Value)) > int64(d.cfg.Limits.MaxBytes) {
-		return pipeline.Reject(pipeline.StageDecode, pipeline.TooLarge, "", "at most "+d.cfg.Limits.MaxBytes.String())
+		return pipeline.Reject(pipeline.StageDecode, pipeline.TooLarge, "", "at most limits.max_bytes, "+d.cfg.Limits.MaxBytes.String())
 	}
 	id, body, err := readFrame(d.cfg.Framing, r, false)
 	if err != nil {

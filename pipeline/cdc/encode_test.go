@@ -119,7 +119,7 @@ func scalarForGoavro(t testing.TB, of *typ, v any) any {
 		return n
 	case string:
 		switch {
-		case of.meaning == decimal:
+		case of.meaning == decimal && !strings.HasPrefix(v, "hex:"):
 			return unscaled(t, v, of.scale)
 		case strings.HasPrefix(v, "hex:"):
 			b, err := hex.DecodeString(v[4:])

@@ -81,6 +81,11 @@ func (k *keyReader) read(key *recordKey, c *pipeline.Change) bool {
 		}
 	}
 	c.Shape, c.Before.Values = key.shape, values[:len(key.shape.Names)]
+	for i, isKey := range key.isKey {
+		if !isKey {
+			c.Before.Values[i] = pipeline.UnavailableValue()
+		}
+	}
 	return true
 }
 
@@ -89,7 +94,16 @@ func (k *keyReader) unknown(c *pipeline.Change) {
 	if c.Shape == nil {
 		c.Shape = &pipeline.Shape{Names: k.decoder.compiler.wanted.Columns}
 	}
-	c.Before.Values = make([]pipeline.Value, len(c.Shape.Names))
+	c.Before.Values = unavailable(len(c.Shape.Names))
+}
+
+// unavailable are the values of columns of which nothing is known.
+func unavailable(n int) []pipeline.Value {
+	values := make([]pipeline.Value, n)
+	for i := range values {
+		values[i] = pipeline.UnavailableValue()
+	}
+	return values
 }
 
 // key finds or compiles the plan for a record's key; nil if the key has no columns. An error is trouble only.

@@ -45,7 +45,7 @@ func (r *Rows) tombstone(into *pipeline.Change) error {
 	}
 	names := r.compiler.wanted.Columns
 	into.Op, into.KeyRow, into.Shape = pipeline.Delete, true, &pipeline.Shape{Names: names}
-	into.Before = pipeline.Image{Present: true, Values: make([]pipeline.Value, len(names))}
+	into.Before = pipeline.Image{Present: true, Values: unavailable(len(names))}
 	return nil
 }
 
@@ -86,7 +86,7 @@ func (r *Rows) images(c *pipeline.Change) error {
 	case c.Op == pipeline.Delete:
 		c.After.Present = false
 		if c.KeyRow = !c.Before.Present; c.KeyRow {
-			c.Before = pipeline.Image{Present: true, Values: make([]pipeline.Value, visible)}
+			c.Before = pipeline.Image{Present: true, Values: unavailable(visible)}
 			return nil
 		}
 	case !c.After.Present:

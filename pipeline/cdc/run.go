@@ -2,6 +2,7 @@ package cdc
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"math/bits"
@@ -19,6 +20,14 @@ type fieldError struct {
 func (e *fieldError) Error() string { return fmt.Sprintf("column %s: %v", short(e.field), e.err) }
 func (e *fieldError) Unwrap() error { return e.err }
 
+// inField adds the name of the field the bytes went wrong in, once: the innermost says most.
+func inField(field string, err error) error {
+	if _, ok := errors.AsType[*fieldError](err); ok {
+		return err
+	}
+	return &fieldError{field, err}
+}
+
 // run reads one record. values has room for every slot; all of them are set when it returns without an error.
 func (p *rowPlan) run(c *cursor, values []pipeline.Value) error {
 	if err := c.spend(len(p.steps) + 1); err != nil {
@@ -28,7 +37,7 @@ func (p *rowPlan) run(c *cursor, values []pipeline.Value) error {
 		values[slot] = pipeline.Value{}
 	}
 	if i, err := p.fields(c, values); err != nil {
-		return &fieldError{p.steps[i].field.name, err}
+		return inField(p.steps[i].field.name, err)
 	}
 	p.copy(values)
 	return nil

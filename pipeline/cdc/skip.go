@@ -252,7 +252,7 @@ func (c *cursor) skipRecord(t *typ) error {
 	}
 	for i := range t.fields {
 		if err := c.skip(t.fields[i].typ); err != nil {
-			return err
+			return inField(t.fields[i].name, err)
 		}
 	}
 	return nil

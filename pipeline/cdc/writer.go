@@ -134,7 +134,7 @@ func (p *program) runEnvelope(c *cursor, into *reading, ch *pipeline.Change) err
 				err = errBranch
 			}
 			if err != nil {
-				return &fieldError{at.field.name, err}
+				return inField(at.field.name, err)
 			}
 			if n == int64(at.null) {
 				continue
@@ -159,7 +159,7 @@ func (p *program) runPart(c *cursor, at *part, into *reading, ch *pipeline.Chang
 		return at.plan.run(c, into.source[:])
 	case roleOp:
 		if into.op, err = c.bytes(); err != nil {
-			return &fieldError{"op", err}
+			return inField("op", err)
 		}
 		return nil
 	}

@@ -1,0 +1,271 @@
+package cdc
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
+)
+
+var update = flag.Bool("update", false, "write what is read into the expectations of testdata")
+
+// TestEveryCaseIsReadAsItsFileSays runs testdata/cases: one file, one record. Its parts:
+//
+//	config.yaml    the sync's settings, and the columns it wants
+//	schema.avsc    the writer schema, or the name of a file in testdata/schemas; reference-NAME.avsc what it refers to
+//	value.json     the row as goavro is to encode it; or value.hex, bytes written by hand; or value.txt, a value in JSON
+//	key.json       the key, of schema key.avsc; or key.txt
+//	headers.txt    name: value
+//	want.txt       the change, rejection or skip
+//
+// A record without a value part is a tombstone. The bytes of value.json are made anew by goavro every time.
+func TestEveryCaseIsReadAsItsFileSays(t *testing.T) {
+	files, err := filepath.Glob("testdata/cases/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no cases: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) { runCase(t, file) })
+	}
+}
+
+func runCase(t *testing.T, file string) {
+	archive, err := txtar.ParseFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &testCase{t: t, parts: map[string]string{}}
+	for _, f := range archive.Files {
+		c.parts[f.Name] = string(f.Data)
+	}
+	got := c.run()
+	if *update {
+		archive.Files = slices.DeleteFunc(archive.Files, func(f txtar.File) bool { return f.Name == "want.txt" })
+		archive.Files = append(archive.Files, txtar.File{Name: "want.txt", Data: []byte(got)})
+		if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := c.parts["want.txt"]; got != want && !*update {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+type testCase struct {
+	t     *testing.T
+	parts map[string]string
+}
+
+type caseConfig struct {
+	Config
+	Want     []string `yaml:"want"`
+	All      bool     `yaml:"all"`
+	Optional []string `yaml:"optional"`
+	Topic    string   `yaml:"topic"`
+	Rows     bool     `yaml:"rows"`
+}
+
+// run decodes the record with the plan and, where there is a schema, with goavro alone: both must say the same.
+func (c *testCase) run() string {
+	var cfg caseConfig
+	report := settings.Load([]byte(c.parts["config.yaml"]), &cfg, settings.Vars(nil))
+	cfg.Validate(settings.Root(report))
+	if err := report.Err(); err != nil {
+		c.t.Fatal(err)
+	}
+	wanted := Wanted{Columns: cfg.Want, All: cfg.All}
+	for _, w := range cfg.Want {
+		wanted.Optional = append(wanted.Optional, slices.Contains(cfg.Optional, w))
+	}
+	if cfg.Rows {
+		var ch pipeline.Change
+		err := NewRows(wanted, cfg.Config).Decode([]byte(strings.TrimSpace(c.parts["value.txt"])), &ch)
+		return describe(&ch, err)
+	}
+	got := c.decode(cfg, wanted)
+	cfg.Decoder = decoderGoavro
+	if slow := c.decode(cfg, wanted); slow != got {
+		c.t.Errorf("goavro reads it otherwise:\n%s\nthe plan:\n%s", slow, got)
+	}
+	return got
+}
+
+func (c *testCase) decode(cfg caseConfig, wanted Wanted) string {
+	schemas := caseSchemas{}
+	r := pipeline.Record{Topic: cfg.Topic, Value: c.value(schemas), Key: c.key(schemas), Headers: c.headers()}
+	if r.Topic == "" {
+		r.Topic = "shop.public.customer_events"
+	}
+	d, err := NewDecoder(cfg.Config, wanted, schemas, nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	var ch pipeline.Change
+	err = d.Decode(c.t.Context(), &r, &ch)
+	if !bytes.Equal(ch.Key, r.Key) {
+		c.t.Error("the change has another key than the record")
+	}
+	return describe(&ch, err)
+}
+
+func (c *testCase) headers() (headers []pipeline.Header) {
+	for line := range strings.Lines(c.parts["headers.txt"]) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		headers = append(headers, pipeline.Header{Key: name, Value: []byte(value)})
+	}
+	return headers
+}
+
+func (c *testCase) value(schemas caseSchemas) []byte {
+	if text, ok := c.parts["value.txt"]; ok {
+		return []byte(strings.TrimSuffix(text, "\n"))
+	}
+	schema, ok := c.parts["schema.avsc"]
+	if ok {
+		schemas.add(c.t, 1, c.schemaText(schema), c.references())
+	}
+	if digits, ok := c.parts["value.hex"]; ok {
+		b, err := hex.DecodeString(strings.Join(strings.Fields(digits), ""))
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		return b
+	}
+	if plain, ok := c.parts["value.json"]; ok {
+		return framed(schemaOf(c.t, c.schemaText(schema), c.references()...).encode(c.t, plain))
+	}
+	return nil
+}
+
+func (c *testCase) key(schemas caseSchemas) []byte {
+	if text, ok := c.parts["key.txt"]; ok {
+		return []byte(strings.TrimSuffix(text, "\n"))
+	}
+	plain, ok := c.parts["key.json"]
+	if !ok {
+		return nil
+	}
+	text := c.schemaText(c.parts["key.avsc"])
+	schemas.add(c.t, 2, text, nil)
+	return append([]byte{0, 0, 0, 0, 2}, schemaOf(c.t, text).encode(c.t, plain)...)
+}
+
+// schemaText is the text itself or that of the named file.
+func (c *testCase) schemaText(text string) string {
+	if name := strings.TrimSpace(text); !strings.ContainsAny(name, "{[\"") {
+		b, err := os.ReadFile("testdata/schemas/" + name + ".avsc")
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		return string(b)
+	}
+	return text
+}
+
+func (c *testCase) references() (refs []Reference) {
+	for name, text := range c.parts {
+		if ref, ok := strings.CutPrefix(name, "reference-"); ok {
+			refs = append(refs, Reference{strings.TrimSuffix(ref, ".avsc"), text})
+		}
+	}
+	slices.SortFunc(refs, func(a, b Reference) int { return strings.Compare(a.Name, b.Name) })
+	return refs
+}
+
+// caseSchemas knows the schemas of a case by number.
+type caseSchemas map[int64]*Source
+
+func (s caseSchemas) add(t *testing.T, id int64, text string, refs []Reference) {
+	t.Helper()
+	s[id] = &Source{Text: text, References: refs}
+}
+
+// describe prints a change for a person to compare: everything but its key, which is the record's.
+func describe(c *pipeline.Change, err error) string {
+	var b strings.Builder
+	if err != nil {
+		return describeError(err)
+	}
+	fmt.Fprintf(&b, "op: %s\n", c.Op)
+	if c.BeforeComplete {
+		b.WriteString("before complete\n")
+	}
+	if c.KeyRow {
+		b.WriteString("key row\n")
+	}
+	if c.Source.Connector != "" || c.Source.Table != "" || !c.Source.Time.IsZero() {
+		fmt.Fprintf(&b, "source: %s %s %s %s\n", c.Source.Connector, c.Source.Table, c.Source.Time.Format("2006-01-02T15:04:05.000Z07:00"),
+			c.Source.AppendPosition(nil))
+	}
+	describeImage(&b, "before", c.Shape, &c.Before)
+	describeImage(&b, "after", c.Shape, &c.After)
+	sorted := make([]string, len(c.Shape.Sorted))
+	for i, n := range c.Shape.Sorted {
+		sorted[i] = c.Shape.Names[n]
+	}
+	fmt.Fprintf(&b, "columns: %s\n", strings.Join(sorted, " "))
+	return b.String()
+}
+
+func describeError(err error) string {
+	if r, ok := errors.AsType[*pipeline.Rejection](err); ok {
+		return fmt.Sprintf("rejected: %s %s\nfield: %s\nrule: %s\ndetail: %s\n", r.Stage, r.Reason, r.Field, r.Rule, r.Detail)
+	}
+	if t, ok := errors.AsType[*pipeline.Trouble](err); ok {
+		return fmt.Sprintf("trouble: %s stop=%t\n%s\n", t.Kind, t.Stop, t.What)
+	}
+	return err.Error() + "\n"
+}
+
+func describeImage(b *strings.Builder, name string, shape *pipeline.Shape, m *pipeline.Image) {
+	if !m.Present {
+		return
+	}
+	fmt.Fprintf(b, "%s:\n", name)
+	for i, column := range shape.Names {
+		fmt.Fprintf(b, "  %s: %s\n", column, describeValue(m.Value(i)))
+	}
+}
+
+func describeValue(v pipeline.Value) string {
+	switch v.Kind() {
+	case pipeline.List:
+		return "list [" + describeAll(v) + "]"
+	case pipeline.Struct:
+		return "struct {" + describeAll(v) + "}"
+	case pipeline.Null, pipeline.Missing, pipeline.Unavailable:
+		return v.Kind().String()
+	}
+	return fmt.Sprintf("%s %s", v.Kind(), v.Text())
+}
+
+func describeAll(v pipeline.Value) string {
+	var all []string
+	for i, e := range v.Elems() {
+		text := describeValue(e)
+		if v.Kind() == pipeline.Struct {
+			text = v.Names()[i] + ": " + text
+		}
+		all = append(all, text)
+	}
+	return strings.Join(all, ", ")
+}
+
+func (s caseSchemas) Schema(_ context.Context, id SchemaID) (*Source, error) {
+	if src, ok := s[id.N]; ok {
+		return src, nil
+	}
+	return nil, pipeline.Reject(pipeline.StageDecode, pipeline.SchemaNotFound, "", "schema "+id.String())
+}
