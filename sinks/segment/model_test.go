@@ -1,0 +1,365 @@
+package segment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/mapping"
+	"github.com/tokrelay/tokrelay/pipeline/state"
+	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
+)
+
+// The law: whatever happens to a table, whatever crashes and however its partitions wander between instances, once all is
+// quiet TikTok holds the digests of the rows that are members, and nothing else.
+func TestWhenAllIsQuietTikTokHoldsExactlyTheTablesMembers(t *testing.T) {
+	for _, s := range []struct {
+		name  string
+		style style
+	}{
+		{"full before-images", style{full: true, shared: true}},
+		{"replica identity default", style{shared: true}},
+		{"flat rows and tombstones", style{flat: true, shared: true}},
+		{"full before-images and no memory", style{full: true, config: "remember: never"}},
+		{"full before-images and a promise", style{full: true, config: "unshared: true"}},
+	} {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			for i := range 24 {
+				w := newWorld(t, rand.Uint64(), s.style)
+				w.instances = 1 + i%2
+				w.live()
+			}
+		})
+	}
+}
+
+// style is how a source writes changes, and what the sync makes of them.
+type style struct {
+	full   bool // before-images hold the whole row
+	flat   bool // every row is an insert, and a delete is a tombstone
+	shared bool // rows share addresses, and keys change
+	config string
+}
+
+// person is a row of the table.
+type person struct {
+	email, phone string
+	member       bool
+}
+
+func (p person) image() pipeline.Image {
+	email, phone := pipeline.NullValue(), pipeline.NullValue()
+	if p.email != "" {
+		email = text(p.email)
+	}
+	if p.phone != "" {
+		phone = text(p.phone)
+	}
+	return pipeline.Image{Present: true, Values: []pipeline.Value{email, phone, pipeline.BoolValue(p.member)}}
+}
+
+// written is a change in the source topic.
+type written struct {
+	record pipeline.Record
+	change pipeline.Change
+}
+
+const partitions = 3
+
+type world struct {
+	t       *testing.T
+	seed    uint64
+	rng     *rand.Rand
+	style   style
+	plan    *Plan
+	shape   *pipeline.Shape
+	tiktok  *sandbox.Sandbox
+	target  string
+	members *topic
+
+	instances int // most at the same time
+	table     map[int]person
+	nextID    int
+	topic     [partitions][]written
+	committed [partitions]int
+}
+
+func newWorld(t *testing.T, seed uint64, s style) *world {
+	w := &world{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 2)), style: s, members: &topic{}, table: map[int]person{}}
+	cfg := loaded(t, "audience: {id: \"7\"}\nidentifiers: {EMAIL_SHA256: email, PHONE_SHA256: phone}\nmember_when: member\n"+s.config)
+	cols := &mapping.Columns{}
+	plan, err := New(cfg, Options{AdvertiserID: sandbox.DefaultAdvertiser, FullBefore: s.full}, cols, time.Now, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.plan = plan
+	w.shape = &pipeline.Shape{}
+	w.shape.Names, _ = cols.Wanted()
+	w.tiktok, w.target = strict(t)
+	return w
+}
+
+// live lets things happen, then checks the law.
+func (w *world) live() {
+	for range 6 {
+		for range w.rng.IntN(60) {
+			w.happen()
+		}
+		w.run(w.rng.IntN(3) > 0)
+	}
+	w.run(false)
+	w.check()
+}
+
+// happen changes the table and writes the change.
+func (w *world) happen() {
+	if len(w.table) == 0 || w.rng.IntN(4) == 0 {
+		w.nextID++
+		w.create(w.nextID, w.somebody())
+		return
+	}
+	ids := slices.Sorted(maps.Keys(w.table))
+	id := ids[w.rng.IntN(len(ids))]
+	switch n := w.rng.IntN(10); {
+	case n < 2:
+		w.drop(id)
+	case n == 2 && w.style.shared: // the key changes
+		p := w.table[id]
+		w.drop(id)
+		w.nextID++
+		w.create(w.nextID, p)
+	default:
+		w.change(id)
+	}
+}
+
+func (w *world) somebody() person {
+	p := person{member: w.rng.IntN(3) > 0}
+	p.email, p.phone = w.email(), w.phone()
+	if p.email == "" && p.phone == "" {
+		p.email = "somebody@x.org"
+		if !w.style.shared {
+			p.email = w.unique()
+		}
+	}
+	return p
+}
+
+func (w *world) unique() string {
+	w.nextID++
+	return "p" + strconv.Itoa(w.nextID) + "@x.org"
+}
+
+func (w *world) email() string {
+	switch {
+	case w.rng.IntN(5) == 0:
+		return ""
+	case w.style.shared:
+		return "p" + strconv.Itoa(w.rng.IntN(8)) + "@x.org"
+	}
+	return w.unique()
+}
+
+func (w *world) phone() string {
+	switch {
+	case w.rng.IntN(2) == 0:
+		return ""
+	case w.style.shared:
+		return "+1213373425" + strconv.Itoa(w.rng.IntN(5))
+	}
+	w.nextID++
+	return "+1213" + strconv.Itoa(3734000+w.nextID)
+}
+
+func (w *world) create(id int, p person) {
+	w.table[id] = p
+	op := pipeline.Insert
+	if w.rng.IntN(3) == 0 {
+		op = pipeline.Snapshot
+	}
+	w.write(id, pipeline.Change{Op: op, After: p.image()})
+}
+
+func (w *world) change(id int) {
+	before := w.table[id]
+	p := before
+	switch w.rng.IntN(4) {
+	case 0:
+		p.member = !p.member
+	case 1:
+		p.email = w.email()
+	case 2:
+		p.phone = w.phone()
+	}
+	w.table[id] = p
+	c := pipeline.Change{Op: pipeline.Update, After: p.image()}
+	switch {
+	case w.style.flat:
+		c.Op = pipeline.Insert
+	case w.style.full:
+		c.Before, c.BeforeComplete = before.image(), true
+	}
+	w.write(id, c)
+}
+
+func (w *world) drop(id int) {
+	before := w.table[id]
+	delete(w.table, id)
+	c := pipeline.Change{Op: pipeline.Delete, KeyRow: true}
+	switch {
+	case w.style.full:
+		c.Before, c.BeforeComplete, c.KeyRow = before.image(), true, false
+	case !w.style.flat: // the key alone is real; other columns hold fillers
+		c.Before = person{email: "filler@x.org"}.image()
+	}
+	w.write(id, c)
+}
+
+func (w *world) write(id int, c pipeline.Change) {
+	p := id % partitions
+	c.Key, c.Shape = []byte(strconv.Itoa(id)), w.shape
+	r := pipeline.Record{Topic: "shop.customers", Partition: int32(p), Offset: int64(len(w.topic[p])), Key: c.Key,
+		Timestamp: time.UnixMilli(int64(1_700_000_000_000 + len(w.topic[p])))}
+	w.topic[p] = append(w.topic[p], written{r, c})
+}
+
+var errCrash = errors.New("crash")
+
+// run has instances read the topic to its end. Where they may crash, one of their steps fails some time, all they have
+// under way ends there, and others go on from what is committed.
+func (w *world) run(crashes bool) {
+	for !w.done() {
+		count := 1 + w.rng.IntN(w.instances)
+		owners := make([][]int, count)
+		for p := range partitions {
+			i := w.rng.IntN(count)
+			owners[i] = append(owners[i], p)
+		}
+		var running sync.WaitGroup
+		for _, owned := range owners {
+			life := int64(1 << 40)
+			if crashes {
+				life = int64(w.rng.IntN(60))
+			}
+			sizes := rand.New(rand.NewPCG(w.rng.Uint64(), 3))
+			running.Go(func() { w.instance(owned, life, sizes) })
+		}
+		running.Wait()
+		if w.t.Failed() {
+			return
+		}
+	}
+}
+
+func (w *world) done() bool {
+	for p := range partitions {
+		if w.committed[p] < len(w.topic[p]) {
+			return false
+		}
+	}
+	return true
+}
+
+// instance is one process: its partitions are worked on at the same time, and its life is a number of steps.
+func (w *world) instance(owned []int, life int64, sizes *rand.Rand) {
+	ctx, die := context.WithCancelCause(context.Background())
+	defer die(nil)
+	var steps atomic.Int64
+	step := func() error {
+		if steps.Add(1) > life {
+			die(errCrash)
+			return errCrash
+		}
+		for range rand.IntN(30) { // let others overtake
+			runtime.Gosched()
+		}
+		return nil
+	}
+	deps := Deps{
+		Sync: "newsletter", Queue: &queue{plan: w.plan, sandbox: w.tiktok, step: step},
+		DeadLetters: &graveyard{}, Audiences: ids{w.target},
+	}
+	if w.plan.Remembers() {
+		deps.Memory = state.NewMembers(w.members.log(step), EachClaim, nil)
+	}
+	sink := NewSink(w.plan, deps)
+	var working sync.WaitGroup
+	for _, p := range owned {
+		size := 1 + sizes.IntN(12)
+		working.Go(func() {
+			for w.committed[p] < len(w.topic[p]) {
+				n := min(size, len(w.topic[p])-w.committed[p])
+				if err := w.chunk(ctx, sink, w.topic[p][w.committed[p]:w.committed[p]+n]); err != nil {
+					if !errors.Is(err, errCrash) {
+						w.t.Errorf("seed %d: deliver: %v", w.seed, err)
+					}
+					return
+				}
+				if step() != nil {
+					return // between the last write and the commit
+				}
+				w.committed[p] += n
+			}
+		})
+	}
+	working.Wait()
+}
+
+func (w *world) chunk(ctx context.Context, sink *Sink, rows []written) error {
+	records := make([]pipeline.Record, len(rows))
+	for i := range rows {
+		records[i] = rows[i].record
+	}
+	chunk := pipeline.NewChunk(records)
+	var items pipeline.Items
+	maker := sink.Maker()
+	for i := range rows {
+		if err := maker.Make(&items, i, &rows[i].change); err != nil {
+			if rejection, ok := err.(*pipeline.Rejection); !ok || rejection.Reason != pipeline.NoIdentifier {
+				return fmt.Errorf("make: %w", err)
+			}
+			chunk.Settle(i, pipeline.DeadLettered)
+		}
+	}
+	if err := sink.Deliver(ctx, chunk, &items); err != nil {
+		return err
+	}
+	if left := chunk.Left(); left > 0 {
+		return fmt.Errorf("%d rows did not settle", left)
+	}
+	return nil
+}
+
+func (w *world) check() {
+	w.t.Helper()
+	want := map[string]map[string]bool{"EMAIL_SHA256": {}, "PHONE_SHA256": {}}
+	for _, p := range w.table {
+		if p.member && p.email != "" {
+			want["EMAIL_SHA256"][digest(p.email)] = true
+		}
+		if p.member && p.phone != "" {
+			want["PHONE_SHA256"][digest(p.phone)] = true
+		}
+	}
+	got := w.tiktok.Members(w.target)
+	for kind, set := range want {
+		if list := slices.Sorted(maps.Keys(set)); !slices.Equal(got[kind], list) {
+			w.t.Fatalf("seed %d: %s: got\n%s\nwant\n%s", w.seed, kind, strings.Join(got[kind], "\n"), strings.Join(list, "\n"))
+		}
+	}
+	if n := w.tiktok.Stats().Warnings[sandbox.InFlight]; n != 0 && w.instances == 1 {
+		w.t.Errorf("seed %d: %d adds and deletes of the same digest were under way together", w.seed, n)
+	}
+}
