@@ -96,6 +96,7 @@ const (
 	refused                     // for its data
 	tooMany
 	gaveUp
+	overdue // given up for the time it took, whoever is to blame
 )
 
 // call sends entries together until TikTok says yes or no, or they are given up. Accepted items are settled.
@@ -107,7 +108,7 @@ func (b *batch) call(entries []entry) outcome {
 			return outcome{kind: stopped}
 		}
 		if kind, ends := b.judge(p, t); ends {
-			return outcome{kind, t.answer, t.sent}
+			return outcome{kind, t.answer, p.entries}
 		}
 		b.deps.Metrics.Retry(t.answer.Verdict)
 	}
@@ -125,13 +126,14 @@ func (b *batch) partID() string {
 // judge says whether a try ends its part, and how.
 func (b *batch) judge(p *part, t try) (outcomeKind, bool) {
 	yes := t.answer.Verdict == pipeline.Accepted || t.answer.Verdict == pipeline.Warned
-	if t.probe { // it was one item of the part, and told the gate what it wanted to know
-		if yes {
-			p.entries, p.alone = without(p.entries, t.sent[0]), true
-		}
-		return 0, false
-	}
 	switch {
+	case t.answer.Verdict == pipeline.Retry && b.isOverdue(p):
+		return overdue, true
+	case t.probe && yes: // it was one item of the part, and told the gate what it wanted to know
+		p.entries, p.alone = without(p.entries, t.sent[0]), true
+		return 0, false
+	case t.probe:
+		return 0, false
 	case yes:
 		return accepted, true
 	case t.answer.Verdict == pipeline.Refused:
@@ -153,14 +155,23 @@ func without(entries []entry, e entry) []entry {
 func (b *batch) failed(p *part) bool {
 	r, now := b.cfg.Retry, time.Now()
 	switch {
-	case p.began.IsZero():
-		p.began, p.strikes = now, 1
+	case p.strikes == 0:
+		p.strikes = 1
 	case b.deps.Gate.workedSince(b.deps.Endpoint, p.failed):
 		p.strikes++
 	}
 	p.failed = now
 	p.pause = now.Add(jitter(min(r.Base.Std()<<min(p.attempts-1, 20), r.Max.Std())))
-	return p.strikes >= b.patience(p) || r.GiveUpAfter > 0 && now.Sub(p.began) >= r.GiveUpAfter.Std()
+	return p.strikes >= b.patience(p)
+}
+
+// isOverdue says whether the part has failed for so long that the configuration gives it up.
+func (b *batch) isOverdue(p *part) bool {
+	if p.began.IsZero() {
+		p.began = time.Now()
+	}
+	limit := b.cfg.Retry.GiveUpAfter.Std()
+	return limit > 0 && time.Since(p.began) >= limit
 }
 
 // patience is the number of failures that make a part given up. A part that can be divided is given up sooner, for that
@@ -198,7 +209,10 @@ func (b *batch) attempt(p *part) (t try, ok bool) {
 	defer b.landed(f)
 	p.attempts++
 	b.calls++
-	t.sent, t.answer = f.entries, b.fly(f)
+	if t.sent = f.entries; !t.probe {
+		p.entries = f.entries
+	}
+	t.answer = b.fly(f)
 	pass.finish(&t.answer)
 	b.note(f, b, p, &t.answer)
 	if v := t.answer.Verdict; v == pipeline.Accepted || v == pipeline.Warned {

@@ -94,7 +94,6 @@ func (q *Queue) landed(f *flight) {
 	eachDelivery(f.entries, func(d *delivery) {
 		if d.flying--; d.flying == 0 && d.idle != nil {
 			close(d.idle)
-			d.idle = nil
 		}
 	})
 }

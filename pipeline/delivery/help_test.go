@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -44,6 +45,7 @@ type options struct {
 	Config
 	gate  *Gate
 	name  string
+	path  string
 	calls bool
 }
 
@@ -53,11 +55,9 @@ func newWorld(t *testing.T, o options, post func(call sent) pipeline.Answer) *wo
 	if w.gate == nil {
 		w.gate = NewGate(GateConfig{}, nil)
 	}
-	if o.name == "" {
-		o.name = "purchases"
-	}
+	o.name = cmp.Or(o.name, "purchases")
 	deps := Deps{
-		Sync: o.name, Endpoint: "/event/track/", AppendRequest: appendRequest, Post: w.answer, Gate: w.gate,
+		Sync: o.name, Endpoint: cmp.Or(o.path, "/event/track/"), AppendRequest: appendRequest, Post: w.answer, Gate: w.gate,
 		DeadLetters: &w.dead, Board: w.board,
 	}
 	if o.calls {
@@ -109,6 +109,9 @@ func (w *world) sent() []sent {
 	defer w.mu.Unlock()
 	return slices.Clone(w.calls)
 }
+
+// elapse lets the bubble's time pass.
+func elapse(d time.Duration) { <-time.After(d) }
 
 // chunk makes a chunk of n rows with one item each, named by their numbers, from 0 over the whole test.
 func (w *world) chunk(n int) (*pipeline.Chunk, *pipeline.Items) { return w.chunkOf(n, "web") }

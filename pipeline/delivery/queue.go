@@ -163,15 +163,13 @@ func (q *Queue) leave(d *delivery, why error) error {
 		q.count(l.len() - before)
 	}
 	q.sweep()
-	flies := d.flying > 0
-	if flies {
-		d.idle = make(chan struct{})
+	idle := make(chan struct{})
+	if d.idle = idle; d.flying == 0 {
+		close(idle)
 	}
 	q.mu.Unlock()
 	q.deps.Gate.poke()
-	if flies {
-		q.land(d)
-	}
+	q.land(idle)
 	d.reading.Wait()
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -182,11 +180,11 @@ func (q *Queue) leave(d *delivery, why error) error {
 	return why
 }
 
-func (q *Queue) land(d *delivery) {
+func (q *Queue) land(idle chan struct{}) {
 	grace := time.NewTimer(q.cfg.Grace)
 	defer grace.Stop()
 	select {
-	case <-d.idle:
+	case <-idle:
 	case <-grace.C:
 		q.cutOff()
 	}

@@ -22,8 +22,8 @@ func (b *batch) deliver(entries []entry) {
 		case tooMany:
 			b.split()
 			entries = slices.Concat(b.shrink(out), entries)
-		case gaveUp:
-			b.divide(out)
+		default:
+			b.giveUp(out)
 		}
 	}
 }
@@ -84,12 +84,10 @@ func (b *batch) namedIn(out outcome, n int) int {
 
 // interrupted handles an answer, in the search for a bad item, that is neither yes nor no.
 func (b *batch) interrupted(out outcome, rest []entry) []entry {
-	switch out.kind {
-	case tooMany:
+	if out.kind == tooMany {
 		return slices.Concat(b.shrink(out), rest)
-	case gaveUp:
-		b.divide(out)
 	}
+	b.giveUp(out)
 	return rest
 }
 
@@ -131,15 +129,20 @@ func (b *batch) shrink(out outcome) []entry {
 	return out.sent
 }
 
-// divide handles a part that was given up. A single item ends in the dead letters; several go on as two batches of their
+// giveUp handles a part that was given up. A single item ends in the dead letters; several go on as two batches of their
 // own, for only some of them may be what TikTok stumbles over.
-func (b *batch) divide(out outcome) {
-	if len(out.sent) == 1 {
-		b.bad++
+func (b *batch) giveUp(out outcome) {
+	switch {
+	case out.kind == overdue, out.kind == gaveUp && len(out.sent) == 1:
+		b.bad += len(out.sent)
 		b.reject(out, pipeline.GaveUp)
-		return
+	case out.kind == gaveUp:
+		b.split()
+		b.divide(out)
 	}
-	b.split()
+}
+
+func (b *batch) divide(out outcome) {
 	half := len(out.sent) / 2
 	for _, entries := range [][]entry{out.sent[:half], out.sent[half:]} {
 		piece := b.piece(entries)
