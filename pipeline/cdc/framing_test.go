@@ -204,13 +204,13 @@ func FuzzReadFrame(f *testing.F) {
 		f.Add(b, "apicurio.value.globalId", b)
 		f.Add(b, "content-type", []byte("avro/binary+"))
 	}
-	styles := []Framing{{}, {IDBytes: 8}, {Style: styleConfluent}, {Style: styleHeader}, {Style: styleApicurio, IDHeader: "x"},
+	styles := []Carrier{{}, {IDBytes: 8}, {Style: styleConfluent}, {Style: styleHeader}, {Style: styleApicurio, IDHeader: "x"},
 		{Style: styleSingleObject}, {Style: styleBare, Schema: "a"}, {Style: styleJSON}}
 	f.Fuzz(func(t *testing.T, payload []byte, name string, value []byte) {
 		r := &pipeline.Record{Key: payload, Value: payload, Headers: []pipeline.Header{{Key: name, Value: value}}}
 		for _, style := range styles {
 			for _, key := range []bool{false, true} {
-				_, body, err := readFrame(style, r, key)
+				_, body, err := readFrame(Framing{Carrier: style}, r, key)
 				if err == nil && !bytes.HasSuffix(payload, body) {
 					t.Errorf("got a body that is not the end of the payload")
 				}
