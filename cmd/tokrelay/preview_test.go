@@ -1,0 +1,67 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+const previewRowsText = `{"id":1,"event_name":"order_paid","status":"paid","email":" Ada@Example.COM ","occurred_at":"2026-11-22T10:00:00Z","amount":"12.50","currency":"usd","customer_id":7}
+{"op":"u","before":{"status":"pending"},"after":{"id":2,"status":"paid"}}
+{"id":3,"event_name":"order_paid","status":"paid","email":"nope","occurred_at":"2026-11-22T10:00:00Z","page_url":"https://x.example/"}
+null
+{"id":4,"event_name":"order_paid","status":"open"}
+not json
+`
+
+func TestPreviewSaysWhatEachRowBecomes(t *testing.T) {
+	text, _, _ := tokrelay(t, "", "config", "example")
+	out, errs, code := tokrelay(t, previewRowsText, "preview", "-c", write(t, text), "--sync", "purchases", "--rows", "-", "--requests", "--now", "2026-11-22T12:00:00Z")
+	if code != exitDone {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	type line struct {
+		Row                           int
+		Outcome, Stage, Reason, Field string
+		Item                          *struct {
+			Event      string
+			EventTime  int64 `json:"event_time"`
+			Properties struct {
+				Value    float64
+				Currency string
+			}
+		}
+		Request *struct{ Method, Path string }
+	}
+	var got []line
+	for text := range strings.Lines(out) {
+		var l line
+		if err := json.Unmarshal([]byte(text), &l); err != nil {
+			t.Fatalf("%v: %s", err, text)
+		}
+		got = append(got, l)
+	}
+	if len(got) != 7 {
+		t.Fatalf("%d lines, want six rows and a request:\n%s", len(got), out)
+	}
+	if i := got[0].Item; i == nil || i.Event != "CompletePayment" || i.EventTime != 1795341600 || i.Properties.Value != 12.5 || i.Properties.Currency != "USD" {
+		t.Errorf("row 1 became %+v", got[0])
+	}
+	for i, want := range []line{
+		1: {Row: 2, Outcome: "skip", Reason: "operation"},
+		2: {Row: 3, Outcome: "reject", Stage: "identity", Reason: "invalid_email", Field: "user.email"},
+		3: {Row: 4, Outcome: "skip", Reason: "tombstone"},
+		4: {Row: 5, Outcome: "skip", Reason: "filtered"},
+		5: {Row: 6, Outcome: "reject", Stage: "decode", Reason: "json_decode"},
+	} {
+		if i > 0 && got[i] != want {
+			t.Errorf("row %d became %+v, want %+v", i+1, got[i], want)
+		}
+	}
+	if r := got[6].Request; r == nil || r.Method != "POST" || r.Path != "/open_api/v1.3/event/track/" {
+		t.Errorf("the request is %+v", got[6])
+	}
+	if strings.Contains(strings.ToLower(out), "ada@example.com") {
+		t.Error("the preview prints a clear e-mail address")
+	}
+}
