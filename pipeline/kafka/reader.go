@@ -29,7 +29,10 @@ var Stop = errors.New("stop reading")
 // It joins no group and commits nothing. Memory stays below a few fetches, whatever the range. Passing trouble with
 // brokers is waited out for as long as ctx allows; each's error ends the reading. The record is each's to keep.
 func (a *Admin) Read(ctx context.Context, r Range, each func(*pipeline.Record) error) error {
-	rd := &reader{admin: a, each: each}
+	return (&reader{admin: a, each: each}).run(ctx, r)
+}
+
+func (rd *reader) run(ctx context.Context, r Range) error {
 	if err := rd.open(ctx, r); err != nil {
 		return err
 	}
@@ -58,6 +61,7 @@ func (a *Admin) Read(ctx context.Context, r Range, each func(*pipeline.Record) e
 type reader struct {
 	admin *Admin
 	each  func(*pipeline.Record) error
+	lend  *loan // of Scan
 	left  []*span
 }
 
@@ -224,6 +228,9 @@ func (rd *reader) request(spans []*span) *kmsg.FetchRequest {
 
 // take reads one partition's part of an answer.
 func (rd *reader) take(s *span, p *kmsg.FetchResponseTopicPartition) (moved bool, err error) {
+	if rd.lend != nil && rd.lend.readable(p) {
+		return rd.scan(s, p)
+	}
 	opts := kgo.ProcessFetchPartitionOpts{Topic: s.topic, Partition: s.id, Offset: s.at, IsolationLevel: rd.admin.cfg.isolation()}
 	fetched, next := kgo.ProcessFetchPartition(opts, p, kgo.DefaultDecompressor(), nil)
 	switch err := fetched.Err; {
