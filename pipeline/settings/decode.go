@@ -79,11 +79,11 @@ func (n *Node) decodeStruct(v reflect.Value, at Place) {
 		}
 		f, ok := fields.byName[pair.Key]
 		if !ok {
-			at.Key(pair.Key).Problem("unknown key", didYouMean(pair.Key, fields.names))
+			at.under(pair).Problem("unknown key", didYouMean(pair.Key, fields.names))
 			continue
 		}
-		pair.Value.decode(v.FieldByIndex(f.Index), at.Key(pair.Key))
-		pair.Value.checkEnum(f, at.Key(pair.Key))
+		pair.Value.decode(v.FieldByIndex(f.Index), at.under(pair))
+		pair.Value.checkEnum(f, at.under(pair))
 	}
 }
 
@@ -112,7 +112,7 @@ func (n *Node) decodeMap(v reflect.Value, at Place) {
 	}
 	for _, pair := range n.pairs {
 		value := reflect.New(v.Type().Elem()).Elem()
-		pair.Value.decode(value, at.Key(pair.Key))
+		pair.Value.decode(value, at.under(pair))
 		v.SetMapIndex(reflect.ValueOf(pair.Key).Convert(v.Type().Key()), value)
 	}
 }

@@ -24,58 +24,56 @@ func Vars(vars map[string]string) Lookup {
 type expandError struct{ rule, hint string }
 
 // expand replaces ${VAR}, ${VAR:-default}, ${file:PATH} and $$. A dollar sign before anything else stands for itself.
+// What was put in is not looked at again.
 func (l Lookup) expand(raw string) (text string, substituted bool, problem *expandError) {
 	var b strings.Builder
-	for rest := raw; rest != ""; {
-		i := strings.IndexByte(rest, '$')
-		if i < 0 || i == len(rest)-1 {
-			b.WriteString(rest)
-			break
-		}
-		b.WriteString(rest[:i])
-		rest = rest[i:]
-		switch rest[1] {
-		case '$':
-			b.WriteByte('$')
-			rest = rest[2:]
-		case '{':
-			var value string
-			value, rest, problem = l.reference(rest)
+	for rest := raw; ; {
+		before, after, more := strings.Cut(rest, "$")
+		b.WriteString(before)
+		switch {
+		case !more:
+			return b.String(), substituted, nil
+		case strings.HasPrefix(after, "{"):
+			value, left, problem := l.reference(after[1:])
 			if problem != nil {
 				return "", true, problem
 			}
-			substituted = true
 			b.WriteString(value)
+			rest, substituted = left, true
 		default:
 			b.WriteByte('$')
-			rest = rest[1:]
+			rest = strings.TrimPrefix(after, "$")
 		}
 	}
-	return b.String(), substituted, nil
 }
 
-// reference replaces the ${…} that text starts with, and gives what follows it.
+// reference replaces the reference whose ${ stood before the text, and gives what follows its }.
 func (l Lookup) reference(text string) (value, rest string, problem *expandError) {
-	end := strings.IndexByte(text, '}')
-	if end < 0 {
+	inner, rest, closed := strings.Cut(text, "}")
+	if !closed {
 		return "", "", &expandError{"${ has no closing }", "write $$ for a dollar sign"}
 	}
-	inner, rest := text[2:end], text[end+1:]
 	if path, ok := strings.CutPrefix(inner, "file:"); ok {
 		value, problem = l.file(path)
 		return value, rest, problem
 	}
+	value, problem = l.variableOr(inner)
+	return value, rest, problem
+}
+
+// variableOr is the value of VAR, or of VAR:-default when the variable is not set or empty.
+func (l Lookup) variableOr(inner string) (string, *expandError) {
 	name, fallback, hasDefault := strings.Cut(inner, ":-")
 	if !isName(name) {
-		return "", "", &expandError{"${…} must hold VAR, VAR:-default or file:PATH", "write $$ for a dollar sign"}
+		return "", &expandError{"${…} must hold VAR, VAR:-default or file:PATH", "write $$ for a dollar sign"}
 	}
 	if v, ok := l.variable(name); ok && (v != "" || !hasDefault) {
-		return v, rest, nil
+		return v, nil
 	}
 	if hasDefault {
-		return fallback, rest, nil
+		return fallback, nil
 	}
-	return "", "", &expandError{"the environment variable " + name + " is not set", "set it, or write ${" + name + ":-default}"}
+	return "", &expandError{"the environment variable " + name + " is not set", "set it, or write ${" + name + ":-default}"}
 }
 
 func (l Lookup) variable(name string) (string, bool) {

@@ -143,6 +143,17 @@ func TestDeepNestingIsRefused(t *testing.T) {
 	}
 }
 
+func TestALargeMapIsReadInTimeThatGrowsWithItsSize(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("labels:\n")
+	for i := range 50_000 {
+		b.WriteString(" k" + itoa(i) + ": 1\n")
+	}
+	if got := len(load(t, b.String()).Labels); got != 50_000 {
+		t.Errorf("got %d keys, want 50000", got)
+	}
+}
+
 func TestALargeTextIsRefused(t *testing.T) {
 	var s shop
 	err := Load([]byte(strings.Repeat("#", maxText+1)), &s, Lookup{}).Err()

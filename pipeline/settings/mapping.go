@@ -8,7 +8,7 @@ import (
 
 // mapping converts the entries of a map. Its own keys come first and win; a key written twice is a problem.
 func (c *converter) mapping(content []*yaml.Node, path string) *Node {
-	n := &Node{kind: Map}
+	m := mapBuilder{converter: c, node: &Node{kind: Map}, path: path, lines: map[string]int{}}
 	var merged []Pair
 	for entry := range slices.Chunk(content, 2) {
 		key, value := entry[0], entry[1]
@@ -16,28 +16,41 @@ func (c *converter) mapping(content []*yaml.Node, path string) *Node {
 			merged = append(merged, c.merge(value, path, key.Line)...)
 			continue
 		}
-		c.entry(n, key, value, path)
+		m.add(key, value)
 	}
 	for _, pair := range merged {
-		if n.child(pair.Key) == nil {
-			n.pairs = append(n.pairs, pair)
-		}
+		m.merge(pair)
 	}
-	return n
+	return m.node
 }
 
-// entry adds one pair. Keys are read as text, whatever YAML takes them for: 1 and true are names here.
-func (c *converter) entry(n *Node, key, value *yaml.Node, path string) {
+type mapBuilder struct {
+	*converter
+	node  *Node
+	path  string
+	lines map[string]int // of the keys so far
+}
+
+// add reads one pair. Keys are text, whatever YAML takes them for: 1 and true are names here.
+func (m *mapBuilder) add(key, value *yaml.Node) {
 	if key.Kind != yaml.ScalarNode {
-		c.problem(key.Line, path, "a key must be plain text", "")
+		m.problem(key.Line, m.path, "a key must be plain text", "")
 		return
 	}
-	at := join(path, key.Value)
-	if i := slices.IndexFunc(n.pairs, func(p Pair) bool { return p.Key == key.Value }); i >= 0 {
-		c.problem(key.Line, at, "written twice", "it is on line "+itoa(n.pairs[i].line)+" already")
+	at := join(m.path, key.Value)
+	if line, twice := m.lines[key.Value]; twice {
+		m.problem(key.Line, at, "written twice", "it is on line "+itoa(line)+" already")
 		return
 	}
-	n.pairs = append(n.pairs, Pair{Key: key.Value, Value: c.convert(value, at, key.Line), line: key.Line})
+	m.lines[key.Value] = key.Line
+	m.node.pairs = append(m.node.pairs, Pair{Key: key.Value, Value: m.convert(value, at, key.Line)})
+}
+
+func (m *mapBuilder) merge(pair Pair) {
+	if _, own := m.lines[pair.Key]; !own {
+		m.lines[pair.Key] = pair.Value.line
+		m.node.pairs = append(m.node.pairs, pair)
+	}
 }
 
 // merge gives the pairs that << brings: of one map, or of several, the first of which wins.

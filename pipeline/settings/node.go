@@ -30,7 +30,6 @@ type Node struct {
 type Pair struct {
 	Key   string
 	Value *Node
-	line  int
 }
 
 // Kind says what was written. A scalar with ${…} in it is a String.

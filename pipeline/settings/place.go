@@ -15,12 +15,12 @@ type Place struct {
 func Root(r *Report) Place { return Place{report: r, node: r.root, given: r.root != nil} }
 
 // Key is the value under a key.
-func (p Place) Key(name string) Place {
-	if p.path != "" {
-		p.path += "."
-	}
-	p.path += name
-	return p.step(p.node.child(name))
+func (p Place) Key(name string) Place { return p.under(Pair{Key: name, Value: p.node.child(name)}) }
+
+// under is Key for a pair that is at hand: in a large map, looking for it would take long.
+func (p Place) under(pair Pair) Place {
+	p.path = join(p.path, pair.Key)
+	return p.step(pair.Value)
 }
 
 // Index is an element of a list.
