@@ -76,7 +76,18 @@ func connectFields(doc *jsonDoc, i int32, t *typ, depth int) error {
 		if err != nil {
 			return err
 		}
-		t.fields = append(t.fields, field{name: doc.textOf(f, "field"), typ: of})
+		t.addField(doc.textOf(f, "field"), of)
 	}
 	return nil
+}
+
+// addField adds a field of a name the record does not have yet.
+func (t *typ) addField(name string, of *typ) {
+	if t.index == nil {
+		t.index = map[string]int{}
+	}
+	if _, known := t.index[name]; !known {
+		t.index[name] = len(t.fields)
+		t.fields = append(t.fields, field{name: name, typ: of})
+	}
 }

@@ -3,6 +3,7 @@ package cdc
 import (
 	"encoding/hex"
 	"math"
+	"math/big"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 )
@@ -98,6 +99,9 @@ func (d *dialect) bytesValue(t *typ, b []byte) pipeline.Value {
 	}
 	switch t.meaning {
 	case decimal:
+		if t.scale > maxScale {
+			return wholeDecimal(b, t.scale)
+		}
 		return pipeline.BigDecimalValue(b, t.scale)
 	case bitSet:
 		return bitsValue(b)
@@ -128,4 +132,25 @@ func uuidText(b []byte) []byte {
 		out = hex.AppendEncode(out, b[i:i+1])
 	}
 	return out
+}
+
+// maxScale is more digits behind the point than a database keeps; maxDecimalBytes bounds the division that takes them off.
+const (
+	maxScale        = 1000
+	maxDecimalBytes = 2048
+)
+
+// wholeDecimal reads a decimal of an absurd scale. Debezium writes PostgreSQL's numeric(3,-2) with scale 2046 and the value
+// multiplied to fit: 12300 takes 800 bytes. If the digits behind the point are all zero, it is a whole number.
+func wholeDecimal(b []byte, scale int32) pipeline.Value {
+	v := pipeline.BigDecimalValue(b, scale)
+	if len(b) > maxDecimalBytes || scale > 4*maxDecimalBytes {
+		return v
+	}
+	power := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(scale)), nil)
+	whole, rest := new(big.Int).QuoRem(v.BigUnscaled(), power, new(big.Int))
+	if rest.Sign() != 0 {
+		return v
+	}
+	return pipeline.BigDecimalValue(twosComplement(whole), 0)
 }

@@ -1,7 +1,6 @@
 package cdc
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -74,8 +73,8 @@ func readCapture(t *testing.T, dir string) capture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for scan := bufio.NewScanner(bytes.NewReader(lines)); scan.Scan(); {
-		c.records = append(c.records, captureRecord(t, scan.Bytes()))
+	for line := range bytes.Lines(lines) {
+		c.records = append(c.records, captureRecord(t, line))
 	}
 	return c
 }

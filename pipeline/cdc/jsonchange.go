@@ -94,11 +94,13 @@ func (d *Decoder) json(ctx context.Context, r *pipeline.Record, body []byte, int
 	return d.finish(ctx, r, w, &read, into)
 }
 
-// unwrapJSON finds the schema and payload of Connect's wrapper; without it, everything is the payload.
+// unwrapJSON finds the schema and payload of Connect's wrapper, which holds nothing else; without it, everything is the
+// payload.
 func unwrapJSON(doc *jsonDoc) (schema, payload int32, wrapped bool) {
 	schema, hasSchema := doc.member(0, "schema")
 	payload, hasPayload := doc.member(0, "payload")
-	if !hasSchema || !hasPayload || doc.nodes[payload].next != doc.nodes[0].next && doc.nodes[schema].next != doc.nodes[0].next {
+	last := max(schema, payload)
+	if !hasSchema || !hasPayload || min(schema, payload) != 2 || doc.nodes[2].next != last-1 || doc.nodes[last].next != doc.nodes[0].next {
 		return 0, 0, false
 	}
 	return schema, payload, doc.nodes[schema].kind == jsonObject
@@ -226,16 +228,10 @@ func (c *inferredJSON) fits(doc *jsonDoc, objects []int32) bool {
 	return len(objects) > 0 || len(c.names) == 0
 }
 
+// addMembers makes fields of an object's members.
 func (t *typ) addMembers(doc *jsonDoc, object int32) {
-	seen := map[string]bool{}
-	for _, f := range t.fields {
-		seen[f.name] = true
-	}
 	for k := object + 1; k < doc.nodes[object].next; k = doc.nodes[k+1].next {
-		if name := string(doc.str(k)); !seen[name] {
-			seen[name] = true
-			t.fields = append(t.fields, field{name: name, typ: anyType})
-		}
+		t.addField(string(doc.str(k)), anyType)
 	}
 }
 

@@ -139,8 +139,10 @@ func (d *dialect) jsonRecord(doc *jsonDoc, i int32, t *typ) pipeline.Value {
 	names, values := make([]string, len(t.fields)), make([]pipeline.Value, len(t.fields))
 	for n, f := range t.fields {
 		names[n], values[n] = f.name, pipeline.NullValue()
-		if v, ok := doc.member(i, f.name); ok {
-			values[n] = d.jsonValue(doc, v, f.typ)
+	}
+	for k := i + 1; k < doc.nodes[i].next; k = doc.nodes[k+1].next {
+		if n, ok := t.index[string(doc.str(k))]; ok {
+			values[n] = d.jsonValue(doc, k+1, t.fields[n].typ)
 		}
 	}
 	return recordValue(t.meaning, pipeline.StructValue(names, values))
@@ -172,11 +174,9 @@ func (p *rowPlan) fromJSON(doc *jsonDoc, object int32, values []pipeline.Value) 
 			values[s.slot] = pipeline.NullValue()
 		}
 	}
-	next := 0 // rows have their members in the schema's order
 	for k := object + 1; k < doc.nodes[object].next; k = doc.nodes[k+1].next {
-		if i := p.stepOf(doc.str(k), next); i >= 0 {
+		if i, ok := p.record.index[string(doc.str(k))]; ok {
 			p.steps[i].fromJSON(p, doc, k+1, values)
-			next = i + 1
 		}
 	}
 	p.copy(values)
@@ -189,12 +189,4 @@ func (s *step) fromJSON(p *rowPlan, doc *jsonDoc, i int32, values []pipeline.Val
 	case s.sub != nil && doc.nodes[i].kind == jsonObject:
 		s.sub.fromJSON(doc, i, values)
 	}
-}
-
-// stepOf finds a field's step, first where it should be.
-func (p *rowPlan) stepOf(name []byte, expected int) int {
-	if expected < len(p.steps) && p.steps[expected].field.name == string(name) {
-		return expected
-	}
-	return slices.IndexFunc(p.steps, func(s step) bool { return s.field.name == string(name) })
 }

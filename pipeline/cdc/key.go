@@ -50,7 +50,27 @@ func (k *keyReader) mask(ctx context.Context, r *pipeline.Record, c *pipeline.Ch
 			c.Before.Values[i] = pipeline.UnavailableValue()
 		}
 	}
+	hideFillers(c.Before.Values)
 	return nil
+}
+
+// hideFillers makes key columns unavailable that are nothing but zeros. With REPLICA IDENTITY USING INDEX the record's key
+// is still the primary key, which the database does not log then: Debezium fills it with zeros, the same for every row.
+func hideFillers(values []pipeline.Value) {
+	for _, v := range values {
+		if known := !v.IsNull() && v.Kind() != pipeline.Unavailable; known && !isZero(v) {
+			return
+		}
+	}
+	for i := range values {
+		if !values[i].IsNull() {
+			values[i] = pipeline.UnavailableValue()
+		}
+	}
+}
+
+func isZero(v pipeline.Value) bool {
+	return v.Int() == 0 && len(v.Bytes()) == 0 && len(v.Elems()) == 0
 }
 
 // row makes the before image of a delete from the record's key.
@@ -86,6 +106,7 @@ func (k *keyReader) read(key *recordKey, c *pipeline.Change) bool {
 			c.Before.Values[i] = pipeline.UnavailableValue()
 		}
 	}
+	hideFillers(c.Before.Values)
 	return true
 }
 

@@ -60,8 +60,9 @@ type typ struct {
 	minSize int   // the least bytes a value takes
 
 	fields    []field
-	items     *typ   // of an array or map
-	branches  []*typ // of a union
+	index     map[string]int // fields by name; of JSON's records only
+	items     *typ           // of an array or map
+	branches  []*typ         // of a union
 	symbols   [][]byte
 	goSymbols []string
 }
