@@ -24,7 +24,7 @@ type batch struct {
 	most     int  // items TikTok takes in one call, once it has refused more
 	accepted int  // items
 	found    int  // bad items found by halving
-	cleared  int  // items accepted on the way to them
+	cleared  int  // items accepted while they were looked for
 	bad      int  // items refused
 	named    bool // a refusal named its row
 	liar     bool // a refusal named a row that was not to blame

@@ -12,6 +12,8 @@ func (b *batch) deliver(entries []entry) {
 		group := entries[:b.groupSize(len(entries))]
 		entries = entries[len(group):]
 		switch out := b.call(group); out.kind {
+		case accepted:
+			b.cleared += len(group)
 		case stopped:
 			if len(entries) == 0 || b.ctx.Err() != nil {
 				return

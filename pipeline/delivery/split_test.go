@@ -63,6 +63,7 @@ func TestFindingTheBadRowsTakesABoundedNumberOfCalls(t *testing.T) {
 			}
 		})
 	}
+	const trials = 60
 	for n := 1; n <= 9; n++ {
 		for set := 1; set < 1<<n; set++ {
 			check(t, n, members(uint(set)), false)
@@ -71,7 +72,7 @@ func TestFindingTheBadRowsTakesABoundedNumberOfCalls(t *testing.T) {
 			}
 		}
 	}
-	for range 60 {
+	for range trials {
 		n := 10 + rand.IntN(990)
 		var bad []string
 		for range 1 + rand.IntN(1<<rand.IntN(8)) {
