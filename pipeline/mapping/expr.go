@@ -42,11 +42,14 @@ const (
 // compile parses the expression, ties its names to columns and checks its types.
 func compile(text string, cols *Columns, options ...expr.Option) (*Expr, error) {
 	x := &Expr{}
-	members := &memberPatcher{binder{x, cols}}
+	members := &memberPatcher{binder: binder{x, cols}}
 	names := &namePatcher{binder: binder{x, cols}}
 	options = append(options, expr.DisableBuiltin("now"), expr.Patch(members), expr.Patch(&localFinder{names}), expr.Patch(names))
 	program, err := expr.Compile(text, options...)
-	if err != nil {
+	switch {
+	case members.unknown != "":
+		return nil, errors.New("unknown function " + members.unknown)
+	case err != nil:
 		return nil, firstLine(err)
 	}
 	x.program = program
@@ -139,7 +142,11 @@ func (s slot) read(r *Row) (any, error) {
 	case before:
 		return s.old(r)
 	}
-	return anyOf(r, r.image.Value(s.column))
+	v := r.image.Value(s.column)
+	if v.Kind() == pipeline.Unavailable && c.Op == pipeline.Delete && !c.BeforeComplete {
+		return nil, incomplete()
+	}
+	return anyOf(r, v)
 }
 
 // old reads a column of the old row. An insert has none; of an update or delete it may be unknown, which is not NULL.
@@ -147,10 +154,14 @@ func (s slot) old(r *Row) (any, error) {
 	c := r.Change
 	v := c.Before.Value(s.column)
 	known := c.BeforeComplete || c.Op == pipeline.Insert || c.Op == pipeline.Snapshot
-	if !known && v.IsNull() {
-		return nil, pipeline.Reject(pipeline.StageMap, pipeline.BeforeImageIncomplete, "", "a complete image of the old row")
+	if !known && (v.IsNull() || v.Kind() == pipeline.Unavailable) {
+		return nil, incomplete()
 	}
 	return anyOf(r, v)
+}
+
+func incomplete() *pipeline.Rejection {
+	return pipeline.Reject(pipeline.StageMap, pipeline.BeforeImageIncomplete, "", "a complete image of the old row")
 }
 
 func presence(there bool) any {

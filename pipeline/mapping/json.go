@@ -1,7 +1,6 @@
 package mapping
 
 import (
-	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -120,12 +119,32 @@ func (s *scanner) skipString() bool {
 			s.pos = i + 1
 			return true
 		case c == '\\':
-			i++
+			n := escapeLength(s.src[i:])
+			if n == 0 {
+				return false
+			}
+			i += n - 1
 		case c < 0x20:
 			return false
 		}
 	}
 	return false
+}
+
+// escapeLength is how long the escape is that the text starts with, 0 if it is none.
+func escapeLength(s []byte) int {
+	if len(s) < 2 {
+		return 0
+	}
+	switch s[1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return 2
+	case 'u':
+		if _, ok := hex4(s); ok {
+			return 6
+		}
+	}
+	return 0
 }
 
 func (s *scanner) number() bool {
@@ -287,6 +306,12 @@ func hex4(s []byte) (rune, bool) {
 	if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
 		return 0, false
 	}
-	n, err := strconv.ParseUint(string(s[2:6]), 16, 32)
-	return rune(n), err == nil
+	r := rune(0)
+	for _, c := range s[2:6] {
+		if !isHex(c) {
+			return 0, false
+		}
+		r = r<<4 | rune(unhex(c))
+	}
+	return r, true
 }

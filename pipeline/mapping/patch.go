@@ -22,14 +22,25 @@ func (b binder) bind(node *ast.Node, s slot) {
 	ast.Patch(node, &ast.MemberNode{Node: &ast.IdentifierNode{Value: "$env"}, Property: &ast.IntegerNode{Value: i}})
 }
 
-// memberPatcher binds after.x and before.x. It runs first, while the names before the point are still names.
-type memberPatcher struct{ binder }
+// memberPatcher binds after.x and before.x, and finds calls of functions that do not exist. It runs first, while names
+// are still names.
+type memberPatcher struct {
+	binder
+	unknown string // such a function
+}
 
 func (p *memberPatcher) Visit(node *ast.Node) {
-	member, ok := (*node).(*ast.MemberNode)
-	if !ok {
-		return
+	switch n := (*node).(type) {
+	case *ast.CallNode:
+		if name, ok := n.Callee.(*ast.IdentifierNode); ok && !isClock(n) {
+			p.unknown = name.Value
+		}
+	case *ast.MemberNode:
+		p.member(node, n)
 	}
+}
+
+func (p *memberPatcher) member(node *ast.Node, member *ast.MemberNode) {
 	image, ok := member.Node.(*ast.IdentifierNode)
 	column, isName := member.Property.(*ast.StringNode)
 	if !ok || !isName {
@@ -61,7 +72,7 @@ type namePatcher struct {
 func (p *namePatcher) Visit(node *ast.Node) {
 	switch n := (*node).(type) {
 	case *ast.CallNode:
-		if p.isClock(n) {
+		if isClock(n) {
 			p.bind(node, slot{from: clock})
 		}
 	case *ast.IdentifierNode:
@@ -69,7 +80,7 @@ func (p *namePatcher) Visit(node *ast.Node) {
 	}
 }
 
-func (p *namePatcher) isClock(call *ast.CallNode) bool {
+func isClock(call *ast.CallNode) bool {
 	name, ok := call.Callee.(*ast.IdentifierNode)
 	return ok && name.Value == "now" && len(call.Arguments) == 0
 }

@@ -59,7 +59,8 @@ func (m *Maker) explained(err error, c *pipeline.Change) error {
 }
 
 func lacksValue(reason pipeline.Reason) bool {
-	return reason == pipeline.RequiredField || reason == pipeline.NoIdentifier || reason == pipeline.InvalidEventTime
+	return reason == pipeline.RequiredField || reason == pipeline.UnavailableValueInRow || reason == pipeline.NoIdentifier ||
+		reason == pipeline.InvalidEventTime
 }
 
 func (m *Maker) make(items *pipeline.Items, row int, c *pipeline.Change) (err error) {
