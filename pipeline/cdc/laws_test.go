@@ -1,0 +1,339 @@
+package cdc
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/big"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+func rational(text string) (*big.Rat, bool) {
+	if len(text) > 2000 || strings.ContainsAny(text, "eE") && len(text) > 40 {
+		return nil, false
+	}
+	return new(big.Rat).SetString(text)
+}
+
+func decoderFor(t testing.TB, cfg Config, wanted Wanted, schemas Schemas) *Decoder {
+	t.Helper()
+	d, err := NewDecoder(cfg, wanted, schemas, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestPrimitivesCostNoAllocation(t *testing.T) {
+	schema := schemaFile(t, "postgres-envelope")
+	r := pipeline.Record{Topic: "t", Offset: 1, Value: framed(schema.encode(t, envelopeOf("u", eventRow, eventRow)))}
+	d := decoderFor(t, Config{BeforeImage: beforeFull}, Wanted{Columns: webEvent}, oneSchema{&Source{Text: schema.text}})
+	var c pipeline.Change
+	decode := func() {
+		if err := d.Decode(t.Context(), &r, &c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range firstChecked + 1 {
+		decode()
+	}
+	if got := testing.AllocsPerRun(100, decode); got != 0 {
+		t.Errorf("got %v allocations a record, want 0", got)
+	}
+}
+
+func TestSkippingAWideTableCostsNoAllocation(t *testing.T) {
+	schema, row := wideTable(t, 300)
+	r := pipeline.Record{Topic: "t", Offset: 1, Value: framed(schema.encode(t, row))}
+	d := decoderFor(t, Config{}, Wanted{Columns: []string{"c7", "c299"}}, oneSchema{&Source{Text: schema.text}})
+	var c pipeline.Change
+	decode := func() {
+		if err := d.Decode(t.Context(), &r, &c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range firstChecked + 1 {
+		decode()
+	}
+	if got := testing.AllocsPerRun(100, decode); got != 0 {
+		t.Errorf("got %v allocations a record, want 0", got)
+	}
+}
+
+func TestAReusedChangeKeepsNothingOfTheRowBefore(t *testing.T) {
+	schemas := caseSchemas{}
+	full := `{"type":"record","name":"r","fields":[{"name":"id","type":"long"},{"name":"email","type":"string"}]}`
+	schemas.add(t, 1, full, nil)
+	schemas.add(t, 2, `{"type":"record","name":"r","fields":[{"name":"id","type":"long"}]}`, nil)
+	d := decoderFor(t, Config{MissingColumn: missingNull}, Wanted{Columns: []string{"email", "id"}}, schemas)
+	var c pipeline.Change
+	first := pipeline.Record{Value: framed(schemaOf(t, full).encode(t, `{"id":1,"email":"ada@example.com"}`))}
+	second := pipeline.Record{Value: []byte{0, 0, 0, 0, 2, 4}}
+	for range 3 {
+		if err := d.Decode(t.Context(), &first, &c); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Decode(t.Context(), &second, &c); err != nil {
+			t.Fatal(err)
+		}
+		if got := c.After.Value(0).Kind(); got != pipeline.Missing {
+			t.Errorf("got %s of the row before, want missing", got)
+		}
+	}
+}
+
+func TestVersionsInterleaveAndAMissingColumnStopsOnlyItsOwn(t *testing.T) {
+	schemas := caseSchemas{}
+	v1, v2 := `{"type":"record","name":"r","fields":[{"name":"id","type":"long"},{"name":"email","type":"string"}]}`,
+		`{"type":"record","name":"r","fields":[{"name":"id","type":"string"},{"name":"email_address","type":"string"}]}`
+	schemas.add(t, 1, v1, nil)
+	schemas.add(t, 2, v2, nil)
+	d := decoderFor(t, Config{}, Wanted{Columns: []string{"id", "email"}}, schemas)
+	old := pipeline.Record{Value: framed(schemaOf(t, v1).encode(t, `{"id":1,"email":"a"}`))}
+	newer := pipeline.Record{Value: append([]byte{0, 0, 0, 0, 2}, schemaOf(t, v2).encode(t, `{"id":"1","email_address":"a"}`)...)}
+	var c pipeline.Change
+	for range 3 {
+		if err := d.Decode(t.Context(), &old, &c); err != nil || c.SchemaID != "1" {
+			t.Fatalf("got %v of schema %q, want a change of schema 1", err, c.SchemaID)
+		}
+		err := d.Decode(t.Context(), &newer, &c)
+		if trouble, ok := errors.AsType[*pipeline.Trouble](err); !ok || !trouble.Stop || trouble.Kind != pipeline.TroubleColumn {
+			t.Fatalf("got %v, want trouble that stops", err)
+		}
+	}
+}
+
+// lateSchemas know a schema only when told.
+type lateSchemas struct {
+	known bool
+	src   *Source
+	asked int
+	err   error
+}
+
+func (l *lateSchemas) Schema(context.Context, SchemaID) (*Source, error) {
+	l.asked++
+	if !l.known {
+		return nil, l.err
+	}
+	return l.src, nil
+}
+
+func TestASchemaThatComesLateIsUsedAndAskedForOnce(t *testing.T) {
+	for _, err := range []error{
+		pipeline.Reject(pipeline.StageDecode, pipeline.SchemaNotFound, "", "schema 1"),
+		&pipeline.Trouble{Kind: pipeline.TroubleRegistry, What: "away"},
+	} {
+		l := &lateSchemas{src: &Source{Text: `{"type":"record","name":"r","fields":[{"name":"id","type":"long"}]}`}, err: err}
+		d := decoderFor(t, Config{}, Wanted{All: true}, l)
+		r := pipeline.Record{Value: framed([]byte{2})}
+		var c pipeline.Change
+		if got := d.Decode(t.Context(), &r, &c); !errors.Is(got, err) {
+			t.Fatalf("got %v, want the registry's own error", got)
+		}
+		l.known = true
+		for range 3 {
+			if got := d.Decode(t.Context(), &r, &c); got != nil {
+				t.Fatal(got)
+			}
+		}
+		if l.asked != 2 {
+			t.Errorf("the registry was asked %d times, want 2", l.asked)
+		}
+	}
+}
+
+func TestAPlanThatIsWrongIsGivenUpForGoavro(t *testing.T) {
+	var log bytes.Buffer
+	text := `{"type":"record","name":"r","fields":[{"name":"a","type":"string"},{"name":"b","type":"string"}]}`
+	d := decoderFor(t, Config{Log: slog.New(slog.NewTextHandler(&log, nil))}, Wanted{Columns: []string{"a", "b"}}, oneSchema{&Source{Text: text}})
+	w, err := d.writer(t.Context(), SchemaID{Kind: NumberID, N: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := w.programs[0].row.steps
+	steps[0].slot, steps[1].slot = steps[1].slot, steps[0].slot // the fault: values in the wrong columns
+	steps[0].field, steps[1].field = steps[1].field, steps[0].field
+	r := pipeline.Record{Topic: "t", Value: framed(schemaOf(t, text).encode(t, `{"a":"clear-a","b":"clear-b"}`)), Key: []byte("k")}
+	var c pipeline.Change
+	for range 2 {
+		if err := d.Decode(t.Context(), &r, &c); err != nil {
+			t.Fatal(err)
+		}
+		if got := c.After.Value(0).Text(); got != "clear-a" || string(c.Key) != "k" {
+			t.Errorf("got %q in the first column, want goavro's value", got)
+		}
+	}
+	if got := strings.Count(log.String(), "level=ERROR"); got != 1 || strings.Contains(log.String(), "clear-") {
+		t.Errorf("want one line without values, got:\n%s", log.String())
+	}
+}
+
+func TestHostileSchemasAreRefusedQuickly(t *testing.T) {
+	deepArrays := strings.Repeat(`{"type":"array","items":`, 10_000) + `"int"` + strings.Repeat("}", 10_000)
+	wide := strings.Builder{}
+	for i := range 30_000 {
+		fmt.Fprintf(&wide, `{"name":"f%d","type":"int"},`, i)
+	}
+	for name, text := range map[string]string{
+		"nesting of 10,000":    deepArrays,
+		"10,000 brackets":      strings.Repeat("[", 10_000),
+		"a text of 1 MiB":      `{"type":"record","name":"r","doc":"` + strings.Repeat("x", 1<<20) + `","fields":[]}`,
+		"a text of spaces":     strings.Repeat(" ", 1<<21),
+		"a cut-off wide row":   `{"type":"record","name":"r","fields":[` + wide.String(),
+		"an endless name":      `{"type":"record","name":"` + strings.Repeat("n", 900_000) + `","fields":[{"name":"a","type":"nope"}]}`,
+		"an unknown reference": `{"type":"record","name":"r","fields":[{"name":"a","type":"s"}]}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			start := time.Now()
+			_, err := Inspect(Config{}, Wanted{All: true}, &Source{Text: text})
+			if err == nil {
+				t.Fatal("it was accepted")
+			}
+			if took := time.Since(start); took > time.Second {
+				t.Errorf("it took %s", took)
+			}
+			if len(err.Error()) > 1000 {
+				t.Errorf("the error has %d letters", len(err.Error()))
+			}
+		})
+	}
+}
+
+func TestAWideSchemaIsAccepted(t *testing.T) {
+	schema, row := wideTable(t, 10_000)
+	d := decoderFor(t, Config{}, Wanted{All: true}, oneSchema{&Source{Text: schema.text}})
+	var c pipeline.Change
+	if err := d.Decode(t.Context(), &pipeline.Record{Value: framed(schema.encode(t, row))}, &c); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(c.After.Values); got != 10_000 {
+		t.Errorf("got %d columns, want 10,000", got)
+	}
+}
+
+// A record type that doubles with every level is small as text and, were it not for the budget, endless as a value.
+func TestValuesThatExplodeAreRefusedQuickly(t *testing.T) {
+	var fields strings.Builder
+	fmt.Fprintf(&fields, `{"name":"f0","type":{"type":"record","name":"t0","fields":[]}}`)
+	for i := 1; i < 60; i++ {
+		fmt.Fprintf(&fields, `,{"name":"f%d","type":["null",{"type":"record","name":"t%d","fields":[{"name":"a","type":"t%d"},{"name":"b","type":"t%d"}]}]}`, i, i, i-1, i-1)
+	}
+	fmt.Fprintf(&fields, `,{"name":"last","type":"t59"}`)
+	endless := `{"type":"record","name":"r","fields":[{"name":"a","type":"r"}]}`
+	tree := `{"type":"record","name":"r","fields":[{"name":"v","type":"int"},{"name":"kids","type":{"type":"array","items":"r"}}]}`
+	for name, c := range map[string]struct {
+		schema string
+		body   []byte
+	}{
+		"doubling records":   {`{"type":"record","name":"r","fields":[` + fields.String() + `]}`, make([]byte, 59)},
+		"a record in itself": {endless, nil},
+		"a tree of 300 kB":   {tree, treeOf(100_000)},
+		"a chain of 300 kB":  {tree, bytes.Repeat([]byte{0, 2}, 150_000)},
+		"blocks of nothing":  {`{"type":"record","name":"r","fields":[{"name":"a","type":{"type":"array","items":"null"}}]}`, bytes.Repeat([]byte{0x80, 0x80, 0x40}, 100_000)},
+		"maps of nothing":    {`{"type":"record","name":"r","fields":[{"name":"a","type":{"type":"map","values":"null"}}]}`, append(binary.AppendVarint(nil, 1<<19), make([]byte, 1<<20)...)},
+	} {
+		for _, decoder := range []string{"plan", decoderGoavro} {
+			t.Run(name+"/"+decoder, func(t *testing.T) {
+				d := decoderFor(t, Config{Decoder: decoder}, Wanted{All: true}, oneSchema{&Source{Text: c.schema}})
+				start := time.Now()
+				var ch pipeline.Change
+				err := d.Decode(t.Context(), &pipeline.Record{Value: framed(c.body)}, &ch)
+				if _, ok := errors.AsType[*pipeline.Rejection](err); !ok {
+					t.Errorf("got %v, want a rejection", err)
+				}
+				if took := time.Since(start); took > 2*time.Second {
+					t.Errorf("it took %s", took)
+				}
+			})
+		}
+	}
+}
+
+// treeOf is a node with n kids without kids.
+func treeOf(n int) []byte {
+	body := binary.AppendVarint([]byte{0}, int64(n))
+	return append(append(body, make([]byte, 2*n)...), 0)
+}
+
+func TestManyGoroutinesShareADecoder(t *testing.T) {
+	c := readCapture(t, "testdata/debezium/shop")
+	d := decoderFor(t, Config{}, Wanted{All: true}, c.schemas)
+	want := readAll(t, c, Config{})
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			var ch pipeline.Change
+			var b strings.Builder
+			for i := range c.records {
+				fmt.Fprintf(&b, "%s\n", c.records[i].Position())
+				err := d.Decode(t.Context(), &c.records[i], &ch)
+				for line := range strings.Lines(describe(&ch, err)) {
+					b.WriteString("  " + strings.TrimRight(line, " \n") + "\n")
+				}
+			}
+			if b.String() != want {
+				t.Error("read otherwise than alone")
+			}
+		})
+	}
+	all.Wait()
+}
+
+// P3: what cannot be read is told without a word of what it holds.
+func TestErrorsHoldNoValues(t *testing.T) {
+	schema := schemaFile(t, "postgres-envelope")
+	body := framed(schema.encode(t, envelopeOf("c", "null", eventRow)))
+	d := decoderFor(t, Config{}, Wanted{All: true}, oneSchema{&Source{Text: schema.text}})
+	var ch pipeline.Change
+	for cut := 5; cut < len(body); cut++ {
+		err := d.Decode(t.Context(), &pipeline.Record{Topic: "t", Value: body[:cut]}, &ch)
+		for _, clear := range []string{"ada", "lovelace", "5550100007", "sku-1", "19.99"} {
+			if strings.Contains(fmt.Sprintf("%v %+v", err, err), clear) {
+				t.Fatalf("cut at %d: the error holds %q: %v", cut, clear, err)
+			}
+		}
+	}
+}
+
+func TestATombstoneIsWhatItsTopicSays(t *testing.T) {
+	flat, envelope := schemaFile(t, "flattened"), schemaFile(t, "postgres-envelope")
+	key := schemaFile(t, "key")
+	schemas := caseSchemas{}
+	schemas.add(t, 1, flat.text, nil)
+	schemas.add(t, 2, key.text, nil)
+	schemas.add(t, 3, envelope.text, nil)
+	d := decoderFor(t, Config{MissingColumn: missingNull}, Wanted{Columns: []string{"id"}}, schemas)
+	row := framed(flat.encode(t, `{"id":7,"email":null,"opted_in":true,"__deleted":null,"__op":"c","__ts_ms":null,"__source_ts_ms":1,"__lsn":null}`))
+	change := append([]byte{0, 0, 0, 0, 3}, envelope.encode(t, envelopeOf("c", "null", eventRow))...)
+	k := append([]byte{0, 0, 0, 0, 2}, key.encode(t, `{"id":7}`)...)
+	var c pipeline.Change
+	for _, r := range []pipeline.Record{{Topic: "rows", Value: row}, {Topic: "changes", Value: change}} {
+		if err := d.Decode(t.Context(), &r, &c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.Decode(t.Context(), &pipeline.Record{Topic: "changes", Key: k}, &c); !errors.Is(err, pipeline.SkipTombstone) {
+		t.Errorf("got %v on a topic of envelopes, want a skipped tombstone", err)
+	}
+	if err := d.Decode(t.Context(), &pipeline.Record{Topic: "rows", Key: k}, &c); err != nil || !c.KeyRow || c.Before.Value(0).Int() != 7 {
+		t.Errorf("got %v, key row %t, want the delete of row 7", err, c.KeyRow)
+	}
+}
+
+func TestAvroUnicodeNamesAreEncodedAsDebeziumDoes(t *testing.T) {
+	for name, want := range map[string]string{"first_name": "first_u005fname", "größe": "gr_u00f6_u00dfe", "a.b": "a_u002eb",
+		"ő": "_u151", "\t": "_u009", "1st": "_u0031st", "a1": "a1", "😀": "_ud83d_ude00"} {
+		if got := avroUnicode(name); got != want {
+			t.Errorf("%q: got %s, want %s", name, got, want)
+		}
+	}
+}
