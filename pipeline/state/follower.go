@@ -153,6 +153,8 @@ func (f *follower) skipOwn(id int32) {
 }
 
 // write writes records and applies those that are acknowledged. Its error is of one that is not.
+//
+// A nil apply leaves that to the next refresh.
 func (f *follower) write(ctx context.Context, records []pipeline.Record, apply func([]pipeline.Record)) error {
 	if err := f.turn.Acquire(ctx, 1); err != nil {
 		return err
@@ -169,6 +171,9 @@ func (f *follower) write(ctx context.Context, records []pipeline.Record, apply f
 			continue
 		}
 		written = append(written, records[i])
+	}
+	if apply == nil {
+		return failed
 	}
 	apply(written)
 	for i := range written {

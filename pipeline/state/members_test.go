@@ -47,7 +47,7 @@ func (r remembered) check(t *testing.T, m *Members, seed uint64) {
 }
 
 func TestInstancesSeeTheSameMembersWhateverHappens(t *testing.T) {
-	for range 30 {
+	for range 12 {
 		seed := rand.Uint64()
 		rng := rand.New(rand.NewPCG(seed, 1))
 		shared := newTopic(1 + rng.IntN(3))
@@ -170,16 +170,16 @@ func TestFindLooksAtValuesAndKeepsToItsLimit(t *testing.T) {
 
 func TestTheTableFreesWhatIsReplaced(t *testing.T) {
 	var tab table
-	for round := range 40 {
-		for i := range 20_000 {
+	for round := range 20 {
+		for i := range 10_000 {
 			tab.set(keyOf(i), make([]byte, 20+round%5*30))
 		}
 	}
-	if n := len(tab.slabs); n > 16 {
-		t.Errorf("20000 members of at most 160 bytes: got %d MiB of slabs, want at most 16", n)
+	if n := len(tab.slabs); n > 10 {
+		t.Errorf("10000 members of at most 160 bytes: got %d MiB of slabs, want at most 10", n)
 	}
-	if tab.len != 20_000 {
-		t.Errorf("got %d entries, want 20000", tab.len)
+	if tab.len != 10_000 {
+		t.Errorf("got %d entries, want 10000", tab.len)
 	}
 }
 

@@ -20,7 +20,9 @@ type topic struct {
 	reads      int
 }
 
-func newTopic(partitions int) *topic { return &topic{partitions: make([][]pipeline.Record, partitions)} }
+func newTopic(partitions int) *topic {
+	return &topic{partitions: make([][]pipeline.Record, partitions)}
+}
 
 func (t *topic) log() Log {
 	return Log{Topic: "members", Ends: t.ends, Read: t.read, Produce: t.produce}

@@ -92,18 +92,18 @@ func (f *flush) planByImages(ctx context.Context) error {
 func (f *flush) planRow(i int32, r *rowPlan) {
 	for c, rest := next(r.old); c != nil; c, rest = next(rest) {
 		if !holds(r.now, c) {
-			f.put(op{claim: c, row: i, remove: true})
+			f.replace(op{claim: c, row: i, remove: true})
 		}
 	}
 	for c, rest := next(r.now); c != nil; c, rest = next(rest) {
 		if !holds(r.old, c) || f.isRemoved(c) {
-			f.put(op{claim: c, row: i})
+			f.replace(op{claim: c, row: i})
 		}
 	}
 }
 
-// put adds an operation in place of any earlier one on the same claim.
-func (f *flush) put(o op) {
+// replace adds an operation in place of any earlier one on the same claim.
+func (f *flush) replace(o op) {
 	at := f.index.slot(f.ops, o.claim)
 	if before := *at - 1; before >= 0 {
 		f.ops[before].void = true

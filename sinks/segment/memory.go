@@ -29,6 +29,8 @@ type Memory interface {
 	Put(ctx context.Context, members [][16]byte, values [][]byte) error
 	// Claimants is the number of members whose value holds the claim, as EachClaim tells.
 	Claimants(claim []byte) int
+	// Find returns some members whose value is as asked, at most limit.
+	Find(is func(value []byte) bool, limit int) [][16]byte
 }
 
 // memberPlan is what becomes of one member in a chunk.

@@ -12,7 +12,7 @@ func (f *flush) planByMemory(ctx context.Context) error {
 	if err := f.takeMembers(ctx); err != nil {
 		return err
 	}
-	if err := f.insist(ctx, "state", func() error { return f.deps.Memory.Refresh(ctx) }); err != nil {
+	if err := f.refresh(ctx); err != nil {
 		return err
 	}
 	f.recall()
@@ -85,13 +85,6 @@ func (f *flush) unionOf(a, b []byte) []byte {
 	return f.sets[start:len(f.sets):len(f.sets)]
 }
 
-func (f *flush) generation() uint64 {
-	if f.deps.Generation == nil {
-		return 0
-	}
-	return f.deps.Generation()
-}
-
 // decide compares what the member was with what its deciding row says.
 func (f *flush) decide(m *memberPlan) {
 	if m.last < 0 {
@@ -156,7 +149,7 @@ func (f *flush) announce(ctx context.Context) error {
 			f.puts.add(m.key, &pending)
 		}
 	}
-	if err := f.write(ctx); err != nil {
+	if err := f.put(ctx, &f.puts); err != nil {
 		return err
 	}
 	f.settleIf(func(r *rowPlan) bool { return r.skip == pipeline.SkipSuperseded })
@@ -183,7 +176,7 @@ func (f *flush) lookAgain(ctx context.Context) error {
 		m := &f.members[i]
 		for c, rest := next(m.after.leaves); m.changed && c != nil; c, rest = next(rest) {
 			if f.deps.Memory.Claimants(c) > 0 {
-				return f.insist(ctx, "state", func() error { return f.deps.Memory.Refresh(ctx) })
+				return f.refresh(ctx)
 			}
 		}
 	}

@@ -27,11 +27,24 @@ func (p *puts) add(k key, m *record) {
 	p.values = append(p.values, p.buf[start:len(p.buf):len(p.buf)])
 }
 
-func (f *flush) write(ctx context.Context) error {
-	if len(f.puts.keys) == 0 {
+// put writes them.
+func (s *Sink) put(ctx context.Context, p *puts) error {
+	if len(p.keys) == 0 {
 		return nil
 	}
-	return f.insist(ctx, "state", func() error { return f.deps.Memory.Put(ctx, f.puts.keys, f.puts.values) })
+	return s.insist(ctx, "state", func() error { return s.deps.Memory.Put(ctx, p.keys, p.values) })
+}
+
+// refresh makes visible what any instance has written.
+func (s *Sink) refresh(ctx context.Context) error {
+	return s.insist(ctx, "state", func() error { return s.deps.Memory.Refresh(ctx) })
+}
+
+func (s *Sink) generation() uint64 {
+	if s.deps.Generation == nil {
+		return 0
+	}
+	return s.deps.Generation()
 }
 
 // remember ends the members' changes: claims that somebody came to want while they were deleted are added again, then
@@ -54,9 +67,12 @@ func (f *flush) remember(ctx context.Context) error {
 		if !m.changed {
 			m.after.wants, m.after.leaves, m.after.pending = m.before.wants, m.before.leaves, m.before.pending
 		}
+		if m.after.letters { // kept for as long as the letters, however old the row is
+			m.after.time = max(m.after.time, f.now().UnixMilli())
+		}
 		f.puts.add(m.key, &m.after)
 	}
-	return f.write(ctx)
+	return f.put(ctx, &f.puts)
 }
 
 // heal adds the deleted claims that another instance's member has come to want: its add may have been before our
@@ -72,7 +88,7 @@ func (f *flush) heal(ctx context.Context) error {
 	if len(f.ops) == 0 {
 		return nil
 	}
-	if err := f.insist(ctx, "state", func() error { return f.deps.Memory.Refresh(ctx) }); err != nil {
+	if err := f.refresh(ctx); err != nil {
 		return err
 	}
 	wanted := f.ops[:0]

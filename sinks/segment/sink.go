@@ -60,6 +60,9 @@ func (s *Sink) Deliver(ctx context.Context, c *pipeline.Chunk, items *pipeline.I
 	defer s.flushes.Put(f)
 	f.begin(s, c, items)
 	defer f.unlock()
+	if _, err := f.audiences(ctx, nil); err != nil { // before anything: the sync may not be allowed to go on
+		return err
+	}
 	plan := f.planByImages
 	if s.remembers {
 		plan = f.planByMemory

@@ -1,0 +1,104 @@
+package state
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestADocumentIsWhatItsLastWriterWrote(t *testing.T) {
+	shared := newTopic(2)
+	a, b := NewStore(shared.log(), time.Now), NewStore(shared.log(), time.Now)
+	for i, s := range []*Store{a, b, a, b} {
+		if err := s.Put(t.Context(), "audience/newsletter", fmt.Append(nil, i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	shared.compact()
+	for name, s := range map[string]*Store{"a": a, "b": b, "a new one": NewStore(shared.log(), time.Now)} {
+		if err := s.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if doc, _ := s.Get("audience/newsletter"); string(doc) != "3" {
+			t.Errorf("%s: got %q, want 3", name, doc)
+		}
+	}
+}
+
+func TestARemovedDocumentIsGone(t *testing.T) {
+	s := NewStore(newTopic(1).log(), time.Now)
+	for _, key := range []string{"upload/b", "upload/a", "audience/x"} {
+		if err := s.Put(t.Context(), key, []byte("{}")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Put(t.Context(), "upload/b", nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := s.Get("upload/b"); ok {
+		t.Error("the document is still there")
+	}
+	if got, want := s.Keys("upload/"), []string{"upload/a"}; !slices.Equal(got, want) {
+		t.Errorf("keys: got %v, want %v", got, want)
+	}
+}
+
+func TestOneOfManyInstancesHasALease(t *testing.T) {
+	for range 50 {
+		shared := newTopic(1 + rand.IntN(3))
+		var mu sync.Mutex
+		var holders []int
+		var asking sync.WaitGroup
+		for i := range 5 {
+			asking.Go(func() {
+				s := NewStore(shared.log(), time.Now)
+				got, err := s.TryLock(context.Background(), "create/1/Newsletter", time.Minute)
+				if err != nil {
+					t.Error(err)
+				}
+				if got {
+					mu.Lock()
+					holders = append(holders, i)
+					mu.Unlock()
+				}
+			})
+		}
+		asking.Wait()
+		if len(holders) != 1 {
+			t.Fatalf("got holders %v, want exactly one", holders)
+		}
+	}
+}
+
+func TestALeaseCanBeGivenBackHeldForLongerAndOutlived(t *testing.T) {
+	shared, now := newTopic(1), time.Unix(1000, 0)
+	clock := func() time.Time { return now }
+	a, b := NewStore(shared.log(), clock), NewStore(shared.log(), clock)
+	ask := func(s *Store, want bool, when string) {
+		t.Helper()
+		if got, err := s.TryLock(t.Context(), "upload", time.Minute); err != nil || got != want {
+			t.Fatalf("%s: got %v, %v, want %v", when, got, err, want)
+		}
+	}
+	ask(a, true, "free")
+	ask(b, false, "held by another")
+	now = now.Add(50 * time.Second)
+	ask(a, true, "held for longer")
+	now = now.Add(50 * time.Second)
+	ask(b, false, "after it was prolonged")
+	now = now.Add(11 * time.Second)
+	ask(b, true, "after its time was over")
+	ask(a, false, "lost to another")
+	if err := a.Unlock(t.Context(), "upload"); err != nil {
+		t.Fatal(err)
+	}
+	ask(a, false, "given back by one who does not have it")
+	if err := b.Unlock(t.Context(), "upload"); err != nil {
+		t.Fatal(err)
+	}
+	ask(a, true, "given back")
+}

@@ -1,0 +1,75 @@
+package audience
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+// Modes an audience is filled by.
+const (
+	Segment = "segment"
+	File    = "file"
+)
+
+// Binding is what a sync is bound to, as a document of the state topic keeps it.
+type Binding struct {
+	Mode       string            `json:"mode,omitempty"`
+	Name       string            `json:"name,omitempty"` // configured, uncut; "" where an id is configured
+	IDs        map[string]string `json:"ids,omitempty"`  // by advertiser
+	Generation uint64            `json:"generation"`     // grows with every full resync
+}
+
+// Key is the document's key; name is that of an audience that rows name, "" the sync's own.
+func Key(sync, name string) string {
+	if name == "" {
+		return "audience/" + sync
+	}
+	return "audience/" + sync + "/" + name
+}
+
+// ParseBinding reads a document; no document is no binding.
+func ParseBinding(document []byte) (b Binding, err error) {
+	if len(document) == 0 {
+		return b, nil
+	}
+	if err := json.Unmarshal(document, &b); err != nil {
+		return b, fmt.Errorf("read what the sync's audience is: the state topic holds something else")
+	}
+	return b, nil
+}
+
+// Document is the binding as it is stored.
+func (b Binding) Document() []byte {
+	text, _ := json.Marshal(b) // strings and a number always encode
+	return text
+}
+
+// Allows checks a configuration against what the sync is bound to. Its trouble says the way out.
+func (b *Binding) Allows(sync, mode, name string, ids map[string]string) *pipeline.Trouble {
+	switch {
+	case b.Mode == "":
+		return nil
+	case b.Mode != mode:
+		return stop("the sync filled its audience by %s and is now configured for %s: run `tokrelay resync --sync %s`, which sends every member again", b.Mode, mode, sync)
+	case b.Name != name, name == "" && !maps.Equal(b.IDs, ids):
+		return stop("the audience of a sync cannot be changed once it has run: make a new sync, or run `tokrelay resync --recreate --sync %s`, which fills the new audience from the start and leaves the old one as it is", sync)
+	}
+	return nil
+}
+
+func stop(format string, args ...any) *pipeline.Trouble {
+	return &pipeline.Trouble{Kind: pipeline.TroubleAudience, What: fmt.Sprintf(format, args...), Stop: true}
+}
+
+// Resync is the binding after a full resync: everything remembered of members is of an older generation. A change of mode
+// is allowed then; another audience only where recreate is said.
+func (b Binding) Resync(mode string, recreate bool) Binding {
+	next := Binding{Generation: b.Generation + 1}
+	if b.Mode == mode && !recreate {
+		next.Mode, next.Name, next.IDs = b.Mode, b.Name, b.IDs
+	}
+	return next
+}

@@ -1,0 +1,130 @@
+package audience
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/sinks/tiktok"
+)
+
+// Getter asks TikTok; it is *tiktok.Client.
+type Getter interface {
+	Get(ctx context.Context, endpoint string, query url.Values) pipeline.Answer
+}
+
+// Directory is one advertiser's custom audiences. Its errors are *pipeline.Trouble.
+type Directory struct {
+	API        Getter
+	Advertiser string
+}
+
+const (
+	pageSize = 100
+	maxPages = 10 // an advertiser has at most 400 audiences
+)
+
+// List reads all of the advertiser's audiences.
+func (d Directory) List(ctx context.Context) ([]Details, error) {
+	var all []Details
+	for page := 1; page <= maxPages; page++ {
+		var data struct {
+			List []Details `json:"list"`
+			Info struct {
+				Pages int `json:"total_page"`
+			} `json:"page_info"`
+		}
+		query := url.Values{"page": {strconv.Itoa(page)}, "page_size": {strconv.Itoa(pageSize)}}
+		if err := d.get(ctx, "list audiences", "/dmp/custom_audience/list/", query, &data); err != nil {
+			return nil, err
+		}
+		all = append(all, data.List...)
+		if page >= data.Info.Pages {
+			break
+		}
+	}
+	for i := range all {
+		all[i].Advertiser = d.Advertiser
+	}
+	return all, nil
+}
+
+// Find looks for an audience by name among those that suit: ours first, then the oldest. Names are not unique at TikTok.
+func (d Directory) Find(ctx context.Context, name string, suits func(*Details) bool) (found Details, ok bool, err error) {
+	all, err := d.List(ctx)
+	if err != nil {
+		return found, false, err
+	}
+	stored := Shortened(name)
+	all = slices.DeleteFunc(all, func(a Details) bool { return a.Name != stored || !suits(&a) })
+	if len(all) == 0 {
+		return found, false, nil
+	}
+	return slices.MinFunc(all, before), true, nil
+}
+
+func before(a, b Details) int {
+	if a.Ours != b.Ours {
+		if a.Ours {
+			return -1
+		}
+		return 1
+	}
+	return cmp.Or(a.Created.Compare(b.Created.Time), cmp.Compare(a.ID, b.ID))
+}
+
+// Read reads up to a hundred audiences by id.
+func (d Directory) Read(ctx context.Context, ids ...string) ([]Details, error) {
+	list, _ := json.Marshal(ids) // a list of strings always encodes
+	var data struct {
+		List []struct {
+			Details Details `json:"audience_details"`
+		} `json:"list"`
+	}
+	query := url.Values{"custom_audience_ids": {string(list)}, "history_size": {"1"}}
+	if err := d.get(ctx, "read audiences", "/dmp/custom_audience/get/", query, &data); err != nil {
+		return nil, err
+	}
+	all := make([]Details, len(data.List))
+	for i := range all {
+		all[i] = data.List[i].Details
+		all[i].Advertiser = d.Advertiser
+	}
+	return all, nil
+}
+
+func (d Directory) get(ctx context.Context, doing, endpoint string, query url.Values, into any) error {
+	query.Set("advertiser_id", d.Advertiser)
+	a := d.API.Get(ctx, endpoint, query)
+	if t := Trouble(doing, &a); t != nil {
+		return t
+	}
+	if err := tiktok.Data(&a, into); err != nil {
+		return &pipeline.Trouble{Kind: pipeline.TroubleTikTok, What: doing + ": " + err.Error()}
+	}
+	return nil
+}
+
+// Trouble is what an answer other than acceptance means where no row is to blame; nil for acceptance.
+func Trouble(doing string, a *pipeline.Answer) *pipeline.Trouble {
+	err := tiktok.Check(doing, *a)
+	if err == nil {
+		return nil
+	}
+	t := &pipeline.Trouble{Kind: pipeline.TroubleTikTok, What: err.Error()}
+	switch a.Verdict {
+	case pipeline.Throttled:
+		t.Kind = pipeline.TroubleThrottled
+	case pipeline.Denied:
+		t.Kind, t.Stop = pipeline.TroubleToken, true
+	case pipeline.Broken:
+		t.Kind, t.Stop = pipeline.TroubleConfig, true
+	case pipeline.Refused, pipeline.TooMany:
+		t.Kind, t.Stop = pipeline.TroubleAudience, true
+	}
+	return t
+}
