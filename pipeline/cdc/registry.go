@@ -87,27 +87,51 @@ type flight struct {
 
 // Schema gives the schema of an id, and waits for it: for missing_retry when the registry does not know it. Errors are a
 // *pipeline.Rejection (there is none, or it cannot be used), a *pipeline.Trouble (the registry is away or refuses us: ask
-// again later), or the context's.
+// again later), or the context's. They are the caller's own.
 func (r *Registry) Schema(ctx context.Context, id SchemaID) (*Source, error) {
 	for {
 		f, known, mine := r.join(id)
 		switch {
 		case known != nil:
-			return known.src, known.err
+			return known.src, ownCopy(known.err)
 		case mine:
-			f.src, f.err = r.load(ctx, id)
-			r.land(id, f)
-			return f.src, f.err
+			r.fly(ctx, id, f)
+			return f.src, ownCopy(f.err)
 		}
 		select {
 		case <-f.done:
-			if !isContext(f.err) {
-				return f.src, f.err
+			if !f.gaveUp() {
+				return f.src, ownCopy(f.err)
 			}
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// ownCopy is an error that its receiver may add to.
+func ownCopy(err error) error {
+	if r, ok := errors.AsType[*pipeline.Rejection](err); ok {
+		own := *r
+		return &own
+	}
+	if t, ok := errors.AsType[*pipeline.Trouble](err); ok {
+		own := *t
+		return &own
+	}
+	return err
+}
+
+// fly loads a schema for everybody who waits. They are let go even if loading panics.
+func (r *Registry) fly(ctx context.Context, id SchemaID, f *flight) {
+	f.err = context.Canceled
+	defer r.land(id, f)
+	f.src, f.err = r.load(ctx, id)
+}
+
+// gaveUp says that who asked left before there was an answer.
+func (f *flight) gaveUp() bool {
+	return errors.Is(f.err, context.Canceled) || errors.Is(f.err, context.DeadlineExceeded)
 }
 
 // join finds what is known of an id, or the flight under way, or starts one, which is then the caller's.
@@ -136,10 +160,6 @@ func (r *Registry) land(id SchemaID, f *flight) {
 	}
 	r.metrics.SchemaCache(r.cache.entries)
 	close(f.done)
-}
-
-func isContext(err error) bool {
-	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 const (
@@ -239,6 +259,8 @@ func (r *Registry) notFound(id SchemaID, err error) error {
 	rejection := pipeline.Reject(pipeline.StageDecode, pipeline.SchemaNotFound, id.label(), "must be known at "+where)
 	if m, ok := errors.AsType[*missing](err); ok {
 		rejection.Detail = m.what + " is missing"
+	} else if id.Kind == GUIDID {
+		rejection.Detail = "only newer Confluent registries look up GUIDs"
 	}
 	return rejection
 }

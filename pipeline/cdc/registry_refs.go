@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/sr"
 )
@@ -31,7 +32,7 @@ func (r *Registry) source(ctx context.Context, id string, doc *document) (*Sourc
 
 func usable(doc *document) error {
 	switch {
-	case doc.Type != "" && doc.Type != "AVRO":
+	case doc.Type != "" && !strings.EqualFold(doc.Type, "AVRO"):
 		return &unusable{"must be Avro, and is " + clip(doc.Type, 40)}
 	case doc.Schema == "":
 		return &unusable{"must have a text"}

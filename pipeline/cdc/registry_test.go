@@ -379,3 +379,44 @@ func TestACancelledCallEnds(t *testing.T) {
 		t.Errorf("got %v, want the context's error", err)
 	}
 }
+
+func TestARejectionIsTheCallersOwn(t *testing.T) {
+	r := newRegistry(t, RegistryConfig{URL: URLs{"http://registry"}, MissingRetry: retryFor(0)}, handled{registryOf{}})
+	for range 3 {
+		_, err := r.Schema(t.Context(), idNumber(1))
+		rejection, _ := errors.AsType[*pipeline.Rejection](err)
+		if rejection.EventID != "" {
+			t.Fatal("got what another caller wrote into its rejection")
+		}
+		rejection.EventID = "mine"
+	}
+}
+
+// breaks panics once.
+type breaks struct {
+	http.Handler
+	done *atomic.Bool
+}
+
+func (b breaks) RoundTrip(r *http.Request) (*http.Response, error) {
+	if b.done.CompareAndSwap(false, true) {
+		panic("a fault")
+	}
+	return handled{b.Handler}.RoundTrip(r)
+}
+
+func TestAFaultInOneCallDoesNotHoldUpTheNext(t *testing.T) {
+	docs := registryOf{"/schemas/ids/1": described(`"int"`)}
+	r := newRegistry(t, RegistryConfig{URL: URLs{"http://registry"}}, breaks{docs, new(atomic.Bool)})
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("got no panic from the first call")
+			}
+		}()
+		r.Schema(t.Context(), idNumber(1))
+	}()
+	if src, err := r.Schema(t.Context(), idNumber(1)); err != nil || src.Text != `"int"` {
+		t.Errorf("got %v and %v, want the schema", src, err)
+	}
+}
