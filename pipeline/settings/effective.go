@@ -17,8 +17,8 @@ type Encoder interface {
 	EncodeYAML() any
 }
 
-// Effective prints a configuration as YAML, defaults included, empty parts left out, secrets redacted. But for the
-// secrets, Load reads it back as it was.
+// Effective prints a configuration as YAML: what was set, and for what was not, the default its tag names; nothing for
+// what has none. Secrets are redacted. But for them, Load reads it back as it was.
 func Effective(v any) []byte {
 	var w yamlWriter
 	tree := treeOf(reflect.ValueOf(v))
@@ -65,7 +65,7 @@ func structTree(v reflect.Value) any {
 	var tree entries
 	fs := fieldsOf(v.Type())
 	for _, name := range fs.names {
-		if value := treeOf(v.FieldByIndex(fs.byName[name].Index)); value != nil {
+		if value := fieldTree(v.FieldByIndex(fs.byName[name].Index), fs.byName[name]); value != nil {
 			tree = append(tree, entry{name, value})
 		}
 	}
@@ -75,12 +75,28 @@ func structTree(v reflect.Value) any {
 	return tree
 }
 
+// fieldTree prints the default in the place of a zero value; packages take zero for it.
+func fieldTree(v reflect.Value, f reflect.StructField) any {
+	if v.Kind() == reflect.Struct || !v.IsZero() {
+		return treeOf(v)
+	}
+	text, ok := f.Tag.Lookup("default")
+	if !ok {
+		return nil
+	}
+	var unread Report
+	value := reflect.New(f.Type)
+	scalarNode(text).Decode(value.Interface(), Root(&unread))
+	if unread.Err() != nil {
+		return nil // the tag is a sentence for people
+	}
+	return treeOf(value.Elem())
+}
+
 func mapTree(v reflect.Value) any {
 	var tree entries
 	for _, key := range v.MapKeys() {
-		if value := treeOf(v.MapIndex(key)); value != nil {
-			tree = append(tree, entry{key.String(), value})
-		}
+		tree = append(tree, entry{key.String(), elementTree(v.MapIndex(key))})
 	}
 	if tree == nil {
 		return nil
@@ -92,14 +108,31 @@ func mapTree(v reflect.Value) any {
 func sliceTree(v reflect.Value) any {
 	var list []any
 	for i := range v.Len() {
-		if value := treeOf(v.Index(i)); value != nil {
-			list = append(list, value)
-		}
+		list = append(list, elementTree(v.Index(i)))
 	}
 	if list == nil {
 		return nil
 	}
 	return list
+}
+
+// elementTree keeps empty elements: a list without them would be another one.
+func elementTree(v reflect.Value) any {
+	if tree := treeOf(v); tree != nil {
+		return tree
+	}
+	for v.Kind() == reflect.Interface {
+		v = v.Elem()
+	}
+	switch v.Kind() {
+	case reflect.String:
+		return `""`
+	case reflect.Slice:
+		return "[]"
+	case reflect.Map, reflect.Struct:
+		return "{}"
+	}
+	return "null"
 }
 
 // scalarTree is the text of a scalar as it stands in YAML, or nil for empty text.
@@ -137,8 +170,15 @@ func quoted(s string) string {
 	if plainWord(s) {
 		return s
 	}
-	text, _ := json.Marshal(strings.ReplaceAll(s, "$", "$$"))
-	return string(text)
+	return inJSON(strings.ReplaceAll(s, "$", "$$"))
+}
+
+func inJSON(s string) string {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.Encode(s)
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // plainWord: letters, digits and a few marks, starting with a letter, and no word of YAML's own.
@@ -201,6 +241,5 @@ func key(s string) string {
 	if plainWord(s) {
 		return s
 	}
-	text, _ := json.Marshal(s)
-	return string(text)
+	return inJSON(s)
 }
