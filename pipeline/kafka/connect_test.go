@@ -58,6 +58,7 @@ func write(t *testing.T, file, text string) {
 func TestATokenIsFetchedWithClientCredentials(t *testing.T) {
 	idp := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if id, secret, _ := r.BasicAuth(); id != "client" || secret != "hush" || r.FormValue("scope") != "a b" {
+			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusUnauthorized)
 			io.WriteString(w, `{"error":"invalid_client"}`)
 			return

@@ -32,7 +32,7 @@ func newHandling(s Sync, o Options) *handling {
 // handle is the sync's Watermill handler. A row that cannot succeed costs itself only (P7); trouble that is not the
 // rows' fault is waited out in here (P8); an error, and with it a Nack, means that the chunk's context ended.
 func (h *handling) handle(m *message.Message) ([]*message.Message, error) {
-	ctx, chunk, w := m.Context(), chunkOf(m), h.workers.Get().(*worker)
+	ctx, chunk, w := m.Context(), ChunkOf(m), h.workers.Get().(*worker)
 	err := h.rows(ctx, chunk, w)
 	if err == nil && len(w.items.List) > 0 {
 		out := message.NewMessage(m.UUID, nil)

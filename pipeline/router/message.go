@@ -25,9 +25,9 @@ func newMessage(ctx context.Context, c *pipeline.Chunk) *message.Message {
 	return m
 }
 
-// chunkOf is the chunk a message carries. A message of another Subscriber is a chunk of one: its payload is the record's
+// ChunkOf is the chunk a message carries. A message of another Subscriber is a chunk of one: its payload is the record's
 // value.
-func chunkOf(m *message.Message) *pipeline.Chunk {
+func ChunkOf(m *message.Message) *pipeline.Chunk {
 	if c, ok := m.Context().Value(chunkKey{}).(*pipeline.Chunk); ok {
 		return c
 	}

@@ -63,11 +63,7 @@ const closeSlack = 15 * time.Second
 
 // New lays the handlers out; nothing runs yet.
 func New(o Options) (*Router, error) {
-	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
-	o.Drain = cmp.Or(o.Drain, 25*time.Second)
-	if o.Board == nil {
-		o.Board = pipeline.NewBoard(time.Now)
-	}
+	o = o.withDefaults()
 	wm, err := message.NewRouter(message.RouterConfig{CloseTimeout: o.Drain + closeSlack}, quietLog{log: o.Log})
 	if err != nil {
 		return nil, fmt.Errorf("make the router: %w", err)
@@ -75,16 +71,31 @@ func New(o Options) (*Router, error) {
 	wm.AddMiddleware(middleware.Recoverer)
 	r := &Router{router: wm}
 	for _, s := range o.Syncs {
-		r.add(s, o)
+		h := newHandling(s, o)
+		sub := NewSubscriber(h.guard(s.Source))
+		h.addTo(wm, sub)
+		r.syncs, r.subs = append(r.syncs, h), append(r.subs, sub)
 	}
 	return r, nil
 }
 
-func (r *Router) add(s Sync, o Options) {
-	h := newHandling(s, o)
-	sub := NewSubscriber(h.guard(s.Source))
-	r.syncs, r.subs = append(r.syncs, h), append(r.subs, sub)
-	r.router.AddHandler(s.Name, s.Topic, sub, "tiktok", publisher{}, h.handle)
+func (o Options) withDefaults() Options {
+	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
+	o.Drain = cmp.Or(o.Drain, 25*time.Second)
+	if o.Board == nil {
+		o.Board = pipeline.NewBoard(time.Now)
+	}
+	return o
+}
+
+// AddTo adds a sync's handler to a Watermill router of the caller's, fed by a Subscriber of the caller's: Watermill's
+// in-memory channel, say. The sync's Source is not used.
+func AddTo(wm *message.Router, from message.Subscriber, s Sync, o Options) {
+	newHandling(s, o.withDefaults()).addTo(wm, from)
+}
+
+func (h *handling) addTo(wm *message.Router, from message.Subscriber) {
+	wm.AddHandler(h.Name, h.Topic, from, "tiktok", publisher{}, h.handle)
 }
 
 // Run handles chunks until ctx ends; then the sources drain, the handlers finish, and Run returns what the sources

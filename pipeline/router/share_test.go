@@ -1,0 +1,160 @@
+package router
+
+import (
+	"log/slog"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+// rejecting makes rows fail of which bad says so.
+func rejecting(bad func(n int) bool) func(int) error {
+	return func(n int) error {
+		if bad(n) {
+			return pipeline.Reject(pipeline.StageMap, pipeline.RequiredField, "user.email", "must not be empty")
+		}
+		return nil
+	}
+}
+
+func TestTooManyRejectedRowsStopTheSyncBeforeTheirLettersAreWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench()
+		b.RejectedShare = RejectedShare{Rows: 100}
+		b.decode = rejecting(func(int) bool { return true })
+		r, end := b.run(t)
+		b.handle(t, numbers(0, 99)) // one row too few to judge
+		if len(b.buried) != 99 {
+			t.Fatalf("%d letters, want 99", len(b.buried))
+		}
+		b.chunks <- numbers(100, 50)
+		held := <-b.tickets
+		b.chunks <- numbers(200, 50)
+		waiting := <-b.tickets
+		<-time.After(time.Hour)
+		if len(b.buried) != 99 {
+			t.Errorf("%d letters after the stop, want 99", len(b.buried))
+		}
+		troubles := b.board.Troubles("orders")
+		if len(troubles) != 1 || troubles[0].Kind != pipeline.TroubleRejected || !troubles[0].Stop {
+			t.Fatalf("board: got %v, want the rejected share", troubles)
+		}
+		if what := troubles[0].What; !strings.Contains(what, "100 of the last 100 rows") || !strings.Contains(what, "required_field (user.email)") {
+			t.Errorf("board says %q, want the share and the reason", what)
+		}
+		b.set(func() { b.decode = nil }) // the other rows are good
+		if !r.Resume("orders") {
+			t.Error("Resume: got false, want true")
+		}
+		<-held.Acked
+		<-waiting.Acked
+		if len(b.buried) != 149 || len(b.board.Troubles("orders")) != 0 {
+			t.Errorf("after Resume: %d letters and %v, want 149 and no trouble", len(b.buried), b.board.Troubles("orders"))
+		}
+		if r.Resume("orders") || r.Resume("nobody") {
+			t.Error("Resume of a sync that runs, or does not exist: got true")
+		}
+		if err := end(); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+}
+
+func TestAStoppedSyncEndsWithTheProgramAndLeavesItsRowsUnsettled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench()
+		b.RejectedShare = RejectedShare{Rows: 10}
+		b.decode = rejecting(func(int) bool { return true })
+		_, end := b.run(t)
+		c := numbers(0, 10)
+		b.chunks <- c
+		ticket := <-b.tickets
+		synctest.Wait()
+		if err := end(); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		<-ticket.Nacked
+		if c.Left() != 10 || len(b.buried) != 0 {
+			t.Errorf("%d rows unsettled and %d letters, want 10 and none", c.Left(), len(b.buried))
+		}
+	})
+}
+
+func TestTheShareLooksBackOnTheLastRows(t *testing.T) {
+	cases := []struct {
+		name string
+		rule RejectedShare
+		bad  func(n int) bool
+		skip func(n int) bool
+		rows int
+		stop int // rows handled when it stops; 0 never
+	}{
+		{name: "half is not more than half", rule: RejectedShare{Rows: 10}, bad: func(n int) bool { return n%2 == 0 }, rows: 100},
+		{name: "six of ten", rule: RejectedShare{Rows: 10}, bad: func(n int) bool { return n%10 < 6 }, rows: 100, stop: 10},
+		{name: "few rows are no sample", rule: RejectedShare{Rows: 50}, bad: func(int) bool { return true }, rows: 49},
+		{name: "a burst among good rows", rule: RejectedShare{Rows: 10}, bad: func(n int) bool { return n >= 40 && n < 50 }, rows: 100, stop: 46},
+		{name: "skipped rows are not counted", rule: RejectedShare{Rows: 10}, bad: func(int) bool { return true },
+			skip: func(n int) bool { return n%10 != 0 }, rows: 100, stop: 91},
+		{name: "all of them are allowed", rule: RejectedShare{Rows: 10, Share: 1}, bad: func(int) bool { return true }, rows: 100},
+		{name: "a small share", rule: RejectedShare{Rows: 100, Share: 0.02}, bad: func(n int) bool { return n%33 == 0 }, rows: 200, stop: 100},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			s := newShare(c.rule, &troubles{sync: "orders", board: pipeline.NewBoard(time.Now), log: quiet()})
+			stop := 0
+			for n := range c.rows {
+				if c.skip != nil && c.skip(n) {
+					continue
+				}
+				s.push(c.bad(n))
+				if s.exceeded() && stop == 0 {
+					stop = n + 1
+				}
+			}
+			if stop != c.stop {
+				t.Errorf("stops after %d rows, want %d", stop, c.stop)
+			}
+		})
+	}
+}
+
+func TestRowsThatTikTokRefusesCountToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench()
+		b.RejectedShare = RejectedShare{Rows: 10}
+		b.deliver = func(c *pipeline.Chunk) error {
+			for i := range c.Records {
+				c.Settle(i, pipeline.DeadLettered)
+			}
+			return nil
+		}
+		_, end := b.run(t)
+		b.handle(t, numbers(0, 10))
+		synctest.Wait()
+		if troubles := b.board.Troubles("orders"); len(troubles) != 1 || troubles[0].Kind != pipeline.TroubleRejected {
+			t.Errorf("board: got %v, want the rejected share", troubles)
+		}
+		if err := end(); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+}
+
+func TestTheMostFrequentReasonIsNamed(t *testing.T) {
+	var letters []pipeline.Letter
+	for i := range 5 {
+		letters = append(letters, pipeline.Letter{Rejection: pipeline.Reject(pipeline.StageMap, pipeline.WrongType, "f"+strconv.Itoa(i%2), "")})
+	}
+	if got, want := mostly(letters), ", mostly for wrong_type (f0)"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := mostly(nil); got != "" {
+		t.Errorf("without letters: got %q, want nothing", got)
+	}
+}
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
