@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 )
@@ -73,7 +73,7 @@ func (f *flush) planByImages(ctx context.Context) error {
 	for i := range f.rows {
 		r := &f.rows[i]
 		r.skip = pipeline.SkipNoChange
-		if !r.member {
+		if !r.member && len(r.old) == 0 {
 			r.skip = pipeline.SkipNotMember
 		}
 	}
@@ -228,7 +228,10 @@ func (f *flush) audiences(ctx context.Context, name []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := []byte(`["` + strings.Join(ids, `","`) + `"]`)
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return nil, err
+	}
 	f.lists[string(name)] = list
 	return list, nil
 }

@@ -8,8 +8,9 @@ import (
 // Maker makes transitions of rows, in one goroutine.
 type Maker struct {
 	*Plan
-	row  *mapping.Row
-	past pipeline.Change // the row before its change, made to look like a row of today
+	row     *mapping.Row
+	keyless bool            // rows need no key: preview's have none
+	past    pipeline.Change // the row before its change, made to look like a row of today
 
 	// Memory used again by every row.
 	values    []pipeline.Value
@@ -39,7 +40,7 @@ func (m *Maker) Make(items *pipeline.Items, row int, c *pipeline.Change) error {
 }
 
 func (m *Maker) transition(c *pipeline.Change) (t transition, err error) {
-	if m.remembers && len(c.Key) == 0 {
+	if m.remembers && len(c.Key) == 0 && !m.keyless {
 		return t, pipeline.Reject(pipeline.StageMap, pipeline.InvalidDeliveryKey, "", "a record key that names the member")
 	}
 	t.created = c.Op == pipeline.Insert || c.Op == pipeline.Snapshot

@@ -105,7 +105,7 @@ func (f *flush) decide(m *memberPlan) {
 		m.put = b.letters
 	}
 	r.skip = pipeline.SkipNoChange
-	if !r.member {
+	if !r.member && len(held) == 0 {
 		r.skip = pipeline.SkipNotMember
 	}
 }

@@ -47,11 +47,16 @@ func (p *Plan) AppendRequest(dst []byte, envelope string, bodies [][]byte) []byt
 }
 
 func (p *Plan) schemaOf(past string) []byte {
-	kind, err := strconv.Atoi(past)
-	if err != nil {
+	if past == "" {
 		return p.schema
 	}
-	return schemaOf([]string{types[kind].wire})
+	return schemaOf([]string{typeNamed(past).wire})
+}
+
+// typeNamed is the type an envelope names by its number.
+func typeNamed(number string) idType {
+	kind, _ := strconv.Atoi(number) // flush.emit wrote it
+	return types[kind]
 }
 
 func schemaOf(wires []string) []byte {
