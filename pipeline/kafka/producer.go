@@ -39,6 +39,7 @@ func NewProducer(cfg Config, name string, log *slog.Logger) (*Producer, error) {
 		kgo.ProducerBatchCompression(kgo.ZstdCompression(), kgo.SnappyCompression(), kgo.NoCompression()),
 		kgo.RecordDeliveryTimeout(deliveryTimeout),
 		kgo.UnknownTopicRetries(4),
+		kgo.RecordPartitioner(kgo.BasicConsistentPartitioner(choosePartition)),
 		// A letter in doubt is better written twice than waited for without end: letters have an id.
 		kgo.AllowIdempotentProduceCancellation(),
 	)
@@ -65,14 +66,17 @@ func (e *TooLarge) Error() string {
 }
 
 // Produce writes the records and returns when each of them is acknowledged or given up: one error per record, nil for
-// the acknowledged ones, *TooLarge where trying again is of no use.
+// the acknowledged ones, *TooLarge where trying again is of no use. A record goes to its Partition, or, where that is -1,
+// where its key belongs. Acknowledged records have their Partition and Offset set.
 func (p *Producer) Produce(ctx context.Context, records []pipeline.Record) []error {
 	errs := make([]error, len(records))
 	var answers sync.WaitGroup
 	answers.Add(len(records))
 	for i := range records {
-		p.client.Produce(ctx, toKafka(&records[i]), func(_ *kgo.Record, err error) {
-			errs[i] = err
+		p.client.Produce(ctx, toKafka(&records[i]), func(r *kgo.Record, err error) {
+			if errs[i] = err; err == nil {
+				records[i].Partition, records[i].Offset = r.Partition, r.Offset
+			}
 			answers.Done()
 		})
 	}
@@ -96,7 +100,18 @@ func toKafka(r *pipeline.Record) *kgo.Record {
 	for i, h := range r.Headers {
 		headers[i] = kgo.RecordHeader{Key: h.Key, Value: h.Value}
 	}
-	return &kgo.Record{Topic: r.Topic, Key: r.Key, Value: r.Value, Headers: headers, Timestamp: r.Timestamp}
+	return &kgo.Record{Topic: r.Topic, Partition: r.Partition, Key: r.Key, Value: r.Value, Headers: headers, Timestamp: r.Timestamp}
+}
+
+// choosePartition keeps a record's own partition, and finds that of the others by key as Kafka's own clients do.
+func choosePartition(topic string) func(*kgo.Record, int) int {
+	byKey := kgo.StickyKeyPartitioner(nil).ForTopic(topic)
+	return func(r *kgo.Record, n int) int {
+		if int(r.Partition) >= 0 && int(r.Partition) < n {
+			return int(r.Partition)
+		}
+		return byKey.Partition(r, n)
+	}
 }
 
 func tooLarge(err error) bool {
