@@ -1,0 +1,285 @@
+package segment
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/mapping"
+	"github.com/tokrelay/tokrelay/pipeline/state"
+	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
+)
+
+// scene is one sync whose rows come one by one: what a test of a single situation needs.
+type scene struct {
+	t          *testing.T
+	sandbox    *sandbox.Sandbox
+	target     string
+	members    *topic
+	sink       *Sink
+	queue      *queue
+	letters    *graveyard
+	shape      *pipeline.Shape
+	next       int64
+	generation uint64
+	now        time.Time
+}
+
+const newsletter = "audience: {id: \"7\"}\nidentifiers: {EMAIL_SHA256: email, PHONE_SHA256: phone}\nmember_when: member\n"
+
+func newScene(t *testing.T, config string) *scene {
+	s := &scene{t: t, members: &topic{}, letters: &graveyard{}, now: time.UnixMilli(1_800_000_000_000)}
+	s.sandbox, s.target = strict(t)
+	s.start(config)
+	return s
+}
+
+// start starts the sync's process anew.
+func (s *scene) start(config string) {
+	cols := &mapping.Columns{}
+	for _, name := range []string{"email", "phone", "member"} {
+		cols.Index(name)
+	}
+	plan, err := New(loaded(s.t, config), Options{AdvertiserID: sandbox.DefaultAdvertiser}, cols, func() time.Time { return s.now }, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.shape = &pipeline.Shape{}
+	s.shape.Names, _ = cols.Wanted()
+	fine := func() error { return nil }
+	s.queue = &queue{plan: plan, sandbox: s.sandbox, step: fine}
+	s.sink = NewSink(plan, Deps{
+		Sync: "newsletter", Queue: s.queue, DeadLetters: s.letters, Audiences: ids{s.target},
+		Memory: state.NewMembers(s.members.log(fine), EachClaim, nil), Generation: func() uint64 { return s.generation },
+	})
+}
+
+func (s *scene) record(member int, offset int64) pipeline.Record {
+	return pipeline.Record{Topic: "shop.customers", Offset: offset, Key: []byte(strconv.Itoa(member)), Timestamp: time.UnixMilli(1_700_000_000_000 + offset)}
+}
+
+// row brings one row at the next offset through the sink.
+func (s *scene) row(member int, c pipeline.Change) pipeline.Outcome {
+	s.t.Helper()
+	s.next++
+	return s.rowAt(s.next, member, c)
+}
+
+func (s *scene) rowAt(offset int64, member int, c pipeline.Change) pipeline.Outcome {
+	s.t.Helper()
+	chunk := pipeline.NewChunk([]pipeline.Record{s.record(member, offset)})
+	var items pipeline.Items
+	c.Shape, c.Key = s.shape, chunk.Records[0].Key
+	if err := s.sink.Maker().Make(&items, 0, &c); err != nil {
+		s.t.Fatalf("make: %v", err)
+	}
+	if err := s.sink.Deliver(s.t.Context(), chunk, &items); err != nil {
+		s.t.Fatalf("deliver: %v", err)
+	}
+	return chunk.Settled(0)
+}
+
+func upsert(email string) pipeline.Change {
+	return pipeline.Change{Op: pipeline.Update, After: person{email: email, member: true}.image()}
+}
+
+var gone = pipeline.Change{Op: pipeline.Delete, KeyRow: true}
+
+func (s *scene) holds(when string, emails ...string) {
+	s.t.Helper()
+	want := []string{}
+	for _, e := range emails {
+		want = append(want, digest(e))
+	}
+	slices.Sort(want)
+	if got := s.sandbox.Members(s.target)["EMAIL_SHA256"]; !slices.Equal(got, want) {
+		s.t.Errorf("%s: TikTok holds\n%v\nwant\n%v", when, got, want)
+	}
+}
+
+func (s *scene) put(member int, m record) {
+	s.t.Helper()
+	r := s.record(member, 0)
+	err := s.sink.deps.Memory.Put(s.t.Context(), [][16]byte{keyOf(&r)}, [][]byte{m.appendTo(nil)})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *scene) claim(email string) []byte {
+	s.t.Helper()
+	h, err := s.sink.ids[0].hasher.Hash([]byte(email))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return appendClaim(nil, 0, nil, h)
+}
+
+func TestACallCutOffBetweenDeleteAndRepairIsRepairedBySomebodyElse(t *testing.T) {
+	s := newScene(t, newsletter)
+	s.row(2, upsert("home@x.org"))
+	// Another instance was about to let member 1 leave: its delete came after member 2's add, then it died.
+	s.put(1, record{pending: true, leaves: s.claim("home@x.org")})
+	home := s.claim("home@x.org")
+	var c cells
+	c[0] = home
+	body := s.sink.AppendRequest(nil, remove, [][]byte{s.sink.appendMember(nil, &c, []byte(`["`+s.target+`"]`))})
+	if a := postTo(s.sandbox, "/segment/mapping/", body); a.Code != 0 {
+		t.Fatal(a.Message)
+	}
+	s.holds("after the crash")
+	s.row(1, gone)
+	s.holds("after the row came again", "home@x.org")
+}
+
+func TestAReplayedRowNeverUndoesANewerOne(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		after pipeline.Change
+		want  []string
+	}{
+		{"the member has gone", gone, nil},
+		{"the member has another address", upsert("new@x.org"), []string{"new@x.org"}},
+		{"the member is as it was", upsert("ann@x.org"), []string{"ann@x.org"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScene(t, newsletter)
+			s.row(1, upsert("ann@x.org"))
+			s.next++ // this row is rejected before it comes to the sink
+			rejected := s.record(1, s.next)
+			letter := pipeline.Letter{Record: &rejected, Rejection: pipeline.Reject(pipeline.StageIdentity, pipeline.InvalidEmail, "", "")}
+			if err := s.sink.Letters().Rows(t.Context(), []pipeline.Letter{letter}); err != nil {
+				t.Fatal(err)
+			}
+			s.row(1, c.after)
+			s.start(newsletter)
+			overtaken, known, err := s.sink.Overtaken(t.Context(), &rejected)
+			if err != nil || !overtaken || !known {
+				t.Errorf("overtaken: got %v, %v, %v, want true, true, nil", overtaken, known, err)
+			}
+			if got := s.rowAt(rejected.Offset, 1, upsert("corrected@x.org")); got != pipeline.Skipped {
+				t.Errorf("replayed row: got %v, want skipped", got)
+			}
+			s.holds("after the replay", c.want...)
+		})
+	}
+}
+
+func TestAReplayedRowThatIsStillTheNewestIsDelivered(t *testing.T) {
+	s := newScene(t, newsletter)
+	s.row(1, upsert("ann@x.org"))
+	s.next++
+	rejected := s.record(1, s.next)
+	letter := pipeline.Letter{Record: &rejected, Rejection: pipeline.Reject(pipeline.StageIdentity, pipeline.InvalidEmail, "", "")}
+	if err := s.sink.Letters().Rows(t.Context(), []pipeline.Letter{letter}); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.rowAt(rejected.Offset, 1, upsert("corrected@x.org")); got != pipeline.Delivered {
+		t.Errorf("got %v, want delivered", got)
+	}
+	s.holds("after the replay", "corrected@x.org")
+}
+
+func TestMembersAreForgottenOnceTheyAndTheirLettersAreGone(t *testing.T) {
+	s := newScene(t, newsletter)
+	memory := s.sink.deps.Memory.(*state.Members)
+	s.row(1, upsert("ann@x.org"))
+	s.row(1, gone)
+	if n := memory.Len(); n != 0 {
+		t.Errorf("a member that has gone: got %d remembered, want none", n)
+	}
+	s.next++
+	rejected := s.record(2, s.next)
+	letter := pipeline.Letter{Record: &rejected, Rejection: pipeline.Reject(pipeline.StageIdentity, pipeline.InvalidEmail, "", "")}
+	if err := s.sink.Letters().Rows(t.Context(), []pipeline.Letter{letter}); err != nil {
+		t.Fatal(err)
+	}
+	s.row(2, gone)
+	for _, c := range []struct {
+		after time.Duration
+		want  int
+	}{{30 * 24 * time.Hour, 1}, {2 * 24 * time.Hour, 0}} {
+		s.now = s.now.Add(c.after)
+		if err := s.sink.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n := memory.Len(); n != c.want {
+			t.Errorf("%s later: got %d remembered, want %d", c.after, n, c.want)
+		}
+	}
+}
+
+func TestAfterAResyncEveryMemberIsSentAgain(t *testing.T) {
+	s := newScene(t, newsletter)
+	s.row(1, upsert("ann@x.org"))
+	s.sandbox.Reset()
+	s.sandbox, s.target = strict(t)
+	s.generation++
+	s.start(newsletter)
+	if got := s.rowAt(1, 1, upsert("ann@x.org")); got != pipeline.Delivered {
+		t.Errorf("got %v, want delivered", got)
+	}
+	s.holds("after the resync", "ann@x.org")
+}
+
+func TestDigestsOfATypeThatIsNoLongerMappedLeave(t *testing.T) {
+	s := newScene(t, newsletter)
+	s.row(1, pipeline.Change{Op: pipeline.Insert, After: person{email: "ann@x.org", phone: "+12133734253", member: true}.image()})
+	s.start("audience: {id: \"7\"}\nidentifiers: {EMAIL_SHA256: email}\nmember_when: member\n")
+	s.row(1, pipeline.Change{Op: pipeline.Update, After: person{email: "ann@x.org", phone: "+12133734253", member: true}.image()})
+	s.holds("e-mail", "ann@x.org")
+	if got := s.sandbox.Members(s.target)["PHONE_SHA256"]; len(got) != 0 {
+		t.Errorf("phone: got %v, want none", got)
+	}
+}
+
+func TestAMemberWithoutIdentifiersIsRejectedUnlessItHadSome(t *testing.T) {
+	s := newScene(t, newsletter)
+	if got := s.row(1, upsert("")); got != pipeline.DeadLettered {
+		t.Errorf("never had one: got %v, want dead-lettered", got)
+	}
+	if got, want := s.letters.reasons(), []pipeline.Reason{pipeline.NoIdentifier}; !slices.Equal(got, want) {
+		t.Errorf("letters: got %v, want %v", got, want)
+	}
+	s.row(2, upsert("ann@x.org"))
+	if got := s.row(2, upsert("")); got != pipeline.Delivered {
+		t.Errorf("had one: got %v, want delivered", got)
+	}
+	s.holds("after it lost it")
+}
+
+// refusing dead-letters what it is given, as delivery does with rows TikTok refuses.
+type refusing struct{}
+
+func (refusing) Deliver(_ context.Context, c *pipeline.Chunk, items *pipeline.Items) error {
+	for _, item := range items.List {
+		c.Settle(int(item.Row), pipeline.DeadLettered)
+	}
+	return nil
+}
+
+func TestWhatTikTokRefusedIsSentAgainWithTheNextRow(t *testing.T) {
+	s := newScene(t, newsletter)
+	s.sink.deps.Queue = refusing{}
+	if got := s.row(1, upsert("ann@x.org")); got != pipeline.DeadLettered {
+		t.Fatalf("got %v, want dead-lettered", got)
+	}
+	s.sink.deps.Queue = s.queue
+	if got := s.row(1, upsert("ann@x.org")); got != pipeline.Delivered {
+		t.Errorf("the same row again: got %v, want delivered", got)
+	}
+	s.holds("then", "ann@x.org")
+}
+
+func TestWithoutAKeyNothingCanBeRemembered(t *testing.T) {
+	s := newScene(t, newsletter)
+	c := upsert("ann@x.org")
+	c.Shape = s.shape
+	err := s.sink.Maker().Make(&pipeline.Items{}, 0, &c)
+	if r, ok := err.(*pipeline.Rejection); !ok || r.Reason != pipeline.InvalidDeliveryKey {
+		t.Errorf("got %v, want the rejection invalid_member_key", err)
+	}
+}
