@@ -178,7 +178,7 @@ func TestFramingSettingsThatDoNotFitAreTold(t *testing.T) {
 func TestTheFramingPrintsAsItIsWritten(t *testing.T) {
 	for text, want := range map[string]string{
 		"confluent":                        "framing: confluent\n",
-		"{id_bytes: 8, topics: {t: json}}": "framing:\n  id_bytes: 8\n  topics:\n    t: json\n",
+		"{id_bytes: 8, topics: {t: json}}": "framing:\n  style: auto\n  id_bytes: 8\n  topics:\n    t: json\n",
 	} {
 		c := struct {
 			Framing Framing `yaml:"framing"`

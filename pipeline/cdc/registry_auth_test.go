@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"io"
+	"log"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -228,6 +229,7 @@ func TestMutualTLSWithAnAuthorityOfOurOwn(t *testing.T) {
 		io.WriteString(w, described(`"int"`))
 	}))
 	server.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert}
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // the refused handshakes
 	server.StartTLS()
 	defer server.Close()
 

@@ -54,7 +54,7 @@ func TestDefaultsArePrintedInThePlaceOfZero(t *testing.T) {
 		Part part  `yaml:"part"`
 		Not  *part `yaml:"not"`
 	}{Part: part{Count: 7, Retry: new(Duration)}}))
-	want := "part:\n  wait: \"30s\"\n  retry: \"0s\"\n  none: \"1m0s\"\n  size: \"16MiB\"\n  count: 7\n  \"on\": true\n  word: \"as above\"\n"
+	want := "part:\n  wait: \"30s\"\n  retry: \"0s\"\n  none: \"1m\"\n  size: \"16MiB\"\n  count: 7\n  \"on\": true\n  word: \"as above\"\n"
 	if got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}

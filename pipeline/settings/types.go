@@ -51,7 +51,13 @@ func (d Duration) String() string {
 	if std := time.Duration(d); std >= day && std%day == 0 {
 		return strconv.FormatInt(int64(std/day), 10) + "d"
 	}
-	return time.Duration(d).String()
+	s := time.Duration(d).String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(s, zero) {
+			s = s[:len(s)-2]
+		}
+	}
+	return s
 }
 
 func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }

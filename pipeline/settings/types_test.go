@@ -75,6 +75,12 @@ func TestDurationsReadAndPrintAlike(t *testing.T) {
 			t.Errorf("%s: got %v (%v), printed and read %v, want %v", text, got, ok, again, want)
 		}
 	}
+	for d, want := range map[time.Duration]string{0: "0s", 2 * time.Minute: "2m", time.Hour: "1h", 48 * time.Hour: "2d",
+		10*time.Minute + 10*time.Second: "10m10s", 10 * time.Hour: "10h", time.Hour + time.Second: "1h0m1s"} {
+		if got := Duration(d).String(); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
 	for _, text := range []string{"", "30", "-5s", "d", "1.5d", "200000d", "106751d1000h", "5 s", "1w", "-1d", "1d-1h", "1d1d"} {
 		if got, ok := parseDuration(text); ok {
 			t.Errorf("%q: got %v, want it refused", text, got)
