@@ -22,6 +22,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/router"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 	"github.com/tokrelay/tokrelay/sinks/events"
+	"github.com/tokrelay/tokrelay/sinks/segment"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
 )
 
@@ -65,7 +66,10 @@ type Sync struct {
 	RejectedShare router.RejectedShare `yaml:"rejected_share" doc:"Stops the sync when too many rows are rejected: the mapping is probably wrong."`
 	Retry         delivery.Retry       `yaml:"retry" doc:"How calls that failed through no fault of their rows are made again."`
 
-	WebEvents *events.Config `yaml:"web_events" doc:"Send rows to the Events API."`
+	WebEvents       *events.Config  `yaml:"web_events" doc:"Send rows to the Events API."`
+	AudienceSegment *segment.Config `yaml:"audience_segment" doc:"Keep a custom audience up to date, row by row, through the Segment API."`
+
+	advertiser string // of its connection
 }
 
 // Load reads and checks a configuration file. The report holds every problem; the Config is only usable when
@@ -83,6 +87,10 @@ func Load(path string) (*Config, *settings.Report, error) {
 func Parse(text []byte, env settings.Lookup) (*Config, *settings.Report) {
 	c := &Config{}
 	report := settings.Load(text, c, env)
+	for i := range c.Syncs {
+		_, connection := c.ConnectionOf(&c.Syncs[i])
+		c.Syncs[i].advertiser = connection.AdvertiserID
+	}
 	c.Validate(settings.Root(report))
 	return c, report
 }
@@ -152,8 +160,15 @@ func (c *Config) validateConnection(s *Sync, at settings.Place) {
 	}
 	if _, ok := c.Connections[s.Connection]; s.Connection != "" && !ok {
 		at.Key("connection").Problem("must name one of connections", "")
+		return
+	}
+	if name, connection := c.ConnectionOf(s); s.isAudience() && name != "" && connection.AdvertiserID == "" {
+		at.Problem("an audience needs the advertiser_id of its connection", "set connections."+name+".advertiser_id")
 	}
 }
+
+// isAudience tells whether the sync fills an audience: it needs the state topic and an advertiser.
+func (s *Sync) isAudience() bool { return s.Kind() == KindSegment || s.Kind() == KindFile }
 
 // ConnectionOf is the name and settings of the sync's TikTok account.
 func (c *Config) ConnectionOf(s *Sync) (string, tiktok.Config) {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/router"
+	"github.com/tokrelay/tokrelay/pipeline/state"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
 )
 
@@ -50,6 +52,11 @@ type Daemon struct {
 	partitions  atomic.Pointer[map[string]int] // of our own topics, once they are there
 	router      *router.Router
 	options     Options
+
+	state    *state.Store                  // nil where no sync fills an audience
+	segments map[string]*segmentParts      // by sync
+	services []func(context.Context) error // run beside the syncs until they have drained
+	restores []func(context.Context) error // have to succeed before a sync starts
 }
 
 // connection is a TikTok account and what its syncs share: the client and the gate of limits.
@@ -68,7 +75,7 @@ func New(c *Config, o Options) (*Daemon, error) {
 		o.Instance, _ = os.Hostname()
 	}
 	d := &Daemon{Config: c, Metrics: metrics.New(), Board: pipeline.NewBoard(time.Now), Calls: calls.New(calls.Limits{}),
-		Log: o.Log, connections: map[string]*connection{}, options: o}
+		Log: o.Log, connections: map[string]*connection{}, segments: map[string]*segmentParts{}, options: o}
 	d.Metrics.Build(o.Version, o.Commit, runtime.Version())
 	if err := d.clients(); err != nil {
 		return nil, err
@@ -101,6 +108,10 @@ func (d *Daemon) clients() (err error) {
 		if d.connections[name], err = d.connect(name, c); err != nil {
 			return fmt.Errorf("connection %s: %w", name, err)
 		}
+	}
+	if slices.ContainsFunc(d.Config.Syncs, func(s Sync) bool { return s.isAudience() }) {
+		d.state = state.NewStore(d.stateLog(d.Config.stateTopic()), time.Now)
+		d.restores = append(d.restores, d.state.Refresh)
 	}
 	return nil
 }
@@ -142,8 +153,12 @@ func (d *Daemon) sync(s *Sync) (router.Sync, error) {
 	if err != nil {
 		return router.Sync{}, err
 	}
-	return router.Sync{Name: s.Name, Topic: s.source(), Source: consumer.Run, NewSteps: flow.Steps, Letters: letters,
-		Deliver: queue.Deliver, RejectedShare: s.RejectedShare, Metrics: m}, nil
+	joined := router.Sync{Name: s.Name, Topic: s.source(), Source: consumer.Run, NewSteps: flow.Steps, Letters: letters,
+		Deliver: queue.Deliver, RejectedShare: s.RejectedShare, Metrics: m}
+	if flow.sink.segment != nil {
+		d.joinSegment(s, flow.sink.segment, &joined, m)
+	}
+	return joined, nil
 }
 
 func tooLarge(err error) bool {

@@ -55,6 +55,23 @@ func (f *Flow) Steps() router.Steps {
 	return router.Steps{Decode: f.decode, Pass: f.gate.Worker().Pass, Make: f.sink.newMaker().Make}
 }
 
+// PreviewSteps are the flow's steps for a preview: those of a sink that looks at what a member was begin with no memory.
+func (f *Flow) PreviewSteps() router.Steps {
+	steps := f.Steps()
+	if f.sink.previewMaker != nil {
+		steps.Make = f.sink.previewMaker().Make
+	}
+	return steps
+}
+
+// Line is an item as preview prints it.
+func (f *Flow) Line(items *pipeline.Items, i int) ([]byte, error) {
+	if f.sink.line == nil {
+		return items.Body(i), nil
+	}
+	return f.sink.line(items.Envelope(i), items.Body(i))
+}
+
 // Kind is the kind of the flow's sink.
 func (f *Flow) Kind() string { return f.sink.kind }
 

@@ -31,7 +31,7 @@ type Preview struct {
 func NewPreview(f *Flow, out io.Writer, requests bool) *Preview {
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)
-	steps := f.Steps()
+	steps := f.PreviewSteps()
 	return &Preview{flow: f, out: encoder, requests: requests, pass: steps.Pass, make: steps.Make}
 }
 
@@ -56,7 +56,11 @@ func (p *Preview) Row(decode func(into *pipeline.Change) error) error {
 		return p.refused(err)
 	}
 	for i := first; i < len(p.items.List); i++ {
-		if err := p.out.Encode(outcome{Row: p.row, Outcome: "deliver", Item: p.items.Body(i)}); err != nil {
+		line, err := p.flow.Line(&p.items, i)
+		if err != nil {
+			return fmt.Errorf("print item: %w", err)
+		}
+		if err := p.out.Encode(outcome{Row: p.row, Outcome: "deliver", Item: line}); err != nil {
 			return fmt.Errorf("print preview: %w", err)
 		}
 	}

@@ -37,15 +37,22 @@ func (d *Daemon) RunOn(ctx context.Context, listener net.Listener) error {
 		services.Go(func() error { return q.Run(behind) })
 	}
 	d.Log.Info("started", "syncs", len(d.Config.Syncs), "admin", listener.Addr().String())
-	err := d.syncs(ctx)
+	err := d.syncs(ctx, behind)
 	stop()
 	return errors.Join(err, ignoreEnd(services.Wait()))
 }
 
-// syncs runs the router once Kafka is there and the dead-letter topics are.
-func (d *Daemon) syncs(ctx context.Context) error {
+// syncs runs the router once Kafka is there, our own topics are, and what they remember is read.
+func (d *Daemon) syncs(ctx, behind context.Context) error {
 	if err := d.prepare(ctx); err != nil || ctx.Err() != nil {
 		return err
+	}
+	var services errgroup.Group
+	defer services.Wait()
+	beside, stop := context.WithCancel(behind)
+	defer stop()
+	for _, run := range d.services {
+		services.Go(func() error { return run(beside) })
 	}
 	err := ignoreEnd(d.router.Run(ctx))
 	if missed, ok := errors.AsType[*kafka.DrainMissed](err); ok {
@@ -55,29 +62,46 @@ func (d *Daemon) syncs(ctx context.Context) error {
 	return err
 }
 
-// prepare waits for Kafka, however long, and makes sure that the topics of our own are there.
+// prepare waits for Kafka, however long, makes sure that the topics of our own are there, and reads what they remember.
 func (d *Daemon) prepare(ctx context.Context) error {
+	if err := d.insist(ctx, pipeline.TroubleKafka, d.admin.Ping); err != nil {
+		return nil // ctx ended
+	}
+	if err := d.ensureTopics(ctx); err != nil {
+		return err
+	}
+	for _, restore := range d.restores {
+		if err := d.insist(ctx, pipeline.TroubleState, restore); err != nil {
+			return nil
+		}
+	}
+	return nil
+}
+
+// insist tries until it works, and says on the board what every sync waits for. It fails only when ctx ends.
+func (d *Daemon) insist(ctx context.Context, kind pipeline.TroubleKind, do func(context.Context) error) error {
 	const source = "start"
+	defer func() {
+		for i := range d.Config.Syncs {
+			d.Board.Clear(d.Config.Syncs[i].Name, source)
+		}
+	}()
 	for pause := time.Second; ; pause = min(2*pause, 30*time.Second) {
-		err := d.admin.Ping(ctx)
-		if err == nil {
-			break
+		err := do(ctx)
+		if err == nil || ctx.Err() != nil {
+			return ctx.Err()
 		}
 		for i := range d.Config.Syncs {
-			if d.Board.Set(d.Config.Syncs[i].Name, source, &pipeline.Trouble{Kind: pipeline.TroubleKafka, What: err.Error()}) && i == 0 {
-				d.Log.Error("Kafka is away; trying again", "error", err)
+			if d.Board.Set(d.Config.Syncs[i].Name, source, &pipeline.Trouble{Kind: kind, What: err.Error()}) && i == 0 {
+				d.Log.Error("cannot start yet; trying again", "kind", kind, "error", err)
 			}
 		}
 		select {
 		case <-ctx.Done():
-			return nil
+			return ctx.Err()
 		case <-time.After(pause):
 		}
 	}
-	for i := range d.Config.Syncs {
-		d.Board.Clear(d.Config.Syncs[i].Name, source)
-	}
-	return d.ensureTopics(ctx)
 }
 
 // ensureTopics makes sure that the topics of our own are there, and learns how many partitions they have.
@@ -123,10 +147,19 @@ func (d *Daemon) ownTopics(ctx context.Context) ([]kafka.Wanted, error) {
 			partitions = cmp.Or(c.Partitions, max(partitions, t.Partitions, 3))
 		}
 	}
-	return []kafka.Wanted{
+	own := []kafka.Wanted{
 		{Name: c.RejectedTopic, Partitions: partitions, Retention: c.Retention.Std()},
 		{Name: c.FailedTopic, Partitions: 1, Retention: c.Retention.Std()},
-	}, nil
+	}
+	if d.state != nil {
+		own = append(own, kafka.Wanted{Name: d.Config.stateTopic(), Partitions: 1, Compact: true})
+	}
+	for i := range d.Config.Syncs {
+		if parts := d.segments[d.Config.Syncs[i].Name]; parts != nil && parts.members != nil {
+			own = append(own, kafka.Wanted{Name: d.Config.membersTopic(&d.Config.Syncs[i]), Compact: true})
+		}
+	}
+	return own, nil
 }
 
 func (d *Daemon) handler() http.Handler {

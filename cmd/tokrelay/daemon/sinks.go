@@ -9,6 +9,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 	"github.com/tokrelay/tokrelay/sinks/events"
+	"github.com/tokrelay/tokrelay/sinks/segment"
 )
 
 // Kinds of sinks, as metrics and dead letters name them.
@@ -34,6 +35,10 @@ type sinkPlan struct {
 	linger        time.Duration
 	window        int        // chunks in flight per partition: 0 for the default, 1 where the order counts
 	gate          mapping.On // which operations are sent unless the sync says otherwise
+
+	previewMaker func() Maker                                       // nil: newMaker
+	line         func(envelope string, body []byte) ([]byte, error) // an item as preview prints it; nil: its body
+	segment      *segment.Plan                                      // of an audience that is streamed
 }
 
 // Kind is the kind of the sync's sink, "" when it has none.
@@ -41,6 +46,8 @@ func (s *Sync) Kind() string {
 	switch {
 	case s.WebEvents != nil:
 		return KindEvents
+	case s.AudienceSegment != nil:
+		return KindSegment
 	}
 	return ""
 }
@@ -52,6 +59,11 @@ func (s *Sync) validateSink(at settings.Place) {
 		s.WebEvents.Validate(at.Key("web_events"))
 		s.On.Validate(mapping.EventDefaults, at.Key("on"))
 	}
+	if s.AudienceSegment != nil {
+		given++
+		s.AudienceSegment.Validate(at.Key("audience_segment"))
+		s.On.Validate(mapping.AllOps, at.Key("on"))
+	}
 	if given != 1 {
 		at.Problem("needs one of web_events, audience_segment and audience_file", "")
 	}
@@ -62,6 +74,8 @@ func (s *Sync) compile(cols *mapping.Columns, now func() time.Time, m *metrics.S
 	switch s.Kind() {
 	case KindEvents:
 		return compileEvents(s.WebEvents, cols, now, m)
+	case KindSegment:
+		return s.compileSegment(cols, now, m)
 	}
 	return nil, fmt.Errorf("sync %s has no sink", s.Name)
 }
@@ -77,5 +91,20 @@ func compileEvents(cfg *events.Config, cols *mapping.Columns, now func() time.Ti
 		newMaker: func() Maker { return plan.Maker() },
 		endpoint: plan.Endpoint(), appendRequest: plan.AppendRequest,
 		maxItems: maxItems, maxBytes: maxBytes, linger: cfg.Batch.Linger.Std(),
+	}, nil
+}
+
+func (s *Sync) compileSegment(cols *mapping.Columns, now func() time.Time, m *metrics.Sync) (*sinkPlan, error) {
+	options := segment.Options{AdvertiserID: s.advertiser, FullBefore: s.BeforeImage == "full"}
+	plan, err := segment.New(*s.AudienceSegment, options, cols, now, m)
+	if err != nil {
+		return nil, err
+	}
+	maxItems, maxBytes := plan.Limits()
+	return &sinkPlan{
+		kind: KindSegment, gate: mapping.AllOps, window: 1, segment: plan,
+		newMaker: func() Maker { return plan.Maker() }, previewMaker: func() Maker { return plan.NewPreview() },
+		endpoint: plan.Endpoint(), appendRequest: plan.AppendRequest, line: plan.Line,
+		maxItems: maxItems, maxBytes: maxBytes, linger: s.AudienceSegment.Linger(),
 	}, nil
 }

@@ -1,0 +1,154 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"log/slog"
+	"time"
+
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/deadletter"
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
+)
+
+// findOvertaken looks, for audiences, which letters a newer change of the same member has overtaken: replaying an old
+// add behind a newer delete would bring somebody back who has left. It reads the source topics from the first letter on.
+func (r *Replay) findOvertaken(ctx context.Context) error {
+	for _, l := range r.lanes {
+		if l.sync.Kind() != KindSegment {
+			continue
+		}
+		f, err := NewFlow(l.sync, time.Now, nil)
+		if err != nil {
+			return err
+		}
+		if err := f.DecodeWith(r.registry, r.Metrics, slog.New(slog.DiscardHandler)); err != nil {
+			return err
+		}
+		rows, err := r.memberRows(ctx, l)
+		if err != nil {
+			return err
+		}
+		late, err := overtaken(ctx, r.admin, rows, f.decode)
+		if err != nil {
+			return fmt.Errorf("sync %s: look for newer changes of members: %w", l.sync.Name, err)
+		}
+		r.late = merge(r.late, late)
+	}
+	return nil
+}
+
+func merge(a, b map[string]bool) map[string]bool {
+	if a == nil {
+		return b
+	}
+	for k := range b {
+		a[k] = true
+	}
+	return a
+}
+
+// memberRow is a letter's row: where it stands, and whose it is.
+type memberRow struct {
+	pipeline.Position
+	key []byte
+}
+
+// memberRows are the rows to be replayed of an audience. Letters without payload have their keys read from the source.
+func (r *Replay) memberRows(ctx context.Context, l *lanes) ([]memberRow, error) {
+	filter := r.o.Filter
+	filter.Syncs = []string{l.sync.Name}
+	var list []*deadletter.Dead
+	err := letters.Rows(ctx, r.admin, r.span, &filter, nil, func(record *pipeline.Record, h *deadletter.Head) error {
+		if lane := r.wants(record, h); lane == nil || !r.allowed(lane, l.sync.Name) {
+			return nil
+		}
+		if d, err := deadletter.Parse(letters.Keep(record)); err == nil {
+			list = append(list, d)
+		}
+		return nil
+	})
+	if err == nil {
+		err = r.complete(ctx, list)
+	}
+	rows := make([]memberRow, 0, len(list))
+	for _, d := range list {
+		if d.Omitted == "" {
+			place := pipeline.Position{Topic: d.Record.Topic, Partition: d.Record.Partition, Offset: d.Record.Offset}
+			rows = append(rows, memberRow{place, d.Record.Key})
+		}
+	}
+	return rows, err
+}
+
+// member is a key of a partition, told by a digest: a million keys in 16 bytes each.
+type member struct {
+	topic     string
+	partition int32
+	key       [2]uint64
+}
+
+// overtaken finds the rows whose member has a later change in its partition. decode tells changes from the empty records
+// that follow a delete and are none.
+func overtaken(ctx context.Context, admin *kafka.Admin, rows []memberRow, decode func(context.Context, *pipeline.Record, *pipeline.Change) error) (map[string]bool, error) {
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	w := &watch{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, waiting: map[member][]memberRow{}, late: map[string]bool{}}
+	what := kafka.Range{From: kafka.Offsets{}, To: kafka.Offsets{}}
+	for _, row := range rows {
+		m := w.member(row.Topic, row.Partition, row.key)
+		w.waiting[m] = append(w.waiting[m], row)
+		if at, ok := what.From.Get(row.Topic, row.Partition); !ok || row.Offset < at {
+			what.From.Set(row.Topic, row.Partition, row.Offset)
+		}
+	}
+	for topic, partitions := range what.From {
+		ends, err := admin.Ends(ctx, topic)
+		if err != nil {
+			return nil, err
+		}
+		for id := range partitions {
+			end, _ := ends.Get(topic, id)
+			what.To.Set(topic, id, end)
+		}
+	}
+	err := admin.Scan(ctx, what, func(r *pipeline.Record) error { return w.look(ctx, r, decode) })
+	return w.late, err
+}
+
+type watch struct {
+	seeds   [2]maphash.Seed
+	waiting map[member][]memberRow
+	late    map[string]bool
+	change  pipeline.Change
+}
+
+func (w *watch) member(topic string, partition int32, key []byte) member {
+	return member{topic, partition, [2]uint64{maphash.Bytes(w.seeds[0], key), maphash.Bytes(w.seeds[1], key)}}
+}
+
+// look marks the rows that a record overtakes. A record that cannot be read counts as a change: to leave a row alone is
+// the safer mistake.
+func (w *watch) look(ctx context.Context, r *pipeline.Record, decode func(context.Context, *pipeline.Record, *pipeline.Change) error) error {
+	rows := w.waiting[w.member(r.Topic, r.Partition, r.Key)]
+	if len(rows) == 0 {
+		return nil
+	}
+	err := decode(ctx, r, &w.change)
+	if _, skip := errors.AsType[pipeline.SkipReason](err); skip {
+		return nil
+	}
+	if trouble, ok := errors.AsType[*pipeline.Trouble](err); ok {
+		return trouble
+	}
+	for _, row := range rows {
+		if row.Offset < r.Offset {
+			w.late[letters.PlaceText(row.Position)] = true
+		}
+	}
+	return ctx.Err()
+}

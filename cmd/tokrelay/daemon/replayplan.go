@@ -1,0 +1,124 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/deadletter"
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
+)
+
+// ReplayPlan is what a replay would send, and what it would not.
+type ReplayPlan struct {
+	Rows      int64           `json:"rows"`
+	Groups    []letters.Count `json:"groups"`    // of Rows, by sync and reason
+	Old       int64           `json:"old"`       // of Rows: first rejected longer ago than TikTok's dedupe reaches back
+	Looped    int64           `json:"looped"`    // replayed MostReplays times already: held back unless forced
+	Elsewhere int64           `json:"elsewhere"` // of syncs that the configuration does not have, or that cannot be replayed
+	Resumed   bool            `json:"resumed"`   // earlier replays have done a part
+}
+
+// Plan reads the letters' headers and counts. It changes nothing.
+func (r *Replay) Plan(ctx context.Context, now time.Time, progress func(done, of int64)) (*ReplayPlan, error) {
+	if err := r.find(ctx); err != nil {
+		return nil, err
+	}
+	plan, tally := &ReplayPlan{}, letters.NewTally([]string{"sync", "reason"})
+	var read int64
+	count := func() {
+		if read++; progress != nil && read%4096 == 0 {
+			progress(read, r.span.Records)
+		}
+	}
+	plan.Resumed = r.resumed()
+	err := letters.Rows(ctx, r.admin, r.span, &r.o.Filter, count, func(record *pipeline.Record, h *deadletter.Head) error {
+		return r.planRow(plan, tally, record, h, now)
+	})
+	if err != nil && !errors.Is(err, kafka.Stop) {
+		return nil, fmt.Errorf("read dead letters: %w", err)
+	}
+	plan.Groups = tally.Counts()
+	r.plan, r.report.Rows = plan, plan.Rows
+	return plan, r.findOvertaken(ctx)
+}
+
+func (r *Replay) planRow(plan *ReplayPlan, tally *letters.Tally, record *pipeline.Record, h *deadletter.Head, now time.Time) error {
+	lane := r.wants(record, h)
+	switch {
+	case r.lanes[string(h.Sync)] == nil:
+		plan.Elsewhere++
+	case lane == nil:
+	case !r.allowed(lane, string(h.Sync)):
+		plan.Looped++
+	default:
+		plan.Rows++
+		tally.Add(record, h)
+		if now.Sub(firstFailed(record, h)) > DedupeWindow {
+			plan.Old++
+		}
+		if r.o.Limit > 0 && plan.Rows == r.o.Limit {
+			return kafka.Stop
+		}
+	}
+	return nil
+}
+
+// firstFailed is when the row may first have reached TikTok.
+func firstFailed(r *pipeline.Record, h *deadletter.Head) time.Time {
+	if t, err := time.Parse(time.RFC3339, string(h.First)); err == nil {
+		return t
+	}
+	return r.Timestamp
+}
+
+// find looks how far earlier replays came, and where the letters that are left stand.
+func (r *Replay) find(ctx context.Context) error {
+	topic := r.Config.DeadLetter.WithDefaults().RejectedTopic
+	var err error
+	if r.span, err = letters.SpanOf(ctx, r.admin, topic, r.o.Filter.Since, r.o.Filter.Until); err != nil {
+		return err
+	}
+	r.o.Filter.Until = time.Time{} // the span ends there; letters beside it are left to later replays
+	least := kafka.Offsets{}
+	for _, l := range r.lanes {
+		for _, lane := range []*lane{l.plain, l.insist} {
+			if err := lane.load(ctx, r.admin, topic); err != nil {
+				return err
+			}
+		}
+	}
+	for id := range r.span.To[topic] {
+		least.Set(topic, id, r.leastDone(id))
+	}
+	r.span.After(least)
+	return nil
+}
+
+// leastDone is where the lane that has come least far stands. Letters that are held back are counted from the start of
+// the unread ones only when they are forced: otherwise every replay would read the topic from its beginning.
+func (r *Replay) leastDone(id int32) int64 {
+	least := int64(-1)
+	for _, l := range r.lanes {
+		at := l.plain.from(id)
+		if r.o.Force {
+			at = min(at, l.insist.from(id))
+		}
+		if least < 0 || at < least {
+			least = at
+		}
+	}
+	return least
+}
+
+func (r *Replay) resumed() bool {
+	for _, l := range r.lanes {
+		if len(l.plain.done) > 0 {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,92 @@
+package daemon
+
+import (
+	"context"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
+	"github.com/tokrelay/tokrelay/pipeline/router"
+	"github.com/tokrelay/tokrelay/pipeline/state"
+	"github.com/tokrelay/tokrelay/sinks/segment"
+)
+
+// segmentParts are what a streamed audience has beside every sync's parts.
+type segmentParts struct {
+	target   *segment.Target
+	sink     *segment.Sink
+	readback *segment.Readback
+	members  *state.Members // nil where nothing is remembered
+}
+
+// joinSegment puts the segment sink between router and delivery: it decides per chunk what TikTok has to be told.
+func (d *Daemon) joinSegment(s *Sync, plan *segment.Plan, joined *router.Sync, m *metrics.Sync) {
+	name, _ := d.Config.ConnectionOf(s)
+	parts := &segmentParts{target: plan.NewTarget(s.Name, d.connections[name].client, d.state)}
+	deps := segment.Deps{Sync: s.Name, Queue: deliverFunc(joined.Deliver), DeadLetters: joined.Letters, Audiences: parts.target,
+		Generation: parts.target.Generation, Board: d.Board}
+	if plan.Remembers() {
+		parts.members = state.NewMembers(d.stateLog(d.Config.membersTopic(s)), segment.EachClaim, m)
+		deps.Memory = parts.members
+		d.restores = append(d.restores, parts.members.Restore)
+	}
+	parts.sink = segment.NewSink(plan, deps)
+	parts.readback = plan.NewReadback(parts.target)
+	joined.Deliver, joined.Letters = parts.sink.Deliver, parts.sink.Letters()
+	d.services = append(d.services, parts.readback.Run, daily(parts.sink.Sweep))
+	d.segments[s.Name] = parts
+}
+
+// deliverFunc is a queue by its one method.
+type deliverFunc func(context.Context, *pipeline.Chunk, *pipeline.Items) error
+
+func (f deliverFunc) Deliver(ctx context.Context, c *pipeline.Chunk, items *pipeline.Items) error {
+	return f(ctx, c, items)
+}
+
+// daily calls what may fail today and succeed tomorrow once a day until ctx ends.
+func daily(do func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		for {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(24 * time.Hour):
+			}
+			if do(ctx) != nil {
+				continue
+			}
+		}
+	}
+}
+
+func (c *Config) stateTopic() string {
+	if c.StateTopic == "" {
+		return "tokrelay.state"
+	}
+	return c.StateTopic
+}
+
+// membersTopic holds what a streamed audience remembers of its members.
+func (c *Config) membersTopic(s *Sync) string { return c.GroupOf(s) + ".members" }
+
+// stateLog is a compacted topic as pipeline/state wants it.
+func (d *Daemon) stateLog(topic string) state.Log {
+	return state.Log{
+		Topic: topic,
+		Ends: func(ctx context.Context) (map[int32]int64, error) {
+			ends, err := d.admin.Ends(ctx, topic)
+			return ends[topic], err
+		},
+		Read: func(ctx context.Context, from, to map[int32]int64, each func(*pipeline.Record) error) error {
+			return d.admin.Read(ctx, kafka.Range{From: kafka.Offsets{topic: from}, To: kafka.Offsets{topic: to}}, each)
+		},
+		Produce: func(ctx context.Context, records []pipeline.Record) []error {
+			for i := range records {
+				records[i].Partition = -1 // where its key belongs
+			}
+			return d.producer.Produce(ctx, records)
+		},
+	}
+}
