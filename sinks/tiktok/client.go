@@ -28,7 +28,7 @@ const (
 // It is safe for concurrent use.
 type Client struct {
 	base    string
-	http    *http.Client
+	http    *http.Transport
 	timeout time.Duration
 	gzip    bool
 	token   *Token
@@ -44,13 +44,10 @@ func New(c Config, token *Token) (*Client, error) {
 	}
 	return &Client{
 		base:    strings.TrimSuffix(strings.TrimSuffix(c.BaseURL, "/"), apiPath) + apiPath,
-		http:    &http.Client{Transport: transport, CheckRedirect: noRedirect},
+		http:    transport,
 		timeout: c.Timeout.Std(), gzip: c.Gzip, token: token,
 	}, nil
 }
-
-// noRedirect keeps the token at home: a redirect is an answer like any other, and the wrong one.
-func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // newTransport keeps one HTTP/1.1 connection per call in flight. HTTP/2 would put all calls on one connection, where a
 // lost packet holds up every one of them, and spares nothing: bodies are large and headers few.

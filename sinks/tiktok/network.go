@@ -40,6 +40,8 @@ func network(err error) string {
 		return "reset"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
 		return "closed"
+	case strings.Contains(err.Error(), "malformed"):
+		return "other"
 	case is[tls.RecordHeaderError](err), is[tls.AlertError](err), strings.Contains(err.Error(), "tls: "):
 		return "tls"
 	case strings.Contains(err.Error(), "server closed"), strings.Contains(err.Error(), "connection broken"):

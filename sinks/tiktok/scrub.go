@@ -62,14 +62,15 @@ func openingQuote(s string) int {
 func scrubWords(s string) string {
 	var b strings.Builder
 	for len(s) > 0 {
-		n := phoneRun(s)
+		n, hide := phoneRun(s), true
 		if n == 0 {
 			n = wordLen(s)
+			hide = telling(s[:n])
 		}
-		if n == 0 { // a separator
-			_, n = utf8.DecodeRuneInString(s)
-			b.WriteString(s[:n])
-		} else if telling(s[:n]) {
+		if n == 0 {
+			_, n = utf8.DecodeRuneInString(s) // a separator
+		}
+		if hide {
 			b.WriteString(hidden)
 		} else {
 			b.WriteString(s[:n])

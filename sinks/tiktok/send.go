@@ -61,7 +61,8 @@ func (c *Client) exchange(ctx context.Context, r request, token string) pipeline
 	if token != "" {
 		req.Header.Set("Access-Token", token)
 	}
-	resp, err := c.http.Do(req)
+	// RoundTrip and not Client.Do, which follows redirects with the token, and opens a body for them that it never closes.
+	resp, err := c.http.RoundTrip(req)
 	if err != nil {
 		return Unanswered(err)
 	}
