@@ -55,14 +55,14 @@ func (m *Maker) contents(dst []byte, s *step) ([]byte, error) {
 	if !mapping.IsList(v) {
 		return dst, invalid(pipeline.InvalidContents, s.name, "a list of products")
 	}
+	return m.productList(dst, s, v)
+}
+
+// productList appends the products of a list; nothing where it is empty.
+func (m *Maker) productList(dst []byte, s *step, v pipeline.Value) (_ []byte, err error) {
 	start, n := len(dst), 0
-	for it := m.row.Elements(v); ; n++ {
-		if !it.Next() {
-			if it.Bad {
-				return dst, invalid(pipeline.InvalidContents, s.name, "well-formed JSON")
-			}
-			break
-		}
+	it := m.row.Elements(v)
+	for ; it.Next(); n++ {
 		if mapping.IsBlank(it.Value) {
 			continue
 		}
@@ -73,7 +73,10 @@ func (m *Maker) contents(dst []byte, s *step) ([]byte, error) {
 			return dst, err
 		}
 	}
-	if len(dst) == start {
+	switch {
+	case it.Bad:
+		return dst, invalid(pipeline.InvalidContents, s.name, "well-formed JSON")
+	case len(dst) == start:
 		return dst, nil
 	}
 	return append(dst, ']'), nil
