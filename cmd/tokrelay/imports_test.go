@@ -17,7 +17,7 @@ var homes = map[string][]string{
 	"github.com/twmb/franz-go":                  {"pipeline/kafka", "pipeline/cdc"}, // cdc: the registry client, pkg/sr
 	"github.com/ThreeDotsLabs/watermill":        {"pipeline/router"},
 	"github.com/linkedin/goavro":                {"pipeline/cdc"},
-	"github.com/goccy/go-yaml":                  {"pipeline/settings"},
+	"go.yaml.in/yaml":                           {"pipeline/settings"},
 	"github.com/expr-lang/expr":                 {"pipeline/mapping"},
 	"github.com/nyaruka/phonenumbers":           {"pipeline/identity"},
 	"github.com/prometheus/client_golang":       {"pipeline/metrics", "sinks/events"}, // events: counters bound once per event name

@@ -18,6 +18,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/router"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
+	"github.com/tokrelay/tokrelay/pipeline/state"
 )
 
 const (
@@ -184,6 +185,7 @@ func (r *Replay) allowed(l *lane, sync string) bool { return r.o.Force || l == r
 
 // router joins the syncs of the replay; each one's source is the replay itself.
 func (r *Replay) newRouter(sources *sources) (*router.Router, error) {
+	r.remember()
 	var list []router.Sync
 	for name, l := range r.lanes {
 		s, err := r.Daemon.sync(l.sync)
@@ -195,6 +197,16 @@ func (r *Replay) newRouter(sources *sources) (*router.Router, error) {
 		list = append(list, s)
 	}
 	return router.New(router.Options{Syncs: list, Board: r.Board, Log: r.Log, Drain: drainReplay})
+}
+
+// remember makes the state of audiences, which New makes for the syncs it is given.
+func (r *Replay) remember() {
+	for _, l := range r.lanes {
+		if l.sync.isAudience() && r.state == nil {
+			r.state = state.NewStore(r.stateLog(r.Config.stateTopic()), time.Now)
+			r.restores = append(r.restores, r.state.Refresh)
+		}
+	}
 }
 
 // drainReplay is how long rows on their way may take once the replay was told to stop.

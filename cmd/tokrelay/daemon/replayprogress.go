@@ -13,6 +13,7 @@ import (
 type lanes struct {
 	sync          *Sync
 	plain, insist *lane
+	order         sync.Mutex // held by the one chunk of an audience that is on its way
 }
 
 // lane is progress through the rejected topic: per partition, the offset before which every letter of the lane is done

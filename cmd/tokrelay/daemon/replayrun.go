@@ -17,18 +17,21 @@ import (
 // Run replays what Plan found. When ctx ends, or something stops it, rows on their way may still settle; the report then
 // says what is left, and the next replay of the same name goes on from there.
 func (r *Replay) Run(ctx context.Context) (*ReplayReport, error) {
-	if err := r.ensureTopics(ctx); err != nil {
-		return nil, err
-	}
 	sources := newSources(len(r.lanes))
 	rt, err := r.newRouter(sources)
 	if err != nil {
 		return nil, err
 	}
+	if err := r.prepare(ctx); err != nil || ctx.Err() != nil {
+		return r.finish(), errors.Join(err, context.Cause(ctx))
+	}
 	behind, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var services sync.WaitGroup
 	for _, q := range r.queues {
 		services.Go(func() { _ = q.Run(behind) }) // always nil
+	}
+	for _, run := range r.services {
+		services.Go(func() { _ = run(behind) }) // what it fails at shows on the board
 	}
 	routing, endRouting := context.WithCancel(behind)
 	services.Go(func() { _ = rt.Run(routing) }) // its sources end without errors
@@ -180,8 +183,12 @@ func (s *sending) send(ctx context.Context, name string) error {
 		return context.Cause(ctx)
 	}
 	s.flying.Go(func() {
+		defer func() { <-s.room }()
+		if l := s.lanes[name]; l.sync.isAudience() { // members keep their order
+			l.order.Lock()
+			defer l.order.Unlock()
+		}
 		s.settle(name, list)
-		<-s.room
 	})
 	return nil
 }

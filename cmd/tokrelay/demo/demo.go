@@ -79,12 +79,11 @@ func Run(ctx context.Context, o Options) error {
 
 func newStory(s *standIns) (*story, error) {
 	story := &story{shop: newShop(7, time.Now())}
-	var err error
-	if story.orders, err = addTable(s.registry, "orders"); err != nil {
-		return nil, err
-	}
-	if story.signups, err = addTable(s.registry, "signups"); err != nil {
-		return nil, err
+	for name, t := range map[string]**table{"orders": &story.orders, "signups": &story.signups, "customers": &story.customers} {
+		var err error
+		if *t, err = addTable(s.registry, name); err != nil {
+			return nil, err
+		}
 	}
 	if err := story.write(); err != nil {
 		return nil, err

@@ -24,11 +24,14 @@ type produced struct {
 
 // story writes the changes of the demo's tables in order.
 type story struct {
-	shop            *shop
-	orders, signups *table
-	records         []produced
-	bad             int
-	pending         []row
+	shop      *shop
+	orders    *table
+	signups   *table
+	customers *table
+	records   []produced
+	bad       int
+	pending   []row
+	table     []*customer // the customers table as it is now; nil for deleted rows
 }
 
 const (
@@ -51,7 +54,7 @@ func (s *story) write() error {
 			}
 		}
 	}
-	return nil
+	return s.members()
 }
 
 func (s *story) order(i int) error {

@@ -16,8 +16,10 @@ import (
 type judge struct {
 	syncs    []verdict
 	tiktok   sandbox.Stats
-	repeated int64 // rows that came twice
-	distinct int64 // events TikTok has to hold
+	repeated int64                      // rows that came twice
+	distinct int64                      // events TikTok has to hold
+	want     map[string]map[string]bool // digests the newsletter has to hold, by type
+	have     map[string][]string        // and those it holds
 }
 
 // verdict is one sync's part.
@@ -29,7 +31,12 @@ type verdict struct {
 }
 
 func newJudge(s *story, d *daemon.Daemon, in *standIns) *judge {
-	j := &judge{tiktok: in.tiktok.Stats()}
+	j := &judge{tiktok: in.tiktok.Stats(), want: s.audience()}
+	for _, a := range in.tiktok.Audiences() {
+		if a.Name == "Newsletter" {
+			j.have = in.tiktok.Members(a.ID)
+		}
+	}
 	want := map[string]*metrics.Counts{}
 	for _, p := range s.records {
 		c := want[p.fate.sync]
@@ -38,7 +45,9 @@ func newJudge(s *story, d *daemon.Daemon, in *standIns) *judge {
 			want[p.fate.sync] = c
 		}
 		c.Records++
-		c.Settled[p.fate.outcome]++
+		if p.fate.outcome != pipeline.Unsettled {
+			c.Settled[p.fate.outcome]++
+		}
 		switch {
 		case p.fate.outcome == pipeline.DeadLettered:
 			c.Rejected[p.fate.reason]++
@@ -72,13 +81,29 @@ func (j *judge) checks() []check {
 		d, r, s := v.got.Settled[pipeline.Delivered], v.got.Settled[pipeline.DeadLettered], v.got.Settled[pipeline.Skipped]
 		list = append(list, check{v.want.Records == d+r+s && v.fault == "",
 			fmt.Sprintf("%s: rows in = delivered + rejected + skipped   %d = %d + %d + %d %s", v.name, v.want.Records, d, r, s, v.fault)})
+		if len(v.want.Settled) == 0 { // an audience is judged by what TikTok holds in the end
+			continue
+		}
 		list = append(list, check{maps.Equal(v.want.Settled, nonzero(v.got.Settled)) && maps.Equal(v.want.Rejected, nonzero(v.got.Rejected)),
 			fmt.Sprintf("%s: every row met the fate the generator gave it, reason by reason", v.name)})
+	}
+	for _, kind := range slices.Sorted(maps.Keys(j.want)) {
+		list = append(list, check{sameSet(j.want[kind], j.have[kind]),
+			fmt.Sprintf("newsletter: TikTok holds %d %s, exactly those of the table's %d members", len(j.have[kind]), kind, len(j.want[kind]))})
 	}
 	return append(list,
 		check{j.tiktok.Events.Accepted == j.distinct, fmt.Sprintf("TikTok counts %d events; %d different good rows were written", j.tiktok.Events.Accepted, j.distinct)},
 		check{j.tiktok.Events.Duplicates >= j.repeated, fmt.Sprintf("%d rows came twice; TikTok dropped %d repeats by their event_id", j.repeated, j.tiktok.Events.Duplicates)},
 	)
+}
+
+func sameSet(want map[string]bool, have []string) bool {
+	for _, h := range have {
+		if !want[h] {
+			return false
+		}
+	}
+	return len(have) == len(want)
 }
 
 func nonzero[K comparable](m map[K]int64) map[K]int64 {

@@ -26,7 +26,7 @@ type standIns struct {
 }
 
 func startStandIns() (*standIns, error) {
-	broker, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(6, "shop.public.orders"), kfake.SeedTopics(3, "shop.public.signups"))
+	broker, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(6, "shop.public.orders"), kfake.SeedTopics(3, "shop.public.signups", "shop.public.customers"))
 	if err != nil {
 		return nil, fmt.Errorf("start the broker's stand-in: %w", err)
 	}

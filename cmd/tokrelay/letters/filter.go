@@ -1,0 +1,49 @@
+package letters
+
+import (
+	"bytes"
+	"slices"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/deadletter"
+)
+
+// Filter chooses dead letters. What is empty chooses all; of a list, one has to fit.
+type Filter struct {
+	Since, Until time.Time // when the row was rejected, the end excluded
+
+	Syncs, Reasons, Classes, Fields []string
+	Topics                          []string // the rows' source topics
+
+	Batch   string // a batch and the parts it was split into
+	EventID string
+	Rows    map[string]bool             // places of rows, as PlaceText writes them
+	Key     func(*pipeline.Record) bool // nil: any
+}
+
+// Match tells whether a letter, whose head h was read of it, is chosen.
+func (f *Filter) Match(r *pipeline.Record, h *deadletter.Head) bool {
+	switch {
+	case !f.Since.IsZero() && r.Timestamp.Before(f.Since), !f.Until.IsZero() && !r.Timestamp.Before(f.Until):
+		return false
+	case !one(f.Syncs, h.Sync), !one(f.Reasons, h.Reason), !one(f.Classes, h.Class), !one(f.Fields, h.Field), !one(f.Topics, h.Topic):
+		return false
+	case f.EventID != "" && f.EventID != string(h.EventID), f.Batch != "" && !ofBatch(h.BatchID, f.Batch):
+		return false
+	case len(f.Rows) > 0 && !ofRow(f.Rows, h):
+		return false
+	}
+	return f.Key == nil || f.Key(r)
+}
+
+// one says whether the value is one of the list. The comparison allocates nothing.
+func one(list []string, value []byte) bool {
+	return len(list) == 0 || slices.ContainsFunc(list, func(s string) bool { return s == string(value) })
+}
+
+// ofBatch knows that the parts of a split batch have its id and a dot in front: b7, b7.0, b7.0.1.
+func ofBatch(id []byte, batch string) bool {
+	rest, ok := bytes.CutPrefix(id, []byte(batch))
+	return ok && (len(rest) == 0 || rest[0] == '.')
+}

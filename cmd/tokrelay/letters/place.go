@@ -1,0 +1,125 @@
+package letters
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/deadletter"
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
+)
+
+// ParsePlace reads topic/partition/offset, as letters, logs and dlq show print it.
+func ParsePlace(text string) (pipeline.Position, error) {
+	parts := strings.Split(text, "/")
+	if len(parts) == 3 && parts[0] != "" {
+		partition, err := strconv.ParseInt(parts[1], 10, 32)
+		offset, other := strconv.ParseInt(parts[2], 10, 64)
+		if err == nil && other == nil && partition >= 0 && offset >= 0 {
+			return pipeline.Position{Topic: parts[0], Partition: int32(partition), Offset: offset}, nil
+		}
+	}
+	return pipeline.Position{}, fmt.Errorf("%q is no place in Kafka: it must be topic/partition/offset, like shop.public.orders/0/4711", text)
+}
+
+// PlaceText is the place as ParsePlace reads it.
+func PlaceText(p pipeline.Position) string {
+	return p.Topic + "/" + strconv.Itoa(int(p.Partition)) + "/" + strconv.FormatInt(p.Offset, 10)
+}
+
+// Fetch reads the record at a place; nil when it is not there (any more).
+func Fetch(ctx context.Context, admin *kafka.Admin, p pipeline.Position) (*pipeline.Record, error) {
+	var found *pipeline.Record
+	err := FetchAll(ctx, admin, []pipeline.Position{p}, func(r *pipeline.Record) { found = r })
+	return found, err
+}
+
+// farApart is the gap between offsets worth a fetch of its own.
+const farApart = 5000
+
+// FetchAll reads the records at the places, in any order. Those that are not there are passed over. The records are
+// found's to keep.
+func FetchAll(ctx context.Context, admin *kafka.Admin, places []pipeline.Position, found func(*pipeline.Record)) error {
+	wanted := map[pipeline.Position]bool{}
+	for _, p := range places {
+		wanted[pipeline.Position{Topic: p.Topic, Partition: p.Partition, Offset: p.Offset}] = true
+	}
+	topics := map[string]bool{}
+	for p := range wanted {
+		topics[p.Topic] = true
+	}
+	for topic := range topics {
+		ends, err := endsOf(ctx, admin, topic)
+		if err != nil {
+			return err
+		}
+		for _, r := range runs(wanted, topic, ends) {
+			err := admin.Read(ctx, r, func(r *pipeline.Record) error {
+				if wanted[pipeline.Position{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}] {
+					found(r)
+				}
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// endsOf are the ends of a topic's partitions; none of a topic that does not exist.
+func endsOf(ctx context.Context, admin *kafka.Admin, topic string) (kafka.Offsets, error) {
+	there, err := admin.Topics(ctx, topic)
+	if err != nil || len(there) == 0 {
+		return nil, err
+	}
+	return admin.Ends(ctx, topic)
+}
+
+// runs are ranges that hold every wanted place of the topic and not much else.
+func runs(wanted map[pipeline.Position]bool, topic string, ends kafka.Offsets) []kafka.Range {
+	offsets := map[int32][]int64{}
+	for p := range wanted {
+		if end, ok := ends.Get(topic, p.Partition); ok && p.Topic == topic && p.Offset < end {
+			offsets[p.Partition] = append(offsets[p.Partition], p.Offset)
+		}
+	}
+	var list []kafka.Range
+	for id, of := range offsets {
+		slices.Sort(of)
+		from := of[0]
+		for i, at := range of {
+			if i+1 == len(of) || of[i+1]-at > farApart {
+				list = append(list, kafka.Range{From: kafka.Offsets{topic: {id: from}}, To: kafka.Offsets{topic: {id: at + 1}}})
+			}
+			if i+1 < len(of) && of[i+1]-at > farApart {
+				from = of[i+1]
+			}
+		}
+	}
+	return list
+}
+
+// Keep copies a record that was only lent.
+func Keep(r *pipeline.Record) *pipeline.Record {
+	kept := *r
+	kept.Key, kept.Value = bytes.Clone(r.Key), bytes.Clone(r.Value)
+	kept.Headers = make([]pipeline.Header, len(r.Headers))
+	for i, h := range r.Headers {
+		kept.Headers[i] = pipeline.Header{Key: strings.Clone(h.Key), Value: bytes.Clone(h.Value)}
+	}
+	return &kept
+}
+
+// ofRow tells whether the letter is of one of the rows, which are keyed as PlaceText writes them.
+func ofRow(rows map[string]bool, h *deadletter.Head) bool {
+	var memory [300]byte
+	key := append(append(memory[:0], h.Topic...), '/')
+	key = append(append(append(key, h.Partition...), '/'), h.Offset...)
+	return rows[string(key)]
+}
