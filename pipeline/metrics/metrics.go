@@ -43,6 +43,7 @@ type Metrics struct {
 	audienceUploads              *prometheus.CounterVec
 	audienceLast                 *prometheus.GaugeVec
 	audienceSeconds              *prometheus.HistogramVec
+	audienceRead, audienceTotal  *prometheus.GaugeVec
 	audienceSize, audienceValid  *prometheus.GaugeVec
 	audienceExpiry, memberStates *prometheus.GaugeVec
 	memberRestore                *prometheus.GaugeVec
@@ -117,6 +118,8 @@ func (m *Metrics) audiences() {
 	m.audienceLast = m.gauge("audience_last_upload_timestamp_seconds", "When an upload was last accepted.", "sync")
 	m.audienceSeconds = m.histogram("audience_upload_seconds", "Time of one whole upload.", delays, "sync")
 	m.belowMinimum = m.gauge("audience_below_minimum", "1 while the audience has fewer members than TikTok uses.", "sync")
+	m.audienceRead = m.gauge("audience_read_records", "Records that the run under way has read for a file audience.", "sync")
+	m.audienceTotal = m.gauge("audience_read_offsets", "Offsets that run has to read; compaction may have left fewer records.", "sync")
 	m.audienceSize = m.gauge("audience_covered", "Members TikTok reports as matched.", "sync", "audience")
 	m.audienceValid = m.gauge("audience_valid", "1 while TikTok reports the audience as usable.", "sync", "audience")
 	m.audienceExpiry = m.gauge("audience_expiry_timestamp_seconds", "When TikTok lets the audience expire.", "sync", "audience")

@@ -1,0 +1,127 @@
+package audiencefile
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+)
+
+// build makes the files of one run: read, keep the latest change of each key, drop repeated lines, write.
+type build struct {
+	plan     *Plan
+	deps     *Deps
+	job      *Job
+	folder   folder
+	run      string // its name
+	path     string // its folder
+	mapping  string
+	parallel int
+	memory   memory
+
+	maxRejected float64
+	rebuild     bool   // read everything, whatever is kept
+	previous    string // the run whose upload TikTok holds, "" if none
+
+	spans []Span // every partition, numbered by its place here; From: where the topic begins
+	salt  []byte
+}
+
+// built is what a build gives.
+type built struct {
+	Counts
+	Set
+	Spans []Span // what was read
+	Files []File
+	Reuse bool // only what changed since the last run was read
+}
+
+// make builds the files. Everything it needs for the next run is kept in its folder by then.
+func (b *build) make(ctx context.Context) (*built, error) {
+	spans, err := b.deps.Source.Spans(ctx)
+	if err != nil {
+		return nil, kafkaTrouble("look up offsets", err)
+	}
+	if b.salt, err = b.folder.salt(); err != nil {
+		return nil, err
+	}
+	base, known := b.openBase(spans)
+	if base != nil {
+		defer base.close()
+	}
+	b.spans = number(spans, known)
+	out := &built{Spans: b.toRead(spans, known), Reuse: base != nil}
+	entries, err := newNameless(filepath.Join(b.path, "entries"))
+	if err != nil {
+		return nil, err
+	}
+	defer entries.close()
+	b.job.progress.reading(out.Spans)
+	written, err := loadWritten(ctx, b.deps, b.mapping, b.spans)
+	if err != nil {
+		return nil, err
+	}
+	if out.Counts, err = b.collect(ctx, out.Spans, entries, written); err != nil {
+		return nil, err
+	}
+	b.job.progress.phase(PhaseSorting)
+	lines, err := b.reduce(ctx, base, entries, spans)
+	if err != nil {
+		return nil, err
+	}
+	defer lines.close()
+	b.job.progress.phase(PhaseWriting)
+	return out, b.write(ctx, lines, out)
+}
+
+// openBase opens the last known state of every key, if it is of this mapping and of these very topics.
+func (b *build) openBase(spans []Span) (*spill, []Span) {
+	run := b.folder.newestBase()
+	if b.rebuild || run == "" {
+		return nil, nil
+	}
+	base, k := openKept(b.folder.join(baseName(run)), b.mapping, b.plan.layout.width)
+	if base == nil {
+		return nil, nil
+	}
+	for _, old := range k.Spans {
+		now := find(spans, old)
+		if now == nil || now.TopicID != old.TopicID || now.To < old.To {
+			base.close()
+			return nil, nil
+		}
+	}
+	return base, k.Spans
+}
+
+func find(spans []Span, like Span) *Span {
+	i := slices.IndexFunc(spans, func(s Span) bool { return s.Topic == like.Topic && s.Partition == like.Partition })
+	if i < 0 {
+		return nil
+	}
+	return &spans[i]
+}
+
+// number puts the partitions in the order in which the base numbers them, new ones behind.
+func number(spans, known []Span) []Span {
+	numbered := slices.Clone(known)
+	for i, k := range known {
+		numbered[i] = *find(spans, k)
+	}
+	for _, s := range spans {
+		if find(known, s) == nil {
+			numbered = append(numbered, s)
+		}
+	}
+	return numbered
+}
+
+// toRead leaves out what the base knows.
+func (b *build) toRead(spans, known []Span) []Span {
+	list := slices.Clone(spans)
+	for i := range list {
+		if old := find(known, list[i]); old != nil {
+			list[i].From = max(list[i].From, old.To)
+		}
+	}
+	return list
+}

@@ -1,0 +1,46 @@
+package audiencefile
+
+import (
+	"maps"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+// Counts say what became of the records of a run.
+type Counts struct {
+	Records  int64                         `json:"records"`            // read
+	Changes  int64                         `json:"changes"`            // of them, rows that are a change of a key
+	Skipped  map[pipeline.SkipReason]int64 `json:"skipped,omitempty"`  // knowingly left out
+	Rejected map[pipeline.Reason]int64     `json:"rejected,omitempty"` // by reason; each has a dead letter, once
+	Letters  int64                         `json:"dead_letters"`       // written by this run
+}
+
+func newCounts() Counts {
+	return Counts{Skipped: map[pipeline.SkipReason]int64{}, Rejected: map[pipeline.Reason]int64{}}
+}
+
+func (c *Counts) plus(other *Counts) {
+	c.Records += other.Records
+	c.Changes += other.Changes
+	c.Letters += other.Letters
+	for _, reason := range pipeline.SkipReasons {
+		if n := other.Skipped[reason]; n > 0 {
+			c.Skipped[reason] += n
+		}
+	}
+	for reason := range maps.Keys(other.Rejected) {
+		c.Rejected[reason] += other.Rejected[reason]
+	}
+}
+
+// Set is what is known of the set of lines a run made.
+type Set struct {
+	Members    int64  `json:"members"`    // distinct lines
+	Duplicates int64  `json:"duplicates"` // lines that several rows share
+	Digest     string `json:"digest"`     // of the set; says nothing about its lines
+	// Against the previous upload, where it is known here what that held.
+	Compared  bool  `json:"compared"`
+	Added     int64 `json:"added"`
+	Removed   int64 `json:"removed"`
+	Unchanged int64 `json:"unchanged"`
+}

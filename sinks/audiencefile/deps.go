@@ -1,0 +1,85 @@
+package audiencefile
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"net/url"
+	"runtime"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
+	"github.com/tokrelay/tokrelay/sinks/tiktok"
+)
+
+// Store keeps small documents for all instances (the ledger, manifests, what has its dead letters) and leases;
+// *state.Store.
+type Store interface {
+	// Refresh returns when everything that any instance had written when it was called is visible here.
+	Refresh(ctx context.Context) error
+	Get(key string) ([]byte, bool)
+	// Put returns nil once the document is acknowledged.
+	Put(ctx context.Context, key string, doc []byte) error
+	// TryLock takes a lease, or holds it for longer, and reports whether this instance has it.
+	TryLock(ctx context.Context, name string, ttl time.Duration) (bool, error)
+	Unlock(ctx context.Context, name string) error
+}
+
+// ErrBusy says that another instance works on the audience.
+var ErrBusy = errors.New("another instance works on this audience")
+
+// API is TikTok's; *tiktok.Client.
+type API interface {
+	Post(ctx context.Context, endpoint string, body []byte) pipeline.Answer
+	Get(ctx context.Context, endpoint string, query url.Values) pipeline.Answer
+	Upload(ctx context.Context, endpoint string, parts []tiktok.Part, path string) pipeline.Answer
+}
+
+// Deps are a Job's neighbours.
+type Deps struct {
+	Sync       string
+	Advertiser string // of the connection
+	API        API    // its calls may take minutes: a file is one call
+	Source     Source
+	NewSteps   func() Steps
+	Mapping    string // changes whenever the sync's decoding or gate do
+	Letters    DeadLetters
+	Store      Store
+	Folder     string              // where files are built unless the configuration says
+	Board      *pipeline.Board     // nil: none
+	Metrics    *metrics.Sync       // nil: none
+	OnCall     func(pipeline.Call) // nil: none
+	Log        *slog.Logger        // nil: none
+	Now        func() time.Time    // nil: time.Now
+	Parallel   int                 // workers; 0: as many as processors, at most 4
+
+	audience string // what the ledger is called by
+}
+
+func (d Deps) withDefaults(c *Config) Deps {
+	d.Log = cmp.Or(d.Log, slog.New(slog.DiscardHandler)).With("sync", d.Sync)
+	d.Parallel = cmp.Or(d.Parallel, min(4, runtime.GOMAXPROCS(0)))
+	d.Folder = cmp.Or(c.WorkFolder, d.Folder)
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	if d.OnCall == nil {
+		d.OnCall = func(pipeline.Call) {}
+	}
+	d.audience = audienceKey(d.Advertiser, c.Audience)
+	return d
+}
+
+func (d *Deps) now() time.Time { return d.Now().UTC() }
+
+// key is where a document of this audience is kept: by the audience, not by the sync, so that two syncs share its ledger.
+func (d *Deps) key(what string) string { return d.audience + "/" + what }
+
+func audienceKey(advertiser string, a Audience) string {
+	if a.ID != "" {
+		return "audience_file/" + advertiser + "/id/" + a.ID
+	}
+	return "audience_file/" + advertiser + "/name/" + a.Name
+}

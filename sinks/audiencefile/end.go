@@ -1,0 +1,105 @@
+package audiencefile
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+// end puts on record how the run ended, and returns its trouble.
+func (r *run) end(ctx context.Context, err error) error {
+	m, j := &r.manifest, r.job
+	m.Ended, m.Calls = j.deps.now(), int(j.calls.Load())
+	r.judge(err)
+	trouble := r.alarm(err)
+	j.deps.Metrics.AudienceRun(string(m.Result), m.Result == Uploaded, m.Ended.Sub(m.Began), m.Ended)
+	if m.Result == Uploaded || m.Result == Unchanged {
+		j.deps.Metrics.AudienceMembers(m.AudienceID, m.Members)
+	}
+	log := j.deps.Log.Info
+	if trouble != nil {
+		log = j.deps.Log.Error
+	}
+	log("audience run ended", "run", m.Run, "result", string(m.Result), "text", m.Text, "records", m.Records, "members", m.Members,
+		"previous", m.Previous, "added", m.Added, "removed", m.Removed, "files", len(m.Files), "calls", m.Calls)
+	return errors.Join(passable(trouble), r.close(ctx), j.deps.remember(ctx, m))
+}
+
+// passable turns no trouble into no error.
+func passable(t *pipeline.Trouble) error {
+	if t == nil {
+		return nil
+	}
+	return t
+}
+
+// judge fills in the result.
+func (r *run) judge(err error) {
+	m := &r.manifest
+	v, isVerdict := errors.AsType[verdict](err)
+	putOff, isPutOff := errors.AsType[errPutOff](err)
+	switch {
+	case err == nil:
+		m.Result, m.Text = Uploaded, m.sentence()
+	case isVerdict:
+		m.Result, m.Text, m.Again = v.result, v.text, v.again
+	case isPutOff:
+		m.Result, m.Text, m.Again = PutOff, putOff.Error(), r.afterPutOff(putOff)
+	case asTrouble(err).Stop:
+		m.Result, m.Text = Stopped, asTrouble(err).What
+	default:
+		m.Result, m.Text, m.Again = Broken, asTrouble(err).What, r.job.deps.now().Add(retryAfter)
+	}
+}
+
+// retryAfter is when a run that failed through passing trouble is made again.
+const retryAfter = 5 * time.Minute
+
+// afterPutOff is when to try again. An unfinished replace waits for the next time of the schedule, if there is one.
+func (r *run) afterPutOff(e errPutOff) time.Time {
+	switch {
+	case e.state != pipeline.StateReplacing:
+		return r.soon()
+	case r.job.plan.schedule != nil:
+		return time.Time{}
+	}
+	return r.job.deps.now().Add(day)
+}
+
+// alarm puts what somebody should know on the board, or takes it off. The trouble of a verdict is on the board only: for
+// whoever called, the manifest says it.
+func (r *run) alarm(err error) *pipeline.Trouble {
+	v, isVerdict := errors.AsType[verdict](err)
+	_, isPutOff := errors.AsType[errPutOff](err)
+	switch {
+	case isVerdict && v.alarm:
+		r.job.trouble(sourceRun, &pipeline.Trouble{Kind: pipeline.TroubleAudience, What: v.text, Stop: true})
+	case err == nil || isVerdict || isPutOff:
+		r.job.clear(sourceRun)
+	default:
+		t := asTrouble(err)
+		t.Until = r.manifest.Again
+		r.job.trouble(sourceRun, t)
+		return t
+	}
+	return nil
+}
+
+// close notes in the ledger what the run has dealt with. Only what failed through passing trouble is still to be done.
+func (r *run) close(ctx context.Context) error {
+	l := &ledger{}
+	if err := r.job.deps.load(ctx, "ledger", l); err != nil {
+		return err
+	}
+	l.LastRun, l.Again = r.manifest.Ended, r.manifest.Again
+	l.Window = latest(l.Window, r.options.window)
+	if r.options.request != "" {
+		l.Request = r.options.request
+	}
+	if err := r.job.deps.save(ctx, "ledger", l); err != nil {
+		return err
+	}
+	return r.work.sweep(r.work.newestBase(), runOf(l.Last))
+}

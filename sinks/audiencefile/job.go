@@ -1,0 +1,138 @@
+package audiencefile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+// Job uploads one sync's audience: Run once, or Serve by its schedule. One Job does one thing at a time; several
+// instances may have the same Job.
+type Job struct {
+	plan     *Plan
+	deps     Deps
+	progress *progress
+	calls    atomic.Int64
+	busy     chan struct{} // held while a run or a look is under way in this process
+}
+
+// NewJob puts a job together.
+func NewJob(p *Plan, d Deps) (*Job, error) {
+	d = d.withDefaults(&p.cfg)
+	if d.Folder == "" || d.Sync == "" {
+		return nil, fmt.Errorf("audience_file: needs a work folder and the name of its sync")
+	}
+	j := &Job{plan: p, deps: d, busy: make(chan struct{}, 1)}
+	j.progress = &progress{now: d.now, p: Progress{Phase: PhaseIdle}}
+	d.Metrics.AudienceResults(resultNames()...)
+	return j, nil
+}
+
+func resultNames() (names []string) {
+	for _, r := range Results {
+		names = append(names, string(r))
+	}
+	return names
+}
+
+// Progress is how far the run under way is.
+func (j *Job) Progress() Progress { return j.progress.value() }
+
+// Options say how a run is made.
+type Options struct {
+	Why     string // schedule, request, resync, again
+	Force   bool   // upload although the audience shrank, is unchanged, or most rows are rejected
+	Rebuild bool   // read the whole topic, whatever is kept from the last run
+
+	window  time.Time // of the schedule
+	request string
+}
+
+// Run builds the audience and uploads it, unless something speaks against it: the manifest says what happened. The error
+// is ErrBusy when another instance works on the audience, ctx's, or a *pipeline.Trouble, which then is in the manifest too.
+func (j *Job) Run(ctx context.Context, o Options) (*Manifest, error) {
+	select {
+	case j.busy <- struct{}{}:
+		defer func() { <-j.busy }()
+	default:
+		return nil, ErrBusy
+	}
+	held, release, err := j.deps.lease(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	return j.run(held, o)
+}
+
+// run is Run under the lease.
+func (j *Job) run(ctx context.Context, o Options) (*Manifest, error) {
+	folder, err := openFolder(filepath.Join(j.deps.Folder, j.deps.Sync))
+	if err != nil {
+		return nil, err
+	}
+	r := &run{job: j, options: o, work: folder}
+	r.manifest = Manifest{Run: runName(j.deps.now()), Sync: j.deps.Sync, Why: o.Why, Began: j.deps.now(), Previous: -1}
+	j.calls.Store(0)
+	j.progress.begin(r.manifest.Run)
+	defer j.progress.phase(PhaseIdle)
+	err = r.reported(ctx)
+	if ctx.Err() != nil {
+		return &r.manifest, context.Cause(ctx)
+	}
+	if errors.Is(err, ErrBusy) {
+		return &r.manifest, err
+	}
+	return &r.manifest, r.end(ctx, err)
+}
+
+// reported is do with its progress told.
+func (r *run) reported(ctx context.Context) error {
+	reporting, stop := context.WithCancel(ctx)
+	var reporter sync.WaitGroup
+	reporter.Go(func() { r.job.report(reporting) })
+	defer reporter.Wait()
+	defer stop()
+	return r.do(ctx)
+}
+
+// runName sorts by time and is a good name for a file.
+func runName(t time.Time) string { return t.Format("20060102T150405.000000000Z") }
+
+// asTrouble makes a trouble of any error: what is not known passes, perhaps.
+func asTrouble(err error) *pipeline.Trouble {
+	if t, ok := errors.AsType[*pipeline.Trouble](err); ok {
+		return t
+	}
+	return &pipeline.Trouble{Kind: pipeline.TroubleConfig, What: err.Error()}
+}
+
+func (j *Job) trouble(source string, t *pipeline.Trouble) {
+	j.deps.Metrics.Trouble(t.Kind, true)
+	if j.deps.Board == nil || j.deps.Board.Set(j.deps.Sync, source, t) {
+		j.deps.Log.Error("audience upload is in trouble", "kind", string(t.Kind), "error", t.What)
+	}
+}
+
+// clear takes back what a source has reported, and the metric of a kind that no source reports any more.
+func (j *Job) clear(source string) {
+	if j.deps.Board == nil || !j.deps.Board.Clear(j.deps.Sync, source) {
+		return
+	}
+	still := map[pipeline.TroubleKind]bool{}
+	for _, t := range j.deps.Board.Troubles(j.deps.Sync) {
+		still[t.Kind] = true
+	}
+	for _, kind := range pipeline.TroubleKinds {
+		if !still[kind] {
+			j.deps.Metrics.Trouble(kind, false)
+		}
+	}
+	j.deps.Log.Info("audience upload is out of trouble", "source", source)
+}

@@ -1,0 +1,99 @@
+package audiencefile
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+// ledger is what every instance must know of an audience before it uploads. It is written only under the lease.
+type ledger struct {
+	AudienceID string    `json:"audience_id,omitempty"`
+	Window     time.Time `json:"window,omitzero"`   // the newest time of the schedule that is dealt with
+	Request    string    `json:"request,omitempty"` // the newest request that is dealt with
+	Again      time.Time `json:"again,omitzero"`    // when a run that was put off is to be made
+	LastRun    time.Time `json:"last_run,omitzero"` // when a run last ended, however
+	Last       *Upload   `json:"last,omitempty"`    // the newest upload that TikTok accepted
+	Intent     *Upload   `json:"intent,omitempty"`  // an upload whose call may have been made; nobody knows its outcome
+}
+
+// Upload is one upload as the ledger knows it.
+type Upload struct {
+	Run     string    `json:"run"`
+	At      time.Time `json:"at"`
+	Action  string    `json:"action"` // create or replace
+	Members int64     `json:"members"`
+	Digest  string    `json:"digest"`
+	Before  int64     `json:"covered_before"` // what TikTok covered before
+	Settled Settled   `json:"settled,omitempty"`
+	Covered int64     `json:"covered"`
+	Checked time.Time `json:"checked,omitzero"`
+}
+
+// Settled is how TikTok's processing of an upload ended; "" while it lasts.
+type Settled string
+
+const (
+	Usable Settled = "usable"
+	Failed Settled = "failed"
+)
+
+const (
+	actionCreate  = "create"
+	actionReplace = "replace"
+)
+
+// day is how long TikTok wants between two uploads of an audience, and processing how long it may take over one.
+const (
+	day        = 24 * time.Hour
+	processing = 48 * time.Hour
+)
+
+// load reads a document as it is now; it leaves into alone when there is none.
+func (d *Deps) load(ctx context.Context, what string, into any) error {
+	if err := d.Store.Refresh(ctx); err != nil {
+		return stateTrouble("read the "+what, err)
+	}
+	text, ok := d.Store.Get(d.key(what))
+	if !ok {
+		return nil
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return &pipeline.Trouble{Kind: pipeline.TroubleState, Stop: true, What: "read the " + what + ": it is not ours"}
+	}
+	return nil
+}
+
+func (d *Deps) save(ctx context.Context, what string, v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("write the %s: %w", what, err)
+	}
+	if err := d.Store.Put(ctx, d.key(what), text); err != nil {
+		return stateTrouble("write the "+what, err)
+	}
+	return nil
+}
+
+func stateTrouble(doing string, err error) error {
+	return &pipeline.Trouble{Kind: pipeline.TroubleState, What: doing + ": " + err.Error()}
+}
+
+// next is when TikTok takes another upload, as far as the ledger knows.
+func (l *ledger) next() time.Time {
+	if l.Last == nil {
+		return time.Time{}
+	}
+	return l.Last.At.Add(day)
+}
+
+// members is how many TikTok was last given, -1 when it was given none.
+func (l *ledger) members() int64 {
+	if l.Last == nil || l.Last.Settled == Failed {
+		return -1
+	}
+	return l.Last.Members
+}

@@ -1,0 +1,110 @@
+package audiencefile
+
+import (
+	"bytes"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/mapping"
+)
+
+// maxPerType bounds the identifiers of one type in a row.
+const maxPerType = 10
+
+// Maker makes lines of rows, in one goroutine.
+type Maker struct {
+	*Plan
+	row    *mapping.Row
+	values []pipeline.Value
+	lines  []byte
+}
+
+// Maker makes one for another goroutine.
+func (p *Plan) Maker() *Maker { return &Maker{Plan: p, row: mapping.NewRow(p.now)} }
+
+// Lines appends the lines of the change's row: none for a row that is deleted or no member. Its error is a
+// *pipeline.Rejection; then it has appended nothing. A row that is no member is not looked at further: an opt-out counts,
+// whatever else is wrong with the row.
+func (m *Maker) Lines(dst []byte, c *pipeline.Change) ([]byte, error) {
+	if c.Op == pipeline.Delete {
+		return dst, nil
+	}
+	m.row.Begin(c)
+	if m.member != nil {
+		if member, err := m.member.True(m.row, "member_when"); err != nil || !member {
+			return dst, err
+		}
+	}
+	out := dst
+	for i := range m.ids {
+		var err error
+		if out, err = m.identify(out, len(dst), i); err != nil {
+			return dst, err
+		}
+	}
+	if len(out) == len(dst) {
+		return dst, pipeline.Reject(pipeline.StageIdentity, pipeline.NoIdentifier, "", "at least one of the mapped identifiers")
+	}
+	return out, nil
+}
+
+// Make appends what preview shows of the change: {"line":"…"} per line. Its error is a *pipeline.Rejection or a
+// pipeline.SkipReason; then it has appended nothing.
+func (m *Maker) Make(items *pipeline.Items, row int, c *pipeline.Change) error {
+	lines, err := m.Lines(m.lines[:0], c)
+	if err != nil {
+		return err
+	}
+	if m.lines = lines; len(lines) == 0 {
+		return pipeline.SkipNotMember
+	}
+	for len(lines) > 0 {
+		start := int32(len(items.Buf))
+		items.Buf = append(items.Buf, `{"line":"`...)
+		items.Buf = m.layout.appendText(items.Buf, lines[:m.layout.width])
+		items.Buf = append(items.Buf, `"}`...)
+		items.List = append(items.List, pipeline.Item{Row: int32(row), Start: start, End: int32(len(items.Buf)), Envelope: items.EnvelopeIndex(nil)})
+		lines = lines[m.layout.width:]
+	}
+	return nil
+}
+
+// identify puts the identifiers of one type into the lines that begin at start: the first of each type into the first
+// line, the second into the second. TikTok knows sets of identifiers, not persons, so it does not matter who shares a line.
+func (m *Maker) identify(lines []byte, start, i int) (_ []byte, err error) {
+	id, c := &m.ids[i], m.layout.columns[i]
+	if m.values, err = id.get.Values(m.row, m.values[:0]); err != nil {
+		return lines, err
+	}
+	if len(m.values) > maxPerType {
+		return lines, pipeline.Reject(pipeline.StageIdentity, pipeline.TooManyElements, id.field, "at most 10 values")
+	}
+	if len(m.values) == 0 {
+		return lines, m.unavailable(id)
+	}
+	for _, v := range m.values {
+		h, err := m.hash(id, v)
+		if err != nil {
+			return lines, err
+		}
+		if h.IsZero() {
+			continue
+		}
+		if start == len(lines) {
+			lines = append(lines, make([]byte, m.layout.width)...)
+		}
+		digest := h.AppendDigest(lines[start+c.at : start+c.at])
+		if bytes.Equal(digest, noDigest[:c.size]) {
+			return lines, pipeline.Reject(pipeline.StageIdentity, pipeline.InvalidIdentifier, id.field, "a digest of something")
+		}
+		start += m.layout.width
+	}
+	return lines, nil
+}
+
+// unavailable rejects a row whose identifier is there but was not read from the database.
+func (m *Maker) unavailable(id *idPlan) error {
+	if v, err := id.get.Value(m.row); err == nil && v.Kind() == pipeline.Unavailable {
+		return pipeline.Reject(pipeline.StageMap, pipeline.UnavailableValueInRow, id.field, "a value read from the database")
+	}
+	return nil
+}

@@ -1,0 +1,127 @@
+package audiencefile
+
+import (
+	"context"
+	"path/filepath"
+	"time"
+)
+
+// forgetAfter is how long a key that is gone is remembered: as long as a record of another partition may be late.
+const forgetAfter = 7 * 24 * time.Hour
+
+// reduce keeps the latest change of every key and spills their lines.
+func (b *build) reduce(ctx context.Context, base, entries *spill, spans []Span) (*spill, error) {
+	lines, err := newNameless(filepath.Join(b.path, "lines"))
+	if err != nil {
+		return nil, err
+	}
+	r := &reduction{build: b, lines: lines, forget: orderOf(b.deps.now().Add(-forgetAfter).UnixMilli(), 0)}
+	if b.plan.cfg.KeepsState() {
+		if r.base, err = newSpill(b.folder.join(baseName(b.run))); err != nil {
+			lines.close()
+			return nil, err
+		}
+		defer r.base.close()
+	}
+	if err := r.run(ctx, []*spill{base, entries}); err != nil {
+		lines.close()
+		return nil, err
+	}
+	if r.base != nil {
+		// The order of the partitions is what the entries' numbers mean.
+		err = r.base.keep(kept{Run: b.run, Mapping: b.mapping, Width: b.plan.layout.width, Spans: b.spans})
+	}
+	return lines, err
+}
+
+// reduction is the second pass.
+type reduction struct {
+	*build
+	lines, base *spill
+	forget      uint64
+	workers     []*reducer
+}
+
+type reducer struct {
+	winners winners
+	lines   *spillWriter
+	base    *spillWriter
+	buf     []byte
+}
+
+func (r *reduction) run(ctx context.Context, sources []*spill) error {
+	buffer := r.memory.buffer(2 * r.parallel)
+	for range r.parallel {
+		w := &reducer{winners: winners{width: r.plan.layout.width}, lines: r.lines.writer(buffer)}
+		if r.base != nil {
+			w.base = r.base.writer(buffer)
+		}
+		r.workers = append(r.workers, w)
+	}
+	width := r.plan.layout.width
+	d := &division{folder: r.path, limit: r.memory.entries(r.parallel), workers: r.parallel, work: r.bucket,
+		cut:    func(records []byte) (_, _ []byte) { return cutEntry(records, width) },
+		byteAt: func(record []byte, level int) byte { return record[level] }}
+	if err := d.run(ctx, sources); err != nil {
+		return err
+	}
+	for _, w := range r.workers {
+		if err := w.lines.flush(); err != nil {
+			return err
+		}
+		if w.base != nil {
+			if err := w.base.flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (r *reduction) bucket(worker int, sources []*spill, bucket int) error {
+	w := r.workers[worker]
+	w.winners.reset()
+	for _, s := range sources {
+		if s == nil {
+			continue
+		}
+		if err := s.each(bucket, &w.buf, w.take); err != nil {
+			return err
+		}
+	}
+	for i := range w.winners.list {
+		if err := r.emit(w, &w.winners.list[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *reducer) take(records []byte) error {
+	for len(records) > 0 {
+		var e entry
+		e, records = cutEntry(records, w.winners.width)
+		w.winners.add(e)
+	}
+	return nil
+}
+
+func (r *reduction) emit(w *reducer, e *winner) error {
+	lines := w.winners.linesOf(e)
+	if w.base != nil && (e.count > 0 || e.order >= r.forget) {
+		out, err := w.base.room(int(e.key[0]), entryHead+len(lines))
+		if err != nil {
+			return err
+		}
+		entry(out).setHead(e.key, e.order, int(e.count))
+		copy(out[entryHead:], lines)
+	}
+	for len(lines) > 0 {
+		line := lines[:w.winners.width]
+		if err := w.lines.put(int(scatter(line)>>56), line); err != nil {
+			return err
+		}
+		lines = lines[w.winners.width:]
+	}
+	return nil
+}

@@ -1,0 +1,205 @@
+package audiencefile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+// run is one Run under way.
+type run struct {
+	job      *Job
+	options  Options
+	work     folder
+	folder   string // of this run alone
+	ledger   ledger
+	manifest Manifest
+}
+
+// verdict ends a run that uploads nothing: it is a result, and no error.
+type verdict struct {
+	result Result
+	text   string
+	again  time.Time
+	alarm  bool // somebody should look
+}
+
+func (v verdict) Error() string { return v.text }
+
+// do is the run from beginning to end. A step that finds that there is nothing to upload returns a verdict.
+func (r *run) do(ctx context.Context) error {
+	if err := r.prepare(ctx); err != nil {
+		return err
+	}
+	built, err := r.build(ctx)
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(r.folder)
+	if err := r.brakes(built); err != nil {
+		return err
+	}
+	if err := r.awaitDay(ctx); err != nil {
+		return err
+	}
+	return r.deliver(ctx, built)
+}
+
+// prepare brings the ledger up to date: how a call ended that a crash interrupted, what TikTok made of the last upload.
+func (r *run) prepare(ctx context.Context) error {
+	j, l := r.job, &r.ledger
+	if err := j.deps.load(ctx, "ledger", l); err != nil {
+		return err
+	}
+	if err := j.reconcile(ctx, l); err != nil {
+		return err
+	}
+	if err := j.settle(ctx, l); err != nil {
+		return err
+	}
+	r.manifest.AudienceID, r.manifest.Previous = l.AudienceID, l.members()
+	if wait := l.next().Sub(j.deps.now()); wait > longestWait {
+		return verdict{result: TooSoon, text: fmt.Sprintf("uploaded at %s; TikTok takes one upload a day", l.Last.At.Format(time.RFC3339))}
+	}
+	if l.Last != nil && l.Last.Settled == "" && j.deps.now().Sub(l.Last.At) < day {
+		return verdict{result: PutOff, text: "TikTok is still processing the last upload", again: r.soon()}
+	}
+	return nil
+}
+
+// longestWait is how long a finished build waits for TikTok's day to pass; a daily schedule misses it by minutes.
+const longestWait = 2 * time.Hour
+
+// soon is when to try again what TikTok is busy with.
+func (r *run) soon() time.Time { return r.job.deps.now().Add(time.Hour) }
+
+func (r *run) build(ctx context.Context) (out *built, err error) {
+	j := r.job
+	if r.folder, err = r.work.begin(r.manifest.Run, r.work.newestBase(), runOf(r.ledger.Last)); err != nil {
+		return nil, err
+	}
+	b := &build{plan: j.plan, deps: &j.deps, job: j, folder: r.work, run: r.manifest.Run, path: r.folder,
+		mapping: j.plan.mapping + j.deps.Mapping, parallel: j.deps.Parallel, memory: memory(j.plan.cfg.MaxMemory),
+		maxRejected: float64(*j.plan.cfg.Guard.MaxRejected), rebuild: r.options.Rebuild, previous: runOf(r.ledger.Last)}
+	if r.options.Force {
+		b.maxRejected = 1
+	}
+	out, err = b.make(ctx)
+	if err != nil {
+		os.RemoveAll(r.folder)
+		return nil, err
+	}
+	r.manifest.Spans, r.manifest.Reused, r.manifest.Files = out.Spans, out.Reuse, out.Files
+	r.manifest.Counts, r.manifest.Set = out.Counts, out.Set
+	j.deps.Log.Info("audience built", "run", r.manifest.Run, "records", out.Records, "members", out.Members, "duplicates", out.Duplicates,
+		"files", len(out.Files), "reused", out.Reuse)
+	return out, nil
+}
+
+// brakes stop an upload that is of no use or looks wrong (P9). No call has been made for it yet.
+func (r *run) brakes(b *built) error {
+	cfg, last := &r.job.plan.cfg, r.ledger.members()
+	r.job.deps.Metrics.AudienceBelowMinimum(b.Members < int64(cfg.Guard.MinMembers))
+	least := float64(last) * (1 - float64(*cfg.Guard.MaxShrink))
+	switch {
+	case b.Members < int64(cfg.Guard.MinMembers):
+		return verdict{result: TooSmall, alarm: true,
+			text: fmt.Sprintf("%d distinct members: TikTok uses no audience below %d", b.Members, cfg.Guard.MinMembers)}
+	case r.options.Force:
+		return nil
+	case last > 0 && float64(b.Members) < least:
+		return verdict{result: Shrunk, alarm: true,
+			text: fmt.Sprintf("%d members where the last upload had %d: more than guard.max_shrink allows; look at the source, then upload with --force", b.Members, last)}
+	case last > 0 && b.Digest == r.ledger.Last.Digest && r.job.deps.now().Sub(r.ledger.Last.At) < refreshAfter:
+		return verdict{result: Unchanged, text: fmt.Sprintf("TikTok holds these %d members already", b.Members)}
+	}
+	return nil
+}
+
+// refreshAfter is when even an unchanged audience is uploaded again: TikTok lets it expire a year after its last change.
+const refreshAfter = 90 * day
+
+// awaitDay waits until TikTok's day since the last upload has passed.
+func (r *run) awaitDay(ctx context.Context) error {
+	wait := r.ledger.next().Sub(r.job.deps.now())
+	if wait <= 0 {
+		return nil
+	}
+	r.job.progress.phase(PhaseWaiting)
+	return pause(ctx, wait)
+}
+
+// deliver uploads the files and has TikTok put them in the audience's place. Files that TikTok lost in between are
+// uploaded once more.
+func (r *run) deliver(ctx context.Context, b *built) error {
+	l := &r.ledger
+	u, err := r.intend(ctx, b)
+	if err != nil {
+		return err
+	}
+	for tries := 1; ; tries++ {
+		if err := r.upload(ctx, b.Files); err != nil {
+			return err
+		}
+		r.manifest.Files = b.Files
+		err := r.commit(ctx, l, u, paths(b.Files))
+		if errors.Is(err, errFiles) && tries == 1 {
+			continue
+		}
+		r.manifest.AudienceID = l.AudienceID
+		return err
+	}
+}
+
+// intend says what the upload will be: of a new audience, or in the place of what one holds.
+func (r *run) intend(ctx context.Context, b *built) (Upload, error) {
+	u := Upload{Run: r.manifest.Run, Action: actionCreate, Members: b.Members, Digest: b.Digest}
+	id, err := r.job.known(ctx, &r.ledger)
+	if err != nil {
+		return u, err
+	}
+	r.ledger.AudienceID = id
+	if id != "" {
+		a, err := r.job.look(ctx, id)
+		if err != nil {
+			return u, err
+		}
+		if err := r.editable(a); err != nil {
+			return u, err
+		}
+		u.Action, u.Before = actionReplace, a.Covered
+	}
+	r.manifest.Action = u.Action
+	return u, nil
+}
+
+// editable says whether an audience can be replaced now.
+func (r *run) editable(a *audience) error {
+	if a == nil {
+		return stop("TikTok does not know the audience: correct audience_file.audience")
+	}
+	if !a.isFile() {
+		return stop("the audience is not filled by files: give another one, or use audience_segment")
+	}
+	if a.Kind != "" && a.Kind != r.job.plan.layout.kind {
+		return stop("the audience is matched by %s, not by %s: give another one, or map that identifier", a.Kind, r.job.plan.layout.kind)
+	}
+	if a.Valid {
+		return nil
+	}
+	if changed := a.changedSince(r.job.deps.now().Add(-processing)); changed && a.ErrorMsg == "" {
+		return errPutOff{pipeline.StateNotEditable}
+	}
+	return stop("the audience cannot be changed any more: it is expired, or was too small; delete it at TikTok and upload again")
+}
+
+func paths(files []File) (list []string) {
+	for _, f := range files {
+		list = append(list, f.Path)
+	}
+	return list
+}

@@ -1,0 +1,127 @@
+package audiencefile
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"time"
+)
+
+// Request is a wish for a run that a command leaves in the state topic, for whichever instance serves the audience.
+type Request struct {
+	ID      string    `json:"id"`
+	At      time.Time `json:"at"`
+	Why     string    `json:"why"`
+	Force   bool      `json:"force,omitempty"`
+	Rebuild bool      `json:"rebuild,omitempty"`
+}
+
+// Ask leaves a request: after a resync, say. The newest request counts.
+func Ask(ctx context.Context, store Store, advertiser string, a Audience, r Request) error {
+	d := Deps{Store: store, audience: audienceKey(advertiser, a)}
+	r.ID = rand.Text()
+	return d.save(ctx, "request", r)
+}
+
+// look is how often Serve looks whether something is to be done.
+const lookEvery = 15 * time.Second
+
+// Serve makes runs when they are due, by the schedule or by request, until ctx ends. A time of the schedule that passed
+// while no instance was there is made up for, once. All instances may serve: the ledger says what is dealt with.
+func (j *Job) Serve(ctx context.Context) error {
+	began := j.deps.now()
+	for {
+		if err := j.turn(ctx, began); err != nil {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			j.trouble(sourceServe, asTrouble(err))
+		} else {
+			j.clear(sourceServe)
+		}
+		if err := pause(ctx, lookEvery); err != nil {
+			return err
+		}
+	}
+}
+
+// sourceServe is the board's source for what keeps Serve from looking.
+const sourceServe = "serve"
+
+// turn does what is due now, if anything.
+func (j *Job) turn(ctx context.Context, began time.Time) error {
+	l, q := ledger{}, Request{}
+	if err := j.deps.load(ctx, "ledger", &l); err != nil {
+		return err
+	}
+	if err := j.deps.load(ctx, "request", &q); err != nil {
+		return err
+	}
+	o, due := j.due(&l, &q, began)
+	var err error
+	switch {
+	case due:
+		_, err = j.Run(ctx, o)
+	case j.unsettled(&l):
+		_, err = j.Settle(ctx)
+	}
+	if errors.Is(err, ErrBusy) || err != nil && due {
+		return nil // another instance is at it; or the run's own trouble, which it has reported
+	}
+	return err
+}
+
+// due says what run is due.
+func (j *Job) due(l *ledger, q *Request, began time.Time) (Options, bool) {
+	now := j.deps.now()
+	o := Options{Why: "schedule", window: j.window(l, began, now)}
+	switch {
+	case q.ID != "" && q.ID != l.Request:
+		o.Why, o.Force, o.Rebuild, o.request = q.Why, q.Force, q.Rebuild, q.ID
+		return o, true
+	case !l.Again.IsZero() && !now.Before(l.Again):
+		o.Why = "again"
+		return o, true
+	}
+	return o, !o.window.IsZero() && l.Again.IsZero()
+}
+
+// window is the newest time of the schedule that is not dealt with. Before the first run ever, times count from the start
+// of this process on.
+func (j *Job) window(l *ledger, began, now time.Time) time.Time {
+	if j.plan.schedule == nil {
+		return time.Time{}
+	}
+	after := l.Window
+	if after.IsZero() {
+		after = latest(began, l.LastRun)
+	}
+	return j.plan.schedule.last(after, now)
+}
+
+// unsettled says whether TikTok is to be asked about the last upload now.
+func (j *Job) unsettled(l *ledger) bool {
+	return l.Last != nil && l.Last.Settled == "" &&
+		!j.deps.now().Before(latest(l.Last.At, l.Last.Checked).Add(j.plan.cfg.ReadBack.Std()))
+}
+
+// Settle asks TikTok once how it is getting on with the last upload, and returns the outcome, "" while it goes on.
+func (j *Job) Settle(ctx context.Context) (Settled, error) {
+	select {
+	case j.busy <- struct{}{}:
+		defer func() { <-j.busy }()
+	default:
+		return "", ErrBusy
+	}
+	held, release, err := j.deps.lease(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer release()
+	l := ledger{}
+	if err := j.deps.load(held, "ledger", &l); err != nil || l.Last == nil || l.Intent != nil {
+		return "", err
+	}
+	err = j.settle(held, &l)
+	return l.Last.Settled, err
+}

@@ -1,0 +1,63 @@
+package audiencefile
+
+import (
+	"context"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
+	"github.com/tokrelay/tokrelay/sinks/tiktok"
+)
+
+// settle asks TikTok how it is getting on with the last upload, and notes the outcome in the ledger and in the manifest.
+func (j *Job) settle(ctx context.Context, l *ledger) error {
+	u := l.Last
+	if u == nil || u.Settled != "" {
+		return nil
+	}
+	a, err := j.look(ctx, l.AudienceID)
+	if err != nil {
+		return err
+	}
+	u.Checked = j.deps.now()
+	text := ""
+	u.Settled, text = outcome(a, u)
+	if a != nil {
+		u.Covered = a.Covered
+		j.deps.Metrics.AudienceRead(metrics.Audience{ID: a.ID, Covered: a.Covered, Valid: a.Valid, Expires: apiTime(a.ExpiredAt)})
+	}
+	if err := j.deps.save(ctx, "ledger", l); err != nil || u.Settled == "" {
+		return err
+	}
+	j.announce(u, text)
+	return j.deps.note(ctx, u.Run, func(m *Manifest) { m.Settled, m.Covered = u.Settled, u.Covered })
+}
+
+// outcome reads what TikTok says of an audience as the outcome of an upload. There is no status: valid means usable, and an
+// audience that stays invalid for two days has failed.
+func outcome(a *audience, u *Upload) (Settled, string) {
+	since := u.At.Add(-clockSlack)
+	switch {
+	case a == nil:
+		return Failed, "the audience was deleted at TikTok"
+	case a.failedSince(since) != "":
+		return Failed, tiktok.Scrub(a.failedSince(since))
+	case a.Valid && (a.changedSince(since) || a.Covered != u.Before || u.Checked.Sub(u.At) > day):
+		return Usable, ""
+	case u.Checked.Sub(u.At) > processing:
+		return Failed, "not usable two days after the upload; with fewer than 1000 matched members it never will be"
+	}
+	return "", ""
+}
+
+func (j *Job) announce(u *Upload, text string) {
+	if u.Settled == Usable {
+		j.clear(sourceProcessing)
+		j.deps.Log.Info("TikTok has processed the upload", "run", u.Run, "members", u.Members, "covered", u.Covered)
+		return
+	}
+	err := stop("TikTok could not use the upload of %s: %s", u.At.Format(time.RFC3339), text)
+	j.trouble(sourceProcessing, asTrouble(err))
+}
+
+// sourceProcessing is the board's source for uploads that TikTok could not use.
+const sourceProcessing = "processing"

@@ -1,0 +1,106 @@
+package audiencefile
+
+import (
+	"path/filepath"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/tokrelay/tokrelay/pipeline/identity"
+	"github.com/tokrelay/tokrelay/pipeline/mapping"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
+)
+
+// Validate reports everything that is wrong with the sink.
+func (c *Config) Validate(at settings.Place) {
+	d := c.withDefaults()
+	c.Audience.validate(at.Key("audience"))
+	c.validateIdentifiers(at)
+	c.validateSchedule(at)
+	c.Guard.validate(at.Key("guard"))
+	mapping.CheckCondition(c.MemberWhen, at.Key("member_when"))
+	if _, ok := identity.ParseCountry([]byte(c.DefaultCountry)); c.DefaultCountry != "" && !ok {
+		at.Key("default_country").Problem("must be a country code of two letters", "US")
+	}
+	if d.MaxMemory < 64<<20 || d.MaxMemory > 16<<30 {
+		at.Key("max_memory").Problem("must be between 64MiB and 16GiB", "")
+	}
+	if d.FileSize < 1e6 || d.FileSize > mostFileSize {
+		at.Key("file_size").Problem("must be between 1MB and 240MB", "TikTok takes files of up to 250 MB")
+	}
+	if c.RetentionDays < 0 || c.RetentionDays > 365 {
+		at.Key("retention_in_days").Problem("must be between 1 and 365", "leave it out to keep the audience as long as it is used")
+	}
+	if d.ReadBack.Std() < time.Minute || d.ReadBack.Std() > 24*time.Hour {
+		at.Key("read_back").Problem("must be between 1m and 24h", "")
+	}
+	if c.WorkFolder != "" && !filepath.IsAbs(c.WorkFolder) {
+		at.Key("work_folder").Problem("must be an absolute path", "")
+	}
+}
+
+func (c *Config) validateIdentifiers(at settings.Place) {
+	given, fields, modes := 0, c.Identifier.fields(), c.Hash.modes()
+	for i, f := range fields {
+		place := at.Key("identifier").Key(types[i].name)
+		if f.IsZero() {
+			if modes[i] != "" {
+				at.Key("hash").Key(types[i].name).Problem("has no identifier of that type beside it", "map it under identifier, or leave it out")
+			}
+			continue
+		}
+		given++
+		f.Validate(place)
+		if f.Value != nil {
+			place.Key("value").Problem("must not be the same for every row", "")
+		}
+	}
+	if given == 0 {
+		at.Key("identifier").Problem("required: one of the six types", "EMAIL_SHA256: email")
+	}
+}
+
+func (c *Config) validateSchedule(at settings.Place) {
+	if _, err := time.LoadLocation(c.Timezone); err != nil || c.Timezone == "Local" {
+		at.Key("timezone").Problem("unknown time zone", "write it like Europe/Berlin")
+		return
+	}
+	if c.Schedule == "" {
+		at.Key("schedule").Warn("without a schedule the audience is uploaded on demand only", `"0 3 * * *" uploads at three every night`)
+		return
+	}
+	s, err := newSchedule(c.Schedule, c.withDefaults().Timezone)
+	if err != nil {
+		at.Key("schedule").Problem("must have cron's five fields: minute, hour, day of month, month, day of week", `"0 3 * * *"`)
+		return
+	}
+	if s.oftenerThanDaily() {
+		at.Key("schedule").Warn("runs more than once a day; TikTok takes one upload a day of an audience", "")
+	}
+}
+
+func (g *Guard) validate(at settings.Place) {
+	if g.MinMembers != 0 && g.MinMembers < leastMembers {
+		at.Key("min_members").Problem("must be at least 1000", "TikTok uses no audience below 1000 members")
+	}
+	if g.MaxShrink != nil && *g.MaxShrink == 1 {
+		at.Key("max_shrink").Warn("lets an audience shrink to any size", "")
+	}
+}
+
+func (a *Audience) validate(at settings.Place) {
+	switch {
+	case a.Name != "" && a.ID != "":
+		at.Problem("takes name or id, not both", "")
+	case a.ID != "" && !isID(a.ID):
+		at.Key("id").Problem("must be digits in quotes", "")
+	case a.ID == "" && strings.TrimSpace(a.Name) == "":
+		at.Problem("required: name or id", `{name: "Lapsed customers"}`)
+	case a.Name != strings.TrimSpace(a.Name):
+		at.Key("name").Problem("must not begin or end with a space", "")
+	case utf8.RuneCountInString(a.Name) > 128:
+		at.Key("name").Problem("must have at most 128 characters", "")
+	}
+}
+
+func isID(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }

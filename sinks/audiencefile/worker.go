@@ -1,0 +1,149 @@
+package audiencefile
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+// worker turns the records of some partitions into entries, in their order.
+type worker struct {
+	*collection
+	steps  Steps
+	maker  *Maker
+	out    *spillWriter
+	in     chan []row
+	counts Counts
+
+	change pipeline.Change
+	lines  []byte
+	key    []byte
+
+	letters []pipeline.Letter
+	places  []place // of the letters
+	share   share
+}
+
+// row is a record and the index of its partition.
+type row struct {
+	pipeline.Record
+	partition int
+}
+
+// batchRows and batchBytes bound what is handed to a worker at once.
+const (
+	batchRows  = 512
+	batchBytes = 1 << 20
+)
+
+func (w *worker) run(ctx context.Context) error {
+	for batch := range w.in {
+		for i := range batch {
+			if err := w.take(ctx, &batch[i]); err != nil {
+				return err
+			}
+		}
+		w.counts.Records += int64(len(batch))
+		w.job.progress.add(len(batch))
+		w.recycle(batch)
+	}
+	if err := w.send(ctx); err != nil {
+		return err
+	}
+	return w.out.flush()
+}
+
+// take turns a record into an entry of its key, whatever it is: a row that is rejected or filtered takes its member out,
+// for nobody knows that it still is one. A row whose operation the sync skips, and what is no row at all, changes nothing.
+func (w *worker) take(ctx context.Context, r *row) error {
+	lines, err := w.read(ctx, r)
+	rejection, rejected := errors.AsType[*pipeline.Rejection](err)
+	if skip, ok := errors.AsType[pipeline.SkipReason](err); ok {
+		w.counts.Skipped[skip]++
+		if skip != pipeline.SkipFiltered {
+			return nil
+		}
+	} else if rejected {
+		if err := w.reject(ctx, r, rejection); err != nil {
+			return err
+		}
+	} else if err != nil {
+		return err
+	}
+	if err := w.share.row(rejected && r.Offset >= w.written.of(r.partition)); err != nil {
+		return err
+	}
+	if len(r.Key) == 0 {
+		return nil
+	}
+	w.counts.Changes++
+	return w.write(r, lines)
+}
+
+// read gives the lines of the record's row.
+func (w *worker) read(ctx context.Context, r *row) ([]byte, error) {
+	for tries := 0; ; tries++ {
+		lines, err := w.attempt(ctx, r)
+		trouble, ok := errors.AsType[*pipeline.Trouble](err)
+		if !ok || trouble.Stop {
+			w.clear(tries > 0)
+			return lines, err
+		}
+		if err := w.wait(ctx, trouble, tries); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (w *worker) attempt(ctx context.Context, r *row) (lines []byte, err error) {
+	defer func() {
+		if recover() != nil {
+			err = pipeline.Reject(pipeline.StageMap, pipeline.StepPanicked, "", "a step that copes with every row")
+		}
+	}()
+	if err := w.decode(ctx, r); err != nil {
+		return nil, err
+	}
+	if err := w.steps.Pass(&w.change); err != nil {
+		return nil, err
+	}
+	if len(r.Key) == 0 {
+		return nil, pipeline.Reject(pipeline.StageMap, pipeline.InvalidDeliveryKey, "", "a record key that names the member")
+	}
+	lines, err = w.maker.Lines(w.lines[:0], &w.change)
+	w.lines = lines
+	return lines, err
+}
+
+// decode reads the record. Every tombstone of a key is a delete: behind Debezium's delete it repeats it, and once
+// compaction has taken that away it is all that is left.
+func (w *worker) decode(ctx context.Context, r *row) error {
+	if r.Value == nil && len(r.Key) > 0 {
+		w.change.Reset()
+		w.change.Op, w.change.Key, w.change.KeyRow = pipeline.Delete, r.Key, true
+		return nil
+	}
+	return w.steps.Decode(ctx, &r.Record, &w.change)
+}
+
+func (w *worker) write(r *row, lines []byte) error {
+	key := w.keyOf(r)
+	out, err := w.out.room(int(key[0]), entryHead+len(lines))
+	if err != nil {
+		return err
+	}
+	entry(out).setHead(key, orderOf(r.Timestamp.UnixMilli(), r.partition), len(lines)/w.plan.layout.width)
+	copy(out[entryHead:], lines)
+	return nil
+}
+
+// keyOf is the digest a record's key goes by: of the salt, the topic and the key.
+func (w *worker) keyOf(r *row) [keySize]byte {
+	w.key = append(w.key[:0], w.salt...)
+	w.key = append(w.key, r.Topic...)
+	w.key = append(append(w.key, 0), r.Key...)
+	sum := sha256.Sum256(w.key)
+	return [keySize]byte(sum[:])
+}

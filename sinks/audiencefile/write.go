@@ -1,0 +1,147 @@
+package audiencefile
+
+import "context"
+
+// write drops repeated lines, compares with the previous upload and writes the files.
+func (b *build) write(ctx context.Context, lines *spill, out *built) error {
+	parallel := b.parallel
+	if lines.end < 16<<20 {
+		parallel = 1 // one file, not several small ones
+	}
+	total := lines.end / int64(b.plan.layout.width)
+	w := &writing{build: b, output: newOutput(b.path, &b.plan.layout, int64(b.plan.cfg.FileSize), total, parallel)}
+	previous, _ := openKept(b.folder.join(membersName(b.previous)), b.plan.layout.name(), b.plan.layout.width)
+	if previous != nil {
+		defer previous.close()
+	}
+	if b.plan.cfg.KeepsState() {
+		var err error
+		if w.members, err = newSpill(b.folder.join(membersName(b.run))); err != nil {
+			return err
+		}
+		defer w.members.close()
+	}
+	if err := w.run(ctx, parallel, []*spill{lines, previous}); err != nil {
+		return err
+	}
+	out.Set, out.Files = w.set(previous != nil), w.output.list()
+	if w.members == nil {
+		return nil
+	}
+	return w.members.keep(kept{Run: b.run, Mapping: b.plan.layout.name(), Width: b.plan.layout.width})
+}
+
+// writing is the third pass.
+type writing struct {
+	*build
+	*output
+	members *spill
+	workers []*writer
+}
+
+type writer struct {
+	*writing
+	seen    lineSet
+	files   filesWriter
+	members *spillWriter
+	buf     []byte
+	Set
+	digest setDigest
+}
+
+func (w *writing) run(ctx context.Context, parallel int, sources []*spill) error {
+	for range parallel {
+		one := &writer{writing: w, seen: lineSet{width: w.plan.layout.width}, files: filesWriter{output: w.output}}
+		if w.members != nil {
+			one.members = w.members.writer(w.memory.buffer(parallel))
+		}
+		w.workers = append(w.workers, one)
+	}
+	width := w.plan.layout.width
+	d := &division{folder: w.path, limit: w.memory.lines(parallel), workers: parallel,
+		cut:    func(records []byte) (_, _ []byte) { return records[:width], records[width:] },
+		byteAt: func(record []byte, level int) byte { return byte(scatter(record) >> (56 - 8*level)) },
+		work: func(worker int, sources []*spill, bucket int) error {
+			return w.workers[worker].bucket(sources[0], sources[1], bucket)
+		}}
+	if err := d.run(ctx, sources); err != nil {
+		return err
+	}
+	for _, one := range w.workers {
+		if err := one.finish(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writer) bucket(lines, previous *spill, bucket int) error {
+	w.seen.reset()
+	if err := lines.each(bucket, &w.buf, w.take); err != nil {
+		return err
+	}
+	w.Members += int64(w.seen.n)
+	w.job.progress.write(w.seen.n)
+	for i := range uint32(w.seen.n) {
+		line := w.seen.line(i)
+		w.digest.add(line)
+		if err := w.files.line(line); err != nil {
+			return err
+		}
+		if w.members != nil {
+			if err := w.members.put(int(scatter(line)>>56), line); err != nil {
+				return err
+			}
+		}
+	}
+	if previous == nil {
+		return nil
+	}
+	return previous.each(bucket, &w.buf, w.compare)
+}
+
+func (w *writer) take(records []byte) error {
+	for width := w.seen.width; len(records) > 0; records = records[width:] {
+		if !w.seen.add(records[:width]) {
+			w.Duplicates++
+		}
+	}
+	return nil
+}
+
+// compare counts lines of the previous upload. They are distinct, and so are ours.
+func (w *writer) compare(records []byte) error {
+	for width := w.seen.width; len(records) > 0; records = records[width:] {
+		if w.seen.has(records[:width]) {
+			w.Unchanged++
+		} else {
+			w.Removed++
+		}
+	}
+	return nil
+}
+
+func (w *writer) finish() error {
+	if w.members != nil {
+		if err := w.members.flush(); err != nil {
+			return err
+		}
+	}
+	return w.files.close()
+}
+
+func (w *writing) set(compared bool) (all Set) {
+	digest := setDigest{}
+	for _, one := range w.workers {
+		all.Members += one.Members
+		all.Duplicates += one.Duplicates
+		all.Removed += one.Removed
+		all.Unchanged += one.Unchanged
+		digest.plus(&one.digest)
+	}
+	if all.Compared = compared; compared {
+		all.Added = all.Members - all.Unchanged
+	}
+	all.Digest = digest.String()
+	return all
+}
