@@ -12,14 +12,11 @@ import (
 // address; in the members topic and in memory there is only this.
 type key = [16]byte
 
-func keyOf(r *pipeline.Record) (k key) {
-	h := sha256.New()
-	h.Write([]byte(r.Topic))
-	h.Write([]byte{0})
-	h.Write(r.Key)
-	var sum [sha256.Size]byte
-	copy(k[:], h.Sum(sum[:0]))
-	return k
+func keyOf(r *pipeline.Record) key {
+	var room [256]byte
+	named := append(append(append(room[:0], r.Topic...), 0), r.Key...)
+	sum := sha256.Sum256(named)
+	return key(sum[:16])
 }
 
 // record is what is remembered of a member, as it stands in the members topic.
