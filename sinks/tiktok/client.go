@@ -28,7 +28,7 @@ const (
 // It is safe for concurrent use.
 type Client struct {
 	base    string
-	http    *http.Transport
+	http    http.RoundTripper
 	timeout time.Duration
 	gzip    bool
 	token   *Token
@@ -37,16 +37,21 @@ type Client struct {
 
 // New makes a client. It fails for a certificate file that cannot be used.
 func New(c Config, token *Token) (*Client, error) {
-	c = c.WithDefaults()
-	transport, err := newTransport(c)
+	transport, err := newTransport(c.WithDefaults())
 	if err != nil {
 		return nil, err
 	}
+	return NewOver(c, token, transport), nil
+}
+
+// NewOver makes a client over a transport of the caller's, which must close every request's body: the sandbox's, say.
+func NewOver(c Config, token *Token, transport http.RoundTripper) *Client {
+	c = c.WithDefaults()
 	return &Client{
 		base:    strings.TrimSuffix(strings.TrimSuffix(c.BaseURL, "/"), apiPath) + apiPath,
 		http:    transport,
 		timeout: c.Timeout.Std(), gzip: c.Gzip, token: token,
-	}, nil
+	}
 }
 
 // newTransport keeps one HTTP/1.1 connection per call in flight. HTTP/2 would put all calls on one connection, where a
@@ -102,7 +107,11 @@ func authorities(file string) (*x509.CertPool, error) {
 }
 
 // Close closes the connections that no call uses.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+func (c *Client) Close() {
+	if t, ok := c.http.(*http.Transport); ok {
+		t.CloseIdleConnections()
+	}
+}
 
 // Post sends a JSON body to an endpoint ("/event/track/") and may be given the same memory again once it returned.
 func (c *Client) Post(ctx context.Context, endpoint string, body []byte) pipeline.Answer {
