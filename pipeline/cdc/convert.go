@@ -17,42 +17,51 @@ const (
 	nano  = 1_000_000_000
 )
 
-func intValue(m meaning, n int64) pipeline.Value {
-	switch m {
-	case plain:
-		return pipeline.IntValue(n)
-	case days:
-		return pipeline.DateValue(n)
-	case timeMillis:
-		return pipeline.TimeOfDayValue(times(n, nano/milli))
-	case timeMicros:
-		return pipeline.TimeOfDayValue(times(n, nano/micro))
-	case timeNanos:
-		return pipeline.TimeOfDayValue(n)
-	case durationMicros:
-		return pipeline.DurationValue(times(n, nano/micro))
-	case durationNanos:
-		return pipeline.DurationValue(n)
-	}
-	return timestamp(m, n)
+func intValue(m meaning, n int64) (v pipeline.Value) {
+	setInt(&v, m, n)
+	return v
 }
 
-func timestamp(m meaning, n int64) pipeline.Value {
+// setInt is intValue in place: a Value that is passed through return values is copied twice, which costs more than the
+// rest.
+func setInt(into *pipeline.Value, m meaning, n int64) {
+	switch m {
+	case plain:
+		*into = pipeline.IntValue(n)
+	case days:
+		*into = pipeline.DateValue(n)
+	case timeMillis:
+		*into = pipeline.TimeOfDayValue(times(n, nano/milli))
+	case timeMicros:
+		*into = pipeline.TimeOfDayValue(times(n, nano/micro))
+	case timeNanos:
+		*into = pipeline.TimeOfDayValue(n)
+	case durationMicros:
+		*into = pipeline.DurationValue(times(n, nano/micro))
+	case durationNanos:
+		*into = pipeline.DurationValue(n)
+	default:
+		setTimestamp(into, m, n)
+	}
+}
+
+func setTimestamp(into *pipeline.Value, m meaning, n int64) {
 	switch m {
 	case localMillis:
-		return pipeline.LocalValue(split(n, milli))
+		*into = pipeline.LocalValue(split(n, milli))
 	case localMicros:
-		return pipeline.LocalValue(split(n, micro))
+		*into = pipeline.LocalValue(split(n, micro))
 	case localNanos:
-		return pipeline.LocalValue(split(n, nano))
+		*into = pipeline.LocalValue(split(n, nano))
 	case instantMillis:
-		return pipeline.InstantValue(split(n, milli))
+		*into = pipeline.InstantValue(split(n, milli))
 	case instantMicros:
-		return pipeline.InstantValue(split(n, micro))
+		*into = pipeline.InstantValue(split(n, micro))
 	case instantNanos:
-		return pipeline.InstantValue(split(n, nano))
+		*into = pipeline.InstantValue(split(n, nano))
+	default:
+		*into = pipeline.IntValue(n)
 	}
-	return pipeline.IntValue(n)
 }
 
 // split turns a count of fractions into seconds and the nanoseconds that are left, never negative ones.
@@ -77,38 +86,78 @@ func times(n, by int64) int64 {
 
 // stringValue reads a text. A time that cannot be read stays the text it is: nothing is lost, and a mapping that wants a
 // time says so.
-func (d *dialect) stringValue(m meaning, b []byte) pipeline.Value {
+func (d *dialect) stringValue(m meaning, b []byte) (v pipeline.Value) {
+	d.setText(&v, m, b)
+	return v
+}
+
+func (d *dialect) setText(into *pipeline.Value, m meaning, b []byte) {
 	if d.isPlaceholder(b) {
-		return pipeline.UnavailableValue()
+		*into = pipeline.UnavailableValue()
+		return
 	}
 	switch m {
 	case plain:
-		return pipeline.StringValue(b)
+		*into = pipeline.StringValue(b)
+		return
 	case jsonText:
-		return pipeline.JSONValue(b)
+		*into = pipeline.JSONValue(b)
+		return
+	case zonedTimestamp:
+		if sec, nanos, ok := usualTimestamp(b); ok {
+			*into = pipeline.InstantValue(sec, nanos)
+			return
+		}
 	}
-	if v, ok := isoValue(m, b); ok {
-		return v
+	v, ok := isoValue(m, b)
+	if !ok {
+		v = pipeline.StringValue(b)
 	}
-	return pipeline.StringValue(b)
+	*into = v
 }
 
-func (d *dialect) bytesValue(t *typ, b []byte) pipeline.Value {
+func (d *dialect) bytesValue(t *typ, b []byte) (v pipeline.Value) {
+	d.setBytes(&v, t, b)
+	return v
+}
+
+func (d *dialect) setBytes(into *pipeline.Value, t *typ, b []byte) {
 	if d.isPlaceholder(b) {
-		return pipeline.UnavailableValue()
+		*into = pipeline.UnavailableValue()
+		return
 	}
 	switch t.meaning {
 	case decimal:
-		if t.scale > maxScale {
-			return wholeDecimal(b, t.scale)
-		}
-		return pipeline.BigDecimalValue(b, t.scale)
+		setDecimal(into, b, t.scale)
 	case bitSet:
-		return bitsValue(b)
+		*into = bitsValue(b)
 	case uuidFixed:
-		return pipeline.StringValue(uuidText(b))
+		*into = pipeline.StringValue(uuidText(b))
+	default:
+		*into = pipeline.BytesValue(b)
 	}
-	return pipeline.BytesValue(b)
+}
+
+func setDecimal(into *pipeline.Value, b []byte, scale int32) {
+	switch {
+	case len(b) <= 8:
+		*into = pipeline.DecimalValue(signed(b), scale)
+	case scale > maxScale:
+		*into = wholeDecimal(b, scale)
+	default:
+		*into = pipeline.BigDecimalValue(b, scale)
+	}
+}
+
+// signed reads a big-endian two's complement number of at most eight bytes.
+func signed(b []byte) (n int64) {
+	if len(b) > 0 {
+		n = int64(int8(b[0])) >> 7
+	}
+	for _, c := range b {
+		n = n<<8 | int64(c)
+	}
+	return n
 }
 
 // bitsValue reads little-endian bits; what does not fit an int64 after all stays binary.

@@ -116,7 +116,9 @@ func varDecimalValue(v pipeline.Value) pipeline.Value {
 	if scale.Kind() != pipeline.Int || value.Kind() != pipeline.Bytes || scale.Int() != int64(int32(scale.Int())) {
 		return v
 	}
-	return pipeline.BigDecimalValue(value.Bytes(), int32(scale.Int()))
+	var d pipeline.Value
+	setDecimal(&d, value.Bytes(), int32(scale.Int()))
+	return d
 }
 
 // structuredValue composes a time of its components. A special one (infinity) and one that does not exist stay records.

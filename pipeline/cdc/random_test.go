@@ -11,6 +11,7 @@ import (
 type dice struct {
 	bytes []byte
 	names int
+	made  int // values made: a record in itself twice would have no end
 }
 
 func (d *dice) roll(sides int) int {
@@ -99,7 +100,7 @@ func (r *randomSchema) union(depth int) string {
 
 // value writes bytes that fit a type, until it gets too deep or long: then what comes is cut off.
 func (d *dice) value(t *typ, out []byte, depth int) []byte {
-	if depth > 20 || len(out) > 4096 {
+	if d.made++; depth > 20 || d.made > 4096 {
 		return out
 	}
 	switch t.kind {

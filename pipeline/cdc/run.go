@@ -95,13 +95,11 @@ func (p *rowPlan) fields(c *cursor, values []pipeline.Value) (int, error) {
 				b := buf[start:pos:pos]
 				if s.meaning == plain && (n == 0 || !p.dialect.first[b[0]]) {
 					values[s.slot] = pipeline.StringValue(b)
-				} else if sec, nanos, ok := usualTimestamp(b); ok && s.meaning == zonedTimestamp {
-					values[s.slot] = pipeline.InstantValue(sec, nanos)
 				} else {
-					values[s.slot] = p.dialect.stringValue(s.meaning, b)
+					p.dialect.setText(&values[s.slot], s.meaning, b)
 				}
 			case opBytes:
-				values[s.slot] = p.dialect.bytesValue(s.typ, buf[start:pos:pos])
+				p.dialect.setBytes(&values[s.slot], s.typ, buf[start:pos:pos])
 			}
 		case opSkipVarint:
 			if pos = pastVarint(buf, pos); pos > len(buf) {
@@ -116,7 +114,7 @@ func (p *rowPlan) fields(c *cursor, values []pipeline.Value) (int, error) {
 				values[s.slot] = pipeline.IntValue(n)
 				continue
 			}
-			values[s.slot] = intValue(s.meaning, n)
+			setInt(&values[s.slot], s.meaning, n)
 		case opInt:
 			var n int64
 			if n, pos = narrow(buf, pos); pos < 0 {
@@ -126,7 +124,7 @@ func (p *rowPlan) fields(c *cursor, values []pipeline.Value) (int, error) {
 				values[s.slot] = pipeline.IntValue(n)
 				continue
 			}
-			values[s.slot] = intValue(s.meaning, n)
+			setInt(&values[s.slot], s.meaning, n)
 		case opBool:
 			if pos >= len(buf) {
 				return i, errShort
@@ -242,7 +240,7 @@ func (p *rowPlan) value(c *cursor, t *typ, into *pipeline.Value) (err error) {
 	default:
 		var n int64
 		n, err = c.integer(t.kind)
-		*into = intValue(t.meaning, n)
+		setInt(into, t.meaning, n)
 	}
 	return err
 }
@@ -259,9 +257,9 @@ func (p *rowPlan) binary(c *cursor, t *typ, into *pipeline.Value) error {
 	case err != nil:
 		return err
 	case t.kind == kindString:
-		*into = p.dialect.stringValue(t.meaning, b)
+		p.dialect.setText(into, t.meaning, b)
 	default:
-		*into = p.dialect.bytesValue(t, b)
+		p.dialect.setBytes(into, t, b)
 	}
 	return nil
 }
@@ -314,12 +312,33 @@ func (p *rowPlan) list(c *cursor, t *typ, into *pipeline.Value) error {
 		}
 		first := len(elems)
 		elems = slices.Grow(elems, int(n))[:first+int(n)]
-		for i := first; i < len(elems); i++ {
-			if err := p.value(c, t.items, &elems[i]); err != nil {
-				return err
-			}
+		if err := p.items(c, t.items, elems[first:]); err != nil {
+			return err
 		}
 	}
+}
+
+// items reads the items of a block. NULL and the type below it are told apart here, once for all of them.
+func (p *rowPlan) items(c *cursor, t *typ, into []pipeline.Value) error {
+	of, null, nullable := t.nullable()
+	for i := range into {
+		if nullable {
+			n, err := c.long()
+			switch {
+			case err != nil:
+				return err
+			case n&^1 != 0:
+				return errBranch
+			case n == int64(null):
+				into[i] = pipeline.NullValue()
+				continue
+			}
+		}
+		if err := p.value(c, of, &into[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (p *rowPlan) varDecimal(c *cursor, into *pipeline.Value) error {
@@ -331,8 +350,10 @@ func (p *rowPlan) varDecimal(c *cursor, into *pipeline.Value) error {
 	if err != nil {
 		return err
 	}
-	if *into = pipeline.BigDecimalValue(b, int32(scale)); p.dialect.isPlaceholder(b) {
+	if p.dialect.isPlaceholder(b) {
 		*into = pipeline.UnavailableValue()
+		return nil
 	}
+	setDecimal(into, b, int32(scale))
 	return nil
 }

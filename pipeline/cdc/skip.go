@@ -42,8 +42,17 @@ type cursor struct {
 
 func (c *cursor) left() int { return len(c.buf) - c.pos }
 
-// long reads a varint.
+// long reads a varint, usually of one byte.
 func (c *cursor) long() (int64, error) {
+	if c.pos < len(c.buf) && c.buf[c.pos] < 0x80 {
+		u := int64(c.buf[c.pos])
+		c.pos++
+		return u>>1 ^ -(u & 1), nil
+	}
+	return c.longer()
+}
+
+func (c *cursor) longer() (int64, error) {
 	n, pos := varint(c.buf, c.pos)
 	if pos < 0 {
 		return 0, errShort
