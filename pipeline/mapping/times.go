@@ -8,7 +8,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 )
 
-// Zero bounds what a plain number may mean as a time: below, it is no time but a small number or a date without dashes.
+// minPlainSeconds is the least a number may be to mean a time: below, it is a count, or a date without dashes.
 const minPlainSeconds = 100_000_000 // 1973
 
 // unitOf is how many units make a second for a number whose type nobody told. The ranges of the units do not touch for

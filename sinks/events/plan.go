@@ -20,7 +20,8 @@ type Plan struct {
 	currencies currencyList
 
 	currencyRule, maxAgeText string
-	requires                 bool
+	requires                 bool // an identifier
+	sums                     bool // a field is computed from the products
 
 	envelope envelopePlan
 	names    namePlan
@@ -97,6 +98,7 @@ func (p *Plan) compileField(s *spec, f FieldConfig, cols *mapping.Columns, objec
 		path = s.pixel
 	}
 	st := step{spec: s, computed: f.From != ""}
+	p.sums = p.sums || st.computed
 	st.key, st.objects = pathOf(path, objects)
 	if !st.computed && f.Product == nil {
 		st.get = f.Compile(s.name, cols)

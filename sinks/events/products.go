@@ -138,7 +138,7 @@ func (m *Maker) product(dst []byte, plan *productPlan, index int, p *product) (_
 	start := len(dst)
 	for i := range p {
 		v := &p[i]
-		if missing(*v) != "" || i == memberType && !plan.pixel {
+		if v.Kind() == pipeline.Missing || missing(*v) != "" || i == memberType && !plan.pixel {
 			continue
 		}
 		dst = append(appendKey(comma(dst), productMembers[i].name), ':')
@@ -149,7 +149,10 @@ func (m *Maker) product(dst []byte, plan *productPlan, index int, p *product) (_
 	if len(dst) == start {
 		return dst, invalid(pipeline.InvalidContents, memberField(index, ""), "a value in at least one of content_id, price and the like")
 	}
-	return append(dst, '}'), m.sum.add(p)
+	if m.sums {
+		err = m.sum.add(p)
+	}
+	return append(dst, '}'), err
 }
 
 func appendKey(dst []byte, name string) []byte {

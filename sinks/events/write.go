@@ -111,11 +111,15 @@ func (m *Maker) mustHave(s *step) bool {
 
 // missing is the reason to reject a row whose required field has this value, "" where there is a value.
 func missing(v pipeline.Value) pipeline.Reason {
-	switch {
-	case v.Kind() == pipeline.Unavailable:
+	switch v.Kind() {
+	case pipeline.Unavailable:
 		return pipeline.UnavailableValueInRow
-	case mapping.IsBlank(v):
+	case pipeline.Missing, pipeline.Null:
 		return pipeline.RequiredField
+	case pipeline.String, pipeline.Bytes, pipeline.JSON:
+		if b := v.Bytes(); (len(b) == 0 || b[0] <= ' ' || b[0] >= 0x7f || b[0] == 'n') && mapping.IsBlank(v) {
+			return pipeline.RequiredField
+		}
 	}
 	return ""
 }
