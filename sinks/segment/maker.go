@@ -1,6 +1,8 @@
 package segment
 
 import (
+	"bytes"
+
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 )
@@ -48,7 +50,8 @@ func (m *Maker) transition(c *pipeline.Change) (t transition, err error) {
 	if !m.remembers && !t.oldKnown {
 		return t, pipeline.Reject(pipeline.StageMap, pipeline.BeforeImageIncomplete, "", "a complete image of the row before its change")
 	}
-	if t.oldKnown && !t.created {
+	unchanged := c.Op == pipeline.Update && t.oldKnown && sameRow(&c.Before, &c.After)
+	if t.oldKnown && !t.created && !unchanged {
 		m.old = m.before(c)
 		t.old = m.old
 	}
@@ -56,7 +59,29 @@ func (m *Maker) transition(c *pipeline.Change) (t transition, err error) {
 		return t, nil
 	}
 	m.row.Begin(c)
-	return t, m.present(&t)
+	if err = m.present(&t); unchanged { // most updates of a table: hashing once will do
+		t.old = t.now
+	}
+	return t, err
+}
+
+// sameRow says whether both images hold the same in every column the sync reads. Lists count as different: looking into
+// them costs more than it saves.
+func sameRow(a, b *pipeline.Image) bool {
+	if len(a.Values) != len(b.Values) {
+		return false
+	}
+	for i := range a.Values {
+		if !sameValue(a.Values[i], b.Values[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func sameValue(a, b pipeline.Value) bool {
+	return a.Kind() == b.Kind() && a.Elems() == nil && b.Elems() == nil &&
+		a.Int() == b.Int() && a.Scale() == b.Scale() && bytes.Equal(a.Bytes(), b.Bytes())
 }
 
 // present is what the row is now. A row that is no member is not looked at further: an opt-out counts, whatever else is
