@@ -99,6 +99,7 @@ func (q *Queue) enqueue(d *delivery) {
 		l := lanes[it.Envelope]
 		if l == nil {
 			l = q.lane(d.items.Envelopes[it.Envelope])
+			l.entries = slices.Grow(l.entries, d.count/len(lanes))
 			lanes[it.Envelope] = l
 		}
 		l.add(entry{d, int32(i)})
