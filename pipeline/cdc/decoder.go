@@ -155,7 +155,7 @@ func refusal(err error, schema string) error {
 	if f, ok := errors.AsType[*fieldError](err); ok {
 		r.Field, r.Rule = "column "+strings.Trim(short(f.field), `"`), f.err.Error()
 	}
-	if _, ok := errors.AsType[limitError](err); ok {
+	if isLimit(err) {
 		r.Reason = pipeline.TooLarge
 	}
 	if errors.Is(err, errTrailing) {

@@ -30,7 +30,9 @@ const (
 	opSkipVarint               // int, long
 	opSkipText                 // string, bytes
 	opSkipFixed
-	opValue // anything, by its type
+	opSkipDecimal // a decimal of any scale
+	opSkipTexts   // a list of texts
+	opValue       // anything, by its type
 	opInt
 	opLong
 	opBool
@@ -46,7 +48,7 @@ type step struct {
 	null    int8    // index of null in a union of null and one more; -1 if the field is no such union
 	meaning meaning // of the type below
 	slot    int32   // -1: nowhere
-	size    int32   // of opSkipFixed
+	size    int32   // of opSkipFixed; of opSkipTexts, which branch of the items is null
 	typ     *typ    // the type, without the nullable union around it
 	sub     *rowPlan
 	field   *field
@@ -128,7 +130,7 @@ func (p *planner) field(plan *rowPlan, f *field, a asked) (missing []want, err e
 	t, null, _ := f.typ.nullable()
 	s := step{null: int8(null), typ: t, field: f, slot: -1, meaning: t.meaning}
 	switch {
-	case len(a.slots) == 0 && len(a.members) == 0 && !isShallow(t):
+	case len(a.slots) == 0 && len(a.members) == 0 && (!isShallow(t) || isVarDecimal(t)):
 		s.op, s.size = skipOp(t)
 	case len(a.slots) == 0 && t.kind == kindRecord:
 		s.op = opRecord
@@ -185,6 +187,14 @@ func skipOp(t *typ) (opcode, int32) {
 		return opSkipFixed, 8
 	case kindFixed:
 		return opSkipFixed, int32(t.size)
+	case kindRecord:
+		if isVarDecimal(t) {
+			return opSkipDecimal, 0
+		}
+	case kindArray:
+		if of, null, _ := t.items.nullable(); of.kind == kindString {
+			return opSkipTexts, int32(null)
+		}
 	}
 	return opSkip, 0
 }

@@ -57,8 +57,9 @@ func (p *rowPlan) copy(values []pipeline.Value) {
 // rarer goes through the cursor.
 func (p *rowPlan) fields(c *cursor, values []pipeline.Value) (int, error) {
 	buf, pos := c.buf, c.pos
-	for i := range p.steps {
-		s := &p.steps[i]
+	steps := p.steps
+	for i := range steps {
+		s := &steps[i]
 		if s.null >= 0 {
 			if pos >= len(buf) {
 				return i, errShort
@@ -145,6 +146,15 @@ func (p *rowPlan) fields(c *cursor, values []pipeline.Value) (int, error) {
 			}
 			values[s.slot] = pipeline.FloatValue(math.Float64frombits(binary.LittleEndian.Uint64(buf[pos:])))
 			pos += 8
+		case opSkipDecimal, opSkipTexts:
+			end := s.passUsual(c, buf, pos)
+			if c.pos = pos; end < 0 {
+				if err := c.skip(s.typ); err != nil {
+					return i, err
+				}
+				end = c.pos
+			}
+			pos = end
 		default:
 			c.pos = pos
 			if err := p.rare(c, s, values); err != nil {
@@ -169,6 +179,47 @@ func pastVarint(buf []byte, pos int) int {
 		pos++
 	}
 	return pos + 1
+}
+
+// passUsual is the position behind a value of the usual form: short texts, few items in one block. It is negative for any
+// other form, and for bytes that do not fit: then the cursor has to look.
+func (s *step) passUsual(c *cursor, buf []byte, pos int) int {
+	if s.op == opSkipDecimal {
+		return pastShort(buf, pastVarint(buf, pos))
+	}
+	if pos >= len(buf) || buf[pos]&0x81 != 0 {
+		return -1
+	}
+	n := int(buf[pos] >> 1)
+	if pos++; n == 0 {
+		return pos
+	}
+	for range n {
+		if s.size >= 0 {
+			if pos >= len(buf) || int32(buf[pos]) != 2-2*s.size {
+				return -1
+			}
+			pos++
+		}
+		if pos = pastShort(buf, pos); pos < 0 {
+			return -1
+		}
+	}
+	if pos >= len(buf) || buf[pos] != 0 || c.spend(n) != nil {
+		return -1
+	}
+	return pos + 1
+}
+
+// pastShort is the position behind a text of less than 64 bytes, negative if it is none.
+func pastShort(buf []byte, pos int) int {
+	if pos >= len(buf) || buf[pos]&0x81 != 0 {
+		return -1
+	}
+	if pos += 1 + int(buf[pos]>>1); pos > len(buf) {
+		return -1
+	}
+	return pos
 }
 
 func badLength(n int64) error {

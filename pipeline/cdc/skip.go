@@ -273,31 +273,12 @@ func (c *cursor) skipArray(t *typ) error {
 		if err != nil || n == 0 {
 			return err
 		}
-		if err := c.skipItems(t.items, n); err != nil {
-			return err
-		}
-	}
-}
-
-func (c *cursor) skipItems(t *typ, n int64) error {
-	text, null, _ := t.nullable()
-	for ; n > 0; n-- {
-		// A list of texts is the usual one: its items are passed over here.
-		if text.kind == kindString && c.left() > 1 && (null < 0 || c.buf[c.pos] == byte(2-2*null)) {
-			at := c.pos
-			if null >= 0 {
-				at++
-			}
-			if size := c.buf[at]; size < 0x80 && size&1 == 0 && at+1+int(size>>1) <= len(c.buf) {
-				c.pos = at + 1 + int(size>>1)
-				continue
+		for range n {
+			if err := c.skip(t.items); err != nil {
+				return err
 			}
 		}
-		if err := c.skip(t); err != nil {
-			return err
-		}
 	}
-	return nil
 }
 
 // skipMap looks at the keys too: goavro refuses a map with a key twice.
