@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"time"
@@ -75,11 +76,16 @@ func (c Config) isolation() kgo.IsolationLevel {
 	return kgo.ReadCommitted()
 }
 
-// clientLog passes franz-go's warnings on. Its info lines are about its own workings and its errors are warnings to us:
-// it goes on trying.
+// clientLog passes on what franz-go says, for whoever debugs: it speaks of its own workings and goes on trying by
+// itself. What somebody should know of reaches the log and the board from here.
 type clientLog struct{ log *slog.Logger }
 
-func (l clientLog) Level() kgo.LogLevel { return kgo.LogLevelWarn }
+func (l clientLog) Level() kgo.LogLevel {
+	if l.log.Enabled(context.Background(), slog.LevelDebug) {
+		return kgo.LogLevelInfo
+	}
+	return kgo.LogLevelNone
+}
 
 func (l clientLog) Log(_ kgo.LogLevel, msg string, keyvals ...any) {
 	l.log.Debug("kafka client: "+msg, keyvals...)

@@ -97,9 +97,15 @@ func (c *Consumer) clientOptions() ([]kgo.Opt, error) {
 		kgo.OnPartitionsAssigned(c.assigned),
 		kgo.OnPartitionsRevoked(c.revoked),
 		kgo.OnPartitionsLost(c.lost),
-		kgo.WithHooks(&c.health),
+		kgo.WithHooks(&c.health, (*birth)(c)),
 	), nil
 }
+
+// birth gives the consumer its client before the client's first callback, which may come before NewClient returns.
+type birth Consumer
+
+// OnNewClient is called by franz-go.
+func (b *birth) OnNewClient(client *kgo.Client) { b.client = client }
 
 // Run reads until ctx ends and hands chunks to offer, from one goroutine per partition. Then it stops reading, lets the
 // chunks in flight settle for at most Drain, commits, and leaves the group. Trouble with Kafka shows on the board and
@@ -113,7 +119,7 @@ func (c *Consumer) Run(ctx context.Context, offer Offer) error {
 	}
 	client, quit := context.WithCancel(context.Background())
 	defer quit()
-	if c.client, err = kgo.NewClient(append(opts, kgo.WithContext(client))...); err != nil {
+	if _, err = kgo.NewClient(append(opts, kgo.WithContext(client))...); err != nil {
 		return fmt.Errorf("consumer of sync %s: %w", c.opts.Sync, err)
 	}
 	c.quit = quit
@@ -128,14 +134,16 @@ func (c *Consumer) Run(ctx context.Context, offer Offer) error {
 
 // poll hands what Kafka gives to the partitions. Rebalances wait only while one answer is being handed on.
 func (c *Consumer) poll(ctx context.Context) {
-	for c.flow.waitForRoom(ctx) == nil {
-		fetches := c.client.PollRecords(ctx, maxPoll)
+	for {
+		n, err := c.flow.waitForRoom(ctx)
+		if err != nil {
+			return
+		}
+		fetches := c.client.PollRecords(ctx, n)
 		c.hand(fetches)
 		c.client.AllowRebalance()
 	}
 }
-
-const maxPoll = 10_000
 
 func (c *Consumer) hand(fetches kgo.Fetches) {
 	fetches.EachPartition(func(ftp kgo.FetchTopicPartition) {
@@ -157,7 +165,7 @@ func (c *Consumer) receive(p *partition, f *kgo.FetchPartition) {
 	for _, r := range f.Records {
 		weight += weigh(r)
 	}
-	c.flow.use(weight)
+	c.flow.use(len(f.Records), weight)
 	p.add(f.Records, weight)
 }
 

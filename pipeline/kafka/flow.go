@@ -18,17 +18,20 @@ type flow struct {
 
 	mu     sync.Mutex
 	used   int64
-	paused int64 // part of used that paused partitions held when they were paused
+	paused int64 // part of used that paused partitions hold
+	usual  int64 // weight of a record, about
 	room   chan struct{}
 }
 
 func newFlow(o ConsumerOptions, budget int64) *flow {
-	return &flow{window: o.Window, maxChunk: o.MaxChunk, budget: budget, metrics: o.Metrics, room: make(chan struct{}, 1)}
+	return &flow{window: o.Window, maxChunk: o.MaxChunk, budget: budget, metrics: o.Metrics, usual: firstGuess, room: make(chan struct{}, 1)}
 }
 
-func (f *flow) use(weight int64) {
+// use takes records' weight from the budget, and learns what a record usually weighs.
+func (f *flow) use(records int, weight int64) {
 	f.mu.Lock()
 	f.used += weight
+	f.usual = (3*f.usual + weight/int64(records)) / 4
 	f.mu.Unlock()
 }
 
@@ -54,20 +57,31 @@ func (f *flow) wakeUp() {
 	}
 }
 
-func (f *flow) hasRoom() bool {
+// left is the weight that may still be read: what remains of the budget, or, where stuck partitions hold too much of
+// it, what remains of the others' half. All of it together stays below twice the budget.
+func (f *flow) left() int64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.used < f.budget || f.used < 2*f.budget && f.used-f.paused < f.budget/2
+	othersHalf := min(f.budget/2-(f.used-f.paused), 2*f.budget-f.used)
+	return max(f.budget-f.used, othersHalf, 0)
 }
 
-// waitForRoom returns when more records may be read, or with ctx's error.
-func (f *flow) waitForRoom(ctx context.Context) error {
-	for !f.hasRoom() {
+// waitForRoom returns how many records may be read, or ctx's error.
+func (f *flow) waitForRoom(ctx context.Context) (int, error) {
+	for f.left() == 0 {
 		select {
 		case <-f.room:
 		case <-ctx.Done():
-			return ctx.Err()
+			return 0, ctx.Err()
 		}
 	}
-	return ctx.Err()
+	f.mu.Lock()
+	usual := max(f.usual, perRecord)
+	f.mu.Unlock()
+	return int(min(max(f.left()/usual, 1), maxPoll)), ctx.Err()
 }
+
+const (
+	maxPoll    = 10_000
+	firstGuess = 1 << 10 // weight of a record before any was seen
+)

@@ -31,33 +31,47 @@ func (o Offsets) Get(topic string, id int32) (int64, bool) {
 
 // Starts are the oldest offsets there are.
 func (a *Admin) Starts(ctx context.Context, topics ...string) (Offsets, error) {
-	return listed(a.adm.ListStartOffsets(ctx, topics...))
+	return list(ctx, topics, a.adm.ListStartOffsets)
 }
 
 // Ends are the offsets behind the last readable record of every partition: with read_committed, behind the last record
 // of a finished transaction.
 func (a *Admin) Ends(ctx context.Context, topics ...string) (Offsets, error) {
 	if a.cfg.Isolation == ReadCommitted {
-		return listed(a.adm.ListCommittedOffsets(ctx, topics...))
+		return list(ctx, topics, a.adm.ListCommittedOffsets)
 	}
-	return listed(a.adm.ListEndOffsets(ctx, topics...))
+	return list(ctx, topics, a.adm.ListEndOffsets)
 }
 
 // At are the offsets of the first records written at t or later; the end where there is none.
 func (a *Admin) At(ctx context.Context, t time.Time, topics ...string) (Offsets, error) {
-	return listed(a.adm.ListOffsetsAfterMilli(ctx, t.UnixMilli(), topics...))
+	return list(ctx, topics, func(ctx context.Context, topics ...string) (kadm.ListedOffsets, error) {
+		return a.adm.ListOffsetsAfterMilli(ctx, t.UnixMilli(), topics...)
+	})
 }
 
-func listed(list kadm.ListedOffsets, err error) (Offsets, error) {
-	if err == nil {
-		err = list.Error()
+// list asks for offsets, again where a leader has just moved: kadm returns such answers as they are.
+func list(ctx context.Context, topics []string, ask func(context.Context, ...string) (kadm.ListedOffsets, error)) (Offsets, error) {
+	for tries := 0; ; tries++ {
+		answer, err := ask(ctx, topics...)
+		if err == nil {
+			err = answer.Error()
+		}
+		if err == nil {
+			return listed(answer), nil
+		}
+		if !kerr.IsRetriable(err) || tries == listTries || pauseFor(ctx, backoff(tries)) != nil {
+			return nil, fmt.Errorf("list offsets: %w", err)
+		}
 	}
-	if err != nil {
-		return nil, fmt.Errorf("list offsets: %w", err)
-	}
+}
+
+const listTries = 5
+
+func listed(answer kadm.ListedOffsets) Offsets {
 	o := Offsets{}
-	list.Each(func(l kadm.ListedOffset) { o.Set(l.Topic, l.Partition, l.Offset) })
-	return o, nil
+	answer.Each(func(l kadm.ListedOffset) { o.Set(l.Topic, l.Partition, l.Offset) })
+	return o
 }
 
 // Committed are the offsets a group has committed.

@@ -65,7 +65,7 @@ func give(p *partition, rs []*kgo.Record) {
 	for _, r := range rs {
 		weight += weigh(r)
 	}
-	p.flow.use(weight)
+	p.flow.use(len(rs), weight)
 	p.add(rs, weight)
 }
 
