@@ -87,7 +87,8 @@ func command() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w\nsee %s --help", err, c.CommandPath())}
 	})
-	root.AddCommand(runCommand(), demoCommand(), checkCommand(), previewCommand(), sandboxCommand(), configCommand(), versionCommand())
+	root.AddCommand(runCommand(), demoCommand(), checkCommand(), previewCommand(), sandboxCommand(), configCommand(), versionCommand(),
+		dlqCommand())
 	return root
 }
 

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/cdc"
+	"github.com/tokrelay/tokrelay/pipeline/deadletter"
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
+)
+
+func dlqCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "dlq",
+		Short: "Count, explain, replay and purge rejected rows",
+		Long: `Rows that could not be delivered stand in the rejected topic, with their original bytes and headers that say why; batches
+that failed as a whole stand in the failed topic, and their rows in the rejected one.`,
+		Example: `  tokrelay dlq list                       # what was rejected, how often, and why
+  tokrelay dlq show shop.public.orders/2/1041
+  tokrelay dlq replay --sync purchases --dry-run
+  tokrelay dlq replay --sync purchases`,
+		Args: commandNeeded,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(dlqListCommand(), dlqShowCommand(), dlqReplayCommand(), dlqPurgeCommand())
+	return c
+}
+
+// commandNeeded refuses arguments of a command that only has commands.
+func commandNeeded(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := ""
+	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = fmt.Sprintf(": did you mean %s?", strings.Join(near, " or "))
+	}
+	return usageError{fmt.Errorf("unknown command %q for %s%s\nsee %s --help", args[0], c.CommandPath(), hint, c.CommandPath())}
+}
+
+// filterFlags choose dead letters.
+type filterFlags struct {
+	since, until                            string
+	syncs, reasons, classes, fields, topics []string
+	batch, eventID, key                     string
+}
+
+func (f *filterFlags) add(c *cobra.Command) {
+	flags := c.Flags()
+	flags.StringVar(&f.since, "since", "", "rejected since: a time, a day, or how long ago (24h, 7d)")
+	flags.StringVar(&f.until, "until", "", "rejected before: a time, a day, or how long ago")
+	flags.StringSliceVar(&f.syncs, "sync", nil, "of this sync; may be repeated")
+	flags.StringSliceVar(&f.reasons, "reason", nil, "rejected for this reason; may be repeated")
+	flags.StringSliceVar(&f.classes, "class", nil, "unreadable, invalid, rejected (by TikTok) or failed")
+	flags.StringSliceVar(&f.fields, "field", nil, "rejected for this field, properties.currency say")
+	flags.StringSliceVar(&f.topics, "topic", nil, "rows of this source topic")
+	flags.StringVar(&f.batch, "batch", "", "rows of this batch")
+	flags.StringVar(&f.eventID, "event-id", "", "the row with this event id")
+	flags.StringVar(&f.key, "key", "", "rows with this record key, or this value of its column; name=value,… of several")
+	complete(c, "reason", names(pipeline.Reasons()))
+	complete(c, "class", names(pipeline.Classes))
+}
+
+func complete(c *cobra.Command, flag string, values []string) {
+	_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // the flag exists
+}
+
+func names[T ~string](list []T) []string {
+	out := make([]string, len(list))
+	for i, v := range list {
+		out[i] = string(v)
+	}
+	return out
+}
+
+// filter checks the flags' words.
+func (f *filterFlags) filter(now time.Time) (letters.Filter, error) {
+	filter := letters.Filter{Syncs: f.syncs, Reasons: f.reasons, Classes: f.classes, Fields: f.fields, Topics: f.topics, Batch: f.batch, EventID: f.eventID}
+	var err error
+	if filter.Since, err = when("--since", f.since, now); err != nil {
+		return filter, err
+	}
+	if filter.Until, err = when("--until", f.until, now); err != nil {
+		return filter, err
+	}
+	if err := known("--reason", f.reasons, names(pipeline.Reasons())); err != nil {
+		return filter, err
+	}
+	return filter, known("--class", f.classes, names(pipeline.Classes))
+}
+
+// known refuses words that nothing can match, so that a slip of the pen does not look like an empty topic.
+func known(flag string, words, list []string) error {
+	for _, w := range words {
+		if slices.Contains(list, w) {
+			continue
+		}
+		near := ""
+		for _, l := range list {
+			if strings.Contains(l, w) || strings.Contains(w, l) {
+				near = ": did you mean " + l + "?"
+			}
+		}
+		return usageError{fmt.Errorf("%s: there is no %q%s\nthe words are: %s", flag, w, near, strings.Join(list, ", "))}
+	}
+	return nil
+}
+
+// text names the filters beside the syncs: replays of the same name share their progress.
+func (f *filterFlags) text() string {
+	var b strings.Builder
+	for _, part := range []struct {
+		name   string
+		values []string
+	}{{"reason", f.reasons}, {"class", f.classes}, {"field", f.fields}, {"topic", f.topics}, {"since", one(f.since)}, {"until", one(f.until)},
+		{"batch", one(f.batch)}, {"event", one(f.eventID)}, {"key", one(f.key)}} {
+		if len(part.values) > 0 {
+			fmt.Fprintf(&b, "%s=%q;", part.name, slices.Sorted(slices.Values(part.values)))
+		}
+	}
+	return b.String()
+}
+
+func one(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return []string{s}
+}
+
+// desk is what the dlq commands work with.
+type desk struct {
+	*screen
+	path   string
+	config *daemon.Config
+	topics deadletter.Config
+	admin  *kafka.Admin
+}
+
+// openDesk loads the configuration and reaches for Kafka. The caller closes the desk.
+func openDesk(c *cobra.Command, path, name string) (*desk, error) {
+	config, err := loadConfig(c, path)
+	if err != nil {
+		return nil, err
+	}
+	admin, err := kafka.NewAdmin(config.Kafka, name, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, err
+	}
+	d := &desk{screen: newScreen(c), path: path, config: config, topics: config.DeadLetter.WithDefaults(), admin: admin}
+	if err := reach(c.Context(), admin, config.Kafka.Brokers, path); err != nil {
+		admin.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *desk) close() { d.admin.Close() }
+
+// checkSyncs warns of syncs that the configuration does not have: they may have had another name once.
+func (d *desk) checkSyncs(named []string) {
+	for _, name := range named {
+		if _, err := d.config.Sync(name); err != nil {
+			d.note("note: %v\n", err)
+		}
+	}
+}
+
+// opener reads rows with the settings of their syncs. Schema ids nobody knows are not waited for.
+func (d *desk) opener(reveal bool) (*letters.Opener, error) {
+	registry := d.config.SchemaRegistry
+	registry.MissingRetry = new(settings.Duration)
+	schemas, err := cdc.NewRegistry(registry, cdc.RegistryDeps{Log: slog.New(slog.DiscardHandler), Metrics: metrics.New()})
+	if err != nil {
+		return nil, err
+	}
+	return &letters.Opener{Admin: d.admin, Schemas: schemas, Reveal: reveal, Reading: func(sync string) cdc.Config {
+		if s, err := d.config.Sync(sync); err == nil {
+			return s.Config
+		}
+		return cdc.Config{}
+	}}, nil
+}

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/deadletter"
+)
+
+// listFlags are what dlq list is asked for.
+type listFlags struct {
+	filterFlags
+	config string
+	by     []string
+	json   bool
+}
+
+func dlqListCommand() *cobra.Command {
+	var f listFlags
+	c := &cobra.Command{
+		Use:   "list",
+		Short: "Count rejected rows and failed batches",
+		Long: `Count what the dead-letter topics hold: rejected rows by sync, reason, class, field and day (UTC), and batches that failed
+as a whole, whose rows are among the rejected ones. Only headers are read.`,
+		Example: `  tokrelay dlq list
+  tokrelay dlq list --since 24h --sync purchases
+  tokrelay dlq list --by reason,field
+  tokrelay dlq list --json | jq '.rows[] | select(.reason == "invalid_currency")'`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return dlqList(c, &f) },
+	}
+	configFlag(c, &f.config)
+	f.add(c)
+	c.Flags().StringSliceVar(&f.by, "by", letters.By[:5], "what to count by: "+strings.Join(letters.By, ", "))
+	c.Flags().BoolVar(&f.json, "json", false, "print JSON")
+	complete(c, "by", letters.By)
+	return c
+}
+
+// listed is the result of dlq list.
+type listed struct {
+	Rejected string          `json:"rejected_topic"`
+	Failed   string          `json:"failed_topic"`
+	Total    int64           `json:"total"`
+	Rows     []letters.Count `json:"rows"`
+	Batches  []batchCount    `json:"batches"`
+}
+
+// batchCount is a group of failed batches.
+type batchCount struct {
+	Sync    string `json:"sync"`
+	Reason  string `json:"reason"`
+	Day     string `json:"day"`
+	Batches int64  `json:"batches"`
+	Rows    int64  `json:"rows"`
+}
+
+func dlqList(c *cobra.Command, f *listFlags) error {
+	filter, err := f.filter(time.Now())
+	if err == nil {
+		err = known("--by", f.by, letters.By)
+	}
+	if err != nil {
+		return err
+	}
+	d, err := openDesk(c, f.config, "dlq-list")
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	d.checkSyncs(f.syncs)
+	if err := d.choose(&filter, f.key); err != nil {
+		return err
+	}
+	l := &listed{Rejected: d.topics.RejectedTopic, Failed: d.topics.FailedTopic, Rows: []letters.Count{}, Batches: []batchCount{}}
+	if err := d.countRows(c.Context(), l, &filter, f.by); err != nil {
+		return err
+	}
+	if err := d.countBatches(c.Context(), l, &filter); err != nil {
+		return err
+	}
+	if f.json {
+		return d.json(l)
+	}
+	d.list(l, f.by)
+	return nil
+}
+
+func (d *desk) countRows(ctx context.Context, l *listed, filter *letters.Filter, by []string) error {
+	span, err := letters.SpanOf(ctx, d.admin, l.Rejected, filter.Since, filter.Until)
+	if err != nil {
+		return err
+	}
+	bar := d.progress("reading " + l.Rejected)
+	defer bar.end()
+	tally, read := letters.NewTally(by), int64(0)
+	seen := func() {
+		if read++; read%4096 == 0 {
+			bar.show(read, span.Records)
+		}
+	}
+	err = letters.Rows(ctx, d.admin, span, filter, seen, func(r *pipeline.Record, h *deadletter.Head) error {
+		tally.Add(r, h)
+		return nil
+	})
+	l.Rows, l.Total = append(l.Rows, tally.Counts()...), tally.Rows
+	return err
+}
+
+func (d *desk) countBatches(ctx context.Context, l *listed, filter *letters.Filter) error {
+	span, err := letters.SpanOf(ctx, d.admin, l.Failed, filter.Since, filter.Until)
+	if err != nil {
+		return err
+	}
+	return letters.Batches(ctx, d.admin, span, filter, func(b *deadletter.DeadBatch) error {
+		day := b.Failed.UTC().Format(time.DateOnly)
+		i := slices.IndexFunc(l.Batches, func(g batchCount) bool { return g.Sync == b.Sync && g.Reason == string(b.Reason) && g.Day == day })
+		if i < 0 {
+			i = len(l.Batches)
+			l.Batches = append(l.Batches, batchCount{Sync: b.Sync, Reason: string(b.Reason), Day: day})
+		}
+		if b.Part <= 1 {
+			l.Batches[i].Batches++
+		}
+		l.Batches[i].Rows += int64(len(b.Rows))
+		return nil
+	})
+}
+
+func (s *screen) json(v any) error {
+	out := json.NewEncoder(s.out)
+	out.SetIndent("", "  ")
+	out.SetEscapeHTML(false)
+	if err := out.Encode(v); err != nil {
+		return fmt.Errorf("print JSON: %w", err)
+	}
+	return nil
+}
+
+// list prints the tables, and what one would do next.
+func (d *desk) list(l *listed, by []string) {
+	if l.Total == 0 && len(l.Batches) == 0 {
+		d.print("No dead letters in %s and %s match.\n", l.Rejected, l.Failed)
+		return
+	}
+	head := []string{}
+	for _, b := range by {
+		head = append(head, strings.ToUpper(b))
+	}
+	rows := [][]string{}
+	for i := range l.Rows {
+		row := []string{}
+		for _, b := range by {
+			row = append(row, l.Rows[i].Column(b))
+		}
+		rows = append(rows, append(row, thousands(l.Rows[i].Rows)))
+	}
+	d.table(append(head, "ROWS"), append(rows, totalRow(len(by), l.Total)))
+	d.listBatches(l)
+	d.note("\nexplain some: tokrelay dlq show --reason REASON --limit 3    send them again: tokrelay dlq replay --dry-run\n")
+}
+
+func totalRow(columns int, total int64) []string {
+	row := make([]string, columns+1)
+	row[0], row[columns] = "total", thousands(total)
+	if columns == 0 {
+		row[0] = thousands(total)
+	}
+	return row
+}
+
+func (d *desk) listBatches(l *listed) {
+	if len(l.Batches) == 0 {
+		return
+	}
+	d.print("\nBatches that failed as a whole (their rows are counted above):\n")
+	rows := [][]string{}
+	for _, b := range l.Batches {
+		rows = append(rows, []string{b.Sync, b.Reason, b.Day, thousands(b.Batches), thousands(b.Rows)})
+	}
+	d.table([]string{"SYNC", "REASON", "DAY", "BATCHES", "ROWS"}, rows)
+}
+
+// choose completes the filter with what only the records' keys can tell.
+func (d *desk) choose(filter *letters.Filter, key string) error {
+	if key == "" {
+		return nil
+	}
+	opener, err := d.opener(true)
+	if err != nil {
+		return err
+	}
+	filter.Key = opener.WithKey(key)
+	return nil
+}

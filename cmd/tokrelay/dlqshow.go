@@ -1,0 +1,211 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/deadletter"
+)
+
+// showFlags are what dlq show is asked for.
+type showFlags struct {
+	filterFlags
+	config       string
+	limit        int
+	reveal, json bool
+}
+
+func dlqShowCommand() *cobra.Command {
+	var f showFlags
+	c := &cobra.Command{
+		Use:   "show [TOPIC/PARTITION/OFFSET ...]",
+		Short: "Explain rejected rows: why, what TikTok said, the row itself, and how to fix it",
+		Long: `Explain rejected rows. A place in Kafka may be the row's own, the dead letter's, or a failed batch's. Without places, the
+filters choose. The row is decoded with its schema; its values are shown as shapes (Xxx+9@xxxxxxx.xxx) unless --reveal
+is given.`,
+		Example: `  tokrelay dlq show shop.public.orders/2/1041
+  tokrelay dlq show --event-id 9b2f… --reveal
+  tokrelay dlq show --reason invalid_currency --limit 3
+  tokrelay dlq show --sync purchases --since 1h --json | jq .message`,
+		RunE: func(c *cobra.Command, args []string) error { return dlqShow(c, &f, args) },
+	}
+	configFlag(c, &f.config)
+	f.add(c)
+	c.Flags().IntVar(&f.limit, "limit", 10, "show at most so many")
+	c.Flags().BoolVar(&f.reveal, "reveal", false, "show the rows' values: they are personal data")
+	c.Flags().BoolVar(&f.json, "json", false, "print one JSON object a line")
+	return c
+}
+
+func dlqShow(c *cobra.Command, f *showFlags, args []string) error {
+	filter, err := f.filter(time.Now())
+	if err != nil {
+		return err
+	}
+	places := make([]pipeline.Position, len(args))
+	for i, arg := range args {
+		if places[i], err = letters.ParsePlace(arg); err != nil {
+			return usageError{err}
+		}
+	}
+	d, err := openDesk(c, f.config, "dlq-show")
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	if err := d.choose(&filter, f.key); err != nil {
+		return err
+	}
+	opener, err := d.opener(f.reveal)
+	if err != nil {
+		return err
+	}
+	if f.reveal {
+		d.note("%s\n", d.paint(yellow, "warning: the rows below are shown in clear; they are personal data, guard this output like the source"))
+	}
+	s := &shower{desk: d, opener: opener, flags: f}
+	if len(places) > 0 {
+		return s.places(c.Context(), places, filter)
+	}
+	return s.filtered(c.Context(), filter)
+}
+
+// shower prints letters one by one.
+type shower struct {
+	*desk
+	opener *letters.Opener
+	flags  *showFlags
+	shown  int
+}
+
+// places shows what is asked for by place, and fails for what is not there.
+func (s *shower) places(ctx context.Context, places []pipeline.Position, filter letters.Filter) error {
+	filter.Rows = map[string]bool{}
+	var missing []string
+	for _, p := range places {
+		if p.Topic != s.topics.RejectedTopic && p.Topic != s.topics.FailedTopic {
+			filter.Rows[letters.PlaceText(p)] = true
+			continue
+		}
+		r, err := letters.Fetch(ctx, s.admin, p)
+		if err != nil {
+			return err
+		}
+		if r == nil {
+			missing = append(missing, letters.PlaceText(p))
+			continue
+		}
+		if err := s.record(ctx, r); err != nil {
+			return err
+		}
+	}
+	if len(filter.Rows) > 0 {
+		if err := s.rows(ctx, filter); err != nil {
+			return err
+		}
+	}
+	for row := range filter.Rows {
+		missing = append(missing, row)
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("no dead letter at or of %s: the row was not rejected, or its letter is older than the topic's retention\n"+
+			"`tokrelay preview --from-topic --partition P --offset N --limit 1` shows what becomes of a row now", strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+// rows shows the letters of rows; those found are taken off the filter's list.
+func (s *shower) rows(ctx context.Context, filter letters.Filter) error {
+	wanted := filter.Rows
+	filter.Rows = map[string]bool{}
+	for row := range wanted {
+		filter.Rows[row] = true
+	}
+	return s.each(ctx, filter, func(d *deadletter.Dead) error {
+		delete(wanted, d.Record.Position())
+		return s.letter(ctx, d)
+	})
+}
+
+// filtered shows the letters the filter chooses, up to the limit.
+func (s *shower) filtered(ctx context.Context, filter letters.Filter) error {
+	s.checkSyncs(filter.Syncs)
+	err := s.each(ctx, filter, func(d *deadletter.Dead) error {
+		if s.shown == s.flags.limit {
+			return errLimit
+		}
+		return s.letter(ctx, d)
+	})
+	if errors.Is(err, errLimit) {
+		s.note("there are more: raise --limit, or narrow the filters\n")
+		return nil
+	}
+	if err == nil && s.shown == 0 {
+		s.note("no dead letters match\n")
+	}
+	return err
+}
+
+var errLimit = errors.New("limit")
+
+func (s *shower) each(ctx context.Context, filter letters.Filter, show func(*deadletter.Dead) error) error {
+	span, err := letters.SpanOf(ctx, s.admin, s.topics.RejectedTopic, filter.Since, filter.Until)
+	if err != nil {
+		return err
+	}
+	bar, read := s.progress("searching "+s.topics.RejectedTopic), int64(0)
+	defer bar.end()
+	seen := func() {
+		if read++; read%4096 == 0 {
+			bar.show(read, span.Records)
+		}
+	}
+	return letters.Rows(ctx, s.admin, span, &filter, seen, func(r *pipeline.Record, _ *deadletter.Head) error {
+		d, err := deadletter.Parse(letters.Keep(r))
+		if err != nil {
+			return err
+		}
+		bar.end()
+		return show(d)
+	})
+}
+
+// record shows a record of one of our topics.
+func (s *shower) record(ctx context.Context, r *pipeline.Record) error {
+	if r.Topic == s.topics.FailedTopic {
+		b, err := deadletter.ParseBatch(r)
+		if err != nil {
+			return fmt.Errorf("%s: %w", r.Position(), err)
+		}
+		return s.batch(b)
+	}
+	d, err := deadletter.Parse(r)
+	if err != nil {
+		return fmt.Errorf("%s: %w", r.Position(), err)
+	}
+	return s.letter(ctx, d)
+}
+
+func (s *shower) letter(ctx context.Context, d *deadletter.Dead) error {
+	e := letters.Explain(d)
+	var err error
+	if e.Row, err = s.opener.Open(ctx, d); err != nil {
+		return err
+	}
+	s.shown++
+	if s.flags.json {
+		return s.line(e)
+	}
+	if s.shown > 1 {
+		s.print("\n")
+	}
+	s.explained(e)
+	return nil
+}
