@@ -1,26 +1,36 @@
 // Package calls remembers the last API calls of each sync for the live debugger: what was sent, hashed as sent and
-// without a token, and what TikTok answered. The memory is bounded in bytes per sync; the oldest calls go first. Writing
-// costs one copy of the request; readers never hold up a sync.
+// without a token, and what TikTok answered. The memory of all syncs together is bounded in bytes; where it is full, the
+// sync that has most loses its oldest calls. Calls that went wrong are kept apart, so that a flood of good ones does not
+// wash them out, and of that flood only as many are kept whole as cost next to nothing. Readers never hold up a sync.
 package calls
 
 import (
+	"cmp"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 )
 
-// Entry is a remembered call with its number, which grows by one per call of the process.
+// Entry is a remembered call with its number, which grows by one per call of the process. It does not change any more.
 type Entry struct {
 	Number int64
 	pipeline.Call
-	Cut bool // the request was longer than MaxRequest and its end is missing
+	Cut   bool // the request was longer than MaxRequest and its end is missing
+	Brief bool // one of too many good calls a second: request, answer's body and rows were not kept
 }
 
-// Limits bound the memory.
+// Good says that TikTok took all of the call.
+func (e *Entry) Good() bool {
+	return e.Answer.Verdict == pipeline.Accepted || e.Answer.Verdict == pipeline.Warned
+}
+
+// Limits bound the memory and what filling it costs.
 type Limits struct {
-	PerSync    int // bytes of requests, answers and rows remembered per sync; 0: 8 MiB
-	MaxRequest int // bytes of one request; 0: 256 KiB
+	Total      int // bytes of requests, answers and rows of all syncs; 0: 12 MiB
+	MaxRequest int // bytes of one request; 0: 1 MiB
+	Rate       int // bytes a second of good calls kept whole; 0: 4 MiB
 }
 
 // Log is the memory. It is safe for concurrent use.
@@ -29,66 +39,91 @@ type Log struct {
 
 	mu     sync.Mutex
 	number int64
-	syncs  map[string]*ring
-	heard  map[chan Entry]struct{}
+	rings  map[ringKey]*ring
+	bytes  int
+	left   float64 // bytes of good calls that may still be kept whole
+	filled time.Time
+}
+
+type ringKey struct {
+	sync string
+	good bool
 }
 
 type ring struct {
-	entries []Entry
+	entries []*Entry
 	bytes   int
 }
 
 // New makes an empty memory.
 func New(l Limits) *Log {
-	if l.PerSync == 0 {
-		l.PerSync = 8 << 20
-	}
-	if l.MaxRequest == 0 {
-		l.MaxRequest = 256 << 10
-	}
-	return &Log{limits: l, syncs: map[string]*ring{}, heard: map[chan Entry]struct{}{}}
+	l.Total = cmp.Or(l.Total, 12<<20)
+	l.MaxRequest = cmp.Or(l.MaxRequest, 1<<20)
+	l.Rate = cmp.Or(l.Rate, 4<<20)
+	return &Log{limits: l, rings: map[ringKey]*ring{}, left: float64(2 * l.Rate), filled: time.Now()}
 }
 
 // Add remembers a call. It copies the request and the answer's body: the caller may use their memory again.
 func (l *Log) Add(c pipeline.Call) {
-	e := Entry{Call: c}
+	e := &Entry{Call: c}
 	if len(c.Request) > l.limits.MaxRequest {
-		c.Request, e.Cut = c.Request[:l.limits.MaxRequest], true
+		e.Request, e.Cut = c.Request[:l.limits.MaxRequest], true
 	}
-	e.Request, e.Answer.Body = slices.Clone(c.Request), slices.Clone(c.Answer.Body)
+	if e.Good() && !l.affords(e.size()) {
+		e.Request, e.Answer.Body, e.Rows, e.Brief, e.Cut = nil, nil, nil, true, false
+	}
+	e.Request, e.Answer.Body = slices.Clone(e.Request), slices.Clone(e.Answer.Body)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.number++
 	e.Number = l.number
-	r := l.syncs[c.Sync]
-	if r == nil {
-		r = &ring{}
-		l.syncs[c.Sync] = r
-	}
-	r.add(e, l.limits.PerSync)
-	l.tell(e)
+	l.keep(e)
 }
 
-// tell gives listeners the entry and passes over those that are behind: a slow browser never slows a sync.
-func (l *Log) tell(e Entry) {
-	for ch := range l.heard {
-		select {
-		case ch <- e:
-		default:
+// affords takes the bytes of a good call off what may be kept whole a second.
+func (l *Log) affords(bytes int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now, rate := time.Now(), float64(l.limits.Rate)
+	l.left = min(l.left+now.Sub(l.filled).Seconds()*rate, 2*rate)
+	l.filled = now
+	if float64(bytes) > l.left {
+		return false
+	}
+	l.left -= float64(bytes)
+	return true
+}
+
+// keep adds the entry and makes room for it. mu is held.
+func (l *Log) keep(e *Entry) {
+	key := ringKey{e.Sync, e.Good()}
+	if l.rings[key] == nil {
+		l.rings[key] = &ring{}
+	}
+	l.rings[key].entries = append(l.rings[key].entries, e)
+	l.rings[key].bytes += e.size()
+	l.bytes += e.size()
+	for l.bytes > l.limits.Total && l.dropOldest(e) {
+	}
+}
+
+// dropOldest takes the oldest call of whoever has most; never the one just added.
+func (l *Log) dropOldest(added *Entry) bool {
+	var most *ring
+	for _, r := range l.rings {
+		if most == nil || r.bytes > most.bytes {
+			most = r
 		}
 	}
-}
-
-func (r *ring) add(e Entry, limit int) {
-	r.entries = append(r.entries, e)
-	r.bytes += e.size()
-	drop := 0
-	for r.bytes > limit && drop < len(r.entries)-1 {
-		r.bytes -= r.entries[drop].size()
-		r.entries[drop] = Entry{}
-		drop++
+	oldest := most.entries[0]
+	if oldest == added {
+		return false
 	}
-	r.entries = r.entries[drop:]
+	most.entries[0] = nil
+	most.entries = most.entries[1:]
+	most.bytes -= oldest.size()
+	l.bytes -= oldest.size()
+	return true
 }
 
 // size estimates the memory an entry holds.
@@ -101,48 +136,45 @@ func (e *Entry) size() int {
 }
 
 // Last returns the newest calls of a sync that match, newest first, at most n; sync "" means all, match nil every call.
-func (l *Log) Last(sync string, n int, match func(*Entry) bool) []Entry {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var found []Entry
-	for name, r := range l.syncs {
-		if sync != "" && sync != name {
-			continue
+func (l *Log) Last(sync string, n int, match func(*Entry) bool) []*Entry {
+	var found []*Entry
+	for _, e := range l.newest(sync) {
+		if len(found) == n {
+			break
 		}
-		found = append(found, r.last(n, match)...)
-	}
-	slices.SortFunc(found, func(x, y Entry) int { return int(y.Number - x.Number) })
-	return found[:min(n, len(found))]
-}
-
-func (r *ring) last(n int, match func(*Entry) bool) []Entry {
-	var found []Entry
-	for i := len(r.entries) - 1; i >= 0 && len(found) < n; i-- {
-		if match == nil || match(&r.entries[i]) {
-			found = append(found, r.entries[i])
+		if match == nil || match(e) {
+			found = append(found, e)
 		}
 	}
 	return found
 }
 
+// newest are all calls of a sync, newest first. Only the pointers are copied under the lock.
+func (l *Log) newest(sync string) []*Entry {
+	l.mu.Lock()
+	var all []*Entry
+	for key, r := range l.rings {
+		if sync == "" || sync == key.sync {
+			all = append(all, r.entries...)
+		}
+	}
+	l.mu.Unlock()
+	slices.SortFunc(all, func(x, y *Entry) int { return cmp.Compare(y.Number, x.Number) })
+	return all
+}
+
 // Get returns the call with that number, if it is still remembered.
-func (l *Log) Get(number int64) (Entry, bool) {
+func (l *Log) Get(number int64) (*Entry, bool) {
 	list := l.Last("", 1, func(e *Entry) bool { return e.Number == number })
 	if len(list) == 0 {
-		return Entry{}, false
+		return nil, false
 	}
 	return list[0], true
 }
 
-// Listen returns new calls as they happen until stop is called. A listener that does not keep up misses calls.
-func (l *Log) Listen() (entries <-chan Entry, stop func()) {
-	ch := make(chan Entry, 64)
+// Newest is the number of the newest call, which tells cheaply whether there are new ones.
+func (l *Log) Newest() int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.heard[ch] = struct{}{}
-	return ch, func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		delete(l.heard, ch)
-	}
+	return l.number
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 )
@@ -12,8 +14,14 @@ func call(sync string, size int) pipeline.Call {
 	return pipeline.Call{Sync: sync, Request: []byte(strings.Repeat("x", size))}
 }
 
+func refused(sync string, size int) pipeline.Call {
+	c := call(sync, size)
+	c.Answer.Verdict = pipeline.Refused
+	return c
+}
+
 func TestTheOldestCallsGoFirstWhenTheMemoryIsFull(t *testing.T) {
-	l := New(Limits{PerSync: 10_000})
+	l := New(Limits{Total: 10_000})
 	for range 50 {
 		l.Add(call("orders", 1000))
 	}
@@ -29,12 +37,62 @@ func TestTheOldestCallsGoFirstWhenTheMemoryIsFull(t *testing.T) {
 	}
 }
 
+func TestWhoHasMostMakesRoom(t *testing.T) {
+	l := New(Limits{Total: 20_000})
+	l.Add(call("quiet", 1000))
+	l.Add(refused("loud", 1000))
+	for range 500 {
+		l.Add(call("loud", 1000))
+	}
+	if got := l.Last("quiet", 10, nil); len(got) != 1 {
+		t.Errorf("the quiet sync has %d calls, want its 1", len(got))
+	}
+	wrong := l.Last("loud", 10, func(e *Entry) bool { return !e.Good() })
+	if len(wrong) != 1 {
+		t.Errorf("%d refused calls are left after a flood of good ones, want 1", len(wrong))
+	}
+	if l.bytes > 20_000 {
+		t.Errorf("%d bytes are held, the limit is 20000", l.bytes)
+	}
+}
+
+func TestACallThatIsLargerThanTheMemoryIsStillShown(t *testing.T) {
+	l := New(Limits{Total: 1000})
+	l.Add(call("a", 10))
+	l.Add(call("a", 5000))
+	if got := l.Last("", 9, nil); len(got) != 1 || got[0].Number != 2 {
+		t.Errorf("remembered %d calls, want the newest alone", len(got))
+	}
+}
+
 func TestALongRequestIsCutAndSaysSo(t *testing.T) {
 	l := New(Limits{MaxRequest: 10})
 	l.Add(call("orders", 11))
 	if e := l.Last("", 1, nil)[0]; len(e.Request) != 10 || !e.Cut {
 		t.Errorf("request has %d bytes, cut %v; want 10, true", len(e.Request), e.Cut)
 	}
+}
+
+func TestOfTooManyGoodCallsASecondOnlyFiguresAreKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := New(Limits{Rate: 10_000})
+		for range 30 {
+			l.Add(call("a", 1000))
+		}
+		l.Add(refused("a", 100_000))
+		whole := func(e *Entry) bool { return !e.Brief }
+		if n := len(l.Last("a", 99, whole)); n != 13+1 {
+			t.Errorf("%d calls are whole, want the 13 good ones of two seconds' bytes and the refused one", n)
+		}
+		if e := l.Last("a", 99, func(e *Entry) bool { return e.Brief })[0]; e.Request != nil || e.Rows != nil {
+			t.Error("a brief call holds its request or rows")
+		}
+		<-time.After(time.Second)
+		l.Add(call("a", 1000))
+		if e := l.Last("a", 1, nil)[0]; e.Brief {
+			t.Error("a second later there is still no room for a good call")
+		}
+	})
 }
 
 func TestCallsOfAllSyncsComeNewestFirst(t *testing.T) {
@@ -49,6 +107,9 @@ func TestCallsOfAllSyncsComeNewestFirst(t *testing.T) {
 	if fmt.Sprint(got) != "[c a b]" {
 		t.Errorf("syncs of the last three calls: %v", got)
 	}
+	if l.Newest() != 4 {
+		t.Errorf("newest number is %d, want 4", l.Newest())
+	}
 }
 
 func TestTheCallersMemoryMayBeUsedAgain(t *testing.T) {
@@ -58,18 +119,5 @@ func TestTheCallersMemoryMayBeUsedAgain(t *testing.T) {
 	copy(c.Request, "yyy")
 	if got := string(l.Last("a", 1, nil)[0].Request); got != "xxx" {
 		t.Errorf("remembered request is %q", got)
-	}
-}
-
-func TestASlowListenerMissesCallsAndHoldsUpNobody(t *testing.T) {
-	l := New(Limits{})
-	heard, stop := l.Listen()
-	for range 1000 {
-		l.Add(call("a", 1))
-	}
-	stop()
-	l.Add(call("a", 1))
-	if len(heard) == 0 || len(heard) == 1000 {
-		t.Errorf("listener has %d of 1000 calls waiting", len(heard))
 	}
 }
