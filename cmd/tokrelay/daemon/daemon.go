@@ -108,6 +108,7 @@ func (d *Daemon) clients() (err error) {
 		if d.connections[name], err = d.connect(name, c); err != nil {
 			return fmt.Errorf("connection %s: %w", name, err)
 		}
+		d.services = append(d.services, d.connections[name].watchToken)
 	}
 	if slices.ContainsFunc(d.Config.Syncs, func(s Sync) bool { return s.isAudience() }) {
 		d.state = state.NewStore(d.stateLog(d.Config.stateTopic()), time.Now)
@@ -130,6 +131,12 @@ func (d *Daemon) connect(name string, c tiktok.Config) (*connection, error) {
 	gate := delivery.NewGate(delivery.GateConfig{CallsInFlight: c.CallsInFlight, Endpoints: c.Limits.Endpoints(),
 		Field: c.Limits.Pixel, Advertiser: c.Limits.Advertiser}, d.Log)
 	return &connection{client: client, gate: gate, token: token}, nil
+}
+
+// watchToken has calls tried again as soon as the token's file changes.
+func (c *connection) watchToken(ctx context.Context) error {
+	c.token.Watch(ctx, c.gate.TryNow)
+	return nil
 }
 
 // sync joins one sync's steps.
