@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -41,6 +42,9 @@ func (a *Admin) Validate(at settings.Place) {
 	if a.PasswordFile != "" && a.Username == "" {
 		at.Key("username").Problem("required with password_file", "")
 	}
+	if a.Profiling && !loopback(host) {
+		at.Key("profiling").Problem("must not be served beyond loopback", "a profile may hold personal data")
+	}
 	if a.TLS != nil && (a.TLS.CertFile == "" || a.TLS.KeyFile == "") {
 		at.Key("tls").Problem("needs cert_file and key_file", "")
 	}
@@ -64,6 +68,11 @@ func (d *Daemon) probes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", d.ready)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(d.Metrics.Registry, promhttp.HandlerOpts{Registry: d.Metrics.Registry, EnableOpenMetrics: true}))
+	if d.Config.Admin.Profiling {
+		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	}
 }
 
 // ready answers 200 when every check passes, else 503; ?verbose lists them.
