@@ -94,13 +94,16 @@ func (q *queue) Deliver(_ context.Context, c *pipeline.Chunk, items *pipeline.It
 		calls.Go(func() { errs[i] = q.call(items, int32(i)) })
 	}
 	calls.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return err
-	}
+	failed := map[int32]bool{}
 	for _, item := range items.List {
-		c.Settle(int(item.Row), pipeline.Delivered)
+		failed[item.Row] = failed[item.Row] || errs[item.Envelope] != nil
 	}
-	return nil
+	for row, bad := range failed {
+		if !bad {
+			c.Settle(int(row), pipeline.Delivered)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (q *queue) call(items *pipeline.Items, envelope int32) error {

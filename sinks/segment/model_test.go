@@ -235,7 +235,10 @@ func (w *world) write(id int, c pipeline.Change) {
 	w.topic[p] = append(w.topic[p], written{r, c})
 }
 
-var errCrash = errors.New("crash")
+var (
+	errCrash = errors.New("crash")
+	errNack  = errors.New("the chunk comes again") // with what has settled of it
+)
 
 // run has instances read the topic to its end. Where they may crash, one of their steps fails some time, all they have
 // under way ends there, and others go on from what is committed.
@@ -287,8 +290,14 @@ func (w *world) instance(owned []int, life int64, sizes *rand.Rand) {
 		}
 		return nil
 	}
+	called := func() error {
+		if life < 1<<40 && rand.IntN(20) == 0 {
+			return errNack
+		}
+		return step()
+	}
 	deps := Deps{
-		Sync: "newsletter", Queue: &queue{plan: w.plan, sandbox: w.tiktok, step: step},
+		Sync: "newsletter", Queue: &queue{plan: w.plan, sandbox: w.tiktok, step: called},
 		DeadLetters: &graveyard{}, Audiences: ids{w.target},
 	}
 	if w.plan.Remembers() {
@@ -323,9 +332,24 @@ func (w *world) chunk(ctx context.Context, sink *Sink, rows []written) error {
 		records[i] = rows[i].record
 	}
 	chunk := pipeline.NewChunk(records)
+	for {
+		err := w.deliver(ctx, sink, rows, chunk)
+		if err == nil && chunk.Left() > 0 {
+			return fmt.Errorf("%d rows did not settle", chunk.Left())
+		}
+		if !errors.Is(err, errNack) || errors.Is(err, errCrash) {
+			return err
+		}
+	}
+}
+
+func (w *world) deliver(ctx context.Context, sink *Sink, rows []written, chunk *pipeline.Chunk) error {
 	var items pipeline.Items
 	maker := sink.Maker()
 	for i := range rows {
+		if chunk.Settled(i) != pipeline.Unsettled {
+			continue
+		}
 		if err := maker.Make(&items, i, &rows[i].change); err != nil {
 			if rejection, ok := err.(*pipeline.Rejection); !ok || rejection.Reason != pipeline.NoIdentifier {
 				return fmt.Errorf("make: %w", err)
@@ -333,13 +357,7 @@ func (w *world) chunk(ctx context.Context, sink *Sink, rows []written) error {
 			chunk.Settle(i, pipeline.DeadLettered)
 		}
 	}
-	if err := sink.Deliver(ctx, chunk, &items); err != nil {
-		return err
-	}
-	if left := chunk.Left(); left > 0 {
-		return fmt.Errorf("%d rows did not settle", left)
-	}
-	return nil
+	return sink.Deliver(ctx, chunk, &items)
 }
 
 func (w *world) check() {

@@ -71,6 +71,7 @@ func (s *Sink) Deliver(ctx context.Context, c *pipeline.Chunk, items *pipeline.I
 		return err
 	}
 	if err := f.send(ctx); err != nil {
+		f.settleFollowers()
 		return err
 	}
 	if s.remembers {

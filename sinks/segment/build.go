@@ -1,0 +1,116 @@
+package segment
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"slices"
+	"strconv"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+// send has the operations delivered: deletes first. The rows they belong to are settled then.
+func (f *flush) send(ctx context.Context) error {
+	if err := f.build(ctx); err != nil || len(f.out.List) == 0 {
+		return err
+	}
+	return f.deps.Queue.Deliver(ctx, f.chunk, &f.out)
+}
+
+// build writes the operations as elements of batch_data: one per row, action and audience, more where a row has several
+// identifiers of one type.
+func (f *flush) build(ctx context.Context) error {
+	slices.SortStableFunc(f.ops, compareOps)
+	f.out.Reset()
+	for start := 0; start < len(f.ops); {
+		var c cells
+		end := f.fill(&c, start)
+		list, err := f.audiences(ctx, audienceOf(f.ops[start].claim))
+		if err != nil {
+			return err
+		}
+		f.emit(&f.ops[start], &c, list)
+		start = end
+	}
+	return nil
+}
+
+func compareOps(a, b op) int {
+	if a.row != b.row {
+		return cmp.Compare(a.row, b.row)
+	}
+	if a.remove != b.remove {
+		if a.remove {
+			return -1
+		}
+		return 1
+	}
+	if byAudience := bytes.Compare(audienceOf(a.claim), audienceOf(b.claim)); byAudience != 0 {
+		return byAudience
+	}
+	return cmp.Compare(kindOf(a.claim), kindOf(b.claim))
+}
+
+// fill puts the operations that share an element into its cells and says where the next element starts.
+func (f *flush) fill(c *cells, start int) (end int) {
+	first := &f.ops[start]
+	for end = start; end < len(f.ops); end++ {
+		o := &f.ops[end]
+		kind := kindOf(o.claim)
+		alone := !f.mapped[kind] && end > start
+		if o.row != first.row || o.remove != first.remove || c[kind] != nil || alone || !f.mapped[kindOf(first.claim)] && end > start ||
+			!bytes.Equal(audienceOf(o.claim), audienceOf(first.claim)) {
+			break
+		}
+		c[kind] = o.claim
+	}
+	return end
+}
+
+func (f *flush) emit(o *op, c *cells, audiences []byte) {
+	envelope := add
+	if o.remove {
+		envelope = remove
+	}
+	start := int32(len(f.out.Buf))
+	if kind := kindOf(o.claim); f.mapped[kind] {
+		f.out.Buf = f.appendMember(f.out.Buf, c, audiences)
+	} else {
+		envelope += " " + strconv.Itoa(kind)
+		f.out.Buf = append(appendCell(append(f.out.Buf, '['), o.claim, audiences), ']')
+	}
+	f.out.List = append(f.out.List, pipeline.Item{
+		Row: f.rows[o.row].row, Start: start, End: int32(len(f.out.Buf)), Envelope: f.envelope(envelope),
+	})
+}
+
+func (f *flush) envelope(text string) int32 {
+	if i := slices.Index(f.out.Envelopes, text); i >= 0 {
+		return int32(i)
+	}
+	f.out.Envelopes = append(f.out.Envelopes, text)
+	return int32(len(f.out.Envelopes) - 1)
+}
+
+// audiences is the JSON list of a claim's audiences.
+func (f *flush) audiences(ctx context.Context, name []byte) ([]byte, error) {
+	if list, ok := f.lists[string(name)]; ok {
+		return list, nil
+	}
+	var ids []string
+	err := f.insist(ctx, "audience", func() (err error) {
+		ids, err = f.deps.Audiences.IDs(ctx, string(name))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return nil, err
+	}
+	f.lists[string(name)] = list
+	return list, nil
+}

@@ -1,0 +1,52 @@
+package segment
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/sinks/tiktok"
+	"github.com/tokrelay/tokrelay/sinks/tiktok/audience"
+)
+
+// doubt is how long a create without an answer is taken for one that may have worked: until then the list of audiences
+// is asked again, and nothing is created.
+const doubt = time.Minute
+
+func (t *Target) findOrCreate(ctx context.Context, advertiser, name string) (string, error) {
+	found, ok, err := audience.Directory{API: t.api, Advertiser: advertiser}.Find(ctx, name, (*audience.Details).IsPartner)
+	if err != nil || ok {
+		return found.ID, err
+	}
+	key := advertiser + "/" + name
+	if since, ok := t.doubts[key]; ok && t.now().Sub(since) < doubt {
+		return "", &pipeline.Trouble{Kind: pipeline.TroubleTikTok, Until: since.Add(doubt),
+			What: "create audience: TikTok did not answer; looking whether it is there"}
+	}
+	return t.create(ctx, advertiser, name, key)
+}
+
+// create makes the audience. A call without an answer is not made again: a second audience of the name would appear.
+func (t *Target) create(ctx context.Context, advertiser, name, key string) (string, error) {
+	body, err := json.Marshal(map[string]string{"advertiser_id": advertiser, "action": "create", "custom_audience_name": name})
+	if err != nil {
+		return "", err
+	}
+	a := t.api.Post(ctx, "/segment/audience/", body)
+	if a.Verdict == pipeline.Retry {
+		t.doubts[key] = t.now()
+	}
+	if trouble := audience.Trouble("create audience", &a); trouble != nil {
+		return "", trouble
+	}
+	delete(t.doubts, key)
+	var data struct {
+		ID string `json:"audience_id"`
+	}
+	if err := tiktok.Data(&a, &data); err != nil || data.ID == "" {
+		t.doubts[key] = t.now()
+		return "", &pipeline.Trouble{Kind: pipeline.TroubleTikTok, What: "create audience: the answer names no audience"}
+	}
+	return data.ID, nil
+}

@@ -1,0 +1,62 @@
+package segment
+
+import (
+	"context"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+// settle ends the rows that delivery had nothing to do for.
+func (f *flush) settle(ctx context.Context) error {
+	if err := f.bury(ctx); err != nil {
+		return err
+	}
+	f.settleIf(func(r *rowPlan) bool { return !r.sent && r.rejected == nil })
+	return nil
+}
+
+// settleFollowers ends the rows whose last row has settled although the chunk has not: it answers for them.
+func (f *flush) settleFollowers() {
+	if f.remembers {
+		return // they have settled
+	}
+	for i := range f.rows {
+		last := &f.rows[f.lastOf(int32(i))]
+		f.rows[i].follows = last != &f.rows[i] && f.chunk.Settled(int(last.row)) != pipeline.Unsettled
+	}
+	f.settleIf(func(r *rowPlan) bool { return r.follows })
+}
+
+func (f *flush) settleIf(isSkipped func(r *rowPlan) bool) {
+	n := 0
+	for i := range f.rows {
+		if r := &f.rows[i]; isSkipped(r) && f.chunk.Settle(int(r.row), pipeline.Skipped) {
+			f.metrics.Skipped(r.skip, 1)
+			n++
+		}
+	}
+	f.metrics.Settled(pipeline.Skipped, n)
+}
+
+// bury writes the letters of rows that were rejected here.
+func (f *flush) bury(ctx context.Context) error {
+	var letters []pipeline.Letter
+	for i := range f.rows {
+		if r := &f.rows[i]; r.rejected != nil {
+			letters = append(letters, pipeline.Letter{Record: &f.chunk.Records[r.row], Rejection: r.rejected})
+		}
+	}
+	if len(letters) == 0 {
+		return nil
+	}
+	if err := f.deps.DeadLetters.Rows(ctx, letters); err != nil {
+		return err
+	}
+	for i := range f.rows {
+		if r := &f.rows[i]; r.rejected != nil && f.chunk.Settle(int(r.row), pipeline.DeadLettered) {
+			f.metrics.Rejected(r.rejected)
+			f.metrics.Settled(pipeline.DeadLettered, 1)
+		}
+	}
+	return nil
+}
