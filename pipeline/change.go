@@ -82,6 +82,8 @@ type Change struct {
 	// KeyRow is true for a delete known only by its key: a tombstone of a flat topic, or a key-only before image.
 	KeyRow bool
 
+	Lists Arena // holds the elements of the images' lists
+
 	Key      []byte // the record's key as it came; nil without one
 	Source   Source
 	SchemaID string // the registry's id or GUID as text, "" without a registry
@@ -97,8 +99,9 @@ func (c *Change) Row() *Image {
 
 // Reset empties the change and keeps its memory for the next row.
 func (c *Change) Reset() {
-	before, after := c.Before.Values[:0], c.After.Values[:0]
-	*c = Change{Before: Image{Values: before}, After: Image{Values: after}}
+	before, after, lists := c.Before.Values[:0], c.After.Values[:0], c.Lists
+	lists.Reset()
+	*c = Change{Before: Image{Values: before}, After: Image{Values: after}, Lists: lists}
 }
 
 // Format prints the operation alone: a change's values are personal data (P3).
