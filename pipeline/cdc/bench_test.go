@@ -75,6 +75,7 @@ func benchPlan(b *testing.B, schema string, body []byte, wanted Wanted) {
 	var c pipeline.Change
 	measureCPU(b, func() error {
 		var read reading
+		c.Lists.Reset()
 		return w.plan(body, &read, &c)
 	})
 }

@@ -95,7 +95,7 @@ func (k *keyReader) read(key *recordKey, c *pipeline.Change) bool {
 		key.plan.fromJSON(key.doc, key.object, values)
 	} else {
 		limits := k.decoder.cfg.Limits
-		cur := cursor{buf: key.body, values: limits.MaxValues, depth: limits.MaxDepth}
+		cur := cursor{buf: key.body, values: limits.MaxValues, depth: limits.MaxDepth, lists: &c.Lists}
 		if key.plan.run(&cur, values) != nil || cur.pos != len(key.body) {
 			return false
 		}

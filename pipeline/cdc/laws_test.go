@@ -32,10 +32,10 @@ func decoderFor(t testing.TB, cfg Config, wanted Wanted, schemas Schemas) *Decod
 	return d
 }
 
-func TestPrimitivesCostNoAllocation(t *testing.T) {
+func TestAllColumnsCostNoAllocation(t *testing.T) {
 	schema := schemaFile(t, "postgres-envelope")
 	r := pipeline.Record{Topic: "t", Offset: 1, Value: framed(schema.encode(t, envelopeOf("u", eventRow, eventRow)))}
-	d := decoderFor(t, Config{BeforeImage: beforeFull}, Wanted{Columns: webEvent}, oneSchema{&Source{Text: schema.text}})
+	d := decoderFor(t, Config{BeforeImage: beforeFull}, Wanted{Columns: webEvent, All: true}, oneSchema{&Source{Text: schema.text}})
 	var c pipeline.Change
 	decode := func() {
 		if err := d.Decode(t.Context(), &r, &c); err != nil {

@@ -73,15 +73,20 @@ func (d *dialect) isForm(b []byte) bool {
 	return bytes.HasPrefix(b, []byte(claimCheckPrefix))
 }
 
-// listValue makes a list, unless it is the placeholder as a list: one text, one UUID, or its bytes as numbers.
+// listValue makes a list, unless it is the placeholder as a list.
 func (d *dialect) listValue(elems []pipeline.Value) pipeline.Value {
-	if len(elems) == 1 && (elems[0].Kind() == pipeline.Unavailable || bytes.Equal(elems[0].Bytes(), d.uuid)) {
-		return pipeline.UnavailableValue()
-	}
-	if len(elems) == len(d.placeholder) && len(elems) > 0 && d.spelled(elems) {
+	if d.isPlaceholderList(elems) {
 		return pipeline.UnavailableValue()
 	}
 	return pipeline.ListValue(elems)
+}
+
+// isPlaceholderList finds the placeholder as a list: one text, one UUID, or its bytes as numbers.
+func (d *dialect) isPlaceholderList(elems []pipeline.Value) bool {
+	if len(elems) == 1 && (elems[0].Kind() == pipeline.Unavailable || bytes.Equal(elems[0].Bytes(), d.uuid)) {
+		return true
+	}
+	return len(elems) == len(d.placeholder) && len(elems) > 0 && d.spelled(elems)
 }
 
 func (d *dialect) spelled(elems []pipeline.Value) bool {

@@ -350,23 +350,32 @@ func (p *rowPlan) leaf(c *cursor, t *typ, into *pipeline.Value) error {
 	return nil
 }
 
+// list reads a list into the change's arena. One in several blocks, which no writer of rows makes, is put together apart.
 func (p *rowPlan) list(c *cursor, t *typ, into *pipeline.Value) error {
-	var elems []pipeline.Value
-	for {
-		n, err := c.block(t.items.minSize)
-		if err != nil {
+	n, err := c.block(t.items.minSize)
+	if err != nil {
+		return err
+	}
+	list, elems := c.lists.List(int(n))
+	if err := p.items(c, t.items, elems); err != nil {
+		return err
+	}
+	for more := n; more > 0; {
+		if more, err = c.block(t.items.minSize); err != nil {
 			return err
 		}
-		if n == 0 {
-			*into = p.dialect.listValue(elems)
-			return nil
-		}
-		first := len(elems)
-		elems = slices.Grow(elems, int(n))[:first+int(n)]
-		if err := p.items(c, t.items, elems[first:]); err != nil {
-			return err
+		if more > 0 {
+			elems = slices.Grow(slices.Clip(elems), int(more))[:len(elems)+int(more)]
+			if err := p.items(c, t.items, elems[len(elems)-int(more):]); err != nil {
+				return err
+			}
+			list = pipeline.ListValue(elems)
 		}
 	}
+	if *into = list; p.dialect.isPlaceholderList(elems) {
+		*into = pipeline.UnavailableValue()
+	}
+	return nil
 }
 
 // items reads the items of a block. NULL and the type below it are told apart here, once for all of them.

@@ -3,6 +3,8 @@ package cdc
 import (
 	"encoding/binary"
 	"math"
+
+	"github.com/tokrelay/tokrelay/pipeline"
 )
 
 // decodeError is why bytes do not fit their schema. It is free of values.
@@ -38,6 +40,7 @@ type cursor struct {
 	pos    int
 	values int // how many more may be read
 	depth  int // how many more levels
+	lists  *pipeline.Arena
 }
 
 func (c *cursor) left() int { return len(c.buf) - c.pos }

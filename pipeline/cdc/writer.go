@@ -82,7 +82,7 @@ func (w *writer) read(body []byte, check bool, into *reading, c *pipeline.Change
 
 // plan decodes with the compiled plan.
 func (w *writer) plan(body []byte, into *reading, ch *pipeline.Change) error {
-	c := cursor{buf: body, values: w.limits.MaxValues, depth: w.limits.MaxDepth}
+	c := cursor{buf: body, values: w.limits.MaxValues, depth: w.limits.MaxDepth, lists: &ch.Lists}
 	into.program = w.programs[0]
 	if w.root.kind == kindUnion {
 		n, err := c.long()

@@ -1,0 +1,116 @@
+package cdc
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+func load(text string) (Config, *settings.Report) {
+	var cfg Config
+	report := settings.Load([]byte(text), &cfg, settings.Vars(nil))
+	cfg.Validate(settings.Root(report))
+	return cfg, report
+}
+
+func TestEveryMistakeIsReportedWhereItStands(t *testing.T) {
+	_, report := load(`format: avro
+before_image: some
+missing_column: maybe
+unavailable_placeholder: "hex:zz"
+decoder: fast
+limits: {max_depth: 5000, max_values: -1}
+operation: {insert: [a], delete: [a]}
+deleted_when: {column: x}
+`)
+	var got []string
+	for _, p := range report.Problems() {
+		got = append(got, p.Path)
+	}
+	want := []string{"format", "before_image", "missing_column", "unavailable_placeholder", "decoder", "limits.max_depth",
+		"limits.max_values", "operation.column", "operation.delete[0]", "deleted_when"}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("got problems at %s\nwant at %s", strings.Join(got, " "), strings.Join(want, " "))
+	}
+}
+
+func TestOperationsAreForPlainRows(t *testing.T) {
+	_, report := load("format: debezium\noperation: {column: op}\ndeleted_when: {column: x, equals: true}\n")
+	if got := len(report.Problems()); got != 2 {
+		t.Errorf("got %d problems, want 2: %v", got, report.Err())
+	}
+}
+
+func TestNullIsAMissingColumnPolicy(t *testing.T) {
+	for text, want := range map[string]Missing{"missing_column: null": missingNull, "missing_column: reject": missingReject,
+		"missing_column: stop": missingStop, "format: flat": missingDefault} {
+		cfg, report := load(text)
+		if err := report.Err(); err != nil || cfg.MissingColumn != want {
+			t.Errorf("%s: got %q and %v, want %q", text, cfg.MissingColumn, err, want)
+		}
+	}
+}
+
+func TestAnEmptyConfigurationIsValid(t *testing.T) {
+	if _, report := load("{}"); len(report.Problems()) != 0 {
+		t.Errorf("got %v", report.Err())
+	}
+}
+
+func TestGivingUpAPlanIsCountedOnce(t *testing.T) {
+	m := metrics.New()
+	text := `{"type":"record","name":"r","fields":[{"name":"a","type":"int"},{"name":"b","type":"int"}]}`
+	d, err := NewDecoder(Config{}, Wanted{All: true}, oneSchema{&Source{Text: text}}, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := d.writer(t.Context(), SchemaID{Kind: NumberID, N: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.programs[0].row.steps[0].meaning = days // the fault: a number taken for a day
+	for range 3 {
+		var c pipeline.Change
+		if err := d.Decode(t.Context(), &pipeline.Record{Value: framed([]byte{2, 4})}, &c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	families, err := m.Registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if strings.HasSuffix(f.GetName(), "decoder_fallbacks_total") {
+			if got := f.GetMetric()[0].GetCounter().GetValue(); got != 1 {
+				t.Errorf("got %v, want 1", got)
+			}
+			return
+		}
+	}
+	t.Error("nothing was counted")
+}
+
+func TestInspectTellsColumnsAndWhatIsMissing(t *testing.T) {
+	schema := schemaFile(t, "postgres-envelope")
+	in, err := Inspect(Config{}, Wanted{Columns: []string{"email", "gone"}}, &Source{Text: schema.text})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if in.What != "change" || !slices.Equal(in.Missing, []string{"gone"}) {
+		t.Errorf("got %s with %v missing, want a change with gone missing", in.What, in.Missing)
+	}
+	want := map[string]string{"id": "int", "email": "string", "value": "decimal(2)", "weight": "decimal", "occurred_at": "instant",
+		"created_at": "local time", "birth_date": "date", "contents": "json", "tags": "list of string", "opted_in": "bool"}
+	for _, c := range in.Columns {
+		if w, ok := want[c.Name]; ok && c.Type != w {
+			t.Errorf("%s: got %s, want %s", c.Name, c.Type, w)
+		}
+	}
+}
