@@ -60,17 +60,55 @@ func (b *build) make(ctx context.Context) (*built, error) {
 	if err != nil {
 		return nil, err
 	}
-	if out.Counts, err = b.collect(ctx, out.Spans, entries, written); err != nil {
+	if err := b.readAll(ctx, out, entries, written); err != nil {
 		return nil, err
 	}
 	b.job.progress.phase(PhaseSorting)
-	lines, err := b.reduce(ctx, base, entries, spans)
+	lines, err := b.reduce(ctx, base, entries)
 	if err != nil {
 		return nil, err
 	}
 	defer lines.close()
 	b.job.progress.phase(PhaseWriting)
 	return out, b.write(ctx, lines, out)
+}
+
+// readAll reads up to the ends noted at the start, and then what was written in the meantime up to ends noted once more:
+// those are the cut (P9). While an hour's worth was read, compaction may have taken records away in favour of later ones
+// that lie behind the first ends; it never touches what was written last.
+func (b *build) readAll(ctx context.Context, out *built, entries *spill, w *written) (err error) {
+	if out.Counts, err = b.collect(ctx, out.Spans, entries, w); err != nil {
+		return err
+	}
+	now, err := b.deps.Source.Spans(ctx)
+	if err != nil {
+		return kafkaTrouble("look up offsets", err)
+	}
+	rest := b.extend(out, now)
+	if size(rest) == 0 {
+		return nil
+	}
+	b.job.progress.reading(out.Spans)
+	more, err := b.collect(ctx, rest, entries, w)
+	out.Counts.plus(&more)
+	return err
+}
+
+// extend moves the cut to the present ends and gives what lies between. Partitions that are new wait for the next run.
+func (b *build) extend(out *built, now []Span) (rest []Span) {
+	for i := range out.Spans {
+		s := &out.Spans[i]
+		end := find(now, *s)
+		if end == nil || end.TopicID != s.TopicID || end.To <= s.To {
+			continue
+		}
+		more := *s
+		more.From, more.To = s.To, end.To
+		rest = append(rest, more)
+		s.To = end.To
+		find(b.spans, *s).To = end.To
+	}
+	return rest
 }
 
 // openBase opens the last known state of every key, if it is of this mapping and of these very topics.

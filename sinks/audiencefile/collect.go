@@ -18,11 +18,14 @@ type collection struct {
 	workers []*worker
 	spare   chan []row
 	index   partitionIndex
+
+	prefixes [][]byte // of keys, by partition
 }
 
 // collect reads the spans and returns when their entries are on disk and their letters acknowledged.
 func (b *build) collect(ctx context.Context, spans []Span, entries *spill, w *written) (Counts, error) {
-	c := &collection{build: b, entries: entries, written: w, spare: make(chan []row, 8*b.parallel), index: newPartitionIndex(b.spans)}
+	c := &collection{build: b, entries: entries, written: w, spare: make(chan []row, 8*b.parallel), index: newPartitionIndex(b.spans),
+		prefixes: keyPrefixes(b.salt, b.spans)}
 	group, ctx := errgroup.WithContext(ctx)
 	for range b.parallel {
 		worker := c.worker()

@@ -172,7 +172,7 @@ func (t *topic) members() []string {
 	defer t.mu.Unlock()
 	set := map[string]bool{}
 	for _, address := range t.table {
-		sum := sha256.Sum256([]byte(address))
+		sum := sha256.Sum256([]byte(strings.ToLower(address)))
 		set[hex.EncodeToString(sum[:])] = true
 	}
 	return slices.Sorted(maps.Keys(set))

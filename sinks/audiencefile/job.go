@@ -2,6 +2,7 @@ package audiencefile
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -102,8 +103,8 @@ func (r *run) reported(ctx context.Context) error {
 	return r.do(ctx)
 }
 
-// runName sorts by time and is a good name for a file.
-func runName(t time.Time) string { return t.Format("20060102T150405.000000000Z") }
+// runName sorts by time, is a good name for a file, and nobody else's.
+func runName(t time.Time) string { return t.Format("20060102T150405.000000Z") + "-" + rand.Text()[:6] }
 
 // asTrouble makes a trouble of any error: what is not known passes, perhaps.
 func asTrouble(err error) *pipeline.Trouble {

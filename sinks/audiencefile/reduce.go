@@ -10,7 +10,7 @@ import (
 const forgetAfter = 7 * 24 * time.Hour
 
 // reduce keeps the latest change of every key and spills their lines.
-func (b *build) reduce(ctx context.Context, base, entries *spill, spans []Span) (*spill, error) {
+func (b *build) reduce(ctx context.Context, base, entries *spill) (*spill, error) {
 	lines, err := newNameless(filepath.Join(b.path, "lines"))
 	if err != nil {
 		return nil, err

@@ -65,7 +65,7 @@ func (r *run) prepare(ctx context.Context) error {
 	if wait := l.next().Sub(j.deps.now()); wait > longestWait {
 		return verdict{result: TooSoon, text: fmt.Sprintf("uploaded at %s; TikTok takes one upload a day", l.Last.At.Format(time.RFC3339))}
 	}
-	if l.Last != nil && l.Last.Settled == "" && j.deps.now().Sub(l.Last.At) < day {
+	if l.Last != nil && l.Last.Settled == "" {
 		return verdict{result: PutOff, text: "TikTok is still processing the last upload", again: r.soon()}
 	}
 	return nil

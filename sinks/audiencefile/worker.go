@@ -139,11 +139,20 @@ func (w *worker) write(r *row, lines []byte) error {
 	return nil
 }
 
-// keyOf is the digest a record's key goes by: of the salt, the topic and the key.
+// keyOf is the digest a record's key goes by.
 func (w *worker) keyOf(r *row) [keySize]byte {
-	w.key = append(w.key[:0], w.salt...)
-	w.key = append(w.key, r.Topic...)
-	w.key = append(append(w.key, 0), r.Key...)
+	w.key = append(append(w.key[:0], w.prefixes[r.partition]...), r.Key...)
 	sum := sha256.Sum256(w.key)
 	return [keySize]byte(sum[:])
+}
+
+// keyPrefixes stand before the keys of each partition that are hashed: a digest of salt and topic. They are short, so that
+// most keys cost one block of SHA-256.
+func keyPrefixes(salt []byte, spans []Span) [][]byte {
+	prefixes := make([][]byte, len(spans))
+	for i, s := range spans {
+		sum := sha256.Sum256(append(salt[:len(salt):len(salt)], s.Topic...))
+		prefixes[i] = sum[:16]
+	}
+	return prefixes
 }
