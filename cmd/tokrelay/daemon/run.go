@@ -32,7 +32,9 @@ func (d *Daemon) RunOn(ctx context.Context, listener net.Listener) error {
 	behind, stop := context.WithCancel(context.WithoutCancel(ctx)) // what syncs need until they have drained
 	defer stop()
 	var services errgroup.Group
-	services.Go(func() error { return d.serveAdmin(behind, listener, d.handler()) })
+	handler, page := d.handler(listener)
+	services.Go(func() error { return d.serveAdmin(behind, listener, handler) })
+	services.Go(func() error { return runPage(behind, page) })
 	for _, q := range d.queues {
 		services.Go(func() error { return q.Run(behind) })
 	}
@@ -162,13 +164,16 @@ func (d *Daemon) ownTopics(ctx context.Context) ([]kafka.Wanted, error) {
 	return own, nil
 }
 
-func (d *Daemon) handler() http.Handler {
+// handler is all that the admin address answers; page is nil without one.
+func (d *Daemon) handler(listener net.Listener) (all, page http.Handler) {
 	mux := http.NewServeMux()
 	d.probes(mux)
 	if d.options.Page != nil {
-		mux.Handle("/", d.options.Page(d))
+		page = d.options.Page(d)
+		mux.Handle("/", page)
 	}
-	return mux
+	at, ok := listener.Addr().(*net.TCPAddr)
+	return d.Config.Admin.guard(mux, ok && at.IP.IsLoopback(), d.Log), page
 }
 
 func (d *Daemon) close() {

@@ -1,0 +1,134 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/cdc"
+	"github.com/tokrelay/tokrelay/pipeline/deadletter"
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/sinks/segment"
+)
+
+// What the page asks of a running daemon, beside its exported fields. All of it may be called at any time.
+
+// runner is a page that has work of its own beside answering.
+type runner interface {
+	Run(ctx context.Context) error
+}
+
+// runPage runs what the page does beside answering, until ctx ends.
+func runPage(ctx context.Context, page http.Handler) error {
+	if r, ok := page.(runner); ok {
+		return r.Run(ctx)
+	}
+	return nil
+}
+
+// Version is what the daemon was built from, and Instance its name in dead letters.
+func (d *Daemon) Version() string  { return d.options.Version }
+func (d *Daemon) Instance() string { return d.options.Instance }
+
+// Audiences are what TikTok last told of a streamed sync's audiences, and false for other syncs.
+func (d *Daemon) Audiences(sync string) (segment.Reading, bool) {
+	parts := d.segments[sync]
+	if parts == nil {
+		return segment.Reading{}, false
+	}
+	return parts.readback.Last(), true
+}
+
+// NewestLetters reads the newest letters of the rejected topic that the filter chooses, newest first, looking at no more
+// than depth records per partition. The letters are the caller's.
+func (d *Daemon) NewestLetters(ctx context.Context, f *letters.Filter, n int, depth int64) ([]*deadletter.Dead, error) {
+	span, err := letters.SpanOf(ctx, d.admin, d.Config.DeadLetter.WithDefaults().RejectedTopic, time.Time{}, time.Time{})
+	if err != nil {
+		return nil, fmt.Errorf("read dead letters: %w", err)
+	}
+	from := kafka.Offsets{}
+	for topic, partitions := range span.To {
+		for id, end := range partitions {
+			from.Set(topic, id, end-depth)
+		}
+	}
+	span.After(from)
+	var list []*deadletter.Dead
+	err = letters.Rows(ctx, d.admin, span, f, nil, func(r *pipeline.Record, _ *deadletter.Head) error {
+		if l, err := deadletter.Parse(letters.Keep(r)); err == nil {
+			list = append(list, l)
+		}
+		if len(list) >= 4*n+256 {
+			list = newest(list, n)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read dead letters: %w", err)
+	}
+	return newest(list, n), nil
+}
+
+func newest(list []*deadletter.Dead, n int) []*deadletter.Dead {
+	slices.SortStableFunc(list, func(x, y *deadletter.Dead) int { return y.Failed.Compare(x.Failed) })
+	return slices.Clone(list[:min(n, len(list))])
+}
+
+// Letter reads one letter of the rejected topic; nil when it is not there (any more).
+func (d *Daemon) Letter(ctx context.Context, partition int32, offset int64) (*deadletter.Dead, error) {
+	at := pipeline.Position{Topic: d.Config.DeadLetter.WithDefaults().RejectedTopic, Partition: partition, Offset: offset}
+	r, err := letters.Fetch(ctx, d.admin, at)
+	if err != nil || r == nil {
+		return nil, err
+	}
+	l, err := deadletter.Parse(r)
+	if err != nil {
+		return nil, nil // somebody else's record
+	}
+	return l, nil
+}
+
+// Opener reads the rows of letters. With reveal it gives clear values, which must not leave the process.
+func (d *Daemon) Opener(reveal bool) *letters.Opener {
+	return &letters.Opener{Admin: d.admin, Schemas: d.registry, Reveal: reveal, Reading: func(sync string) cdc.Config {
+		s, err := d.Config.Sync(sync)
+		if err != nil {
+			return cdc.Config{}
+		}
+		return s.Config
+	}}
+}
+
+// PreviewTopic writes what real records of a sync become, as Preview does.
+func (d *Daemon) PreviewTopic(ctx context.Context, sync string, r TopicRange, out io.Writer) error {
+	s, err := d.Config.Sync(sync)
+	if err != nil {
+		return err
+	}
+	flow, err := NewFlow(s, time.Now, nil)
+	if err != nil {
+		return err
+	}
+	return NewPreview(flow, out, false).Topic(ctx, d.Config, r)
+}
+
+// ErrNoActions says that the configuration lets the page do nothing.
+var ErrNoActions = errors.New("admin.actions is off")
+
+// NewReplay is NewReplay for this daemon's configuration; the calls it makes are remembered with the daemon's.
+func (d *Daemon) NewReplay(o ReplayOptions) (*Replay, error) {
+	if !d.Config.Admin.Actions {
+		return nil, ErrNoActions
+	}
+	r, err := NewReplay(d.Config, d.options, o)
+	if err == nil {
+		r.Calls = d.Calls
+	}
+	return r, err
+}
