@@ -198,7 +198,7 @@ func TestHostileSchemasAreRefusedQuickly(t *testing.T) {
 			if err == nil {
 				t.Fatal("it was accepted")
 			}
-			if took := time.Since(start); took > time.Second {
+			if took := time.Since(start); took > 5*time.Second {
 				t.Errorf("it took %s", took)
 			}
 			if len(err.Error()) > 1000 {
@@ -250,7 +250,7 @@ func TestValuesThatExplodeAreRefusedQuickly(t *testing.T) {
 				if _, ok := errors.AsType[*pipeline.Rejection](err); !ok {
 					t.Errorf("got %v, want a rejection", err)
 				}
-				if took := time.Since(start); took > 2*time.Second {
+				if took := time.Since(start); took > 5*time.Second {
 					t.Errorf("it took %s", took)
 				}
 			})
