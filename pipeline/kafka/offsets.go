@@ -74,11 +74,14 @@ func listed(answer kadm.ListedOffsets) Offsets {
 	return o
 }
 
-// Committed are the offsets a group has committed.
+// Committed are the offsets a group has committed; none of a group that nobody has made yet.
 func (a *Admin) Committed(ctx context.Context, group string) (Offsets, error) {
 	answer, err := a.adm.FetchOffsets(ctx, group)
 	if err == nil {
 		err = answer.Error()
+	}
+	if errors.Is(err, kerr.GroupIDNotFound) {
+		return Offsets{}, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("fetch offsets of group %s: %w", group, err)

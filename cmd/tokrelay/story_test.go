@@ -1,0 +1,302 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/linkedin/goavro/v2"
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/sr"
+	"github.com/twmb/franz-go/pkg/sr/srfake"
+
+	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
+)
+
+// The scripts in testdata run the real binary, each against a stack of its own: an embedded broker, a registry and the
+// TikTok simulator.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"tokrelay": func() { os.Exit(run(os.Args[1:])) },
+		"browse":   func() { os.Exit(browse(os.Args[1])) },
+	})
+}
+
+func TestStories(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		Setup:               func(env *testscript.Env) error { return newStack(env) },
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"produce":  func(ts *testscript.TestScript, _ bool, args []string) { stackOf(ts).produce(ts, args) },
+			"settled":  func(ts *testscript.TestScript, _ bool, args []string) { stackOf(ts).settled(ts, args) },
+			"holds":    func(ts *testscript.TestScript, _ bool, args []string) { stackOf(ts).holds(ts, args) },
+			"called":   func(ts *testscript.TestScript, _ bool, args []string) { stackOf(ts).called(ts, args) },
+			"letters":  func(ts *testscript.TestScript, _ bool, args []string) { stackOf(ts).letters(ts, args) },
+			"commit":   func(ts *testscript.TestScript, _ bool, args []string) { stackOf(ts).commit(ts, args) },
+			"tiktok":   func(ts *testscript.TestScript, _ bool, args []string) { stackOf(ts).tell(ts, args) },
+			"topic":    func(ts *testscript.TestScript, _ bool, args []string) { stackOf(ts).topic(ts, args) },
+			"register": func(ts *testscript.TestScript, _ bool, args []string) { stackOf(ts).register(ts, args) },
+		},
+	})
+}
+
+// browse is a browser that follows the redirect of TikTok's consent page.
+func browse(address string) int {
+	answer, err := http.Get(address)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "browse:", err)
+		return 1
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return 1
+	}
+	return 0
+}
+
+// stack is what a script talks to.
+type stack struct {
+	broker  *kfake.Cluster
+	client  *kgo.Client
+	admin   *kadm.Client
+	schemas *srfake.Registry
+	tiktok  *sandbox.Sandbox
+	commits chan struct{} // a group has committed
+	calls   chan struct{} // TikTok was called
+	codecs  map[string]*encoder
+}
+
+type encoder struct {
+	codec *goavro.Codec
+	id    int
+}
+
+type stackKey struct{}
+
+func stackOf(ts *testscript.TestScript) *stack { return ts.Value(stackKey{}).(*stack) }
+
+func newStack(env *testscript.Env) error {
+	broker, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, "shop.public.orders"))
+	if err != nil {
+		return err
+	}
+	env.Defer(broker.Close)
+	client, err := kgo.NewClient(kgo.SeedBrokers(broker.ListenAddrs()...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		return err
+	}
+	env.Defer(client.Close)
+	s := &stack{broker: broker, client: client, admin: kadm.NewClient(client), schemas: srfake.New(),
+		tiktok:  sandbox.New(sandbox.Config{Refuse: sandbox.Strict()}),
+		commits: make(chan struct{}, 1), calls: make(chan struct{}, 1), codecs: map[string]*encoder{}}
+	env.Defer(s.schemas.Close)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.tiktok.ServeHTTP(w, r)
+		notify(s.calls)
+	}))
+	env.Defer(server.Close)
+	broker.ControlKey(int16(kmsg.OffsetCommit), func(kmsg.Request) (kmsg.Response, error, bool) {
+		broker.KeepControl()
+		notify(s.commits)
+		return nil, nil, false
+	})
+	env.Values[stackKey{}] = s
+	for name, value := range map[string]string{
+		"BROKER": broker.ListenAddrs()[0], "REGISTRY": s.schemas.URL(), "TIKTOK": server.URL, "TOKEN": sandbox.DefaultToken,
+		"NOW": time.Now().UTC().Format(time.RFC3339), "OLD": time.Now().AddDate(0, -2, 0).UTC().Format(time.RFC3339),
+		"TOKRELAY_HOME": env.WorkDir + "/home", "APP": sandbox.DefaultAppID, "SECRET": sandbox.DefaultAppSecret,
+	} {
+		env.Setenv(name, value)
+	}
+	return nil
+}
+
+func notify(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// await asks again after every signal until it is so, for half a minute at most.
+func await(ts *testscript.TestScript, what string, signals <-chan struct{}, so func(context.Context) bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	for !so(ctx) {
+		select {
+		case <-signals:
+		case <-ctx.Done():
+			ts.Fatalf("%s: not within half a minute", what)
+		}
+	}
+}
+
+// topic NAME PARTITIONS [key=value]... makes a topic.
+func (s *stack) topic(ts *testscript.TestScript, args []string) {
+	partitions, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	settings := map[string]string{}
+	for _, pair := range args[2:] {
+		key, value, _ := strings.Cut(pair, "=")
+		settings[key] = value
+	}
+	ts.Check(s.broker.CreateTopic(args[0], int32(partitions), settings))
+}
+
+// register TOPIC FILE registers the schema of a topic's values.
+func (s *stack) register(ts *testscript.TestScript, args []string) {
+	text := ts.ReadFile(args[1])
+	client, err := sr.NewClient(sr.URLs(s.schemas.URL()))
+	ts.Check(err)
+	registered, err := client.CreateSchema(context.Background(), args[0]+"-value", sr.Schema{Schema: text})
+	ts.Check(err)
+	codec, err := goavro.NewCodecForStandardJSON(text)
+	ts.Check(err)
+	s.codecs[args[0]] = &encoder{codec: codec, id: registered.ID}
+}
+
+// produce TOPIC FILE writes a record per line: JSON in the topic's schema, or text as it stands behind an exclamation
+// mark. A line may begin with a key and a tab.
+func (s *stack) produce(ts *testscript.TestScript, args []string) {
+	var records []*kgo.Record
+	for i, line := range strings.Split(strings.TrimSpace(os.Expand(ts.ReadFile(args[1]), ts.Getenv)), "\n") {
+		r := &kgo.Record{Topic: args[0], Partition: int32(i % 2), Key: []byte(strconv.Itoa(i))}
+		if key, rest, ok := strings.Cut(line, "\t"); ok {
+			r.Key, line = []byte(key), rest
+		}
+		if text, ok := strings.CutPrefix(line, "!"); ok {
+			r.Value = []byte(text)
+		} else {
+			r.Value = s.encode(ts, args[0], line)
+		}
+		records = append(records, r)
+	}
+	ts.Check(s.client.ProduceSync(context.Background(), records...).FirstErr())
+}
+
+func (s *stack) encode(ts *testscript.TestScript, topic, line string) []byte {
+	e := s.codecs[topic]
+	native, _, err := e.codec.NativeFromTextual([]byte(line))
+	ts.Check(err)
+	value, err := e.codec.BinaryFromNative(binary.BigEndian.AppendUint32([]byte{0}, uint32(e.id)), native)
+	ts.Check(err)
+	return value
+}
+
+// settled GROUP TOPIC waits until the group has committed everything the topic holds.
+func (s *stack) settled(ts *testscript.TestScript, args []string) {
+	await(ts, "group "+args[0], s.commits, func(ctx context.Context) bool {
+		ends, err := s.admin.ListEndOffsets(ctx, args[1])
+		ts.Check(err)
+		committed, err := s.admin.FetchOffsets(ctx, args[0])
+		if errors.Is(err, kerr.GroupIDNotFound) {
+			return false
+		}
+		ts.Check(err)
+		all := true
+		ends.Each(func(end kadm.ListedOffset) {
+			at, ok := committed.Lookup(end.Topic, end.Partition)
+			all = all && (end.Offset == 0 || ok && at.At == end.Offset)
+		})
+		return all
+	})
+}
+
+// commit GROUP TOPIC PARTITION OFFSET sets an offset as a member of the group would.
+func (s *stack) commit(ts *testscript.TestScript, args []string) {
+	partition, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	offset, err := strconv.ParseInt(args[3], 10, 64)
+	ts.Check(err)
+	o := kadm.Offsets{}
+	o.AddOffset(args[1], int32(partition), offset, -1)
+	ts.Check(s.admin.CommitAllOffsets(context.Background(), args[0], o))
+}
+
+// holds EVENTS DUPLICATES compares what TikTok has.
+func (s *stack) holds(ts *testscript.TestScript, args []string) {
+	e := s.tiktok.Stats().Events
+	if got := []string{fmt.Sprint(e.Accepted), fmt.Sprint(e.Duplicates)}; !slices.Equal(got, args) {
+		ts.Fatalf("TikTok holds %s events and dropped %s duplicates; want %s and %s", got[0], got[1], args[0], args[1])
+	}
+}
+
+// called N waits until TikTok has taken N events.
+func (s *stack) called(ts *testscript.TestScript, args []string) {
+	n, err := strconv.ParseInt(args[0], 10, 64)
+	ts.Check(err)
+	await(ts, "events at TikTok", s.calls, func(context.Context) bool { return s.tiktok.Stats().Events.Accepted >= n })
+}
+
+// letters N TOPIC compares the number of records and checks, as any consumer sees them, that headers are text and values
+// the bytes that were produced.
+func (s *stack) letters(ts *testscript.TestScript, args []string) {
+	ctx := context.Background()
+	sources := map[string][]byte{}
+	s.each(ts, ctx, args[1], func(r *kgo.Record) { sources[fmt.Sprintf("%s/%d/%d", r.Topic, r.Partition, r.Offset)] = r.Value })
+	n := 0
+	s.each(ts, ctx, "tokrelay.rejected", func(r *kgo.Record) {
+		n++
+		headers := map[string]string{}
+		for _, h := range r.Headers {
+			headers[h.Key] = string(h.Value)
+		}
+		source := headers["__connect.errors.topic"] + "/" + headers["__connect.errors.partition"] + "/" + headers["__connect.errors.offset"]
+		if value, ok := sources[source]; !ok || !bytes.Equal(value, r.Value) {
+			ts.Fatalf("letter %d/%d does not hold the bytes of its row %s", r.Partition, r.Offset, source)
+		}
+	})
+	if fmt.Sprint(n) != args[0] {
+		ts.Fatalf("the rejected topic holds %d letters, want %s", n, args[0])
+	}
+}
+
+func (s *stack) each(ts *testscript.TestScript, ctx context.Context, topic string, do func(*kgo.Record)) {
+	reader, err := kgo.NewClient(kgo.SeedBrokers(s.broker.ListenAddrs()...), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	ts.Check(err)
+	defer reader.Close()
+	starts, err := s.admin.ListStartOffsets(ctx, topic)
+	ts.Check(err)
+	ends, err := s.admin.ListEndOffsets(ctx, topic)
+	ts.Check(err)
+	left := int64(0)
+	ends.Each(func(o kadm.ListedOffset) {
+		start, _ := starts.Lookup(o.Topic, o.Partition)
+		left += o.Offset - start.Offset
+	})
+	for left > 0 {
+		fetches := reader.PollFetches(ctx)
+		ts.Check(fetches.Err())
+		fetches.EachRecord(func(r *kgo.Record) { do(r); left-- })
+	}
+}
+
+// tell makes TikTok behave: `tiktok refuse ID` refuses the row with that event id, `tiktok forgive` ends all faults.
+func (s *stack) tell(ts *testscript.TestScript, args []string) {
+	switch args[0] {
+	case "refuse":
+		s.tiktok.AddFault(sandbox.Fault{Endpoint: "/event/track/", ID: args[1], Code: 40002, Message: sandbox.IndexedMessage})
+	case "revoke":
+		s.tiktok.RevokeTokens()
+	case "forgive":
+		s.tiktok.ClearFaults()
+	default:
+		ts.Fatalf("TikTok does not know %q", args[0])
+	}
+}
