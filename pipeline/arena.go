@@ -30,5 +30,5 @@ func (a *Arena) List(n int) (list Value, elements []Value) {
 	a.values = a.values[:first+n]
 	elements = a.values[first : first+n : first+n]
 	a.heads = append(a.heads, elems{values: elements})
-	return Value{kind: List, elems: &a.heads[len(a.heads)-1]}, elements
+	return listOf(&a.heads[len(a.heads)-1]), elements
 }

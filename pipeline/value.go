@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/big"
 	"time"
+	"unsafe"
 )
 
 // Kind is the kind of a Value.
@@ -38,12 +39,19 @@ func (k Kind) String() string { return kindNames[k] }
 
 // Value is one column of a row: clear data, parsed once by cdc. It aliases the record's bytes and never prints. The
 // zero Value is Missing. Make one with the constructors below; read it with the accessor of its Kind.
+//
+// It is three words, so that it travels in registers: the row path hands values on many times, and with a slice inside
+// every look at the kind copied all of it through memory.
 type Value struct {
 	kind  Kind
-	scale int32 // Decimal: digits after the point; Instant, Local: nanoseconds
-	n     int64 // Bool, Int, Float bits, Decimal unscaled, Instant/Local seconds, Date days, TimeOfDay/Duration nanoseconds
-	b     []byte
-	elems *elems
+	scale int32          // Decimal: digits after the point; Instant, Local: nanoseconds
+	n     int64          // Bool, Int, Float bits, Decimal unscaled, Instant/Local seconds, Date days, TimeOfDay/Duration nanoseconds
+	p     unsafe.Pointer // n bytes of a String, JSON, Bytes or large Decimal; the *elems of a List or Struct; else nil
+}
+
+// ofBytes makes a Value that aliases b.
+func ofBytes(kind Kind, b []byte, scale int32) Value {
+	return Value{kind: kind, scale: scale, n: int64(len(b)), p: unsafe.Pointer(unsafe.SliceData(b))}
 }
 
 type elems struct {
@@ -58,13 +66,15 @@ func FloatValue(f float64) Value { return Value{kind: Float, n: int64(math.Float
 func Float32Value(f float32) Value {
 	return Value{kind: Float32, n: int64(math.Float64bits(float64(f)))}
 }
-func StringValue(b []byte) Value     { return Value{kind: String, b: b} }
-func JSONValue(b []byte) Value       { return Value{kind: JSON, b: b} }
-func BytesValue(b []byte) Value      { return Value{kind: Bytes, b: b} }
+func StringValue(b []byte) Value     { return ofBytes(String, b, 0) }
+func JSONValue(b []byte) Value       { return ofBytes(JSON, b, 0) }
+func BytesValue(b []byte) Value      { return ofBytes(Bytes, b, 0) }
 func DateValue(days int64) Value     { return Value{kind: Date, n: days} }
 func TimeOfDayValue(ns int64) Value  { return Value{kind: TimeOfDay, n: ns} }
 func DurationValue(ns int64) Value   { return Value{kind: Duration, n: ns} }
-func ListValue(values []Value) Value { return Value{kind: List, elems: &elems{values: values}} }
+func ListValue(values []Value) Value { return listOf(&elems{values: values}) }
+
+func listOf(e *elems) Value { return Value{kind: List, p: unsafe.Pointer(e)} }
 
 // BoolValue makes a Bool.
 func BoolValue(t bool) Value {
@@ -76,7 +86,7 @@ func BoolValue(t bool) Value {
 
 // StructValue makes a record or map: names and values side by side.
 func StructValue(names []string, values []Value) Value {
-	return Value{kind: Struct, elems: &elems{values: values, names: names}}
+	return Value{kind: Struct, p: unsafe.Pointer(&elems{values: values, names: names})}
 }
 
 // DecimalValue makes unscaled × 10^-scale.
@@ -87,7 +97,7 @@ func DecimalValue(unscaled int64, scale int32) Value {
 // BigDecimalValue makes a decimal of big-endian two's complement bytes, which it aliases.
 func BigDecimalValue(unscaled []byte, scale int32) Value {
 	if len(unscaled) > 8 {
-		return Value{kind: Decimal, b: unscaled, scale: scale}
+		return ofBytes(Decimal, unscaled, scale)
 	}
 	var n int64
 	if len(unscaled) > 0 && unscaled[0]&0x80 != 0 {
@@ -110,52 +120,72 @@ func (v Value) Kind() Kind { return v.kind }
 // IsNull is true where there is nothing to send: NULL, or no such column.
 func (v Value) IsNull() bool { return v.kind == Null || v.kind == Missing }
 
-func (v Value) Bool() bool     { return v.n != 0 }
-func (v Value) Int() int64     { return v.n }
-func (v Value) Float() float64 { return math.Float64frombits(uint64(v.n)) }
+func (v Value) Bool() bool     { return v.Int() != 0 }
+func (v Value) Float() float64 { return math.Float64frombits(uint64(v.Int())) }
+
+// Int is the number of an Int, Date, TimeOfDay or Duration, the bits of others; 0 where there are bytes.
+func (v Value) Int() int64 {
+	if v.p != nil {
+		return 0
+	}
+	return v.n
+}
 
 // Bytes is the text or binary of a String, JSON or Bytes value. It is clear data and aliases the record.
-func (v Value) Bytes() []byte { return v.b }
+func (v Value) Bytes() []byte {
+	if v.p == nil || v.kind >= List {
+		return nil
+	}
+	return unsafe.Slice((*byte)(v.p), v.n)
+}
 
 // Scale is the scale of a Decimal.
 func (v Value) Scale() int32 { return v.scale }
 
 // Unscaled is the unscaled integer of a Decimal when it fits an int64.
-func (v Value) Unscaled() (int64, bool) { return v.n, v.b == nil }
+func (v Value) Unscaled() (int64, bool) { return v.Int(), v.p == nil }
 
 // BigUnscaled is the unscaled integer of a Decimal of any size.
 func (v Value) BigUnscaled() *big.Int {
-	if v.b == nil {
+	b := v.Bytes()
+	if b == nil {
 		return big.NewInt(v.n)
 	}
-	x := new(big.Int).SetBytes(v.b)
-	if v.b[0]&0x80 != 0 {
-		x.Sub(x, new(big.Int).Lsh(big.NewInt(1), uint(8*len(v.b))))
+	x := new(big.Int).SetBytes(b)
+	if b[0]&0x80 != 0 {
+		x.Sub(x, new(big.Int).Lsh(big.NewInt(1), uint(8*len(b))))
 	}
 	return x
 }
 
-// Elems are the elements of a List or the members of a Struct.
-func (v Value) Elems() []Value {
-	if v.elems == nil {
+func (v Value) elems() *elems {
+	if v.kind < List {
 		return nil
 	}
-	return v.elems.values
+	return (*elems)(v.p)
+}
+
+// Elems are the elements of a List or the members of a Struct.
+func (v Value) Elems() []Value {
+	if e := v.elems(); e != nil {
+		return e.values
+	}
+	return nil
 }
 
 // Names are the member names of a Struct, beside Elems.
 func (v Value) Names() []string {
-	if v.elems == nil {
-		return nil
+	if e := v.elems(); e != nil {
+		return e.names
 	}
-	return v.elems.names
+	return nil
 }
 
 // Member is the member of a Struct with that name, or Missing.
 func (v Value) Member(name string) Value {
 	for i, n := range v.Names() {
 		if n == name {
-			return v.elems.values[i]
+			return v.Elems()[i]
 		}
 	}
 	return Value{}

@@ -23,9 +23,9 @@ func (v Value) AppendText(dst []byte) []byte {
 	case Decimal:
 		return v.appendDecimal(dst)
 	case String, JSON:
-		return append(dst, v.b...)
+		return append(dst, v.Bytes()...)
 	case Bytes:
-		return base64.StdEncoding.AppendEncode(dst, v.b)
+		return base64.StdEncoding.AppendEncode(dst, v.Bytes())
 	case Instant:
 		return time.Unix(v.n, int64(v.scale)).UTC().AppendFormat(dst, time.RFC3339Nano)
 	case Local:
@@ -56,7 +56,7 @@ const maxPlainScale = 1000
 func (v Value) appendDecimal(dst []byte) []byte {
 	var scratch [24]byte
 	digits := strconv.AppendInt(scratch[:0], v.n, 10)
-	if v.b != nil {
+	if v.p != nil {
 		digits = v.BigUnscaled().Append(nil, 10)
 	}
 	if digits[0] == '-' {
@@ -93,9 +93,9 @@ func (v Value) appendElems(dst []byte) []byte {
 		open, end = '{', '}'
 	}
 	dst = append(dst, open)
-	for i, e := range v.elems.values {
+	for i, e := range v.Elems() {
 		if v.kind == Struct {
-			dst = strconv.AppendQuote(dst, v.elems.names[i])
+			dst = strconv.AppendQuote(dst, v.Names()[i])
 			dst = append(dst, ':')
 		}
 		if e.IsNull() {
