@@ -101,5 +101,5 @@ func (r *run) close(ctx context.Context) error {
 	if err := r.job.deps.save(ctx, "ledger", l); err != nil {
 		return err
 	}
-	return r.work.sweep(r.work.newestBase(), runOf(l.Last))
+	return r.work.sweep(runOf(l.Last), runOf(l.Intent))
 }

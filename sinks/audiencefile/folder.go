@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -26,8 +27,8 @@ func openFolder(path string) (folder, error) {
 func (f folder) join(name string) string { return filepath.Join(f.path, name) }
 
 // begin makes the run's own folder and sweeps what crashed runs left. Only the one active uploader may call it.
-func (f folder) begin(run string, keep ...string) (string, error) {
-	if err := f.sweep(keep...); err != nil {
+func (f folder) begin(run string, uploads ...string) (string, error) {
+	if err := f.sweep(uploads...); err != nil {
 		return "", err
 	}
 	path := f.join(runPrefix + run)
@@ -39,14 +40,18 @@ func (f folder) begin(run string, keep ...string) (string, error) {
 
 const runPrefix = "run-"
 
-// sweep removes everything but the salt and the kept files of the named runs.
-func (f folder) sweep(keep ...string) error {
+// sweep removes everything but the salt, the newest base, and what the named runs uploaded.
+func (f folder) sweep(uploads ...string) error {
 	entries, err := os.ReadDir(f.path)
 	if err != nil {
 		return fmt.Errorf("read work folder: %w", err)
 	}
+	keep := []string{saltName, baseName(f.newestBase())}
+	for _, run := range uploads {
+		keep = append(keep, membersName(run))
+	}
 	for _, e := range entries {
-		if e.Name() == saltName || isKept(e.Name(), keep) {
+		if slices.Contains(keep, strings.TrimSuffix(e.Name(), indexSuffix)) {
 			continue
 		}
 		if err := os.RemoveAll(f.join(e.Name())); err != nil {
@@ -54,15 +59,6 @@ func (f folder) sweep(keep ...string) error {
 		}
 	}
 	return nil
-}
-
-func isKept(name string, runs []string) bool {
-	for _, run := range runs {
-		if run != "" && (name == baseName(run) || name == baseName(run)+".json" || name == membersName(run) || name == membersName(run)+".json") {
-			return true
-		}
-	}
-	return false
 }
 
 const basePrefix = "base-"
@@ -78,7 +74,7 @@ func (f folder) newestBase() (run string) {
 	}
 	for _, e := range entries {
 		name, isBase := strings.CutPrefix(e.Name(), basePrefix)
-		if name, hasIndex := strings.CutSuffix(name, ".json"); isBase && hasIndex && name > run {
+		if name, hasIndex := strings.CutSuffix(name, indexSuffix); isBase && hasIndex && name > run {
 			run = name
 		}
 	}

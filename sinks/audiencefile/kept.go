@@ -18,7 +18,10 @@ type kept struct {
 	Chunks  [buckets][]chunk
 }
 
-const keptVersion = 1
+const (
+	keptVersion = 1
+	indexSuffix = ".json"
+)
 
 // keep makes a spill outlive the run. Only once this returns can it be found again.
 func (s *spill) keep(k kept) error {
@@ -30,12 +33,12 @@ func (s *spill) keep(k kept) error {
 	if err := s.file.Sync(); err != nil {
 		return fmt.Errorf("keep work file: %w", err)
 	}
-	return writeWhole(s.file.Name()+".json", text)
+	return writeWhole(s.file.Name()+indexSuffix, text)
 }
 
 // openKept opens a spill that an earlier run kept, or none: a missing or damaged one is only lost time.
 func openKept(path, mapping string, width int) (*spill, *kept) {
-	text, err := os.ReadFile(path + ".json")
+	text, err := os.ReadFile(path + indexSuffix)
 	k := &kept{}
 	if err != nil || json.Unmarshal(text, k) != nil || k.Version != keptVersion || k.Mapping != mapping || k.Width != width {
 		return nil, nil
@@ -49,11 +52,6 @@ func openKept(path, mapping string, width int) (*spill, *kept) {
 		return nil, nil
 	}
 	return &spill{file: f, end: k.End, chunks: k.Chunks}, k
-}
-
-func discardKept(path string) {
-	_ = os.Remove(path + ".json")
-	_ = os.Remove(path)
 }
 
 // writeWhole writes a file so that it is there as a whole or not at all.

@@ -79,7 +79,7 @@ func (r *run) soon() time.Time { return r.job.deps.now().Add(time.Hour) }
 
 func (r *run) build(ctx context.Context) (out *built, err error) {
 	j := r.job
-	if r.folder, err = r.work.begin(r.manifest.Run, r.work.newestBase(), runOf(r.ledger.Last)); err != nil {
+	if r.folder, err = r.work.begin(r.manifest.Run, runOf(r.ledger.Last)); err != nil {
 		return nil, err
 	}
 	b := &build{plan: j.plan, deps: &j.deps, job: j, folder: r.work, run: r.manifest.Run, path: r.folder,

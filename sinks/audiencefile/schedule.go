@@ -7,8 +7,8 @@ import (
 	"github.com/netresearch/go-cron"
 )
 
-// schedule is when uploads are due. Hours that a change to summer time leaves out run right after it; those that come
-// twice run once (docs/decisions/0601-cron.md).
+// schedule is when uploads are due. A time that the change to summer time leaves out comes an hour later; one that comes
+// twice in autumn finds the audience uploaded the second time (docs/decisions/0601-cron.md).
 type schedule struct {
 	cron cron.Schedule
 	zone *time.Location
