@@ -2,9 +2,12 @@ package daemon
 
 import "context"
 
-// CaughtUp tells whether every sync has settled and committed all that its topics hold now.
+// CaughtUp tells whether every sync that reads a stream has settled and committed all that its topics hold now.
 func (d *Daemon) CaughtUp(ctx context.Context) bool {
 	for i := range d.Config.Syncs {
+		if d.Config.Syncs[i].Kind() == KindFile {
+			continue
+		}
 		if !d.caughtUp(ctx, &d.Config.Syncs[i]) {
 			return false
 		}

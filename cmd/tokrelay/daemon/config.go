@@ -21,6 +21,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/pipeline/router"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
+	"github.com/tokrelay/tokrelay/sinks/audiencefile"
 	"github.com/tokrelay/tokrelay/sinks/events"
 	"github.com/tokrelay/tokrelay/sinks/segment"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
@@ -66,8 +67,9 @@ type Sync struct {
 	RejectedShare router.RejectedShare `yaml:"rejected_share" doc:"Stops the sync when too many rows are rejected: the mapping is probably wrong."`
 	Retry         delivery.Retry       `yaml:"retry" doc:"How calls that failed through no fault of their rows are made again."`
 
-	WebEvents       *events.Config  `yaml:"web_events" doc:"Send rows to the Events API."`
-	AudienceSegment *segment.Config `yaml:"audience_segment" doc:"Keep a custom audience up to date, row by row, through the Segment API."`
+	WebEvents       *events.Config       `yaml:"web_events" doc:"Send rows to the Events API."`
+	AudienceSegment *segment.Config      `yaml:"audience_segment" doc:"Keep a custom audience up to date, row by row, through the Segment API."`
+	AudienceFile    *audiencefile.Config `yaml:"audience_file" doc:"Replace a custom audience whole, on a schedule, through the File API."`
 
 	advertiser string // of its connection
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/router"
 	"github.com/tokrelay/tokrelay/pipeline/state"
+	"github.com/tokrelay/tokrelay/sinks/audiencefile"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
 )
 
@@ -34,6 +35,7 @@ type Options struct {
 	Instance        string                     // name of this instance in dead letters; the host's name when empty
 	Page            func(*Daemon) http.Handler // the page and its API; nil serves probes and metrics alone
 	Stored          func(connection string) string
+	Now             func() time.Time // the clock of file uploads; nil: time.Now
 }
 
 // Daemon is a running tokrelay. Its fields are for the page and for reports.
@@ -55,6 +57,7 @@ type Daemon struct {
 
 	state    *state.Store                  // nil where no sync fills an audience
 	segments map[string]*segmentParts      // by sync
+	files    map[string]*audiencefile.Job  // by sync
 	services []func(context.Context) error // run beside the syncs until they have drained
 	restores []func(context.Context) error // have to succeed before a sync starts
 }
@@ -75,13 +78,19 @@ func New(c *Config, o Options) (*Daemon, error) {
 		o.Instance, _ = os.Hostname()
 	}
 	d := &Daemon{Config: c, Metrics: metrics.New(), Board: pipeline.NewBoard(time.Now), Calls: calls.New(calls.Limits{}),
-		Log: o.Log, connections: map[string]*connection{}, segments: map[string]*segmentParts{}, options: o}
+		Log: o.Log, connections: map[string]*connection{}, segments: map[string]*segmentParts{}, files: map[string]*audiencefile.Job{}, options: o}
 	d.Metrics.Build(o.Version, o.Commit, runtime.Version())
 	if err := d.clients(); err != nil {
 		return nil, err
 	}
 	var syncs []router.Sync
 	for i := range c.Syncs {
+		if c.Syncs[i].Kind() == KindFile {
+			if err := d.fileSync(&c.Syncs[i]); err != nil {
+				return nil, fmt.Errorf("sync %s: %w", c.Syncs[i].Name, err)
+			}
+			continue
+		}
 		s, err := d.sync(&c.Syncs[i])
 		if err != nil {
 			return nil, fmt.Errorf("sync %s: %w", c.Syncs[i].Name, err)
@@ -149,9 +158,7 @@ func (d *Daemon) sync(s *Sync) (router.Sync, error) {
 	if err := flow.DecodeWith(d.registry, d.Metrics, d.Log); err != nil {
 		return router.Sync{}, err
 	}
-	letters := deadletter.NewWriter(d.Config.DeadLetter,
-		deadletter.About{Sync: s.Name, Sink: s.Name, SinkKind: s.Kind(), Instance: d.options.Instance, Version: d.options.Version},
-		deadletter.Deps{Producer: d.producer, TooLarge: tooLarge, Partitions: d.partitionsOf, Board: d.Board, Metrics: m, Log: d.Log})
+	letters := d.letters(s, m)
 	queue := d.queue(s, flow, letters, m)
 	consumer, err := kafka.NewConsumer(d.Config.Kafka, kafka.ConsumerOptions{
 		Sync: s.Name, Group: d.Config.GroupOf(s), Topics: s.AllTopics(), Pattern: s.Pattern, Start: s.Start, OutOfRange: s.OutOfRange,
@@ -166,6 +173,13 @@ func (d *Daemon) sync(s *Sync) (router.Sync, error) {
 		d.joinSegment(s, flow.sink.segment, &joined, m)
 	}
 	return joined, nil
+}
+
+// letters writes a sync's dead letters.
+func (d *Daemon) letters(s *Sync, m *metrics.Sync) *deadletter.Writer {
+	return deadletter.NewWriter(d.Config.DeadLetter,
+		deadletter.About{Sync: s.Name, Sink: s.Name, SinkKind: s.Kind(), Instance: d.options.Instance, Version: d.options.Version},
+		deadletter.Deps{Producer: d.producer, TooLarge: tooLarge, Partitions: d.partitionsOf, Board: d.Board, Metrics: m, Log: d.Log})
 }
 
 func tooLarge(err error) bool {

@@ -82,6 +82,9 @@ func (f *Flow) Endpoint() string { return f.sink.endpoint }
 // sink's limits.
 func (f *Flow) Requests(items *pipeline.Items) [][]byte {
 	var requests [][]byte
+	if f.sink.appendRequest == nil { // a file is uploaded whole, not row by row
+		return nil
+	}
 	for e, envelope := range items.Envelopes {
 		var bodies [][]byte
 		size := 0

@@ -94,13 +94,10 @@ var ErrTooManyFailures = errors.New("too many rows fail again")
 
 // NewReplay puts a replay together. It opens no connection yet.
 func NewReplay(c *Config, o Options, r ReplayOptions) (*Replay, error) {
-	shared := *c
-	shared.Syncs = nil // each sync that is replayed is joined with its own source below
-	d, err := New(&shared, o)
+	d, err := newHelper(c, o) // each sync that is replayed is joined later, with its own source
 	if err != nil {
 		return nil, err
 	}
-	d.Config = c
 	replay := &Replay{Daemon: d, o: r, lanes: map[string]*lanes{}, seen: newSeen(), chunk: replayChunk,
 		report: ReplayReport{Rejected: map[pipeline.Reason]int64{}, Skipped: map[pipeline.SkipReason]int64{}}}
 	if r.Rate > 0 {

@@ -56,6 +56,10 @@ func (d *Daemon) syncs(ctx, behind context.Context) error {
 	for _, run := range d.services {
 		services.Go(func() error { return run(beside) })
 	}
+	if len(d.queues) == 0 { // only files: there is no stream to route
+		<-ctx.Done()
+		return nil
+	}
 	err := ignoreEnd(d.router.Run(ctx))
 	if missed, ok := errors.AsType[*kafka.DrainMissed](err); ok {
 		d.Log.Error("stopped before everything was settled", "error", missed.Error())

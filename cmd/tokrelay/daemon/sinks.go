@@ -8,6 +8,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
+	"github.com/tokrelay/tokrelay/sinks/audiencefile"
 	"github.com/tokrelay/tokrelay/sinks/events"
 	"github.com/tokrelay/tokrelay/sinks/segment"
 )
@@ -39,6 +40,7 @@ type sinkPlan struct {
 	previewMaker func() Maker                                       // nil: newMaker
 	line         func(envelope string, body []byte) ([]byte, error) // an item as preview prints it; nil: its body
 	segment      *segment.Plan                                      // of an audience that is streamed
+	file         *audiencefile.Plan                                 // of an audience that is replaced whole
 }
 
 // Kind is the kind of the sync's sink, "" when it has none.
@@ -48,6 +50,8 @@ func (s *Sync) Kind() string {
 		return KindEvents
 	case s.AudienceSegment != nil:
 		return KindSegment
+	case s.AudienceFile != nil:
+		return KindFile
 	}
 	return ""
 }
@@ -64,6 +68,11 @@ func (s *Sync) validateSink(at settings.Place) {
 		s.AudienceSegment.Validate(at.Key("audience_segment"))
 		s.On.Validate(mapping.AllOps, at.Key("on"))
 	}
+	if s.AudienceFile != nil {
+		given++
+		s.AudienceFile.Validate(at.Key("audience_file"))
+		s.On.Validate(mapping.AllOps, at.Key("on"))
+	}
 	if given != 1 {
 		at.Problem("needs one of web_events, audience_segment and audience_file", "")
 	}
@@ -76,6 +85,8 @@ func (s *Sync) compile(cols *mapping.Columns, now func() time.Time, m *metrics.S
 		return compileEvents(s.WebEvents, cols, now, m)
 	case KindSegment:
 		return s.compileSegment(cols, now, m)
+	case KindFile:
+		return s.compileFile(cols, now)
 	}
 	return nil, fmt.Errorf("sync %s has no sink", s.Name)
 }
@@ -107,4 +118,12 @@ func (s *Sync) compileSegment(cols *mapping.Columns, now func() time.Time, m *me
 		endpoint: plan.Endpoint(), appendRequest: plan.AppendRequest, line: plan.Line,
 		maxItems: maxItems, maxBytes: maxBytes, linger: s.AudienceSegment.Linger(),
 	}, nil
+}
+
+func (s *Sync) compileFile(cols *mapping.Columns, now func() time.Time) (*sinkPlan, error) {
+	plan, err := audiencefile.New(*s.AudienceFile, cols, now)
+	if err != nil {
+		return nil, err
+	}
+	return &sinkPlan{kind: KindFile, gate: mapping.AllOps, file: plan, newMaker: func() Maker { return plan.Maker() }}, nil
 }

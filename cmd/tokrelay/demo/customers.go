@@ -24,7 +24,7 @@ type customer struct {
 // somebody else, and are deleted.
 func (s *story) members() error {
 	for i := range int64(customers) {
-		c := &customer{id: i + 1, email: s.shop.email(i), phone: s.shop.phone(i), optIn: i%8 != 0, lapsed: i%3 == 0}
+		c := &customer{id: i + 1, email: s.shop.email(i), phone: s.shop.phone(i), optIn: i%8 != 0, lapsed: i%3 != 1}
 		if i%25 == 24 {
 			c.email = s.table[len(s.table)-1].email // a household
 		}
@@ -83,6 +83,32 @@ func (s *story) deleted(c *customer) error {
 	key := s.records[len(s.records)-1].record.Key
 	s.records = append(s.records, produced{record: pipeline.Record{Topic: s.customers.topic(), Key: key}, fate: fate{sync: "newsletter"}})
 	return nil
+}
+
+// lapsed is what the file audience has to hold, computed from the table alone.
+func (s *story) lapsed() map[string]bool {
+	want := map[string]bool{}
+	for _, c := range s.table {
+		if c != nil && c.lapsed {
+			want[digest(strings.ToLower(strings.TrimSpace(c.email)))] = true
+		}
+	}
+	return want
+}
+
+// comeBack has some lapsed customers buy again: rows that come after the first upload.
+func (s *story) comeBack() ([]produced, error) {
+	begin := len(s.records)
+	for i, c := range s.table {
+		if c == nil || !c.lapsed || i%5 != 0 {
+			continue
+		}
+		c.lapsed = false
+		if err := s.customer("u", c); err != nil {
+			return nil, err
+		}
+	}
+	return s.records[begin:], nil
 }
 
 // audience is what TikTok has to hold of the newsletter's members, computed from the table alone.

@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"time"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
@@ -49,7 +50,13 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	d, err := newDaemon(s, listener.Addr().String(), o)
+	folder, err := os.MkdirTemp("", "tokrelay-demo-")
+	if err != nil {
+		return fmt.Errorf("make a work folder: %w", err)
+	}
+	defer os.RemoveAll(folder)
+	uploads := &clock{}
+	d, err := newDaemon(s, listener.Addr().String(), folder, uploads, o)
 	if err != nil {
 		return err
 	}
@@ -62,7 +69,11 @@ func Run(ctx context.Context, o Options) error {
 	if err := tell(ctx, s, story, d, o); err != nil {
 		return err
 	}
-	ok := report(o.Out, newJudge(story, d, s), time.Since(start))
+	j := newJudge(story, d, s)
+	if j.uploads, err = story.files(ctx, s, d, uploads); err != nil {
+		return err
+	}
+	ok := report(o.Out, j, time.Since(start))
 	if o.Serve && ctx.Err() == nil {
 		fmt.Fprintf(o.Out, "\nThe page stays at http://%s and TikTok's stand-in at %s/sandbox/. Ctrl-C ends the demo.\n", listener.Addr(), s.address)
 		<-ctx.Done()
@@ -106,15 +117,15 @@ func listen(address string) (net.Listener, error) {
 	return listener, nil
 }
 
-func newDaemon(s *standIns, admin string, o Options) (*daemon.Daemon, error) {
+func newDaemon(s *standIns, admin, folder string, uploads *clock, o Options) (*daemon.Daemon, error) {
 	c, problems := daemon.Parse(config, settings.Vars(map[string]string{
 		"BROKER": s.broker.ListenAddrs()[0], "REGISTRY": s.registry.URL(), "TIKTOK": s.address,
-		"TOKEN": sandbox.DefaultToken, "LISTEN": admin,
+		"TOKEN": sandbox.DefaultToken, "LISTEN": admin, "FOLDER": folder,
 	}))
 	if err := problems.Err(); err != nil {
 		return nil, fmt.Errorf("the demo's configuration: %w", err)
 	}
-	return daemon.New(c, daemon.Options{Log: slog.New(slog.DiscardHandler), Version: o.Version})
+	return daemon.New(c, daemon.Options{Log: slog.New(slog.DiscardHandler), Version: o.Version, Now: uploads.now})
 }
 
 func greet(o Options, s *standIns, page string) {

@@ -20,6 +20,7 @@ type judge struct {
 	distinct int64                      // events TikTok has to hold
 	want     map[string]map[string]bool // digests the newsletter has to hold, by type
 	have     map[string][]string        // and those it holds
+	uploads  []upload
 }
 
 // verdict is one sync's part.
@@ -90,6 +91,9 @@ func (j *judge) checks() []check {
 	for _, kind := range slices.Sorted(maps.Keys(j.want)) {
 		list = append(list, check{sameSet(j.want[kind], j.have[kind]),
 			fmt.Sprintf("newsletter: TikTok holds %d %s, exactly those of the table's %d members", len(j.have[kind]), kind, len(j.want[kind]))})
+	}
+	for i := range j.uploads {
+		list = append(list, j.uploads[i].check())
 	}
 	return append(list,
 		check{j.tiktok.Events.Accepted == j.distinct, fmt.Sprintf("TikTok counts %d events; %d different good rows were written", j.tiktok.Events.Accepted, j.distinct)},

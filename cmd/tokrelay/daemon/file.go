@@ -1,0 +1,129 @@
+package daemon
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
+	"github.com/tokrelay/tokrelay/sinks/audiencefile"
+	"github.com/tokrelay/tokrelay/sinks/tiktok"
+)
+
+// uploadTimeout is the longest time of one call that carries a file.
+const uploadTimeout = 15 * time.Minute
+
+// fileSync joins a sync whose audience is replaced whole: a job beside the router, that reads the topic from its beginning.
+func (d *Daemon) fileSync(s *Sync) error {
+	m := d.Metrics.Sync(s.Name, s.Kind())
+	flow, err := NewFlow(s, time.Now, m)
+	if err != nil {
+		return err
+	}
+	if err := flow.DecodeWith(d.registry, d.Metrics, d.Log); err != nil {
+		return err
+	}
+	client, err := d.uploadClient(s)
+	if err != nil {
+		return err
+	}
+	folder, err := workFolder()
+	if err != nil && s.AudienceFile.WorkFolder == "" {
+		return err
+	}
+	job, err := audiencefile.NewJob(flow.sink.file, audiencefile.Deps{
+		Sync: s.Name, Advertiser: s.advertiser, API: client, Source: d.fileSource(s), Mapping: s.fingerprint(),
+		NewSteps: func() audiencefile.Steps {
+			return audiencefile.Steps{Decode: flow.decode, Pass: flow.gate.Worker().Pass}
+		},
+		Letters: d.letters(s, m), Store: d.state, Folder: folder, Board: d.Board, Metrics: m, OnCall: d.Calls.Add, Log: d.Log, Now: d.options.Now,
+	})
+	if err != nil {
+		return err
+	}
+	d.files[s.Name] = job
+	d.services = append(d.services, job.Serve)
+	return nil
+}
+
+func (d *Daemon) uploadClient(s *Sync) (*tiktok.Client, error) {
+	name, c := d.Config.ConnectionOf(s)
+	c.Timeout = max(c.Timeout, settings.Duration(uploadTimeout))
+	return tiktok.New(c, d.connections[name].token)
+}
+
+// workFolder is where files are built unless the configuration says: a folder of this user's own.
+func workFolder() (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("find a folder for audience files: %w (set audience_file.work_folder)", err)
+	}
+	return filepath.Join(cache, "tokrelay", "audiences"), nil
+}
+
+// fingerprint tells one way of reading and filtering rows from another: what was kept under another is not reused.
+func (s *Sync) fingerprint() string {
+	sum := sha256.Sum256(fmt.Append(settings.Effective(s.Config), settings.Effective(s.On), s.When))
+	return hex.EncodeToString(sum[:8])
+}
+
+// fileSource is the sync's topics as a bounded whole.
+func (d *Daemon) fileSource(s *Sync) audiencefile.Source {
+	return audiencefile.Source{
+		Spans: func(ctx context.Context) ([]audiencefile.Span, error) { return d.spans(ctx, s) },
+		Read: func(ctx context.Context, spans []audiencefile.Span, each func(*pipeline.Record) error) error {
+			what := kafka.Range{From: kafka.Offsets{}, To: kafka.Offsets{}}
+			for _, span := range spans {
+				what.From.Set(span.Topic, span.Partition, span.From)
+				what.To.Set(span.Topic, span.Partition, span.To)
+			}
+			return d.admin.Read(ctx, what, each)
+		},
+	}
+}
+
+// spans are the oldest offset and the end of every partition now (P9).
+func (d *Daemon) spans(ctx context.Context, s *Sync) ([]audiencefile.Span, error) {
+	topics, err := s.topics(ctx, d.admin)
+	if err != nil {
+		return nil, err
+	}
+	ends, err := d.admin.Ends(ctx, topics...)
+	if err != nil {
+		return nil, err
+	}
+	starts, err := d.admin.Starts(ctx, topics...)
+	if err != nil {
+		return nil, err
+	}
+	var spans []audiencefile.Span
+	for topic, partitions := range ends {
+		for id, end := range partitions {
+			from, _ := starts.Get(topic, id)
+			spans = append(spans, audiencefile.Span{Topic: topic, Partition: id, From: from, To: end})
+		}
+	}
+	return spans, nil
+}
+
+// FileJob is the upload job of a file audience, nil for other syncs.
+func (d *Daemon) FileJob(sync string) *audiencefile.Job { return d.files[sync] }
+
+// UploadNow runs a file audience's upload in this process, without running the syncs. Other instances stand back for it.
+func (d *Daemon) UploadNow(ctx context.Context, sync string, o audiencefile.Options) (*audiencefile.Manifest, error) {
+	defer d.close()
+	job := d.files[sync]
+	if job == nil {
+		return nil, fmt.Errorf("sync %s is no audience_file", sync)
+	}
+	if err := d.ensureTopics(ctx); err != nil {
+		return nil, err
+	}
+	return job.Run(ctx, o)
+}

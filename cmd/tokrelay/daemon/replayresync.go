@@ -1,0 +1,142 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/state"
+)
+
+// ResyncOptions say what a sync reads again.
+type ResyncOptions struct {
+	To        time.Time // rows written since; zero: everything there is
+	Partition int32     // this one alone; negative: all
+}
+
+func (o ResyncOptions) full() bool { return o.To.IsZero() && o.Partition < 0 }
+
+// ResyncPlan is what a resync would do.
+type ResyncPlan struct {
+	Group   string
+	Members []kafka.Member // instances that run: none may
+	Parts   []ResyncPart
+	Records int64 // that are read again, or for the first time
+	Older   int64 // of them: written longer ago than TikTok's dedupe reaches back
+
+	full    bool
+	offsets kafka.Offsets
+}
+
+// ResyncPart is one partition. Committed is negative where the group has no offset.
+type ResyncPart struct {
+	Topic              string
+	Partition          int32
+	Committed, To, End int64
+}
+
+// PlanResync looks where the sync's group stands and where it would go.
+func PlanResync(ctx context.Context, admin *kafka.Admin, c *Config, s *Sync, o ResyncOptions, now time.Time) (*ResyncPlan, error) {
+	topics, err := s.topics(ctx, admin)
+	if err == nil && len(topics) == 0 {
+		err = fmt.Errorf("no topic matches %s", s.source())
+	}
+	if err != nil {
+		return nil, err
+	}
+	p := &ResyncPlan{Group: c.GroupOf(s), full: o.full(), offsets: kafka.Offsets{}}
+	group, err := admin.Group(ctx, p.Group)
+	if err != nil {
+		return nil, err
+	}
+	p.Members = group.Members
+	return p, p.lay(ctx, admin, topics, o, now)
+}
+
+func (p *ResyncPlan) lay(ctx context.Context, admin *kafka.Admin, topics []string, o ResyncOptions, now time.Time) error {
+	committed, err := admin.Committed(ctx, p.Group)
+	ends, other := admin.Ends(ctx, topics...)
+	recent, third := admin.At(ctx, now.Add(-DedupeWindow), topics...)
+	targets, fourth := p.targets(ctx, admin, topics, o)
+	if err := errors.Join(err, other, third, fourth); err != nil {
+		return err
+	}
+	for _, topic := range topics {
+		for _, id := range slices.Sorted(maps.Keys(ends[topic])) {
+			if o.Partition >= 0 && id != o.Partition {
+				continue
+			}
+			part := ResyncPart{Topic: topic, Partition: id, Committed: -1, To: targets[topic][id], End: ends[topic][id]}
+			if at, ok := committed.Get(topic, id); ok {
+				part.Committed = at
+			}
+			p.add(part, recent[topic][id])
+		}
+	}
+	if len(p.Parts) == 0 {
+		return fmt.Errorf("there is no partition %d in %v", o.Partition, topics)
+	}
+	return nil
+}
+
+func (p *ResyncPlan) targets(ctx context.Context, admin *kafka.Admin, topics []string, o ResyncOptions) (kafka.Offsets, error) {
+	if o.To.IsZero() {
+		return admin.Starts(ctx, topics...)
+	}
+	return admin.At(ctx, o.To, topics...)
+}
+
+func (p *ResyncPlan) add(part ResyncPart, recent int64) {
+	p.Parts = append(p.Parts, part)
+	p.offsets.Set(part.Topic, part.Partition, part.To)
+	p.Records += max(0, part.End-part.To)
+	p.Older += max(0, min(recent, part.End)-part.To)
+}
+
+// Resync moves the sync's group. A full resync of a streamed audience also makes everything that is remembered of its
+// members a thing of the past, so that each of them is sent again.
+func (p *ResyncPlan) Resync(ctx context.Context, c *Config, s *Sync, o Options) error {
+	if p.full && s.Kind() == KindSegment {
+		if err := forgetMembers(ctx, c, s, o); err != nil {
+			return err
+		}
+	}
+	d, err := newHelper(c, o)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	return d.admin.SetOffsets(ctx, p.Group, p.offsets)
+}
+
+// newHelper is a daemon without syncs, for work beside them.
+func newHelper(c *Config, o Options) (*Daemon, error) {
+	shared := *c
+	shared.Syncs = nil
+	d, err := New(&shared, o)
+	if err != nil {
+		return nil, err
+	}
+	d.Config = c
+	return d, nil
+}
+
+func forgetMembers(ctx context.Context, c *Config, s *Sync, o Options) error {
+	d, err := newHelper(c, o)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	d.state = state.NewStore(d.stateLog(c.stateTopic()), time.Now)
+	if _, err := d.sync(s); err != nil {
+		return err
+	}
+	if err := d.ensureTopics(ctx); err != nil {
+		return err
+	}
+	return d.segments[s.Name].target.Resync(ctx, false)
+}
