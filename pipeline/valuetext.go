@@ -27,17 +27,22 @@ func (v Value) AppendText(dst []byte) []byte {
 	case Bytes:
 		return base64.StdEncoding.AppendEncode(dst, v.Bytes())
 	case Instant:
-		return time.Unix(v.n, int64(v.scale)).UTC().AppendFormat(dst, time.RFC3339Nano)
+		return append(appendDateTime(dst, v), 'Z')
 	case Local:
-		return time.Unix(v.n, int64(v.scale)).UTC().AppendFormat(dst, "2006-01-02T15:04:05.999999999")
+		return appendDateTime(dst, v)
 	case Date:
-		return time.Unix(v.n*86400, 0).UTC().AppendFormat(dst, time.DateOnly)
+		return appendDate(dst, time.Unix(v.n*86400, 0).UTC())
 	case TimeOfDay:
-		return time.Unix(0, v.n).UTC().AppendFormat(dst, "15:04:05.999999999")
+		return appendClock(dst, time.Unix(0, v.n).UTC())
 	case List, Struct:
 		return v.appendElems(dst)
 	}
 	return dst
+}
+
+func appendDateTime(dst []byte, v Value) []byte {
+	t := time.Unix(v.n, int64(v.scale)).UTC()
+	return appendClock(append(appendDate(dst, t), 'T'), t)
 }
 
 // Text is AppendText into a new string.

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"strconv"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 )
@@ -16,86 +15,98 @@ const DigestLength = 32
 // order of the names, its name and its canonical text, each behind its length in four big-endian bytes. Columns without
 // a value contribute nothing, so a nullable column added later changes no id. Values inside lists and records follow the
 // same rule. See docs/decisions for why. A Digest belongs to one goroutine.
-type Digest struct{ buf []byte }
+type Digest struct {
+	buf   []byte
+	shape *pipeline.Shape
+	heads [][]byte // of the shape's sorted columns: the name behind its length
+}
 
 // All appends the digest over all columns of the row; nothing if the row has no value at all.
 func (d *Digest) All(dst []byte, c *pipeline.Change) []byte {
-	d.buf = d.buf[:0]
-	if image := c.Row(); c.Shape != nil && image.Present {
-		for _, i := range c.Shape.Sorted {
-			if int(i) < len(image.Values) {
-				d.member(c.Shape.Names[i], &image.Values[i])
-			}
+	image := c.Row()
+	if c.Shape == nil || !image.Present {
+		return dst
+	}
+	if d.shape != c.Shape {
+		d.learn(c.Shape)
+	}
+	buf := d.buf[:0]
+	for k, i := range c.Shape.Sorted {
+		if int(i) < len(image.Values) && hasText(image.Values[i]) {
+			buf = appendValue(append(buf, d.heads[k]...), image.Values[i])
 		}
 	}
-	return d.sum(dst)
+	return d.sum(dst, buf)
+}
+
+// learn keeps what stands before each column's value: row after row has the same shape.
+func (d *Digest) learn(s *pipeline.Shape) {
+	d.shape, d.heads = s, d.heads[:0]
+	for _, i := range s.Sorted {
+		d.heads = append(d.heads, appendName(nil, s.Names[i]))
+	}
 }
 
 // Of appends the digest over some columns, given in the order of their names.
 func (d *Digest) Of(dst []byte, c *pipeline.Change, names []string, columns []int) []byte {
-	d.buf = d.buf[:0]
+	buf := d.buf[:0]
 	if image := c.Row(); image.Present {
 		for i, name := range names {
 			if columns[i] < len(image.Values) {
-				d.member(name, &image.Values[columns[i]])
+				buf = appendMember(buf, name, image.Values[columns[i]])
 			}
 		}
 	}
-	return d.sum(dst)
+	return d.sum(dst, buf)
 }
 
-func (d *Digest) sum(dst []byte) []byte {
-	if len(d.buf) == 0 {
+func (d *Digest) sum(dst, buf []byte) []byte {
+	if d.buf = buf; len(buf) == 0 {
 		return dst
 	}
-	sum := sha256.Sum256(d.buf)
+	sum := sha256.Sum256(buf)
 	return hex.AppendEncode(dst, sum[:DigestLength/2])
 }
 
-// member adds a name and a value, unless there is no value.
-func (d *Digest) member(name string, v *pipeline.Value) {
-	switch v.Kind() {
-	case pipeline.Missing, pipeline.Null, pipeline.Unavailable:
-		return
-	}
-	d.buf = binary.BigEndian.AppendUint32(d.buf, uint32(len(name)))
-	d.buf = append(d.buf, name...)
-	d.value(v)
+// hasText is false for columns without a value.
+func hasText(v pipeline.Value) bool {
+	return v.Kind() != pipeline.Missing && v.Kind() != pipeline.Null && v.Kind() != pipeline.Unavailable
 }
 
-// value adds the length and the text of a value; where the text is not at hand, its length is filled in behind it.
-func (d *Digest) value(v *pipeline.Value) {
+// appendMember appends a name and a value, unless there is no value.
+func appendMember(dst []byte, name string, v pipeline.Value) []byte {
+	if !hasText(v) {
+		return dst
+	}
+	return appendValue(appendName(dst, name), v)
+}
+
+func appendName(dst []byte, name string) []byte {
+	return append(binary.BigEndian.AppendUint32(dst, uint32(len(name))), name...)
+}
+
+// appendValue appends the length and the text of a value; where the text is not at hand, its length is filled in behind it.
+func appendValue(dst []byte, v pipeline.Value) []byte {
 	if v.Kind() == pipeline.String || v.Kind() == pipeline.JSON {
-		d.buf = binary.BigEndian.AppendUint32(d.buf, uint32(len(v.Bytes())))
-		d.buf = append(d.buf, v.Bytes()...)
-		return
+		text := v.Bytes()
+		return append(binary.BigEndian.AppendUint32(dst, uint32(len(text))), text...)
 	}
-	start := len(d.buf)
-	d.buf = append(d.buf, 0, 0, 0, 0)
+	start := len(dst)
+	dst = append(dst, 0, 0, 0, 0)
 	switch v.Kind() {
-	case pipeline.Int:
-		d.buf = strconv.AppendInt(d.buf, v.Int(), 10)
 	case pipeline.Struct:
-		d.members(v)
+		dst = append(dst, '{')
+		for i, name := range v.Names() {
+			dst = appendMember(dst, name, v.Elems()[i])
+		}
 	case pipeline.List:
-		d.elements(v.Elems())
+		dst = append(dst, '[')
+		for _, e := range v.Elems() {
+			dst = appendValue(dst, e)
+		}
 	default:
-		d.buf = v.AppendText(d.buf)
+		dst = v.AppendText(dst)
 	}
-	binary.BigEndian.PutUint32(d.buf[start:], uint32(len(d.buf)-start-4))
-}
-
-func (d *Digest) members(v *pipeline.Value) {
-	d.buf = append(d.buf, '{')
-	elems := v.Elems()
-	for i, name := range v.Names() {
-		d.member(name, &elems[i])
-	}
-}
-
-func (d *Digest) elements(elems []pipeline.Value) {
-	d.buf = append(d.buf, '[')
-	for i := range elems {
-		d.value(&elems[i])
-	}
+	binary.BigEndian.PutUint32(dst[start:], uint32(len(dst)-start-4))
+	return dst
 }
