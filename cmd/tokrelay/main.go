@@ -88,7 +88,7 @@ func command() *cobra.Command {
 		return usageError{fmt.Errorf("%w\nsee %s --help", err, c.CommandPath())}
 	})
 	root.AddCommand(runCommand(), demoCommand(), checkCommand(), previewCommand(), sandboxCommand(), configCommand(), versionCommand(),
-		dlqCommand())
+		dlqCommand(), resyncCommand(), authCommand(), audienceCommand())
 	return root
 }
 

@@ -1,0 +1,77 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/tokrelay/tokrelay/sinks/audiencefile"
+	"github.com/tokrelay/tokrelay/sinks/segment"
+	"github.com/tokrelay/tokrelay/sinks/tiktok"
+	"github.com/tokrelay/tokrelay/sinks/tiktok/audience"
+)
+
+// Directory lists the audiences of a connection's advertiser. It is for commands: the token is read now.
+func Directory(c tiktok.Config, stored string) (audience.Directory, error) {
+	client, err := tiktok.New(c, tiktok.TokenOf(c, stored))
+	if err != nil {
+		return audience.Directory{}, err
+	}
+	return audience.Directory{API: client, Advertiser: c.AdvertiserID}, nil
+}
+
+// AudienceReport is what is known of a sync's audience: TikTok's side, and for a file audience its last runs.
+type AudienceReport struct {
+	Sync      string                  `json:"sync"`
+	Kind      string                  `json:"kind"`
+	TikTok    []audience.Details      `json:"tiktok,omitempty"`
+	Members   *int                    `json:"members_remembered,omitempty"`
+	Manifests []audiencefile.Manifest `json:"runs,omitempty"`
+}
+
+// Audience reads the report of one sync, without running it.
+func (d *Daemon) Audience(ctx context.Context, name string) (*AudienceReport, error) {
+	defer d.close()
+	s, err := d.Config.Sync(name)
+	if err != nil {
+		return nil, err
+	}
+	report := &AudienceReport{Sync: name, Kind: s.Kind()}
+	if !s.isAudience() {
+		return nil, fmt.Errorf("sync %s fills no audience", name)
+	}
+	if err := d.state.Refresh(ctx); err != nil {
+		return nil, fmt.Errorf("read the state topic: %w", err)
+	}
+	if parts := d.segments[name]; parts != nil {
+		return report, report.streamed(ctx, parts)
+	}
+	report.Manifests, err = audiencefile.Manifests(ctx, d.state, s.advertiser, s.AudienceFile.Audience)
+	if err == nil && len(report.Manifests) > 0 && report.Manifests[0].AudienceID != "" {
+		connection, c := d.Config.ConnectionOf(s)
+		directory := audience.Directory{API: d.connections[connection].client, Advertiser: c.AdvertiserID}
+		report.TikTok, err = directory.Read(ctx, report.Manifests[0].AudienceID)
+	}
+	return report, err
+}
+
+func (r *AudienceReport) streamed(ctx context.Context, parts *segmentParts) error {
+	if parts.members != nil {
+		if err := parts.members.Restore(ctx); err != nil {
+			return fmt.Errorf("read the members topic: %w", err)
+		}
+		n := parts.members.Len()
+		r.Members = &n
+	}
+	reading := parts.readback.Read(ctx)
+	r.TikTok = reading.Audiences
+	return reading.Err
+}
+
+// Reading is what TikTok last told of a streamed audience; false for other syncs.
+func (d *Daemon) Reading(sync string) (segment.Reading, bool) {
+	parts := d.segments[sync]
+	if parts == nil {
+		return segment.Reading{}, false
+	}
+	return parts.readback.Last(), true
+}
