@@ -16,23 +16,24 @@ type gate struct {
 	name bool
 }
 
-// admit settles what needs no normalising: it returns trimmed clear text to go on with, or no text and the outcome.
-func (g gate) admit(clear []byte) (text []byte, settled Hash, err error) {
+// admit settles what needs no normalising: it returns trimmed clear text to go on with, or no text and the outcome, whose
+// hash it puts into settled.
+func (g gate) admit(clear []byte, settled *Hash) (text []byte, err error) {
 	text = trim(clear)
 	switch {
 	case len(text) == 0:
-		return nil, Hash{}, nil
+		return nil, nil
 	case !utf8.Valid(text):
-		return nil, Hash{}, RuleInvalidUTF8
+		return nil, RuleInvalidUTF8
 	case g.isDigest(text):
-		settled, err = g.passDigest(text)
-		return nil, settled, err
+		*settled, err = g.passDigest(text)
+		return nil, err
 	case isPlaceholder(text, g.name):
-		return nil, Hash{}, RulePlaceholder
+		return nil, RulePlaceholder
 	case g.mode == Hashed:
-		return nil, Hash{}, RuleNotHashed
+		return nil, RuleNotHashed
 	}
-	return text, Hash{}, nil
+	return text, nil
 }
 
 func (g gate) isDigest(text []byte) bool {

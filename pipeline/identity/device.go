@@ -13,21 +13,21 @@ type DeviceID struct {
 
 // Hash hashes one id. See the package comment for the outcomes. An id without dashes looks like an MD5 digest and is
 // taken for one.
-func (d DeviceID) Hash(clear []byte) (Hash, error) {
+func (d DeviceID) Hash(clear []byte) (h Hash, err error) {
 	algorithm := SHA256
 	if d.MD5 {
 		algorithm = MD5
 	}
-	text, settled, err := gate{algorithm: algorithm, mode: d.Mode}.admit(clear)
+	text, err := gate{algorithm: algorithm, mode: d.Mode}.admit(clear, &h)
 	if text == nil {
-		return settled, err
+		return h, err
 	}
 	var buf [len(zeroDevice)]byte
 	id, err := d.normalise(buf[:0], text)
-	if err != nil {
-		return Hash{}, err
+	if err == nil {
+		h.fill(algorithm, id)
 	}
-	return hashOf(algorithm, id), nil
+	return h, err
 }
 
 func (d DeviceID) normalise(dst, text []byte) ([]byte, error) {

@@ -20,17 +20,17 @@ type Email struct {
 }
 
 // Hash hashes one address. See the package comment for the outcomes.
-func (e Email) Hash(clear []byte) (Hash, error) {
-	text, settled, err := gate{algorithm: SHA256, mode: e.Mode}.admit(clear)
+func (e Email) Hash(clear []byte) (h Hash, err error) {
+	text, err := gate{algorithm: SHA256, mode: e.Mode}.admit(clear, &h)
 	if text == nil {
-		return settled, err
+		return h, err
 	}
 	var buf [maxEmail + utf8.UTFMax]byte
 	address, err := e.normalise(buf[:0], text)
-	if err != nil {
-		return Hash{}, err
+	if err == nil {
+		h.fill(SHA256, address)
 	}
-	return hashOf(SHA256, address), nil
+	return h, err
 }
 
 func (e Email) normalise(dst, text []byte) ([]byte, error) {

@@ -12,19 +12,20 @@ type ExternalID struct {
 }
 
 // Hash hashes one id. See the package comment for the outcomes.
-func (x ExternalID) Hash(clear []byte) (Hash, error) {
-	text, settled, err := gate{algorithm: SHA256, mode: x.Mode, opaque: true}.admit(clear)
-	if text == nil {
-		return settled, err
-	}
-	if len(text) > maxOpaque {
-		return Hash{}, RuleTooLong
-	}
-	if !x.Lowercase {
-		return hashOf(SHA256, text), nil
+func (x ExternalID) Hash(clear []byte) (h Hash, err error) {
+	text, err := gate{algorithm: SHA256, mode: x.Mode, opaque: true}.admit(clear, &h)
+	switch {
+	case text == nil:
+		return h, err
+	case len(text) > maxOpaque:
+		return h, RuleTooLong
+	case !x.Lowercase:
+		h.fill(SHA256, text)
+		return h, nil
 	}
 	var buf [128]byte
-	return hashOf(SHA256, appendLower(buf[:0], text)), nil
+	h.fill(SHA256, appendLower(buf[:0], text))
+	return h, nil
 }
 
 // Name hashes a first or last name: without white space, in lower case.
@@ -45,18 +46,19 @@ func (z ZipCode) Hash(clear []byte) (Hash, error) {
 
 func blankOrDash(r rune) bool { return invisible(r) || unicode.Is(unicode.Pd, r) }
 
-func hashWithout(g gate, clear []byte, drop func(rune) bool) (Hash, error) {
-	text, settled, err := g.admit(clear)
+func hashWithout(g gate, clear []byte, drop func(rune) bool) (h Hash, err error) {
+	text, err := g.admit(clear, &h)
 	if text == nil {
-		return settled, err
+		return h, err
 	}
 	if len(text) > maxOpaque {
-		return Hash{}, RuleTooLong
+		return h, RuleTooLong
 	}
 	var buf [128]byte
 	kept := appendLowerWithout(buf[:0], text, drop)
 	if len(kept) == 0 {
-		return Hash{}, RulePlaceholder
+		return h, RulePlaceholder
 	}
-	return hashOf(g.algorithm, kept), nil
+	h.fill(g.algorithm, kept)
+	return h, nil
 }

@@ -24,17 +24,17 @@ type Phone struct {
 }
 
 // Hash hashes one number. See the package comment for the outcomes.
-func (p Phone) Hash(clear []byte) (Hash, error) {
-	text, settled, err := gate{algorithm: SHA256, mode: p.Mode}.admit(clear)
+func (p Phone) Hash(clear []byte) (h Hash, err error) {
+	text, err := gate{algorithm: SHA256, mode: p.Mode}.admit(clear, &h)
 	if text == nil {
-		return settled, err
+		return h, err
 	}
 	var buf [1 + maxE164]byte
 	number, err := p.normalise(buf[:0], text)
-	if err != nil {
-		return Hash{}, err
+	if err == nil {
+		h.fill(SHA256, number)
 	}
-	return hashOf(SHA256, number), nil
+	return h, err
 }
 
 func (p Phone) normalise(dst, text []byte) ([]byte, error) {

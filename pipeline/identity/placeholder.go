@@ -22,7 +22,16 @@ var matchesNobody = func() map[Hash]bool {
 	return nobody
 }()
 
-// placeholdersOfLength is where every value of the row path looks: most lengths have none.
+// placeholderStart holds what placeholders start with, in either case: most values end here.
+var placeholderStart = func() (starts [256]bool) {
+	for _, p := range placeholders {
+		starts[p[0]] = true
+		starts[bytes.ToLower([]byte(p[:1]))[0]], starts[bytes.ToUpper([]byte(p[:1]))[0]] = true, true
+	}
+	return starts
+}()
+
+// placeholdersOfLength is where the others are looked for: most lengths have none.
 var placeholdersOfLength = func() (of [len("__debezium_unavailable_value") + 1][]string) {
 	for _, p := range placeholders {
 		of[len(p)] = append(of[len(p)], p)
@@ -31,7 +40,7 @@ var placeholdersOfLength = func() (of [len("__debezium_unavailable_value") + 1][
 }()
 
 func isPlaceholder(text []byte, exact bool) bool {
-	if len(text) >= len(placeholdersOfLength) {
+	if len(text) >= len(placeholdersOfLength) || len(text) == 0 || !placeholderStart[text[0]] {
 		return false
 	}
 	for _, p := range placeholdersOfLength[len(text)] {
