@@ -54,7 +54,7 @@ missed (the rows come again with the next start).`,
 			if err != nil {
 				return err
 			}
-			d, err := daemon.New(config, daemon.Options{Log: log, Version: version, Commit: commit()})
+			d, err := daemon.New(config, daemon.Options{Log: log, Version: version, Commit: commit(), Stored: storedToken})
 			if err != nil {
 				return err
 			}

@@ -53,14 +53,20 @@ func (r *Replay) finish() *ReplayReport {
 			continue // the registry is our own and can always be read
 		}
 		for reason, n := range counts.Rejected {
-			r.report.Rejected[reason] += n
+			addTo(r.report.Rejected, reason, n)
 		}
 		for reason, n := range counts.Skipped {
-			r.report.Skipped[reason] += n
+			addTo(r.report.Skipped, reason, n)
 		}
 	}
 	r.report.Left = r.report.Rows - r.report.settled()
 	return &r.report
+}
+
+func addTo[K comparable](counts map[K]int64, what K, n int64) {
+	if n > 0 {
+		counts[what] += n
+	}
 }
 
 // turn reads the letters and hands them on, until all are settled or something stops it.

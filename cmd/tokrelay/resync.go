@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+)
+
+// resyncFlags are what resync is asked for.
+type resyncFlags struct {
+	config, sync, toTime string
+	partition            int32
+	dryRun, yes          bool
+}
+
+func resyncCommand() *cobra.Command {
+	var f resyncFlags
+	c := &cobra.Command{
+		Use:   "resync",
+		Short: "Read a sync's topic again from the start, or from a time",
+		Long: `Move a sync's consumer group back, so that its rows are read again. Every instance of the sync has to be stopped first.
+It shows what will be read again, and what TikTok will and will not recognise, and asks.
+
+A full resync of a streamed audience sends every member again. It is also needed when an audience changes its mode.`,
+		Example: `  tokrelay resync --sync purchases --dry-run
+  tokrelay resync --sync purchases --to-time 24h
+  tokrelay resync --sync newsletter --yes`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return resync(c, &f) },
+	}
+	configFlag(c, &f.config)
+	c.Flags().StringVar(&f.sync, "sync", "", "sync to read again; may be left out when there is one")
+	c.Flags().StringVar(&f.toTime, "to-time", "", "rows written since: a time, a day, or how long ago (24h, 7d)")
+	c.Flags().Int32Var(&f.partition, "partition", -1, "this partition alone")
+	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "show what would be read again; change nothing")
+	c.Flags().BoolVarP(&f.yes, "yes", "y", false, "do not ask")
+	return c
+}
+
+func resync(c *cobra.Command, f *resyncFlags) error {
+	now := time.Now()
+	to, err := when("--to-time", f.toTime, now)
+	if err != nil {
+		return err
+	}
+	d, err := openDesk(c, f.config, "resync")
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	s, err := pickSync(d.config, f.sync)
+	if err != nil {
+		return err
+	}
+	plan, err := daemon.PlanResync(c.Context(), d.admin, d.config, s, daemon.ResyncOptions{To: to, Partition: f.partition}, now)
+	if err != nil {
+		return err
+	}
+	d.resync(s, plan)
+	if f.dryRun {
+		d.note("nothing was changed: this is a dry run\n")
+		return nil
+	}
+	if err := vacant(plan); err != nil {
+		return err
+	}
+	if err := d.confirm(fmt.Sprintf("Let %s read %s row(s) again?", s.Name, thousands(plan.Records)), f.yes); err != nil {
+		return err
+	}
+	return d.move(c.Context(), s, plan)
+}
+
+// resync shows the plan.
+func (d *desk) resync(s *daemon.Sync, plan *daemon.ResyncPlan) {
+	rows := [][]string{}
+	for _, p := range plan.Parts {
+		committed := "none"
+		if p.Committed >= 0 {
+			committed = strconv.FormatInt(p.Committed, 10)
+		}
+		rows = append(rows, []string{p.Topic, strconv.Itoa(int(p.Partition)), committed, strconv.FormatInt(p.To, 10), thousands(p.End - p.To)})
+	}
+	d.print("sync %s, group %s\n", s.Name, plan.Group)
+	d.table([]string{"TOPIC", "PARTITION", "STANDS AT", "GOES TO", "ROWS TO READ"}, rows)
+	d.print("\n%s\n", d.paint(yellow, recognised(s, plan)))
+}
+
+// recognised says what TikTok makes of rows it gets a second time.
+func recognised(s *daemon.Sync, plan *daemon.ResyncPlan) string {
+	switch s.Kind() {
+	case daemon.KindSegment:
+		return "An audience is a set: members that are in it already are added again without effect.\n" +
+			"What left the source while nothing was read, and is no longer in the topic, stays in the audience."
+	case daemon.KindFile:
+		return "The audience is replaced as a whole by the next upload, which is made of the rows that are read again."
+	}
+	recent := plan.Records - plan.Older
+	return fmt.Sprintf("TikTok drops events it has seen in the last 48 hours by their event id: of the rows to read, %s were written since then\n"+
+		"and are dropped where they were delivered, as long as event_id is made as it was. %s are older: each that was delivered counts a second time.",
+		thousands(recent), thousands(plan.Older))
+}
+
+// vacant refuses while instances of the sync run: their next commit would undo the move.
+func vacant(plan *daemon.ResyncPlan) error {
+	if len(plan.Members) == 0 {
+		return nil
+	}
+	var who []string
+	for _, m := range plan.Members {
+		who = append(who, strings.TrimSpace(m.ClientID+" "+m.Host))
+	}
+	return fmt.Errorf("group %s is in use by %d instance(s): %s\nstop them first: their next commit would undo the resync", plan.Group, len(who), strings.Join(who, ", "))
+}
+
+func (d *desk) move(ctx context.Context, s *daemon.Sync, plan *daemon.ResyncPlan) error {
+	o := daemon.Options{Version: version, Commit: commit(), Stored: storedToken}
+	if err := plan.Resync(ctx, d.config, s, o); err != nil {
+		return err
+	}
+	d.print("done: start %s again, and it reads from there\n", s.Name)
+	return nil
+}
