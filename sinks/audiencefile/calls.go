@@ -51,6 +51,9 @@ func unapplied(a *pipeline.Answer) bool {
 // call makes a call until its answer is one to act on (P8). It fails only when ctx ends.
 func (j *Job) call(ctx context.Context, endpoint string, items int, body []byte, again patience, do func() pipeline.Answer) (pipeline.Answer, error) {
 	for try := 1; ; try++ {
+		if ctx.Err() != nil { // the lease is lost, perhaps: not another call
+			return pipeline.Answer{}, context.Cause(ctx)
+		}
 		a := j.attempt(endpoint, items, try, body, do)
 		if ctx.Err() != nil {
 			return a, context.Cause(ctx)

@@ -86,6 +86,8 @@ func (j *Job) adopt(ctx context.Context, l *ledger, id string) error {
 // errUnknown says that a call may have had its effect: the answer was lost, or was TikTok's own trouble.
 type errUnknown struct{ *pipeline.Trouble }
 
+func (e errUnknown) Unwrap() error { return e.Trouble }
+
 // change makes the call once. again: an earlier one of this commit may have had its effect.
 func (r *run) change(ctx context.Context, l *ledger, paths []string, again bool) (id string, err error) {
 	endpoint, body := r.request(l, paths)

@@ -68,7 +68,7 @@ func (d Deps) withDefaults(c *Config) Deps {
 	if d.OnCall == nil {
 		d.OnCall = func(pipeline.Call) {}
 	}
-	d.audience = audienceKey(d.Advertiser, c.Audience)
+	d.audience = AudienceKey(d.Advertiser, c.Audience)
 	return d
 }
 
@@ -77,7 +77,8 @@ func (d *Deps) now() time.Time { return d.Now().UTC() }
 // key is where a document of this audience is kept: by the audience, not by the sync, so that two syncs share its ledger.
 func (d *Deps) key(what string) string { return d.audience + "/" + what }
 
-func audienceKey(advertiser string, a Audience) string {
+// AudienceKey tells audiences apart, and is what documents of one begin with. Two syncs must not fill the same one.
+func AudienceKey(advertiser string, a Audience) string {
 	if a.ID != "" {
 		return "audience_file/" + advertiser + "/id/" + a.ID
 	}

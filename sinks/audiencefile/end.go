@@ -68,17 +68,17 @@ func (r *run) afterPutOff(e errPutOff) time.Time {
 	return r.job.deps.now().Add(day)
 }
 
-// alarm puts what somebody should know on the board, or takes it off. The trouble of a verdict is on the board only: for
-// whoever called, the manifest says it.
+// alarm puts what somebody should know on the board, and takes it off once TikTok holds the audience. The trouble of a
+// verdict is on the board only: for whoever called, the manifest says it.
 func (r *run) alarm(err error) *pipeline.Trouble {
 	v, isVerdict := errors.AsType[verdict](err)
 	_, isPutOff := errors.AsType[errPutOff](err)
 	switch {
 	case isVerdict && v.alarm:
 		r.job.trouble(sourceRun, &pipeline.Trouble{Kind: pipeline.TroubleAudience, What: v.text, Stop: true})
-	case err == nil || isVerdict || isPutOff:
+	case err == nil || isVerdict && v.result == Unchanged:
 		r.job.clear(sourceRun)
-	default:
+	case !isVerdict && !isPutOff:
 		t := asTrouble(err)
 		t.Until = r.manifest.Again
 		r.job.trouble(sourceRun, t)

@@ -392,3 +392,23 @@ func (i *instance) upload(want Result, o Options) *Manifest {
 	}
 	return m
 }
+
+// numbered decodes "c|7|true" into a row whose every identifier is made of the number.
+func numbered(cols *mapping.Columns) Steps {
+	names, _ := cols.Wanted()
+	shape := &pipeline.Shape{Names: names}
+	return Steps{
+		Decode: func(_ context.Context, r *pipeline.Record, c *pipeline.Change) error {
+			c.Reset()
+			n := strings.Split(string(r.Value), "|")[1]
+			c.Key, c.Shape, c.Op, c.After.Present = r.Key, shape, pipeline.Insert, true
+			for _, name := range names {
+				text := map[string]string{"email": "p" + n + "@example.com", "phone": "+491511" + fmt.Sprintf("%07s", n),
+					"idfa": "0a7583cd-a667-48bc-b806-" + fmt.Sprintf("%012s", n)}[name]
+				c.After.Values = append(c.After.Values, pipeline.StringValue([]byte(text)))
+			}
+			return nil
+		},
+		Pass: func(*pipeline.Change) error { return nil },
+	}
+}

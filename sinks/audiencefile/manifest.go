@@ -60,18 +60,21 @@ const (
 
 // Manifests are an audience's newest runs, newest first. Any instance, and a command, may ask.
 func Manifests(ctx context.Context, store Store, advertiser string, a Audience) ([]Manifest, error) {
-	d := Deps{Store: store, audience: audienceKey(advertiser, a)}
+	d := Deps{Store: store, audience: AudienceKey(advertiser, a)}
 	var list []Manifest
 	return list, d.load(ctx, "manifests", &list)
 }
 
-// remember puts a manifest in front of the list, in place of an earlier form of it.
+// remember puts a manifest in front of the list, in place of one that says the same: waiting for TikTok hour after hour must
+// not push out what was uploaded.
 func (d *Deps) remember(ctx context.Context, m *Manifest) error {
 	var list []Manifest
 	if err := d.load(ctx, "manifests", &list); err != nil {
 		return err
 	}
-	list = slices.DeleteFunc(list, func(other Manifest) bool { return other.Run == m.Run })
+	if len(list) > 0 && list[0].Result == m.Result && m.Result != Uploaded {
+		list = list[1:]
+	}
 	list = slices.Insert(list, 0, *m)
 	return d.save(ctx, "manifests", shortened(list))
 }

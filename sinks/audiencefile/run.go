@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"os"
 	"time"
-
-	"github.com/tokrelay/tokrelay/pipeline"
 )
 
 // run is one Run under way.
@@ -55,6 +53,9 @@ func (r *run) prepare(ctx context.Context) error {
 	if err := j.deps.load(ctx, "ledger", l); err != nil {
 		return err
 	}
+	if err := r.begin(ctx); err != nil {
+		return err
+	}
 	if err := j.reconcile(ctx, l); err != nil {
 		return err
 	}
@@ -69,6 +70,15 @@ func (r *run) prepare(ctx context.Context) error {
 		return verdict{result: PutOff, text: "TikTok is still processing the last upload", again: r.soon()}
 	}
 	return nil
+}
+
+// begin notes that the schedule's first time is being dealt with: if this run dies, it is still due.
+func (r *run) begin(ctx context.Context) error {
+	if r.options.window.IsZero() || !r.ledger.Window.IsZero() {
+		return nil
+	}
+	r.ledger.Window = r.options.window.Add(-time.Second)
+	return r.job.deps.save(ctx, "ledger", &r.ledger)
 }
 
 // longestWait is how long a finished build waits for TikTok's day to pass; a daily schedule misses it by minutes.
@@ -153,48 +163,6 @@ func (r *run) deliver(ctx context.Context, b *built) error {
 		r.manifest.AudienceID = l.AudienceID
 		return err
 	}
-}
-
-// intend says what the upload will be: of a new audience, or in the place of what one holds.
-func (r *run) intend(ctx context.Context, b *built) (Upload, error) {
-	u := Upload{Run: r.manifest.Run, Action: actionCreate, Members: b.Members, Digest: b.Digest}
-	id, err := r.job.known(ctx, &r.ledger)
-	if err != nil {
-		return u, err
-	}
-	r.ledger.AudienceID = id
-	if id != "" {
-		a, err := r.job.look(ctx, id)
-		if err != nil {
-			return u, err
-		}
-		if err := r.editable(a); err != nil {
-			return u, err
-		}
-		u.Action, u.Before = actionReplace, a.Covered
-	}
-	r.manifest.Action = u.Action
-	return u, nil
-}
-
-// editable says whether an audience can be replaced now.
-func (r *run) editable(a *audience) error {
-	if a == nil {
-		return stop("TikTok does not know the audience: correct audience_file.audience")
-	}
-	if !a.isFile() {
-		return stop("the audience is not filled by files: give another one, or use audience_segment")
-	}
-	if a.Kind != "" && a.Kind != r.job.plan.layout.kind {
-		return stop("the audience is matched by %s, not by %s: give another one, or map that identifier", a.Kind, r.job.plan.layout.kind)
-	}
-	if a.Valid {
-		return nil
-	}
-	if changed := a.changedSince(r.job.deps.now().Add(-processing)); changed && a.ErrorMsg == "" {
-		return errPutOff{pipeline.StateNotEditable}
-	}
-	return stop("the audience cannot be changed any more: it is expired, or was too small; delete it at TikTok and upload again")
 }
 
 func paths(files []File) (list []string) {

@@ -18,7 +18,7 @@ type Request struct {
 
 // Ask leaves a request: after a resync, say. The newest request counts.
 func Ask(ctx context.Context, store Store, advertiser string, a Audience, r Request) error {
-	d := Deps{Store: store, audience: audienceKey(advertiser, a)}
+	d := Deps{Store: store, audience: AudienceKey(advertiser, a)}
 	r.ID = rand.Text()
 	return d.save(ctx, "request", r)
 }

@@ -128,3 +128,26 @@ func TestSchedulesFollowTheirTimeZone(t *testing.T) {
 		}
 	}
 }
+
+func TestTheFirstRunThatDiesIsMadeUpForAtTheNextStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, plainConfig)
+		w.people(0, 1200)
+		ctx, stop := context.WithCancel(t.Context())
+		k := &killer{at: 8, stop: stop}
+		w.crash = k.step
+		i := w.instance(t.TempDir())
+		done := make(chan error, 1)
+		go func() { done <- i.Serve(ctx) }()
+		<-done // killed shortly after three
+		w.crash = nil
+		<-time.After(10 * time.Minute)
+		if !k.dead || len(w.tiktok.Audiences()) != 0 {
+			t.Fatal("the first instance was not killed before it had uploaded anything")
+		}
+		stop = w.instance(t.TempDir()).serving()
+		<-time.After(time.Minute)
+		stop()
+		w.holdsTheTable()
+	})
+}

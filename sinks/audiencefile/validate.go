@@ -61,15 +61,16 @@ func (c *Config) validateIdentifiers(at settings.Place) {
 }
 
 func (c *Config) validateSchedule(at settings.Place) {
-	if _, err := time.LoadLocation(c.Timezone); err != nil || c.Timezone == "Local" {
+	zone := c.withDefaults().Timezone
+	if _, err := time.LoadLocation(zone); err != nil || zone == "Local" {
 		at.Key("timezone").Problem("unknown time zone", "write it like Europe/Berlin")
-		return
+		zone = "UTC"
 	}
 	if c.Schedule == "" {
 		at.Key("schedule").Warn("without a schedule the audience is uploaded on demand only", `"0 3 * * *" uploads at three every night`)
 		return
 	}
-	s, err := newSchedule(c.Schedule, c.withDefaults().Timezone)
+	s, err := newSchedule(c.Schedule, zone)
 	if err != nil {
 		at.Key("schedule").Problem("must have cron's five fields: minute, hour, day of month, month, day of week", `"0 3 * * *"`)
 		return
