@@ -35,6 +35,7 @@ type Getter struct {
 	expr      *Expr
 	convert   conversion
 	plain     bool // nothing to do to a column's value
+	direct    bool // and one column, not to be split
 	fallback  []pipeline.Value
 	names     map[string]pipeline.Value
 	separator []byte
@@ -58,6 +59,7 @@ func (f *Field) Compile(name string, cols *Columns) *Getter {
 	g.convert.layout, _ = layoutOf(f.Format)
 	g.names = mapped(f.Map)
 	g.plain = g.path == nil && f.Type == "" && f.Format == "" && f.Map == nil && f.Parameter == ""
+	g.direct = g.plain && len(g.columns) == 1 && f.Separator == ""
 	return g
 }
 
@@ -107,9 +109,28 @@ func (g *Getter) Constants() []pipeline.Value { return g.constants }
 // Zone is the time zone of the field's times without one.
 func (g *Getter) Zone() *time.Location { return g.convert.zone }
 
+// Single is the value of a field that is a column and nothing else, where it plainly is one value: not blank, not several.
+// It says false wherever Value or Values has to look closer.
+func (g *Getter) Single(r *Row) (v pipeline.Value, ok bool) {
+	if !g.direct {
+		return v, false
+	}
+	switch v = r.image.Value(g.columns[0]); v.Kind() {
+	case pipeline.Int:
+		return v, true
+	case pipeline.String:
+		text := v.Bytes()
+		return v, len(text) > 0 && visible(text[0]) && text[0] != '['
+	}
+	return v, false
+}
+
 // Value is the field's value in the row: the first of its columns that has one, else the default, else Null. It is
 // Unavailable where the only value is one that Debezium did not read. The error is a *pipeline.Rejection.
 func (g *Getter) Value(r *Row) (pipeline.Value, error) {
+	if v, ok := g.Single(r); ok {
+		return v, nil
+	}
 	unknown := false
 	for i := range max(len(g.columns), 1) {
 		v, err := g.at(r, i)

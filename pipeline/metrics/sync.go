@@ -107,6 +107,11 @@ func (s *Sync) Items(kind string, n int) {
 	}
 }
 
+// ItemCounter is what Items counts in, for the row path.
+func (s *Sync) ItemCounter(kind string) prometheus.Counter {
+	return s.m.items.WithLabelValues(s.sync, kind)
+}
+
 // MatchKeys returns the counter of events of a name that carry a match key ("any", "email", "phone", "ttclid", "ip_ua").
 // Event names are a closed list; a custom name counts as "custom".
 func (s *Sync) MatchKeys(event, key string) prometheus.Counter {

@@ -6,27 +6,54 @@ import (
 )
 
 func isWebAddress(url []byte) bool {
-	scheme, _, _ := bytes.Cut(url, []byte("://"))
-	web := bytes.EqualFold(scheme, []byte("https")) || bytes.EqualFold(scheme, []byte("http"))
-	return web && isAddress(url)
+	scheme, rest, ok := bytes.Cut(url, []byte("://"))
+	return ok && (bytes.EqualFold(scheme, []byte("https")) || bytes.EqualFold(scheme, []byte("http"))) && isPlace(rest)
 }
 
 // isAddress wants a scheme and a host, and no control characters anywhere.
 func isAddress(url []byte) bool {
 	scheme, rest, ok := bytes.Cut(url, []byte("://"))
-	if !ok || len(scheme) == 0 || !isScheme(scheme) {
-		return false
+	return ok && len(scheme) > 0 && isScheme(scheme) && isPlace(rest)
+}
+
+// What a character is to an address.
+const (
+	noAddress = 1 << iota // stands nowhere in one
+	noHost                // stands in no host
+	endsHost
+)
+
+var addressByte = func() (is [256]byte) {
+	for c := range byte(' ') {
+		is[c] = noAddress
 	}
-	for _, c := range rest {
-		if c < ' ' || c == 0x7f {
+	is[0x7f] = noAddress
+	for _, c := range []byte(" \\<>\"{}|^`") {
+		is[c] = noHost
+	}
+	is['/'], is['?'], is['#'] = endsHost, endsHost, endsHost
+	return is
+}()
+
+// isPlace wants what stands behind the scheme: a host, perhaps behind a user, and whatever follows.
+func isPlace(rest []byte) bool {
+	end := len(rest)
+	for i := len(rest) - 1; i >= 0; i-- {
+		switch addressByte[rest[i]] {
+		case noAddress:
+			return false
+		case endsHost:
+			end = i
+		}
+	}
+	host := rest[:end]
+	host = host[bytes.LastIndexByte(host, '@')+1:]
+	for _, c := range host {
+		if addressByte[c] == noHost {
 			return false
 		}
 	}
-	if end := bytes.IndexAny(rest, "/?#"); end >= 0 {
-		rest = rest[:end]
-	}
-	host := rest[bytes.LastIndexByte(rest, '@')+1:]
-	return len(host) > 0 && host[0] != ':' && bytes.IndexAny(host, " \\<>\"{}|^`") < 0
+	return len(host) > 0 && host[0] != ':'
 }
 
 func isScheme(scheme []byte) bool {

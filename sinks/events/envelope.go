@@ -9,7 +9,8 @@ import (
 // is equal, which keeps test events out of real batches.
 
 type envelopePlan struct {
-	fixed  []byte // the whole envelope where no row changes it
+	fixed  []byte // the whole envelope where no row changes it; never appended to
+	from   source // of the fixed envelope
 	source settingPlan
 	pixel  settingPlan
 	set    settingPlan // event_source_id
@@ -44,6 +45,7 @@ func newEnvelopePlan(cfg *Config, cols *mapping.Columns) envelopePlan {
 		if e.source.fixed != "web" || id == "" {
 			id = e.set.fixed
 		}
+		e.from = sourceNames[e.source.fixed]
 		e.fixed = appendEnvelope(nil, cfg.pixelAPI(), e.source.fixed, []byte(id), []byte(e.test.fixed))
 	}
 	return e
@@ -66,13 +68,13 @@ func appendEnvelope(dst []byte, pixelAPI bool, source string, id, test []byte) [
 // makeEnvelope writes the row's envelope into m.env and tells its source.
 func (m *Maker) makeEnvelope() (source, error) {
 	e := &m.envelope
+	if e.fixed != nil {
+		m.env = e.fixed
+		return e.from, nil
+	}
 	from, err := m.eventSource()
 	if err != nil {
 		return 0, err
-	}
-	if e.fixed != nil {
-		m.env = append(m.env[:0], e.fixed...)
-		return sourceNames[from], nil
 	}
 	id, err := m.sourceID(sourceNames[from])
 	if err != nil {

@@ -125,7 +125,6 @@ func (m *Maker) add(items *pipeline.Items, row, start int, names []*event) {
 	for _, name := range names {
 		name.counters.count(m.keys)
 	}
-	m.metrics.Items("event", len(names))
 }
 
 // eventTime writes the time: in seconds, or as ISO 8601 in the 1.0 shape.

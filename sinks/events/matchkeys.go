@@ -40,8 +40,8 @@ func matchKeyOf(field string) matchKeys {
 // identifying are the keys that satisfy require_identifier; ip and user_agent match only together, and not for sure.
 const identifying = keyEmail | keyPhone | keyClick | keyOther
 
-// keyCounters count an event name's events by the match keys they carry.
-type keyCounters struct{ any, email, phone, click, network prometheus.Counter }
+// keyCounters count an event name's events by the match keys they carry, and among the items of all names.
+type keyCounters struct{ items, any, email, phone, click, network prometheus.Counter }
 
 func newKeyCounters(m *metrics.Sync, name string) keyCounters {
 	if m == nil {
@@ -50,8 +50,8 @@ func newKeyCounters(m *metrics.Sync, name string) keyCounters {
 	if !isAccepted(name) {
 		name = "custom"
 	}
-	return keyCounters{any: m.MatchKeys(name, "any"), email: m.MatchKeys(name, "email"), phone: m.MatchKeys(name, "phone"),
-		click: m.MatchKeys(name, "ttclid"), network: m.MatchKeys(name, "ip_ua")}
+	return keyCounters{items: m.ItemCounter("event"), any: m.MatchKeys(name, "any"), email: m.MatchKeys(name, "email"),
+		phone: m.MatchKeys(name, "phone"), click: m.MatchKeys(name, "ttclid"), network: m.MatchKeys(name, "ip_ua")}
 }
 
 // count counts one event that was made; "any" is all events of the name, the whole that the others are a share of.
@@ -59,6 +59,7 @@ func (c *keyCounters) count(keys matchKeys) {
 	if c.any == nil {
 		return
 	}
+	c.items.Inc()
 	c.any.Inc()
 	for _, k := range [...]struct {
 		key     matchKeys

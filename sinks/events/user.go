@@ -59,13 +59,17 @@ func compilePhone(s *step, f FieldConfig, m identity.Mode, cols *mapping.Columns
 
 // identifiers appends one digest, or an array of several different ones.
 func (m *Maker) identifiers(dst []byte, s *step) (_ []byte, err error) {
+	if v, ok := s.get.Single(m.row); ok {
+		return m.oneHash(dst, s, v)
+	}
 	if m.values, err = s.get.Values(m.row, m.values[:0]); err != nil {
 		return dst, err
 	}
 	var hashes [maxIdentifiers]identity.Hash
 	n := 0
 	for _, v := range m.values {
-		hash, err := m.hash(s, v)
+		var hash identity.Hash
+		err := m.hash(&hash, s, v)
 		switch {
 		case err != nil:
 			return dst, err
@@ -89,45 +93,45 @@ func appendHashes(dst []byte, hashes []identity.Hash) []byte {
 	case 0:
 		return dst
 	case 1:
-		return appendHash(dst, hashes[0])
+		return appendHash(dst, &hashes[0])
 	}
-	for i, h := range hashes {
+	for i := range hashes {
 		separator := byte(',')
 		if i == 0 {
 			separator = '['
 		}
-		dst = appendHash(append(dst, separator), h)
+		dst = appendHash(append(dst, separator), &hashes[i])
 	}
 	return append(dst, ']')
 }
 
-func appendHash(dst []byte, h identity.Hash) []byte {
+func appendHash(dst []byte, h *identity.Hash) []byte {
 	return append(h.AppendHex(append(dst, '"')), '"')
 }
 
 func (m *Maker) oneHash(dst []byte, s *step, v pipeline.Value) ([]byte, error) {
-	hash, err := m.hash(s, v)
-	if err != nil || hash.IsZero() {
+	var hash identity.Hash
+	if err := m.hash(&hash, s, v); err != nil || hash.IsZero() {
 		return dst, err
 	}
-	return appendHash(dst, hash), nil
+	return appendHash(dst, &hash), nil
 }
 
 // hash normalises and hashes one identifier.
-func (m *Maker) hash(s *step, v pipeline.Value) (h identity.Hash, err error) {
+func (m *Maker) hash(into *identity.Hash, s *step, v pipeline.Value) (err error) {
 	if reason := notText(v); reason != "" {
-		return h, pipeline.Reject(pipeline.StageIdentity, reason, s.name, textRule(reason))
+		return pipeline.Reject(pipeline.StageIdentity, reason, s.name, textRule(reason))
 	}
 	clear := m.row.Text(v)
 	if s.phone != nil {
-		h, err = m.localPhone(s.phone).Hash(clear)
+		*into, err = m.localPhone(s.phone).Hash(clear)
 	} else {
-		h, err = s.hasher.Hash(clear)
+		*into, err = s.hasher.Hash(clear)
 	}
 	if err != nil {
-		return h, refused(s.name, err)
+		return refused(s.name, err)
 	}
-	return h, nil
+	return nil
 }
 
 // localPhone is the kind of phone of this row's country. A country that cannot be read is none.
