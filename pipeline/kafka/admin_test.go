@@ -259,6 +259,7 @@ func TestReadStopsWhenToldTo(t *testing.T) {
 }
 
 func TestReadSaysWhenTheTopicBecameAnother(t *testing.T) {
+	t.Parallel()
 	cluster := newCluster(t, 1)
 	produceTo(t, cluster, testTopic, 0, 100)
 	a := newAdmin(t, cluster)

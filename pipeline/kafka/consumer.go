@@ -63,8 +63,9 @@ type Consumer struct {
 
 	mu      sync.Mutex
 	parts   map[topicPartition]*partition
-	atStart map[string]int // partitions of a topic when first seen
-	closed  bool           // shutdown has begun: take no partition any more
+	atStart map[string]int            // partitions of a topic when first seen
+	again   map[string]map[int32]bool // topics that were created again, and which of their partitions have started over
+	closed  bool                      // shutdown has begun: take no partition any more
 }
 
 type topicPartition struct {
@@ -75,7 +76,7 @@ type topicPartition struct {
 // NewConsumer checks the options; it opens no connection.
 func NewConsumer(cfg Config, opts ConsumerOptions) (*Consumer, error) {
 	c := &Consumer{cfg: cfg.withDefaults(), opts: opts.withDefaults(),
-		parts: map[topicPartition]*partition{}, atStart: map[string]int{}}
+		parts: map[topicPartition]*partition{}, atStart: map[string]int{}, again: map[string]map[int32]bool{}}
 	kopts, err := c.clientOptions()
 	if err != nil {
 		return nil, err

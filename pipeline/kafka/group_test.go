@@ -169,6 +169,7 @@ func TestAMissedDrainDeadlineIsToldAndCommitsOnlyWhatSettledInOrder(t *testing.T
 }
 
 func TestAHandlerThatNeverComesBackDoesNotKeepTheProcess(t *testing.T) {
+	t.Parallel()
 	cluster := newCluster(t, 1)
 	produceTo(t, cluster, testTopic, 0, 5)
 	chunks := make(handler, 1)
@@ -181,6 +182,7 @@ func TestAHandlerThatNeverComesBackDoesNotKeepTheProcess(t *testing.T) {
 }
 
 func TestALostPartitionCommitsNothingAndEndsItsHandlers(t *testing.T) {
+	t.Parallel()
 	cluster := newCluster(t, 1)
 	produceTo(t, cluster, testTopic, 0, 20)
 	b := newBook(t, cluster)
@@ -212,6 +214,7 @@ func TestALostPartitionCommitsNothingAndEndsItsHandlers(t *testing.T) {
 }
 
 func TestARevokedPartitionSettlesAndCommitsBeforeItMoves(t *testing.T) {
+	t.Parallel()
 	cluster := newCluster(t, 2)
 	produceTo(t, cluster, testTopic, 0, 10)
 	produceTo(t, cluster, testTopic, 1, 10)

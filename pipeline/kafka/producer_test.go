@@ -60,6 +60,7 @@ func TestProducedRecordsKeepTheirBytesAndHeaders(t *testing.T) {
 }
 
 func TestOneRecordThatIsTooLargeCostsItselfOnly(t *testing.T) {
+	t.Parallel()
 	cluster := newCluster(t, 1)
 	if err := cluster.CreateTopic("rejected", 1, map[string]string{"max.message.bytes": "3000000"}); err != nil {
 		t.Fatal(err)
@@ -91,6 +92,7 @@ func TestOneRecordThatIsTooLargeCostsItselfOnly(t *testing.T) {
 }
 
 func TestAPassingFailureIsRetriedAndALastingOneReturned(t *testing.T) {
+	t.Parallel()
 	cluster := newCluster(t, 1)
 	p := newProducer(t, cluster)
 	one := []pipeline.Record{{Topic: testTopic, Value: []byte("v")}}

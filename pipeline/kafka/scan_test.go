@@ -115,9 +115,9 @@ func TestAScanOfADamagedBatchNamesIt(t *testing.T) {
 			p := part
 			p.RecordBatches = c.spoil(append([]byte(nil), part.RecordBatches...))
 			s.at = 0
-			moved, err := rd.scan(s, &p)
-			if moved || c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
-				t.Errorf("moved %v with error %v, want no move and an error with %q", moved, err, c.want)
+			_, err := rd.scan(s, &p) // earlier batches, if the producer made several, are read
+			if s.at == 50 || c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("stands at %d with error %v, want it before the end and an error with %q", s.at, err, c.want)
 			}
 		})
 	}

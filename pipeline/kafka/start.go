@@ -55,6 +55,10 @@ func (s Start) reset() kgo.Offset {
 func (c *Consumer) begin(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
 	for topic, partitions := range offsets {
 		for id, o := range partitions {
+			if c.startsOver(topic, id) {
+				partitions[id] = kgo.NewOffset().At(0)
+				continue
+			}
 			if at := o.EpochOffset(); at.Offset >= 0 {
 				c.standAt(topic, id, at, at.Offset)
 			}
@@ -134,4 +138,17 @@ func (c *Consumer) partitionsAtStart(topic string, now int) int {
 	}
 	c.atStart[topic] = now
 	return now
+}
+
+// startsOver tells, once, that a partition belongs to a topic that was created again: the group's offset is the old
+// topic's, and would skip rows of the new one.
+func (c *Consumer) startsOver(topic string, id int32) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	started, again := c.again[topic]
+	if !again || started[id] {
+		return false
+	}
+	started[id] = true
+	return true
 }

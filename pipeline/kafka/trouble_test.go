@@ -19,6 +19,7 @@ import (
 )
 
 func TestAStuckPartitionLeavesRoomForTheOthers(t *testing.T) {
+	t.Parallel()
 	cluster := newCluster(t, 2)
 	produceTo(t, cluster, testTopic, 0, 3000)
 	b := newBook(t, cluster)
@@ -128,6 +129,7 @@ func TestABrokerIsAwayWhenNobodyHasAnsweredForAWhile(t *testing.T) {
 }
 
 func TestABrokerThatIsAwayShowsOnTheBoardAndPasses(t *testing.T) {
+	t.Parallel()
 	nobody, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -181,6 +183,7 @@ func TestAGroupThatMayNotBeJoinedShowsOnTheBoardAndPasses(t *testing.T) {
 }
 
 func TestTheCoordinatorMayMoveAndCommitsGoOn(t *testing.T) {
+	t.Parallel()
 	cluster := newCluster(t, 2, kfake.NumBrokers(3))
 	produceTo(t, cluster, testTopic, 0, 500)
 	b := newBook(t, cluster)
@@ -223,6 +226,7 @@ func TestAStaticMemberKeepsItsPartitionsOverARestart(t *testing.T) {
 }
 
 func TestMetricsOfTheIntakeAddUp(t *testing.T) {
+	t.Parallel()
 	cluster := newCluster(t, 2)
 	produceTo(t, cluster, testTopic, 0, 700)
 	produceTo(t, cluster, testTopic, 1, 300)

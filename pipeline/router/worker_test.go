@@ -1,0 +1,95 @@
+package router
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+func TestARejectedRowLeavesNoItems(t *testing.T) {
+	for name, fail := range map[string]func() error{
+		"rejected": func() error { return pipeline.Reject(pipeline.StageMap, pipeline.WrongType, "f", "r") },
+		"panicked": func() error { panic("a bug") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bad := false
+			w := &worker{steps: Steps{
+				Decode: func(context.Context, *pipeline.Record, *pipeline.Change) error { return nil },
+				Make: func(items *pipeline.Items, row int, _ *pipeline.Change) error {
+					items.Buf = append(items.Buf, "item"...)
+					items.List = append(items.List, pipeline.Item{Row: int32(row), End: 4})
+					if bad {
+						return fail()
+					}
+					return nil
+				},
+			}}
+			c := numbers(0, 2)
+			if err := w.try(t.Context(), c, 0); err != nil {
+				t.Fatal(err)
+			}
+			bad = true
+			if err := w.try(t.Context(), c, 1); err == nil {
+				t.Fatal("got nil, want a rejection")
+			}
+			if len(w.items.List) != 1 || string(w.items.Buf) != "item" {
+				t.Errorf("got %d items in %q, want the first row's alone", len(w.items.List), w.items.Buf)
+			}
+		})
+	}
+}
+
+func TestWhatAStepReturnsDecidesTheRow(t *testing.T) {
+	cases := []struct {
+		name    string
+		err     error
+		letters int
+		reason  pipeline.Reason
+		outcome pipeline.Outcome
+		trouble bool
+	}{
+		{name: "a rejection", err: pipeline.Reject(pipeline.StageMap, pipeline.WrongType, "f", "r"), letters: 1, reason: pipeline.WrongType},
+		{name: "a skip", err: pipeline.SkipTombstone, outcome: pipeline.Skipped},
+		{name: "trouble", err: &pipeline.Trouble{Kind: pipeline.TroubleRegistry}, trouble: true},
+		{name: "anything else", err: context.DeadlineExceeded, letters: 1, reason: pipeline.StepPanicked},
+		{name: "nothing, and no items", outcome: pipeline.Skipped},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			w, chunk := &worker{}, numbers(0, 1)
+			trouble, done := w.sort(t.Context(), chunk, 0, c.err)
+			if done == c.trouble || (trouble != nil) != c.trouble {
+				t.Errorf("got trouble %v, done %v, want trouble: %v", trouble, done, c.trouble)
+			}
+			if len(w.letters) != c.letters || c.letters > 0 && w.letters[0].Rejection.Reason != c.reason {
+				t.Errorf("got %d letters, want %d for %s", len(w.letters), c.letters, c.reason)
+			}
+			if got := chunk.Settled(0); got != c.outcome {
+				t.Errorf("got outcome %s, want %s", got, c.outcome)
+			}
+		})
+	}
+}
+
+func TestAnErrorAfterTheEndOfTheContextIsNoRejection(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	w := &worker{}
+	if _, done := w.sort(ctx, numbers(0, 1), 0, context.Canceled); done || len(w.letters) > 0 {
+		t.Error("a row was rejected because the program ends")
+	}
+}
+
+func TestTheOldestChangeOfAChunkCounts(t *testing.T) {
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	w := &worker{}
+	for _, age := range []time.Duration{time.Minute, time.Hour, time.Second} {
+		w.note(&pipeline.Change{Op: pipeline.Update, Source: pipeline.Source{Time: now.Add(-age)}})
+	}
+	w.note(&pipeline.Change{Op: pipeline.Delete})
+	if want := now.Add(-time.Hour); !w.oldest.Equal(want) || w.ops[pipeline.Update] != 3 || w.ops[pipeline.Delete] != 1 {
+		t.Errorf("got %s and %v, want %s, three updates and a delete", w.oldest, w.ops, want)
+	}
+}
