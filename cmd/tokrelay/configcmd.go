@@ -86,20 +86,29 @@ func printCommand() *cobra.Command {
 
 func checkCommand() *cobra.Command {
 	var path string
+	var online, asJSON bool
 	c := &cobra.Command{
-		Use:     "check",
-		Short:   "Validate the configuration: every problem at once, with line and path",
-		Example: "  tokrelay check -c tokrelay.yaml",
+		Use:   "check",
+		Short: "Validate the configuration, and with --online everything it talks about",
+		Long: `Validate the configuration: every problem at once, with line and path. With --online also look at brokers, rights, topics
+and their settings, the registry's newest schemas, the newest rows, and the TikTok accounts: one line per check, with
+ok, warn or fail and a cure. Nothing is changed, and no row is sent.`,
+		Example: "  tokrelay check -c tokrelay.yaml\n  tokrelay check --online\n  tokrelay check --online --json | jq -r 'select(.state == \"fail\").cure'",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			config, err := loadConfig(c, path)
 			if err != nil {
 				return err
 			}
+			if online {
+				return checkOnline(c, config, asJSON)
+			}
 			fmt.Fprintf(c.OutOrStdout(), "%s is valid: %d sync(s)\n", path, len(config.Syncs))
 			return nil
 		},
 	}
 	configFlag(c, &path)
+	c.Flags().BoolVar(&online, "online", false, "look at Kafka, the registry and TikTok too")
+	c.Flags().BoolVar(&asJSON, "json", false, "with --online: print one JSON object a line")
 	return c
 }

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+)
+
+// checkOnline prints a line per finding as it comes, and fails when one of them does.
+func checkOnline(c *cobra.Command, config *daemon.Config, asJSON bool) error {
+	s := newScreen(c)
+	counts := map[string]int{}
+	var unprinted error
+	err := daemon.CheckOnline(c.Context(), config, daemon.Options{Log: slog.New(slog.DiscardHandler), Version: version, Commit: commit(), Stored: storedToken},
+		func(f daemon.Finding) {
+			counts[f.State]++
+			if asJSON {
+				unprinted = s.line(f)
+				return
+			}
+			s.finding(f)
+		})
+	if err == nil {
+		err = unprinted
+	}
+	if err != nil {
+		return err
+	}
+	s.note("%d ok, %d to look at, %d to repair\n", counts[daemon.FindingOK], counts[daemon.FindingWarn], counts[daemon.FindingFail])
+	if counts[daemon.FindingFail] > 0 {
+		return errReported
+	}
+	return nil
+}
+
+var findingColours = map[string]string{daemon.FindingOK: green, daemon.FindingWarn: yellow, daemon.FindingFail: red}
+
+func (s *screen) finding(f daemon.Finding) {
+	s.print("%s %s: %s\n", s.paint(findingColours[f.State], fmt.Sprintf("%-4s", f.State)), s.paint(bold, f.What), f.Says)
+	if f.Cure != "" {
+		s.print("     %s\n", s.paint(dim, "→ "+f.Cure))
+	}
+}
