@@ -1,0 +1,266 @@
+package letters
+
+import (
+	"fmt"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/cdc"
+	"github.com/tokrelay/tokrelay/pipeline/deadletter"
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
+)
+
+const rejected = "tokrelay.rejected"
+
+// broker is a broker with dead letters that the real writer wrote: n of them, in turn for each of the reasons.
+func broker(t testing.TB, n int, reasons ...pipeline.Reason) *kafka.Admin {
+	t.Helper()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(3, rejected, "orders"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	cfg := kafka.Config{Brokers: cluster.ListenAddrs()}
+	producer, err := kafka.NewProducer(cfg, "test", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(producer.Close)
+	admin, err := kafka.NewAdmin(cfg, "test", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(admin.Close)
+	w := deadletter.NewWriter(deadletter.Config{}, deadletter.About{Sync: "purchases", Sink: "purchases", SinkKind: "events", Instance: "host-1", Version: "test"},
+		deadletter.Deps{Producer: producer})
+	for start := 0; start < n; start += 5000 {
+		if err := w.Rows(t.Context(), lettersFrom(start, min(start+5000, n), reasons)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return admin
+}
+
+func lettersFrom(start, end int, reasons []pipeline.Reason) []pipeline.Letter {
+	list := make([]pipeline.Letter, 0, end-start)
+	for i := start; i < end; i++ {
+		r := pipeline.Reject(pipeline.StageValidate, reasons[i%len(reasons)], "properties.currency", "one of the listed currency codes")
+		r.EventID = fmt.Sprintf("%064d", i)
+		list = append(list, pipeline.Letter{Rejection: r, SchemaID: "42", Record: &pipeline.Record{
+			Topic: "orders", Partition: int32(i % 3), Offset: int64(i / 3), Timestamp: time.Now(), Key: []byte(strconv.Itoa(i)), Value: make([]byte, 300)}})
+	}
+	return list
+}
+
+func count(t testing.TB, admin *kafka.Admin, f *Filter, by ...string) *Tally {
+	t.Helper()
+	span, err := SpanOf(t.Context(), admin, rejected, f.Since, f.Until)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tally := NewTally(by)
+	err = Rows(t.Context(), admin, span, f, nil, func(r *pipeline.Record, h *deadletter.Head) error { tally.Add(r, h); return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tally
+}
+
+func TestFiltersChooseByWhatHeadersSay(t *testing.T) {
+	admin := broker(t, 90, pipeline.InvalidCurrency, pipeline.InvalidEmail, pipeline.InvalidCurrency)
+	for _, c := range []struct {
+		name   string
+		filter Filter
+		want   int64
+	}{
+		{"all", Filter{}, 90},
+		{"a reason", Filter{Reasons: []string{"invalid_email"}}, 30},
+		{"one of two reasons", Filter{Reasons: []string{"invalid_email", "invalid_currency"}}, 90},
+		{"another sync", Filter{Syncs: []string{"others"}}, 0},
+		{"sync and reason", Filter{Syncs: []string{"purchases"}, Reasons: []string{"invalid_currency"}}, 60},
+		{"class and field", Filter{Classes: []string{"invalid"}, Fields: []string{"properties.currency"}, Topics: []string{"orders"}}, 90},
+		{"an event", Filter{EventID: fmt.Sprintf("%064d", 7)}, 1},
+		{"two rows", Filter{Rows: map[string]bool{"orders/0/0": true, "orders/2/29": true, "orders/1/99": true}}, 2},
+		{"a key", Filter{Key: func(r *pipeline.Record) bool { return string(r.Key) == "12" }}, 1},
+		{"since tomorrow", Filter{Since: time.Now().Add(24 * time.Hour)}, 0},
+		{"until now", Filter{Until: time.Now().Add(time.Minute)}, 90},
+		{"until an hour ago", Filter{Until: time.Now().Add(-time.Hour)}, 0},
+		{"a batch they were not in", Filter{Batch: "b1"}, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := count(t, admin, &c.filter).Rows; got != c.want {
+				t.Errorf("chose %d letters, want %d", got, c.want)
+			}
+		})
+	}
+}
+
+func TestTheTallySumsUpToTheLetters(t *testing.T) {
+	admin := broker(t, 100, pipeline.InvalidCurrency, pipeline.InvalidEmail, pipeline.InvalidURL)
+	for _, by := range [][]string{nil, {"sync"}, {"reason"}, By, {"topic", "day"}} {
+		sum := int64(0)
+		counts := count(t, admin, &Filter{}, by...).Counts()
+		for _, c := range counts {
+			sum += c.Rows
+		}
+		if sum != 100 {
+			t.Errorf("by %v: %d letters in all, want 100", by, sum)
+		}
+	}
+	counts := count(t, admin, &Filter{}, "reason").Counts()
+	if len(counts) != 3 || counts[0].Rows != 34 || counts[0].Reason != "invalid_currency" {
+		t.Errorf("got %+v, want three reasons, 34 invalid_currency first", counts)
+	}
+}
+
+func TestBatchesKnowTheirParts(t *testing.T) {
+	for _, c := range []struct {
+		id, batch string
+		want      bool
+	}{{"b7", "b7", true}, {"b7.0.1", "b7", true}, {"b70", "b7", false}, {"", "b7", false}, {"b7", "b7.0", false}} {
+		if got := ofBatch([]byte(c.id), c.batch); got != c.want {
+			t.Errorf("%q of %q: got %v, want %v", c.id, c.batch, got, c.want)
+		}
+	}
+}
+
+func TestPlacesAreReadAsTheyArePrinted(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		ok   bool
+	}{{"shop.public.orders/2/1041", true}, {"orders/0/0", true}, {"orders/0", false}, {"/0/0", false}, {"orders/-1/0", false}, {"orders/0/x", false}, {"a/b/0/0", false}} {
+		p, err := ParsePlace(c.text)
+		if (err == nil) != c.ok || c.ok && PlaceText(p) != c.text {
+			t.Errorf("%q: got %v and %v, want ok %v", c.text, p, err, c.ok)
+		}
+	}
+}
+
+func TestRecordsAreFetchedByPlace(t *testing.T) {
+	admin := broker(t, 30, pipeline.InvalidCurrency)
+	var places []pipeline.Position
+	want := map[string]bool{}
+	span, err := SpanOf(t.Context(), admin, rejected, time.Time{}, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, end := range span.To[rejected] {
+		for at := int64(0); at < end; at += 3 {
+			p := pipeline.Position{Topic: rejected, Partition: id, Offset: at}
+			places = append(places, p)
+			want[PlaceText(p)] = true
+		}
+	}
+	places = append(places, pipeline.Position{Topic: rejected, Partition: 0, Offset: 9999}, pipeline.Position{Topic: "nowhere"})
+	err = FetchAll(t.Context(), admin, places, func(r *pipeline.Record) {
+		if !want[r.Position()] {
+			t.Errorf("%s was not asked for", r.Position())
+		}
+		delete(want, r.Position())
+	})
+	if err != nil || len(want) > 0 {
+		t.Errorf("error %v; not found: %v", err, want)
+	}
+}
+
+func TestMasksKeepTheShapeAlone(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"Ada+1@example.com", "Xxx+9@xxxxxxx.xxx"},
+		{"+1 (555) 010-00", "+9 (999) 999-99"},
+		{"Müller, Ölgemälde 漢字", "Xxxxxx, Xxxxxxxxx xx"},
+		{"\x1b[2J🦊", " [9X?"},
+		{"", ""},
+	} {
+		if got := Mask(c.text); got != c.want {
+			t.Errorf("mask of %q is %q, want %q", c.text, got, c.want)
+		}
+	}
+	if got := Mask(strings.Repeat("a", 500)); !strings.HasSuffix(got, "… (500 bytes)") {
+		t.Errorf("a long text is masked as %q", got)
+	}
+}
+
+func TestNoValueIsShownUnlessRevealed(t *testing.T) {
+	marked := []byte("marked")
+	for _, v := range []pipeline.Value{
+		pipeline.StringValue(marked), pipeline.JSONValue([]byte(`{"marked": "marked"}`)), pipeline.BytesValue(marked),
+		pipeline.ListValue([]pipeline.Value{pipeline.StringValue(marked)}),
+		pipeline.StructValue([]string{"marked"}, []pipeline.Value{pipeline.StringValue(marked)}),
+	} {
+		if got := show(v, false); strings.Contains(got, "marked") {
+			t.Errorf("a %s is shown as %q", v.Kind(), got)
+		}
+	}
+	if got := show(pipeline.DecimalValue(-1999, 2), false); got != "-99.99" {
+		t.Errorf("a decimal is shown as %q, want its shape -99.99", got)
+	}
+	if got := show(pipeline.StringValue([]byte("a\x1bb")), true); got != "a\uFFFDb" {
+		t.Errorf("a control character reaches the terminal: %q", got)
+	}
+}
+
+func TestKeysAreMatchedByBytesAndColumns(t *testing.T) {
+	o := &Opener{}
+	for _, c := range []struct {
+		key, text string
+		want      bool
+	}{
+		{"4711", "4711", true}, {"4711", "471", false}, {"", "", true},
+		{`{"id":4711}`, "4711", true}, {`{"id":4711}`, "id=4711", true}, {`{"id":4711}`, "id=4712", false},
+		{`{"shop":1,"id":4711}`, "4711", false}, {`{"shop":1,"id":4711}`, "id=4711,shop=1", true}, {`{"shop":1,"id":4711}`, "id=4711", false},
+	} {
+		if got := o.WithKey(c.text)(&pipeline.Record{Topic: "t", Key: []byte(c.key)}); got != c.want {
+			t.Errorf("key %s as %q: got %v, want %v", c.key, c.text, got, c.want)
+		}
+	}
+}
+
+func TestAnExplanationHasACommandForTheReason(t *testing.T) {
+	admin := broker(t, 1, pipeline.InvalidCurrency)
+	o := &Opener{Admin: admin, Reading: func(string) cdc.Config { return cdc.Config{} }}
+	span, _ := SpanOf(t.Context(), admin, rejected, time.Time{}, time.Time{})
+	seen := 0
+	err := Rows(t.Context(), admin, span, &Filter{}, nil, func(r *pipeline.Record, _ *deadletter.Head) error {
+		seen++
+		d, err := deadletter.Parse(Keep(r))
+		if err != nil {
+			return err
+		}
+		e := Explain(d)
+		if e.Replay != "tokrelay dlq replay --sync purchases --reason invalid_currency" || e.Source != "orders/0/0" || e.Cure == "" {
+			t.Errorf("got %+v", e)
+		}
+		row, err := o.Open(t.Context(), d)
+		if err != nil || row.Problem == "" || len(row.After) > 0 {
+			t.Errorf("300 zero bytes: got %+v and %v, want a problem", row, err)
+		}
+		return nil
+	})
+	if err != nil || seen != 1 {
+		t.Errorf("saw %d letters, error %v", seen, err)
+	}
+}
+
+// BenchmarkList counts letters as dlq list does. The rate counts a broker in the same process.
+func BenchmarkList(b *testing.B) {
+	const n = 200_000
+	admin := broker(b, n, pipeline.InvalidCurrency, pipeline.InvalidEmail)
+	var most uint64
+	for b.Loop() {
+		tally := count(b, admin, &Filter{}, By...)
+		if tally.Rows != n {
+			b.Fatalf("counted %d, want %d", tally.Rows, n)
+		}
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		most = max(most, m.HeapInuse)
+	}
+	b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "letters/s")
+	b.ReportMetric(float64(most)/(1<<20), "heap-MiB")
+}
