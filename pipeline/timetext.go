@@ -2,33 +2,82 @@ package pipeline
 
 import "time"
 
-// appendDate appends 2006-01-02. These two write what AppendFormat does, in a fraction of its time: every time column of
-// every row is written for the row's hash.
-func appendDate(dst []byte, t time.Time) []byte {
+// A text of a time, on its way: digits are put in place, which takes a fraction of AppendFormat's time. Every time column
+// of every row is written for the row's hash.
+type timeText struct {
+	digits [len("2006-01-02T15:04:05.999999999")]byte
+	n      int
+}
+
+func (x *timeText) two(n int) {
+	x.digits[x.n], x.digits[x.n+1] = byte('0'+n/10), byte('0'+n%10)
+	x.n += 2
+}
+
+func (x *timeText) after(c byte, n int) {
+	x.digits[x.n] = c
+	x.n++
+	x.two(n)
+}
+
+// date writes 2006-01-02; the year must have four digits.
+func (x *timeText) date(t time.Time) {
 	year, month, day := t.Date()
-	if year < 0 || year > 9999 {
+	x.two(year / 100)
+	x.two(year % 100)
+	x.after('-', int(month))
+	x.after('-', day)
+}
+
+// clock writes 15:04:05 and the fraction of the second, without zeros at its end.
+func (x *timeText) clock(t time.Time) {
+	hour, minute, second := t.Clock()
+	x.two(hour)
+	x.after(':', minute)
+	x.after(':', second)
+	nanos, places := t.Nanosecond(), 9
+	if nanos == 0 {
+		return
+	}
+	for ; nanos%10 == 0; places-- {
+		nanos /= 10
+	}
+	x.digits[x.n] = '.'
+	for i := x.n + places; i > x.n; i, nanos = i-1, nanos/10 {
+		x.digits[i] = byte('0' + nanos%10)
+	}
+	x.n += 1 + places
+}
+
+// appendDateTime appends 2006-01-02T15:04:05.999999999 of a time in UTC.
+func appendDateTime(dst []byte, t time.Time) []byte {
+	if !fourDigits(t) {
+		return t.AppendFormat(dst, "2006-01-02T15:04:05.999999999")
+	}
+	var x timeText
+	x.date(t)
+	x.digits[x.n] = 'T'
+	x.n++
+	x.clock(t)
+	return append(dst, x.digits[:x.n]...)
+}
+
+func appendDate(dst []byte, t time.Time) []byte {
+	if !fourDigits(t) {
 		return t.AppendFormat(dst, time.DateOnly)
 	}
-	dst = appendTwo(appendTwo(dst, year/100), year%100)
-	return appendTwo(append(appendTwo(append(dst, '-'), int(month)), '-'), day)
+	var x timeText
+	x.date(t)
+	return append(dst, x.digits[:x.n]...)
 }
 
-// appendClock appends 15:04:05 and the fraction of the second, without zeros at its end.
 func appendClock(dst []byte, t time.Time) []byte {
-	hour, minute, second := t.Clock()
-	dst = appendTwo(append(appendTwo(append(appendTwo(dst, hour), ':'), minute), ':'), second)
-	nanos := t.Nanosecond()
-	if nanos == 0 {
-		return dst
-	}
-	dst = append(dst, ".000000000"...)
-	for i := len(dst) - 1; nanos > 0; i, nanos = i-1, nanos/10 {
-		dst[i] = byte('0' + nanos%10)
-	}
-	for dst[len(dst)-1] == '0' {
-		dst = dst[:len(dst)-1]
-	}
-	return dst
+	var x timeText
+	x.clock(t)
+	return append(dst, x.digits[:x.n]...)
 }
 
-func appendTwo(dst []byte, n int) []byte { return append(dst, byte('0'+n/10), byte('0'+n%10)) }
+// fourDigits is true from the year 0 to 9999.
+func fourDigits(t time.Time) bool {
+	return t.Unix() >= -62167219200 && t.Unix() <= 253402300799
+}

@@ -27,9 +27,9 @@ func (v Value) AppendText(dst []byte) []byte {
 	case Bytes:
 		return base64.StdEncoding.AppendEncode(dst, v.Bytes())
 	case Instant:
-		return append(appendDateTime(dst, v), 'Z')
+		return append(appendDateTime(dst, time.Unix(v.n, int64(v.scale)).UTC()), 'Z')
 	case Local:
-		return appendDateTime(dst, v)
+		return appendDateTime(dst, time.Unix(v.n, int64(v.scale)).UTC())
 	case Date:
 		return appendDate(dst, time.Unix(v.n*86400, 0).UTC())
 	case TimeOfDay:
@@ -38,11 +38,6 @@ func (v Value) AppendText(dst []byte) []byte {
 		return v.appendElems(dst)
 	}
 	return dst
-}
-
-func appendDateTime(dst []byte, v Value) []byte {
-	t := time.Unix(v.n, int64(v.scale)).UTC()
-	return appendClock(append(appendDate(dst, t), 'T'), t)
 }
 
 // Text is AppendText into a new string.

@@ -120,8 +120,20 @@ func (h Hash) Algorithm() Algorithm { return h.algorithm }
 // AppendHex appends the digest as TikTok takes it: lower-case hexadecimal digits. The result is personal data.
 func (h Hash) AppendHex(dst []byte) []byte {
 	digest := h.digest()
-	return hex.AppendEncode(dst, digest[:h.algorithm.Size()])
+	var digits [2 * len(digest)]byte
+	for i, c := range digest {
+		binary.NativeEndian.PutUint16(digits[2*i:], hexDigits[c])
+	}
+	return append(dst, digits[:2*h.algorithm.Size()]...)
 }
+
+// hexDigits are the two digits of every byte.
+var hexDigits = func() (digits [256]uint16) {
+	for c := range digits {
+		digits[c] = binary.NativeEndian.Uint16(fmt.Appendf(nil, "%02x", c))
+	}
+	return digits
+}()
 
 // AppendDigest appends the digest's bytes. The result is personal data.
 func (h Hash) AppendDigest(dst []byte) []byte {

@@ -1,6 +1,9 @@
 package identity
 
-import "bytes"
+import (
+	"bytes"
+	"unicode"
+)
 
 // placeholders are what programs write when they mean that there is no value, in the spellings they use. People are
 // called Null and Nan, which is why names compare exactly and other identifiers without regard to case.
@@ -25,8 +28,7 @@ var matchesNobody = func() map[Hash]bool {
 // placeholderStart holds what placeholders start with, in either case: most values end here.
 var placeholderStart = func() (starts [256]bool) {
 	for _, p := range placeholders {
-		starts[p[0]] = true
-		starts[bytes.ToLower([]byte(p[:1]))[0]], starts[bytes.ToUpper([]byte(p[:1]))[0]] = true, true
+		starts[unicode.ToLower(rune(p[0]))], starts[unicode.ToUpper(rune(p[0]))] = true, true
 	}
 	return starts
 }()

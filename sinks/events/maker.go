@@ -147,6 +147,9 @@ func (m *Maker) eventTime(dst []byte) ([]byte, error) {
 	return strconv.AppendInt(append(dst, `,"event_time":`...), at.Unix(), 10), nil
 }
 
+// lastSecond is the last of the year 9999.
+const lastSecond = 253402300799
+
 // maxAhead is how far a clock at the source may be ahead.
 const maxAhead = 10 * time.Minute
 
@@ -159,14 +162,15 @@ func (m *Maker) rowTime(now time.Time) (at time.Time, err error) {
 		return at, invalid(timeReason(reason), timeField, "a time in every row")
 	}
 	at, ok := m.time.Time(v)
+	age := now.Sub(at)
 	switch {
 	case !ok:
 		return at, invalid(pipeline.InvalidEventTime, timeField, "a time: of a time type, ISO 8601, or a Unix time")
-	case at.Unix() <= 0 || at.Year() > 9999:
+	case at.Unix() <= 0 || at.Unix() > lastSecond:
 		return at, invalid(pipeline.InvalidEventTime, timeField, "a time after 1970 and before the year 10000")
-	case m.cfg.maxAge() > 0 && now.Sub(at) > m.cfg.maxAge():
+	case m.maxAge > 0 && age > m.maxAge:
 		return at, invalid(pipeline.EventTooOld, timeField, "at most "+m.maxAgeText+" old")
-	case at.Sub(now) > maxAhead:
+	case age < -maxAhead:
 		return at, invalid(pipeline.EventInFuture, timeField, "at most 10 minutes ahead of the clock")
 	}
 	return at, nil

@@ -170,8 +170,15 @@ func zeros(dst []byte, n int) []byte {
 
 // appendNumber appends a finite number that is not negative.
 func appendNumber(dst []byte, v pipeline.Value) ([]byte, pipeline.Reason) {
-	if v.Kind() == pipeline.Int && v.Int() >= 0 {
-		return strconv.AppendInt(dst, v.Int(), 10), ""
+	switch v.Kind() {
+	case pipeline.Int:
+		if v.Int() >= 0 {
+			return strconv.AppendInt(dst, v.Int(), 10), ""
+		}
+	case pipeline.Decimal:
+		if n, small := v.Unscaled(); small && n >= 0 && uint32(v.Scale()) <= maxPlainScale {
+			return appendPlain(dst, n, int(v.Scale())), ""
+		}
 	}
 	var d decimal
 	if reason := d.read(v); reason != "" {
@@ -181,6 +188,29 @@ func appendNumber(dst []byte, v pipeline.Value) ([]byte, pipeline.Reason) {
 		return dst, pipeline.NegativeNumber
 	}
 	return d.append(dst), ""
+}
+
+// maxPlainScale is the largest scale of a decimal that is written without asking how many digits it has.
+const maxPlainScale = 9
+
+// appendPlain appends n × 10^-scale as decimal.append does: what money is, in the usual case.
+func appendPlain(dst []byte, n int64, scale int) []byte {
+	for ; scale > 0 && n%10 == 0; scale-- {
+		n /= 10
+	}
+	power := int64(1)
+	for range scale {
+		power *= 10
+	}
+	dst = strconv.AppendInt(dst, n/power, 10)
+	if scale == 0 {
+		return dst
+	}
+	dst = append(append(dst, '.'), "000000000"[:scale]...)
+	for i, rest := len(dst)-1, n%power; rest > 0; i, rest = i-1, rest/10 {
+		dst[i] = byte('0' + rest%10)
+	}
+	return dst
 }
 
 // wholeNumber reads a whole number that is not negative and that every reader of JSON holds exactly.

@@ -67,3 +67,18 @@ func TestNumbersOutsideTheLimitsAreRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestPlainDecimalsAreWrittenAsAllDecimalsAre(t *testing.T) {
+	for _, n := range []int64{0, 1, 9, 10, 99, 100, 1999, 12990, 1e9, 123456789, 1234567890, 1e17 + 5, math.MaxInt64} {
+		for scale := range int32(maxPlainScale + 1) {
+			v := pipeline.DecimalValue(n, scale)
+			var d decimal
+			if reason := d.read(v); reason != "" {
+				t.Fatalf("%d at scale %d: %s", n, scale, reason)
+			}
+			if got, want := string(appendPlain(nil, n, int(scale))), string(d.append(nil)); got != want {
+				t.Errorf("%d at scale %d: got %s, want %s", n, scale, got, want)
+			}
+		}
+	}
+}

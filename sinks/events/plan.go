@@ -20,6 +20,7 @@ type Plan struct {
 	currencies currencyList
 
 	currencyRule, maxAgeText string
+	maxAge                   time.Duration
 	requires                 bool // an identifier
 	sums                     bool // a field is computed from the products
 
@@ -62,7 +63,8 @@ func New(cfg Config, cols *mapping.Columns, now func() time.Time, m *metrics.Syn
 		}
 		p.currencies = list
 	}
-	p.currencyRule, p.maxAgeText = p.currencies.rule(), settings.Duration(cfg.maxAge()).String()
+	p.maxAge, p.maxAgeText = cfg.maxAge(), settings.Duration(cfg.maxAge()).String()
+	p.currencyRule = p.currencies.rule()
 	p.requires = cfg.requiresIdentifier()
 	p.envelope = newEnvelopePlan(&p.cfg, cols)
 	p.names = newNamePlan(&p.cfg, cols, m)

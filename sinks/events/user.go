@@ -119,8 +119,10 @@ func (m *Maker) oneHash(dst []byte, s *step, v pipeline.Value) ([]byte, error) {
 
 // hash normalises and hashes one identifier.
 func (m *Maker) hash(into *identity.Hash, s *step, v pipeline.Value) (err error) {
-	if reason := notText(v); reason != "" {
-		return pipeline.Reject(pipeline.StageIdentity, reason, s.name, textRule(reason))
+	if v.Kind() != pipeline.String { // of text, identity itself asks what notText would
+		if reason := notText(v); reason != "" {
+			return pipeline.Reject(pipeline.StageIdentity, reason, s.name, textRule(reason))
+		}
 	}
 	clear := m.row.Text(v)
 	if s.phone != nil {
@@ -151,6 +153,9 @@ func refused(field string, err error) *pipeline.Rejection {
 	if !ok {
 		return pipeline.Reject(pipeline.StageIdentity, pipeline.InvalidIdentifier, field, err.Error())
 	}
+	if rule == identity.RuleInvalidUTF8 {
+		return pipeline.Reject(pipeline.StageIdentity, pipeline.InvalidText, field, textRule(pipeline.InvalidText))
+	}
 	return pipeline.Reject(pipeline.StageIdentity, identityReason(rule), field, rule.Error())
 }
 
@@ -168,8 +173,6 @@ func identityReason(rule identity.Rule) pipeline.Reason {
 		return pipeline.EmptyDigest
 	case identity.RuleTooLong:
 		return pipeline.TooLong
-	case identity.RuleInvalidUTF8:
-		return pipeline.InvalidText
 	}
 	return pipeline.InvalidIdentifier
 }
