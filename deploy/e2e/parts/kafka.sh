@@ -77,6 +77,9 @@ share.coordinator.state.topic.min.isr=$isr
 group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=true
 log.cleaner.dedupe.buffer.size=16777216
+log.cleaner.backoff.ms=500
+log.retention.check.interval.ms=1000
+log.initial.task.delay.ms=500
 TEXT
 }
 

@@ -1,0 +1,68 @@
+//go:build e2e
+
+package story
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// tokrelay is the binary, built for this run.
+var tokrelay string
+
+func TestMain(m *testing.M) {
+	if os.Getenv("E2E_KAFKA") == "" {
+		fmt.Fprintln(os.Stderr, `no stack: run "make e2e", or "../stack start" and eval "$(../stack env)" with exported addresses`)
+		os.Exit(1)
+	}
+	dir, err := os.MkdirTemp("", "tokrelay-story-")
+	if err != nil {
+		panic(err)
+	}
+	tokrelay = filepath.Join(dir, "tokrelay")
+	build := exec.Command("go", "build", "-o", tokrelay, "../../../cmd/tokrelay")
+	build.Stdout, build.Stderr = os.Stderr, os.Stderr
+	code := 1
+	if err := build.Run(); err == nil {
+		code = m.Run()
+	}
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// run tells runs on the same stack apart: connectors, slots and topics of a name exist once.
+var run = strconv.FormatInt(time.Now().Unix()%(36*36*36*36), 36)
+
+// patience is how long any condition may take to become true.
+const patience = 90 * time.Second
+
+// until polls a condition that other processes bring about; there is nothing to wait on but the thing itself.
+func until(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(patience)
+	for !holds() {
+		select {
+		case <-deadline:
+			t.Fatalf("after %s still not true: %s", patience, what)
+		case <-t.Context().Done():
+			t.Fatalf("the test ended before it was true: %s", what)
+		case <-tick.C:
+		}
+	}
+}
+
+// stack runs a command of the stack's script.
+func stack(t *testing.T, args ...string) {
+	t.Helper()
+	c := exec.CommandContext(t.Context(), "../stack", args...)
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("stack %v: %v\n%s", args, err, out)
+	}
+}

@@ -1,0 +1,257 @@
+//go:build e2e
+
+package story
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
+)
+
+// relay is a configuration of tokrelay and the TikTok it speaks to. Groups, dead letters and state have its name in front.
+type relay struct {
+	t      *testing.T
+	name   string
+	tiktok *sandbox.Sandbox
+	broker *kadm.Client
+	config string
+	admin  string
+	topics map[string][]string // source topics by sync, as caughtUp asks for them
+}
+
+// options are what a test wants otherwise.
+type options struct {
+	kafka   string // more of the section kafka, after the brokers
+	brokers string // default: the plain listener
+	tiktok  sandbox.Config
+}
+
+const head = `
+kafka: {brokers: ["%[2]s"], group: %[1]s, session_timeout: 10s%[3]s}
+schema_registry: {url: "${E2E_SCHEMAS}"}
+connections: {main: {advertiser_id: "7000000000000000001", access_token: "${E2E_TOKEN:-sandbox-token}", base_url: "%[4]s"}}
+dead_letter: {rejected_topic: %[1]s.rejected, failed_topic: %[1]s.failed}
+state_topic: %[1]s.state
+admin: {listen: "%[5]s"}
+syncs:
+`
+
+// newRelay writes the configuration; syncs is its last section.
+func newRelay(t *testing.T, name, syncs string, o options) *relay {
+	t.Helper()
+	o.tiktok.Refuse = sandbox.Strict()
+	r := &relay{t: t, name: name, tiktok: sandbox.New(o.tiktok), topics: map[string][]string{}, admin: freeAddress(t)}
+	server := httptest.NewServer(r.tiktok)
+	t.Cleanup(server.Close)
+	client, err := kgo.NewClient(kgo.SeedBrokers(os.Getenv("E2E_KAFKA")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	r.broker = kadm.NewClient(client)
+	if o.brokers == "" {
+		o.brokers = os.Getenv("E2E_KAFKA")
+	}
+	r.config = filepath.Join(t.TempDir(), "tokrelay.yaml")
+	text := fmt.Sprintf(head, name, o.brokers, o.kafka, server.URL, r.admin) + syncs
+	if err := os.WriteFile(r.config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func freeAddress(t *testing.T) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// process is a running binary. What it logs is kept.
+type process struct {
+	*exec.Cmd
+	mu   sync.Mutex
+	logs bytes.Buffer
+	over chan struct{}
+}
+
+func (p *process) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.logs.Write(b)
+}
+
+func (p *process) logged() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.logs.String()
+}
+
+// start runs the daemon; it is killed with the test.
+func (r *relay) start() *process {
+	r.t.Helper()
+	r.run("check")
+	p := &process{Cmd: r.command("run", "--log-level", "debug"), over: make(chan struct{})}
+	p.Stdout, p.Stderr = p, p
+	if err := p.Start(); err != nil {
+		r.t.Fatal(err)
+	}
+	go func() { defer close(p.over); p.Wait() }()
+	r.t.Cleanup(func() {
+		p.kill()
+		if r.t.Failed() {
+			text := p.logged()
+			r.t.Logf("tokrelay logged, at the end:\n%s", text[max(0, len(text)-6000):])
+		}
+	})
+	return p
+}
+
+// command is tokrelay with the relay's configuration.
+func (r *relay) command(args ...string) *exec.Cmd {
+	return exec.Command(tokrelay, append(args, "-c", r.config)...)
+}
+
+// run is a command that ends by itself, and what it printed.
+func (r *relay) run(args ...string) string {
+	r.t.Helper()
+	c := r.command(args...)
+	var problems bytes.Buffer
+	c.Stderr = &problems
+	out, err := c.Output()
+	if err != nil {
+		r.t.Fatalf("tokrelay %v: %v\n%s%s", args, err, out, problems.String())
+	}
+	return string(out)
+}
+
+// second runs another instance of the same configuration, with an address of its own.
+func (r *relay) second() *process {
+	r.t.Helper()
+	text, err := os.ReadFile(r.config)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	other := *r
+	other.config, other.admin = filepath.Join(r.t.TempDir(), "tokrelay.yaml"), freeAddress(r.t)
+	if err := os.WriteFile(other.config, bytes.ReplaceAll(text, []byte(r.admin), []byte(other.admin)), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+	return other.start()
+}
+
+// waitsFor waits until the daemon says on its readiness probe that a sync is held up, in words that hold what.
+func (r *relay) waitsFor(what string) {
+	r.t.Helper()
+	until(r.t, "/readyz says that a sync waits: "+what, func() bool {
+		for line := range strings.Lines(r.get("/readyz?verbose")) {
+			if strings.HasPrefix(line, "sync ") && strings.Contains(line, what) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// get reads a path of the daemon's address; nothing where it does not answer.
+func (r *relay) get(path string) string {
+	response, err := http.Get("http://" + r.admin + path)
+	if err != nil {
+		return ""
+	}
+	defer response.Body.Close()
+	body, _ := io.ReadAll(response.Body)
+	return string(body)
+}
+
+// signal sends a signal and waits for the end, whose exit code it gives.
+func (p *process) signal(s os.Signal) int {
+	p.Process.Signal(s)
+	<-p.over
+	return p.ProcessState.ExitCode()
+}
+
+func (p *process) kill() { p.signal(os.Kill) }
+
+// caughtUp waits until every sync has committed the end of its topics.
+func (r *relay) caughtUp() {
+	r.t.Helper()
+	for name, topics := range r.topics {
+		until(r.t, "sync "+name+" has settled everything", func() bool { return r.settled(name, topics) })
+	}
+}
+
+func (r *relay) settled(name string, topics []string) bool {
+	ends, err := r.broker.ListEndOffsets(r.t.Context(), topics...)
+	if err != nil || ends.Error() != nil || len(ends) != len(topics) {
+		return false
+	}
+	committed, err := r.broker.FetchOffsets(r.t.Context(), r.name+"."+name)
+	if err != nil {
+		return false
+	}
+	behind := false
+	ends.Each(func(end kadm.ListedOffset) {
+		at, ok := committed.Lookup(end.Topic, end.Partition)
+		behind = behind || end.Offset > 0 && (!ok || at.At < end.Offset)
+	})
+	return !behind
+}
+
+// records reads a topic from its beginning to its present end.
+func (r *relay) records(topic string) []*kgo.Record {
+	r.t.Helper()
+	starts, err := r.broker.ListStartOffsets(r.t.Context(), topic)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	ends, err := r.broker.ListEndOffsets(r.t.Context(), topic)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	var all []*kgo.Record
+	for id, start := range starts[topic] {
+		if end := ends[topic][id]; start.Err == nil && start.Offset < end.Offset {
+			all = append(all, r.partition(topic, id, start.Offset, end.Offset)...)
+		}
+	}
+	return all
+}
+
+func (r *relay) partition(topic string, id int32, from, to int64) (all []*kgo.Record) {
+	r.t.Helper()
+	from0 := kgo.NewOffset().At(from)
+	client, err := kgo.NewClient(kgo.SeedBrokers(os.Getenv("E2E_KAFKA")), kgo.KeepControlRecords(),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {id: from0}}))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer client.Close()
+	for next := from; next < to; {
+		fetches := client.PollFetches(r.t.Context())
+		if err := fetches.Err(); err != nil {
+			r.t.Fatalf("read %s/%d: %v", topic, id, err)
+		}
+		fetches.EachRecord(func(record *kgo.Record) {
+			all = append(all, record)
+			next = record.Offset + 1
+		})
+	}
+	return all
+}

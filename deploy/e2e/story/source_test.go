@@ -1,0 +1,103 @@
+//go:build e2e
+
+package story
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// source is a schema of PostgreSQL and the connectors that write its changes to topics. A connector has the name of its
+// topics' prefix, its slot and its publication.
+type source struct {
+	schema     string
+	connectors []string
+}
+
+// newSource makes the schema anew and fills it from files; connectors come later.
+func newSource(t *testing.T, schema string, files ...string) *source {
+	t.Helper()
+	s := &source{schema: schema}
+	stack(t, "sql", "sql/database.sql")
+	s.exec(t, fmt.Sprintf("DROP SCHEMA IF EXISTS %s CASCADE; CREATE SCHEMA %[1]s; CREATE TABLE marks (id bigserial PRIMARY KEY)", schema))
+	for _, file := range files {
+		s.file(t, file)
+	}
+	return s
+}
+
+// connect starts a connector made from a file of connectors/. It outlives the test when keep is set.
+func (s *source) connect(t *testing.T, template, name string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("connectors", template))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), name+".json")
+	filled := strings.NewReplacer("@NAME@", name, "@SCHEMA@", s.schema).Replace(string(text))
+	if err := os.WriteFile(file, []byte(filled), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	stack(t, "connector", file)
+	s.connectors = append(s.connectors, name)
+}
+
+// disconnect ends the connectors and their slots, which would keep PostgreSQL's log otherwise.
+func (s *source) disconnect(t *testing.T) {
+	for _, name := range s.connectors {
+		exec.Command("../stack", "disconnect", name).Run()
+		until(t, "the slot of "+name+" is gone", func() bool {
+			psql(context.Background(), s.schema, "-c", fmt.Sprintf("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '%s' AND NOT active", name))
+			left, err := psql(context.Background(), s.schema, "-c", fmt.Sprintf("SELECT count(*) FROM pg_replication_slots WHERE slot_name = '%s'", name))
+			return err == nil && strings.TrimSpace(left) == "0"
+		})
+	}
+}
+
+// psql runs the client with the schema in its search path and gives what it printed, unaligned.
+func psql(ctx context.Context, schema string, args ...string) (string, error) {
+	c := exec.CommandContext(ctx, "psql", append([]string{"-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", os.Getenv("E2E_POSTGRES")}, args...)...)
+	c.Env = append(os.Environ(), "PGOPTIONS=-c search_path="+schema+",public", "PGTZ=UTC")
+	out, err := c.CombinedOutput()
+	return string(out), err
+}
+
+func (s *source) exec(t *testing.T, sql string) {
+	t.Helper()
+	s.rows(t, sql)
+}
+
+func (s *source) file(t *testing.T, name string) {
+	t.Helper()
+	if out, err := psql(t.Context(), s.schema, "-f", filepath.Join("sql", name)); err != nil {
+		t.Fatalf("psql -f %s: %v\n%s", name, err, out)
+	}
+}
+
+// rows are the lines a query gives, columns divided by "|".
+func (s *source) rows(t *testing.T, query string) []string {
+	t.Helper()
+	out, err := psql(t.Context(), s.schema, "-c", query)
+	if err != nil {
+		t.Fatalf("psql: %v\n%s\n%s", err, query, out)
+	}
+	return strings.Split(strings.TrimSuffix(out, "\n"), "\n")
+}
+
+// written waits until everything committed so far is in Kafka: a mark is written behind it, and the connectors have told
+// PostgreSQL that they need nothing before the mark any more, which they do once Kafka has acknowledged it.
+func (s *source) written(t *testing.T) {
+	t.Helper()
+	at := s.rows(t, "SELECT pg_current_wal_lsn()")[0]
+	query := fmt.Sprintf("SELECT count(*) FROM pg_replication_slots WHERE slot_name IN ('%s') AND confirmed_flush_lsn >= '%s'",
+		strings.Join(s.connectors, "','"), at)
+	s.exec(t, "INSERT INTO marks DEFAULT VALUES")
+	until(t, "the connectors have written everything to Kafka", func() bool {
+		return s.rows(t, query)[0] == fmt.Sprint(len(s.connectors))
+	})
+}
