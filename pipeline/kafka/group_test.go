@@ -31,7 +31,7 @@ func TestMembersComeAndGoAndNothingIsLost(t *testing.T) {
 }
 
 func churn(t *testing.T, protocol string, window int) {
-	const partitions, each = 6, 4000
+	const partitions, each = 6, 2000
 	cluster := newCluster(t, partitions, kfake.GroupMinSessionTimeout(time.Second),
 		kfake.BrokerConfigs(map[string]string{"group.consumer.heartbeat.interval.ms": "200"}))
 	for p := range int32(partitions) {

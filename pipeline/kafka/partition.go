@@ -163,60 +163,6 @@ func (p *partition) noteHead() {
 	}
 }
 
-// drain waits for the chunks in flight, oldest first, until all have settled or the fence comes down. What has not
-// settled in order by then cannot be committed and will be read again.
-func (p *partition) drain() {
-	for len(p.flights) > 0 {
-		head := p.flights[0]
-		select {
-		case <-head.ticket.Acked:
-			p.settle()
-		case <-head.ticket.Nacked:
-			p.again(p.ctx.Done())
-		case <-p.ctx.Done():
-		}
-		if p.ctx.Err() != nil {
-			return
-		}
-	}
-}
-
-// straggle waits for the handlers that are still at work after the fence. Their rows will be read again, by whoever
-// reads the partition next; those that settle now are repeated, and counted.
-func (p *partition) straggle() {
-	for _, f := range p.flights {
-		if f.ticket.Acked == nil {
-			p.forget(f)
-			continue
-		}
-		select {
-		case <-f.ticket.Acked:
-			p.mu.Lock()
-			p.late++
-			p.mu.Unlock()
-		case <-f.ticket.Nacked:
-		}
-		p.forget(f)
-	}
-	p.dropPending()
-}
-
-func (p *partition) forget(f flight) {
-	left := f.chunk.Left()
-	p.count(left - len(f.chunk.Records))
-	p.flow.metrics.Forgot(left)
-	p.flow.free(f.weight)
-}
-
-func (p *partition) dropPending() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, r := range p.pending {
-		p.flow.free(weigh(r))
-	}
-	p.pending = nil
-}
-
 // stop ends the handing over. It may be called more than once.
 func (p *partition) stop() { p.stopOnce.Do(func() { close(p.stopping) }) }
 

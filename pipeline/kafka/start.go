@@ -139,16 +139,3 @@ func (c *Consumer) partitionsAtStart(topic string, now int) int {
 	c.atStart[topic] = now
 	return now
 }
-
-// startsOver tells, once, that a partition belongs to a topic that was created again: the group's offset is the old
-// topic's, and would skip rows of the new one.
-func (c *Consumer) startsOver(topic string, id int32) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	started, again := c.again[topic]
-	if !again || started[id] {
-		return false
-	}
-	started[id] = true
-	return true
-}
