@@ -4,7 +4,6 @@ package story
 
 import (
 	"fmt"
-	"os"
 	"testing"
 	"time"
 
@@ -17,6 +16,7 @@ const pixel = sandbox.DefaultPixel
 const faultSyncs = `
   - name: events
     topic: %[1]s.%[1]s.events
+    out_of_range: ${OUT_OF_RANGE:-earliest}
     on: {insert: send, snapshot: send}
     web_events:
       pixel_code: CTESTPIXELCODE000000
@@ -86,4 +86,3 @@ func (f *flow) laws() {
 	same(f.t, "rejected people", f.rejected("people"), nil)
 	f.noneFailed()
 }
-

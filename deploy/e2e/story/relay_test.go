@@ -29,6 +29,7 @@ type relay struct {
 	tiktok *sandbox.Sandbox
 	broker *kadm.Client
 	config string
+	env    []string // more of it, for ${VAR} in the configuration
 	admin  string
 	topics map[string][]string // source topics by sync, as caughtUp asks for them
 }
@@ -125,7 +126,9 @@ func (r *relay) start() *process {
 
 // command is tokrelay with the relay's configuration.
 func (r *relay) command(args ...string) *exec.Cmd {
-	return exec.Command(tokrelay, append(args, "-c", r.config)...)
+	c := exec.Command(tokrelay, append(args, "-c", r.config)...)
+	c.Env = append(os.Environ(), r.env...)
+	return c
 }
 
 // run is a command that ends by itself, and what it printed.
