@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/page"
 )
 
 // logFlags say how the daemon logs.
@@ -54,7 +55,7 @@ missed (the rows come again with the next start).`,
 			if err != nil {
 				return err
 			}
-			d, err := daemon.New(config, daemon.Options{Log: log, Version: version, Commit: commit(), Stored: storedToken})
+			d, err := daemon.New(config, daemon.Options{Log: log, Version: version, Commit: commit(), Stored: storedToken, Page: page.New})
 			if err != nil {
 				return err
 			}

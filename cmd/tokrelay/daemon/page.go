@@ -14,6 +14,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/sinks/audiencefile"
 	"github.com/tokrelay/tokrelay/sinks/segment"
 )
 
@@ -131,4 +132,13 @@ func (d *Daemon) NewReplay(o ReplayOptions) (*Replay, error) {
 		r.Calls = d.Calls
 	}
 	return r, err
+}
+
+// Uploads are the newest runs of a file audience, of all instances, newest first.
+func (d *Daemon) Uploads(ctx context.Context, sync string) ([]audiencefile.Manifest, error) {
+	s, err := d.Config.Sync(sync)
+	if err != nil || s.AudienceFile == nil {
+		return nil, err
+	}
+	return audiencefile.Manifests(ctx, d.state, s.advertiser, s.AudienceFile.Audience)
 }
