@@ -50,27 +50,32 @@ func (b *build) make(ctx context.Context) (*built, error) {
 	}
 	b.spans = number(spans, known)
 	out := &built{Spans: b.toRead(spans, known), Reuse: base != nil}
-	entries, err := newNameless(filepath.Join(b.path, "entries"))
-	if err != nil {
-		return nil, err
-	}
-	defer entries.close()
-	b.job.progress.reading(out.Spans)
-	written, err := loadWritten(ctx, b.deps, b.mapping, b.spans)
-	if err != nil {
-		return nil, err
-	}
-	if err := b.readAll(ctx, out, entries, written); err != nil {
-		return nil, err
-	}
-	b.job.progress.phase(PhaseSorting)
-	lines, err := b.reduce(ctx, base, entries)
+	lines, err := b.distil(ctx, base, out)
 	if err != nil {
 		return nil, err
 	}
 	defer lines.close()
 	b.job.progress.phase(PhaseWriting)
 	return out, b.write(ctx, lines, out)
+}
+
+// distil reads the topic and gives the lines of its rows as they are now, some of them several times.
+func (b *build) distil(ctx context.Context, base *spill, out *built) (*spill, error) {
+	entries, err := newNameless(filepath.Join(b.path, "entries"))
+	if err != nil {
+		return nil, err
+	}
+	defer entries.close()
+	written, err := loadWritten(ctx, b.deps, b.mapping, b.spans)
+	if err != nil {
+		return nil, err
+	}
+	b.job.progress.reading(out.Spans)
+	if err := b.readAll(ctx, out, entries, written); err != nil {
+		return nil, err
+	}
+	b.job.progress.phase(PhaseSorting)
+	return b.reduce(ctx, base, entries)
 }
 
 // readAll reads up to the ends noted at the start, and then what was written in the meantime up to ends noted once more:

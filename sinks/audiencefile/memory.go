@@ -9,8 +9,8 @@ func (m memory) buffer(writers int) int {
 	return int(min(64<<10, max(2<<10, int64(m)/4/int64(writers*buckets))))
 }
 
-// entries is how many bytes of entries fit in memory at once, as winners.
+// entries is how many bytes of entries fit in memory at once, as winners: those take up to three times their bytes.
 func (m memory) entries(workers int) int64 { return int64(m) / 2 / int64(workers) / 3 }
 
-// lines is how many bytes of lines fit in memory at once, as a lineSet.
+// lines is how many bytes of lines fit in memory at once, as a lineSet of up to twice their bytes.
 func (m memory) lines(workers int) int64 { return int64(m) / 2 / int64(workers) / 2 }

@@ -1,8 +1,6 @@
 package audiencefile
 
-import (
-	"encoding/binary"
-)
+import "encoding/binary"
 
 // winners keeps, of a stream of entries, the one that counts for each key. Within a partition that is the last; the
 // stream must have each partition's entries in their order. A key that was written to several partitions (because
@@ -22,9 +20,6 @@ type winner struct {
 	at    uint32 // of its lines
 	count uint8
 }
-
-// bytesPerKey is what a key costs in memory beside its lines, at worst.
-const bytesPerKey = 96
 
 func (w *winners) reset() {
 	clear(w.slots)
