@@ -68,6 +68,7 @@ func (b *builder) lines(out *built, path string) (lines []string) {
 // TestABuildIsTheTableHoweverLittleMemoryThereIs compares builds with a table: of random changes, with buckets that have
 // to be divided again and again, read as a whole or only what changed.
 func TestABuildIsTheTableHoweverLittleMemoryThereIs(t *testing.T) {
+	t.Parallel()
 	for _, memory := range []memory{1, 40_000, 1 << 20, 256 << 20} {
 		seed := rand.Uint64()
 		w := newWorld(t, plainConfig)
@@ -136,6 +137,7 @@ func TestStateOfAnotherMappingOrTopicIsNotReused(t *testing.T) {
 }
 
 func TestFilesAreSplitBySize(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, plainConfig+"file_size: 1MB\n")
 	w.people(0, 40_000)
 	b := &builder{instance: w.instance(t.TempDir()), memory: 256 << 20}

@@ -15,6 +15,7 @@ import (
 // TestTheRealClientUploadsFilesOfEveryType has the real client stream real files over a real connection; the sandbox
 // checks signature, type and every line.
 func TestTheRealClientUploadsFilesOfEveryType(t *testing.T) {
+	t.Parallel()
 	for name, identifier := range map[string]string{
 		"one type":      "{EMAIL_SHA256: email}",
 		"several types": "{EMAIL_SHA256: email, PHONE_SHA256: phone, IDFA_MD5: idfa, GAID_MD5: idfa}",

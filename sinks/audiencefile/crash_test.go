@@ -55,6 +55,7 @@ func (w *world) runUntilDone(folder string) *Manifest {
 // created, the next instance having nothing on disk, and while it is replaced, the next one having the dead one's folder.
 // Whoever comes next must bring TikTok to the table with one accepted change in all.
 func TestACrashAtAnyStepLeavesOneUploadOfTheTable(t *testing.T) {
+	t.Parallel()
 	for _, replaced := range []bool{false, true} {
 		sameFolder := replaced
 		for at, more := 1, true; more; at++ {

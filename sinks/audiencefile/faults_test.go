@@ -11,6 +11,7 @@ import (
 // TestTroubleOnTheWayCostsTimeAndNothingElse makes one kind of trouble at a time, while an audience is created and while it
 // is replaced. The run has to end by itself, with the table at TikTok and one change taken.
 func TestTroubleOnTheWayCostsTimeAndNothingElse(t *testing.T) {
+	t.Parallel()
 	create, update, upload, list, get := endpointCreate, endpointUpdate, endpointUpload, endpointList, endpointGet
 	cases := map[string]sandbox.Fault{
 		"create is taken, its answer lost":           {Endpoint: create, Stage: sandbox.AfterEffect, Reset: true, Count: 1},

@@ -28,6 +28,7 @@ func tableAt(log [][]pipeline.Record, spans []Span) []string {
 // while it is read, partitions lag, the broker compacts, instances are killed and started again, some with an empty disk.
 // The law: whatever TikTok took is exactly the table at the offsets that the run recorded, at most once in 24 hours.
 func TestTwoInstancesServeAChangingTable(t *testing.T) {
+	t.Parallel()
 	for range 3 {
 		seed := rand.Uint64()
 		synctest.Test(t, func(t *testing.T) { serveSomeDays(t, seed) })

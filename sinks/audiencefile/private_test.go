@@ -18,6 +18,7 @@ import (
 // written while they go on: every file in the work folder, the log, the metrics, the state topic, the board and the
 // requests (P3). Files and folders must be private, and gone at the end.
 func TestClearIdentifiersStandNowhere(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, plainConfig)
 		const mark = "secretmark"

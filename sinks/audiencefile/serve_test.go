@@ -20,6 +20,7 @@ func (i *instance) serving() (stop func()) {
 }
 
 func TestTheScheduleRunsItAndMissedTimesAreMadeUpForOnce(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, plainConfig)
 		w.people(0, 1200)
