@@ -81,7 +81,7 @@ func (rd *reader) take(s *span, p *kmsg.FetchResponseTopicPartition) (moved bool
 		return rd.scan(s, p)
 	}
 	opts := kgo.ProcessFetchPartitionOpts{Topic: s.topic, Partition: s.id, Offset: s.at, IsolationLevel: rd.admin.cfg.isolation()}
-	fetched, next := kgo.ProcessFetchPartition(opts, p, kgo.DefaultDecompressor(), nil)
+	fetched, next := kgo.ProcessFetchPartition(opts, p, rd.unpack, nil)
 	switch err := fetched.Err; {
 	case errors.Is(err, kerr.OffsetOutOfRange) && s.at < fetched.LogStartOffset:
 		s.at = fetched.LogStartOffset // removed meanwhile

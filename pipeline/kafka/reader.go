@@ -9,6 +9,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 )
@@ -31,6 +32,7 @@ func (a *Admin) Read(ctx context.Context, r Range, each func(*pipeline.Record) e
 }
 
 func (rd *reader) run(ctx context.Context, r Range) error {
+	rd.unpack = kgo.DefaultDecompressor()
 	if err := rd.open(ctx, r); err != nil {
 		return err
 	}
@@ -61,6 +63,8 @@ type reader struct {
 	each  func(*pipeline.Record) error
 	lend  *loan // of Scan
 	left  []*span
+
+	unpack kgo.Decompressor // one for all answers: each has decoders of its own, whose windows would pile up
 }
 
 // span is what is left to read of a partition.

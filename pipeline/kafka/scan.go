@@ -90,7 +90,7 @@ func (rd *reader) batch(s *span, b []byte) error {
 	if crc32.Checksum(b[batchAttributes:], castagnoli) != binary.BigEndian.Uint32(b[batchCRC:]) {
 		return fmt.Errorf("read %s/%d: the batch at offset %d is damaged", s.topic, s.id, number64(b, 0))
 	}
-	records, err := kgo.DefaultDecompressor().Decompress(b[batchHeader:], kgo.CompressionCodecType(attributes&attributeCompression))
+	records, err := rd.unpack.Decompress(b[batchHeader:], kgo.CompressionCodecType(attributes&attributeCompression))
 	if err != nil {
 		return fmt.Errorf("read %s/%d: decompress the batch at offset %d: %w", s.topic, s.id, number64(b, 0), err)
 	}

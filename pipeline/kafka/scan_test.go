@@ -100,7 +100,7 @@ func TestAScanOfADamagedBatchNamesIt(t *testing.T) {
 	cluster := newCluster(t, 1)
 	a := newAdmin(t, cluster)
 	produceTo(t, cluster, testTopic, 0, 50)
-	rd := &reader{admin: a, lend: &loan{}, each: func(*pipeline.Record) error { return nil }}
+	rd := &reader{admin: a, unpack: kgo.DefaultDecompressor(), lend: &loan{}, each: func(*pipeline.Record) error { return nil }}
 	s := &span{topic: testTopic, end: 50}
 	part := fetchOnce(t, a, s)
 	for _, c := range []struct {
@@ -141,7 +141,7 @@ func fetchOnce(t *testing.T, a *Admin, s *span) kmsg.FetchResponseTopicPartition
 func FuzzScan(f *testing.F) {
 	f.Add(make([]byte, batchHeader+20))
 	f.Fuzz(func(t *testing.T, batches []byte) {
-		rd := &reader{admin: &Admin{}, lend: &loan{}, each: func(*pipeline.Record) error { return nil }}
+		rd := &reader{admin: &Admin{}, unpack: kgo.DefaultDecompressor(), lend: &loan{}, each: func(*pipeline.Record) error { return nil }}
 		p := kmsg.FetchResponseTopicPartition{RecordBatches: batches}
 		if rd.lend.readable(&p) {
 			_, _ = rd.scan(&span{end: 1 << 40}, &p) // must end, and not panic
