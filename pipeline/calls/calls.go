@@ -1,7 +1,8 @@
 // Package calls remembers the last API calls of each sync for the live debugger: what was sent, hashed as sent and
 // without a token, and what TikTok answered. The memory of all syncs together is bounded in bytes; where it is full, the
-// sync that has most loses its oldest calls. Calls that went wrong are kept apart, so that a flood of good ones does not
-// wash them out, and of that flood only as many are kept whole as cost next to nothing. Readers never hold up a sync.
+// oldest calls of the sync that has most keep only their figures, and later go. Calls that went wrong are kept apart, so
+// that a flood of good ones does not wash them out, and of that flood only as many are kept whole as cost next to nothing.
+// Readers never hold up a sync.
 package calls
 
 import (
@@ -18,7 +19,7 @@ type Entry struct {
 	Number int64
 	pipeline.Call
 	Cut   bool // the request was longer than MaxRequest and its end is missing
-	Brief bool // one of too many good calls a second: request, answer's body and rows were not kept
+	Brief bool // only its figures are kept: no request, no body of the answer, no rows
 }
 
 // Good says that TikTok took all of the call.
@@ -28,7 +29,7 @@ func (e *Entry) Good() bool {
 
 // Limits bound the memory and what filling it costs.
 type Limits struct {
-	Total      int // bytes of requests, answers and rows of all syncs; 0: 12 MiB
+	Total      int // bytes of requests, answers and rows of all syncs; 0: 16 MiB
 	MaxRequest int // bytes of one request; 0: 1 MiB
 	Rate       int // bytes a second of good calls kept whole; 0: 4 MiB
 }
@@ -50,14 +51,16 @@ type ringKey struct {
 	good bool
 }
 
+// ring is the calls of a sync, the oldest first: brief ones, then those that are whole but for some.
 type ring struct {
 	entries []*Entry
+	shrunk  int // so many of the first are brief
 	bytes   int
 }
 
 // New makes an empty memory.
 func New(l Limits) *Log {
-	l.Total = cmp.Or(l.Total, 12<<20)
+	l.Total = cmp.Or(l.Total, 16<<20)
 	l.MaxRequest = cmp.Or(l.MaxRequest, 1<<20)
 	l.Rate = cmp.Or(l.Rate, 4<<20)
 	return &Log{limits: l, rings: map[ringKey]*ring{}, left: float64(2 * l.Rate), filled: time.Now()}
@@ -70,7 +73,7 @@ func (l *Log) Add(c pipeline.Call) {
 		e.Request, e.Cut = c.Request[:l.limits.MaxRequest], true
 	}
 	if e.Good() && !l.affords(e.size()) {
-		e.Request, e.Answer.Body, e.Rows, e.Brief, e.Cut = nil, nil, nil, true, false
+		e = e.brief()
 	}
 	e.Request, e.Answer.Body = slices.Clone(e.Request), slices.Clone(e.Answer.Body)
 	l.mu.Lock()
@@ -94,41 +97,71 @@ func (l *Log) affords(bytes int) bool {
 	return true
 }
 
+// brief is the entry with its figures alone.
+func (e *Entry) brief() *Entry {
+	b := *e
+	b.Request, b.Answer.Body, b.Rows, b.Brief, b.Cut = nil, nil, nil, true, false
+	return &b
+}
+
 // keep adds the entry and makes room for it. mu is held.
 func (l *Log) keep(e *Entry) {
 	key := ringKey{e.Sync, e.Good()}
 	if l.rings[key] == nil {
 		l.rings[key] = &ring{}
 	}
-	l.rings[key].entries = append(l.rings[key].entries, e)
-	l.rings[key].bytes += e.size()
+	r := l.rings[key]
+	r.entries = append(r.entries, e)
+	r.bytes += e.size()
 	l.bytes += e.size()
-	for l.bytes > l.limits.Total && l.dropOldest(e) {
+	for l.bytes > l.limits.Total && l.makeRoom(e) {
 	}
 }
 
-// dropOldest takes the oldest call of whoever has most; never the one just added.
-func (l *Log) dropOldest(added *Entry) bool {
+// makeRoom takes from whoever has most; never the call just added. It reports whether it could.
+func (l *Log) makeRoom(added *Entry) bool {
 	var most *ring
 	for _, r := range l.rings {
 		if most == nil || r.bytes > most.bytes {
 			most = r
 		}
 	}
-	oldest := most.entries[0]
-	if oldest == added {
+	before := most.bytes
+	switch {
+	case most.shrunk*figures > l.limits.Total/8, most.shrunk == len(most.entries):
+		most.dropOldest()
+	case most.entries[most.shrunk] == added && most.shrunk > 0:
+		most.dropOldest()
+	case most.entries[most.shrunk] == added:
 		return false
+	default:
+		most.shrinkOldest()
 	}
-	most.entries[0] = nil
-	most.entries = most.entries[1:]
-	most.bytes -= oldest.size()
-	l.bytes -= oldest.size()
+	l.bytes -= before - most.bytes
 	return true
 }
 
+func (r *ring) dropOldest() {
+	r.bytes -= r.entries[0].size()
+	r.entries[0] = nil
+	r.entries = r.entries[1:]
+	r.shrunk = max(0, r.shrunk-1)
+}
+
+// shrinkOldest leaves only the figures of the oldest call that is whole. Readers may have the old entry: it stays as it is.
+func (r *ring) shrinkOldest() {
+	whole := r.entries[r.shrunk]
+	r.entries[r.shrunk] = whole.brief()
+	r.bytes -= whole.size() - r.entries[r.shrunk].size()
+	r.shrunk++
+}
+
+// figures is about what a brief entry holds.
+const figures = 512
+
 // size estimates the memory an entry holds.
 func (e *Entry) size() int {
-	n := 512 + len(e.Request) + len(e.Answer.Body) + len(e.Answer.Message)
+	n := figures + len(e.Request) + len(e.Answer.Body) + len(e.Answer.Message)
 	for i := range e.Rows {
 		n += 64 + len(e.Rows[i].EventID)
 	}

@@ -20,20 +20,36 @@ func refused(sync string, size int) pipeline.Call {
 	return c
 }
 
-func TestTheOldestCallsGoFirstWhenTheMemoryIsFull(t *testing.T) {
+func TestTheOldestCallsLoseTheirTextAndThenGo(t *testing.T) {
 	l := New(Limits{Total: 10_000})
 	for range 50 {
 		l.Add(call("orders", 1000))
 	}
 	got := l.Last("orders", 100, nil)
-	if len(got) == 0 || len(got) > 9 {
-		t.Fatalf("%d calls of about 1.5 kB are remembered in 10 kB", len(got))
+	whole := l.Last("orders", 100, func(e *Entry) bool { return !e.Brief })
+	if len(got) < len(whole)+2 || len(whole) < 4 || len(got) > 12 {
+		t.Fatalf("%d calls of about 1.5 kB are remembered in 10 kB, %d of them whole", len(got), len(whole))
 	}
-	if got[0].Number != 50 {
-		t.Errorf("newest call has number %d, want 50", got[0].Number)
+	if got[0].Number != 50 || got[0].Brief {
+		t.Errorf("newest call has number %d, brief %v; want 50, whole", got[0].Number, got[0].Brief)
+	}
+	if last := got[len(got)-1]; !last.Brief || last.Request != nil {
+		t.Error("the oldest call is still whole")
 	}
 	if _, ok := l.Get(1); ok {
 		t.Error("the first call is still remembered")
+	}
+}
+
+func TestAnEntryThatSomebodyReadsDoesNotChange(t *testing.T) {
+	l := New(Limits{Total: 5_000})
+	l.Add(call("orders", 1000))
+	read := l.Last("orders", 1, nil)[0]
+	for range 20 {
+		l.Add(call("orders", 1000))
+	}
+	if len(read.Request) != 1000 || read.Brief {
+		t.Error("the entry lost its request under its reader")
 	}
 }
 
@@ -60,8 +76,8 @@ func TestACallThatIsLargerThanTheMemoryIsStillShown(t *testing.T) {
 	l := New(Limits{Total: 1000})
 	l.Add(call("a", 10))
 	l.Add(call("a", 5000))
-	if got := l.Last("", 9, nil); len(got) != 1 || got[0].Number != 2 {
-		t.Errorf("remembered %d calls, want the newest alone", len(got))
+	if got := l.Last("", 9, nil); len(got) != 1 || got[0].Number != 2 || len(got[0].Request) != 5000 {
+		t.Errorf("remembered %d calls, want the newest alone and whole", len(got))
 	}
 }
 

@@ -83,7 +83,7 @@ func (p *Page) openCall(e *calls.Entry, from int) *callPage {
 	c.answer(&e.Answer)
 	switch {
 	case e.Brief:
-		c.Note = "Calls come faster than they can be kept. Of this one, which TikTok accepted, only the figures were."
+		c.Note = "Only the figures of this call are left. The newest calls are kept whole, and of very many a second not all."
 	case e.Cut || !req.whole && len(e.Request) > 0:
 		c.Note = "The request is longer than what is kept of one. Its end is missing here, it was not when it was sent."
 	}

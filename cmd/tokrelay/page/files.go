@@ -44,7 +44,7 @@ func (p *Page) files(r *http.Request) (any, error) {
 func (p *Page) file(ctx context.Context, s *daemon.Sync, progress audiencefile.Progress) fileView {
 	c := s.AudienceFile
 	f := fileView{Sync: s.Name, Audience: cmp.Or(c.Audience.Name, c.Audience.ID), Schedule: c.Schedule, Zone: cmp.Or(c.Timezone, "UTC"),
-		Progress: progress, State: fileState(progress), Busy: progress.Phase != audiencefile.PhaseIdle && progress.Phase != ""}
+		Progress: progress, State: fileState(progress, c.Schedule), Busy: progress.Phase != audiencefile.PhaseIdle && progress.Phase != ""}
 	if troubles := p.d.Board.Troubles(s.Name); len(troubles) > 0 {
 		f.State = troubleState(troubles[0])
 	}
@@ -65,12 +65,14 @@ var phases = map[audiencefile.Phase]string{
 	audiencefile.PhaseUploading: "uploading",
 }
 
-func fileState(p audiencefile.Progress) state {
-	text := phases[p.Phase]
-	if text == "" {
-		return state{Tone: "good", Words: "waiting for its schedule"}
+func fileState(p audiencefile.Progress, schedule string) state {
+	switch text := phases[p.Phase]; {
+	case text != "":
+		return state{Tone: "busy", Words: text, Since: p.Since}
+	case schedule == "":
+		return state{Tone: "good", Words: "ready"}
 	}
-	return state{Tone: "busy", Words: text, Since: p.Since}
+	return state{Tone: "good", Words: "waiting for its schedule"}
 }
 
 // resultTones colour how an upload ended.

@@ -2,6 +2,7 @@ package page
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -36,6 +37,7 @@ type syncView struct {
 	Audiences   []audienceView `json:"audiences,omitempty"`
 	Read        time.Time      `json:"audiences_read,omitzero"`
 	Unread      string         `json:"audiences_problem,omitempty"`
+	File        *fileView      `json:"file,omitempty"` // of an audience replaced whole
 	Charts      []chart        `json:"-"`
 	Others      []state        `json:"other_troubles,omitempty"`
 }
@@ -49,24 +51,25 @@ type audienceView struct {
 	Expires time.Time `json:"expires,omitzero"`
 }
 
-func (p *Page) overview(*http.Request) (any, error) { return p.lookAround(), nil }
-
-func (p *Page) lookAround() *overview {
+func (p *Page) overview(r *http.Request) (any, error) {
+	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
+	defer cancel()
 	o := &overview{Today: p.sampler.today()}
 	for i := range p.d.Config.Syncs {
-		o.Syncs = append(o.Syncs, p.look(&p.d.Config.Syncs[i]))
+		o.Syncs = append(o.Syncs, p.look(ctx, &p.d.Config.Syncs[i]))
 	}
 	o.Headline, o.Tone = headline(o.Syncs)
-	return o
+	return o, nil
 }
 
-func (p *Page) look(s *daemon.Sync) syncView {
+func (p *Page) look(ctx context.Context, s *daemon.Sync) syncView {
 	f, troubles := p.sampler.figures(s.Name), p.d.Board.Troubles(s.Name)
 	v := syncView{Name: s.Name, Kind: s.Kind(), From: from(s), To: to(s), State: stateOf(troubles, f), Rate: f.Rate,
 		LagRows: f.Total.LagRecords, Lag: f.Total.LagSeconds, Delivered: f.Delivered, Rejected: f.Rejected, Skipped: f.Skipped,
 		LastSuccess: f.Total.LastSuccess}
-	if job := p.d.FileJob(s.Name); job != nil && len(troubles) == 0 {
-		v.State = fileState(job.Progress())
+	if job := p.d.FileJob(s.Name); job != nil {
+		file := p.file(ctx, s, job.Progress())
+		v.State, v.File = file.State, &file
 	}
 	for _, t := range troubles[min(1, len(troubles)):] {
 		v.Others = append(v.Others, troubleState(t))
@@ -129,9 +132,9 @@ func headline(syncs []syncView) (text, tone string) {
 	}
 	switch {
 	case len(stopped) == 1:
-		return stopped[0] + " needs somebody", "stop"
+		return stopped[0] + " needs attention", "stop"
 	case len(stopped) > 1:
-		return fmt.Sprintf("%d syncs need somebody: %s", len(stopped), strings.Join(stopped, ", ")), "stop"
+		return fmt.Sprintf("%d syncs need attention: %s", len(stopped), strings.Join(stopped, ", ")), "stop"
 	case len(waiting) > 0:
 		return strings.Join(waiting, ", ") + plural(len(waiting), " waits", " wait") + " and will go on by itself", "wait"
 	case len(syncs) == 1:

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"embed"
 	"fmt"
+	"html"
 	"html/template"
 	"io"
 	"math"
 	"reflect"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tokrelay/tokrelay/sinks/audiencefile"
@@ -58,6 +60,7 @@ var words = template.FuncMap{
 	"num": number[int64], "int": number[int], "rate": rate, "clock": clock, "iso": iso, "since": since, "took": took,
 	"seconds": func(s float64) string { return took(time.Duration(s * float64(time.Second))) },
 	"plural":  plural, "letterPath": letterPath, "tab": newTab, "sum": sum,
+	"prose": prose, "sentence": sentence,
 	"before": func(item int) int { return item - 1 }, "max1": func(n int64) int64 { return max(n, 1) },
 	"resultTone":  func(r audiencefile.Result) string { return resultTones[r] },
 	"resultWords": func(r audiencefile.Result) string { return resultWords[r] },
@@ -170,4 +173,24 @@ func took(d time.Duration) string {
 		return strconv.Itoa(int(d.Hours())) + " h"
 	}
 	return strconv.Itoa(int(d.Hours()/24)) + " days"
+}
+
+// prose is a text of ours whose `names` are shown as code.
+func prose(text string) template.HTML {
+	var b strings.Builder
+	for i, part := range strings.Split(text, "`") {
+		if part = html.EscapeString(part); i%2 == 1 {
+			part = "<code>" + part + "</code>"
+		}
+		b.WriteString(part)
+	}
+	return template.HTML(b.String())
+}
+
+// sentence begins a text with a capital letter, unless its first word is a name.
+func sentence(text string) string {
+	if text == "" || strings.HasPrefix(text, "tokrelay") {
+		return text
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
 }

@@ -67,6 +67,3 @@ func troubleState(t pipeline.TroubleSince) state {
 	}
 	return s
 }
-
-// needsSomebody tells whether a state will not pass by itself.
-func (s state) needsSomebody() bool { return s.Tone == "stop" }
