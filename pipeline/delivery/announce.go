@@ -72,7 +72,7 @@ func (q *Queue) trouble(v *valve, t *pipeline.Trouble) {
 	if t.Stop {
 		level = slog.LevelError
 	}
-	q.log.Log(context.Background(), level, "sync is held up", "trouble", t.Kind, "what", t.What, "until", t.Until)
+	q.log.Log(context.Background(), level, "sync is held up", "kind", t.Kind, "what", t.What, "until", t.Until)
 }
 
 func (q *Queue) recovered(v *valve) {
@@ -81,7 +81,7 @@ func (q *Queue) recovered(v *valve) {
 		return
 	}
 	if q.deps.Board.Clear(q.deps.Sync, v.source()) {
-		q.log.Info("sync goes on", "trouble", v.kind, "after", time.Since(v.first).Round(time.Millisecond))
+		q.log.Info("sync goes on", "kind", v.kind, "after", time.Since(v.first).Round(time.Millisecond))
 	}
 	for _, other := range q.deps.Board.Troubles(q.deps.Sync) {
 		if other.Kind == v.kind {

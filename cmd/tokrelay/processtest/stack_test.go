@@ -54,13 +54,14 @@ type stack struct {
 	tiktok   *sandbox.Sandbox
 	server   *httptest.Server
 	config   string
+	token    string // file with the access token
 	rows     []pipeline.Record
 }
 
 const configText = `
 kafka: {brokers: ["%s"], group: test, session_timeout: 6s}
 schema_registry: {url: "%s", missing_retry: 200ms}
-connections: {main: {access_token: "${TOKEN}", base_url: "%s"}}
+connections: {main: {access_token_file: "%s", base_url: "%s"}}
 admin: {listen: "%s"}
 dead_letter: {rejected_topic: test.rejected, failed_topic: test.failed}
 syncs:
@@ -86,6 +87,7 @@ syncs:
 // newStack starts the stand-ins with n orders in the topic.
 func newStack(t *testing.T, n int) *stack {
 	t.Helper()
+	t.Parallel()
 	s := &stack{t: t, door: &door{}, registry: srfake.New(), tiktok: sandbox.New(sandbox.Config{Refuse: sandbox.Strict(), KeepCallBodies: 1000})}
 	var err error
 	s.broker, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(4, topic), kfake.ListenFn(s.door.listen))
@@ -98,21 +100,18 @@ func newStack(t *testing.T, n int) *stack {
 		t.Fatal(err)
 	}
 	s.produce(s.rows)
-	s.config = filepath.Join(t.TempDir(), "tokrelay.yaml")
-	text := fmt.Sprintf(configText, s.broker.ListenAddrs()[0], s.registry.URL(), s.server.URL, freeAddress(t))
-	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	dir := t.TempDir()
+	s.config, s.token = filepath.Join(dir, "tokrelay.yaml"), filepath.Join(dir, "token")
+	write(t, s.token, sandbox.DefaultToken)
+	write(t, s.config, fmt.Sprintf(configText, s.broker.ListenAddrs()[0], s.registry.URL(), s.token, s.server.URL, "127.0.0.1:0"))
 	return s
 }
 
-func freeAddress(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func (s *stack) produce(records []pipeline.Record) {
@@ -157,7 +156,6 @@ func (s *stack) start() *process {
 	s.t.Helper()
 	p := &process{t: s.t, over: make(chan struct{})}
 	p.Cmd = exec.CommandContext(s.t.Context(), binary, "run", "-c", s.config, "--log-level", "debug")
-	p.Env = append(os.Environ(), "TOKEN="+sandbox.DefaultToken)
 	p.Stdout, p.Stderr = p, p
 	if err := p.Start(); err != nil {
 		s.t.Fatal(err)
@@ -200,6 +198,15 @@ func (s *stack) caughtUp() {
 	})
 	if err != nil {
 		s.t.Fatalf("never caught up: %v; the group has %+v", err, s.broker.GroupInfo("test.orders"))
+	}
+}
+
+// complete waits until everything is committed: then every row is at TikTok, and none of them, all good, is a dead letter.
+func (s *stack) complete() {
+	s.t.Helper()
+	s.caughtUp()
+	if got, letters := s.delivered(), s.deadLetters(); got != len(s.rows) || len(letters) != 0 {
+		s.t.Errorf("TikTok holds %d different events of %d rows, and %d were dead-lettered", got, len(s.rows), len(letters))
 	}
 }
 
@@ -284,23 +291,19 @@ func (d *door) set(shut bool) {
 	clear(d.conns)
 }
 
-// get reads a path of the binary's admin address.
-func (s *stack) get(path string) string {
-	s.t.Helper()
-	text, err := os.ReadFile(s.config)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(text), `admin: {listen: "`)
+// get reads a path of the process's admin address, which its log names.
+func (p *process) get(path string) string {
+	p.t.Helper()
+	_, rest, _ := strings.Cut(p.logged(), `"admin":"`)
 	address, _, _ := strings.Cut(rest, `"`)
 	response, err := http.Get("http://" + address + path)
 	if err != nil {
-		s.t.Fatal(err)
+		p.t.Fatal(err)
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
-		s.t.Fatal(err)
+		p.t.Fatal(err)
 	}
 	return string(body)
 }
