@@ -99,9 +99,11 @@ func (c *Change) Row() *Image {
 
 // Reset empties the change and keeps its memory for the next row.
 func (c *Change) Reset() {
-	before, after, lists := c.Before.Values[:0], c.After.Values[:0], c.Lists
-	lists.Reset()
-	*c = Change{Before: Image{Values: before}, After: Image{Values: after}, Lists: lists}
+	c.Op, c.Shape, c.BeforeComplete, c.KeyRow = 0, nil, false, false
+	c.Before.Present, c.Before.Values = false, c.Before.Values[:0]
+	c.After.Present, c.After.Values = false, c.After.Values[:0]
+	c.Lists.Reset()
+	c.Key, c.Source, c.SchemaID = nil, Source{}, ""
 }
 
 // Format prints the operation alone: a change's values are personal data (P3).

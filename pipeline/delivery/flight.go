@@ -112,6 +112,7 @@ func eachDelivery(entries []entry, do func(d *delivery)) {
 // positions tell where the entries come from. Their event ids share one text.
 func positions(entries []entry) []pipeline.Position {
 	var ids strings.Builder
+	ids.Grow(32 * len(entries)) // the usual length of an id
 	for _, e := range entries {
 		ids.Write(e.d.items.ID(int(e.item)))
 	}

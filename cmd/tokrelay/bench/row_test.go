@@ -29,7 +29,7 @@ func BenchmarkRow(b *testing.B) {
 		b.Fatal(err)
 	}
 	for i := range rows {
-		rows[i].Offset = int64(i)
+		rows[i].Topic, rows[i].Offset = benchTopic, int64(i+1)
 	}
 	steps := daemonSteps(b, registry.URL())
 	var byHand bare
