@@ -52,6 +52,7 @@ func (a *Admin) Ping(ctx context.Context) error {
 // Topic is what a topic is set to. Policy is its cleanup.policy; Retention is negative when unlimited.
 type Topic struct {
 	Name            string
+	ID              string // tells it from a later topic of the same name; "" from old brokers
 	Partitions      int
 	Replication     int
 	Policy          string
@@ -76,7 +77,11 @@ func (a *Admin) Topics(ctx context.Context, names ...string) (map[string]Topic, 
 	for name, d := range details {
 		switch {
 		case d.Err == nil:
-			topics[name] = Topic{Name: name, Partitions: len(d.Partitions), Replication: d.Partitions.NumReplicas()}
+			t := Topic{Name: name, Partitions: len(d.Partitions), Replication: d.Partitions.NumReplicas()}
+			if d.ID != (kadm.TopicID{}) {
+				t.ID = d.ID.String()
+			}
+			topics[name] = t
 		case d.Err != kerr.UnknownTopicOrPartition:
 			return nil, fmt.Errorf("describe topic %s: %w", name, d.Err)
 		}

@@ -18,14 +18,15 @@ import (
 // ConsumerOptions are one sync's reading.
 type ConsumerOptions struct {
 	Sync       string
-	Group      string        // the sync's own, or Config.GroupOf(Sync)
-	Topics     []string      // or Pattern
-	Pattern    string        // regular expression over whole topic names
-	Start      Start         // default Earliest
-	OutOfRange Start         // default Start
-	Window     int           // chunks in flight per partition, default 16; 1 keeps the order
-	MaxChunk   int           // records in a chunk, default and at most 1000
-	Drain      time.Duration // how long Run waits for chunks in flight once its context has ended, default 25 s
+	Group      string               // the sync's own, or Config.GroupOf(Sync)
+	Topics     []string             // or Pattern
+	Pattern    string               // regular expression over whole topic names
+	Start      Start                // default Earliest
+	OutOfRange Start                // default Start
+	Window     int                  // chunks in flight per partition, default 16; 1 keeps the order
+	MaxChunk   int                  // records in a chunk, default and at most 1000
+	Drain      time.Duration        // how long Run waits for chunks in flight once its context has ended, default 25 s
+	Assigned   func(partitions int) // told after every rebalance how many partitions this instance reads; must not block
 	Board      *pipeline.Board
 	Metrics    *metrics.Sync
 	Log        *slog.Logger

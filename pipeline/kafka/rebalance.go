@@ -109,8 +109,12 @@ func (c *Consumer) rebalanced(kind string, partitions map[string][]int32) {
 	for topic := range partitions {
 		counts[topic] = 0
 	}
-	for _, p := range c.all() {
+	all := c.all()
+	for _, p := range all {
 		counts[p.topic]++
+	}
+	if c.opts.Assigned != nil {
+		c.opts.Assigned(len(all))
 	}
 	for topic, n := range counts {
 		c.opts.Metrics.Assigned(topic, n)

@@ -92,6 +92,9 @@ func (a *Admin) GroupRights(ctx context.Context, group string) (Rights, error) {
 	req := kmsg.NewPtrDescribeGroupsRequest()
 	req.Groups, req.IncludeAuthorizedOperations = []string{group}, true
 	answer, err := req.RequestWith(ctx, a.client)
+	if errors.Is(err, kerr.GroupAuthorizationFailed) {
+		return Rights{denied: true}, nil
+	}
 	if err == nil && len(answer.Groups) == 0 {
 		err = errors.New("no answer")
 	}

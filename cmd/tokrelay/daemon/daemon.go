@@ -163,6 +163,7 @@ func (d *Daemon) sync(s *Sync) (router.Sync, error) {
 	consumer, err := kafka.NewConsumer(d.Config.Kafka, kafka.ConsumerOptions{
 		Sync: s.Name, Group: d.Config.GroupOf(s), Topics: s.AllTopics(), Pattern: s.Pattern, Start: s.Start, OutOfRange: s.OutOfRange,
 		Window: flow.sink.window, Drain: d.Config.Shutdown.Deadline(), Board: d.Board, Metrics: m, Log: d.Log,
+		Assigned: d.newShare(s, queue).assigned,
 	})
 	if err != nil {
 		return router.Sync{}, err

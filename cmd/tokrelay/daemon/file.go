@@ -102,11 +102,15 @@ func (d *Daemon) spans(ctx context.Context, s *Sync) ([]audiencefile.Span, error
 	if err != nil {
 		return nil, err
 	}
+	known, err := d.admin.Topics(ctx, topics...)
+	if err != nil {
+		return nil, err
+	}
 	var spans []audiencefile.Span
 	for topic, partitions := range ends {
 		for id, end := range partitions {
 			from, _ := starts.Get(topic, id)
-			spans = append(spans, audiencefile.Span{Topic: topic, Partition: id, From: from, To: end})
+			spans = append(spans, audiencefile.Span{Topic: topic, TopicID: known[topic].ID, Partition: id, From: from, To: end})
 		}
 	}
 	return spans, nil
