@@ -3,7 +3,6 @@ package identity
 import (
 	"encoding/hex"
 	"slices"
-	"unicode/utf8"
 )
 
 // gate is what every kind asks before it normalises.
@@ -23,7 +22,7 @@ func (g gate) admit(clear []byte, settled *Hash) (text []byte, err error) {
 	switch {
 	case len(text) == 0:
 		return nil, nil
-	case !utf8.Valid(text):
+	case !isUTF8(text):
 		return nil, RuleInvalidUTF8
 	case g.isDigest(text):
 		*settled, err = g.passDigest(text)

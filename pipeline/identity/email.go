@@ -47,16 +47,26 @@ func (e Email) normalise(dst, text []byte) ([]byte, error) {
 	if len(local) == 0 || !isDomain(domain[1:]) {
 		return nil, RuleNotAnEmail
 	}
+	if len(local) == at {
+		return dst, nil
+	}
 	return append(local, domain...), nil
 }
 
 // lower appends the address in lower case and refuses characters that no address has.
 func (e Email) lower(dst, text []byte) ([]byte, error) {
-	for len(text) > 0 {
-		if c := emailByte[text[0]]; c != 0 && len(dst) < maxEmail {
-			dst, text = append(dst, c), text[1:]
-			continue
+	for i, c := range text {
+		lower := emailByte[c]
+		if lower == 0 || len(dst) == maxEmail {
+			return e.lowerRunes(dst, text[i:])
 		}
+		dst = append(dst, lower)
+	}
+	return dst, nil
+}
+
+func (e Email) lowerRunes(dst, text []byte) ([]byte, error) {
+	for len(text) > 0 {
 		r, size := utf8.DecodeRune(text)
 		text = text[size:]
 		if e.RemoveSpaces && invisible(r) {
@@ -110,30 +120,25 @@ func (e Email) strip(local []byte) []byte {
 
 // isDomain wants two labels or more. The last is no number, or it would be an IP address.
 func isDomain(domain []byte) bool {
-	labels := 0
-	for {
-		label, rest, more := bytes.Cut(domain, []byte{'.'})
-		if !isLabel(label) {
+	last, start := byte('.'), 0 // the character before, and where the label begins
+	for i, c := range domain {
+		switch {
+		case c == '.':
+			if last == '.' || last == '-' {
+				return false
+			}
+			start = i + 1
+		case c == '-':
+			if last == '.' {
+				return false
+			}
+		case c < utf8.RuneSelf && !isDigit(c) && !('a' <= c && c <= 'z'):
 			return false
 		}
-		labels++
-		if !more {
-			return labels > 1 && len(label) > 1 && !allDigits(label)
-		}
-		domain = rest
+		last = c
 	}
-}
-
-func isLabel(label []byte) bool {
-	if len(label) == 0 || label[0] == '-' || label[len(label)-1] == '-' {
-		return false
-	}
-	for _, c := range label {
-		if c < utf8.RuneSelf && c != '-' && !isDigit(c) && !('a' <= c && c <= 'z') {
-			return false
-		}
-	}
-	return true
+	label := domain[start:]
+	return start > 0 && len(label) > 1 && last != '-' && !allDigits(label)
 }
 
 func allDigits(text []byte) bool {

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"bytes"
+	"encoding/binary"
 	"unicode"
 	"unicode/utf8"
 )
@@ -19,6 +20,18 @@ func trim(text []byte) []byte {
 		return text
 	}
 	return bytes.TrimFunc(text, invisible)
+}
+
+// isUTF8 is utf8.Valid, without a step per byte for ASCII.
+func isUTF8(text []byte) bool {
+	if len(text) < 8 {
+		return utf8.Valid(text)
+	}
+	seen := binary.NativeEndian.Uint64(text[len(text)-8:])
+	for i := 0; i+8 < len(text); i += 8 {
+		seen |= binary.NativeEndian.Uint64(text[i:])
+	}
+	return seen&0x8080808080808080 == 0 || utf8.Valid(text)
 }
 
 func visibleASCII(c byte) bool { return ' ' < c && c < 0x7f }

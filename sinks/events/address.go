@@ -37,14 +37,12 @@ var addressByte = func() (is [256]byte) {
 
 // isPlace wants what stands behind the scheme: a host, perhaps behind a user, and whatever follows.
 func isPlace(rest []byte) bool {
-	end := len(rest)
-	for i := len(rest) - 1; i >= 0; i-- {
-		switch addressByte[rest[i]] {
-		case noAddress:
+	end := 0
+	for end < len(rest) && addressByte[rest[end]] != endsHost {
+		if addressByte[rest[end]] == noAddress {
 			return false
-		case endsHost:
-			end = i
 		}
+		end++
 	}
 	host := rest[:end]
 	host = host[bytes.LastIndexByte(host, '@')+1:]
@@ -53,7 +51,19 @@ func isPlace(rest []byte) bool {
 			return false
 		}
 	}
-	return len(host) > 0 && host[0] != ':'
+	return len(host) > 0 && host[0] != ':' && !hasControl(rest[end:])
+}
+
+func hasControl(text []byte) bool {
+	if plainUntil(text) == len(text) {
+		return bytes.IndexByte(text, 0x7f) >= 0
+	}
+	for _, c := range text {
+		if addressByte[c] == noAddress {
+			return true
+		}
+	}
+	return false
 }
 
 func isScheme(scheme []byte) bool {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"time"
 )
@@ -20,24 +19,23 @@ const (
 // currencyList is a dated list of currency codes.
 type currencyList struct {
 	date  string
-	codes []string // sorted
+	codes map[[3]byte]bool
 }
 
 func builtinCurrencyList() currencyList {
-	return currencyList{date: builtinCurrencyDate, codes: strings.Fields(builtinCurrencies)}
-}
-
-// has says whether three upper-case letters are in the list.
-func (l *currencyList) has(code string) bool {
-	_, found := slices.BinarySearch(l.codes, code)
-	return found
+	l := currencyList{date: builtinCurrencyDate, codes: map[[3]byte]bool{}}
+	for _, code := range strings.Fields(builtinCurrencies) {
+		l.codes[[3]byte([]byte(code))] = true
+	}
+	return l
 }
 
 func (l *currencyList) rule() string { return "a currency code of TikTok's list of " + l.date }
 
 // readCurrencyFile reads a list that takes the place of the built-in one: codes apart by white space or commas, a line
 // "date: 2026-10-01", and comments behind #.
-func readCurrencyFile(path string) (l currencyList, err error) {
+func readCurrencyFile(path string) (currencyList, error) {
+	l := currencyList{codes: map[[3]byte]bool{}}
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return l, fmt.Errorf("read currency file: %w", err)
@@ -48,21 +46,19 @@ func readCurrencyFile(path string) (l currencyList, err error) {
 			l.date = strings.TrimSpace(date)
 			continue
 		}
-		l.codes = append(l.codes, strings.FieldsFunc(line, func(r rune) bool { return r == ',' || r <= ' ' })...)
+		for code := range strings.FieldsFuncSeq(line, func(r rune) bool { return r == ',' || r <= ' ' }) {
+			if len(code) != 3 || strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+				return l, errors.New("currency file: codes are three upper-case letters")
+			}
+			l.codes[[3]byte([]byte(code))] = true
+		}
 	}
-	slices.Sort(l.codes)
-	l.codes = slices.Compact(l.codes)
 	return l, l.check()
 }
 
 func (l *currencyList) check() error {
 	if _, err := time.Parse(time.DateOnly, l.date); err != nil {
 		return errors.New("currency file: a line like \"date: 2026-10-01\" is needed")
-	}
-	for _, code := range l.codes {
-		if len(code) != 3 || strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
-			return errors.New("currency file: codes are three upper-case letters")
-		}
 	}
 	if len(l.codes) == 0 {
 		return errors.New("currency file: no codes")

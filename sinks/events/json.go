@@ -26,6 +26,9 @@ func plainUntil(s []byte) int {
 			break
 		}
 	}
+	if left := len(s) - i; left < 8 && len(s) >= 8 && !special(binary.LittleEndian.Uint64(s[len(s)-8:])) {
+		return len(s) // a step per byte of the rest is one the processor guesses wrong
+	}
 	for ; i < len(s); i++ {
 		if c := s[i]; c < 0x20 || c == '"' || c == '\\' || c >= utf8.RuneSelf {
 			break

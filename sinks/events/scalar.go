@@ -111,7 +111,7 @@ func (m *Maker) breaks(s *step, clean []byte) *pipeline.Rejection {
 
 func (m *Maker) knownCurrency(clean []byte) bool {
 	code := upper(clean)
-	return len(clean) == len(code) && m.currencies.has(alias(code[:]))
+	return len(clean) == len(code) && m.currencies.codes[code]
 }
 
 // upper is a currency code in upper case.
