@@ -6,16 +6,24 @@ import "slices"
 // decoder then fills every image in this order. The zero Columns asks for nothing. It is not safe for concurrent use:
 // it is complete before the first row.
 type Columns struct {
-	names []string
-	all   bool
+	names    []string
+	optional []bool // beside names: nobody needs it
+	all      bool
 }
 
 // Index is where the column will stand in every image; asking adds it.
 func (c *Columns) Index(name string) int {
+	i := c.IndexOptional(name)
+	c.optional[i] = false
+	return i
+}
+
+// IndexOptional is Index for a column that can be done without: there is another one, or a default.
+func (c *Columns) IndexOptional(name string) int {
 	if i := slices.Index(c.names, name); i >= 0 {
 		return i
 	}
-	c.names = append(c.names, name)
+	c.names, c.optional = append(c.names, name), append(c.optional, true)
 	return len(c.names) - 1
 }
 
@@ -24,3 +32,6 @@ func (c *Columns) All() { c.all = true }
 
 // Wanted are the columns asked for, and whether all others are wanted too.
 func (c *Columns) Wanted() (names []string, all bool) { return slices.Clone(c.names), c.all }
+
+// Optional says of each wanted column whether the sync can do without it.
+func (c *Columns) Optional() []bool { return slices.Clone(c.optional) }

@@ -45,8 +45,12 @@ type Getter struct {
 // Compile makes the getter of a field that Validate found nothing wrong with; name is what rejections call the field.
 func (f *Field) Compile(name string, cols *Columns) *Getter {
 	g := &Getter{name: name, separator: []byte(f.Separator), parameter: f.Parameter}
+	index := cols.Index
+	if f.Default != nil || len(f.Columns) > 1 {
+		index = cols.IndexOptional
+	}
 	for _, column := range append(f.Columns[:len(f.Columns):len(f.Columns)], nonEmpty(f.Column)...) {
-		g.columns = append(g.columns, cols.Index(column))
+		g.columns = append(g.columns, index(column))
 	}
 	if f.Path != "" {
 		g.path = strings.Split(f.Path, ".")
@@ -119,8 +123,8 @@ func (g *Getter) Single(r *Row) (v pipeline.Value, ok bool) {
 	case pipeline.Int:
 		return v, true
 	case pipeline.String:
-		text := v.Bytes()
-		return v, len(text) > 0 && visible(text[0]) && text[0] != '['
+		text := Trim(v.Bytes())
+		return v, len(text) > 0 && text[0] != '['
 	}
 	return v, false
 }

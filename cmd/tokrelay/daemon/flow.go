@@ -35,6 +35,7 @@ func NewFlow(s *Sync, now func() time.Time, m *metrics.Sync) (*Flow, error) {
 		return nil, fmt.Errorf("sync %s: %w", s.Name, err)
 	}
 	f.Wanted.Columns, f.Wanted.All = cols.Wanted()
+	f.Wanted.Optional = cols.Optional()
 	return f, nil
 }
 
