@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
@@ -153,7 +152,7 @@ func (a *account) byPaste(ctx context.Context, ask consent) (url.Values, error) 
 	a.note("Open this address, give consent, and paste the address the browser ends up on:\n\n  %s\n\n", ask.address)
 	pasted := make(chan string, 1)
 	go func() { // a read of standard input cannot be interrupted; the process ends soon
-		line, _ := bufio.NewReader(a.in).ReadString('\n') // an empty line is no address
+		line, _ := a.in.ReadString('\n') // an empty line is no address
 		pasted <- strings.TrimSpace(line)
 	}()
 	select {

@@ -20,7 +20,7 @@ import (
 
 // screen is where a command talks to a person. Results go to out, everything else to err, so that results can be piped.
 type screen struct {
-	in       io.Reader
+	in       *bufio.Reader
 	out, err io.Writer
 	colour   bool // out is a terminal and NO_COLOR is not set
 	live     bool // err is a terminal: a line may be drawn over
@@ -28,9 +28,9 @@ type screen struct {
 }
 
 func newScreen(c *cobra.Command) *screen {
-	s := &screen{in: c.InOrStdin(), out: c.OutOrStdout(), err: c.ErrOrStderr()}
+	s := &screen{in: bufio.NewReader(c.InOrStdin()), out: c.OutOrStdout(), err: c.ErrOrStderr()}
 	s.colour = isTerminal(s.out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
-	s.live, s.asks = isTerminal(s.err), isTerminal(s.in)
+	s.live, s.asks = isTerminal(s.err), isTerminal(c.InOrStdin())
 	return s
 }
 
@@ -67,7 +67,7 @@ func (s *screen) confirm(question string, yes bool) error {
 		return usageError{errors.New("not confirmed, and there is no terminal to ask: nothing was done; give --yes to go ahead")}
 	}
 	s.note("%s [y/N] ", question)
-	line, _ := bufio.NewReader(s.in).ReadString('\n') // no answer is no
+	line, _ := s.in.ReadString('\n') // no answer is no
 	if answer := strings.ToLower(strings.TrimSpace(line)); answer != "y" && answer != "yes" {
 		return errors.New("not confirmed: nothing was done")
 	}
@@ -165,7 +165,7 @@ func when(flag, text string, now time.Time) (time.Time, error) {
 
 // reach fails quickly, and says what to look at, where Kafka does not answer.
 func reach(ctx context.Context, admin *kafka.Admin, brokers []string, path string) error {
-	quick, cancel := context.WithTimeout(ctx, 5*time.Second)
+	quick, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	if err := admin.Ping(quick); err != nil {
 		if ctx.Err() != nil {

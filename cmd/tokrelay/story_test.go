@@ -54,6 +54,7 @@ func TestStories(t *testing.T) {
 			"tiktok":   func(ts *testscript.TestScript, _ bool, args []string) { stackOf(ts).tell(ts, args) },
 			"topic":    func(ts *testscript.TestScript, _ bool, args []string) { stackOf(ts).topic(ts, args) },
 			"secret":   secret,
+			"members":  func(ts *testscript.TestScript, _ bool, args []string) { stackOf(ts).members(ts, args) },
 			"register": func(ts *testscript.TestScript, _ bool, args []string) { stackOf(ts).register(ts, args) },
 		},
 	})
@@ -194,12 +195,21 @@ func (s *stack) register(ts *testscript.TestScript, args []string) {
 	s.codecs[args[0]] = &encoder{codec: codec, id: registered.ID}
 }
 
-// produce TOPIC FILE writes a record per line: JSON in the topic's schema, or text as it stands behind an exclamation
-// mark. A line may begin with a key and a tab.
+// produce TOPIC FILE [TIMES] writes a record per line: JSON in the topic's schema, or text as it stands behind an
+// exclamation mark. A line may begin with a key and a tab. The file may be written several times.
 func (s *stack) produce(ts *testscript.TestScript, args []string) {
+	there, err := s.admin.ListTopics(context.Background(), args[0])
+	ts.Check(err)
+	partitions := int32(len(there[args[0]].Partitions))
 	var records []*kgo.Record
-	for i, line := range strings.Split(strings.TrimSpace(os.Expand(ts.ReadFile(args[1]), ts.Getenv)), "\n") {
-		r := &kgo.Record{Topic: args[0], Partition: int32(i % 2), Key: []byte(strconv.Itoa(i))}
+	lines := strings.Split(strings.TrimSpace(os.Expand(ts.ReadFile(args[1]), ts.Getenv)), "\n")
+	if len(args) > 2 {
+		times, err := strconv.Atoi(args[2])
+		ts.Check(err)
+		lines = slices.Repeat(lines, times)
+	}
+	for i, line := range lines {
+		r := &kgo.Record{Topic: args[0], Partition: int32(i) % partitions, Key: []byte(strconv.Itoa(i))}
 		if key, rest, ok := strings.Cut(line, "\t"); ok {
 			r.Key, line = []byte(key), rest
 		}
@@ -257,6 +267,14 @@ func (s *stack) holds(ts *testscript.TestScript, args []string) {
 	e := s.tiktok.Stats().Events
 	if got := []string{fmt.Sprint(e.Accepted), fmt.Sprint(e.Duplicates)}; !slices.Equal(got, args) {
 		ts.Fatalf("TikTok holds %s events and dropped %s duplicates; want %s and %s", got[0], got[1], args[0], args[1])
+	}
+}
+
+// members N compares the number of digests in the only audience.
+func (s *stack) members(ts *testscript.TestScript, args []string) {
+	list := s.tiktok.Audiences()
+	if len(list) != 1 || fmt.Sprint(list[0].Members) != args[0] {
+		ts.Fatalf("TikTok has %d audience(s), want one with %s members: %+v", len(list), args[0], list)
 	}
 }
 
