@@ -82,6 +82,7 @@ func (d *Decoder) Decode(ctx context.Context, r *pipeline.Record, into *pipeline
 func (d *Decoder) avro(ctx context.Context, r *pipeline.Record, id SchemaID, body []byte, into *pipeline.Change) error {
 	w, err := d.writer(ctx, id)
 	if err != nil {
+		into.SchemaID = id.String() // for the dead letter
 		return err
 	}
 	into.SchemaID = w.id
