@@ -19,7 +19,6 @@ type rowPlan struct {
 	copies  []copied
 	absent  []int32 // slots of columns the record does not have
 	slots   []int32 // slots it fills
-	size    int     // slots in all, the hidden ones behind the others too
 }
 
 // opcode is what a step does after a nullable union's branch is read.

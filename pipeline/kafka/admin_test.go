@@ -245,7 +245,7 @@ func TestReadStopsWhenToldTo(t *testing.T) {
 			return nil
 		}
 	}
-	if err := a.Read(t.Context(), to, stopAt(7, Stop)); err != nil || n != 7 {
+	if err := a.Read(t.Context(), to, stopAt(7, ErrStop)); err != nil || n != 7 {
 		t.Errorf("Stop: got %v after %d records, want nil after 7", err, n)
 	}
 	if err := a.Read(t.Context(), to, stopAt(3, boom)); !errors.Is(err, boom) {

@@ -20,8 +20,8 @@ type Range struct {
 	From, To Offsets
 }
 
-// Stop ends Read from within its callback: Read then returns nil.
-var Stop = errors.New("stop reading")
+// ErrStop ends Read from within its callback: Read then returns nil.
+var ErrStop = errors.New("stop reading")
 
 // Read calls each for every record of the range, a partition's records in their order, from one goroutine. It returns
 // when every partition has been read up to its end: exactly, also across transactions, compaction and deleted records.
@@ -39,7 +39,7 @@ func (rd *reader) run(ctx context.Context, r Range) error {
 	for tries := 0; len(rd.left) > 0; {
 		moved, err := rd.round(ctx)
 		switch {
-		case errors.Is(err, Stop):
+		case errors.Is(err, ErrStop):
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()

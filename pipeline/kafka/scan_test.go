@@ -87,7 +87,7 @@ func TestAScanCanBeStopped(t *testing.T) {
 	seen := 0
 	err := a.Scan(t.Context(), Range{To: Offsets{testTopic: {0: 50}}}, func(*pipeline.Record) error {
 		if seen++; seen == 10 {
-			return Stop
+			return ErrStop
 		}
 		return nil
 	})

@@ -21,8 +21,16 @@ type Wanted struct {
 	MaxMessageBytes int
 }
 
+// MissingTopic says that a topic of ours is not there and may not be created.
+type MissingTopic struct{ Topic string }
+
+func (e *MissingTopic) Error() string {
+	return fmt.Sprintf("topic %s does not exist, and may not be created: create it, or allow it with create: true", e.Topic)
+}
+
 // EnsureTopics looks for the wanted topics, creates the missing ones if it may (create), and returns what is wrong with
-// those that are there, in words. A missing topic that may not be created is an error that names it.
+// those that are there, in words. A missing topic that may not be created is a *MissingTopic; other
+// errors may pass: a broker that is away, rights that somebody has yet to grant.
 func (a *Admin) EnsureTopics(ctx context.Context, create bool, wanted ...Wanted) (warnings []string, err error) {
 	names := make([]string, len(wanted))
 	for i, w := range wanted {
@@ -38,7 +46,7 @@ func (a *Admin) EnsureTopics(ctx context.Context, create bool, wanted ...Wanted)
 		case ok:
 			warnings = append(warnings, w.compare(topic)...)
 		case !create:
-			return warnings, fmt.Errorf("topic %s does not exist, and may not be created: create it, or allow it with create: true", w.Name)
+			return warnings, &MissingTopic{Topic: w.Name}
 		default:
 			if err := a.create(ctx, w); err != nil {
 				return warnings, err

@@ -151,7 +151,7 @@ func (u *checkup) try(ctx context.Context, f *Flow, what string) {
 	err = u.admin.Read(ctx, span, func(r *pipeline.Record) error {
 		t.note(r, steps.try(ctx, r))
 		if t.trouble != nil || t.rows == triedRows {
-			return kafka.Stop
+			return kafka.ErrStop
 		}
 		return nil
 	})

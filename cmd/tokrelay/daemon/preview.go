@@ -152,7 +152,7 @@ func (p *Preview) Topic(ctx context.Context, c *Config, r TopicRange) error {
 	seen := 0
 	err = admin.Read(ctx, what, func(record *pipeline.Record) error {
 		if seen++; seen > r.Limit {
-			return kafka.Stop
+			return kafka.ErrStop
 		}
 		return p.Row(func(into *pipeline.Change) error { return p.flow.decode(ctx, record, into) })
 	})

@@ -38,7 +38,7 @@ func (r *Replay) Plan(ctx context.Context, now time.Time, progress func(done, of
 	err := letters.Rows(ctx, r.admin, r.span, &r.o.Filter, count, func(record *pipeline.Record, h *deadletter.Head) error {
 		return r.planRow(plan, tally, record, h, now)
 	})
-	if err != nil && !errors.Is(err, kafka.Stop) {
+	if err != nil && !errors.Is(err, kafka.ErrStop) {
 		return nil, fmt.Errorf("read dead letters: %w", err)
 	}
 	plan.Groups = tally.Counts()
@@ -61,7 +61,7 @@ func (r *Replay) planRow(plan *ReplayPlan, tally *letters.Tally, record *pipelin
 			plan.Old++
 		}
 		if r.o.Limit > 0 && plan.Rows == r.o.Limit {
-			return kafka.Stop
+			return kafka.ErrStop
 		}
 	}
 	return nil

@@ -119,7 +119,7 @@ func (s *sending) read(ctx context.Context) error {
 		}
 		s.seen.read(r.Partition, r.Offset)
 		if s.o.Limit > 0 && s.taken == s.o.Limit {
-			return kafka.Stop
+			return kafka.ErrStop
 		}
 		return ctx.Err()
 	})

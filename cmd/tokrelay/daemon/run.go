@@ -73,8 +73,8 @@ func (d *Daemon) prepare(ctx context.Context) error {
 	if err := d.insist(ctx, pipeline.TroubleKafka, d.admin.Ping); err != nil {
 		return nil // ctx ended
 	}
-	if err := d.ensureTopics(ctx); err != nil {
-		return err
+	if refused, err := d.ownTopicsThere(ctx); err != nil || refused != nil {
+		return refused
 	}
 	for _, restore := range d.restores {
 		if err := d.insist(ctx, pipeline.TroubleState, restore); err != nil {
@@ -82,6 +82,20 @@ func (d *Daemon) prepare(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// ownTopicsThere waits for the topics of our own and the right to use them. refused is why that is hopeless: a topic is
+// missing, and the configuration forbids to create it. err is non-nil when ctx ends.
+func (d *Daemon) ownTopicsThere(ctx context.Context) (refused, err error) {
+	err = d.insist(ctx, pipeline.TroubleKafka, func(ctx context.Context) error {
+		trouble := d.ensureTopics(ctx)
+		if missing, ok := errors.AsType[*kafka.MissingTopic](trouble); ok {
+			refused = missing
+			return nil
+		}
+		return trouble
+	})
+	return refused, err
 }
 
 // insist tries until it works, and says on the board what every sync waits for. It fails only when ctx ends.

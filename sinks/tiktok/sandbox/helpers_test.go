@@ -15,11 +15,6 @@ var epoch = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func fixed() time.Time { return epoch }
 
-// clock is a clock tests move.
-type clock struct{ now time.Time }
-
-func (c *clock) Now() time.Time { return c.now }
-
 const mail = "848a771458438fc2ec420560d769fb9b9b86851ee338ec56517baabd79d3bb4f" // alice_abc@gmail.com
 
 // reply is an answer of the API.
