@@ -3,7 +3,6 @@
 package story
 
 import (
-	"fmt"
 	"os"
 	"testing"
 
@@ -19,34 +18,60 @@ func TestTheTLSListenerServes(t *testing.T) {
 }
 
 func TestAUserWithoutRightsWaitsForThemAndLosesNothing(t *testing.T) {
-	for _, mechanism := range []string{"SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN"} {
+	for name, mechanism := range map[string]string{"scram256": "SCRAM-SHA-256", "scram512": "SCRAM-SHA-512", "plain": "PLAIN"} {
 		t.Run(mechanism, func(t *testing.T) {
-			f := newFlow(t, fmt.Sprintf("acl%d", len(mechanism)+int(mechanism[len(mechanism)-1])), options{
+			f := newFlow(t, name, options{
 				brokers: os.Getenv("E2E_KAFKA_SASL"),
 				kafka:   ", sasl: {mechanism: " + mechanism + ", username: app, password: app-password}",
 			})
-			own := []string{f.name + ".rejected", f.name + ".failed", f.name + ".state", f.name + ".people.members"}
 			f.day()
-			f.allow(kadm.NewACLs().Topics(own...).ResourcePatternType(kadm.ACLPatternLiteral).Operations(kadm.OpAll))
 			f.start()
 			f.waitsFor("AUTHORIZATION")
-			f.allow(kadm.NewACLs().Topics(f.name + "." + f.name).Groups(f.name).ResourcePatternType(kadm.ACLPatternPrefixed).Operations(kadm.OpRead))
+			f.allow(f.own(), f.sources())
+			f.underWay()
+			f.deny(f.sources())
+			f.waitsFor("AUTHORIZATION")
 			f.day()
+			f.allow(f.sources())
 			f.laws()
 		})
 	}
 }
 
-// allow grants rights to the user app.
-func (f *flow) allow(rights *kadm.ACLBuilder) {
+// own are the topics tokrelay writes.
+func (f *flow) own() *kadm.ACLBuilder {
+	return kadm.NewACLs().Allow("User:app").AllowHosts("*").ResourcePatternType(kadm.ACLPatternLiteral).Operations(kadm.OpAll).
+		Topics(f.name+".rejected", f.name+".failed", f.name+".state", f.name+".people.members")
+}
+
+// sources are the topics it reads, and its groups.
+func (f *flow) sources() *kadm.ACLBuilder {
+	return kadm.NewACLs().Allow("User:app").AllowHosts("*").ResourcePatternType(kadm.ACLPatternPrefixed).Operations(kadm.OpRead).
+		Topics(f.name + "." + f.name).Groups(f.name)
+}
+
+func (f *flow) allow(all ...*kadm.ACLBuilder) {
 	f.t.Helper()
-	created, err := f.broker.CreateACLs(f.t.Context(), rights.Allow("User:app"))
+	for _, rights := range all {
+		created, err := f.broker.CreateACLs(f.t.Context(), rights)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		for _, one := range created {
+			if one.Err != nil {
+				f.t.Fatal(one.Err)
+			}
+		}
+	}
+}
+
+func (f *flow) deny(rights *kadm.ACLBuilder) {
+	f.t.Helper()
+	deleted, err := f.broker.DeleteACLs(f.t.Context(), rights)
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	for _, one := range created {
-		if one.Err != nil {
-			f.t.Fatal(one.Err)
-		}
+	if n := len(deleted); n == 0 {
+		f.t.Fatal("no rights were taken away")
 	}
 }

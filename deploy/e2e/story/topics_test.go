@@ -32,16 +32,16 @@ func (f *flow) alter(topic string, with map[string]string) {
 func TestALogCompactedBeforeItIsReadGivesTheSameAudience(t *testing.T) {
 	f := newFlow(t, "compacted", options{})
 	people := f.topics["people"][0]
+	f.day()
+	f.source.written(t)
 	f.alter(people, eager)
 	f.alter(people, map[string]string{"cleanup.policy": "compact"})
 	f.day()
 	f.source.written(t)
 	before := len(f.records(people))
-	f.day()
-	f.source.written(t)
 	until(t, "the broker has compacted the log", func() bool {
 		f.source.exec(t, "INSERT INTO people VALUES (1000000, 'roll@example.com', true) ON CONFLICT (id) DO UPDATE SET opted_in = NOT people.opted_in")
-		return len(f.records(people)) < before
+		return len(f.records(people)) < before-100
 	})
 	f.start()
 	f.laws()
@@ -102,7 +102,7 @@ func TestADeadLetterTooLargeForItsTopicLosesItsValueNotItsStory(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.source.exec(t, `INSERT INTO events (part, event_name, email, currency, notes, fault)
-		SELECT 0, 'Purchase', 'large@example.com', 'XXQ', repeat(md5(n::text), 3000), 'invalid_currency' FROM generate_series(1, 5) n`)
+		SELECT 0, 'Purchase', 'large@example.com', 'XXQ', (SELECT string_agg(md5(random()::text || g), '') FROM generate_series(1, 2000) g), 'invalid_currency' FROM generate_series(1, 5) n`)
 	f.start()
 	f.day()
 	f.laws()

@@ -1,0 +1,1 @@
+INSERT INTO orders (email, status, amount, currency) VALUES ('grace@example.com', 'paid', 10, 'euros');

@@ -1,0 +1,20 @@
+-- Rows of every type, once read by a snapshot and once live: usual values, then the edges that can be sent.
+INSERT INTO order_events (event_id, event_name, email, quantity, remark, c_smallint, c_integer, c_bigint, c_oid, c_real, c_double, c_numeric_12_2, c_numeric_38_0,
+    c_numeric_3_5, c_numeric_3_m2, c_numeric, c_money, c_boolean, c_char, c_varchar, c_text, c_citext, c_domain, c_uuid, c_json, c_jsonb, c_xml, c_enum, c_date, c_time,
+    c_time_3, c_timetz, c_timestamp, c_timestamp_0, c_timestamp_3, c_timestamptz, c_timestamptz_3, c_interval, c_bit_1, c_bit_12, c_varbit, c_bytea, c_inet, c_cidr,
+    c_macaddr, c_macaddr8, c_int4range, c_numrange, c_daterange, c_tsrange, c_tstzrange, c_point, c_hstore, c_ltree, c_tsvector,
+    a_smallint, a_int, a_bigint, a_numeric, a_double, a_boolean, a_text, a_varchar, a_uuid, a_date, a_timestamptz, a_bytea, a_enum) VALUES
+(gen_random_uuid(), 'AddToCart', 'types1@example.com', 1, 'usual', 12, -7, 1234567890123, 4000000000, 1.5, 2.25, 19.99, 12345678901234567890123456789012345678,
+    0.00123, 12300, 3.14159, 12.34, true, 'ab', 'varchar', 'plain text', 'Mixed@Example.com', 'ada@example.com', '3f0c5fd0-0000-4000-8000-000000000001',
+    '{"b": 1,  "a": [1, 2]}', '{"b": 1, "a": [1, 2]}', '<a>1</a>', 'paid', '2024-02-29', '04:05:06.789012', '04:05:06.789', '04:05:06.789+02',
+    '2024-02-29 04:05:06.789012', '2024-02-29 04:05:06', '2024-02-29 04:05:06.789', '2024-02-29 04:05:06.789012+02', '2024-02-29 04:05:06.789+02',
+    '1 year 2 mons 3 days 04:05:06.78', B'1', B'000000001011', B'10111', '\x00ff10', '192.0.2.1', '192.0.2.0/24', '08:00:2b:01:02:03', '08:00:2b:01:02:03:04:05',
+    '[1,10)', '[1.5,2.5]', '[2024-01-01,2024-02-01)', '[2024-01-01 00:00,2024-02-01 00:00)', '[2024-01-01 00:00+00,2024-02-01 00:00+00)', '(1.5,2.5)', 'a=>1,b=>NULL',
+    'shop.cart.item', 'a fat cat', '{1,3}', '{1,2}', '{1,2}', '{1.500,-2.250}', '{2.5}', '{true,false}', '{a,"b c"}', '{a,b}', '{3f0c5fd0-0000-4000-8000-000000000001}',
+    '{2024-02-29}', '{2024-02-29 04:05:06+00}', '{"\\x00ff"}', '{new,paid}'),
+(gen_random_uuid(), 'AddToCart', 'types2@example.com', 2, 'edges', -32768, -2147483648, -9223372036854775808, 0, -0.5, -1e15, -9999999999.99, -1, -0.00999, -99900,
+    -0.000000000000000000000000000001, -0.01, false, '', 'ünïcödé', E'line\nbreak \U0001F600 "quoted" \\', 'ZOË@example.com', 'x@y', '00000000-0000-0000-0000-000000000001',
+    'null', '{}', '<a/>', 'new', '1969-12-31', '00:00:00', '23:59:59.999', '00:00:00+00', '1969-12-31 23:59:59.999999', '2000-01-01 00:00:00', '1969-12-31 23:59:59.999',
+    '9999-12-31 23:59:59.999999+00', '1969-12-31 23:59:59.999+00', '-1 days', B'0', B'000000000000', B'0', '\x00', '2001:db8::1', '2001:db8::/32', 'ff:ff:ff:ff:ff:ff',
+    '00:00:00:00:00:00:00:00', 'empty', '(,)', '(,)', '(,)', '(,)', '(0,0)', '', 'a', '', '{-32768}', '{2147483647}', '{-9223372036854775808}', '{0.001}', '{-1e15}', '{false}',
+    '{"",é}', '{}', '{}', '{1969-12-31}', '{1969-12-31 23:59:59.999999+00}', '{"\\x"}', '{returned}');
