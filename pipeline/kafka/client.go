@@ -21,6 +21,9 @@ func (c Config) options(name string, log *slog.Logger) ([]kgo.Opt, error) {
 	if log != nil {
 		opts = append(opts, kgo.WithLogger(clientLog{log}))
 	}
+	if c.Dial != nil {
+		return append(opts, kgo.Dialer(c.Dial)), nil
+	}
 	if c.TLS != nil {
 		t, err := c.TLS.config()
 		if err != nil {

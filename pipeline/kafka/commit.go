@@ -11,7 +11,7 @@ import (
 )
 
 // commit writes how far the partitions have settled, and tells whether it is worth trying again at once. The caller
-// holds commitMu: an offset collected before a fence is then never sent after it. What Kafka does not take is committed
+// holds the turn to commit: an offset collected before a fence is then never sent after it. What Kafka does not take is committed
 // with the next round.
 func (c *Consumer) commit(parts []*partition) (again bool) {
 	offsets := toCommit(parts)
@@ -98,3 +98,11 @@ func (p *partition) unsettled() int {
 	defer p.mu.Unlock()
 	return p.handed
 }
+
+// turn is held by one at a time. It may be held while Kafka is waited for, so it is a channel and no mutex: under
+// virtual time, whoever waits for a mutex holds up the clock.
+type turn chan struct{}
+
+func newTurn() turn  { return make(turn, 1) }
+func (t turn) take() { t <- struct{}{} }
+func (t turn) end()  { <-t }

@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"net"
 	"slices"
@@ -31,7 +32,12 @@ type Config struct {
 	FetchMaxBytes          settings.Size `yaml:"fetch_max_bytes" default:"8MiB" doc:"Largest answer of a broker to one fetch."`
 	FetchMaxPartitionBytes settings.Size `yaml:"fetch_max_partition_bytes" default:"1MiB" doc:"Most of one partition in one fetch. A larger record is still read."`
 	Isolation              string        `yaml:"isolation" enum:"read_committed,read_uncommitted" default:"read_committed" doc:"Whether records of open or aborted transactions are read."`
+
+	Dial Dial `yaml:"-"` // how connections are opened; nil: over the network, with TLS where it is set
 }
+
+// Dial opens a connection to a broker. Tests give one that stays inside the process.
+type Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 // The words of Config.
 const (

@@ -59,8 +59,8 @@ type Consumer struct {
 	recreated     topicSet     // topics whose id changed
 	topicFailedAt atomic.Int64 // when a topic last could not be read, unix nanoseconds; 0 when none
 
-	commitMu sync.Mutex // one commit at a time, and none while partitions are given up
-	failed   bool       // the last commit failed: it was said
+	committing turn // one commit at a time, and none while partitions are given up
+	failed     bool // the last commit failed: it was said
 
 	mu      sync.Mutex
 	parts   map[topicPartition]*partition
@@ -77,7 +77,7 @@ type topicPartition struct {
 // NewConsumer checks the options; it opens no connection.
 func NewConsumer(cfg Config, opts ConsumerOptions) (*Consumer, error) {
 	c := &Consumer{cfg: cfg.withDefaults(), opts: opts.withDefaults(),
-		parts: map[topicPartition]*partition{}, atStart: map[string]int{}, again: map[string]map[int32]bool{}}
+		committing: newTurn(), parts: map[topicPartition]*partition{}, atStart: map[string]int{}, again: map[string]map[int32]bool{}}
 	kopts, err := c.clientOptions()
 	if err != nil {
 		return nil, err

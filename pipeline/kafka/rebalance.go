@@ -39,9 +39,9 @@ func (c *Consumer) revoked(_ context.Context, _ *kgo.Client, taken map[string][]
 
 // lost drops partitions that are somebody else's already: nothing is committed (P1), and handlers are told to end.
 func (c *Consumer) lost(_ context.Context, _ *kgo.Client, gone map[string][]int32) {
-	c.commitMu.Lock()
+	c.committing.take()
 	c.drop(c.pick(gone))
-	c.commitMu.Unlock()
+	c.committing.end()
 	c.rebalanced("lost", gone)
 }
 
@@ -57,8 +57,8 @@ func (c *Consumer) release(ctx context.Context, parts []*partition) {
 		case <-ctx.Done():
 		}
 	}
-	c.commitMu.Lock()
-	defer c.commitMu.Unlock()
+	c.committing.take()
+	defer c.committing.end()
 	for range commitTries {
 		if !c.commit(parts) {
 			break

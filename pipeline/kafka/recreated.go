@@ -47,8 +47,8 @@ func (c *Consumer) readRecreated() {
 // forget drops a topic's partitions without committing, and has the new topic's start over: the old offsets mean
 // nothing in it.
 func (c *Consumer) forget(topic string) {
-	c.commitMu.Lock()
-	defer c.commitMu.Unlock()
+	c.committing.take()
+	defer c.committing.end()
 	c.drop(slices.DeleteFunc(c.all(), func(p *partition) bool { return p.topic != topic }))
 	c.mu.Lock()
 	c.again[topic] = map[int32]bool{}

@@ -39,8 +39,8 @@ func (c *Consumer) tick(ctx context.Context) {
 }
 
 func (c *Consumer) commitNow() {
-	c.commitMu.Lock()
-	defer c.commitMu.Unlock()
+	c.committing.take()
+	defer c.committing.end()
 	c.commit(c.all())
 }
 

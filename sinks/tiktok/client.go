@@ -37,6 +37,9 @@ type Client struct {
 
 // New makes a client. It fails for a certificate file that cannot be used.
 func New(c Config, token *Token) (*Client, error) {
+	if c.Transport != nil {
+		return NewOver(c, token, c.Transport), nil
+	}
 	transport, err := newTransport(c.WithDefaults())
 	if err != nil {
 		return nil, err

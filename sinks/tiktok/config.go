@@ -1,6 +1,7 @@
 package tiktok
 
 import (
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -23,6 +24,8 @@ type Config struct {
 	Timeout         settings.Duration `yaml:"timeout" doc:"Longest time of one call." default:"30s"`
 	CallsInFlight   int               `yaml:"calls_in_flight" doc:"Calls under way at the same time." default:"8"`
 	Limits          Limits            `yaml:"limits" doc:"Most calls a second. TikTok's own limits apply besides: when it throttles, calls are held."`
+
+	Transport http.RoundTripper `yaml:"-"` // as NewOver takes it; nil: over the network
 }
 
 // Limits are the most calls a second that this connection makes.
