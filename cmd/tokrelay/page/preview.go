@@ -16,11 +16,11 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
 )
 
-// previewPage shows what rows become. Nothing is sent, committed or kept.
+// previewPage shows what rows become. Nothing is sent, committed or kept, and what was pasted is not written back: the
+// script in the browser leaves it where it stands.
 type previewPage struct {
 	Syncs    []string
 	Sync     string
-	Rows     string // as pasted; shown again to whoever pasted it
 	Outcomes []previewed
 	Newest   bool
 	Problem  string
@@ -44,7 +44,7 @@ type previewed struct {
 }
 
 func (p *Page) preview(r *http.Request) (any, error) {
-	v := &previewPage{Syncs: p.syncNames(), Sync: r.FormValue("sync"), Rows: r.PostFormValue("rows")}
+	v := &previewPage{Syncs: p.syncNames(), Sync: r.FormValue("sync")}
 	if v.Sync == "" && len(v.Syncs) > 0 {
 		v.Sync = v.Syncs[0]
 	}
@@ -61,7 +61,7 @@ func (p *Page) preview(r *http.Request) (any, error) {
 		count, _ := strconv.Atoi(r.PostFormValue("count"))
 		err = p.d.PreviewTopic(ctx, v.Sync, daemon.TopicRange{Partition: -1, Offset: -1, Limit: min(max(count, 1), 50)}, &out)
 	} else {
-		err = p.previewRows(ctx, v, &out)
+		err = p.previewRows(ctx, v.Sync, r.PostFormValue("rows"), &out)
 	}
 	if err != nil {
 		v.Problem = err.Error()
@@ -71,8 +71,8 @@ func (p *Page) preview(r *http.Request) (any, error) {
 }
 
 // previewRows reads one row of JSON a line; a row alone may stand on several.
-func (p *Page) previewRows(ctx context.Context, v *previewPage, out *bytes.Buffer) error {
-	s, err := p.d.Config.Sync(v.Sync)
+func (p *Page) previewRows(ctx context.Context, sync, text string, out *bytes.Buffer) error {
+	s, err := p.d.Config.Sync(sync)
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (p *Page) previewRows(ctx context.Context, v *previewPage, out *bytes.Buffe
 		return err
 	}
 	rows, shown := cdc.NewRows(flow.Wanted, s.Config), daemon.NewPreview(flow, out, false)
-	for _, line := range rowsOf(v.Rows) {
+	for _, line := range rowsOf(text) {
 		if ctx.Err() != nil {
 			return errors.New("it took too long: give fewer rows")
 		}

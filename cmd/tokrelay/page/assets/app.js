@@ -101,6 +101,21 @@
     addEventListener('pageshow', event => { if (event.persisted && pause.dataset.state !== 'paused') follow() })
   }
 
+  // --- forms whose answer is put into the page, so that what was typed stays ------------------------------------------
+  for (const form of document.querySelectorAll('form[data-into]')) {
+    form.addEventListener('submit', async event => {
+      event.preventDefault()
+      const results = byId(form.dataset.into)
+      try {
+        const answer = await fetch(form.action, { method: 'POST', body: new URLSearchParams(new FormData(form, event.submitter)) })
+        const page = new DOMParser().parseFromString(await answer.text(), 'text/html')
+        results.replaceChildren(...(page.getElementById(form.dataset.into) ?? page.querySelector('main')).childNodes)
+      } catch (problem) {
+        results.textContent = `This did not work (${problem.message}).`
+      }
+    })
+  }
+
   // --- search --------------------------------------------------------------------------------------------------------
   const search = byId('search')
   if (search && !globalThis.identify.available) {
