@@ -25,4 +25,13 @@ bench: ## speed, as ratios to a bare loop in the same run
 	$(GO) test -run '^$$' -bench . -benchtime 1s ./pipeline/... ./sinks/...
 	$(GO) run ./cmd/tokrelay/bench
 
-.PHONY: help demo test build lint bench
+e2e-alerts: ## real Prometheus and Alertmanager: trouble reaches Slack, PagerDuty, e-mail, SMS and a webhook
+	deploy/alerts/run
+
+up: ## Kafka, registry, PostgreSQL, Debezium, tokrelay, sandbox, Prometheus, Alertmanager, Grafana in containers
+	docker compose up --build --detach --wait
+
+down: ## stop those containers and delete their data
+	docker compose down --volumes --remove-orphans
+
+.PHONY: help demo test build lint bench e2e-alerts up down

@@ -1,0 +1,126 @@
+// Package deploy_test holds what an operator copies to what the program is: rules, dashboards and pages name metrics that
+// are exported, manifests ask for paths that are served, and every file that is mounted exists.
+package deploy_test
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
+)
+
+// exported is a metric of the program.
+type exported struct {
+	name, help, kind string
+	labels           []string
+}
+
+// busy is a program that has done everything once, so that every metric has a series.
+func busy() *metrics.Metrics {
+	m := metrics.New()
+	m.Build("1.0.0", "abcdef123456", "go1.26")
+	m.Config("abc")
+	m.SchemaFetch("ok", .01)
+	m.SchemaCache(1)
+	m.DecoderFallback("mismatch")
+	s := m.Sync("web", "events")
+	now := time.Now()
+	s.Records("t", 1, 100)
+	s.Rows(pipeline.Insert, 1)
+	s.Skipped(pipeline.SkipFiltered, 1)
+	s.Rejected(&pipeline.Rejection{Stage: pipeline.StageDecode, Reason: pipeline.AvroDecode})
+	s.Settled(pipeline.Delivered, 1)
+	s.SourceDelay(time.Second)
+	s.Items("event", 1)
+	s.MatchKeys("Purchase", "any").Inc()
+	s.Lag("t", 0, 1, time.Second)
+	s.Assigned("t", 1)
+	s.Paused("stuck", 1)
+	s.Rebalance("assigned")
+	s.Commit(true, now)
+	s.Batch("accepted")
+	s.Split()
+	s.Call("/event/track/", 1, &pipeline.Answer{Verdict: pipeline.Accepted}, now)
+	s.Retry(pipeline.Retry)
+	s.BatchWait(time.Second)
+	s.InFlight(1)
+	s.Queue(1, 2)
+	s.Limited(time.Second)
+	s.DeadLetter("r", pipeline.AvroDecode)
+	s.DeadLetterError("r")
+	s.DeadLetterTime(time.Second)
+	s.Trouble(pipeline.TroubleToken, false)
+	s.AudienceResults("uploaded")
+	s.AudienceRun("uploaded", true, time.Second, now)
+	s.AudienceMembers("901", 1)
+	s.AudienceBelowMinimum(false)
+	s.AudienceProgress(1, 2)
+	s.AudienceRead(metrics.Audience{ID: "901", Covered: 1, Valid: true, Expires: now})
+	s.MemberStates(1)
+	s.MemberRestore(time.Second)
+	return m
+}
+
+// all are the program's metrics by name, Go's and the process's among them.
+func all(t *testing.T) map[string]exported {
+	t.Helper()
+	m := busy()
+	families, err := m.Registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]exported{}
+	for _, f := range families {
+		e := exported{name: f.GetName(), help: f.GetHelp(), kind: strings.ToLower(f.GetType().String())}
+		for _, l := range f.Metric[0].Label {
+			e.labels = append(e.labels, l.GetName())
+		}
+		found[e.name] = e
+	}
+	for _, name := range described(m.Registry) {
+		if _, ok := found[name]; !ok && strings.HasPrefix(name, "tokrelay_") {
+			t.Errorf("%s is registered, and busy() gives it no series: add a call there", name)
+		}
+	}
+	return found
+}
+
+var fqName = regexp.MustCompile(`fqName: "([^"]+)"`)
+
+func described(registry *prometheus.Registry) (names []string) {
+	ch := make(chan *prometheus.Desc)
+	go func() { registry.Describe(ch); close(ch) }()
+	for d := range ch {
+		names = append(names, fqName.FindStringSubmatch(d.String())[1])
+	}
+	return names
+}
+
+// series are the names one may ask Prometheus for, with their labels.
+func series(t *testing.T) map[string]map[string]bool {
+	t.Helper()
+	names := map[string]map[string]bool{"up": labelSet()}
+	for _, e := range all(t) {
+		names[e.name] = labelSet(e.labels...)
+		if e.kind == strings.ToLower(dto.MetricType_HISTOGRAM.String()) {
+			names[e.name+"_bucket"] = labelSet(append(e.labels, "le")...)
+			names[e.name+"_sum"], names[e.name+"_count"] = labelSet(e.labels...), labelSet(e.labels...)
+		}
+	}
+	return names
+}
+
+// labelSet are labels, and those that scraping adds.
+func labelSet(labels ...string) map[string]bool {
+	set := map[string]bool{"job": true, "instance": true}
+	for _, l := range labels {
+		set[l] = true
+	}
+	return set
+}
