@@ -29,7 +29,7 @@ func (e *Entry) Good() bool {
 
 // Limits bound the memory and what filling it costs.
 type Limits struct {
-	Total      int // bytes of requests, answers and rows of all syncs; 0: 16 MiB
+	Total      int // bytes of requests, answers and rows of all syncs; 0: 12 MiB
 	MaxRequest int // bytes of one request; 0: 1 MiB
 	Rate       int // bytes a second of good calls kept whole; 0: 4 MiB
 }
@@ -60,7 +60,7 @@ type ring struct {
 
 // New makes an empty memory.
 func New(l Limits) *Log {
-	l.Total = cmp.Or(l.Total, 16<<20)
+	l.Total = cmp.Or(l.Total, 12<<20)
 	l.MaxRequest = cmp.Or(l.MaxRequest, 1<<20)
 	l.Rate = cmp.Or(l.Rate, 4<<20)
 	return &Log{limits: l, rings: map[ringKey]*ring{}, left: float64(2 * l.Rate), filled: time.Now()}

@@ -46,6 +46,13 @@ func (d *Daemon) Audiences(sync string) (segment.Reading, bool) {
 	return parts.readback.Last(), true
 }
 
+// ReadAudiences asks TikTok now what a streamed sync's audiences hold.
+func (d *Daemon) ReadAudiences(ctx context.Context, sync string) {
+	if parts := d.segments[sync]; parts != nil {
+		parts.readback.Read(ctx)
+	}
+}
+
 // NewestLetters reads the newest letters of the rejected topic that the filter chooses, newest first, looking at no more
 // than depth records per partition. The letters are the caller's.
 func (d *Daemon) NewestLetters(ctx context.Context, f *letters.Filter, n int, depth int64) ([]*deadletter.Dead, error) {

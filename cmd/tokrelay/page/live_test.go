@@ -27,7 +27,7 @@ syncs:
 `
 
 // quietPage is the page of a daemon that does not run: nothing but the tests makes calls.
-func quietPage(t *testing.T) *Page {
+func quietPage(t testing.TB) *Page {
 	t.Helper()
 	c, report := daemon.Parse([]byte(quietConfig), settings.Vars(nil))
 	if err := report.Err(); err != nil {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
@@ -48,10 +49,31 @@ func New(d *daemon.Daemon) http.Handler {
 
 // Run samples the metrics and carries replays out, until ctx ends.
 func (p *Page) Run(ctx context.Context) error {
+	var beside sync.WaitGroup
+	defer beside.Wait()
 	defer p.replay.wait()
 	p.replay.start(ctx)
+	beside.Go(func() { p.firstReadings(ctx) })
 	p.sampler.run(ctx)
 	return nil
+}
+
+// firstReadings asks for audiences that were not there yet when they were first asked for: the schedule would come back to
+// them much later.
+func (p *Page) firstReadings(ctx context.Context) {
+	for tick := time.NewTicker(10 * time.Second); ; {
+		select {
+		case <-ctx.Done():
+			tick.Stop()
+			return
+		case <-tick.C:
+		}
+		for _, name := range p.syncNames() {
+			if reading, ok := p.d.Audiences(name); ok && len(reading.Audiences) == 0 && p.sampler.figures(name).Delivered > 0 {
+				p.d.ReadAudiences(ctx, name)
+			}
+		}
+	}
 }
 
 func (p *Page) routes() {
