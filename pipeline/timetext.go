@@ -35,18 +35,18 @@ func (x *timeText) clock(t time.Time) {
 	x.two(hour)
 	x.after(':', minute)
 	x.after(':', second)
-	nanos, places := t.Nanosecond(), 9
-	if nanos == 0 {
-		return
+	if nanos := uint32(t.Nanosecond()); nanos != 0 {
+		x.fraction(nanos)
 	}
-	for ; nanos%10 == 0; places-- {
-		nanos /= 10
-	}
+}
+
+func (x *timeText) fraction(nanos uint32) {
 	x.digits[x.n] = '.'
-	for i := x.n + places; i > x.n; i, nanos = i-1, nanos/10 {
+	for i := x.n + 9; i > x.n; i, nanos = i-1, nanos/10 {
 		x.digits[i] = byte('0' + nanos%10)
 	}
-	x.n += 1 + places
+	for x.n += 10; x.digits[x.n-1] == '0'; x.n-- {
+	}
 }
 
 // appendDateTime appends 2006-01-02T15:04:05.999999999 of a time in UTC.

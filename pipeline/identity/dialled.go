@@ -25,6 +25,11 @@ func (d *dialled) all() []byte { return d.digits[:d.n] }
 func dial(text []byte) (d dialled, err error) {
 	text = unwrap(text)
 	for len(text) > 0 {
+		if c := text[0]; isDigit(c) && d.n < maxDialled {
+			d.digits[d.n] = c
+			d.n, text = d.n+1, text[1:]
+			continue
+		}
 		r, size := utf8.DecodeRune(text)
 		text = text[size:]
 		if !d.read(r) {

@@ -121,19 +121,21 @@ func (h Hash) Algorithm() Algorithm { return h.algorithm }
 func (h Hash) AppendHex(dst []byte) []byte {
 	digest := h.digest()
 	var digits [2 * len(digest)]byte
-	for i, c := range digest {
-		binary.NativeEndian.PutUint16(digits[2*i:], hexDigits[c])
+	for i := 0; i < len(digest); i += 4 {
+		binary.LittleEndian.PutUint64(digits[2*i:], hexDigits(binary.LittleEndian.Uint32(digest[i:])))
 	}
 	return append(dst, digits[:2*h.algorithm.Size()]...)
 }
 
-// hexDigits are the two digits of every byte.
-var hexDigits = func() (digits [256]uint16) {
-	for c := range digits {
-		digits[c] = binary.NativeEndian.Uint16(fmt.Appendf(nil, "%02x", c))
-	}
-	return digits
-}()
+// hexDigits writes four bytes as eight digits at once: three digests in every row are many digits.
+func hexDigits(four uint32) uint64 {
+	x := uint64(four)
+	x = (x | x<<16) & 0x0000ffff0000ffff
+	x = (x | x<<8) & 0x00ff00ff00ff00ff
+	x = (x>>4 | x<<8) & 0x0f0f0f0f0f0f0f0f // half a byte in each
+	letters := (x + 0x0606060606060606) >> 4 & 0x0101010101010101
+	return x + 0x3030303030303030 + letters*('a'-'9'-1)
+}
 
 // AppendDigest appends the digest's bytes. The result is personal data.
 func (h Hash) AppendDigest(dst []byte) []byte {

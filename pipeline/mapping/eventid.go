@@ -18,7 +18,13 @@ const DigestLength = 32
 type Digest struct {
 	buf   []byte
 	shape *pipeline.Shape
-	heads [][]byte // of the shape's sorted columns: the name behind its length
+	heads []head // of the shape's columns, in the order of their names
+}
+
+// head is what stands before a column's value: its name behind its length.
+type head struct {
+	column int
+	name   []byte
 }
 
 // All appends the digest over all columns of the row; nothing if the row has no value at all.
@@ -31,19 +37,20 @@ func (d *Digest) All(dst []byte, c *pipeline.Change) []byte {
 		d.learn(c.Shape)
 	}
 	buf := d.buf[:0]
-	for k, i := range c.Shape.Sorted {
-		if int(i) < len(image.Values) && hasText(image.Values[i]) {
-			buf = appendValue(append(buf, d.heads[k]...), image.Values[i])
+	for i := range d.heads {
+		h := &d.heads[i]
+		if h.column < len(image.Values) && hasText(image.Values[h.column]) {
+			buf = appendValue(append(buf, h.name...), image.Values[h.column])
 		}
 	}
 	return d.sum(dst, buf)
 }
 
-// learn keeps what stands before each column's value: row after row has the same shape.
+// learn keeps the heads: row after row has the same shape.
 func (d *Digest) learn(s *pipeline.Shape) {
 	d.shape, d.heads = s, d.heads[:0]
 	for _, i := range s.Sorted {
-		d.heads = append(d.heads, appendName(nil, s.Names[i]))
+		d.heads = append(d.heads, head{int(i), appendName(nil, s.Names[i])})
 	}
 }
 
@@ -70,7 +77,7 @@ func (d *Digest) sum(dst, buf []byte) []byte {
 
 // hasText is false for columns without a value.
 func hasText(v pipeline.Value) bool {
-	return v.Kind() != pipeline.Missing && v.Kind() != pipeline.Null && v.Kind() != pipeline.Unavailable
+	return v.Kind() > pipeline.Unavailable
 }
 
 // appendMember appends a name and a value, unless there is no value.

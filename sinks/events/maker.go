@@ -21,7 +21,7 @@ type Maker struct {
 	keys    matchKeys
 	sum     productSum
 	values  []pipeline.Value
-	open    objects
+	open    *object // where the next field would stand
 
 	custom customNames
 }

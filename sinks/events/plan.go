@@ -34,9 +34,9 @@ type Plan struct {
 // step writes one field.
 type step struct {
 	*spec
-	get     *mapping.Getter
-	key     []byte    // "email":
-	objects []*object // the objects around the field, outermost first
+	get    *mapping.Getter
+	key    []byte  // "email":
+	object *object // around the field
 
 	hasher   identity.Hasher // identifiers, but phones whose country the row says
 	phone    *phonePlan
@@ -44,9 +44,6 @@ type step struct {
 	computed bool // from contents
 	matchKey matchKeys
 }
-
-// object is a JSON object that fields stand in.
-type object struct{ open []byte }
 
 // New compiles a Config that Validate has passed. cols learns the columns the plan reads; now is the clock.
 func New(cfg Config, cols *mapping.Columns, now func() time.Time, m *metrics.Sync) (*Plan, error) {
@@ -101,7 +98,7 @@ func (p *Plan) compileField(s *spec, f FieldConfig, cols *mapping.Columns, objec
 	}
 	st := step{spec: s, computed: f.From != ""}
 	p.sums = p.sums || st.computed
-	st.key, st.objects = pathOf(path, objects)
+	st.key, st.object = pathOf(path, objects)
 	if !st.computed && f.Product == nil {
 		st.get = f.Compile(s.name, cols)
 	}
@@ -115,15 +112,15 @@ func (p *Plan) compileField(s *spec, f FieldConfig, cols *mapping.Columns, objec
 	return st
 }
 
-// pathOf finds the objects a dotted path leads through, and the key at its end.
-func pathOf(path string, objects map[string]*object) (key []byte, around []*object) {
+// pathOf finds the object a dotted path leads to, and the key at its end.
+func pathOf(path string, objects map[string]*object) (key []byte, around *object) {
 	parts := strings.Split(path, ".")
 	for i := range parts[:len(parts)-1] {
 		prefix := strings.Join(parts[:i+1], ".")
 		if objects[prefix] == nil {
-			objects[prefix] = &object{open: []byte(`"` + parts[i] + `":{`)}
+			objects[prefix] = &object{within: around, open: []byte(`"` + parts[i] + `":{`)}
 		}
-		around = append(around, objects[prefix])
+		around = objects[prefix]
 	}
 	return append(appendString(nil, []byte(parts[len(parts)-1])), ':'), around
 }

@@ -30,10 +30,10 @@ func (m *Maker) scalar(dst []byte, s *step, v pipeline.Value) ([]byte, error) {
 
 // textual appends a value that is text in the end, in the form its field has for it.
 func (m *Maker) textual(dst []byte, s *step, v pipeline.Value) ([]byte, error) {
-	if reason := notText(v); reason != "" {
+	clean, plain, reason := m.cleanText(v)
+	if reason != "" {
 		return dst, invalid(reason, s.name, textRule(reason))
 	}
-	clean := mapping.Trim(m.row.Text(v))
 	if rule := m.breaks(s, clean); rule != nil {
 		return dst, rule
 	}
@@ -48,7 +48,25 @@ func (m *Maker) textual(dst []byte, s *step, v pipeline.Value) ([]byte, error) {
 	case ipAddress:
 		clean = withoutMask(clean)
 	}
+	if plain {
+		return append(append(append(dst, '"'), clean...), '"'), nil
+	}
 	return appendString(dst, clean), nil
+}
+
+// cleanText is the trimmed text of a value, and whether JSON takes it as it is. ASCII is looked at once for that and for
+// being UTF-8.
+func (m *Maker) cleanText(v pipeline.Value) (clean []byte, plain bool, reason pipeline.Reason) {
+	if v.Kind() == pipeline.String {
+		clean = mapping.Trim(v.Bytes())
+		if plain = plainUntil(clean) == len(clean); plain {
+			return clean, true, ""
+		}
+	}
+	if reason = notText(v); reason != "" {
+		return nil, false, reason
+	}
+	return mapping.Trim(m.row.Text(v)), false, ""
 }
 
 // notText is the reason why a value is no text, "" if it is.

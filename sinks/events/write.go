@@ -5,32 +5,36 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 )
 
-// objects are the JSON objects that are open while an event is written, outermost first.
-type objects struct {
-	stack [4]*object
-	n     int
+// object is a JSON object that fields stand in.
+type object struct {
+	within *object // nil: the event itself
+	open   []byte  // "user":{
+}
+
+// holds says whether the other stands in this one, or is it.
+func (o *object) holds(other *object) bool {
+	for ; other != nil && other != o; other = other.within {
+	}
+	return other == o
 }
 
 // enter closes what does not hold the next field and opens what does.
-func (o *objects) enter(dst []byte, around []*object) []byte {
-	same := 0
-	for same < o.n && same < len(around) && o.stack[same] == around[same] {
-		same++
+func (m *Maker) enter(dst []byte, o *object) []byte {
+	if m.open == o {
+		return dst
 	}
-	dst = o.leave(dst, same)
-	for _, next := range around[same:] {
-		dst = append(comma(dst), next.open...)
-		o.stack[o.n] = next
-		o.n++
+	for !m.open.holds(o) {
+		dst, m.open = append(dst, '}'), m.open.within
 	}
-	return dst
+	return m.openUp(dst, o)
 }
 
-// leave closes objects until n are open.
-func (o *objects) leave(dst []byte, n int) []byte {
-	for ; o.n > n; o.n-- {
-		dst = append(dst, '}')
+func (m *Maker) openUp(dst []byte, o *object) []byte {
+	if o == m.open {
+		return dst
 	}
+	dst = append(comma(m.openUp(dst, o.within)), o.open...)
+	m.open = o
 	return dst
 }
 
@@ -44,14 +48,14 @@ func comma(dst []byte) []byte {
 
 // fields writes every mapped field that has a value; an object without any is not written either.
 func (m *Maker) fields(dst []byte) (_ []byte, err error) {
-	m.open = objects{}
+	m.open = nil
 	for i := range m.steps {
 		s := &m.steps[i]
 		if !m.applies(s) {
 			continue
 		}
 		mark, open := len(dst), m.open
-		dst = append(comma(m.open.enter(dst, s.objects)), s.key...)
+		dst = append(comma(m.enter(dst, s.object)), s.key...)
 		before := len(dst)
 		if dst, err = m.value(dst, s); err != nil {
 			return dst, err
@@ -65,7 +69,7 @@ func (m *Maker) fields(dst []byte) (_ []byte, err error) {
 	if m.requires && m.keys&identifying == 0 {
 		return dst, pipeline.Reject(pipeline.StageIdentity, pipeline.NoIdentifier, "user", "an email, phone, external_id, ttp or ttclid")
 	}
-	return m.open.leave(dst, 0), nil
+	return m.enter(dst, nil), nil
 }
 
 // applies says whether the field goes into this row's event. Device ids (no sources) are for apps, and sent when asked for.
@@ -73,7 +77,7 @@ func (m *Maker) applies(s *step) bool {
 	if s.sources != 0 && s.sources&m.from == 0 {
 		return false
 	}
-	return !s.rider || m.open.n == len(s.objects) && m.open.stack[m.open.n-1] == s.objects[len(s.objects)-1]
+	return !s.rider || m.open == s.object
 }
 
 // value appends the field's value, or nothing where the row has none.
