@@ -1,0 +1,184 @@
+//go:build synctests
+
+package lawtest
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+var (
+	runs = flag.Int("runs", 0, "runs of the model tests; 0: a few")
+	seed = flag.Uint64("seed", 0, "seed of the model tests; 0: a new one")
+	same = flag.Bool("same", false, "every run with the same seed")
+)
+
+// each runs a model test so many times, or as often as the flag says, each time with another seed.
+func each(t *testing.T, few int, run func(t *testing.T, r *rand.Rand)) {
+	n, first := few, *seed
+	if *runs > 0 {
+		n = *runs
+	}
+	if first == 0 {
+		first = rand.Uint64()
+	}
+	t.Logf("seed %d", first)
+	for i := range uint64(n) {
+		seed := first + i
+		if *same {
+			seed = first
+		}
+		ok := t.Run("", func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { run(t, rand.New(rand.NewPCG(seed, 1))) })
+		})
+		if !ok {
+			t.Fatalf("broken law; again with: -run %s -seed %d -runs 1", t.Name(), seed)
+		}
+	}
+}
+
+const configText = `
+kafka: {brokers: ["localhost:9092"], group: law, session_timeout: %ds, revoke_drain: %ds, protocol: %s, budget: 1MiB}
+schema_registry: {folder: "${FOLDER}", missing_retry: 1s}
+connections: {main: {access_token: sandbox-token, calls_in_flight: %d, timeout: %ds}}
+dead_letter: {rejected_topic: law.rejected, failed_topic: law.failed}
+syncs:
+  - name: orders
+    topic: shop.public.orders
+    when: after.status != "pending"
+    web_events:
+      pixel_code: CTESTPIXELCODE000000
+      event: {column: status, map: {paid: Purchase}}
+      event_id: {column: order_uid}
+      fields:
+        event_time: occurred_at
+        user.email: email
+        user.external_id: customer_id
+        page.url: page_url
+        properties.value: amount
+        properties.currency: currency
+      batch: {max_events: %d, linger: %dms}
+`
+
+// randomConfig is a sync of random temper.
+func randomConfig(r *rand.Rand) string {
+	protocol := []string{"classic", "next_gen"}[r.IntN(2)]
+	return fmt.Sprintf(configText, 6+r.IntN(10), 1+r.IntN(15), protocol, 1+r.IntN(8), 5+r.IntN(25), 1+r.IntN(1<<r.IntN(8)), r.IntN(2)*r.IntN(500))
+}
+
+// The laws, whatever happens: every row settles and none is lost; no good row is dead-lettered, every bad one is, for its
+// reason; commits pass no unsettled row; what TikTok holds, repeats dropped, is the good rows; what was counted as read
+// was counted as settled or read again.
+func TestWhateverHappensEveryRowSettlesOnceAndRightly(t *testing.T) {
+	each(t, 40, func(t *testing.T, r *rand.Rand) {
+		w := newWorld(t, r, randomConfig(r), 1+r.Int32N(6))
+		defer w.end()
+		w.produce(1 + r.IntN(200))
+		w.join()
+		for range 2 + r.IntN(8) {
+			w.stir()
+			<-time.After(time.Duration(r.IntN(1<<(4+r.IntN(10)))) * time.Millisecond)
+		}
+		w.quiet()
+		w.settle()
+		w.part()
+		w.judge()
+		if t.Failed() {
+			t.Logf("partitions %d, configuration:%s", w.partitions, w.config)
+			t.Logf("log:\n%s", tail(w.log.text.String()))
+		}
+	})
+}
+
+func tail(s string) string { return s[max(0, len(s)-12000):] }
+
+// judge holds the world against the rows' fates.
+func (w *world) judge() {
+	w.Helper()
+	taken := map[string]int{}
+	for _, e := range w.tiktok.Events() {
+		taken[e.ID]++
+	}
+	written := w.letters()
+	good := map[string]bool{}
+	for at, f := range w.watch.fates {
+		reasons := written[at]
+		switch {
+		case f.outcome == pipeline.Delivered:
+			if good[f.id] = true; taken[f.id] != 1 {
+				w.Errorf("%v: TikTok has the good row %d times, want once", at, taken[f.id])
+			}
+		case taken[f.id] > 0:
+			w.Errorf("%v: TikTok has a row that is to be %v", at, f.outcome)
+		}
+		if (f.outcome == pipeline.DeadLettered) != (len(reasons) > 0) {
+			w.Errorf("%v: %d dead letters %v of a row that is to be %v", at, len(reasons), reasons, f.outcome)
+		}
+		for _, reason := range reasons {
+			if reason != f.reason {
+				w.Errorf("%v: dead letter for %s, want %s", at, reason, f.reason)
+			}
+		}
+	}
+	if len(taken) != len(good) {
+		w.Errorf("TikTok has %d different events, want the %d good ones", len(taken), len(good))
+	}
+	w.audit()
+}
+
+// audit holds the members' counters against each other: at rest nothing is unsettled, and rows are counted as settled
+// once at most.
+func (w *world) audit() {
+	for _, m := range w.members {
+		c, err := m.Metrics.Counts("orders")
+		if err != nil {
+			w.Fatal(err)
+		}
+		settled := int64(0)
+		for _, n := range c.Settled {
+			settled += n
+		}
+		if c.Unsettled != 0 || settled > c.Records {
+			w.Errorf("%s: %d records, %d settled, %d unsettled", m.name, c.Records, settled, c.Unsettled)
+		}
+		if len(w.members) == 1 && settled != c.Records {
+			w.Errorf("%s, alone: %d records, %d settled", m.name, c.Records, settled)
+		}
+	}
+}
+
+// letters reads the rejected topic.
+func (w *world) letters() map[place][]pipeline.Reason {
+	w.Helper()
+	end := int64(0)
+	for _, p := range w.broker.PartitionInfos(rejected) {
+		end += p.HighWatermark
+	}
+	reader, err := kgo.NewClient(kgo.SeedBrokers(w.broker.ListenAddrs()...), kgo.Dialer(w.net.DialContext), kgo.ConsumeTopics(rejected))
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer reader.Close()
+	all := map[place][]pipeline.Reason{}
+	for read := int64(0); read < end; {
+		fetches := reader.PollFetches(w.Context())
+		if err := fetches.Err(); err != nil {
+			w.Fatal(err)
+		}
+		for _, r := range fetches.Records() {
+			read++
+			if l, ok := letterIn(r); ok {
+				all[l.place] = append(all[l.place], l.reason)
+			}
+		}
+	}
+	return all
+}

@@ -1,0 +1,112 @@
+//go:build synctests
+
+package lawtest
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"syscall"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+)
+
+// link is all that joins a member to the world: connections to the broker, and calls to TikTok. Cut, it breaks what is
+// under way and lets nothing through; a member whose link is cut for good has crashed as far as anybody else can tell.
+type link struct {
+	net *kfake.VirtualNetwork
+	api http.RoundTripper
+
+	mu    sync.Mutex
+	alive context.Context // ends when the link is cut
+	cut   context.CancelFunc
+	conns map[net.Conn]struct{}
+}
+
+func newLink(n *kfake.VirtualNetwork, api http.RoundTripper) *link {
+	l := &link{net: n, api: api, conns: map[net.Conn]struct{}{}}
+	l.restore()
+	return l
+}
+
+func (l *link) restore() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.alive, l.cut = context.WithCancel(context.Background())
+}
+
+func (l *link) down() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.cut()
+	for c := range l.conns {
+		c.Close()
+	}
+	clear(l.conns)
+}
+
+func (l *link) life() context.Context {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.alive
+}
+
+// open is the number of connections.
+func (l *link) open() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.conns)
+}
+
+// dial opens a connection to the broker.
+func (l *link) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if l.life().Err() != nil {
+		return nil, fmt.Errorf("dial: %w", syscall.ECONNREFUSED)
+	}
+	c, err := l.net.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.alive.Err() != nil {
+		c.Close()
+		return nil, fmt.Errorf("dial: %w", syscall.ECONNREFUSED)
+	}
+	l.conns[c] = struct{}{}
+	return &linked{c, l}, nil
+}
+
+// linked is a connection that the link forgets when it is closed.
+type linked struct {
+	net.Conn
+	link *link
+}
+
+func (c *linked) Close() error {
+	c.link.mu.Lock()
+	delete(c.link.conns, c.Conn)
+	c.link.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// RoundTrip makes a call. A cut breaks it off: before its effect, or after it and before its answer.
+func (l *link) RoundTrip(r *http.Request) (*http.Response, error) {
+	life := l.life()
+	if life.Err() != nil {
+		io.Copy(io.Discard, r.Body)
+		r.Body.Close()
+		return nil, fmt.Errorf("dial: %w", syscall.ECONNREFUSED)
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(life, cancel)()
+	answer, err := l.api.RoundTrip(r.WithContext(ctx))
+	if life.Err() != nil {
+		return nil, fmt.Errorf("read answer: %w", syscall.ECONNRESET)
+	}
+	return answer, err
+}

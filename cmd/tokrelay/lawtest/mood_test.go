@@ -1,0 +1,93 @@
+//go:build synctests
+
+package lawtest
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
+)
+
+// stir makes one thing happen.
+func (w *world) stir() {
+	running := w.running()
+	var some *member
+	if len(running) > 0 {
+		some = running[w.rand.IntN(len(running))]
+	}
+	switch n := w.rand.IntN(16); {
+	case n < 3:
+		w.produce(1 + w.rand.IntN(150))
+	case n < 5 && len(running) < 3, some == nil:
+		w.join()
+	case n < 7:
+		some.leave()
+	case n < 9:
+		some.crash()
+	case n == 9:
+		some.link.down()
+	case n == 10:
+		some.link.restore()
+	case n == 11:
+		w.moody(randomOf(w, brokerMoods))
+	case n == 12:
+		w.watch.mu.Lock()
+		w.watch.refuse = w.rand.IntN(6)
+		w.watch.mu.Unlock()
+	case n == 13:
+		if w.rand.IntN(2) == 0 {
+			w.tiktok.RevokeTokens()
+		} else {
+			w.tiktok.GrantToken(sandbox.Token{Value: sandbox.DefaultToken})
+		}
+	default:
+		w.annoy(randomOf(w, tiktokMoods))
+	}
+}
+
+func randomOf[T any](w *world, list []T) T { return list[w.rand.IntN(len(list))] }
+
+var tiktokMoods = []sandbox.Fault{
+	{Code: 40100}, {Code: 40132}, {Code: 40133}, {Code: 40016}, // throttling
+	{Code: 40105}, {Code: 40001}, {HTTPStatus: http.StatusNotFound}, // the token or the configuration
+	{Code: 50000}, {Code: 51010}, {Code: 60001}, {HTTPStatus: http.StatusBadGateway}, {HTTPStatus: http.StatusServiceUnavailable}, // away
+	{Code: 40002, Message: "Invalid parameters."}, // refused for no reason of a row's
+	{Timeout: true}, {Reset: true}, // before the effect
+	{Timeout: true, Stage: sandbox.AfterEffect}, {Reset: true, Stage: sandbox.AfterEffect},
+	{HTTPStatus: http.StatusGatewayTimeout, Stage: sandbox.AfterEffect}, {Code: 50000, Stage: sandbox.AfterEffect},
+	{Code: 20001, Stage: sandbox.AfterEffect}, // a warning
+	{Delay: 3 * time.Second}, {Delay: 200 * time.Millisecond}, {Delay: 200 * time.Millisecond},
+}
+
+// annoy puts TikTok in a mood that passes.
+func (w *world) annoy(f sandbox.Fault) {
+	f.Count, f.Skip, f.Every = 1+w.rand.IntN(1<<w.rand.IntN(5)), w.rand.IntN(4), w.rand.IntN(3)
+	if f.Code == 40002 && f.Message != "" { // several in a row would be the truth about a row that is sent alone
+		f.Count = 1
+	}
+	w.moods = append(w.moods, w.tiktok.AddFault(f))
+}
+
+var brokerMoods = []kfake.Fault{
+	{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: kerr.CoordinatorNotAvailable},
+	{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: kerr.NotCoordinator},
+	{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: kerr.RequestTimedOut},
+	{Keys: []kmsg.Key{kmsg.Fetch}, Err: kerr.NotLeaderForPartition},
+	{Keys: []kmsg.Key{kmsg.Fetch}, Err: kerr.UnknownServerError},
+	{Keys: []kmsg.Key{kmsg.Heartbeat, kmsg.ConsumerGroupHeartbeat}, Err: kerr.UnknownMemberID},
+	{Keys: []kmsg.Key{kmsg.Heartbeat, kmsg.ConsumerGroupHeartbeat}, Err: kerr.NotCoordinator},
+	{Keys: []kmsg.Key{kmsg.JoinGroup, kmsg.SyncGroup}, Err: kerr.CoordinatorLoadInProgress},
+	{Keys: []kmsg.Key{kmsg.OffsetFetch}, Err: kerr.CoordinatorLoadInProgress},
+	{Keys: []kmsg.Key{kmsg.ListOffsets}, Err: kerr.NotLeaderForPartition},
+}
+
+// moody has the broker fail some requests.
+func (w *world) moody(f kfake.Fault) {
+	f.Count = 1 + w.rand.IntN(4)
+	w.broker.Fault(f)
+}

@@ -1,0 +1,258 @@
+//go:build synctests
+
+package lawtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
+
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
+	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
+)
+
+const (
+	topic    = "shop.public.orders"
+	group    = "law.orders"
+	rejected = "law.rejected"
+	port     = 9092
+)
+
+// world is a broker, a TikTok, and the members of one sync's group.
+type world struct {
+	*testing.T
+	rand       *rand.Rand
+	net        kfake.VirtualNetwork
+	broker     *kfake.Cluster
+	tiktok     *sandbox.Sandbox
+	watch      *watch
+	client     *kgo.Client
+	table      *table
+	written    map[int32]int64 // by partition
+	partitions int32
+	config     string
+	members    []*member
+	moods      []int // faults of TikTok that pass
+	log        logs
+}
+
+// member is a daemon and its link to the world.
+type member struct {
+	*daemon.Daemon
+	name    string
+	link    *link
+	stop    context.CancelFunc
+	ended   chan error
+	crashed bool
+	leaving bool
+}
+
+func newWorld(t *testing.T, r *rand.Rand, config string, partitions int32) *world {
+	w := &world{T: t, rand: r, partitions: partitions, config: config, written: map[int32]int64{}, tiktok: sandbox.New(sandbox.Config{Refuse: sandbox.Strict(), Limits: sandbox.NoLimits()})}
+	var err error
+	w.broker, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(port), kfake.MaxVersions(withoutZstd()), kfake.ListenFn(w.net.Listen), kfake.SeedTopics(partitions, topic))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.watch = newWatch(t, w.broker, topic, group, w.tiktok)
+	w.table = newTable(t, "orders", r)
+	w.client, err = kgo.NewClient(kgo.SeedBrokers(w.broker.ListenAddrs()...), kgo.Dialer(w.net.DialContext), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// withoutZstd is a broker too old for zstd: its decoders live in pools, have channels, and are closed by the garbage
+// collector, which virtual time does not allow. The producer falls back to snappy.
+func withoutZstd() *kversion.Versions {
+	v := kversion.Stable()
+	v.SetMaxKeyVersion(int16(kmsg.Produce), 6)
+	return v
+}
+
+// end closes what the world is made of. Goroutines that are left over fail the test: virtual time waits for all.
+func (w *world) end() {
+	w.client.Close()
+	w.broker.Close()
+}
+
+// join starts a member.
+func (w *world) join() *member {
+	w.Helper()
+	m := &member{name: fmt.Sprintf("member-%d", len(w.members)), link: newLink(&w.net, w.tiktok.Transport()), ended: make(chan error, 1)}
+	c, report := daemon.Parse([]byte(w.config), settings.Lookup{Env: func(name string) (string, bool) { return w.table.folder, name == "FOLDER" }})
+	if err := report.Err(); err != nil {
+		w.Fatal(err)
+	}
+	c.Kafka.Dial = m.link.dial
+	account := c.Connections["main"]
+	account.Transport = m.link
+	c.Connections["main"] = account
+	var err error
+	m.Daemon, err = daemon.New(c, daemon.Options{Instance: m.name, Log: slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug})).With("member", m.name)})
+	if err != nil {
+		w.Fatal(err)
+	}
+	listener, err := w.net.Listen("tcp", fmt.Sprintf("localhost:%d", 10000+len(w.members)))
+	if err != nil {
+		w.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	m.stop = stop
+	go func() { m.ended <- m.RunOn(ctx, listener) }()
+	w.members = append(w.members, m)
+	return m
+}
+
+// crash takes the member out of the world at once. What it still does, nobody hears.
+func (m *member) crash() {
+	m.crashed, m.leaving = true, true
+	m.link.down()
+	m.stop()
+}
+
+// leave stops the member in good order.
+func (m *member) leave() {
+	m.leaving = true
+	m.stop()
+}
+
+// running are the members that were not told to stop.
+func (w *world) running() []*member {
+	var list []*member
+	for _, m := range w.members {
+		if !m.leaving {
+			list = append(list, m)
+		}
+	}
+	return list
+}
+
+// produce writes n random rows.
+func (w *world) produce(n int) {
+	for range n {
+		record, f := w.table.next()
+		w.write(record, f)
+		if f.outcome == pipeline.Delivered && w.rand.IntN(20) == 0 {
+			w.write(record, f) // once more, as after a connector's restart
+		}
+		if f.poison {
+			w.refuse(f.id)
+		}
+	}
+	if err := w.client.Flush(w.Context()); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// write notes the row's fate before anybody can read it.
+func (w *world) write(r pipeline.Record, f fate) {
+	at := place{partition: w.rand.Int32N(w.partitions)}
+	at.offset = w.written[at.partition]
+	w.written[at.partition]++
+	w.watch.mu.Lock()
+	w.watch.fates[at] = f
+	w.watch.mu.Unlock()
+	w.client.Produce(w.Context(), &kgo.Record{Topic: topic, Partition: at.partition, Key: r.Key, Value: r.Value}, func(r *kgo.Record, err error) {
+		if err != nil || r.Offset != at.offset {
+			w.Errorf("write row: error %v, offset %d, want %d", err, r.Offset, at.offset)
+		}
+	})
+}
+
+// refuse has TikTok refuse the row: it names it, names another one, or names none.
+func (w *world) refuse(id string) {
+	f := sandbox.Fault{Name: "poison", ID: id, Code: 40002, Message: sandbox.IndexedMessage}
+	switch w.rand.IntN(3) {
+	case 0:
+		f.Message = "Invalid parameters."
+	case 1:
+		wrong := w.rand.IntN(20)
+		f.RowIndex = &wrong
+	}
+	w.tiktok.AddFault(f)
+}
+
+// quiet ends all trouble but the poison rows.
+func (w *world) quiet() {
+	for _, id := range w.moods {
+		w.tiktok.RemoveFault(id)
+	}
+	w.tiktok.GrantToken(sandbox.Token{Value: sandbox.DefaultToken})
+	w.watch.mu.Lock()
+	w.watch.refuse = 0
+	w.watch.mu.Unlock()
+	for _, m := range w.running() {
+		m.link.restore()
+	}
+	if len(w.running()) == 0 {
+		w.join()
+	}
+}
+
+// longest is how long the members may take, once all is quiet: TikTok's holds are the longest of what they wait for.
+const longest = 3 * time.Hour
+
+// settle waits until the group has committed the end of every partition.
+func (w *world) settle() {
+	w.Helper()
+	ends := map[int32]int64{}
+	for _, p := range w.broker.PartitionInfos(topic) {
+		ends[p.Partition] = p.HighWatermark
+	}
+	ctx, cancel := context.WithTimeout(w.Context(), longest)
+	defer cancel()
+	_, err := w.broker.WaitGroupInfo(ctx, group, func(g *kfake.GroupInfo) bool {
+		for id, end := range ends {
+			if end > 0 && (g == nil || g.Commits[topic][id].Offset != end) {
+				return false
+			}
+		}
+		return true
+	})
+	if err != nil {
+		w.Errorf("%v passed and the group has not committed every end: %v", longest, err)
+	}
+}
+
+// part stops everybody and waits for them.
+func (w *world) part() {
+	w.Helper()
+	for _, m := range w.members {
+		wanted := !m.leaving
+		m.leave()
+		err := <-m.ended
+		if err != nil && (wanted || !errors.Is(err, daemon.ErrUndrained)) && !m.crashed {
+			w.Errorf("%s ended with %v", m.name, err)
+		}
+		if n := m.link.open(); n > 0 {
+			w.Errorf("%s has ended and left %d connections open", m.name, n)
+		}
+	}
+}
+
+// logs keeps what members log, for a test that fails.
+type logs struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logs) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
