@@ -5,26 +5,23 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline/settings"
+	"github.com/tokrelay/tokrelay/sinks/tiktok/audience/member"
 )
 
 // Config is `audience_file` of a sync.
 type Config struct {
-	Audience       Audience          `yaml:"audience" doc:"the audience: {name: …}, found by name or created, or {id: …}"`
-	Identifier     Identifiers       `yaml:"identifier" doc:"what a person is matched by: one type of identifier; several make files of type MULTIPLE_TYPES"`
-	Hash           Hash              `yaml:"hash" doc:"what the mapped columns hold"`
-	StripPlusTag   bool              `yaml:"strip_plus_tag" doc:"hash ann+shop@x.org as ann@x.org"`
-	StripDots      bool              `yaml:"strip_dots" doc:"hash a.nn@x.org as ann@x.org"`
-	DefaultCountry string            `yaml:"default_country" doc:"country of phone numbers in national form: US"`
-	MemberWhen     string            `yaml:"member_when" doc:"an expression that says whether a row is a member; without it every row is one until it is deleted"`
-	Schedule       string            `yaml:"schedule" doc:"when the audience is uploaded, in cron's five fields; without it only on demand" default:""`
-	Timezone       string            `yaml:"timezone" default:"UTC" doc:"the time zone of the schedule: Europe/Berlin"`
-	Guard          Guard             `yaml:"guard" doc:"what stops an upload that looks wrong"`
-	MaxMemory      settings.Size     `yaml:"max_memory" default:"256MiB" doc:"memory for building the files, 64MiB to 16GiB; what does not fit goes to work_folder"`
-	WorkFolder     string            `yaml:"work_folder" doc:"private folder for files being built; default: a folder of the user's cache"`
-	KeepState      *bool             `yaml:"keep_state" default:"true" doc:"keep hashes of the last run in work_folder, so that the next one reads only what changed"`
-	FileSize       settings.Size     `yaml:"file_size" default:"50MB" doc:"files are split at this size, 1MB to 240MB; larger where there would be more than 50"`
-	RetentionDays  int               `yaml:"retention_in_days" doc:"a new audience expires so many days after its creation, 1 to 365; without it a year after its last upload or use"`
-	ReadBack       settings.Duration `yaml:"read_back" default:"15m" doc:"how often TikTok is asked whether it has processed an upload"`
+	Audience   Audience           `yaml:"audience" doc:"the audience: {name: …}, found by name or created, or {id: …}"`
+	Identifier member.Identifiers `yaml:"identifier" doc:"what a person is matched by: one type of identifier; several make files of type MULTIPLE_TYPES"`
+	member.Rules
+	Schedule      string            `yaml:"schedule" doc:"when the audience is uploaded, in cron's five fields; without it only on demand" default:""`
+	Timezone      string            `yaml:"timezone" default:"UTC" doc:"the time zone of the schedule: Europe/Berlin"`
+	Guard         Guard             `yaml:"guard" doc:"what stops an upload that looks wrong"`
+	MaxMemory     settings.Size     `yaml:"max_memory" default:"256MiB" doc:"memory for building the files, 64MiB to 16GiB; what does not fit goes to work_folder"`
+	WorkFolder    string            `yaml:"work_folder" doc:"private folder for files being built; default: a folder of the user's cache"`
+	KeepState     *bool             `yaml:"keep_state" default:"true" doc:"keep hashes of the last run in work_folder, so that the next one reads only what changed"`
+	FileSize      settings.Size     `yaml:"file_size" default:"50MB" doc:"files are split at this size, 1MB to 240MB; larger where there would be more than 50"`
+	RetentionDays int               `yaml:"retention_in_days" doc:"a new audience expires so many days after its creation, 1 to 365; without it a year after its last upload or use"`
+	ReadBack      settings.Duration `yaml:"read_back" default:"15m" doc:"how often TikTok is asked whether it has processed an upload"`
 }
 
 // Guard is what stops an upload that looks wrong.
@@ -39,6 +36,9 @@ type Audience struct {
 	Name string `yaml:"name" doc:"found among the advertiser's file audiences, or created"`
 	ID   string `yaml:"id" doc:"an audience that exists"`
 }
+
+// section is where a member's identifiers stand in the configuration.
+const section = "identifier"
 
 // leastMembers is the smallest audience TikTok uses.
 const leastMembers = 1000

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"strings"
+
+	"github.com/tokrelay/tokrelay/sinks/tiktok/audience/member"
 )
 
 // layout is how a line looks: fixed columns of digests, one per mapped type. A line in memory and in our own files is the
@@ -20,14 +22,20 @@ type column struct {
 	at, size int
 }
 
-func newLayout(ids []idPlan) layout {
-	l := layout{kind: types[ids[0].kind].name}
+// headers are the types' columns in a file of several.
+var headers = [member.Kinds]string{"email_SHA256", "phone_SHA256", "MAID_SHA256", "MAID_MD5", "MAID_SHA256", "MAID_MD5"}
+
+// multipleTypes is the calculate_type of files with several columns; of one column it is the type's name.
+const multipleTypes = "MULTIPLE_TYPES"
+
+func newLayout(ids []member.Reader) layout {
+	l := layout{kind: ids[0].Kind.Name()}
 	var names []string
 	for _, id := range ids {
-		t := types[id.kind]
-		l.columns = append(l.columns, column{l.width, t.size})
-		l.width += t.size
-		names = append(names, t.header)
+		size := id.Kind.Size()
+		l.columns = append(l.columns, column{l.width, size})
+		l.width += size
+		names = append(names, headers[id.Kind])
 	}
 	if len(ids) > 1 {
 		l.kind, l.header = multipleTypes, strings.Join(names, ",")+"\n"

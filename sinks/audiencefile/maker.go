@@ -7,9 +7,6 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 )
 
-// maxPerType bounds the identifiers of one type in a row.
-const maxPerType = 10
-
 // Maker makes lines of rows, in one goroutine.
 type Maker struct {
 	*Plan
@@ -72,17 +69,11 @@ func (m *Maker) Make(items *pipeline.Items, row int, c *pipeline.Change) error {
 // line, the second into the second. TikTok knows sets of identifiers, not persons, so it does not matter who shares a line.
 func (m *Maker) identify(lines []byte, start, i int) (_ []byte, err error) {
 	id, c := &m.ids[i], m.layout.columns[i]
-	if m.values, err = id.get.Values(m.row, m.values[:0]); err != nil {
+	if m.values, err = id.Values(m.row, m.values[:0]); err != nil {
 		return lines, err
 	}
-	if len(m.values) > maxPerType {
-		return lines, pipeline.Reject(pipeline.StageIdentity, pipeline.TooManyElements, id.field, "at most 10 values")
-	}
-	if len(m.values) == 0 {
-		return lines, m.unavailable(id)
-	}
 	for _, v := range m.values {
-		h, err := m.hash(id, v)
+		h, err := id.Hash(m.row, v)
 		if err != nil {
 			return lines, err
 		}
@@ -94,17 +85,9 @@ func (m *Maker) identify(lines []byte, start, i int) (_ []byte, err error) {
 		}
 		digest := h.AppendDigest(lines[start+c.at : start+c.at])
 		if bytes.Equal(digest, noDigest[:c.size]) {
-			return lines, pipeline.Reject(pipeline.StageIdentity, pipeline.InvalidIdentifier, id.field, "a digest of something")
+			return lines, pipeline.Reject(pipeline.StageIdentity, pipeline.InvalidIdentifier, id.Field, "a digest of something")
 		}
 		start += m.layout.width
 	}
 	return lines, nil
-}
-
-// unavailable rejects a row whose identifier is there but was not read from the database.
-func (m *Maker) unavailable(id *idPlan) error {
-	if v, err := id.get.Value(m.row); err == nil && v.Kind() == pipeline.Unavailable {
-		return pipeline.Reject(pipeline.StageMap, pipeline.UnavailableValueInRow, id.field, "a value read from the database")
-	}
-	return nil
 }

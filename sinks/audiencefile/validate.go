@@ -6,22 +6,20 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/tokrelay/tokrelay/pipeline/identity"
-	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
+	"github.com/tokrelay/tokrelay/sinks/tiktok/audience/member"
 )
 
 // Validate reports everything that is wrong with the sink.
 func (c *Config) Validate(at settings.Place) {
 	d := c.withDefaults()
 	c.Audience.validate(at.Key("audience"))
-	c.validateIdentifiers(at)
+	member.Validate(section, &c.Identifier, &c.Rules, at)
+	if !c.Identifier.Any() {
+		at.Key(section).Problem("required: one of the six types", "EMAIL_SHA256: email")
+	}
 	c.validateSchedule(at)
 	c.Guard.validate(at.Key("guard"))
-	mapping.CheckCondition(c.MemberWhen, at.Key("member_when"))
-	if _, ok := identity.ParseCountry([]byte(c.DefaultCountry)); c.DefaultCountry != "" && !ok {
-		at.Key("default_country").Problem("must be a country code of two letters", "US")
-	}
 	if d.MaxMemory < 64<<20 || d.MaxMemory > 16<<30 {
 		at.Key("max_memory").Problem("must be between 64MiB and 16GiB", "")
 	}
@@ -36,27 +34,6 @@ func (c *Config) Validate(at settings.Place) {
 	}
 	if c.WorkFolder != "" && !filepath.IsAbs(c.WorkFolder) {
 		at.Key("work_folder").Problem("must be an absolute path", "")
-	}
-}
-
-func (c *Config) validateIdentifiers(at settings.Place) {
-	given, fields, modes := 0, c.Identifier.fields(), c.Hash.modes()
-	for i, f := range fields {
-		place := at.Key("identifier").Key(types[i].name)
-		if f.IsZero() {
-			if modes[i] != "" {
-				at.Key("hash").Key(types[i].name).Problem("has no identifier of that type beside it", "map it under identifier, or leave it out")
-			}
-			continue
-		}
-		given++
-		f.Validate(place)
-		if f.Value != nil {
-			place.Key("value").Problem("must not be the same for every row", "")
-		}
-	}
-	if given == 0 {
-		at.Key("identifier").Problem("required: one of the six types", "EMAIL_SHA256: email")
 	}
 }
 

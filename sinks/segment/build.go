@@ -78,7 +78,7 @@ func (f *flush) emit(o *op, c *cells, audiences []byte) {
 	if kind := kindOf(o.claim); f.mapped[kind] {
 		f.out.Buf = f.appendMember(f.out.Buf, c, audiences)
 	} else {
-		envelope += " " + strconv.Itoa(kind)
+		envelope += " " + strconv.Itoa(int(kind))
 		f.out.Buf = append(appendCell(append(f.out.Buf, '['), o.claim, audiences), ']')
 	}
 	f.out.List = append(f.out.List, pipeline.Item{

@@ -4,13 +4,14 @@ import (
 	"bytes"
 
 	"github.com/tokrelay/tokrelay/pipeline/identity"
+	"github.com/tokrelay/tokrelay/sinks/tiktok/audience/member"
 )
 
 // A claim is one digest of one type in one audience, in bytes: the type's number, the length of the audience and the
 // audience (nothing: the sync's own), the digest. A set is claims one after the other, each once, in no special order.
 // Sets are short: a few identifiers of one row.
 
-func appendClaim(set []byte, kind int, audience []byte, h identity.Hash) []byte {
+func appendClaim(set []byte, kind member.Kind, audience []byte, h identity.Hash) []byte {
 	start := len(set)
 	set = append(set, byte(kind+1), byte(len(audience)))
 	set = append(set, audience...)
@@ -24,19 +25,19 @@ func appendClaim(set []byte, kind int, audience []byte, h identity.Hash) []byte 
 // next cuts the first claim off a set. A broken set ends: sets come from this process, or from a topic that others could
 // write to.
 func next(set []byte) (claim, rest []byte) {
-	if len(set) < 2 || int(set[0]) > len(types) || set[0] == 0 {
+	if len(set) < 2 || int(set[0]) > member.Kinds || set[0] == 0 {
 		return nil, nil
 	}
-	n := 2 + int(set[1]) + types[set[0]-1].size
+	n := 2 + int(set[1]) + member.Kind(set[0]-1).Size()
 	if len(set) < n {
 		return nil, nil
 	}
 	return set[:n], set[n:]
 }
 
-func kindOf(claim []byte) int        { return int(claim[0]) - 1 }
-func audienceOf(claim []byte) []byte { return claim[2 : 2+int(claim[1])] }
-func digestOf(claim []byte) []byte   { return claim[2+int(claim[1]):] }
+func kindOf(claim []byte) member.Kind { return member.Kind(claim[0]) - 1 }
+func audienceOf(claim []byte) []byte  { return claim[2 : 2+int(claim[1])] }
+func digestOf(claim []byte) []byte    { return claim[2+int(claim[1]):] }
 
 // holds says whether the claim is in the set.
 func holds(set, claim []byte) bool {

@@ -6,25 +6,21 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/tokrelay/tokrelay/pipeline/identity"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
+	"github.com/tokrelay/tokrelay/sinks/tiktok/audience/member"
 )
 
 // Config is `audience_segment` of a sync.
 type Config struct {
-	Audience       Audience          `yaml:"audience" doc:"the audience: {name: …}, found by name or created; {id: …}; {column: …} where the row names its audiences"`
-	Identifiers    Identifiers       `yaml:"identifiers" doc:"what a person is matched by: one type of identifier, or several"`
-	Hash           Hash              `yaml:"hash" doc:"what the mapped columns hold"`
-	StripPlusTag   bool              `yaml:"strip_plus_tag" doc:"hash ann+shop@x.org as ann@x.org"`
-	StripDots      bool              `yaml:"strip_dots" doc:"hash a.nn@x.org as ann@x.org"`
-	DefaultCountry string            `yaml:"default_country" doc:"country of phone numbers in national form: US"`
-	MemberWhen     string            `yaml:"member_when" doc:"an expression that says whether a row is a member; without it every row is one until it is deleted"`
-	Remember       string            `yaml:"remember" enum:"auto,always,never" default:"auto" doc:"keep each member's digests in a compacted topic; auto does so unless before-images are full and unshared is true"`
-	Unshared       bool              `yaml:"unshared" doc:"promises that no two rows have an identifier in common, so that remember: auto may do without memory where before-images are full"`
-	AdvertiserIDs  []string          `yaml:"advertiser_ids" doc:"advertisers of one business whose audiences are filled; the connection's if not set"`
-	Batch          Batch             `yaml:"batch" doc:"how members are put into calls"`
-	ReadBack       settings.Duration `yaml:"read_back" default:"15m" doc:"how often TikTok is asked what the audience holds"`
+	Audience    Audience           `yaml:"audience" doc:"the audience: {name: …}, found by name or created; {id: …}; {column: …} where the row names its audiences"`
+	Identifiers member.Identifiers `yaml:"identifiers" doc:"what a person is matched by: one type of identifier, or several"`
+	member.Rules
+	Remember      string            `yaml:"remember" enum:"auto,always,never" default:"auto" doc:"keep each member's digests in a compacted topic; auto does so unless before-images are full and unshared is true"`
+	Unshared      bool              `yaml:"unshared" doc:"promises that no two rows have an identifier in common, so that remember: auto may do without memory where before-images are full"`
+	AdvertiserIDs []string          `yaml:"advertiser_ids" doc:"advertisers of one business whose audiences are filled; the connection's if not set"`
+	Batch         Batch             `yaml:"batch" doc:"how members are put into calls"`
+	ReadBack      settings.Duration `yaml:"read_back" default:"15m" doc:"how often TikTok is asked what the audience holds"`
 }
 
 // Batch is how many members share a call, and how long they may wait for it.
@@ -93,6 +89,9 @@ func (*Audience) JSONSchema() map[string]any {
 }
 
 const (
+	// section is where identifiers stand in the configuration.
+	section = "identifiers"
+
 	maxUsers = 10_000
 	maxBytes = 1_000_000
 	// maxName is where TikTok cuts an audience's name; see shortened.
@@ -130,10 +129,9 @@ func (c *Config) Remembers(fullBefore bool) bool {
 // Validate reports everything that is wrong with the sink.
 func (c *Config) Validate(at settings.Place) {
 	c.Audience.validate(at.Key("audience"))
-	c.validateIdentifiers(at)
-	mapping.CheckCondition(c.MemberWhen, at.Key("member_when"))
-	if _, ok := identity.ParseCountry([]byte(c.DefaultCountry)); c.DefaultCountry != "" && !ok {
-		at.Key("default_country").Problem("must be a country code of two letters", "US")
+	member.Validate(section, &c.Identifiers, &c.Rules, at)
+	if !c.Identifiers.Any() {
+		at.Key(section).Problem("required: at least one type", "EMAIL_SHA256: email")
 	}
 	for i, id := range c.AdvertiserIDs {
 		if !isID(id) {
@@ -151,27 +149,6 @@ func (c *Config) Validate(at settings.Place) {
 	}
 	if c.Remember == "never" {
 		at.Key("remember").Warn("an identifier that several rows share leaves TikTok with the first of them, and key changes may lose members", "leave it out unless rows share nothing")
-	}
-}
-
-func (c *Config) validateIdentifiers(at settings.Place) {
-	any, fields, modes := false, c.Identifiers.fields(), c.Hash.modes()
-	for i, f := range fields {
-		place := at.Key("identifiers").Key(types[i].name)
-		if f.IsZero() {
-			if modes[i] != "" {
-				at.Key("hash").Key(types[i].name).Problem("has no identifier of that type beside it", "map it under identifiers, or leave it out")
-			}
-			continue
-		}
-		any = true
-		f.Validate(place)
-		if f.Value != nil {
-			place.Key("value").Problem("must not be the same for every row", "")
-		}
-	}
-	if !any {
-		at.Key("identifiers").Problem("required: at least one type", "EMAIL_SHA256: email")
 	}
 }
 

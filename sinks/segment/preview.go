@@ -132,9 +132,9 @@ func (p *Plan) Line(envelope string, body []byte) ([]byte, error) {
 // typeAt is the configuration's name for a place in id_schema.
 func (p *Plan) typeAt(i int, past string) string {
 	if past != "" {
-		return typeNamed(past).name
+		return kindNamed(past).Name()
 	}
-	return types[p.ids[i].kind].name
+	return p.ids[i].Kind.Name()
 }
 
 // named stands for audiences nobody has looked up.

@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/sinks/tiktok/audience/member"
 )
 
 func randomSet(rng *rand.Rand) (set []byte) {
 	for range rng.IntN(4) {
-		kind := rng.IntN(len(types))
-		claim := append([]byte{byte(kind + 1), 0}, make([]byte, types[kind].size)...)
+		kind := member.Kind(rng.IntN(member.Kinds))
+		claim := append([]byte{byte(kind + 1), 0}, make([]byte, kind.Size())...)
 		claim[2] = byte(rng.IntN(256))
 		set = union(set, claim)
 	}
@@ -41,7 +42,7 @@ func FuzzRecord(f *testing.F) {
 	f.Add([]byte{2, 0})
 	f.Fuzz(func(t *testing.T, value []byte) {
 		EachClaim(value, func(claim []byte) {
-			if len(digestOf(claim)) != types[kindOf(claim)].size {
+			if len(digestOf(claim)) != kindOf(claim).Size() {
 				t.Errorf("a claim of %d bytes", len(claim))
 			}
 		})

@@ -5,7 +5,12 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+
+	"github.com/tokrelay/tokrelay/sinks/tiktok/audience/member"
 )
+
+// wires are the types in id_schema: TikTok's Segment API says AAID where its File API says GAID.
+var wires = [member.Kinds]string{"EMAIL_SHA256", "PHONE_SHA256", "IDFA_SHA256", "IDFA_MD5", "AAID_SHA256", "AAID_MD5"}
 
 // Endpoint is where memberships go, below the API's base.
 func (p *Plan) Endpoint() string { return "/segment/mapping/" }
@@ -24,12 +29,12 @@ const (
 func (p *Plan) compileRequest() {
 	ids, _ := json.Marshal(p.cfg.AdvertiserIDs) // a list of strings always encodes
 	p.head = append(append([]byte(`{"advertiser_ids":`), ids...), `,"action":"`...)
-	var wires []string
+	var schema []string
 	for _, id := range p.ids {
-		wires = append(wires, types[id.kind].wire)
-		p.mapped[id.kind] = true
+		schema = append(schema, wires[id.Kind])
+		p.mapped[id.Kind] = true
 	}
-	p.schema = schemaOf(wires)
+	p.schema = schemaOf(schema)
 }
 
 // AppendRequest writes the body of a call with these members.
@@ -50,22 +55,22 @@ func (p *Plan) schemaOf(past string) []byte {
 	if past == "" {
 		return p.schema
 	}
-	return schemaOf([]string{typeNamed(past).wire})
+	return schemaOf([]string{wires[kindNamed(past)]})
 }
 
-// typeNamed is the type an envelope names by its number.
-func typeNamed(number string) idType {
+// kindNamed is the type an envelope names by its number.
+func kindNamed(number string) member.Kind {
 	kind, _ := strconv.Atoi(number) // flush.emit wrote it
-	return types[kind]
+	return member.Kind(kind)
 }
 
-func schemaOf(wires []string) []byte {
-	list, _ := json.Marshal(wires) // a list of strings always encodes
+func schemaOf(types []string) []byte {
+	list, _ := json.Marshal(types) // a list of strings always encodes
 	return append(append([]byte(`","id_schema":`), list...), `,"batch_data":[`...)
 }
 
 // cells are one element of batch_data: a claim for each type, or nil.
-type cells [len(types)][]byte
+type cells [member.Kinds][]byte
 
 // appendMember writes an element of batch_data: for each type of id_schema its claim, or {} where there is none.
 // audiences is a JSON list.
@@ -75,7 +80,7 @@ func (p *Plan) appendMember(dst []byte, c *cells, audiences []byte) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendCell(dst, c[p.ids[i].kind], audiences)
+		dst = appendCell(dst, c[p.ids[i].Kind], audiences)
 	}
 	return append(dst, ']')
 }

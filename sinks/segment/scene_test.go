@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/identity"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/pipeline/state"
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
@@ -111,7 +112,7 @@ func (s *scene) put(member int, m record) {
 
 func (s *scene) claim(email string) []byte {
 	s.t.Helper()
-	h, err := s.sink.ids[0].hasher.Hash([]byte(email))
+	h, err := identity.Email{RemoveSpaces: true}.Hash([]byte(email))
 	if err != nil {
 		s.t.Fatal(err)
 	}

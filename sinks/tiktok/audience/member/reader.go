@@ -1,0 +1,67 @@
+package member
+
+import (
+	"fmt"
+
+	"github.com/tokrelay/tokrelay/pipeline/identity"
+	"github.com/tokrelay/tokrelay/pipeline/mapping"
+)
+
+// Reader reads the identifiers of one kind from rows. It never changes and may be shared by goroutines.
+type Reader struct {
+	Kind  Kind
+	Field string // what rejections call it
+
+	get     *mapping.Getter
+	hasher  identity.Hasher
+	phone   identity.Phone  // of the sync's country, where rows may say another
+	country *mapping.Getter // the column that says it; nil: none
+}
+
+// Compile makes the Readers of the identifiers that are mapped, in the order of kinds, from what Validate has passed. cols
+// learns the columns they read.
+func Compile(section string, i *Identifiers, r *Rules, cols *mapping.Columns) (readers []Reader, err error) {
+	modes := r.Hash.modes()
+	o := identity.AudienceOptions{StripPlusTag: r.StripPlusTag, StripDots: r.StripDots}
+	o.Country, _ = identity.ParseCountry([]byte(r.DefaultCountry))
+	for k, f := range i.fields() {
+		if f.IsZero() {
+			continue
+		}
+		kind := Kind(k)
+		if o.Mode, err = identity.ParseMode(modes[k]); err != nil {
+			return nil, fmt.Errorf("compile hash.%s: %w", kind.Name(), err)
+		}
+		reader := Reader{Kind: kind, Field: section + "." + kind.Name()}
+		if err := reader.compile(f, o, cols); err != nil {
+			return nil, err
+		}
+		readers = append(readers, reader)
+	}
+	return readers, nil
+}
+
+func (r *Reader) compile(f *mapping.Field, o identity.AudienceOptions, cols *mapping.Columns) (err error) {
+	r.get = f.Compile(r.Field, cols)
+	if f.Country != nil {
+		r.compileCountry(f.Country, &o, cols)
+	}
+	if r.hasher, err = identity.ForAudience(r.Kind.Name(), o); err != nil {
+		return fmt.Errorf("compile %s: %w", r.Field, err)
+	}
+	return nil
+}
+
+// compileCountry puts the field's own country before the sync's, and the row's before both.
+func (r *Reader) compileCountry(c *mapping.Country, o *identity.AudienceOptions, cols *mapping.Columns) {
+	for _, code := range []string{c.Code, c.Default} {
+		if own, ok := identity.ParseCountry([]byte(code)); ok {
+			o.Country = own
+		}
+	}
+	if c.Column != "" {
+		column := mapping.Named(c.Column)
+		r.phone = identity.Phone{Mode: o.Mode, Country: o.Country}
+		r.country = column.Compile(r.Field+".default_country", cols)
+	}
+}
