@@ -52,6 +52,19 @@ func (h *handling) rows(ctx context.Context, chunk *pipeline.Chunk, w *worker) e
 	if err := h.share.wait(ctx); err != nil {
 		return err
 	}
+	err := h.each(ctx, chunk, w)
+	w.count(h.Metrics) // whatever err is: rows that were skipped have settled
+	if err != nil {
+		return err
+	}
+	if err := h.share.admit(ctx, w.tried, w.letters); err != nil {
+		return err
+	}
+	return h.bury(ctx, chunk, w)
+}
+
+// each brings the chunk's unsettled rows through the steps.
+func (h *handling) each(ctx context.Context, chunk *pipeline.Chunk, w *worker) error {
 	for i := range chunk.Records {
 		if chunk.Settled(i) != pipeline.Unsettled {
 			continue
@@ -60,11 +73,7 @@ func (h *handling) rows(ctx context.Context, chunk *pipeline.Chunk, w *worker) e
 			return err
 		}
 	}
-	w.count(h.Metrics)
-	if err := h.share.admit(ctx, w.tried, w.letters); err != nil {
-		return err
-	}
-	return h.bury(ctx, chunk, w)
+	return nil
 }
 
 // row brings one row to items, to a letter, or to rest. Where it meets trouble it waits and goes on from there: the

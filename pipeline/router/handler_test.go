@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
 )
 
 // chunkOf n rows whose values are their numbers.
@@ -193,6 +194,28 @@ func TestTroubleIsWaitedOutAtTheRowWhereItHappens(t *testing.T) {
 		}
 		if err := end(); err != nil {
 			t.Errorf("Run: %v", err)
+		}
+	})
+}
+
+// A skipped row settles at once. That it did was once forgotten when the chunk's context ended at a later row of it.
+func TestSkippedRowsCountAlsoWhenTheChunkEndsInTrouble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, m := newBench(), metrics.New()
+		b.Metrics = m.Sync("orders", "events")
+		b.decode = func(row int) error {
+			if row == 0 {
+				return pipeline.SkipTombstone
+			}
+			return &pipeline.Trouble{Kind: pipeline.TroubleRegistry}
+		}
+		_, stop := b.run(t)
+		b.chunks <- numbers(0, 2)
+		ticket := <-b.tickets
+		stop()
+		<-ticket.Nacked
+		if c, err := m.Counts("orders"); err != nil || c.Settled[pipeline.Skipped] != 1 {
+			t.Errorf("got %d settled as skipped, error %v; want 1", c.Settled[pipeline.Skipped], err)
 		}
 	})
 }

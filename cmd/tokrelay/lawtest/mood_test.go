@@ -31,10 +31,12 @@ func (w *world) stir() {
 		some.crash()
 	case n == 9:
 		some.link.down()
+		w.moved = true
 	case n == 10:
 		some.link.restore()
 	case n == 11:
 		w.moody(randomOf(w, brokerMoods))
+		w.moved = true
 	case n == 12:
 		w.watch.mu.Lock()
 		w.watch.refuse = w.rand.IntN(6)

@@ -46,6 +46,7 @@ type world struct {
 	config     string
 	members    []*member
 	moods      []int // faults of TikTok that pass
+	moved      bool  // partitions may have moved
 	log        logs
 }
 
@@ -114,6 +115,7 @@ func (w *world) join() *member {
 	ctx, stop := context.WithCancel(context.Background())
 	m.stop = stop
 	go func() { m.ended <- m.RunOn(ctx, listener) }()
+	w.moved = w.moved || len(w.members) > 0
 	w.members = append(w.members, m)
 	return m
 }
