@@ -27,11 +27,11 @@ func (v Value) AppendText(dst []byte) []byte {
 	case Bytes:
 		return base64.StdEncoding.AppendEncode(dst, v.Bytes())
 	case Instant:
-		return append(appendDateTime(dst, time.Unix(v.n, int64(v.scale)).UTC()), 'Z')
+		return append(appendDateTime(dst, v.n, v.scale), 'Z')
 	case Local:
-		return appendDateTime(dst, time.Unix(v.n, int64(v.scale)).UTC())
+		return appendDateTime(dst, v.n, v.scale)
 	case Date:
-		return appendDate(dst, time.Unix(v.n*86400, 0).UTC())
+		return appendDate(dst, v.n)
 	case TimeOfDay:
 		return appendClock(dst, time.Unix(0, v.n).UTC())
 	case List, Struct:

@@ -121,15 +121,16 @@ func (h Hash) Algorithm() Algorithm { return h.algorithm }
 func (h Hash) AppendHex(dst []byte) []byte {
 	digest := h.digest()
 	var digits [2 * len(digest)]byte
-	for i := 0; i < len(digest); i += 4 {
-		binary.LittleEndian.PutUint64(digits[2*i:], hexDigits(binary.LittleEndian.Uint32(digest[i:])))
+	for i := range len(digest) / 8 {
+		word := binary.LittleEndian.Uint64(digest[8*i:])
+		binary.LittleEndian.PutUint64(digits[16*i:], hexDigits(word&0xffffffff))
+		binary.LittleEndian.PutUint64(digits[16*i+8:], hexDigits(word>>32))
 	}
 	return append(dst, digits[:2*h.algorithm.Size()]...)
 }
 
 // hexDigits writes four bytes as eight digits at once: three digests in every row are many digits.
-func hexDigits(four uint32) uint64 {
-	x := uint64(four)
+func hexDigits(x uint64) uint64 {
 	x = (x | x<<16) & 0x0000ffff0000ffff
 	x = (x | x<<8) & 0x00ff00ff00ff00ff
 	x = (x>>4 | x<<8) & 0x0f0f0f0f0f0f0f0f // half a byte in each

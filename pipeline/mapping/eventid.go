@@ -21,10 +21,10 @@ type Digest struct {
 	heads []head // of the shape's columns, in the order of their names
 }
 
-// head is what stands before a column's value: its name behind its length.
+// head is what stands before the text of a column: its name behind its length, and room for the text's length.
 type head struct {
 	column int
-	name   []byte
+	bytes  []byte
 }
 
 // All appends the digest over all columns of the row; nothing if the row has no value at all.
@@ -40,7 +40,7 @@ func (d *Digest) All(dst []byte, c *pipeline.Change) []byte {
 	for i := range d.heads {
 		h := &d.heads[i]
 		if h.column < len(image.Values) && hasText(image.Values[h.column]) {
-			buf = appendValue(append(buf, h.name...), image.Values[h.column])
+			buf = appendValue(append(buf, h.bytes...), image.Values[h.column])
 		}
 	}
 	return d.sum(dst, buf)
@@ -50,7 +50,7 @@ func (d *Digest) All(dst []byte, c *pipeline.Change) []byte {
 func (d *Digest) learn(s *pipeline.Shape) {
 	d.shape, d.heads = s, d.heads[:0]
 	for _, i := range s.Sorted {
-		d.heads = append(d.heads, head{int(i), appendName(nil, s.Names[i])})
+		d.heads = append(d.heads, head{int(i), append(appendName(nil, s.Names[i]), noLength...)})
 	}
 }
 
@@ -85,22 +85,22 @@ func appendMember(dst []byte, name string, v pipeline.Value) []byte {
 	if !hasText(v) {
 		return dst
 	}
-	return appendValue(appendName(dst, name), v)
+	return appendValue(append(appendName(dst, name), noLength...), v)
 }
 
 func appendName(dst []byte, name string) []byte {
 	return append(binary.BigEndian.AppendUint32(dst, uint32(len(name))), name...)
 }
 
-// appendValue appends the length and the text of a value; where the text is not at hand, its length is filled in behind it.
+// noLength keeps the place of a length.
+var noLength = []byte{0, 0, 0, 0}
+
+// appendValue appends the text of a value, and fills in its length before it.
 func appendValue(dst []byte, v pipeline.Value) []byte {
-	if v.Kind() == pipeline.String || v.Kind() == pipeline.JSON {
-		text := v.Bytes()
-		return append(binary.BigEndian.AppendUint32(dst, uint32(len(text))), text...)
-	}
 	start := len(dst)
-	dst = append(dst, 0, 0, 0, 0)
 	switch v.Kind() {
+	case pipeline.String, pipeline.JSON:
+		dst = append(dst, v.Bytes()...)
 	case pipeline.Struct:
 		dst = append(dst, '{')
 		for i, name := range v.Names() {
@@ -109,11 +109,11 @@ func appendValue(dst []byte, v pipeline.Value) []byte {
 	case pipeline.List:
 		dst = append(dst, '[')
 		for _, e := range v.Elems() {
-			dst = appendValue(dst, e)
+			dst = appendValue(append(dst, noLength...), e)
 		}
 	default:
 		dst = v.AppendText(dst)
 	}
-	binary.BigEndian.PutUint32(dst[start:], uint32(len(dst)-start-4))
+	binary.BigEndian.PutUint32(dst[start-4:], uint32(len(dst)-start))
 	return dst
 }

@@ -13,6 +13,7 @@ import (
 type Row struct {
 	Change *pipeline.Change
 	image  *pipeline.Image
+	values []pipeline.Value // the image's, if it is present
 
 	scratch []byte // text made for this row
 	eval    evaluator
@@ -23,7 +24,10 @@ func NewRow(now func() time.Time) *Row { return &Row{eval: evaluator{now: now}} 
 
 // Begin turns to the next change.
 func (r *Row) Begin(c *pipeline.Change) {
-	r.Change, r.image, r.scratch = c, c.Row(), r.scratch[:0]
+	r.Change, r.image, r.scratch, r.values = c, c.Row(), r.scratch[:0], nil
+	if r.image.Present {
+		r.values = r.image.Values
+	}
 }
 
 // Getter reads one field of a Row. It keeps no state and may be shared by goroutines.
@@ -35,7 +39,7 @@ type Getter struct {
 	expr      *Expr
 	convert   conversion
 	plain     bool // nothing to do to a column's value
-	direct    bool // and one column, not to be split
+	direct    int  // the only column, if it is plain and not to be split; else -1
 	fallback  []pipeline.Value
 	names     map[string]pipeline.Value
 	separator []byte
@@ -63,7 +67,9 @@ func (f *Field) Compile(name string, cols *Columns) *Getter {
 	g.convert.layout, _ = layoutOf(f.Format)
 	g.names = mapped(f.Map)
 	g.plain = g.path == nil && f.Type == "" && f.Format == "" && f.Map == nil && f.Parameter == ""
-	g.direct = g.plain && len(g.columns) == 1 && f.Separator == ""
+	if g.direct = -1; g.plain && len(g.columns) == 1 && f.Separator == "" {
+		g.direct = g.columns[0]
+	}
 	return g
 }
 
@@ -116,17 +122,15 @@ func (g *Getter) Zone() *time.Location { return g.convert.zone }
 // Single is the value of a field that is a column and nothing else, where it plainly is one value: not blank, not several.
 // It says false wherever Value or Values has to look closer.
 func (g *Getter) Single(r *Row) (v pipeline.Value, ok bool) {
-	if !g.direct {
+	if uint(g.direct) >= uint(len(r.values)) {
 		return v, false
 	}
-	switch v = r.image.Value(g.columns[0]); v.Kind() {
-	case pipeline.Int:
-		return v, true
-	case pipeline.String:
-		text := Trim(v.Bytes())
-		return v, len(text) > 0 && text[0] != '['
+	v = r.values[g.direct]
+	if v.Kind() != pipeline.String {
+		return v, v.Kind() == pipeline.Int
 	}
-	return v, false
+	text := v.Bytes()
+	return v, len(text) > 0 && visible(text[0]) && text[0] != '['
 }
 
 // Value is the field's value in the row: the first of its columns that has one, else the default, else Null. It is

@@ -5,15 +5,16 @@ import (
 	"net/netip"
 )
 
-func isWebAddress(url []byte) bool {
+// isWebAddress wants an address on the web. plain text has no control character but perhaps 0x7f.
+func isWebAddress(url []byte, plain bool) bool {
 	scheme, rest, ok := bytes.Cut(url, []byte("://"))
-	return ok && (bytes.EqualFold(scheme, []byte("https")) || bytes.EqualFold(scheme, []byte("http"))) && isPlace(rest)
+	return ok && (bytes.EqualFold(scheme, []byte("https")) || bytes.EqualFold(scheme, []byte("http"))) && isPlace(rest, plain)
 }
 
 // isAddress wants a scheme and a host, and no control characters anywhere.
-func isAddress(url []byte) bool {
+func isAddress(url []byte, plain bool) bool {
 	scheme, rest, ok := bytes.Cut(url, []byte("://"))
-	return ok && len(scheme) > 0 && isScheme(scheme) && isPlace(rest)
+	return ok && len(scheme) > 0 && isScheme(scheme) && isPlace(rest, plain)
 }
 
 // What a character is to an address.
@@ -36,7 +37,7 @@ var addressByte = func() (is [256]byte) {
 }()
 
 // isPlace wants what stands behind the scheme: a host, perhaps behind a user, and whatever follows.
-func isPlace(rest []byte) bool {
+func isPlace(rest []byte, plain bool) bool {
 	end := 0
 	for end < len(rest) && addressByte[rest[end]] != endsHost {
 		if addressByte[rest[end]] == noAddress {
@@ -51,11 +52,11 @@ func isPlace(rest []byte) bool {
 			return false
 		}
 	}
-	return len(host) > 0 && host[0] != ':' && !hasControl(rest[end:])
+	return len(host) > 0 && host[0] != ':' && !hasControl(rest[end:], plain)
 }
 
-func hasControl(text []byte) bool {
-	if plainUntil(text) == len(text) {
+func hasControl(text []byte, plain bool) bool {
+	if plain {
 		return bytes.IndexByte(text, 0x7f) >= 0
 	}
 	for _, c := range text {

@@ -34,7 +34,7 @@ func (m *Maker) textual(dst []byte, s *step, v pipeline.Value) ([]byte, error) {
 	if reason != "" {
 		return dst, invalid(reason, s.name, textRule(reason))
 	}
-	if rule := m.breaks(s, clean); rule != nil {
+	if rule := m.breaks(s, clean, plain); rule != nil {
 		return dst, rule
 	}
 	switch s.kind {
@@ -97,8 +97,8 @@ func textRule(reason pipeline.Reason) string {
 	return "a text, number or time; `type: string` or `hex` for binary columns, `path` for a member of JSON"
 }
 
-// breaks tells the rule of its field that a text breaks.
-func (m *Maker) breaks(s *step, clean []byte) *pipeline.Rejection {
+// breaks tells the rule of its field that a text breaks; plain is what cleanText says of it.
+func (m *Maker) breaks(s *step, clean []byte, plain bool) *pipeline.Rejection {
 	switch s.kind {
 	case currency:
 		if !m.knownCurrency(clean) {
@@ -109,11 +109,11 @@ func (m *Maker) breaks(s *step, clean []byte) *pipeline.Rejection {
 			return invalid(pipeline.InvalidValue, s.name, "one of "+strings.Join(s.choices, ", "))
 		}
 	case webAddress:
-		if !isWebAddress(clean) {
+		if !isWebAddress(clean, plain) {
 			return invalid(pipeline.InvalidURL, s.name, "an absolute URL: http:// or https:// and a host")
 		}
 	case referrer:
-		if !isAddress(clean) {
+		if !isAddress(clean, plain) {
 			return invalid(pipeline.InvalidURL, s.name, "an absolute URL: a scheme, :// and a host")
 		}
 	case ipAddress:
