@@ -90,7 +90,7 @@ func TestAnUnknownNameIsFound(t *testing.T) {
 }
 
 func TestEveryAlertHasALevelATestAndASection(t *testing.T) {
-	page, tests := read(t, "../docs/operations/alerts.md"), read(t, "prometheus/rules_test.yml")
+	page, tests := read(t, "../docs/operations/alerts.md"), read(t, "prometheus/rules_test.yml")+read(t, "prometheus/rules_days_test.yml")
 	sections := map[string]string{}
 	for _, part := range strings.Split(page, "\n## ")[1:] {
 		heading, body, _ := strings.Cut(part, "\n")
