@@ -25,6 +25,9 @@ bench: ## speed, as ratios to a bare loop in the same run
 	$(GO) test -run '^$$' -bench . -benchtime 1s ./pipeline/... ./sinks/...
 	$(GO) run ./cmd/tokrelay/bench
 
+e2e: ## the real thing: PostgreSQL, Debezium, Kafka, a registry (installs what it needs)
+	deploy/e2e/run
+
 e2e-alerts: ## real Prometheus and Alertmanager: trouble reaches Slack, PagerDuty, e-mail, SMS and a webhook
 	deploy/alerts/run
 
@@ -34,4 +37,4 @@ up: ## Kafka, registry, PostgreSQL, Debezium, tokrelay, sandbox, Prometheus, Ale
 down: ## stop those containers and delete their data
 	docker compose down --volumes --remove-orphans
 
-.PHONY: help demo test build lint bench e2e-alerts up down
+.PHONY: help demo test build lint bench e2e e2e-alerts up down

@@ -50,7 +50,7 @@ type flow struct {
 func newFlow(t *testing.T, name string, o options) *flow {
 	t.Helper()
 	name += "_" + run
-	f := &flow{relay: newRelay(t, name, fmt.Sprintf(faultSyncs, name), o), source: newSource(t, name, "faults.sql")}
+	f := &flow{relay: newRelay(t, name, fmt.Sprintf(faultSyncs+o.syncs, name), o), source: newSource(t, name, "faults.sql")}
 	f.topics["events"] = []string{name + "." + name + ".events"}
 	f.topics["people"] = []string{name + "." + name + ".people"}
 	f.tiktok.AddFault(sandbox.Fault{Delay: 30 * time.Millisecond})

@@ -12,10 +12,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// same compares two sets of texts and shows some of what differs.
+// same compares two sets of texts and shows some of what differs. A nil want means that there have to be none.
 func same(t *testing.T, what string, got, want []string) {
 	t.Helper()
-	got, want = set(got), set(want)
+	nothing := want == nil
+	if got, want = set(got), set(want); len(want) == 0 && !nothing {
+		t.Errorf("%s: SQL knows of none: the test looks at nothing", what)
+	}
 	if slices.Equal(got, want) {
 		return
 	}

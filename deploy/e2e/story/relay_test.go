@@ -39,6 +39,8 @@ type options struct {
 	kafka   string // more of the section kafka, after the brokers
 	brokers string // default: the plain listener
 	tiktok  sandbox.Config
+	env     []string // for ${VAR} in the configuration
+	syncs   string   // more syncs of a flow; %[1]s is its name
 }
 
 const head = `
@@ -55,7 +57,7 @@ syncs:
 func newRelay(t *testing.T, name, syncs string, o options) *relay {
 	t.Helper()
 	o.tiktok.Refuse = sandbox.Strict()
-	r := &relay{t: t, name: name, tiktok: sandbox.New(o.tiktok), topics: map[string][]string{}, admin: freeAddress(t)}
+	r := &relay{t: t, name: name, tiktok: sandbox.New(o.tiktok), topics: map[string][]string{}, admin: freeAddress(t), env: o.env}
 	server := httptest.NewServer(r.tiktok)
 	t.Cleanup(server.Close)
 	client, err := kgo.NewClient(kgo.SeedBrokers(os.Getenv("E2E_KAFKA")))

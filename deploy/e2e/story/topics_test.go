@@ -29,8 +29,19 @@ func (f *flow) alter(topic string, with map[string]string) {
 	}
 }
 
-func TestALogCompactedBeforeItIsReadGivesTheSameAudience(t *testing.T) {
-	f := newFlow(t, "compacted", options{})
+const fileSync = `
+  - name: everybody
+    topic: %[1]s.%[1]s.people
+    audience_file:
+      audience: {name: Everybody}
+      identifier: {EMAIL_SHA256: email}
+      member_when: opted_in
+      work_folder: ${WORK_FOLDER}
+`
+
+func TestALogCompactedBeforeItIsReadGivesTheSameAudiences(t *testing.T) {
+	f := newFlow(t, "compacted", options{syncs: fileSync, env: []string{"WORK_FOLDER=" + t.TempDir()}})
+	f.source.exec(t, "INSERT INTO people SELECT n, 'bulk' || n || '@example.com', true FROM generate_series(500000, 501500) n")
 	people := f.topics["people"][0]
 	f.day()
 	f.source.written(t)
@@ -45,6 +56,8 @@ func TestALogCompactedBeforeItIsReadGivesTheSameAudience(t *testing.T) {
 	})
 	f.start()
 	f.laws()
+	f.run("audience", "upload", "--sync", "everybody")
+	same(t, "lines of the file", f.members("Everybody", "EMAIL_SHA256"), f.source.rows(t, sqlMembers))
 }
 
 // What Kafka has thrown away before it was read cannot be sent. The sync says so or goes on with what there is, as its

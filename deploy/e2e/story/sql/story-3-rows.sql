@@ -2,7 +2,7 @@
 INSERT INTO customers (email, phone, country, opted_in, lapsed)
 SELECT CASE WHEN n % 30 = 0 THEN NULL WHEN n % 4 = 0 THEN '  Person' || n || '@Example.COM ' ELSE 'person' || n - (n % 25 = 24)::int || '@example.com' END,
     CASE WHEN n % 3 = 0 THEN NULL ELSE '+1212555' || lpad(n::text, 4, '0') END,
-    'US', n % 5 <> 0, n % 2 = 0
+    'US', n % 5 <> 0, n % 4 <> 0
 FROM generate_series(1, 2500) n;
 UPDATE customers SET fault = 'no_identifier', opted_in = true WHERE id % 60 = 0;
 INSERT INTO customers (email, phone, opted_in, fault) VALUES ('not an address', NULL, true, 'invalid_email'), ('someone@example.org', '12', true, 'invalid_phone');

@@ -5,7 +5,7 @@ SELECT jsonb_strip_nulls(jsonb_build_object(
     'c_money', c_money::numeric, 'c_boolean', c_boolean, 'c_char', nullif(trim(c_char), ''), 'c_varchar', c_varchar, 'c_text', c_text, 'c_citext', c_citext,
     'c_domain', c_domain, 'c_uuid', c_uuid, 'c_json', CASE WHEN c_json::text <> 'null' THEN c_json -> 'b' END, 'c_jsonb', c_jsonb -> 'b', 'c_xml', c_xml::text,
     'c_enum', c_enum, 'c_date', c_date, 'c_time', short(to_char(c_time, 'HH24:MI:SS.US')), 'c_time_3', short(to_char(c_time_3, 'HH24:MI:SS.US')),
-    'c_timetz', short(to_char((c_timetz AT TIME ZONE 'UTC')::time, 'HH24:MI:SS.US')) || 'Z',
+    'c_timetz', short(to_char((c_timetz AT TIME ZONE 'UTC')::time, 'HH24:MI:SS.US')),
     'c_timestamp', moment(c_timestamp), 'c_timestamp_0', moment(c_timestamp_0), 'c_timestamp_3', moment(c_timestamp_3),
     'c_timestamptz', moment(c_timestamptz AT TIME ZONE 'UTC') || 'Z', 'c_timestamptz_3', moment(c_timestamptz_3 AT TIME ZONE 'UTC') || 'Z',
     'c_bit_1', c_bit_1 = B'1', 'c_bytea', encode(c_bytea, 'hex'), 'c_inet', c_inet, 'c_cidr', c_cidr, 'c_macaddr', c_macaddr, 'c_macaddr8', c_macaddr8) ||

@@ -1,0 +1,99 @@
+//go:build e2e
+
+package story
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// seen is a record as kcat prints it.
+type seen struct {
+	Topic     string   `json:"topic"`
+	Partition int32    `json:"partition"`
+	Offset    int64    `json:"offset"`
+	Headers   []string `json:"headers"` // names and values in turn
+}
+
+// kcat reads a topic whole with the other client library, librdkafka.
+func kcat(t *testing.T, topic string) (records []seen) {
+	t.Helper()
+	out, err := exec.Command("kcat", "-b", os.Getenv("E2E_KAFKA"), "-C", "-t", topic, "-e", "-q", "-J").Output()
+	if err != nil {
+		t.Fatalf("kcat -t %s: %v", topic, err)
+	}
+	for line := range bytes.Lines(out) {
+		var r seen
+		if err := json.Unmarshal(line, &r); err != nil {
+			t.Fatalf("kcat -t %s printed no JSON: %v", topic, err)
+		}
+		records = append(records, r)
+	}
+	return records
+}
+
+func (r seen) header(name string) string {
+	for i := 0; i+1 < len(r.Headers); i += 2 {
+		if r.Headers[i] == name {
+			return r.Headers[i+1]
+		}
+	}
+	return ""
+}
+
+func TestAnotherClientReadsWhatWeWriteAndAgrees(t *testing.T) {
+	f := newFlow(t, "kcat", options{})
+	f.day()
+	f.start()
+	f.day()
+	f.laws()
+	var theirs, ours []string
+	for _, r := range kcat(t, f.name+".rejected") {
+		source := strings.Join([]string{r.header("__connect.errors.topic"), r.header("__connect.errors.partition"), r.header("__connect.errors.offset")}, "/")
+		theirs = append(theirs, fmt.Sprintf("%s/%d/%d %s %s %s", r.Topic, r.Partition, r.Offset, source, r.header("tokrelay.dlq.sync"), r.header("tokrelay.dlq.reason")))
+	}
+	for line := range strings.Lines(f.run("dlq", "show", "--json", "--limit", "100000")) {
+		ours = append(ours, shown(t, line))
+	}
+	same(t, "dead letters as dlq show tells them", ours, theirs)
+	for _, topic := range []string{".state", ".people.members"} {
+		same(t, "records of "+topic+" as kcat sees them", sizes(t, f.name+topic), ourSizes(f.records(f.name+topic)))
+	}
+}
+
+func shown(t *testing.T, line string) string {
+	t.Helper()
+	var letter struct{ Letter, Source, Sync, Reason string }
+	if err := json.Unmarshal([]byte(line), &letter); err != nil {
+		t.Fatalf("dlq show --json printed no JSON: %v", err)
+	}
+	return strings.Join([]string{letter.Letter, letter.Source, letter.Sync, letter.Reason}, " ")
+}
+
+// sizes are the places of a topic's records and the lengths of their keys and values; -1 is a value that is null.
+func sizes(t *testing.T, topic string) []string {
+	t.Helper()
+	out, err := exec.Command("kcat", "-b", os.Getenv("E2E_KAFKA"), "-C", "-t", topic, "-e", "-q", "-f", "%t/%p/%o %K %S\\n").Output()
+	if err != nil {
+		t.Fatalf("kcat -t %s: %v", topic, err)
+	}
+	return strings.Split(string(out), "\n")
+}
+
+func ourSizes(records []*kgo.Record) (lines []string) {
+	for _, r := range records {
+		size := len(r.Value)
+		if r.Value == nil {
+			size = -1
+		}
+		lines = append(lines, fmt.Sprintf("%s/%d/%d %d %d", r.Topic, r.Partition, r.Offset, len(r.Key), size))
+	}
+	return lines
+}
