@@ -39,7 +39,7 @@ func (m *Maker) Lines(dst []byte, c *pipeline.Change) ([]byte, error) {
 		}
 	}
 	if len(out) == len(dst) {
-		return dst, pipeline.Reject(pipeline.StageIdentity, pipeline.NoIdentifier, "", "at least one of the mapped identifiers")
+		return dst, pipeline.Reject(pipeline.StageIdentity, pipeline.NoIdentifier, "identifier", "at least one of the mapped identifiers")
 	}
 	return out, nil
 }

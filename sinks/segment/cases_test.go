@@ -87,12 +87,19 @@ func becomes(t *testing.T, cfg Config, rows []byte) []byte {
 		}
 		out.Write(described(t, plan, &all, first, err))
 	}
-	for e, envelope := range all.Envelopes {
+	net, err := plan.Net(&all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for e, envelope := range net.Envelopes {
 		var bodies [][]byte
-		for i, item := range all.List {
+		for i, item := range net.List {
 			if int(item.Envelope) == e {
-				bodies = append(bodies, all.Body(i))
+				bodies = append(bodies, net.Body(i))
 			}
+		}
+		if bodies == nil {
+			continue
 		}
 		out.Write(cutDigests(plan.AppendRequest(nil, envelope, bodies)))
 		out.WriteByte('\n')

@@ -104,7 +104,7 @@ func (m *Maker) present(t *transition) (err error) {
 func (m *Maker) isUseless(t *transition) bool { return !m.remembers && len(t.old) == 0 }
 
 func (*Plan) noIdentifier() *pipeline.Rejection {
-	return pipeline.Reject(pipeline.StageIdentity, pipeline.NoIdentifier, "", "at least one of the mapped identifiers")
+	return pipeline.Reject(pipeline.StageIdentity, pipeline.NoIdentifier, "identifiers", "at least one of the mapped identifiers")
 }
 
 func (m *Maker) isMember() (bool, error) {

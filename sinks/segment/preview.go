@@ -104,10 +104,7 @@ func (v *Preview) emit(items *pipeline.Items, row int) error {
 
 // Line is an element of a request as preview prints it: {"action":"add","ids":{"EMAIL_SHA256":"…"}}.
 func (p *Plan) Line(envelope string, body []byte) ([]byte, error) {
-	var cells []struct {
-		ID        string   `json:"id"`
-		Audiences []string `json:"audience_ids"`
-	}
+	var cells []cell
 	if err := json.Unmarshal(body, &cells); err != nil {
 		return nil, err
 	}

@@ -81,10 +81,17 @@ func (f *Flow) Endpoint() string { return f.sink.endpoint }
 
 // Requests puts items into requests as delivery does when all of them wait together: by envelope, in order, up to the
 // sink's limits.
-func (f *Flow) Requests(items *pipeline.Items) [][]byte {
+func (f *Flow) Requests(items *pipeline.Items) ([][]byte, error) {
 	var requests [][]byte
 	if f.sink.appendRequest == nil { // a file is uploaded whole, not row by row
-		return nil
+		return nil, nil
+	}
+	if f.sink.net != nil {
+		net, err := f.sink.net(items)
+		if err != nil {
+			return nil, err
+		}
+		items = net
 	}
 	for e, envelope := range items.Envelopes {
 		var bodies [][]byte
@@ -106,5 +113,5 @@ func (f *Flow) Requests(items *pipeline.Items) [][]byte {
 		}
 		flush()
 	}
-	return requests
+	return requests, nil
 }

@@ -113,7 +113,11 @@ func (p *Preview) Requests() error {
 	if !p.requests {
 		return nil
 	}
-	for _, body := range p.flow.Requests(&p.items) {
+	bodies, err := p.flow.Requests(&p.items)
+	if err != nil {
+		return fmt.Errorf("make requests: %w", err)
+	}
+	for _, body := range bodies {
 		line := map[string]request{"request": {"POST", APIPath + p.flow.Endpoint(), body}}
 		if err := p.out.Encode(line); err != nil {
 			return fmt.Errorf("print preview: %w", err)

@@ -39,6 +39,7 @@ type sinkPlan struct {
 
 	previewMaker func() Maker                                       // nil: newMaker
 	line         func(envelope string, body []byte) ([]byte, error) // an item as preview prints it; nil: its body
+	net          func(*pipeline.Items) (*pipeline.Items, error)     // what preview's items come to together; nil: themselves
 	segment      *segment.Plan                                      // of an audience that is streamed
 	file         *audiencefile.Plan                                 // of an audience that is replaced whole
 }
@@ -115,7 +116,7 @@ func (s *Sync) compileSegment(cols *mapping.Columns, now func() time.Time, m *me
 	return &sinkPlan{
 		kind: KindSegment, gate: mapping.AllOps, window: 1, segment: plan,
 		newMaker: func() Maker { return plan.Maker() }, previewMaker: func() Maker { return plan.NewPreview() },
-		endpoint: plan.Endpoint(), appendRequest: plan.AppendRequest, line: plan.Line,
+		endpoint: plan.Endpoint(), appendRequest: plan.AppendRequest, line: plan.Line, net: plan.Net,
 		maxItems: maxItems, maxBytes: maxBytes, linger: s.AudienceSegment.Linger(),
 	}, nil
 }
