@@ -1,0 +1,152 @@
+package deploy_test
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+)
+
+const metricsPage = "../docs/operations/metrics.md"
+
+const metricsHead = `# Metrics
+
+Every metric at ` + "`/metrics`" + `, written from the code; a test keeps this page equal to it. Beside them are Go's (` + "`go_…`" + `) and the process's
+(` + "`process_…`" + `). Labels are bounded: a name from the configuration, a topic, a partition, or a word of a closed list. Nothing of a row is ever a label.
+
+The law of a sync at rest: ` + "`tokrelay_records_total = tokrelay_rows_settled_total + tokrelay_unsettled_records`" + `, labels summed.
+
+| metric | type | labels | meaning | when to worry |
+|---|---|---|---|---|
+`
+
+// worries say when a metric that no alert watches should worry somebody, or more than its alerts say.
+var worries = map[string]string{
+	"tokrelay_records_total":                          "none for long, though the source changes",
+	"tokrelay_record_bytes_total":                     "grows faster than records: larger rows need more memory",
+	"tokrelay_last_commit_timestamp_seconds":          "minutes old while rows settle",
+	"tokrelay_rows_total":                             "operations you did not expect, such as snapshot after a connector's restart",
+	"tokrelay_rows_skipped_total":                     "`filtered` or `event_not_mapped` rises after a change of the source",
+	"tokrelay_rows_rejected_total":                    "any; the reasons are in [reasons.md](reasons.md)",
+	"tokrelay_items_total":                            "falls while rows are read: they are skipped or rejected",
+	"tokrelay_schema_cache_entries":                   "near `schema_registry.cache_size`: schemas are asked for again and again",
+	"tokrelay_schema_fetch_seconds":                   "seconds: new schemas hold rows up",
+	"tokrelay_batches_split_total":                    "a lasting rate: rows TikTok refuses that our checks let pass",
+	"tokrelay_batch_events":                           "near 1 while the sync lags: `batch.max_events` or `linger` is too small",
+	"tokrelay_batch_wait_seconds":                     "more than `linger` and a call's time: limits or calls in flight are the bottleneck",
+	"tokrelay_http_request_seconds":                   "p99 near `connections.*.timeout`",
+	"tokrelay_http_in_flight":                         "stays at `calls_in_flight` while the sync lags: raise it, or TikTok is slow",
+	"tokrelay_retries_total":                          "a lasting rate",
+	"tokrelay_rate_limited_seconds_total":             "rises while the sync lags: the limit is the bottleneck",
+	"tokrelay_queue_events":                           "at its capacity: back-pressure, see lag",
+	"tokrelay_queue_events_capacity":                  "never; it is for comparison",
+	"tokrelay_dlq_produce_seconds":                    "seconds: rejected rows settle slowly",
+	"tokrelay_audience_last_upload_timestamp_seconds": "older than the schedule's pace; unchanged audiences are not uploaded",
+	"tokrelay_audience_rows":                          "a sudden step",
+	"tokrelay_audience_upload_seconds":                "hours",
+	"tokrelay_audience_read_records":                  "does not move while a run is under way",
+	"tokrelay_audience_read_offsets":                  "never; it is for comparison",
+	"tokrelay_member_state_entries":                   "far from the audience's size",
+	"tokrelay_member_state_restore_seconds":           "minutes: a start takes that long",
+	"tokrelay_build_info":                             "two versions",
+	"tokrelay_config_info":                            "two hashes: an instance runs another configuration",
+}
+
+// watchers are the alerts that look at a metric, by metric; recorded metrics stand for what they are made of.
+func watchers(t *testing.T) map[string][]string {
+	made := map[string][]string{}
+	for _, r := range rules(t) {
+		if r.Record != "" {
+			made[r.Record] = bases(r.Expr, nil)
+		}
+	}
+	by := map[string][]string{}
+	for _, r := range rules(t) {
+		if r.Alert == "" {
+			continue
+		}
+		_, anchor, _ := strings.Cut(r.Annotations["runbook_url"], "#")
+		link := fmt.Sprintf("[%s](alerts.md#%s)", r.Alert, anchor)
+		for _, name := range bases(r.Expr, made) {
+			if !slices.Contains(by[name], link) {
+				by[name] = append(by[name], link)
+			}
+		}
+	}
+	return by
+}
+
+func bases(expr string, made map[string][]string) (names []string) {
+	for _, u := range metricsOf(expr) {
+		if from, ok := made[u.name]; ok {
+			names = append(names, from...)
+			continue
+		}
+		for _, suffix := range []string{"_bucket", "_sum", "_count"} {
+			u.name = strings.TrimSuffix(u.name, suffix)
+		}
+		names = append(names, u.name)
+	}
+	return names
+}
+
+func TestTheMetricsPageIsUpToDate(t *testing.T) {
+	metrics, by := all(t), watchers(t)
+	var b strings.Builder
+	b.WriteString(metricsHead)
+	for _, name := range slices.Sorted(maps.Keys(metrics)) {
+		e := metrics[name]
+		if !strings.HasPrefix(name, "tokrelay_") {
+			continue
+		}
+		worry := strings.Join(slices.Concat(nonEmpty(worries[name]), by[name]), "; ")
+		if worry == "" {
+			t.Errorf("%s: nobody says when to worry", name)
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", name, e.kind, strings.Join(e.labels, ", "), strings.TrimSuffix(e.help, "."), worry)
+	}
+	if *update {
+		if err := os.WriteFile(metricsPage, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if read(t, metricsPage) != b.String() {
+		t.Errorf("%s is not what the code says; run go test ./deploy -run MetricsPage -update", metricsPage)
+	}
+}
+
+func nonEmpty(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return []string{s}
+}
+
+func TestNoWorryIsAboutAMetricThatIsGone(t *testing.T) {
+	metrics := all(t)
+	for name := range worries {
+		if _, ok := metrics[name]; !ok {
+			t.Errorf("%s is not exported any more", name)
+		}
+	}
+}
+
+func TestMetricsAreNamedAsTheConventionWants(t *testing.T) {
+	families, err := busy().Registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	problems, err := promlint.NewWithMetricFamilies(families).Lint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		if strings.HasPrefix(p.Metric, "tokrelay_") {
+			t.Errorf("%s: %s", p.Metric, p.Text)
+		}
+	}
+}
