@@ -5,6 +5,7 @@ import (
 	"crypto/md5"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -36,10 +37,10 @@ func (a Algorithm) Size() int {
 // Hash means none. It never shows itself: fmt, JSON, text and slog print [redacted]. The digest leaves through AppendHex
 // and AppendDigest alone.
 type Hash struct {
-	algorithm Algorithm
 	// masked is the digest under the process's mask. A struct printed with %+v shows what its unexported fields hold
 	// without asking their types, and so does the trace of a panic; what they show must not be a digest.
-	masked [sha256.Size]byte
+	masked    [sha256.Size]byte
+	algorithm Algorithm
 }
 
 // mask lives as long as the process, so equal digests are equal Hashes, and dies with it.
@@ -55,12 +56,7 @@ func newHash(a Algorithm, digest []byte) (h Hash) {
 	return h
 }
 
-func applyMask(digest *[sha256.Size]byte) {
-	for i := 0; i < len(digest); i += 8 {
-		word := digest[i : i+8]
-		binary.NativeEndian.PutUint64(word, binary.NativeEndian.Uint64(word)^binary.NativeEndian.Uint64(mask[i:]))
-	}
-}
+func applyMask(digest *[sha256.Size]byte) { subtle.XORBytes(digest[:], digest[:], mask[:]) }
 
 // fill makes the hash of a text, in place: returning one through several calls takes as long as half its making.
 func (h *Hash) fill(a Algorithm, clear []byte) {
@@ -120,14 +116,18 @@ func (h Hash) Algorithm() Algorithm { return h.algorithm }
 // AppendHex appends the digest as TikTok takes it: lower-case hexadecimal digits. The result is personal data.
 func (h Hash) AppendHex(dst []byte) []byte {
 	digest := h.digest()
-	var digits [2 * len(digest)]byte
-	for i := range len(digest) / 8 {
-		word := binary.LittleEndian.Uint64(digest[8*i:])
-		binary.LittleEndian.PutUint64(digits[16*i:], hexDigits(word&0xffffffff))
-		binary.LittleEndian.PutUint64(digits[16*i+8:], hexDigits(word>>32))
+	start := len(dst)
+	dst = append(dst, noDigits[:2*h.algorithm.Size()]...)
+	for i := 0; i < h.algorithm.Size(); i += 8 {
+		word, digits := binary.LittleEndian.Uint64(digest[i:]), dst[start+2*i:]
+		binary.LittleEndian.PutUint64(digits, hexDigits(word&0xffffffff))
+		binary.LittleEndian.PutUint64(digits[8:], hexDigits(word>>32))
 	}
-	return append(dst, digits[:2*h.algorithm.Size()]...)
+	return dst
 }
+
+// noDigits keeps the place of digits.
+var noDigits [2 * sha256.Size]byte
 
 // hexDigits writes four bytes as eight digits at once: three digests in every row are many digits.
 func hexDigits(x uint64) uint64 {
