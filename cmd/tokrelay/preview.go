@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -113,7 +114,7 @@ func previewRows(ctx context.Context, p *daemon.Preview, flow *daemon.Flow, s *d
 	lines := bufio.NewScanner(in)
 	lines.Buffer(make([]byte, 64<<10), maxRow)
 	for lines.Scan() && ctx.Err() == nil {
-		line := append([]byte(nil), lines.Bytes()...)
+		line := append([]byte(nil), bytes.TrimSpace(lines.Bytes())...)
 		if len(line) == 0 {
 			continue
 		}

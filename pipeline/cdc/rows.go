@@ -1,12 +1,16 @@
 package cdc
 
 import (
+	"bytes"
+	"slices"
+
 	"github.com/tokrelay/tokrelay/pipeline"
 )
 
 // Rows decodes the rows people write for `preview --rows`, one JSON value a line: an object is a new row; an object with
-// op and before or after is a change, in Debezium's letters; null is a tombstone. Columns are what a row has, and a
-// before image that is there is complete. It is for one goroutine.
+// op and before or after is a change, in Debezium's letters; null is a tombstone. Columns are what a row has. A before
+// image is complete unless the sync says `before_image: key_only`, or the image has none of the columns the sync reads. It
+// is for one goroutine.
 type Rows struct {
 	reader   jsonReader
 	compiler *compiler
@@ -24,9 +28,12 @@ func NewRows(wanted Wanted, cfg Config) *Rows {
 	return &Rows{reader: jsonReader{compiler: k}, compiler: k}
 }
 
+var byteOrderMark = []byte("\ufeff")
+
 // Decode reads a line into a change, which aliases it. The error is a *pipeline.Rejection or a pipeline.SkipReason.
 func (r *Rows) Decode(line []byte, into *pipeline.Change) error {
 	into.Reset()
+	line = bytes.TrimPrefix(line, byteOrderMark) // some editors begin a file with it
 	if err := r.reader.parse(&r.doc, line); err != nil {
 		return err
 	}
@@ -94,6 +101,37 @@ func (r *Rows) images(c *pipeline.Change) error {
 	case c.Op != pipeline.Update:
 		c.Before.Present = false
 	}
-	c.BeforeComplete = c.Before.Present
+	if c.Before.Present {
+		r.old(c)
+	}
 	return nil
+}
+
+// old says how much of the old row its image holds. What a key-only image leaves out is not known.
+func (r *Rows) old(c *pipeline.Change) {
+	values := c.Before.Values
+	c.BeforeComplete = r.compiler.cfg.BeforeImage != beforeKeyOnly && !r.keyAlone(values)
+	if c.BeforeComplete {
+		return
+	}
+	c.KeyRow = c.Op == pipeline.Delete
+	for i := range values {
+		if values[i].IsNull() {
+			values[i] = pipeline.UnavailableValue()
+		}
+	}
+}
+
+// keyAlone is true for an image that has members, but none that is wanted. A member that is there and null is an answer.
+func (r *Rows) keyAlone(values []pipeline.Value) bool {
+	before, ok := r.doc.member(0, "before")
+	if !ok || len(values) == 0 || slices.ContainsFunc(values, func(v pipeline.Value) bool { return !v.IsNull() }) {
+		return false
+	}
+	for k := before + 1; k < r.doc.nodes[before].next; k = r.doc.nodes[k+1].next {
+		if r.doc.nodes[k+1].kind == jsonNull {
+			return false
+		}
+	}
+	return true
 }

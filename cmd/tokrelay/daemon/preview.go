@@ -35,17 +35,28 @@ func NewPreview(f *Flow, out io.Writer, requests bool) *Preview {
 	return &Preview{flow: f, out: encoder, requests: requests, pass: steps.Pass, make: steps.Make}
 }
 
-// outcome is one printed line. Only the keys of its outcome are present.
-type outcome struct {
-	Row     int             `json:"row"`
-	Outcome string          `json:"outcome"`
-	Item    json.RawMessage `json:"item,omitempty"`
-	Stage   string          `json:"stage,omitempty"`
-	Reason  string          `json:"reason,omitempty"`
-	Field   string          `json:"field,omitempty"`
-	Rule    string          `json:"rule,omitempty"`
-	Message string          `json:"message,omitempty"`
-}
+// The printed lines, one kind per outcome: the keys never vary. A field is "" where the whole row is meant.
+type (
+	delivered struct {
+		Row     int             `json:"row"`
+		Outcome string          `json:"outcome"`
+		Item    json.RawMessage `json:"item"`
+	}
+	rejected struct {
+		Row     int             `json:"row"`
+		Outcome string          `json:"outcome"`
+		Stage   pipeline.Stage  `json:"stage"`
+		Reason  pipeline.Reason `json:"reason"`
+		Field   string          `json:"field"`
+		Rule    string          `json:"rule"`
+		Message string          `json:"message"`
+	}
+	skipped struct {
+		Row     int    `json:"row"`
+		Outcome string `json:"outcome"`
+		Reason  string `json:"reason"`
+	}
+)
 
 // Row prints what the row becomes that decode reads: a line per item, or one for its rejection or skip.
 func (p *Preview) Row(decode func(into *pipeline.Change) error) error {
@@ -60,7 +71,7 @@ func (p *Preview) Row(decode func(into *pipeline.Change) error) error {
 		if err != nil {
 			return fmt.Errorf("print item: %w", err)
 		}
-		if err := p.out.Encode(outcome{Row: p.row, Outcome: "deliver", Item: line}); err != nil {
+		if err := p.out.Encode(delivered{p.row, "deliver", line}); err != nil {
 			return fmt.Errorf("print preview: %w", err)
 		}
 	}
@@ -83,12 +94,11 @@ func (p *Preview) turn(decode func(*pipeline.Change) error) error {
 
 // refused prints a rejection or a skip; other errors end the preview.
 func (p *Preview) refused(err error) error {
-	o := outcome{Row: p.row}
+	var o any
 	if r, ok := errors.AsType[*pipeline.Rejection](err); ok {
-		o.Outcome, o.Stage, o.Reason = "reject", string(r.Stage), string(r.Reason)
-		o.Field, o.Rule, o.Message = r.Field, r.Rule, r.Message()
+		o = rejected{p.row, "reject", r.Stage, r.Reason, r.Field, r.Rule, r.Message()}
 	} else if skip, ok := errors.AsType[pipeline.SkipReason](err); ok {
-		o.Outcome, o.Reason = "skip", string(skip)
+		o = skipped{p.row, "skip", string(skip)}
 	} else {
 		return err
 	}
