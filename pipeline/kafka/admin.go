@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -94,7 +95,7 @@ func (a *Admin) settings(ctx context.Context, topics map[string]Topic) error {
 	if len(topics) == 0 {
 		return nil
 	}
-	configs, err := a.adm.DescribeTopicConfigs(ctx, slices.Collect(maps.Keys(topics))...)
+	configs, err := a.configs(ctx, slices.Collect(maps.Keys(topics)))
 	if err != nil {
 		return fmt.Errorf("describe the settings of topics: %w", err)
 	}
@@ -109,6 +110,27 @@ func (a *Admin) settings(ctx context.Context, topics map[string]Topic) error {
 		topics[c.Name] = t
 	}
 	return nil
+}
+
+// configs are the settings of those topics that this client may ask about. One denied topic makes kadm drop the answers
+// about its neighbours, so then each is asked for alone.
+func (a *Admin) configs(ctx context.Context, names []string) (kadm.ResourceConfigs, error) {
+	configs, err := a.adm.DescribeTopicConfigs(ctx, names...)
+	switch _, denied := errors.AsType[*kadm.AuthError](err); {
+	case !denied:
+		return configs, err
+	case len(names) == 1:
+		return nil, nil
+	}
+	var all kadm.ResourceConfigs
+	for _, name := range names {
+		one, err := a.configs(ctx, []string{name})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one...)
+	}
+	return all, nil
 }
 
 func (t *Topic) set(key, value string) {

@@ -117,10 +117,11 @@ func (r *relay) start() *process {
 	}
 	go func() { defer close(p.over); p.Wait() }()
 	r.t.Cleanup(func() {
+		ready := r.get("/readyz?verbose")
 		p.kill()
 		if r.t.Failed() {
 			text := p.logged()
-			r.t.Logf("tokrelay logged, at the end:\n%s", text[max(0, len(text)-6000):])
+			r.t.Logf("tokrelay logged, at the end:\n%s\nand said of its readiness:\n%s", text[max(0, len(text)-6000):], ready)
 		}
 	})
 	return p
