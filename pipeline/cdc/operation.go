@@ -143,9 +143,12 @@ func (d *DeletedWhen) marks(v pipeline.Value) bool {
 	case "null":
 		return v.IsNull()
 	}
-	if v.Kind() == pipeline.Bool {
-		want, err := strconv.ParseBool(strings.ToLower(string(d.Equals)))
+	want, err := strconv.ParseBool(strings.ToLower(string(d.Equals)))
+	switch {
+	case v.Kind() == pipeline.Bool:
 		return err == nil && want == v.Bool()
+	case err == nil && v.Kind() == pipeline.Int: // MySQL's booleans are 0 and 1
+		return want && v.Int() == 1 || !want && v.Int() == 0
 	}
 	return !v.IsNull() && strings.EqualFold(v.Text(), string(d.Equals))
 }

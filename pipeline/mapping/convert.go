@@ -148,8 +148,11 @@ func boolean(v pipeline.Value) (pipeline.Value, bool) {
 		yes, ok := truth(Trim(v.Bytes()))
 		return pipeline.BoolValue(yes), ok
 	}
-	n, ok := integerOf(v)
-	return pipeline.BoolValue(n == 1), ok && (n == 0 || n == 1)
+	if n, ok := integerOf(v); ok {
+		return pipeline.BoolValue(n == 1), n == 0 || n == 1
+	}
+	f, ok := floatOf(v) // JSON's 1.0, a NUMBER without scale
+	return pipeline.BoolValue(f == 1), ok && (f == 0 || f == 1)
 }
 
 func truth(text []byte) (yes, ok bool) {

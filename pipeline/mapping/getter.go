@@ -235,6 +235,9 @@ func (g *Getter) at(r *Row, i int) (v pipeline.Value, err error) {
 }
 
 func (g *Getter) refine(r *Row, v pipeline.Value) (pipeline.Value, error) {
+	if g.path != nil && v.Kind() == pipeline.String {
+		v = pipeline.JSONValue(v.Bytes()) // into what else could a path lead
+	}
 	if g.path != nil && v.Kind() == pipeline.JSON {
 		if _, ok := wholeJSON(v.Bytes()); !ok && !IsBlank(v) {
 			return v, g.Reject(pipeline.WrongType, "well-formed JSON")

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"slices"
 	"unicode/utf8"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -11,6 +12,7 @@ import (
 // event is a name events are sent under.
 type event struct {
 	json     []byte // the name as JSON
+	custom   bool   // the name is not one of TikTok's
 	counters keyCounters
 }
 
@@ -55,7 +57,7 @@ func (b *nameBuilder) event(name string) *event {
 		name = renamed(name)
 	}
 	if b.made[name] == nil {
-		b.made[name] = &event{json: appendString(nil, []byte(name)), counters: newKeyCounters(b.metrics, name)}
+		b.made[name] = &event{json: appendString(nil, []byte(name)), custom: !isAccepted(name), counters: newKeyCounters(b.metrics, name)}
 	}
 	return b.made[name]
 }
@@ -66,8 +68,16 @@ type customNames map[string][]*event
 // maxCustomNames bounds what a column with a name of its own in every row may cost.
 const maxCustomNames = 1000
 
-// eventNames are the events of the row; nobody may keep the slice.
+// eventNames are the events of the row; nobody may keep the slice. Offline events have TikTok's names alone.
 func (m *Maker) eventNames() ([]*event, error) {
+	events, err := m.namedEvents()
+	if err == nil && m.from == offline && slices.ContainsFunc(events, func(e *event) bool { return e.custom }) {
+		return nil, invalid(pipeline.InvalidEventName, "event", "one of TikTok's event names of "+namesAsOf+": offline events have no others")
+	}
+	return events, err
+}
+
+func (m *Maker) namedEvents() ([]*event, error) {
 	p := &m.names
 	if p.get == nil {
 		return p.fixed, nil
@@ -107,7 +117,7 @@ func (m *Maker) unknownName(name []byte) ([]*event, error) {
 	if m.custom == nil || len(m.custom) == maxCustomNames {
 		m.custom = customNames{}
 	}
-	events := []*event{{json: appendString(nil, name), counters: m.names.other.counters}}
+	events := []*event{{json: appendString(nil, name), custom: true, counters: m.names.other.counters}}
 	m.custom[string(name)] = events
 	return events, nil
 }

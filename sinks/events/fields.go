@@ -90,8 +90,8 @@ var specs = []spec{
 	{name: "page.referrer", kind: referrer, sources: web, pixel: "context.page.referrer", max: maxLongText},
 
 	{name: "properties.contents", kind: contents, sources: everywhere, pixel: "properties.contents"},
-	{name: "properties.content_ids", kind: texts, sources: everywhere, max: maxID},
-	{name: "properties.content_type", kind: choice, sources: everywhere, choices: words("product product_group")},
+	{name: "properties.content_ids", kind: texts, sources: everywhere, pixel: "properties.content_ids", max: maxID},
+	{name: "properties.content_type", kind: choice, sources: everywhere, pixel: "properties.content_type", choices: words("product product_group")},
 	{name: "properties.currency", kind: currency, sources: everywhere, pixel: "properties.currency"},
 	{name: "properties.value", kind: number, sources: everywhere, pixel: "properties.value"},
 	{name: "properties.num_items", kind: whole, sources: everywhere},
@@ -104,7 +104,10 @@ var specs = []spec{
 	{name: "properties.status", kind: text, sources: everywhere, pixel: "properties.status", max: maxID},
 	{name: "properties.delivery_category", kind: choice, sources: everywhere, choices: words("in_store curbside home_delivery")},
 	{name: "properties.predicted_ltv", kind: number, sources: everywhere},
-	property("content_id", text), property("content_name", text), property("content_category", text), property("brand", text),
+	{name: "properties.content_id", kind: text, sources: everywhere, pixel: "properties.content_id", max: maxText},
+	{name: "properties.content_name", kind: text, sources: everywhere, pixel: "properties.content_name", max: maxText},
+	{name: "properties.content_category", kind: text, sources: everywhere, pixel: "properties.content_category", max: maxText},
+	property("brand", text),
 	property("price", number), property("quantity", whole),
 
 	// Travel.

@@ -52,6 +52,9 @@ func (m *Maker) contents(dst []byte, s *step) ([]byte, error) {
 	if v.Kind() == pipeline.String {
 		v = pipeline.JSONValue(v.Bytes()) // what else could a text be here
 	}
+	if mapping.IsBlank(v) { // JSON's null
+		return dst, nil
+	}
 	if !mapping.IsList(v) {
 		return dst, invalid(pipeline.InvalidContents, s.name, "a list of products")
 	}

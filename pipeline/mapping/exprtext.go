@@ -1,0 +1,42 @@
+package mapping
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/expr-lang/expr/ast"
+)
+
+// textOf is the function that stands in for the library's string(): that one makes "<nil>" of NULL, which would go into
+// the event_id of every such row and make them one event, and 1.234567e+06 of an amount.
+const textOf = "$string"
+
+// textPatcher puts it in its place. It runs last: the name is no column.
+type textPatcher struct{}
+
+func (textPatcher) Visit(node *ast.Node) {
+	if call, ok := (*node).(*ast.BuiltinNode); ok && call.Name == "string" {
+		ast.Patch(node, &ast.CallNode{Callee: &ast.IdentifierNode{Value: textOf}, Arguments: call.Arguments})
+	}
+}
+
+// textOfValue is the text a field of that value would have. NULL has none: the expression fails on the row.
+func textOfValue(args ...any) (any, error) {
+	switch x := args[0].(type) {
+	case nil:
+		return nil, errors.New("string of NULL")
+	case string:
+		return x, nil
+	case float64:
+		if math.Abs(x) < 1e15 {
+			x = rounded(x)
+		}
+		return strconv.FormatFloat(x, 'f', -1, 64), nil
+	case time.Time:
+		return x.UTC().Format(time.RFC3339Nano), nil
+	}
+	return fmt.Sprint(args[0]), nil
+}
