@@ -44,6 +44,7 @@ type flow struct {
 	*relay
 	source *source
 	parts  int
+	before int64 // events TikTok held before the newest day
 }
 
 // newFlow makes tables, connector and configuration; each test has its own.
@@ -63,14 +64,14 @@ func newFlow(t *testing.T, name string, o options) *flow {
 func (f *flow) day() {
 	f.t.Helper()
 	f.parts++
+	f.before = f.tiktok.Stats().Events.Accepted
 	f.source.exec(f.t, fmt.Sprintf("SELECT day(%d, 1500)", f.parts))
 }
 
-// underWay waits until TikTok holds more events than now, and not all yet.
+// underWay waits until TikTok holds some of the newest day.
 func (f *flow) underWay() {
 	f.t.Helper()
-	before := f.tiktok.Stats().Events.Accepted
-	until(f.t, "events are under way", func() bool { return f.tiktok.Stats().Events.Accepted > before })
+	until(f.t, "events are under way", func() bool { return f.tiktok.Stats().Events.Accepted > f.before })
 }
 
 const sqlMembers = `SELECT encode(sha256(convert_to(lower(trim(email)), 'UTF8')), 'hex') FROM people WHERE opted_in`

@@ -5,6 +5,7 @@ package story
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -89,15 +90,29 @@ func (s *source) rows(t *testing.T, query string) []string {
 	return strings.Split(strings.TrimSuffix(out, "\n"), "\n")
 }
 
-// written waits until everything committed so far is in Kafka: a mark is written behind it, and the connectors have told
-// PostgreSQL that they need nothing before the mark any more, which they do once Kafka has acknowledged it.
+// written waits until everything committed so far is in Kafka: marks are written behind it, and the connectors have told
+// PostgreSQL that they need nothing before the marks any more, which they do once Kafka has acknowledged it. A connector
+// that gave up during an outage is started again, as whoever runs Connect does.
 func (s *source) written(t *testing.T) {
 	t.Helper()
 	at := s.rows(t, "SELECT pg_current_wal_lsn()")[0]
 	query := fmt.Sprintf("SELECT count(*) FROM pg_replication_slots WHERE slot_name IN ('%s') AND confirmed_flush_lsn >= '%s'",
 		strings.Join(s.connectors, "','"), at)
-	s.exec(t, "INSERT INTO marks DEFAULT VALUES")
+	looks := 0
 	until(t, "the connectors have written everything to Kafka", func() bool {
+		if looks++; looks%40 == 1 { // they confirm only as rows pass
+			s.exec(t, "INSERT INTO marks DEFAULT VALUES")
+			s.revive()
+		}
 		return s.rows(t, query)[0] == fmt.Sprint(len(s.connectors))
 	})
+}
+
+// revive restarts the tasks that have failed.
+func (s *source) revive() {
+	for _, name := range s.connectors {
+		if answer, err := http.Post(os.Getenv("E2E_CONNECT")+"/connectors/"+name+"/restart?includeTasks=true&onlyFailed=true", "", nil); err == nil {
+			answer.Body.Close()
+		}
+	}
 }

@@ -14,6 +14,7 @@ func TestThreeBrokersOfWhichOneDiesLoseNothing(t *testing.T) {
 	}
 	f := newFlow(t, "threebrokers", options{})
 	f.day()
+	f.source.written(t)
 	f.start()
 	f.underWay()
 	stack(t, "signal", "KILL", "kafka3")
