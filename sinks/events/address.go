@@ -86,6 +86,6 @@ func withoutMask(clean []byte) []byte {
 }
 
 func isIP(clean []byte) bool {
-	address, err := netip.ParseAddr(alias(withoutMask(clean)))
+	address, err := netip.ParseAddr(alias(clean))
 	return err == nil && address.Zone() == ""
 }

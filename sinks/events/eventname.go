@@ -86,6 +86,9 @@ func (m *Maker) namedEvents() ([]*event, error) {
 	if err != nil {
 		return nil, err
 	}
+	if v.Kind() == pipeline.String && len(m.sameEvents) > 0 && string(v.Bytes()) == string(m.sameName) {
+		return m.sameEvents, nil
+	}
 	if reason := missing(v); reason != "" {
 		return nil, invalid(reason, "event", "an event name")
 	}
@@ -97,6 +100,7 @@ func (m *Maker) namedEvents() ([]*event, error) {
 		if len(events) == 0 {
 			return nil, pipeline.SkipUnmapped
 		}
+		m.sameName, m.sameEvents = append(m.sameName[:0], name...), events
 		return events, nil
 	}
 	return m.unknownName(name)

@@ -23,7 +23,9 @@ type Maker struct {
 	values  []pipeline.Value
 	open    *object // where the next field would stand
 
-	custom customNames
+	custom     customNames
+	sameName   []byte // the last row's name and events: the next row's are usually the same
+	sameEvents []*event
 }
 
 // Maker makes one for another goroutine.

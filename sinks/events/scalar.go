@@ -34,6 +34,9 @@ func (m *Maker) textual(dst []byte, s *step, v pipeline.Value) ([]byte, error) {
 	if reason != "" {
 		return dst, invalid(reason, s.name, textRule(reason))
 	}
+	if s.kind == ipAddress {
+		clean = withoutMask(clean)
+	}
 	if rule := m.breaks(s, clean, plain); rule != nil {
 		return dst, rule
 	}
@@ -45,8 +48,6 @@ func (m *Maker) textual(dst []byte, s *step, v pipeline.Value) ([]byte, error) {
 		return appendString(dst, []byte(chosen(s.choices, clean))), nil
 	case place:
 		return appendPlace(dst, s, clean)
-	case ipAddress:
-		clean = withoutMask(clean)
 	}
 	if plain {
 		return append(append(append(dst, '"'), clean...), '"'), nil

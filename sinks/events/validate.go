@@ -97,10 +97,17 @@ func (c *Config) validateConstantName(value *mapping.Constant, at settings.Place
 func (c *Config) validateNames(names Names, at settings.Place) {
 	for i, name := range names {
 		c.validateName(name, at)
-		if slices.Contains(names[:i], name) {
+		if slices.ContainsFunc(names[:i], func(earlier string) bool { return c.sentAs(earlier) == c.sentAs(name) }) {
 			at.Problem("names the same event twice", "TikTok would drop the second: it has the same id")
 		}
 	}
+}
+
+func (c *Config) sentAs(name string) string {
+	if c.RenameLegacy {
+		return renamed(name)
+	}
+	return name
 }
 
 // validateName checks one of TikTok's event names, or one of the company's own where those are allowed.

@@ -30,6 +30,7 @@ func (c *Config) validateField(name string, f *FieldConfig, at settings.Place) {
 	case name == timeField:
 		if !f.Now {
 			f.Validate(at)
+			checkConstantTimes(&f.Field, at)
 		}
 		return
 	case s == nil && c.isOwnProperty(name):
@@ -172,6 +173,21 @@ func checkConstants(c *Config, s *spec, f *mapping.Field, at settings.Place) {
 			at.Key(key).Problem("must be one value", "")
 		}
 		m.checkConstant(s, constant, at.Key(key))
+	}
+}
+
+// checkConstantTimes finds a time in the configuration that is none: `default: now` would reject every row without one.
+func checkConstantTimes(f *mapping.Field, at settings.Place) {
+	get := (&mapping.Field{Timezone: f.Timezone}).Compile(timeField, &mapping.Columns{})
+	for key, constant := range map[string]*mapping.Constant{"value": f.Value, "default": f.Default} {
+		if constant == nil {
+			continue
+		}
+		for _, text := range constant.Texts {
+			if _, ok := get.Time(pipeline.StringValue([]byte(text))); !ok {
+				at.Key(key).Problem("must be a time", "ISO 8601 or a Unix time; {now: true} for the time of sending")
+			}
+		}
 	}
 }
 
