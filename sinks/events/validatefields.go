@@ -178,7 +178,7 @@ func checkConstants(c *Config, s *spec, f *mapping.Field, at settings.Place) {
 
 // checkConstantTimes finds a time in the configuration that is none: `default: now` would reject every row without one.
 func checkConstantTimes(f *mapping.Field, at settings.Place) {
-	get := (&mapping.Field{Timezone: f.Timezone}).Compile(timeField, &mapping.Columns{})
+	get := (&mapping.Field{Timezone: f.Timezone, Format: f.Format}).Compile(timeField, &mapping.Columns{})
 	for key, constant := range map[string]*mapping.Constant{"value": f.Value, "default": f.Default} {
 		if constant == nil {
 			continue
