@@ -5,9 +5,9 @@ package lawtest
 import (
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"syscall"
 
@@ -25,6 +25,9 @@ type link struct {
 	cut   context.CancelFunc
 	conns map[net.Conn]struct{}
 }
+
+// refused is the error of a network without anybody who listens.
+var refused = &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 
 func newLink(n *kfake.VirtualNetwork, api http.RoundTripper) *link {
 	l := &link{net: n, api: api, conns: map[net.Conn]struct{}{}}
@@ -64,7 +67,7 @@ func (l *link) open() int {
 // dial opens a connection to the broker.
 func (l *link) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	if l.life().Err() != nil {
-		return nil, fmt.Errorf("dial: %w", syscall.ECONNREFUSED)
+		return nil, refused
 	}
 	c, err := l.net.DialContext(ctx, network, address)
 	if err != nil {
@@ -74,7 +77,7 @@ func (l *link) dial(ctx context.Context, network, address string) (net.Conn, err
 	defer l.mu.Unlock()
 	if l.alive.Err() != nil {
 		c.Close()
-		return nil, fmt.Errorf("dial: %w", syscall.ECONNREFUSED)
+		return nil, refused
 	}
 	l.conns[c] = struct{}{}
 	return &linked{c, l}, nil
@@ -97,9 +100,8 @@ func (c *linked) Close() error {
 func (l *link) RoundTrip(r *http.Request) (*http.Response, error) {
 	life := l.life()
 	if life.Err() != nil {
-		io.Copy(io.Discard, r.Body)
 		r.Body.Close()
-		return nil, fmt.Errorf("dial: %w", syscall.ECONNREFUSED)
+		return nil, refused
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
