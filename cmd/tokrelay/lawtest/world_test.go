@@ -217,7 +217,19 @@ func (w *world) settle() {
 	for _, p := range w.broker.PartitionInfos(topic) {
 		ends[p.Partition] = p.HighWatermark
 	}
-	ctx, cancel := context.WithTimeout(w.Context(), longest)
+	began := time.Now()
+	for !w.committed(ends) {
+		if time.Since(began) > longest {
+			w.Errorf("%v passed and the group has not committed every end", longest)
+			return
+		}
+		w.evict()
+	}
+}
+
+// committed waits a while for the group's commits to reach the ends.
+func (w *world) committed(ends map[int32]int64) bool {
+	ctx, cancel := context.WithTimeout(w.Context(), 3*time.Minute)
 	defer cancel()
 	_, err := w.broker.WaitGroupInfo(ctx, group, func(g *kfake.GroupInfo) bool {
 		for id, end := range ends {
@@ -227,8 +239,29 @@ func (w *world) settle() {
 		}
 		return true
 	})
-	if err != nil {
-		w.Errorf("%v passed and the group has not committed every end: %v", longest, err)
+	return err == nil
+}
+
+// evict does what a real broker does and kfake does not: a member that ended while it was joining, and was given
+// partitions all the same, is out after its session.
+func (w *world) evict() {
+	info := w.broker.GroupInfo(group)
+	if info == nil {
+		return
+	}
+	leave := kmsg.NewPtrLeaveGroupRequest()
+	leave.Group = group
+	for _, m := range info.Members {
+		if w.watch.silent(m.MemberID) {
+			member := kmsg.NewLeaveGroupRequestMember()
+			member.MemberID = m.MemberID
+			leave.Members = append(leave.Members, member)
+		}
+	}
+	if len(leave.Members) > 0 {
+		if _, err := leave.RequestWith(w.Context(), w.client); err != nil {
+			w.Errorf("evict members: %v", err)
+		}
 	}
 }
 
