@@ -87,6 +87,7 @@ func TestExpressionsThatFailRejectTheRowWithoutItsValues(t *testing.T) {
 	for text, want := range map[string]pipeline.Reason{
 		`null > 1`:             pipeline.ExpressionFailed,
 		`string(null) + "-1"`:  pipeline.ExpressionFailed,
+		`string(big)`:          pipeline.ExpressionFailed,
 		`status > 1`:           pipeline.ExpressionFailed,
 		`int(status)`:          pipeline.ExpressionFailed,
 		`null.field`:           pipeline.ExpressionFailed,

@@ -23,6 +23,9 @@ func (textPatcher) Visit(node *ast.Node) {
 	}
 }
 
+// maxExact is the greatest number up to which a float tells neighbours apart: beyond it, ids of 20 digits become one.
+const maxExact = 1 << 53
+
 // textOfValue is the text a field of that value would have. NULL has none: the expression fails on the row.
 func textOfValue(args ...any) (any, error) {
 	switch x := args[0].(type) {
@@ -31,10 +34,10 @@ func textOfValue(args ...any) (any, error) {
 	case string:
 		return x, nil
 	case float64:
-		if math.Abs(x) < 1e15 {
-			x = rounded(x)
+		if math.Abs(x) > maxExact {
+			return nil, errors.New("string of a number that is not exact")
 		}
-		return strconv.FormatFloat(x, 'f', -1, 64), nil
+		return strconv.FormatFloat(rounded(x), 'f', -1, 64), nil
 	case time.Time:
 		return x.UTC().Format(time.RFC3339Nano), nil
 	}
