@@ -37,7 +37,10 @@ func textOfValue(args ...any) (any, error) {
 		if math.Abs(x) > maxExact {
 			return nil, errors.New("string of a number that is not exact")
 		}
-		return strconv.FormatFloat(rounded(x), 'f', -1, 64), nil
+		if x != math.Trunc(x) {
+			x = rounded(x)
+		}
+		return strconv.FormatFloat(x, 'f', -1, 64), nil
 	case time.Time:
 		return x.UTC().Format(time.RFC3339Nano), nil
 	}
