@@ -225,7 +225,7 @@ func (m *model) checkRow(c *pipeline.Chunk, items *pipeline.Items, row int, lett
 		want = pipeline.Unsettled // a row without items is the router's to settle
 	}
 	if got := c.Settled(row); got != want {
-		m.Errorf("row %d: got %v, want %v", c.Records[row].Offset, got, want)
+		m.Errorf("row %d: got %v, want %v; dead letters %v", c.Records[row].Offset, got, want, m.w.dead.reasons())
 	}
 	if got := letters[c.Records[row].Offset]; (got > 0) != (want == pipeline.DeadLettered) {
 		m.Errorf("row %d: got %d dead letters, outcome %v", c.Records[row].Offset, got, want)

@@ -41,7 +41,8 @@ func TestDeadLetterTopicsAreCreatedWithTheirSettings(t *testing.T) {
 		t.Fatal(err)
 	}
 	rejected := Topic{Name: "rejected", Partitions: 5, Replication: 3, Policy: "delete", Retention: 14 * 24 * time.Hour, MaxMessageBytes: 2 << 20}
-	if got := topics["rejected"]; got != rejected {
+	got := topics["rejected"]
+	if rejected.ID = got.ID; got != rejected || got.ID == "" {
 		t.Errorf("got %+v, want %+v", got, rejected)
 	}
 	if got := topics["state"]; !got.Compacted() || got.Partitions != 3 {
