@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"net"
-	"net/http"
 	"os"
 
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -20,7 +18,7 @@ const (
 	benchToken = "bench-token"
 )
 
-// serve plays Kafka with the bench's records in it, the registry, and a TikTok that takes everything, until its standard
+// serve plays Kafka with the bench's records in it, the registry, and two TikToks that take everything, until its standard
 // input ends.
 func serve(records int) error {
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(8, benchTopic), kfake.SeedTopics(1, "tokrelay.rejected", "tokrelay.failed"))
@@ -30,12 +28,13 @@ func serve(records int) error {
 	defer cluster.Close()
 	registry := srfake.New()
 	defer registry.Close()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
+	a := addresses{Broker: cluster.ListenAddrs()[0], Registry: registry.URL(), Records: records}
+	if a.TikTok, err = (&tiktok{}).listen(); err != nil {
 		return err
 	}
-	go http.Serve(listener, http.HandlerFunc(takeEverything))
-	a := addresses{Broker: cluster.ListenAddrs()[0], Registry: registry.URL(), TikTok: "http://" + listener.Addr().String(), Records: records}
+	if a.Slow, err = (&tiktok{wait: latency}).listen(); err != nil {
+		return err
+	}
 	if err := load(a, registry); err != nil {
 		return err
 	}
@@ -44,12 +43,6 @@ func serve(records int) error {
 	}
 	_, err = io.Copy(io.Discard, os.Stdin)
 	return err
-}
-
-func takeEverything(w http.ResponseWriter, r *http.Request) {
-	io.Copy(io.Discard, r.Body)
-	w.Header().Set("Content-Type", "application/json")
-	io.WriteString(w, `{"code":0,"message":"OK","request_id":"bench","data":{}}`)
 }
 
 // load writes the bench's orders: a few thousand different ones, repeated under their own keys.
