@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -21,7 +22,25 @@ func configFlag(c *cobra.Command, path *string) {
 
 // loadConfig reads the file and prints every problem and warning of it. A configuration with problems is a usage error.
 func loadConfig(c *cobra.Command, path string) (*daemon.Config, error) {
-	config, report, err := daemon.Load(path)
+	return loadWith(c, path, settings.Process())
+}
+
+// loadOffline is loadConfig for a command that connects to nothing: it can do without secrets, so a missing variable is a
+// warning and reads as 0.
+func loadOffline(c *cobra.Command, path string) (*daemon.Config, error) {
+	env := settings.Process()
+	env.Env = func(name string) (string, bool) {
+		if value, ok := os.LookupEnv(name); ok {
+			return value, true
+		}
+		fmt.Fprintf(c.ErrOrStderr(), "%s: warning: the variable %s is not set; this command connects to nothing and does without\n", path, name)
+		return "0", true
+	}
+	return loadWith(c, path, env)
+}
+
+func loadWith(c *cobra.Command, path string, env settings.Lookup) (*daemon.Config, error) {
+	config, report, err := daemon.LoadWith(path, env)
 	if err != nil {
 		return nil, usageError{fmt.Errorf("%w\nsee tokrelay config example", err)}
 	}

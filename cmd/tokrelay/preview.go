@@ -67,7 +67,11 @@ func preview(c *cobra.Command, f previewFlags) error {
 	if (f.rows == "") == !f.fromTopic {
 		return usageError{errors.New("give one of --rows FILE and --from-topic\nsee tokrelay preview --help")}
 	}
-	config, err := loadConfig(c, f.config)
+	load := loadOffline
+	if f.fromTopic {
+		load = loadConfig
+	}
+	config, err := load(c, f.config)
 	if err != nil {
 		return err
 	}

@@ -65,3 +65,15 @@ func TestPreviewSaysWhatEachRowBecomes(t *testing.T) {
 		t.Error("the preview prints a clear e-mail address")
 	}
 }
+
+func TestPreviewOfRowsNeedsNoSecret(t *testing.T) {
+	text, _, _ := tokrelay(t, "", "config", "example")
+	path := write(t, strings.ReplaceAll(text, "${TIKTOK_ACCESS_TOKEN:-sandbox-token}", "${A_TOKEN_NOBODY_HAS_SET}"))
+	out, errs, code := tokrelay(t, previewRowsText, "preview", "-c", path, "--sync", "purchases", "--rows", "-")
+	if code != exitDone || out == "" || !strings.Contains(errs, "A_TOKEN_NOBODY_HAS_SET is not set") {
+		t.Errorf("exit %d\n%s%s", code, out, errs)
+	}
+	if _, _, code := tokrelay(t, "", "check", "-c", path); code != exitUsage {
+		t.Errorf("check of the same file exits with %d, want %d", code, exitUsage)
+	}
+}

@@ -77,11 +77,16 @@ type Sync struct {
 // Load reads and checks a configuration file. The report holds every problem; the Config is only usable when
 // report.Err() is nil.
 func Load(path string) (*Config, *settings.Report, error) {
+	return LoadWith(path, settings.Process())
+}
+
+// LoadWith is Load with another environment.
+func LoadWith(path string, env settings.Lookup) (*Config, *settings.Report, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read configuration: %w", err)
 	}
-	c, report := Parse(text, settings.Process())
+	c, report := Parse(text, env)
 	return c, report, nil
 }
 
