@@ -3,55 +3,21 @@
 package alerts
 
 import (
-	"context"
 	"errors"
-	"net"
 	"net/http"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/processtest/program"
 )
-
-// output keeps what a process says.
-type output struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(b)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	s := o.text.String()
-	return s[max(0, len(s)-6000):]
-}
 
 // run starts a process that ends with the test.
 func run(t *testing.T, name string, args ...string) {
 	t.Helper()
-	said := &output{}
-	cmd := exec.CommandContext(t.Context(), name, args...)
-	cmd.Stdout, cmd.Stderr = said, said
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	over := make(chan struct{})
-	go func() { defer close(over); _ = cmd.Wait() }()
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		<-over
-		if t.Failed() {
-			t.Logf("%s said:\n%s", filepath.Base(name), said)
-		}
-	})
+	program.Start(t, exec.CommandContext(t.Context(), name, args...))
 }
 
 // binary builds tokrelay.
@@ -65,30 +31,9 @@ func binary(t *testing.T) string {
 	return path
 }
 
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
-// until polls what another process brings about.
 func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	deadline, cancel := context.WithTimeout(t.Context(), 60*time.Second)
-	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-deadline.Done():
-			t.Fatalf("waited a minute in vain: %s", what)
-		case <-tick.C:
-		}
-	}
+	program.Until(t, 50*time.Millisecond, time.Minute, what, holds)
 }
 
 func answers(url string) func() bool {

@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sr/srfake"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/demo"
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/processtest/program"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
 )
@@ -59,7 +60,7 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{people: newPeople(t), t: t, tiktok: sandbox.New(sandbox.Config{}), relay: freeAddress(t)}
+	w := &world{people: newPeople(t), t: t, tiktok: sandbox.New(sandbox.Config{}), relay: program.FreeAddress(t)}
 	var err error
 	if w.broker, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, topic)); err != nil {
 		t.Fatal(err)
@@ -80,7 +81,7 @@ func newWorld(t *testing.T) *world {
 
 // watch starts Alertmanager and Prometheus.
 func (w *world) watch(dir string) {
-	prometheus, manager := freeAddress(w.t), freeAddress(w.t)
+	prometheus, manager := program.FreeAddress(w.t), program.FreeAddress(w.t)
 	run(w.t, "prometheus-alertmanager", "--config.file="+write(w.t, dir, "alertmanager.yml", managerConfig(w.t, dir, w.people)),
 		"--storage.path="+filepath.Join(dir, "am"), "--web.listen-address="+manager, "--cluster.listen-address=")
 	rules := write(w.t, dir, "rules.yml", quickRules(w.t))

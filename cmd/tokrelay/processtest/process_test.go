@@ -1,10 +1,10 @@
 package processtest
 
 import (
-	"context"
 	"encoding/hex"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -12,24 +12,15 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/processtest/program"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
 )
 
-// until polls a condition that another process brings about; there is nothing to wait on but the thing itself.
+// until polls often: the tests strike in the middle of something.
 func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
-	defer cancel()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-ctx.Done():
-			t.Fatalf("a minute passed before %s", what)
-		case <-tick.C:
-		}
-	}
+	program.Until(t, 5*time.Millisecond, time.Minute, what, holds)
 }
 
 func TestKillingTheProcessLosesNothing(t *testing.T) {
@@ -38,8 +29,8 @@ func TestKillingTheProcessLosesNothing(t *testing.T) {
 	for _, part := range []int{2000, 5000, 8000} {
 		p := s.start()
 		until(t, fmt.Sprintf("TikTok held %d events", part), func() bool { return s.delivered() >= part })
-		p.Process.Kill()
-		p.exit()
+		p.Signal(os.Kill)
+		p.Exit()
 	}
 	s.start()
 	s.complete()
@@ -50,8 +41,8 @@ func TestSIGTERMDrainsAndRepeatsNothing(t *testing.T) {
 	s.tiktok.AddFault(sandbox.Fault{Delay: 10 * time.Millisecond})
 	p := s.start()
 	until(t, "TikTok held a thousand events", func() bool { return s.delivered() >= 1000 })
-	p.Process.Signal(syscall.SIGTERM)
-	if code := p.exit(); code != 0 {
+	p.Signal(syscall.SIGTERM)
+	if code := p.Exit(); code != 0 {
 		t.Errorf("exit code %d, want 0", code)
 	}
 	s.start()
@@ -69,16 +60,16 @@ func TestMembersThatJoinAndLeaveLoseNothing(t *testing.T) {
 	until(t, "TikTok held a thousand events", func() bool { return s.delivered() >= 1000 })
 	second := s.start()
 	until(t, "TikTok held 4000 events", func() bool { return s.delivered() >= 4000 })
-	first.Process.Signal(syscall.SIGTERM)
+	first.Signal(syscall.SIGTERM)
 	third := s.start()
 	until(t, "TikTok held 7000 events", func() bool { return s.delivered() >= 7000 })
-	second.Process.Kill()
+	second.Signal(os.Kill)
 	s.complete()
-	if code := first.exit(); code != 0 {
+	if code := first.Exit(); code != 0 {
 		t.Errorf("the member that left in good order has exit code %d", code)
 	}
-	third.Process.Signal(syscall.SIGTERM)
-	if code := third.exit(); code != 0 {
+	third.Signal(syscall.SIGTERM)
+	if code := third.Exit(); code != 0 {
 		t.Errorf("the last member has exit code %d", code)
 	}
 }
@@ -90,12 +81,12 @@ func TestAFrozenMemberLosesNothing(t *testing.T) {
 	s.tiktok.AddFault(sandbox.Fault{Delay: 20 * time.Millisecond})
 	frozen := s.start()
 	until(t, "TikTok held a thousand events", func() bool { return s.delivered() >= 1000 })
-	frozen.Process.Signal(syscall.SIGSTOP)
+	frozen.Signal(syscall.SIGSTOP)
 	s.start()
 	s.complete()
-	frozen.Process.Signal(syscall.SIGCONT)
-	frozen.Process.Signal(syscall.SIGTERM)
-	frozen.exit()
+	frozen.Signal(syscall.SIGCONT)
+	frozen.Signal(syscall.SIGTERM)
+	frozen.Exit()
 	s.complete()
 }
 
@@ -105,7 +96,7 @@ func TestARevokedTokenStopsTheSyncUntilThereIsAnother(t *testing.T) {
 	p := s.start()
 	until(t, "TikTok held a thousand events", func() bool { return s.delivered() >= 1000 })
 	s.tiktok.RevokeToken(sandbox.DefaultToken)
-	until(t, "the process noticed", func() bool { return strings.Contains(p.logged(), `"kind":"token"`) })
+	until(t, "the process noticed", func() bool { return strings.Contains(p.Said(), `"kind":"token"`) })
 	if !strings.Contains(p.get("/metrics"), `tokrelay_trouble{kind="token",sync="orders"} 1`) {
 		t.Error("no metric says that the token is refused")
 	}
@@ -154,7 +145,7 @@ func TestAnAbsentBrokerCostsNothing(t *testing.T) {
 	until(t, "TikTok held a thousand events", func() bool { return s.delivered() >= 1000 })
 	s.door.set(true)
 	until(t, "the process noticed", func() bool {
-		return strings.Contains(p.logged(), `"kind":"kafka"`) || strings.Contains(p.logged(), "Kafka")
+		return strings.Contains(p.Said(), `"kind":"kafka"`) || strings.Contains(p.Said(), "Kafka")
 	})
 	s.door.set(false)
 	s.complete()
@@ -222,7 +213,7 @@ func TestClearDataLeavesNoTrace(t *testing.T) {
 	s.tiktok.AddFault(sandbox.Fault{Endpoint: "/event/track/", Every: 3, Code: 40002, Message: "data.0.user.email: marked someone@example.com is not valid, +12135550001"})
 	p := s.start()
 	s.caughtUp()
-	outputs := map[string]string{"log": p.logged(), "metrics": p.get("/metrics"), "readyz": p.get("/readyz?verbose")}
+	outputs := map[string]string{"log": p.Said(), "metrics": p.get("/metrics"), "readyz": p.get("/readyz?verbose")}
 	for _, c := range s.tiktok.Calls() {
 		outputs["requests"] += string(c.Body)
 	}

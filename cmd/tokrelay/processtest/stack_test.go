@@ -20,6 +20,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sr/srfake"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/demo"
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/processtest/program"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
 )
@@ -130,53 +131,17 @@ func (s *stack) produce(records []pipeline.Record) {
 	}
 }
 
-// process is a running binary. What it logs is kept.
+// process is a running binary.
 type process struct {
-	*exec.Cmd
-	t    *testing.T
-	mu   sync.Mutex
-	logs strings.Builder
-	over chan struct{}
-}
-
-func (p *process) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.logs.Write(b)
-}
-
-func (p *process) logged() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.logs.String()
+	*program.Program
+	t *testing.T
 }
 
 // start runs the binary; it is killed with the test.
 func (s *stack) start() *process {
 	s.t.Helper()
-	p := &process{t: s.t, over: make(chan struct{})}
-	p.Cmd = exec.CommandContext(s.t.Context(), binary, "run", "-c", s.config, "--log-level", "debug")
-	p.Stdout, p.Stderr = p, p
-	if err := p.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	go func() { defer close(p.over); p.Wait() }()
-	s.t.Cleanup(func() {
-		p.Process.Kill()
-		<-p.over
-		if s.t.Failed() {
-			s.t.Logf("the binary logged:\n%s", tail(p.logged()))
-		}
-	})
-	return p
-}
-
-func tail(s string) string { return s[max(0, len(s)-8000):] }
-
-// exit waits for the process to end and gives its exit code.
-func (p *process) exit() int {
-	<-p.over
-	return p.ProcessState.ExitCode()
+	cmd := exec.CommandContext(s.t.Context(), binary, "run", "-c", s.config, "--log-level", "debug")
+	return &process{program.Start(s.t, cmd), s.t}
 }
 
 // caughtUp waits until the group has committed the end of every partition.
@@ -294,7 +259,7 @@ func (d *door) set(shut bool) {
 // get reads a path of the process's admin address, which its log names.
 func (p *process) get(path string) string {
 	p.t.Helper()
-	_, rest, _ := strings.Cut(p.logged(), `"admin":"`)
+	_, rest, _ := strings.Cut(p.Said(), `"admin":"`)
 	address, _, _ := strings.Cut(rest, `"`)
 	response, err := http.Get("http://" + address + path)
 	if err != nil {

@@ -24,12 +24,12 @@ func comeAndGo(t *testing.T, name string, o options) {
 	second := f.second()
 	f.day()
 	f.underWay()
-	if code := first.signal(os.Interrupt); code != 0 {
+	if code := first.Stop(os.Interrupt); code != 0 {
 		t.Errorf("exit code %d after a clean stop, want 0", code)
 	}
 	f.day()
 	f.underWay()
-	second.kill()
+	second.Stop(os.Kill)
 	f.start()
 	f.day()
 	f.laws()

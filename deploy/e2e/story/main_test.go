@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/processtest/program"
 )
 
 // tokrelay is the binary, built for this run.
@@ -41,21 +43,9 @@ var run = strconv.FormatInt(time.Now().Unix()%(36*36*36*36), 36)
 // patience is how long any condition may take to become true.
 const patience = 90 * time.Second
 
-// until polls a condition that other processes bring about; there is nothing to wait on but the thing itself.
 func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(patience)
-	for !holds() {
-		select {
-		case <-deadline:
-			t.Fatalf("after %s still not true: %s", patience, what)
-		case <-t.Context().Done():
-			t.Fatalf("the test ended before it was true: %s", what)
-		case <-tick.C:
-		}
-	}
+	program.Until(t, 50*time.Millisecond, patience, what, holds)
 }
 
 // stack runs a command of the stack's script.

@@ -33,7 +33,7 @@ func TestAFrozenBrokerLosesNothing(t *testing.T) {
 	stack(t, "signal", "CONT", "kafka")
 	f.day()
 	f.laws()
-	if code := p.signal(os.Interrupt); code != 0 {
+	if code := p.Stop(os.Interrupt); code != 0 {
 		t.Errorf("exit code %d after a clean stop, want 0", code)
 	}
 }

@@ -6,19 +6,18 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/processtest/program"
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
 )
 
@@ -57,7 +56,7 @@ syncs:
 func newRelay(t *testing.T, name, syncs string, o options) *relay {
 	t.Helper()
 	o.tiktok.Refuse = sandbox.Strict()
-	r := &relay{t: t, name: name, tiktok: sandbox.New(o.tiktok), topics: map[string][]string{}, admin: freeAddress(t), env: o.env}
+	r := &relay{t: t, name: name, tiktok: sandbox.New(o.tiktok), topics: map[string][]string{}, admin: program.FreeAddress(t), env: o.env}
 	server := httptest.NewServer(r.tiktok)
 	t.Cleanup(server.Close)
 	client, err := kgo.NewClient(kgo.SeedBrokers(os.Getenv("E2E_KAFKA")))
@@ -77,51 +76,14 @@ func newRelay(t *testing.T, name, syncs string, o options) *relay {
 	return r
 }
 
-func freeAddress(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
-// process is a running binary. What it logs is kept.
-type process struct {
-	*exec.Cmd
-	mu   sync.Mutex
-	logs bytes.Buffer
-	over chan struct{}
-}
-
-func (p *process) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.logs.Write(b)
-}
-
-func (p *process) logged() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.logs.String()
-}
-
 // start runs the daemon; it is killed with the test.
-func (r *relay) start() *process {
+func (r *relay) start() *program.Program {
 	r.t.Helper()
 	r.run("check")
-	p := &process{Cmd: r.command("run", "--log-level", "debug"), over: make(chan struct{})}
-	p.Stdout, p.Stderr = p, p
-	if err := p.Start(); err != nil {
-		r.t.Fatal(err)
-	}
-	go func() { defer close(p.over); p.Wait() }()
+	p := program.Start(r.t, r.command("run", "--log-level", "debug"))
 	r.t.Cleanup(func() {
-		ready := r.get("/readyz?verbose")
-		p.kill()
 		if r.t.Failed() {
-			text := p.logged()
-			r.t.Logf("tokrelay logged, at the end:\n%s\nand said of its readiness:\n%s", text[max(0, len(text)-6000):], ready)
+			r.t.Logf("tokrelay said of its readiness:\n%s", r.get("/readyz?verbose"))
 		}
 	})
 	return p
@@ -148,14 +110,14 @@ func (r *relay) run(args ...string) string {
 }
 
 // second runs another instance of the same configuration, with an address of its own.
-func (r *relay) second() *process {
+func (r *relay) second() *program.Program {
 	r.t.Helper()
 	text, err := os.ReadFile(r.config)
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	other := *r
-	other.config, other.admin = filepath.Join(r.t.TempDir(), "tokrelay.yaml"), freeAddress(r.t)
+	other.config, other.admin = filepath.Join(r.t.TempDir(), "tokrelay.yaml"), program.FreeAddress(r.t)
 	if err := os.WriteFile(other.config, bytes.ReplaceAll(text, []byte(r.admin), []byte(other.admin)), 0o600); err != nil {
 		r.t.Fatal(err)
 	}
@@ -185,15 +147,6 @@ func (r *relay) get(path string) string {
 	body, _ := io.ReadAll(response.Body)
 	return string(body)
 }
-
-// signal sends a signal and waits for the end, whose exit code it gives.
-func (p *process) signal(s os.Signal) int {
-	p.Process.Signal(s)
-	<-p.over
-	return p.ProcessState.ExitCode()
-}
-
-func (p *process) kill() { p.signal(os.Kill) }
 
 // caughtUp waits until every sync has committed the end of its topics.
 func (r *relay) caughtUp() {

@@ -69,7 +69,7 @@ func TestRetentionThatOvertakesAStoppedSync(t *testing.T) {
 	f.day()
 	f.source.written(t)
 	f.caughtUp()
-	p.signal(os.Interrupt)
+	p.Stop(os.Interrupt)
 
 	f.day() // will be gone
 	f.source.written(t)
@@ -89,7 +89,7 @@ func TestRetentionThatOvertakesAStoppedSync(t *testing.T) {
 	p = f.start()
 	f.waitsFor("offset")
 	same(t, "events while the policy is to stop", f.events(pixel), f.source.rows(t, "SELECT event_id FROM events WHERE part = 1 AND fault IS NULL"))
-	p.signal(os.Interrupt)
+	p.Stop(os.Interrupt)
 
 	f.env = []string{"OUT_OF_RANGE=earliest"}
 	f.start()
