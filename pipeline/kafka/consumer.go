@@ -131,6 +131,7 @@ func (c *Consumer) Run(ctx context.Context, offer Offer) error {
 	<-ctx.Done()
 	missed := c.shutdown()
 	loops.Wait()
+	c.client.AllowRebalance() // a poll that came last may hold up a goroutine of the client that wants to leave
 	return missed
 }
 

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -275,6 +276,7 @@ func (w *world) part() {
 		if err != nil && (wanted || !errors.Is(err, daemon.ErrUndrained)) && !m.crashed {
 			w.Errorf("%s ended with %v", m.name, err)
 		}
+		synctest.Wait()
 		if n := m.link.open(); n > 0 {
 			w.Errorf("%s has ended and left %d connections open", m.name, n)
 		}
