@@ -22,8 +22,11 @@ lint: ## gofmt, go vet, staticcheck
 	$(GO) tool staticcheck ./...
 
 bench: ## speed, as ratios to a bare loop in the same run
-	$(GO) test -run '^$$' -bench . -benchtime 1s ./pipeline/... ./sinks/...
+	$(GO) test -run '^$$' -bench . -benchtime 1s ./pipeline/... ./sinks/... ./cmd/tokrelay/bench
 	$(GO) run ./cmd/tokrelay/bench
+
+laws: ## the whole daemon against its promises, under virtual time and random trouble
+	$(GO) test -tags laws ./cmd/tokrelay/lawtest
 
 e2e: ## the real thing: PostgreSQL, Debezium, Kafka, a registry (installs what it needs)
 	deploy/e2e/run
@@ -37,4 +40,4 @@ up: ## Kafka, registry, PostgreSQL, Debezium, tokrelay, sandbox, Prometheus, Ale
 down: ## stop those containers and delete their data
 	docker compose down --volumes --remove-orphans
 
-.PHONY: help demo test build lint bench e2e e2e-alerts up down
+.PHONY: help demo test build lint bench laws e2e e2e-alerts up down

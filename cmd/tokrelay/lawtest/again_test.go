@@ -1,4 +1,4 @@
-//go:build !synctests
+//go:build laws && !synctests
 
 package lawtest
 

@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -122,7 +123,7 @@ var crawl = sync.OnceValues(func() ([]answer, error) {
 		}
 		all = append(all, answer{path, response, text})
 	}
-	if len(all) < 100 {
+	if len(all) < 50 { // how many calls there are depends on how full batches get
 		return nil, fmt.Errorf("the page has %d addresses: the demo left too little to look at", len(all))
 	}
 	return all, nil
@@ -308,7 +309,16 @@ func TestAPersonsDigestFindsTheirEventAndWhatHappenedToIt(t *testing.T) {
 	if err := json.Unmarshal(list, &calls); err != nil {
 		t.Fatal(err)
 	}
-	number := calls[0].Number
+	whole := slices.IndexFunc(calls, func(c struct {
+		Number int64 `json:"number"`
+		Brief  bool  `json:"figures_only"`
+	}) bool {
+		return !c.Brief
+	})
+	if whole < 0 {
+		t.Fatal("every call is kept as figures only")
+	}
+	number := calls[whole].Number
 	_, request := get(t, fmt.Sprintf("/api/calls/%d/request.json", number))
 	digest := emailDigest.FindSubmatch(request)
 	if digest == nil {
