@@ -30,9 +30,10 @@ type Chunk struct {
 	Partition int32
 	Records   []Record
 
-	mu      sync.Mutex
-	settled []Outcome
-	left    int
+	mu        sync.Mutex
+	settled   []Outcome
+	left      int
+	abandoned bool
 }
 
 // NewChunk makes a chunk of consecutive records of one partition. It takes over the slice.
@@ -48,7 +49,7 @@ func NewChunk(records []Record) *Chunk {
 func (c *Chunk) Settle(row int, o Outcome) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.settled[row] != Unsettled {
+	if c.abandoned || c.settled[row] != Unsettled {
 		return false
 	}
 	c.settled[row] = o
@@ -67,6 +68,15 @@ func (c *Chunk) Settled(row int) Outcome {
 func (c *Chunk) Left() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.left
+}
+
+// Abandon ends a chunk whose partition is somebody else's now: its rows that have not settled will be read again, in
+// another chunk. It returns how many they are; what becomes of them in this one counts no more.
+func (c *Chunk) Abandon() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.abandoned = true
 	return c.left
 }
 

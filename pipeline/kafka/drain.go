@@ -39,7 +39,7 @@ func (p *partition) straggle() {
 }
 
 func (p *partition) forget(f flight) {
-	left := f.chunk.Left()
+	left := f.chunk.Abandon()
 	p.count(left - len(f.chunk.Records))
 	p.flow.metrics.Forgot(left)
 	p.flow.free(f.weight)
