@@ -33,6 +33,7 @@ func TestTooManyRejectedRowsStopTheSyncBeforeTheirLettersAreWritten(t *testing.T
 		}
 		b.chunks <- numbers(100, 50)
 		held := <-b.tickets
+		synctest.Wait() // it has stopped the sync; the next chunk is not looked at
 		b.chunks <- numbers(200, 50)
 		waiting := <-b.tickets
 		<-time.After(time.Hour)
