@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,7 +18,7 @@ import (
 type handling struct {
 	Sync
 	workers  sync.Pool
-	usual    atomic.Int64 // bytes of the last chunk's items
+	usual    atomic.Int64 // bytes of items that a row of the last chunk made
 	share    *share
 	troubles *troubles
 	log      *slog.Logger
@@ -25,18 +26,20 @@ type handling struct {
 
 func newHandling(s Sync, o Options) *handling {
 	h := &handling{Sync: s, log: o.Log.With("sync", s.Name)}
-	h.workers.New = func() any { return h.newWorker() }
+	h.workers.New = func() any { return &worker{steps: s.NewSteps()} }
+	h.usual.Store(usualItem)
 	h.troubles = &troubles{sync: s.Name, board: o.Board, metrics: s.Metrics, log: h.log}
 	h.share = newShare(s.RejectedShare, h.troubles)
 	return h
 }
 
-// newWorker makes a worker with room for a chunk's items, a little more than the last one's: growing there by doubling
-// costs more than half the garbage of a busy sync.
-func (h *handling) newWorker() *worker {
-	w := &worker{steps: h.NewSteps()}
-	w.items.Buf = make([]byte, 0, h.usual.Load()*9/8)
-	return w
+// usualItem is the size of an event, before the first chunk has told.
+const usualItem = 800
+
+// room makes room for the chunk's items, and a little more: a buffer that grows by doubling leaves three times its size
+// as garbage.
+func (h *handling) room(w *worker, rows int) {
+	w.items.Buf = slices.Grow(w.items.Buf, rows*int(h.usual.Load())*9/8)
 }
 
 // handle is the sync's Watermill handler. A row that cannot succeed costs itself only (P7); trouble that is not the
@@ -59,11 +62,12 @@ func (h *handling) handle(m *message.Message) ([]*message.Message, error) {
 // rows brings the chunk's unsettled rows through the steps, then has the rejected ones written.
 func (h *handling) rows(ctx context.Context, chunk *pipeline.Chunk, w *worker) error {
 	w.reset()
+	h.room(w, len(chunk.Records))
 	if err := h.share.wait(ctx); err != nil {
 		return err
 	}
 	err := h.each(ctx, chunk, w)
-	h.usual.Store(int64(len(w.items.Buf)))
+	h.usual.Store(int64(len(w.items.Buf) / max(len(chunk.Records), 1)))
 	w.count(h.Metrics) // whatever err is: rows that were skipped have settled
 	if err != nil {
 		return err
