@@ -29,6 +29,8 @@ type Decoder struct {
 	schemas  Schemas
 	metrics  *metrics.Metrics
 
+	usualFrames bool
+
 	last    atomic.Pointer[cached] // the writer of the last record: usually the next one's too
 	writers sync.Map               // SchemaID → *cached
 	count   atomic.Int32
@@ -51,7 +53,7 @@ const maxWriters = 1000
 // NewDecoder makes a sync's decoder.
 func NewDecoder(cfg Config, wanted Wanted, schemas Schemas, m *metrics.Metrics) (*Decoder, error) {
 	cfg = cfg.withDefaults()
-	d := &Decoder{cfg: cfg, schemas: schemas, metrics: m,
+	d := &Decoder{cfg: cfg, schemas: schemas, metrics: m, usualFrames: cfg.Framing.expectsUsual(),
 		compiler: &compiler{cfg: cfg, wanted: wanted, dialect: newDialect(cfg.UnavailablePlaceholder)}}
 	d.keys.decoder, d.jsonReader.compiler = d, d.compiler
 	return d, nil
@@ -68,6 +70,9 @@ func (d *Decoder) Decode(ctx context.Context, r *pipeline.Record, into *pipeline
 	}
 	if int64(len(r.Value)) > int64(d.cfg.Limits.MaxBytes) {
 		return pipeline.Reject(pipeline.StageDecode, pipeline.TooLarge, "", "at most limits.max_bytes, "+d.cfg.Limits.MaxBytes.String())
+	}
+	if id, body, ok := usualFrame(r); ok && d.usualFrames {
+		return d.avro(ctx, r, id, body, into)
 	}
 	id, body, err := readFrame(d.cfg.Framing, r, false)
 	if err != nil {

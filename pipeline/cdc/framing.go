@@ -19,6 +19,22 @@ func readFrame(f Framing, r *pipeline.Record, key bool) (SchemaID, []byte, error
 	return fr.read()
 }
 
+// usualFrame reads the frame that nearly every record has, Confluent's number and no headers, without a look at the settings:
+// the caller has asked expectsUsual. It is false for any other frame, which readFrame reads.
+func usualFrame(r *pipeline.Record) (id SchemaID, body []byte, ok bool) {
+	if len(r.Headers) > 0 || len(r.Value) < 5 || r.Value[0] != magicNumber {
+		return SchemaID{}, nil, false
+	}
+	n := int32(binary.BigEndian.Uint32(r.Value[1:]))
+	return SchemaID{Kind: NumberID, N: int64(n)}, r.Value[5:], n != 0
+}
+
+// expectsUsual is true where readFrame takes the usual frame for what it looks like.
+func (f Framing) expectsUsual() bool {
+	style := f.Style == "" || f.Style == styleAuto || f.Style == styleConfluent
+	return style && f.IDBytes != 8 && f.ID != idGlobal && len(f.Topics) == 0
+}
+
 // forRecord is the framing of a topic, and of its keys.
 func (f Framing) forRecord(topic string, key bool) Framing {
 	if own, ok := f.Topics[topic]; ok {
