@@ -56,7 +56,7 @@ func runFull(ctx context.Context, a addresses) (int, error) {
 		select {
 		case err := <-ended:
 			return 0, err
-		case <-time.After(50 * time.Millisecond):
+		case <-time.After(200 * time.Millisecond): // asking is work that the bare loop does not have
 		}
 	}
 	stop()
