@@ -190,14 +190,19 @@ func (d *deadLetters) Batch(ctx context.Context, b pipeline.FailedBatch) error {
 
 // reasons tells the dead letters as `offset reason`.
 func (d *deadLetters) reasons() []string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	var list []string
-	for _, l := range d.letters {
+	for _, l := range d.all() {
 		list = append(list, fmt.Sprint(l.Record.Offset, " ", l.Rejection.Reason))
 	}
 	slices.Sort(list)
 	return list
+}
+
+// all is a copy: a batch of a delivery that was left may still write letters.
+func (d *deadLetters) all() []pipeline.Letter {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.letters)
 }
 
 var (

@@ -197,7 +197,7 @@ func (m *model) refusal(bad, n int) pipeline.Answer {
 
 func (m *model) checkRows() {
 	letters := map[int64]int{}
-	for _, l := range m.w.dead.letters {
+	for _, l := range m.w.dead.all() {
 		letters[l.Record.Offset]++
 	}
 	for i, c := range m.chunks {

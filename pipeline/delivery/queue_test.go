@@ -247,7 +247,7 @@ func TestARefusalThatNoSingleRowExplainsIsTheBatchs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, options{}, func(sent) pipeline.Answer { return no })
 		w.wantOutcomes(w.deliver(20), "0 delivered, 20 dead-lettered, 0 unsettled")
-		for _, l := range w.dead.letters {
+		for _, l := range w.dead.all() {
 			if l.Rejection.Reason != pipeline.BatchRefused {
 				t.Errorf("reason: got %s, want %s", l.Rejection.Reason, pipeline.BatchRefused)
 			}

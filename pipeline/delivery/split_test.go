@@ -36,7 +36,7 @@ func TestARefusedCallCostsItsBadRowsOnly(t *testing.T) {
 				if got := len(w.sent()); got > c.calls {
 					t.Errorf("calls: got %d, want at most %d", got, c.calls)
 				}
-				for _, got := range w.dead.letters {
+				for _, got := range w.dead.all() {
 					if !slices.Contains(c.bad, strconv.FormatInt(got.Record.Offset, 10)) {
 						t.Errorf("dead letter of row %d, which is good", got.Record.Offset)
 					}
