@@ -83,6 +83,9 @@ func TestWhateverHappensEveryRowSettlesOnceAndRightly(t *testing.T) {
 		defer w.end()
 		w.produce(1 + r.IntN(200))
 		w.join()
+		if !w.liar {
+			w.annoy(accident)
+		}
 		for range 2 + r.IntN(8) {
 			w.stir()
 			<-time.After(time.Duration(r.IntN(1<<(4+r.IntN(10)))) * time.Millisecond)

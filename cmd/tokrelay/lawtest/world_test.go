@@ -47,8 +47,9 @@ type world struct {
 	config     string
 	members    []*member
 	moods      []int // faults of TikTok that pass
-	accident   bool  // TikTok has refused a call for nothing
-	moved      bool  // partitions may have moved
+	faults     []*kfake.FaultHandle
+	liar       bool // TikTok names the wrong row now and then
+	moved      bool // partitions may have moved
 	log        logs
 }
 
@@ -64,7 +65,7 @@ type member struct {
 }
 
 func newWorld(t *testing.T, r *rand.Rand, config string, partitions int32) *world {
-	w := &world{T: t, rand: r, partitions: partitions, config: config, written: map[int32]int64{}, tiktok: sandbox.New(sandbox.Config{Refuse: sandbox.Strict(), Limits: sandbox.NoLimits()})}
+	w := &world{T: t, rand: r, liar: r.IntN(2) == 0, partitions: partitions, config: config, written: map[int32]int64{}, tiktok: sandbox.New(sandbox.Config{Refuse: sandbox.Strict(), Limits: sandbox.NoLimits()})}
 	var err error
 	w.broker, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(port), kfake.MaxVersions(withoutZstd()), kfake.ListenFn(w.net.Listen), kfake.SeedTopics(partitions, topic))
 	if err != nil {
@@ -181,10 +182,10 @@ func (w *world) write(r pipeline.Record, f fate) {
 // refuse has TikTok refuse the row: it names it, names another one, or names none.
 func (w *world) refuse(id string) {
 	f := sandbox.Fault{Name: "poison", ID: id, Code: 40002, Message: sandbox.IndexedMessage}
-	switch w.rand.IntN(3) {
-	case 0:
+	switch n := w.rand.IntN(3); {
+	case n == 0:
 		f.Message = "Invalid parameters."
-	case 1:
+	case n == 1 && w.liar:
 		wrong := w.rand.IntN(20)
 		f.RowIndex = &wrong
 	}
@@ -195,6 +196,9 @@ func (w *world) refuse(id string) {
 func (w *world) quiet() {
 	for _, id := range w.moods {
 		w.tiktok.RemoveFault(id)
+	}
+	for _, f := range w.faults {
+		f.Remove()
 	}
 	w.tiktok.GrantToken(sandbox.Token{Value: sandbox.DefaultToken})
 	w.watch.mu.Lock()
