@@ -11,6 +11,7 @@ func TestFieldsReadTheirValue(t *testing.T) {
 	row := columns{"a": str("one"), "b": num(2), "blank": str("  "), "empty": pipeline.NullValue(), "unread": pipeline.UnavailableValue(),
 		"json": jsn(`{"user":{"email":"a@x.example","tags":["x",{"y":true}]},"n":null,"esc":"\u00fc"}`), "word": jsn(`"text"`), "bad": jsn(`{"user":`),
 		"ms": num(1785582000123), "day": num(20667), "yes": str("T"), "bytes": pipeline.BytesValue([]byte{0xca, 0xfe}),
+		"spaces": pipeline.BytesValue([]byte("  \n ")), "zeros": pipeline.BytesValue(make([]byte, 4)), "no bytes": pipeline.BytesValue(nil),
 		"url": str("https://x.example/?a=1&ttclid=E%2BC+d#ttclid=no"), "local": pipeline.LocalValue(1785582000, 0), "de": str("01.08.2026 13:00")}
 	for name, test := range map[string]struct{ field, want string }{
 		"column":                  {"a", "string one"},
@@ -38,6 +39,10 @@ func TestFieldsReadTheirValue(t *testing.T) {
 		"bool":                    {"{column: yes, type: bool}", "bool true"},
 		"string":                  {"{column: b, type: string}", "string 2"},
 		"hex":                     {"{column: bytes, type: hex}", "string cafe"},
+		"hex of white space":      {"{column: spaces, type: hex}", "string 20200a20"}, // was taken for nothing, and left out
+		"hex of zeros":            {"{column: zeros, type: hex}", "string 00000000"},
+		"hex of nothing":          {"{column: no bytes, type: hex, default: x}", "string x"},
+		"string of white space":   {"{column: spaces, type: string, default: x}", "string x"},
 		"number of a bool":        {"{expr: 'true', type: number}", "int 1"},
 		"parameter":               {"{column: url, parameter: ttclid}", "string E+C d"},
 		"parameter not there":     {"{column: url, parameter: x}", "null"},

@@ -24,13 +24,16 @@ func Trim(text []byte) []byte {
 
 func visible(c byte) bool { return ' ' < c && c < 0x7f }
 
-// IsBlank says that there is nothing to send: no column, NULL, JSON null, or text of white space. An unavailable value
-// is not blank: it is unknown.
+// IsBlank says that there is nothing to send: no column, NULL, JSON null, text of white space, or binary of no bytes: a
+// digest or an id may consist of bytes that would be white space in a text. An unavailable value is not blank: it is
+// unknown.
 func IsBlank(v pipeline.Value) bool {
 	switch v.Kind() {
 	case pipeline.Missing, pipeline.Null:
 		return true
-	case pipeline.String, pipeline.Bytes:
+	case pipeline.Bytes:
+		return len(v.Bytes()) == 0
+	case pipeline.String:
 		b := v.Bytes()
 		return len(b) == 0 || !visible(b[0]) && len(Trim(b)) == 0
 	case pipeline.JSON:
