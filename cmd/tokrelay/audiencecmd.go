@@ -1,13 +1,12 @@
 package main
 
 import (
-	"encoding/json"
-	"errors"
+	"context"
 	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
-	"text/tabwriter"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,161 +17,244 @@ import (
 )
 
 func audienceCommand() *cobra.Command {
-	c := &cobra.Command{Use: "audience", Short: "See what TikTok holds of the audiences, and upload a file audience now"}
-	c.AddCommand(audienceList(), audienceShow(), audienceUpload())
+	c := &cobra.Command{
+		Use:   "audience",
+		Short: "See what TikTok holds of the audiences, and upload a file audience now",
+		Example: `  tokrelay audience list                    # every custom audience of the advertisers
+  tokrelay audience show --sync newsletter
+  tokrelay audience upload --sync lapsed`,
+		Args: commandNeeded,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(audienceListCommand(), audienceShowCommand(), audienceUploadCommand())
 	return c
 }
 
-func audienceList() *cobra.Command {
-	var path string
-	var asJSON bool
+// audienceFlags are what the audience commands are asked for.
+type audienceFlags struct {
+	config, sync string
+	json         bool
+}
+
+func (f *audienceFlags) add(c *cobra.Command) {
+	configFlag(c, &f.config)
+	c.Flags().BoolVar(&f.json, "json", false, "print JSON")
+}
+
+func audienceListCommand() *cobra.Command {
+	var f audienceFlags
 	c := &cobra.Command{
 		Use: "list", Short: "List the advertisers' custom audiences at TikTok", Args: noArgs,
-		Example: "  tokrelay audience list -c tokrelay.yaml",
-		RunE: func(c *cobra.Command, _ []string) error {
-			config, err := loadConfig(c, path)
-			if err != nil {
-				return err
-			}
-			var all []audience.Details
-			for _, name := range slices.Sorted(maps.Keys(config.Connections)) {
-				directory, err := daemon.Directory(config.Connections[name], storedToken(name))
-				if err != nil {
-					return fmt.Errorf("connection %s: %w", name, err)
-				}
-				list, err := directory.List(c.Context())
-				if err != nil {
-					return fmt.Errorf("connection %s: %w", name, err)
-				}
-				all = append(all, list...)
-			}
-			return printAudiences(c, all, asJSON)
-		},
+		Long: `List every custom audience of the configuration's advertisers, whoever made it. STATE is what TikTok's answer comes to:
+ready, processing (TikTok says the same of audiences below 1000 people), failed or expired.`,
+		Example: "  tokrelay audience list\n  tokrelay audience list --json | jq '.[] | select(.state != \"ready\").name'",
+		RunE:    func(c *cobra.Command, _ []string) error { return audienceList(c, &f) },
 	}
-	configFlag(c, &path)
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	f.add(c)
 	return c
 }
 
-func printAudiences(c *cobra.Command, list []audience.Details, asJSON bool) error {
-	if asJSON {
-		return printJSON(c, list)
+func audienceList(c *cobra.Command, f *audienceFlags) error {
+	config, err := loadConfig(c, f.config)
+	if err != nil {
+		return err
 	}
-	t := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "ADVERTISER\tID\tNAME\tTYPE\tCOVERED\tSTATE\tEXPIRES")
+	s, all := newScreen(c), []audience.Details{}
+	asked := map[string]bool{}
+	for _, name := range slices.Sorted(maps.Keys(config.Connections)) {
+		connection := config.Connections[name]
+		if connection.AdvertiserID == "" {
+			s.note("connection %s has no advertiser_id: its audiences are not listed\n", name)
+			continue
+		}
+		if asked[connection.AdvertiserID] {
+			continue // another connection of the same advertiser
+		}
+		asked[connection.AdvertiserID] = true
+		list, err := daemon.Audiences(c.Context(), connection, storedToken(name))
+		if err != nil {
+			return fmt.Errorf("connection %s: %w\n`tokrelay auth status --connection %s` says what its token may do", name, err, name)
+		}
+		all = append(all, list...)
+	}
+	if f.json {
+		return s.json(withStates(all))
+	}
+	if len(all) == 0 {
+		s.print("TikTok holds no custom audience of %s.\n", orNobody(slices.Sorted(maps.Keys(asked))))
+		return nil
+	}
+	s.audiences(all, time.Time{})
+	return nil
+}
+
+// listedAudience is an audience as --json lists it: what TikTok tells, and what it comes to.
+type listedAudience struct {
+	Advertiser string          `json:"advertiser_id"`
+	State      audience.Status `json:"state"`
+	audience.Details
+}
+
+func withStates(all []audience.Details) []listedAudience {
+	list := make([]listedAudience, len(all))
+	for i := range all {
+		list[i] = listedAudience{all[i].Advertiser, all[i].Status(time.Now(), time.Time{}), all[i]}
+	}
+	return list
+}
+
+func orNobody(advertisers []string) string {
+	if len(advertisers) == 0 {
+		return "any advertiser of the configuration"
+	}
+	return "advertiser " + strings.Join(advertisers, ", ")
+}
+
+var statusColours = map[audience.Status]string{audience.Ready: green, audience.Processing: yellow, audience.Failed: red, audience.Expired: red}
+
+// audiences prints what TikTok tells. changed is when they were last changed, if that is known.
+func (s *screen) audiences(list []audience.Details, changed time.Time) {
+	rows := [][]string{}
 	for i := range list {
 		d := &list[i]
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", d.Advertiser, d.ID, d.Name, d.Kind, d.Covered, d.Status(time.Now(), time.Time{}), date(d.Expires.Time))
+		rows = append(rows, []string{d.Advertiser, d.ID, d.Name, d.Kind, string(d.Status(time.Now(), changed)), date(d.Expires.Time), thousands(d.Covered)})
 	}
-	return t.Flush()
+	s.table([]string{"ADVERTISER", "ID", "NAME", "TYPE", "STATE", "EXPIRES", "COVERED"}, rows)
+	for i := range list {
+		d := &list[i]
+		if status := d.Status(time.Now(), changed); status != audience.Ready {
+			s.note("%s\n", s.paint(statusColours[status], d.Name+" is "+string(status)+": "+statusWords(d, status)))
+		}
+	}
+}
+
+// statusWords say what a state means for somebody who waits for the audience.
+func statusWords(d *audience.Details, status audience.Status) string {
+	switch {
+	case status == audience.Expired:
+		return "TikTok let it go because no ad used it; TikTok Ads Manager may bring it back"
+	case status == audience.Failed && d.Error != nil && *d.Error != "":
+		return fmt.Sprintf("TikTok says %q", *d.Error)
+	case status == audience.Failed:
+		return "TikTok has not made it usable within two days: fewer than 1000 of its people are on TikTok, or it is stuck"
+	}
+	return "TikTok takes up to two days, and uses none below 1000 people"
 }
 
 func date(t time.Time) string {
 	if t.IsZero() {
 		return "-"
 	}
-	return t.Format(time.DateOnly)
+	return t.UTC().Format(time.DateOnly)
 }
 
-func printJSON(c *cobra.Command, v any) error {
-	out := json.NewEncoder(c.OutOrStdout())
-	out.SetIndent("", "  ")
-	return out.Encode(v)
-}
-
-func audienceShow() *cobra.Command {
-	var path, sync string
-	var asJSON bool
+func audienceShowCommand() *cobra.Command {
+	var f audienceFlags
 	c := &cobra.Command{
 		Use: "show", Short: "Show a sync's audience: what TikTok holds, what is remembered, the last uploads", Args: noArgs,
-		Example: "  tokrelay audience show -c tokrelay.yaml --sync newsletter",
-		RunE: func(c *cobra.Command, _ []string) error {
-			d, s, err := audienceDaemon(c, path, sync)
-			if err != nil {
-				return err
-			}
-			report, err := d.Audience(c.Context(), s.Name)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return printJSON(c, report)
-			}
-			return printReport(c, report)
-		},
+		Example: "  tokrelay audience show --sync newsletter\n  tokrelay audience show --sync lapsed --json | jq '.runs[0].result'",
+		RunE:    func(c *cobra.Command, _ []string) error { return audienceShow(c, &f) },
 	}
-	configFlag(c, &path)
-	c.Flags().StringVar(&sync, "sync", "", "sync that fills the audience; may be left out when there is one sync")
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	f.add(c)
+	c.Flags().StringVar(&f.sync, "sync", "", "sync that fills the audience; may be left out when there is one")
 	return c
 }
 
-func printReport(c *cobra.Command, r *daemon.AudienceReport) error {
-	out := c.OutOrStdout()
-	fmt.Fprintf(out, "sync %s (%s)\n", r.Sync, r.Kind)
-	if r.Members != nil {
-		fmt.Fprintf(out, "%d members remembered\n", *r.Members)
-	}
-	if len(r.TikTok) == 0 {
-		fmt.Fprintln(out, "TikTok holds no audience of it yet")
-	} else if err := printAudiences(c, r.TikTok, false); err != nil {
+func audienceShow(c *cobra.Command, f *audienceFlags) error {
+	d, s, err := audienceDesk(c, f, daemon.KindSegment, daemon.KindFile)
+	if err != nil {
 		return err
 	}
-	for i := range r.Manifests {
-		printManifest(c, &r.Manifests[i])
+	defer d.close()
+	report, err := d.audience(c.Context(), s)
+	if err != nil {
+		return err
 	}
+	if f.json {
+		return d.json(report)
+	}
+	d.report(report)
 	return nil
 }
 
-func printManifest(c *cobra.Command, m *audiencefile.Manifest) {
-	fmt.Fprintf(c.OutOrStdout(), "%s  %s  %s\n", m.Began.UTC().Format(time.RFC3339), m.Result, m.Text)
-	for _, f := range m.Files {
-		fmt.Fprintf(c.OutOrStdout(), "    %v\n", f)
-	}
-}
-
-// audienceDaemon puts the daemon together without running it.
-func audienceDaemon(c *cobra.Command, path, sync string) (*daemon.Daemon, *daemon.Sync, error) {
-	config, err := loadConfig(c, path)
+// audienceDesk opens the desk and finds the sync: the named one, or the only one of these kinds.
+func audienceDesk(c *cobra.Command, f *audienceFlags, kinds ...string) (*desk, *daemon.Sync, error) {
+	config, err := loadConfig(c, f.config)
 	if err != nil {
 		return nil, nil, err
 	}
-	s, err := pickSync(config, sync)
+	s, err := pickAudience(config, f.sync, kinds)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, usageError{err}
 	}
-	log := slog.New(slog.NewTextHandler(c.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	d, err := daemon.New(config, daemon.Options{Log: log, Version: version, Stored: storedToken})
+	d, err := openDesk(c, f.config, "audience")
 	return d, s, err
 }
 
-func audienceUpload() *cobra.Command {
-	var path, sync string
-	o := audiencefile.Options{Why: "request"}
-	c := &cobra.Command{
-		Use: "upload", Short: "Build a file audience from its topic and upload it now", Args: noArgs,
-		Long: `Read the sync's topic to the offsets it has now, build the audience and replace it at TikTok. The same brakes hold as on
-schedule: fewer than 1000 members, a set that shrank too much, a second upload within TikTok's day. --force goes on where
-the audience shrank, is unchanged, or most rows are rejected.`,
-		Example: "  tokrelay audience upload -c tokrelay.yaml --sync lapsed",
-		RunE: func(c *cobra.Command, _ []string) error {
-			d, s, err := audienceDaemon(c, path, sync)
-			if err != nil {
-				return err
-			}
-			m, err := d.UploadNow(c.Context(), s.Name, o)
-			if m != nil {
-				printManifest(c, m)
-			}
-			if err == nil && !m.Result.Done() {
-				return errors.Join(errReported, fmt.Errorf("not uploaded: %s", m.Result))
-			}
-			return err
-		},
+func pickAudience(config *daemon.Config, name string, kinds []string) (*daemon.Sync, error) {
+	suit := syncNames(config, func(s *daemon.Sync) bool { return slices.Contains(kinds, s.Kind()) })
+	what := "audience_segment or audience_file"
+	if len(kinds) == 1 {
+		what = "audience_file"
 	}
-	configFlag(c, &path)
-	c.Flags().StringVar(&sync, "sync", "", "sync to upload; may be left out when there is one sync")
-	c.Flags().BoolVar(&o.Force, "force", false, "upload although the audience shrank, is unchanged, or most rows are rejected")
-	c.Flags().BoolVar(&o.Rebuild, "rebuild", false, "read the whole topic, whatever is kept from the last run")
-	return c
+	switch {
+	case len(suit) == 0:
+		return nil, fmt.Errorf("no sync of the configuration is an %s", what)
+	case name == "" && len(suit) > 1:
+		return nil, fmt.Errorf("--sync: say which: there are %s", strings.Join(suit, ", "))
+	case name == "":
+		name = suit[0]
+	}
+	s, err := config.Sync(name)
+	if err == nil && !slices.Contains(kinds, s.Kind()) {
+		err = fmt.Errorf("sync %s is no %s; there is %s", name, what, strings.Join(suit, ", "))
+	}
+	return s, err
+}
+
+// audience asks for the report. The parts of a daemon that does not run know how.
+func (d *desk) audience(ctx context.Context, s *daemon.Sync) (*daemon.AudienceReport, error) {
+	parts, err := d.parts()
+	if err != nil {
+		return nil, err
+	}
+	return parts.Audience(ctx, s.Name)
+}
+
+func (d *desk) parts() (*daemon.Daemon, error) {
+	return daemon.New(d.config, daemon.Options{Log: slog.New(slog.DiscardHandler), Version: version, Commit: commit(), Stored: storedToken})
+}
+
+var kindWords = map[string]string{daemon.KindSegment: "streamed, row by row", daemon.KindFile: "uploaded whole"}
+
+// report prints what is known of an audience.
+func (d *desk) report(r *daemon.AudienceReport) {
+	d.print("%s\n", d.paint(bold, r.Sync+": "+kindWords[r.Kind]))
+	switch {
+	case r.New:
+		d.print("Nothing is remembered of it: the sync has not run yet.\n")
+		return
+	case len(r.TikTok) == 0:
+		d.print("TikTok holds no audience of it yet.\n")
+	default:
+		d.audiences(r.TikTok, lastUpload(r))
+	}
+	if r.Members != nil {
+		d.print("\n%s member(s) remembered\n", thousands(int64(*r.Members)))
+	}
+	for i := range r.Manifests {
+		if i == 0 {
+			d.print("\nThe last runs:\n")
+		}
+		d.manifest(&r.Manifests[i])
+	}
+}
+
+func lastUpload(r *daemon.AudienceReport) time.Time {
+	for i := range r.Manifests {
+		if r.Manifests[i].Result == audiencefile.Uploaded {
+			return r.Manifests[i].Ended
+		}
+	}
+	return time.Time{}
 }

@@ -20,9 +20,15 @@ func configFlag(c *cobra.Command, path *string) {
 	c.MarkFlagFilename("config", "yaml", "yml")
 }
 
-// loadConfig reads the file and prints every problem and warning of it. A configuration with problems is a usage error.
+// loadConfig reads the file and prints every problem of it; a configuration with problems is a usage error. Its warnings
+// are left to the commands that are about the configuration: somebody who repairs rows has other things to read.
 func loadConfig(c *cobra.Command, path string) (*daemon.Config, error) {
-	return loadWith(c, path, settings.Process())
+	return loadWith(c, path, settings.Process(), false)
+}
+
+// loadAloud is loadConfig that prints warnings too.
+func loadAloud(c *cobra.Command, path string) (*daemon.Config, error) {
+	return loadWith(c, path, settings.Process(), true)
 }
 
 // loadOffline is loadConfig for a command that connects to nothing: it can do without secrets, so a missing variable is a
@@ -36,10 +42,10 @@ func loadOffline(c *cobra.Command, path string) (*daemon.Config, error) {
 		fmt.Fprintf(c.ErrOrStderr(), "%s: warning: the variable %s is not set; this command connects to nothing and does without\n", path, name)
 		return "0", true
 	}
-	return loadWith(c, path, env)
+	return loadWith(c, path, env, true)
 }
 
-func loadWith(c *cobra.Command, path string, env settings.Lookup) (*daemon.Config, error) {
+func loadWith(c *cobra.Command, path string, env settings.Lookup, aloud bool) (*daemon.Config, error) {
 	config, report, err := daemon.LoadWith(path, env)
 	if err != nil {
 		return nil, usageError{fmt.Errorf("%w\nsee tokrelay config example", err)}
@@ -48,7 +54,9 @@ func loadWith(c *cobra.Command, path string, env settings.Lookup) (*daemon.Confi
 	for _, p := range report.Problems() {
 		kind := "error"
 		if p.Warning {
-			kind = "warning"
+			if kind = "warning"; !aloud {
+				continue
+			}
 		} else {
 			problems++
 		}
@@ -61,7 +69,12 @@ func loadWith(c *cobra.Command, path string, env settings.Lookup) (*daemon.Confi
 }
 
 func configCommand() *cobra.Command {
-	c := &cobra.Command{Use: "config", Short: "Print an example configuration, its JSON Schema, or the effective one"}
+	c := &cobra.Command{
+		Use: "config", Short: "Print an example configuration, its JSON Schema, or the effective one",
+		Example: "  tokrelay config example > tokrelay.yaml\n  tokrelay config print -c tokrelay.yaml",
+		Args:    commandNeeded,
+		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
 	c.AddCommand(
 		&cobra.Command{
 			Use: "example", Short: "Print a complete, commented configuration", Args: noArgs,
@@ -90,8 +103,9 @@ func printCommand() *cobra.Command {
 	var path string
 	c := &cobra.Command{
 		Use: "print", Short: "Print the configuration as it takes effect, secrets redacted", Args: noArgs,
+		Example: "  tokrelay config print -c tokrelay.yaml",
 		RunE: func(c *cobra.Command, _ []string) error {
-			config, err := loadConfig(c, path)
+			config, err := loadAloud(c, path)
 			if err != nil {
 				return err
 			}
@@ -115,7 +129,7 @@ ok, warn or fail and a cure. Nothing is changed, and no row is sent.`,
 		Example: "  tokrelay check -c tokrelay.yaml\n  tokrelay check --online\n  tokrelay check --online --json | jq -r 'select(.state == \"fail\").cure'",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			config, err := loadConfig(c, path)
+			config, err := loadAloud(c, path)
 			if err != nil {
 				return err
 			}

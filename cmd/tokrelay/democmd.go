@@ -18,7 +18,8 @@ func demoCommand() *cobra.Command {
 		Long: `Start an embedded broker, schema registry and TikTok simulator, write changes of a shop's tables as Debezium would (bad
 rows among them), and run the real daemon on them. The report at the end compares what went in with what TikTok holds.
 On a terminal, or with --serve, it goes on serving the page until interrupted.`,
-		Args: noArgs,
+		Example: "  tokrelay demo\n  tokrelay demo --serve --listen 127.0.0.1:9010",
+		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			o.Out, o.Version = c.OutOrStdout(), version
 			o.Terminal = term.IsTerminal(int(os.Stdout.Fd()))

@@ -3,9 +3,12 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 )
@@ -109,4 +112,22 @@ func TestRowsBeyondTheDedupeWindowNeedAWord(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestEveryCommandHasAnExampleAndNoStrayArguments(t *testing.T) {
+	var look func(c *cobra.Command)
+	look = func(c *cobra.Command) {
+		if c.Example == "" || c.Short == "" {
+			t.Errorf("%s has no example, or no short help", c.CommandPath())
+		}
+		if err := c.ValidateArgs([]string{"stray"}); err == nil && !strings.Contains(c.Use, "[") {
+			t.Errorf("%s takes an argument it does not know", c.CommandPath())
+		} else if _, usage := errors.AsType[usageError](err); err != nil && !usage {
+			t.Errorf("%s: a stray argument is no error of usage: %v", c.CommandPath(), err)
+		}
+		for _, sub := range c.Commands() {
+			look(sub)
+		}
+	}
+	look(command())
 }

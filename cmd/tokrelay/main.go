@@ -77,8 +77,13 @@ func signals() (context.Context, context.CancelFunc) {
 
 func command() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "tokrelay",
-		Short:         "Keep TikTok up to date with your warehouse, row by row, from Kafka",
+		Use:   "tokrelay",
+		Short: "Keep TikTok up to date with your warehouse, row by row, from Kafka",
+		Example: `  tokrelay demo                                  # the whole product in one process
+  tokrelay config example > tokrelay.yaml        # then make it yours
+  tokrelay check --online
+  tokrelay run
+  tokrelay dlq list                              # what was rejected, and why`,
 		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,

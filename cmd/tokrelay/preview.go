@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -69,7 +70,7 @@ func preview(c *cobra.Command, f previewFlags) error {
 	}
 	load := loadOffline
 	if f.fromTopic {
-		load = loadConfig
+		load = loadAloud
 	}
 	config, err := load(c, f.config)
 	if err != nil {
@@ -95,11 +96,24 @@ func pickSync(c *daemon.Config, name string) (*daemon.Sync, error) {
 	if name == "" && len(c.Syncs) == 1 {
 		return &c.Syncs[0], nil
 	}
+	if name == "" {
+		return nil, usageError{fmt.Errorf("--sync: say which: the configuration has %s", strings.Join(syncNames(c, nil), ", "))}
+	}
 	s, err := c.Sync(name)
 	if err != nil {
 		return nil, usageError{fmt.Errorf("--sync: %w", err)}
 	}
 	return s, nil
+}
+
+// syncNames are the names of the syncs that suit, or of all.
+func syncNames(c *daemon.Config, suits func(*daemon.Sync) bool) (names []string) {
+	for i := range c.Syncs {
+		if suits == nil || suits(&c.Syncs[i]) {
+			names = append(names, c.Syncs[i].Name)
+		}
+	}
+	return names
 }
 
 const maxRow = 64 << 20 // bytes of one JSON row

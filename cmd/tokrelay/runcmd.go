@@ -51,7 +51,7 @@ missed (the rows come again with the next start).`,
 			if err != nil {
 				return err
 			}
-			config, err := loadConfig(c, path)
+			config, err := loadAloud(c, path)
 			if err != nil {
 				return err
 			}

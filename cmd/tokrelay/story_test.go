@@ -196,7 +196,8 @@ func (s *stack) register(ts *testscript.TestScript, args []string) {
 }
 
 // produce TOPIC FILE [TIMES] writes a record per line: JSON in the topic's schema, or text as it stands behind an
-// exclamation mark. A line may begin with a key and a tab. The file may be written several times.
+// exclamation mark. A line may begin with a key and a tab. The file may be written several times; %d in a line is then
+// the record's number.
 func (s *stack) produce(ts *testscript.TestScript, args []string) {
 	there, err := s.admin.ListTopics(context.Background(), args[0])
 	ts.Check(err)
@@ -209,6 +210,7 @@ func (s *stack) produce(ts *testscript.TestScript, args []string) {
 		lines = slices.Repeat(lines, times)
 	}
 	for i, line := range lines {
+		line = strings.ReplaceAll(line, "%d", strconv.Itoa(i))
 		r := &kgo.Record{Topic: args[0], Partition: int32(i) % partitions, Key: []byte(strconv.Itoa(i))}
 		if key, rest, ok := strings.Cut(line, "\t"); ok {
 			r.Key, line = []byte(key), rest

@@ -10,19 +10,20 @@ import (
 	"github.com/tokrelay/tokrelay/sinks/tiktok/audience"
 )
 
-// Directory lists the audiences of a connection's advertiser. It is for commands: the token is read now.
-func Directory(c tiktok.Config, stored string) (audience.Directory, error) {
+// Audiences lists the audiences of a connection's advertiser. It is for commands: the token is read now.
+func Audiences(ctx context.Context, c tiktok.Config, stored string) ([]audience.Details, error) {
 	client, err := tiktok.New(c, tiktok.TokenOf(c, stored))
 	if err != nil {
-		return audience.Directory{}, err
+		return nil, err
 	}
-	return audience.Directory{API: client, Advertiser: c.AdvertiserID}, nil
+	return audience.Directory{API: client, Advertiser: c.AdvertiserID}.List(ctx)
 }
 
 // AudienceReport is what is known of a sync's audience: TikTok's side, and for a file audience its last runs.
 type AudienceReport struct {
 	Sync      string                  `json:"sync"`
 	Kind      string                  `json:"kind"`
+	New       bool                    `json:"new,omitempty"` // no instance has run yet: nothing is remembered
 	TikTok    []audience.Details      `json:"tiktok,omitempty"`
 	Members   *int                    `json:"members_remembered,omitempty"`
 	Manifests []audiencefile.Manifest `json:"runs,omitempty"`
@@ -39,6 +40,9 @@ func (d *Daemon) Audience(ctx context.Context, name string) (*AudienceReport, er
 	if !s.isAudience() {
 		return nil, fmt.Errorf("sync %s fills no audience", name)
 	}
+	if report.New, err = d.neverRan(ctx, s); err != nil || report.New {
+		return report, err
+	}
 	if err := d.state.Refresh(ctx); err != nil {
 		return nil, fmt.Errorf("read the state topic: %w", err)
 	}
@@ -52,6 +56,16 @@ func (d *Daemon) Audience(ctx context.Context, name string) (*AudienceReport, er
 		report.TikTok, err = directory.Read(ctx, report.Manifests[0].AudienceID)
 	}
 	return report, err
+}
+
+// neverRan tells whether the topics that remember the sync's audience are still to be made.
+func (d *Daemon) neverRan(ctx context.Context, s *Sync) (bool, error) {
+	topics := []string{d.Config.stateTopic()}
+	if parts := d.segments[s.Name]; parts != nil && parts.members != nil {
+		topics = append(topics, d.Config.membersTopic(s))
+	}
+	there, err := d.admin.Topics(ctx, topics...)
+	return len(there) < len(topics), err
 }
 
 func (r *AudienceReport) streamed(ctx context.Context, parts *segmentParts) error {

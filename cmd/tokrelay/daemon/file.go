@@ -124,7 +124,7 @@ func (d *Daemon) UploadNow(ctx context.Context, sync string, o audiencefile.Opti
 	defer d.close()
 	job := d.files[sync]
 	if job == nil {
-		return nil, fmt.Errorf("sync %s is no audience_file", sync)
+		return nil, fmt.Errorf("sync %s is no audience_file: there is nothing to upload", sync)
 	}
 	if err := d.ensureTopics(ctx); err != nil {
 		return nil, err

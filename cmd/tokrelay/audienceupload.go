@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/sinks/audiencefile"
+)
+
+// uploadFlags are what audience upload is asked for.
+type uploadFlags struct {
+	audienceFlags
+	force, rebuild, yes bool
+}
+
+func audienceUploadCommand() *cobra.Command {
+	var f uploadFlags
+	c := &cobra.Command{
+		Use: "upload", Short: "Build a file audience from its topic and upload it now", Args: noArgs,
+		Long: `Read the sync's topic to the offsets it has now, build the audience and replace it at TikTok. The same brakes hold as on
+schedule: fewer than 1000 members, a set that shrank too much, a second upload within TikTok's day. --force goes on where
+the audience shrank, is unchanged, or most rows are rejected; it asks.
+
+The exit code is 0 when TikTok holds the audience, also where it held this very set before.`,
+		Example: `  tokrelay audience upload --sync lapsed
+  tokrelay audience upload --sync lapsed --force --yes`,
+		RunE: func(c *cobra.Command, _ []string) error { return audienceUpload(c, &f) },
+	}
+	f.add(c)
+	c.Flags().StringVar(&f.sync, "sync", "", "sync to upload; may be left out when there is one file audience")
+	c.Flags().BoolVar(&f.force, "force", false, "upload although the audience shrank, is unchanged, or most rows are rejected")
+	c.Flags().BoolVar(&f.rebuild, "rebuild", false, "read the whole topic, whatever is kept from the last run")
+	c.Flags().BoolVarP(&f.yes, "yes", "y", false, "with --force: do not ask")
+	return c
+}
+
+func audienceUpload(c *cobra.Command, f *uploadFlags) error {
+	d, s, err := audienceDesk(c, &f.audienceFlags, daemon.KindFile)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	if f.force {
+		if err := d.confirm(fmt.Sprintf("Replace the audience of %s although a brake may hold it?", s.Name), f.yes); err != nil {
+			return err
+		}
+	}
+	m, err := d.upload(c.Context(), s, audiencefile.Options{Why: "request", Force: f.force, Rebuild: f.rebuild})
+	if m != nil && f.json {
+		err = errors.Join(err, d.json(m))
+	} else if m != nil && m.Result != "" {
+		d.manifest(m)
+	}
+	return uploaded(m, err)
+}
+
+// uploaded is what the command comes to.
+func uploaded(m *audiencefile.Manifest, err error) error {
+	switch {
+	case errors.Is(err, audiencefile.ErrBusy):
+		return fmt.Errorf("%w: wait for it, or look with tokrelay audience show", err)
+	case errors.Is(err, context.Canceled):
+		return errors.New("interrupted: the audience at TikTok is as it was, or as the last call left it; the next run finds out")
+	case err != nil || m == nil || m.Result == audiencefile.Uploaded || m.Result == audiencefile.Unchanged:
+		return err
+	}
+	return fmt.Errorf("not uploaded (%s): %s", m.Result, uploadCure(m.Result))
+}
+
+// uploadCure says how to go on after a run that did not upload.
+func uploadCure(r audiencefile.Result) string {
+	switch r {
+	case audiencefile.TooSmall:
+		return "see which rows are members with tokrelay preview --from-topic, and which were rejected with tokrelay dlq list"
+	case audiencefile.Shrunk:
+		return "see whether the source lost rows; where it is meant, --force uploads it"
+	case audiencefile.TooSoon:
+		return "TikTok takes one upload a day; the next one brings what has changed since"
+	case audiencefile.PutOff:
+		return "TikTok is still busy with the last upload; run tries again by itself"
+	}
+	return "correct the cause and upload again"
+}
+
+// upload runs the job, and draws how far it is.
+func (d *desk) upload(ctx context.Context, s *daemon.Sync, o audiencefile.Options) (*audiencefile.Manifest, error) {
+	parts, err := d.parts()
+	if err != nil {
+		return nil, err
+	}
+	stop := d.watchUpload(parts.FileJob(s.Name))
+	defer stop()
+	return parts.UploadNow(ctx, s.Name, o)
+}
+
+func (d *desk) watchUpload(job *audiencefile.Job) (stop func()) {
+	ended, drawn := make(chan struct{}), make(chan struct{})
+	bar := d.progress("")
+	go func() {
+		defer close(drawn)
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ended:
+				bar.end()
+				return
+			case <-tick.C:
+				p := job.Progress()
+				bar.what = string(p.Phase)
+				switch p.Phase {
+				case audiencefile.PhaseReading:
+					bar.show(p.Rows, p.Total)
+				case audiencefile.PhaseUploading:
+					bar.show(int64(p.Files), int64(p.AllFiles))
+				default:
+					bar.show(0, 0)
+				}
+			}
+		}
+	}()
+	return func() { close(ended); <-drawn }
+}
+
+// manifest prints what happened in a run.
+func (d *desk) manifest(m *audiencefile.Manifest) {
+	colour := yellow
+	if m.Result.Done() {
+		colour = green
+	}
+	d.print("%s  %s  %s\n", m.Began.UTC().Format("2006-01-02 15:04:05 UTC"), d.paint(colour, string(m.Result)), m.Text)
+	if m.Result == audiencefile.Uploaded && m.Settled != "" {
+		d.print("  TikTok's processing: %s, %s covered\n", m.Settled, thousands(m.Covered))
+	}
+	if !m.Again.IsZero() {
+		d.print("  run tries again at %s\n", m.Again.UTC().Format("2006-01-02 15:04 UTC"))
+	}
+	for _, reason := range byCount(m.Rejected) {
+		d.print("  %s row(s) rejected: %s\n", thousands(m.Rejected[reason]), reason)
+	}
+	for _, f := range m.Files {
+		d.print("  file %s: %s line(s), %s bytes\n", f.Name, thousands(f.Lines), thousands(f.Bytes))
+	}
+}
