@@ -2,8 +2,6 @@ package cdc
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -122,38 +120,4 @@ func (s *oauthSource) Token() (*oauth2.Token, error) {
 	}
 	// The web client has a time limit of its own.
 	return credentials.Token(context.WithValue(context.Background(), oauth2.HTTPClient, s.web))
-}
-
-func (t *RegistryTLS) config() (*tls.Config, error) {
-	if t == nil {
-		return nil, nil
-	}
-	cfg := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName, InsecureSkipVerify: t.InsecureSkipVerify}
-	if t.CAFile != "" {
-		pem, err := os.ReadFile(t.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("read schema_registry.tls.ca_file: %w", err)
-		}
-		cfg.RootCAs = x509.NewCertPool()
-		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("read schema_registry.tls.ca_file: no certificate in it")
-		}
-	}
-	return cfg, t.addPair(cfg)
-}
-
-func (t *RegistryTLS) addPair(cfg *tls.Config) error {
-	if t.CertFile == "" {
-		return nil
-	}
-	pair := func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("read schema_registry.tls.cert_file and key_file: %w", err)
-		}
-		return &pair, nil
-	}
-	cfg.GetClientCertificate = pair
-	_, err := pair(nil)
-	return err
 }

@@ -234,13 +234,13 @@ func TestMutualTLSWithAnAuthorityOfOurOwn(t *testing.T) {
 	defer server.Close()
 
 	_, _, clientCert, clientKey := ca.issue("tokrelay", false)
-	secure := &RegistryTLS{CAFile: writeFile(t, "ca.pem", ca.pem), CertFile: writeFile(t, "cert.pem", clientCert),
+	secure := &settings.TLS{CAFile: writeFile(t, "ca.pem", ca.pem), CertFile: writeFile(t, "cert.pem", clientCert),
 		KeyFile: writeFile(t, "key.pem", clientKey), ServerName: "registry.test"}
 	cfg := RegistryConfig{URL: URLs{server.URL}, TLS: secure}
 	if _, err := newRegistry(t, cfg, nil).Schema(t.Context(), idNumber(1)); err != nil || who != "tokrelay" {
 		t.Errorf("got %v as %q, want the schema as tokrelay", err, who)
 	}
-	cfg.TLS = &RegistryTLS{CAFile: secure.CAFile, ServerName: "registry.test"}
+	cfg.TLS = &settings.TLS{CAFile: secure.CAFile, ServerName: "registry.test"}
 	_, err := newRegistry(t, cfg, nil).Schema(t.Context(), idNumber(1))
 	wantTrouble(t, err, "certificate")
 	cfg.TLS = nil
@@ -250,7 +250,7 @@ func TestMutualTLSWithAnAuthorityOfOurOwn(t *testing.T) {
 
 func TestCertificatesThatCannotBeReadAreToldAtTheStart(t *testing.T) {
 	empty := writeFile(t, "empty.pem", "")
-	for name, secure := range map[string]*RegistryTLS{
+	for name, secure := range map[string]*settings.TLS{
 		"ca_file: open":               {CAFile: "/nowhere/ca.pem"},
 		"ca_file: no certificate":     {CAFile: empty},
 		"cert_file and key_file: tls": {CertFile: empty, KeyFile: empty},

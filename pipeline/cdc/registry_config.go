@@ -19,7 +19,7 @@ type RegistryConfig struct {
 	Basic   *BasicAuth                 `yaml:"basic" doc:"user name and password"`
 	Bearer  *BearerAuth                `yaml:"bearer" doc:"a token, fixed or from a file"`
 	OAuth   *OAuth                     `yaml:"oauth" doc:"OAuth 2 client credentials"`
-	TLS     *RegistryTLS               `yaml:"tls" doc:"certificates for https"`
+	TLS     *settings.TLS              `yaml:"tls" doc:"certificates for https"`
 	Headers map[string]settings.Secret `yaml:"headers" doc:"more headers for every request, for gateways"`
 
 	Timeout      settings.Duration  `yaml:"timeout" default:"10s" doc:"time for one request"`
@@ -52,15 +52,6 @@ type OAuth struct {
 	Scopes           []string        `yaml:"scopes"`
 	LogicalCluster   string          `yaml:"logical_cluster" doc:"Confluent Cloud: the registry's lsrc-… id, sent as target-sr-cluster"`
 	IdentityPoolID   string          `yaml:"identity_pool_id" doc:"Confluent Cloud: sent as Confluent-Identity-Pool-Id"`
-}
-
-// RegistryTLS names PEM files. The client's pair is read again for every connection.
-type RegistryTLS struct {
-	CAFile             string `yaml:"ca_file" doc:"certificate authorities of the registry; the system's when left out"`
-	CertFile           string `yaml:"cert_file" doc:"this client's certificate"`
-	KeyFile            string `yaml:"key_file" doc:"the certificate's private key"`
-	ServerName         string `yaml:"server_name" doc:"name in the registry's certificate, when it is not the host"`
-	InsecureSkipVerify bool   `yaml:"insecure_skip_verify" doc:"accept any certificate"`
 }
 
 // DecodeNode takes one text or a list.
@@ -116,7 +107,7 @@ func (c *RegistryConfig) Validate(at settings.Place) {
 	c.Basic.validate(at.Key("basic"))
 	c.Bearer.validate(at.Key("bearer"))
 	c.OAuth.validate(at.Key("oauth"))
-	c.TLS.validate(at.Key("tls"))
+	c.TLS.Validate(at.Key("tls"))
 	if c.CacheSize < 0 {
 		at.Key("cache_size").Problem("must be at least 1", "")
 	}
@@ -161,18 +152,6 @@ func (o *OAuth) validate(at settings.Place) {
 	}
 	required(o.ClientID, at.Key("client_id"))
 	oneOfTwo(o.ClientSecret.Reveal(), o.ClientSecretFile, at, "client_secret")
-}
-
-func (t *RegistryTLS) validate(at settings.Place) {
-	if t == nil {
-		return
-	}
-	if (t.CertFile == "") != (t.KeyFile == "") {
-		at.Problem("cert_file and key_file belong together", "")
-	}
-	if t.InsecureSkipVerify {
-		at.Key("insecure_skip_verify").Warn("the registry's certificate is not checked", "use ca_file instead")
-	}
 }
 
 func required(value string, at settings.Place) bool {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -44,9 +45,9 @@ func (c RegistryConfig) transport(given http.RoundTripper) (http.RoundTripper, e
 	if given != nil {
 		return given, nil
 	}
-	secure, err := c.TLS.config()
+	secure, err := c.TLS.Client()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("set up schema_registry.tls: %w", err)
 	}
 	own := http.DefaultTransport.(*http.Transport).Clone()
 	own.TLSClientConfig = secure

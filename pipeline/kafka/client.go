@@ -25,7 +25,7 @@ func (c Config) options(name string, log *slog.Logger) ([]kgo.Opt, error) {
 		return append(opts, kgo.Dialer(c.Dial)), nil
 	}
 	if c.TLS != nil {
-		t, err := c.TLS.config()
+		t, err := c.TLS.Client()
 		if err != nil {
 			return nil, fmt.Errorf("set up kafka.tls: %w", err)
 		}

@@ -15,14 +15,14 @@ import (
 // Config says how to reach Kafka and how every sync's consumer behaves in its group. Its zero values mean the defaults
 // that the tags name.
 type Config struct {
-	Brokers    []string `yaml:"brokers" doc:"Addresses to start from, host:port."`
-	Group      string   `yaml:"group" default:"tokrelay" doc:"Prefix of the consumer groups: a sync's group is <group>.<sync> unless the sync sets its own."`
-	TLS        *TLS     `yaml:"tls" doc:"Encrypt connections. An empty map uses the system's certificate authorities."`
-	SASL       *SASL    `yaml:"sasl" doc:"Authenticate."`
-	ClientID   string   `yaml:"client_id" default:"tokrelay" doc:"Prefix of the client id brokers see: <client_id>-<sync>."`
-	Rack       string   `yaml:"rack" doc:"Where this instance runs; brokers with a rack-aware selector let it read from the nearest replica."`
-	InstanceID string   `yaml:"instance_id" doc:"Static membership: a stable name of this instance. A restart within session_timeout moves no partition; nobody else reads them meanwhile. Not with autoscaling."`
-	Protocol   string   `yaml:"protocol" enum:"classic,next_gen" default:"classic" doc:"Group protocol. next_gen is KIP-848: brokers from 4.0, better from 4.3."`
+	Brokers    []string      `yaml:"brokers" doc:"Addresses to start from, host:port."`
+	Group      string        `yaml:"group" default:"tokrelay" doc:"Prefix of the consumer groups: a sync's group is <group>.<sync> unless the sync sets its own."`
+	TLS        *settings.TLS `yaml:"tls" doc:"Encrypt connections. An empty map uses the system's certificate authorities."`
+	SASL       *SASL         `yaml:"sasl" doc:"Authenticate."`
+	ClientID   string        `yaml:"client_id" default:"tokrelay" doc:"Prefix of the client id brokers see: <client_id>-<sync>."`
+	Rack       string        `yaml:"rack" doc:"Where this instance runs; brokers with a rack-aware selector let it read from the nearest replica."`
+	InstanceID string        `yaml:"instance_id" doc:"Static membership: a stable name of this instance. A restart within session_timeout moves no partition; nobody else reads them meanwhile. Not with autoscaling."`
+	Protocol   string        `yaml:"protocol" enum:"classic,next_gen" default:"classic" doc:"Group protocol. next_gen is KIP-848: brokers from 4.0, better from 4.3."`
 
 	SessionTimeout   settings.Duration `yaml:"session_timeout" default:"45s" doc:"Without a heartbeat for this long the member is out. Raise it (2m to 5m) with instance_id."`
 	RebalanceTimeout settings.Duration `yaml:"rebalance_timeout" default:"2m" doc:"Time a member has to give partitions up."`
@@ -88,9 +88,7 @@ func (c *Config) Validate(at settings.Place) {
 	if c.InstanceID != "" && d.SessionTimeout.Std() < time.Minute {
 		at.Key("session_timeout").Warn("is short for static membership", "a restart should fit into it: 2m to 5m")
 	}
-	if c.TLS != nil {
-		c.TLS.validate(at.Key("tls"))
-	}
+	c.TLS.Validate(at.Key("tls"))
 	if c.SASL != nil {
 		c.SASL.validate(at.Key("sasl"), c.TLS != nil)
 	}

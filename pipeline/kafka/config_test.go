@@ -33,7 +33,7 @@ func TestWhatIsWrongWithTheConfigurationIsSaidWithItsPlace(t *testing.T) {
 			[]string{"session_timeout: must be at least 6s", "revoke_drain: must be shorter"}},
 		{"static membership with a short session", "brokers: [k:1]\ninstance_id: a", []string{"session_timeout: is short"}},
 		{"a certificate without key", "brokers: [k:1]\ntls: {cert_file: a}", []string{"tls: cert_file and key_file belong together"}},
-		{"unchecked certificates", "brokers: [k:1]\ntls: {insecure_skip_verify: true}", []string{"tls.insecure_skip_verify: the brokers' certificates are not checked"}},
+		{"unchecked certificates", "brokers: [k:1]\ntls: {insecure_skip_verify: true}", []string{"tls.insecure_skip_verify: the server's certificate is not checked"}},
 		{"an unknown mechanism", "brokers: [k:1]\ntls: {}\nsasl: {mechanism: GSSAPI}", []string{"sasl.mechanism: must be one of PLAIN"}},
 		{"PLAIN without encryption and password", "brokers: [k:1]\nsasl: {mechanism: PLAIN, username: u}",
 			[]string{"sasl.mechanism: the credentials travel unencrypted", "sasl.password: needs exactly one of password and password_file"}},

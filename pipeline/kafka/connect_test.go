@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 func TestPasswordsAreTakenByTheBrokerAndReadAgainFromTheirFile(t *testing.T) {
@@ -114,12 +116,12 @@ func TestConnectionsAreMutuallyAuthenticatedByCertificate(t *testing.T) {
 	cluster := newCluster(t, 1, kfake.TLS(&tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool}))
 	cases := []struct {
 		name string
-		tls  *TLS
+		tls  *settings.TLS
 		want bool
 	}{
-		{"with both", &TLS{CAFile: certFile, CertFile: certFile, KeyFile: keyFile}, true},
-		{"without a client certificate", &TLS{CAFile: certFile}, false},
-		{"without the authority", &TLS{CertFile: certFile, KeyFile: keyFile}, false},
+		{"with both", &settings.TLS{CAFile: certFile, CertFile: certFile, KeyFile: keyFile}, true},
+		{"without a client certificate", &settings.TLS{CAFile: certFile}, false},
+		{"without the authority", &settings.TLS{CertFile: certFile, KeyFile: keyFile}, false},
 		{"without encryption", nil, false},
 	}
 	for _, c := range cases {
