@@ -3,13 +3,13 @@ package cdc
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -26,8 +26,9 @@ var update = flag.Bool("update", false, "write what is read into the expectation
 //	config.yaml    the sync's settings, and the columns it wants
 //	schema.avsc    the writer schema, or the name of a file in testdata/schemas; reference-NAME.avsc what it refers to
 //	value.json     the row as goavro is to encode it; or value.hex, bytes written by hand; or value.txt, a value in JSON
+//	frame.hex      what stands before the row of value.json, where it is not Confluent's prefix with id 1
 //	key.json       the key, of schema key.avsc; or key.txt
-//	headers.txt    name: value
+//	headers.txt    name: value, or name: hex:…
 //	want.txt       the change, rejection or skip
 //
 // A record without a value part is a tombstone. The bytes of value.json are made anew by goavro every time.
@@ -75,6 +76,35 @@ type caseConfig struct {
 	Optional []string `yaml:"optional"`
 	Topic    string   `yaml:"topic"`
 	Rows     bool     `yaml:"rows"`
+	ID       string   `yaml:"id"` // by which the registry knows the schema: guid, global, fingerprint or name, and which; number 1 if not set
+}
+
+// schemaID is the id of the case's schema.
+func (c *caseConfig) schemaID(t *testing.T) SchemaID {
+	kind, text, _ := strings.Cut(c.ID, " ")
+	n, err := strconv.ParseInt(text, 0, 64)
+	switch {
+	case c.ID == "":
+		return SchemaID{Kind: NumberID, N: 1}
+	case kind == "name":
+		return namedID(text)
+	case kind == "guid":
+		guid, ok := parseGUID(text)
+		if !ok {
+			t.Fatalf("id: %q is no GUID", text)
+		}
+		return SchemaID{Kind: GUIDID, GUID: guid}
+	case err != nil:
+		t.Fatalf("id: %q is none", c.ID)
+	case kind == "number":
+		return SchemaID{Kind: NumberID, N: n}
+	case kind == "global":
+		return SchemaID{Kind: GlobalID, N: n}
+	case kind == "fingerprint":
+		return SchemaID{Kind: FingerprintID, N: n}
+	}
+	t.Fatalf("id: %q is none", c.ID)
+	return SchemaID{}
 }
 
 // run decodes the record with the plan and, where there is a schema, with goavro alone: both must say the same.
@@ -104,7 +134,7 @@ func (c *testCase) run() string {
 
 func (c *testCase) decode(cfg caseConfig, wanted Wanted) string {
 	schemas := caseSchemas{}
-	r := pipeline.Record{Topic: cfg.Topic, Value: c.value(schemas), Key: c.key(schemas), Headers: c.headers()}
+	r := pipeline.Record{Topic: cfg.Topic, Value: c.value(schemas, cfg.schemaID(c.t)), Key: c.key(schemas), Headers: c.headers()}
 	if r.Topic == "" {
 		r.Topic = "shop.public.customer_events"
 	}
@@ -123,28 +153,32 @@ func (c *testCase) decode(cfg caseConfig, wanted Wanted) string {
 func (c *testCase) headers() (headers []pipeline.Header) {
 	for line := range strings.Lines(c.parts["headers.txt"]) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
-		headers = append(headers, pipeline.Header{Key: name, Value: []byte(value)})
+		h := pipeline.Header{Key: name, Value: []byte(value)}
+		if digits, ok := strings.CutPrefix(value, "hex:"); ok {
+			h.Value = unhex(c.t, digits)
+		}
+		headers = append(headers, h)
 	}
 	return headers
 }
 
-func (c *testCase) value(schemas caseSchemas) []byte {
+func (c *testCase) value(schemas caseSchemas, id SchemaID) []byte {
 	if text, ok := c.parts["value.txt"]; ok {
 		return []byte(strings.TrimSuffix(text, "\n"))
 	}
 	schema, ok := c.parts["schema.avsc"]
 	if ok {
-		schemas.add(c.t, 1, c.schemaText(schema), c.references())
+		schemas[id] = &Source{Text: c.schemaText(schema), References: c.references()}
 	}
 	if digits, ok := c.parts["value.hex"]; ok {
-		b, err := hex.DecodeString(strings.Join(strings.Fields(digits), ""))
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		return b
+		return unhex(c.t, digits)
 	}
 	if plain, ok := c.parts["value.json"]; ok {
-		return framed(schemaOf(c.t, c.schemaText(schema), c.references()...).encode(c.t, plain))
+		body := schemaOf(c.t, c.schemaText(schema), c.references()...).encode(c.t, plain)
+		if frame, ok := c.parts["frame.hex"]; ok {
+			return append(unhex(c.t, frame), body...)
+		}
+		return framed(body)
 	}
 	return nil
 }
@@ -184,12 +218,12 @@ func (c *testCase) references() (refs []Reference) {
 	return refs
 }
 
-// caseSchemas knows the schemas of a case by number.
-type caseSchemas map[int64]*Source
+// caseSchemas knows the schemas of a case by their ids.
+type caseSchemas map[SchemaID]*Source
 
 func (s caseSchemas) add(t *testing.T, id int64, text string, refs []Reference) {
 	t.Helper()
-	s[id] = &Source{Text: text, References: refs}
+	s[SchemaID{Kind: NumberID, N: id}] = &Source{Text: text, References: refs}
 }
 
 // describe prints a change for a person to compare: everything but its key, which is the record's.
@@ -264,7 +298,7 @@ func describeAll(v pipeline.Value) string {
 }
 
 func (s caseSchemas) Schema(_ context.Context, id SchemaID) (*Source, error) {
-	if src, ok := s[id.N]; ok {
+	if src, ok := s[id]; ok {
 		return src, nil
 	}
 	return nil, pipeline.Reject(pipeline.StageDecode, pipeline.SchemaNotFound, "", "schema "+id.String())

@@ -161,7 +161,8 @@ func (f *frame) unknown() error {
 	switch {
 	case len(f.payload) >= 18 && f.payload[0] == magicGlue:
 		return f.reject(pipeline.UnsupportedFraming,
-			"AWS Glue Schema Registry: not supported; write with a converter that speaks a Confluent-compatible registry")
+			"AWS Glue Schema Registry: not supported; set the source's value.converter to Confluent's or Apicurio's AvroConverter, "+
+				"with their registry in schema_registry.url, or to Connect's JsonConverter, which needs none")
 	case bytes.HasPrefix(f.payload, []byte("Obj\x01")):
 		return f.reject(pipeline.UnsupportedFraming,
 			"an Avro container file in a record: not supported; write one row a record, with its schema in a registry")

@@ -17,7 +17,7 @@ var aGUID = [16]byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}
 
 func unhex(t testing.TB, digits string) []byte {
 	t.Helper()
-	b, err := hex.DecodeString(strings.ReplaceAll(digits, " ", ""))
+	b, err := hex.DecodeString(strings.Join(strings.Fields(digits), ""))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import "slices"
 type Columns struct {
 	names    []string
 	optional []bool // beside names: nobody needs it
+	old      []string
 	all      bool
 }
 
@@ -26,6 +27,17 @@ func (c *Columns) IndexOptional(name string) int {
 	c.names, c.optional = append(c.names, name), append(c.optional, true)
 	return len(c.names) - 1
 }
+
+// IndexOld is Index for a column that is read from the old row.
+func (c *Columns) IndexOld(name string) int {
+	if !slices.Contains(c.old, name) {
+		c.old = append(c.old, name)
+	}
+	return c.Index(name)
+}
+
+// Old are the columns read from the old row: not every source writes it.
+func (c *Columns) Old() []string { return slices.Clone(c.old) }
 
 // All asks for every column a row has, beside those asked for by name: a hash over the whole row needs them.
 func (c *Columns) All() { c.all = true }

@@ -38,14 +38,15 @@ func (o On) of(op pipeline.Op) string {
 // Validate warns of a gate that lets nothing through.
 func (o On) Validate(defaults On, at settings.Place) {
 	for _, op := range pipeline.Ops {
-		if o.sends(defaults, op) {
+		if o.Sends(defaults, op) {
 			return
 		}
 	}
 	at.Problem("at least one operation must be sent", "")
 }
 
-func (o On) sends(defaults On, op pipeline.Op) bool {
+// Sends says whether rows of that operation are sent, where defaults say what is not said.
+func (o On) Sends(defaults On, op pipeline.Op) bool {
 	if said := o.of(op); said != "" {
 		return said == "send"
 	}
@@ -68,7 +69,7 @@ func NewGate(on, defaults On, when string, cols *Columns, now func() time.Time) 
 	}
 	g := &Gate{when: condition, row: NewRow(now)}
 	for _, op := range pipeline.Ops {
-		g.send[op] = on.sends(defaults, op)
+		g.send[op] = on.Sends(defaults, op)
 	}
 	return g, nil
 }

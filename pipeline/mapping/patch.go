@@ -50,7 +50,7 @@ func (p *memberPatcher) member(node *ast.Node, member *ast.MemberNode) {
 	case "after":
 		p.bind(node, slot{after, p.cols.Index(column.Value)})
 	case "before":
-		p.bind(node, slot{before, p.cols.Index(column.Value)})
+		p.bind(node, slot{before, p.cols.IndexOld(column.Value)})
 	}
 }
 

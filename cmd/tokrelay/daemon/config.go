@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tokrelay/tokrelay/pipeline/calls"
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/delivery"
@@ -34,6 +35,7 @@ type Config struct {
 	Connections    map[string]tiktok.Config `yaml:"connections" doc:"TikTok accounts by name; a sync may leave connection out when there is one."`
 	DeadLetter     deadletter.Config        `yaml:"dead_letter" doc:"Topics for rejected rows and failed batches."`
 	StateTopic     string                   `yaml:"state_topic" default:"tokrelay.state" doc:"Compacted topic with audience ids, modes and the upload ledger."`
+	Calls          calls.Config             `yaml:"calls" doc:"What is remembered of API calls, for the page."`
 	Admin          Admin                    `yaml:"admin" doc:"The page, metrics and probes."`
 	Shutdown       Shutdown                 `yaml:"shutdown" doc:"How the daemon stops."`
 	Syncs          []Sync                   `yaml:"syncs" doc:"The flows: source topic to TikTok destination."`
@@ -99,6 +101,9 @@ func Parse(text []byte, env settings.Lookup) (*Config, *settings.Report) {
 		c.Syncs[i].advertiser = connection.AdvertiserID
 	}
 	c.Validate(settings.Root(report))
+	if report.Err() == nil {
+		c.warnOfOldRows(settings.Root(report))
+	}
 	return c, report
 }
 
@@ -114,6 +119,7 @@ func (c *Config) Validate(at settings.Place) {
 		connection.Validate(at.Key("connections").Key(name))
 	}
 	c.DeadLetter.Validate(at.Key("dead_letter"))
+	c.Calls.Validate(at.Key("calls"))
 	c.Admin.Validate(at.Key("admin"))
 	if len(c.Syncs) == 0 {
 		at.Key("syncs").Problem("required", "at least one flow from a topic to TikTok")

@@ -17,6 +17,7 @@ import (
 type Flow struct {
 	Sync   *Sync
 	Wanted cdc.Wanted
+	Old    []string // columns that are read from the old row
 
 	sink   *sinkPlan
 	gate   *mapping.Gate
@@ -35,7 +36,7 @@ func NewFlow(s *Sync, now func() time.Time, m *metrics.Sync) (*Flow, error) {
 		return nil, fmt.Errorf("sync %s: %w", s.Name, err)
 	}
 	f.Wanted.Columns, f.Wanted.All = cols.Wanted()
-	f.Wanted.Optional = cols.Optional()
+	f.Wanted.Optional, f.Old = cols.Optional(), cols.Old()
 	return f, nil
 }
 
