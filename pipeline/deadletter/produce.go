@@ -77,7 +77,6 @@ func (t *trying) failed(err error) {
 		w.failing++
 	}
 	w.mu.Unlock()
-	w.deps.Metrics.Trouble(pipeline.TroubleDeadLetter, true)
 	if w.deps.Board == nil {
 		return
 	}
@@ -110,7 +109,6 @@ func (t *trying) over() {
 	if w.failing--; w.failing > 0 {
 		return
 	}
-	w.deps.Metrics.Trouble(pipeline.TroubleDeadLetter, false)
 	if w.deps.Board != nil && w.deps.Board.Clear(w.about.Sync, source) {
 		w.deps.Log.Info("dead letters are written again", "topic", t.topic)
 	}

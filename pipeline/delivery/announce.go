@@ -64,7 +64,6 @@ func (g *Gate) open(v *valve) {
 }
 
 func (q *Queue) trouble(v *valve, t *pipeline.Trouble) {
-	q.deps.Metrics.Trouble(t.Kind, true)
 	if q.deps.Board == nil || !q.deps.Board.Set(q.deps.Sync, v.source(), t) {
 		return
 	}
@@ -76,19 +75,9 @@ func (q *Queue) trouble(v *valve, t *pipeline.Trouble) {
 }
 
 func (q *Queue) recovered(v *valve) {
-	if q.deps.Board == nil {
-		q.deps.Metrics.Trouble(v.kind, false)
-		return
-	}
-	if q.deps.Board.Clear(q.deps.Sync, v.source()) {
+	if q.deps.Board != nil && q.deps.Board.Clear(q.deps.Sync, v.source()) {
 		q.log.Info("sync goes on", "kind", v.kind, "after", time.Since(v.first).Round(time.Millisecond))
 	}
-	for _, other := range q.deps.Board.Troubles(q.deps.Sync) {
-		if other.Kind == v.kind {
-			return
-		}
-	}
-	q.deps.Metrics.Trouble(v.kind, false)
 }
 
 // TryNow lets calls that wait for a refused token or configuration try again at once: the token's file has changed, say.

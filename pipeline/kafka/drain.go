@@ -42,6 +42,7 @@ func (p *partition) forget(f flight) {
 	left := f.chunk.Abandon()
 	p.count(left - len(f.chunk.Records))
 	p.flow.metrics.Forgot(left)
+	p.flow.metrics.Repeated(len(f.chunk.Records) - left)
 	p.flow.free(f.weight)
 }
 

@@ -19,9 +19,15 @@ func (c *Consumer) noteEnds(p *partition, f *kgo.FetchPartition) {
 	if c.cfg.Isolation == ReadCommitted {
 		p.end = f.LastStableOffset
 	}
-	if p.fetchedTo >= 0 && f.LogStartOffset > p.fetchedTo {
+	next := p.fetchedTo
+	if next < 0 {
+		next = p.committed // where an earlier instance stopped
+	}
+	if next >= 0 && f.LogStartOffset > next {
 		c.opts.Log.Error("records were removed from Kafka before they were read", "topic", p.topic, "partition", p.id,
-			"from", p.fetchedTo, "to", f.LogStartOffset)
+			"from", next, "to", f.LogStartOffset)
+		c.opts.Metrics.Lost(p.topic, f.LogStartOffset-next)
+		p.fetchedTo = f.LogStartOffset
 	}
 }
 

@@ -33,20 +33,12 @@ func (c *Consumer) troubled(source string, t *pipeline.Trouble) {
 	if c.opts.Board.Set(c.opts.Sync, source, t) {
 		c.opts.Log.Error("sync is held up by Kafka", "source", source, "error", t)
 	}
-	c.opts.Metrics.Trouble(t.Kind, true)
 }
 
 func (c *Consumer) calm(source string) {
-	if !c.opts.Board.Clear(c.opts.Sync, source) {
-		return
+	if c.opts.Board.Clear(c.opts.Sync, source) {
+		c.opts.Log.Info("trouble with Kafka is over", "source", source)
 	}
-	c.opts.Log.Info("trouble with Kafka is over", "source", source)
-	for _, t := range c.opts.Board.Troubles(c.opts.Sync) {
-		if t.Kind == pipeline.TroubleKafka {
-			return
-		}
-	}
-	c.opts.Metrics.Trouble(pipeline.TroubleKafka, false)
 }
 
 // fetchFailed sorts what polling reports beside records. franz-go retries by itself what can be retried.

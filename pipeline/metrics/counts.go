@@ -75,11 +75,15 @@ func (c *Counts) add(name string, s *dto.Metric) {
 			}
 		}
 	case "tokrelay_rows_rejected_total":
-		c.Rejected[pipeline.Reason(label(s, "reason"))] += n
+		if n > 0 {
+			c.Rejected[pipeline.Reason(label(s, "reason"))] += n
+		}
 	case "tokrelay_rows_skipped_total":
 		c.Skipped[pipeline.SkipReason(label(s, "reason"))] += n
 	case "tokrelay_http_requests_total":
-		c.Calls[label(s, "code")] += n
+		if n > 0 {
+			c.Calls[label(s, "code")] += n
+		}
 	case "tokrelay_partitions_assigned":
 		c.Assigned += n
 	case "tokrelay_consumer_lag_records":

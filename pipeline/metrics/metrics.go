@@ -6,13 +6,13 @@ package metrics
 import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-
-	"github.com/tokrelay/tokrelay/pipeline"
 )
 
 // Metrics is the daemon's set of metrics.
 type Metrics struct {
 	Registry *prometheus.Registry
+
+	syncs []string // bound before anything is served
 
 	records, recordBytes         *prometheus.CounterVec
 	lagRecords, lagSeconds       *prometheus.GaugeVec
@@ -22,6 +22,7 @@ type Metrics struct {
 	lastCommit                   *prometheus.GaugeVec
 	rows, skipped, rejected      *prometheus.CounterVec
 	settled                      *prometheus.CounterVec
+	lost, late                   *prometheus.CounterVec
 	unsettled                    *prometheus.GaugeVec
 	items                        *prometheus.CounterVec
 	schemaFetches                *prometheus.CounterVec
@@ -38,7 +39,6 @@ type Metrics struct {
 	deadLetters, deadErrors      *prometheus.CounterVec
 	deadSeconds                  *prometheus.HistogramVec
 	matchKeys                    *prometheus.CounterVec
-	trouble                      *prometheus.GaugeVec
 	audienceRows, belowMinimum   *prometheus.GaugeVec
 	audienceUploads              *prometheus.CounterVec
 	audienceLast                 *prometheus.GaugeVec
@@ -47,6 +47,7 @@ type Metrics struct {
 	audienceSize, audienceValid  *prometheus.GaugeVec
 	audienceExpiry, memberStates *prometheus.GaugeVec
 	memberRestore                *prometheus.GaugeVec
+	calls                        *prometheus.CounterVec
 }
 
 var (
@@ -72,6 +73,8 @@ func (m *Metrics) intake() {
 	m.lagRecords = m.gauge("consumer_lag_records", "Records between the committed offset and the end of the partition.", "sync", "topic", "partition")
 	m.lagSeconds = m.gauge("consumer_lag_seconds", "Age of the oldest record of the partition that has not settled; 0 when caught up.", "sync", "topic", "partition")
 	m.sourceDelay = m.histogram("source_delay_seconds", "Time from the change in the database to its settling.", delays, "sync")
+	m.lost = m.counter("records_lost_total", "Offsets that Kafka's retention removed before the sync had read them.", "sync", "topic")
+	m.late = m.counter("records_repeated_total", "Records that settled in a partition that was given up before their offset was committed: its next reader sends them again.", "sync")
 	m.assigned = m.gauge("partitions_assigned", "Partitions this instance reads.", "sync", "topic")
 	m.paused = m.gauge("partitions_paused", "Partitions whose fetching is held back, by reason.", "sync", "reason")
 	m.rebalances = m.counter("rebalances_total", "Assignments, revocations and losses of partitions.", "sync", "kind")
@@ -81,6 +84,10 @@ func (m *Metrics) intake() {
 	m.schemaCache = m.gauge("schema_cache_entries", "Writer schemas held in memory.").WithLabelValues()
 	m.schemaSeconds = m.histogram("schema_fetch_seconds", "Time of one registry request.", seconds).WithLabelValues().(prometheus.Histogram)
 	m.decoderFallbacks = m.counter("decoder_fallbacks_total", "Writer schemas whose compiled plan was given up for goavro, by reason.", "reason")
+	m.decoderFallbacks.WithLabelValues("mismatch")
+	for _, r := range schemaResults {
+		m.schemaFetches.WithLabelValues(r)
+	}
 }
 
 func (m *Metrics) rowMetrics() {
@@ -94,7 +101,6 @@ func (m *Metrics) rowMetrics() {
 	m.deadLetters = m.counter("dlq_records_total", "Dead letters acknowledged by Kafka.", "sync", "topic", "reason")
 	m.deadErrors = m.counter("dlq_produce_errors_total", "Dead letters that Kafka did not take at once.", "sync", "topic")
 	m.deadSeconds = m.histogram("dlq_produce_seconds", "Time until dead letters were acknowledged.", seconds, "sync")
-	m.trouble = m.gauge("trouble", "1 while the sync is held up by something that is not its rows' fault, by kind.", "sync", "kind")
 }
 
 func (m *Metrics) delivery() {
@@ -109,6 +115,7 @@ func (m *Metrics) delivery() {
 	m.limited = m.counter("rate_limited_seconds_total", "Time calls waited for a limit.", "sync", "sink")
 	m.queue = m.gauge("queue_events", "Items waiting for a call.", "sync", "sink")
 	m.capacity = m.gauge("queue_events_capacity", "Items that may wait before intake stops.", "sync", "sink")
+	m.calls = m.counter("calls_topic_total", "API calls for the calls topic, by result: written, or dropped because the buffer was full or Kafka did not take them.", "result")
 	m.lastSuccess = m.gauge("last_success_timestamp_seconds", "When TikTok last accepted a call.", "sync", "sink")
 }
 
@@ -155,7 +162,10 @@ func (m *Metrics) Config(hash string) {
 	m.gauge("config_info", "Hash of the effective configuration.", "hash").WithLabelValues(hash).Set(1)
 }
 
-// SchemaFetch counts one registry request; result is "ok", "not_found", "error" or "unauthorized".
+// schemaResults are the ways a registry request may end.
+var schemaResults = []string{"ok", "not_found", "error", "unauthorized"}
+
+// SchemaFetch counts one registry request; result is one of schemaResults.
 func (m *Metrics) SchemaFetch(result string, took float64) {
 	m.schemaFetches.WithLabelValues(result).Inc()
 	m.schemaSeconds.Observe(took)
@@ -166,23 +176,3 @@ func (m *Metrics) SchemaCache(n int) { m.schemaCache.Set(float64(n)) }
 
 // DecoderFallback counts a writer schema that goavro decodes from now on.
 func (m *Metrics) DecoderFallback(reason string) { m.decoderFallbacks.WithLabelValues(reason).Inc() }
-
-// Sync binds the metrics of one sync; sink is its sink's kind: events, segment or audiencefile. Series that alerts and
-// rates need from the first increment exist from here on.
-func (m *Metrics) Sync(sync, sink string) *Sync {
-	s := &Sync{m: m, sync: sync, sink: sink}
-	s.bind()
-	for _, r := range pipeline.SkipReasons {
-		m.skipped.WithLabelValues(sync, string(r))
-	}
-	for _, k := range pipeline.TroubleKinds {
-		m.trouble.WithLabelValues(sync, string(k))
-	}
-	for _, r := range []string{"accepted", "partial", "rejected", "dead_lettered"} {
-		m.batches.WithLabelValues(sync, sink, r)
-	}
-	for _, r := range []string{"ok", "failed"} {
-		m.commits.WithLabelValues(sync, r)
-	}
-	return s
-}

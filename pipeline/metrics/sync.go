@@ -18,6 +18,7 @@ type Sync struct {
 	rows      [5]prometheus.Counter
 	settled   [4]prometheus.Counter
 	unsettled prometheus.Gauge
+	late      prometheus.Counter
 	splits    prometheus.Counter
 	items     prometheus.Observer
 	wait      prometheus.Observer
@@ -36,6 +37,7 @@ func (s *Sync) bind() {
 		s.settled[o] = s.m.settled.WithLabelValues(s.sync, o.String())
 	}
 	s.unsettled = s.m.unsettled.WithLabelValues(s.sync)
+	s.late = s.m.late.WithLabelValues(s.sync)
 	s.splits = s.m.splits.WithLabelValues(s.sync, s.sink)
 	s.items = s.m.batchEvents.WithLabelValues(s.sync, s.sink)
 	s.wait = s.m.batchWait.WithLabelValues(s.sync, s.sink)
@@ -61,6 +63,20 @@ func (s *Sync) Records(topic string, n, bytes int) {
 func (s *Sync) Forgot(n int) {
 	if s != nil {
 		s.unsettled.Sub(float64(n))
+	}
+}
+
+// Lost counts offsets that retention removed before they were read.
+func (s *Sync) Lost(topic string, offsets int64) {
+	if s != nil {
+		s.m.lost.WithLabelValues(s.sync, topic).Add(float64(offsets))
+	}
+}
+
+// Repeated counts records that settled and whose offset nobody may commit any more.
+func (s *Sync) Repeated(n int) {
+	if s != nil {
+		s.late.Add(float64(n))
 	}
 }
 
@@ -253,18 +269,6 @@ func (s *Sync) DeadLetterTime(d time.Duration) {
 	if s != nil {
 		s.dlqTime.Observe(d.Seconds())
 	}
-}
-
-// Trouble publishes whether the sync is held up by a kind of trouble.
-func (s *Sync) Trouble(kind pipeline.TroubleKind, on bool) {
-	if s == nil {
-		return
-	}
-	v := 0.0
-	if on {
-		v = 1
-	}
-	s.m.trouble.WithLabelValues(s.sync, string(kind)).Set(v)
 }
 
 func unix(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }

@@ -8,16 +8,14 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/metrics"
 )
 
 // troubles tells the board what holds the sync's handlers up. Several may wait for the same thing: it is over when none
 // does any more.
 type troubles struct {
-	sync    string
-	board   *pipeline.Board
-	metrics *metrics.Sync
-	log     *slog.Logger
+	sync  string
+	board *pipeline.Board
+	log   *slog.Logger
 
 	mu      sync.Mutex
 	waiting map[pipeline.TroubleKind]int
@@ -38,7 +36,6 @@ func (ts *troubles) enter(before pipeline.TroubleKind, t *pipeline.Trouble) pipe
 	if ts.board.Set(ts.sync, source(t.Kind), t) {
 		ts.log.Error("sync is held up; its rows wait", "kind", t.Kind, "error", t.Error(), "needs_somebody", t.Stop)
 	}
-	ts.metrics.Trouble(t.Kind, true)
 	return t.Kind
 }
 
@@ -54,7 +51,6 @@ func (ts *troubles) leave(kind pipeline.TroubleKind) {
 	if ts.board.Clear(ts.sync, source(kind)) {
 		ts.log.Info("sync goes on", "kind", kind)
 	}
-	ts.metrics.Trouble(kind, false)
 }
 
 func source(kind pipeline.TroubleKind) string { return "rows: " + string(kind) }

@@ -115,25 +115,14 @@ func asTrouble(err error) *pipeline.Trouble {
 }
 
 func (j *Job) trouble(source string, t *pipeline.Trouble) {
-	j.deps.Metrics.Trouble(t.Kind, true)
 	if j.deps.Board == nil || j.deps.Board.Set(j.deps.Sync, source, t) {
 		j.deps.Log.Error("audience upload is in trouble", "kind", string(t.Kind), "error", t.What)
 	}
 }
 
-// clear takes back what a source has reported, and the metric of a kind that no source reports any more.
+// clear takes back what a source has reported.
 func (j *Job) clear(source string) {
-	if j.deps.Board == nil || !j.deps.Board.Clear(j.deps.Sync, source) {
-		return
+	if j.deps.Board != nil && j.deps.Board.Clear(j.deps.Sync, source) {
+		j.deps.Log.Info("audience upload is out of trouble", "source", source)
 	}
-	still := map[pipeline.TroubleKind]bool{}
-	for _, t := range j.deps.Board.Troubles(j.deps.Sync) {
-		still[t.Kind] = true
-	}
-	for _, kind := range pipeline.TroubleKinds {
-		if !still[kind] {
-			j.deps.Metrics.Trouble(kind, false)
-		}
-	}
-	j.deps.Log.Info("audience upload is out of trouble", "source", source)
 }

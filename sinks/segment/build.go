@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 )
@@ -16,7 +17,20 @@ func (f *flush) send(ctx context.Context) error {
 	if err := f.build(ctx); err != nil || len(f.out.List) == 0 {
 		return err
 	}
+	f.count()
 	return f.deps.Queue.Deliver(ctx, f.chunk, &f.out)
+}
+
+// count counts the memberships TikTok is told of.
+func (f *flush) count() {
+	deletes := 0
+	for _, item := range f.out.List {
+		if strings.HasPrefix(f.out.Envelopes[item.Envelope], remove) {
+			deletes++
+		}
+	}
+	f.metrics.Items("add", len(f.out.List)-deletes)
+	f.metrics.Items("delete", deletes)
 }
 
 // build writes the operations as elements of batch_data: one per row, action and audience, more where a row has several

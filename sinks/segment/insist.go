@@ -16,8 +16,7 @@ const (
 // insist does something that needs others until it succeeds or ctx ends. Trouble is no reason to give up (P8): it is on
 // the board, under source, while it lasts.
 func (s *Sink) insist(ctx context.Context, source string, do func() error) error {
-	var told *pipeline.Trouble
-	defer func() { s.relieved(source, told) }()
+	defer s.relieved(source)
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		err := do()
 		if err == nil {
@@ -26,7 +25,7 @@ func (s *Sink) insist(ctx context.Context, source string, do func() error) error
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		told = s.told(source, told, err)
+		s.told(source, err)
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
@@ -35,26 +34,17 @@ func (s *Sink) insist(ctx context.Context, source string, do func() error) error
 	}
 }
 
-func (s *Sink) told(source string, before *pipeline.Trouble, err error) *pipeline.Trouble {
+func (s *Sink) told(source string, err error) {
 	trouble, ok := errors.AsType[*pipeline.Trouble](err)
 	if !ok {
 		trouble = &pipeline.Trouble{Kind: pipeline.TroubleState, What: err.Error()}
 	}
-	if before != nil && before.Kind != trouble.Kind {
-		s.metrics.Trouble(before.Kind, false)
-	}
-	s.metrics.Trouble(trouble.Kind, true)
 	if s.deps.Board != nil {
 		s.deps.Board.Set(s.deps.Sync, source, trouble)
 	}
-	return trouble
 }
 
-func (s *Sink) relieved(source string, told *pipeline.Trouble) {
-	if told == nil {
-		return
-	}
-	s.metrics.Trouble(told.Kind, false)
+func (s *Sink) relieved(source string) {
 	if s.deps.Board != nil {
 		s.deps.Board.Clear(s.deps.Sync, source)
 	}

@@ -55,6 +55,8 @@ type Daemon struct {
 	router      *router.Router
 	options     Options
 
+	callsTopic *callsTopic // nil: calls are remembered in memory alone
+
 	state    *state.Store                  // nil where no sync fills an audience
 	segments map[string]*segmentParts      // by sync
 	files    map[string]*audiencefile.Job  // by sync
@@ -77,9 +79,11 @@ func New(c *Config, o Options) (*Daemon, error) {
 	if o.Instance == "" {
 		o.Instance, _ = os.Hostname()
 	}
-	d := &Daemon{Config: c, Metrics: metrics.New(), Board: pipeline.NewBoard(time.Now), Calls: calls.New(calls.Limits{}),
+	d := &Daemon{Config: c, Metrics: metrics.New(), Board: pipeline.NewBoard(time.Now),
 		Log: o.Log, connections: map[string]*connection{}, segments: map[string]*segmentParts{}, files: map[string]*audiencefile.Job{}, options: o}
 	d.Metrics.Build(o.Version, o.Commit, runtime.Version())
+	d.Metrics.Config(c.hash())
+	d.Metrics.Troubles(d.Board)
 	if err := d.clients(); err != nil {
 		return nil, err
 	}
@@ -111,6 +115,9 @@ func (d *Daemon) clients() (err error) {
 		return err
 	}
 	if d.admin, err = kafka.NewAdmin(d.Config.Kafka, "admin", d.Log); err != nil {
+		return err
+	}
+	if err := d.recordCalls(); err != nil {
 		return err
 	}
 	for name, c := range d.Config.Connections {
@@ -158,6 +165,7 @@ func (d *Daemon) sync(s *Sync) (router.Sync, error) {
 	if err := flow.DecodeWith(d.registry, d.Metrics, d.Log); err != nil {
 		return router.Sync{}, err
 	}
+	m.Reads(s.AllTopics()...)
 	letters := d.letters(s, m)
 	queue := d.queue(s, flow, letters, m)
 	consumer, err := kafka.NewConsumer(d.Config.Kafka, kafka.ConsumerOptions{
@@ -178,6 +186,8 @@ func (d *Daemon) sync(s *Sync) (router.Sync, error) {
 
 // letters writes a sync's dead letters.
 func (d *Daemon) letters(s *Sync, m *metrics.Sync) *deadletter.Writer {
+	topics := d.Config.DeadLetter.WithDefaults()
+	m.DeadLetters(topics.RejectedTopic, topics.FailedTopic)
 	return deadletter.NewWriter(d.Config.DeadLetter,
 		deadletter.About{Sync: s.Name, Sink: s.Name, SinkKind: s.Kind(), Instance: d.options.Instance, Version: d.options.Version},
 		deadletter.Deps{Producer: d.producer, TooLarge: tooLarge, Partitions: d.partitionsOf, Board: d.Board, Metrics: m, Log: d.Log})
@@ -192,6 +202,7 @@ func (d *Daemon) queue(s *Sync, flow *Flow, letters *deadletter.Writer, m *metri
 	name, _ := d.Config.ConnectionOf(s)
 	connection := d.connections[name]
 	endpoint := flow.Endpoint()
+	m.Calls(endpoint)
 	q := delivery.New(delivery.Config{MaxItems: flow.sink.maxItems, MaxBytes: flow.sink.maxBytes, Linger: flow.sink.linger, Retry: s.Retry},
 		delivery.Deps{
 			Sync: s.Name, Endpoint: endpoint, AppendRequest: flow.sink.appendRequest, Gate: connection.gate,
