@@ -175,14 +175,11 @@ func (b *batch) isOverdue(p *part) bool {
 }
 
 // patience is the number of failures that make a part given up. A part that can be divided is given up sooner, for that
-// only makes its pieces travel alone: when it comes from one that was given up, or one of its items got through.
+// only makes its pieces travel alone: when it comes from one that was given up, or one of its items got through. An item
+// alone has all of it: a TikTok that fails every second call fails a good one several times in a row.
 func (b *batch) patience(p *part) int {
-	switch n := b.cfg.Retry.Attempts; {
-	case len(p.entries) > 1 && (b.suspect || p.alone):
-		return min(n, 2)
-	case b.suspect:
-		return (n + 1) / 2
-	default:
-		return n
+	if len(p.entries) == 1 || !b.suspect && !p.alone {
+		return b.cfg.Retry.Attempts
 	}
+	return min(b.cfg.Retry.Attempts, 2)
 }

@@ -192,21 +192,7 @@ func TestOnlyABatchThatFailsWhileOthersWorkIsGivenUp(t *testing.T) {
 			}
 			return yes
 		})
-		stop := make(chan struct{})
-		var others sync.WaitGroup
-		others.Go(func() { // traffic that shows that the endpoint works
-			for {
-				select {
-				case <-stop:
-					return
-				case <-time.After(time.Second):
-					w.deliverRows(1000, 1)
-				}
-			}
-		})
-		c := w.deliver(100)
-		close(stop)
-		others.Wait()
+		c := w.deliverAmongOthers(100)
 		w.wantOutcomes(c, "99 delivered, 1 dead-lettered, 0 unsettled")
 		if got, want := w.dead.reasons(), []string{"42 gave_up"}; !slices.Equal(got, want) {
 			t.Errorf("dead letters: got %v, want %v", got, want)
@@ -215,6 +201,48 @@ func TestOnlyABatchThatFailsWhileOthersWorkIsGivenUp(t *testing.T) {
 			t.Errorf("failed batches: got %+v, want one with the row", w.dead.batches)
 		}
 		w.wantTroubles()
+	})
+}
+
+// deliverAmongOthers hands n rows over while other traffic shows that the endpoint works.
+func (w *world) deliverAmongOthers(n int) *pipeline.Chunk {
+	w.Helper()
+	stop := make(chan struct{})
+	var others sync.WaitGroup
+	others.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(time.Second):
+				w.deliverRows(1000, 1)
+			}
+		}
+	})
+	c := w.deliver(n)
+	close(stop)
+	others.Wait()
+	return c
+}
+
+// Two calls that fail divide a suspect batch; a row alone has all its attempts. The model once buried a good row that a
+// flaky TikTok had failed half as often.
+func TestARowThatFailedWithOthersHasAllItsAttemptsAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		alone := 0
+		w := newWorld(t, options{Config: Config{MaxItems: 100}}, func(c sent) pipeline.Answer {
+			if !slices.Contains(c.ids, "42") {
+				return yes
+			}
+			if len(c.ids) == 1 {
+				alone++
+			}
+			if alone < 10 {
+				return away
+			}
+			return yes
+		})
+		w.wantOutcomes(w.deliverAmongOthers(100), "100 delivered, 0 dead-lettered, 0 unsettled")
 	})
 }
 
