@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -26,6 +27,17 @@ const (
 var rightBits = map[Right]kmsg.ACLOperation{
 	RightRead: kmsg.ACLOperationRead, RightWrite: kmsg.ACLOperationWrite, RightCreate: kmsg.ACLOperationCreate, RightDelete: kmsg.ACLOperationDelete,
 	RightDescribe: kmsg.ACLOperationDescribe, RightDescribeConfigs: kmsg.ACLOperationDescribeConfigs,
+}
+
+// Denied tells whether the broker refused because this client may not.
+func Denied(err error) bool {
+	for _, denial := range []error{kerr.TopicAuthorizationFailed, kerr.GroupAuthorizationFailed, kerr.ClusterAuthorizationFailed} {
+		if errors.Is(err, denial) {
+			return true
+		}
+	}
+	_, denied := errors.AsType[*kadm.AuthError](err)
+	return denied
 }
 
 // Rights are what this client may do with a topic or a group, as the broker says. Of brokers that do not say, and of

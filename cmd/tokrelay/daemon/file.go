@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -48,7 +49,12 @@ func (d *Daemon) fileSync(s *Sync) error {
 		return err
 	}
 	d.files[s.Name] = job
-	d.services = append(d.services, job.Serve)
+	d.services = append(d.services, func(ctx context.Context) error {
+		if d.begin(ctx, s) != nil {
+			return nil // ctx ended
+		}
+		return job.Serve(ctx)
+	})
 	return nil
 }
 
@@ -126,7 +132,11 @@ func (d *Daemon) UploadNow(ctx context.Context, sync string, o audiencefile.Opti
 	if job == nil {
 		return nil, fmt.Errorf("sync %s is no audience_file: there is nothing to upload", sync)
 	}
-	if err := d.ensureTopics(ctx); err != nil {
+	s, err := d.Config.Sync(sync)
+	if err == nil {
+		err = errors.Join(d.ensureTopics(ctx), d.ensureMemory(ctx, s))
+	}
+	if err != nil {
 		return nil, err
 	}
 	return job.Run(ctx, o)

@@ -201,9 +201,19 @@ func (r *Replay) remember() {
 	for _, l := range r.lanes {
 		if l.sync.isAudience() && r.state == nil {
 			r.state = state.NewStore(r.stateLog(r.Config.stateTopic()), time.Now)
-			r.restores = append(r.restores, r.state.Refresh)
 		}
 	}
+}
+
+// prepare makes sure of what the daemon's prepare does, and of what each sync of the replay needs.
+func (r *Replay) prepare(ctx context.Context) error {
+	err := r.Daemon.prepare(ctx)
+	for _, l := range r.lanes {
+		if err == nil {
+			err = r.begin(ctx, l.sync)
+		}
+	}
+	return err
 }
 
 // drainReplay is how long rows on their way may take once the replay was told to stop.

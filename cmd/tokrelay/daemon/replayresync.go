@@ -135,7 +135,7 @@ func forgetMembers(ctx context.Context, c *Config, s *Sync, o Options) error {
 	if _, err := d.sync(s); err != nil {
 		return err
 	}
-	if err := d.ensureTopics(ctx); err != nil {
+	if err := d.ensureMemory(ctx, s); err != nil {
 		return err
 	}
 	return d.segments[s.Name].target.Resync(ctx, false)

@@ -1,13 +1,11 @@
 package daemon
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -35,6 +33,7 @@ func (d *Daemon) RunOn(ctx context.Context, listener net.Listener) error {
 	handler, page := d.handler(listener)
 	services.Go(func() error { return d.serveAdmin(behind, listener, handler) })
 	services.Go(func() error { return runPage(behind, page) })
+	services.Go(func() error { return d.runCalls(behind) })
 	for _, q := range d.queues {
 		services.Go(func() error { return q.Run(behind) })
 	}
@@ -68,120 +67,6 @@ func (d *Daemon) syncs(ctx, behind context.Context) error {
 	return err
 }
 
-// prepare waits for Kafka, however long, makes sure that the topics of our own are there, and reads what they remember.
-func (d *Daemon) prepare(ctx context.Context) error {
-	if err := d.insist(ctx, pipeline.TroubleKafka, d.admin.Ping); err != nil {
-		return nil // ctx ended
-	}
-	if refused, err := d.ownTopicsThere(ctx); err != nil || refused != nil {
-		return refused
-	}
-	for _, restore := range d.restores {
-		if err := d.insist(ctx, pipeline.TroubleState, restore); err != nil {
-			return nil
-		}
-	}
-	return nil
-}
-
-// ownTopicsThere waits for the topics of our own and the right to use them. refused is why that is hopeless: a topic is
-// missing, and the configuration forbids to create it. err is non-nil when ctx ends.
-func (d *Daemon) ownTopicsThere(ctx context.Context) (refused, err error) {
-	err = d.insist(ctx, pipeline.TroubleKafka, func(ctx context.Context) error {
-		trouble := d.ensureTopics(ctx)
-		if missing, ok := errors.AsType[*kafka.MissingTopic](trouble); ok {
-			refused = missing
-			return nil
-		}
-		return trouble
-	})
-	return refused, err
-}
-
-// insist tries until it works, and says on the board what every sync waits for. It fails only when ctx ends.
-func (d *Daemon) insist(ctx context.Context, kind pipeline.TroubleKind, do func(context.Context) error) error {
-	const source = "start"
-	defer func() {
-		for i := range d.Config.Syncs {
-			d.Board.Clear(d.Config.Syncs[i].Name, source)
-		}
-	}()
-	for pause := time.Second; ; pause = min(2*pause, 30*time.Second) {
-		err := do(ctx)
-		if err == nil || ctx.Err() != nil {
-			return ctx.Err()
-		}
-		for i := range d.Config.Syncs {
-			if d.Board.Set(d.Config.Syncs[i].Name, source, &pipeline.Trouble{Kind: kind, What: err.Error()}) && i == 0 {
-				d.Log.Error("cannot start yet; trying again", "kind", kind, "error", err)
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(pause):
-		}
-	}
-}
-
-// ensureTopics makes sure that the topics of our own are there, and learns how many partitions they have.
-func (d *Daemon) ensureTopics(ctx context.Context) error {
-	wanted, err := d.ownTopics(ctx)
-	if err != nil {
-		return err
-	}
-	warnings, err := d.admin.EnsureTopics(ctx, d.Config.DeadLetter.Creates(), wanted...)
-	for _, w := range warnings {
-		d.Log.Warn(w)
-	}
-	if err != nil {
-		return err
-	}
-	there, err := d.admin.Topics(ctx, wanted[0].Name, wanted[1].Name)
-	if err != nil {
-		return err
-	}
-	partitions := map[string]int{}
-	for name, t := range there {
-		partitions[name] = t.Partitions
-	}
-	d.partitions.Store(&partitions)
-	return nil
-}
-
-// ownTopics are the topics of our own that have to be there. The rejected topic has as many partitions as the largest
-// source topic, so that the order per key survives.
-func (d *Daemon) ownTopics(ctx context.Context) ([]kafka.Wanted, error) {
-	c := d.Config.DeadLetter.WithDefaults()
-	partitions := c.Partitions
-	for i := range d.Config.Syncs {
-		topics, err := d.Config.Syncs[i].topics(ctx, d.admin)
-		if err != nil {
-			return nil, err
-		}
-		sources, err := d.admin.Topics(ctx, topics...)
-		if err != nil {
-			return nil, err
-		}
-		for _, t := range sources {
-			partitions = cmp.Or(c.Partitions, max(partitions, t.Partitions, 3))
-		}
-	}
-	own := []kafka.Wanted{
-		{Name: c.RejectedTopic, Partitions: partitions, Retention: c.Retention.Std()},
-		{Name: c.FailedTopic, Partitions: 1, Retention: c.Retention.Std()},
-	}
-	if d.state != nil {
-		own = append(own, kafka.Wanted{Name: d.Config.stateTopic(), Partitions: 1, Compact: true})
-	}
-	for i := range d.Config.Syncs {
-		if parts := d.segments[d.Config.Syncs[i].Name]; parts != nil && parts.members != nil {
-			own = append(own, kafka.Wanted{Name: d.Config.membersTopic(&d.Config.Syncs[i]), Compact: true})
-		}
-	}
-	return own, nil
-}
-
 // handler is all that the admin address answers; page is nil without one.
 func (d *Daemon) handler(listener net.Listener) (all, page http.Handler) {
 	mux := http.NewServeMux()
@@ -197,6 +82,7 @@ func (d *Daemon) handler(listener net.Listener) (all, page http.Handler) {
 func (d *Daemon) close() {
 	d.producer.Close()
 	d.admin.Close()
+	d.callsTopic.close()
 }
 
 // ignoreEnd drops the error that only says that we were told to stop.

@@ -29,11 +29,11 @@ func (d *Daemon) joinSegment(s *Sync, plan *segment.Plan, joined *router.Sync, m
 	if plan.Remembers() {
 		parts.members = state.NewMembers(d.stateLog(d.Config.membersTopic(s)), segment.EachClaim, m)
 		deps.Memory = parts.members
-		d.restores = append(d.restores, parts.members.Restore)
 	}
 	parts.sink = segment.NewSink(plan, deps)
 	parts.readback = plan.NewReadback(parts.target)
 	joined.Deliver, joined.Letters = parts.sink.Deliver, parts.sink.Letters()
+	joined.Source = d.after(s, joined.Source)
 	d.services = append(d.services, parts.readback.Run, daily(parts.sink.Sweep))
 	d.segments[s.Name] = parts
 }

@@ -1,0 +1,162 @@
+package daemon
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/router"
+)
+
+// prepare waits for Kafka, however long, and makes sure of what all syncs need: the topics of dead letters. What only one
+// of them needs is left to begin.
+func (d *Daemon) prepare(ctx context.Context) error {
+	all := d.syncNames()
+	if err := d.insist(ctx, all, pipeline.TroubleKafka, d.admin.Ping); err != nil {
+		return nil // ctx ended
+	}
+	var refused error                                                               // a topic is missing and the configuration forbids to create it: that is hopeless
+	_ = d.insist(ctx, all, pipeline.TroubleKafka, func(ctx context.Context) error { // the caller sees ctx's end
+		trouble := d.ensureTopics(ctx)
+		if missing, ok := errors.AsType[*kafka.MissingTopic](trouble); ok {
+			refused = missing
+			return nil
+		}
+		return trouble
+	})
+	return refused
+}
+
+func (d *Daemon) syncNames() []string {
+	names := make([]string, len(d.Config.Syncs))
+	for i := range d.Config.Syncs {
+		names[i] = d.Config.Syncs[i].Name
+	}
+	return names
+}
+
+// begin makes sure of what one sync needs beside that, however long it takes: the topics that remember its audience are
+// there, and read. The other syncs do not wait for it.
+func (d *Daemon) begin(ctx context.Context, s *Sync) error {
+	if !s.isAudience() {
+		return nil
+	}
+	alone := []string{s.Name}
+	err := d.insist(ctx, alone, pipeline.TroubleKafka, func(ctx context.Context) error { return d.ensureMemory(ctx, s) })
+	for _, restore := range d.memory(s) {
+		if err == nil {
+			err = d.insist(ctx, alone, pipeline.TroubleState, restore)
+		}
+	}
+	return err
+}
+
+// after is a source that waits until its sync may begin.
+func (d *Daemon) after(s *Sync, source router.Source) router.Source {
+	return func(ctx context.Context, offer router.Offer) error {
+		if d.begin(ctx, s) != nil {
+			return nil // ctx ended
+		}
+		return source(ctx, offer)
+	}
+}
+
+// memory reads what is remembered of a sync's audience.
+func (d *Daemon) memory(s *Sync) []func(context.Context) error {
+	list := []func(context.Context) error{d.state.Refresh}
+	if parts := d.segments[s.Name]; parts != nil && parts.members != nil {
+		list = append(list, parts.members.Restore)
+	}
+	return list
+}
+
+// insist tries until it works, and says on the board what the syncs wait for. It fails only when ctx ends.
+func (d *Daemon) insist(ctx context.Context, syncs []string, kind pipeline.TroubleKind, do func(context.Context) error) error {
+	const source = "start"
+	defer func() {
+		for _, name := range syncs {
+			d.Board.Clear(name, source)
+		}
+	}()
+	for pause := time.Second; ; pause = min(2*pause, 30*time.Second) {
+		err := do(ctx)
+		if err == nil || ctx.Err() != nil {
+			return ctx.Err()
+		}
+		for i, name := range syncs {
+			if d.Board.Set(name, source, &pipeline.Trouble{Kind: kind, What: err.Error()}) && i == 0 {
+				d.Log.Error("cannot start yet; trying again", "kind", kind, "syncs", syncs, "error", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
+
+// ensureTopics makes sure that the topics of dead letters are there, and learns how many partitions they have.
+func (d *Daemon) ensureTopics(ctx context.Context) error {
+	wanted, err := d.letterTopics(ctx)
+	if err == nil {
+		err = d.ensure(ctx, wanted...)
+	}
+	if err != nil {
+		return err
+	}
+	there, err := d.admin.Topics(ctx, wanted[0].Name, wanted[1].Name)
+	if err != nil {
+		return err
+	}
+	partitions := map[string]int{}
+	for name, t := range there {
+		partitions[name] = t.Partitions
+	}
+	d.partitions.Store(&partitions)
+	return nil
+}
+
+// ensureMemory makes sure of the topics that remember a sync's audience.
+func (d *Daemon) ensureMemory(ctx context.Context, s *Sync) error {
+	wanted := []kafka.Wanted{{Name: d.Config.stateTopic(), Partitions: 1, Compact: true}}
+	if parts := d.segments[s.Name]; parts != nil && parts.members != nil {
+		wanted = append(wanted, kafka.Wanted{Name: d.Config.membersTopic(s), Compact: true})
+	}
+	return d.ensure(ctx, wanted...)
+}
+
+func (d *Daemon) ensure(ctx context.Context, wanted ...kafka.Wanted) error {
+	warnings, err := d.admin.EnsureTopics(ctx, d.Config.DeadLetter.Creates(), wanted...)
+	for _, w := range warnings {
+		d.Log.Warn(w)
+	}
+	return err
+}
+
+// letterTopics are the topics of dead letters as they have to be. The rejected topic has as many partitions as the largest
+// source topic, so that the order per key survives, and takes its largest record.
+func (d *Daemon) letterTopics(ctx context.Context) ([]kafka.Wanted, error) {
+	c := d.Config.DeadLetter.WithDefaults()
+	rejected := kafka.Wanted{Name: c.RejectedTopic, Partitions: c.Partitions, Retention: c.Retention.Std()}
+	for i := range d.Config.Syncs {
+		topics, err := d.Config.Syncs[i].topics(ctx, d.admin)
+		if err != nil {
+			return nil, err
+		}
+		sources, err := d.admin.Topics(ctx, topics...)
+		if err != nil && !kafka.Denied(err) { // its sync says so itself, and alone
+			return nil, err
+		}
+		for _, t := range sources {
+			rejected.Partitions = cmp.Or(c.Partitions, max(rejected.Partitions, t.Partitions, 3))
+			if t.MaxMessageBytes > 0 {
+				rejected.MaxMessageBytes = max(rejected.MaxMessageBytes, t.MaxMessageBytes+lettersExtra)
+			}
+		}
+	}
+	return []kafka.Wanted{rejected, {Name: c.FailedTopic, Partitions: 1, Retention: c.Retention.Std()}}, nil
+}

@@ -1,0 +1,136 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
+	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
+)
+
+func right(resource kmsg.ACLResourceType, name string, pattern kmsg.ACLResourcePatternType, op kmsg.ACLOperation) kfake.ACL {
+	return kfake.ACL{Resource: resource, Name: name, Pattern: pattern, Operation: op, Allow: true}
+}
+
+// guarded is a cluster where this client may read one of three topics, write dead letters, and not remember anything.
+func guarded(t *testing.T) (*kfake.Cluster, *kadm.Client) {
+	t.Helper()
+	topic, literal, prefixed := kmsg.ACLResourceTypeTopic, kmsg.ACLResourcePatternTypeLiteral, kmsg.ACLResourcePatternTypePrefixed
+	acls := []kfake.ACL{
+		right(topic, "open", literal, kmsg.ACLOperationRead), right(topic, "customers", literal, kmsg.ACLOperationRead),
+		right(kmsg.ACLResourceTypeGroup, "tokrelay", prefixed, kmsg.ACLOperationRead),
+		right(kmsg.ACLResourceTypeCluster, "kafka-cluster", literal, kmsg.ACLOperationIdempotentWrite),
+	}
+	for _, op := range []kmsg.ACLOperation{kmsg.ACLOperationRead, kmsg.ACLOperationWrite, kmsg.ACLOperationCreate} {
+		acls = append(acls, right(topic, "tokrelay.rejected", literal, op), right(topic, "tokrelay.failed", literal, op))
+	}
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "open", "closed", "customers"), kfake.EnableSASL(), kfake.EnableACLs(),
+		kfake.Superuser("PLAIN", "root", "root"), kfake.User("PLAIN", "relay", "relay", acls...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	root, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.SASL(plain.Auth{User: "root", Pass: "root"}.AsMechanism()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(root.Close)
+	now := time.Now().UTC().Format(time.RFC3339)
+	for _, r := range []*kgo.Record{
+		{Topic: "open", Key: []byte("1"), Value: fmt.Appendf(nil, `{"id":"open","at":%q,"email":"ada@example.com"}`, now)},
+		{Topic: "closed", Key: []byte("1"), Value: fmt.Appendf(nil, `{"id":"closed","at":%q,"email":"ada@example.com"}`, now)},
+		{Topic: "customers", Key: []byte("1"), Value: []byte(`{"email":"ada@example.com"}`)},
+	} {
+		if err := root.ProduceSync(t.Context(), r).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return cluster, kadm.NewClient(root)
+}
+
+const guardedConfig = `
+kafka: {brokers: ["${BROKER}"], sasl: {mechanism: PLAIN, username: relay, password: "${PASSWORD}"}}
+connections: {main: {advertiser_id: "7000000000000000001", access_token: "${TOKEN}", base_url: "${TIKTOK}"}}
+admin: {listen: "127.0.0.1:0"}
+syncs:
+  - {name: open, topic: open, framing: json, web_events: &events {pixel_code: CTESTPIXELCODE000000, event: Lead, event_id: {column: id},
+     fields: {event_time: at, user.email: email, page.url: {value: "https://shop.example/"}}}}
+  - {name: closed, topic: closed, framing: json, web_events: *events}
+  - {name: newsletter, topic: customers, framing: json, audience_segment: {audience: {name: Newsletter}, identifiers: {EMAIL_SHA256: email}}}
+`
+
+// await asks until it is so, for half a minute at most.
+func await(t *testing.T, what string, so func() bool) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(30 * time.Second)
+	for !so() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("%s: not within half a minute", what)
+		}
+	}
+}
+
+func TestMissingRightsHoldUpTheirOwnSyncAlone(t *testing.T) {
+	cluster, root := guarded(t)
+	tiktok := sandbox.New(sandbox.Config{})
+	server := httptest.NewServer(http.HandlerFunc(tiktok.ServeHTTP))
+	t.Cleanup(server.Close)
+	c, report := Parse([]byte(guardedConfig), settings.Vars(map[string]string{
+		"BROKER": cluster.ListenAddrs()[0], "PASSWORD": "relay", "TOKEN": sandbox.DefaultToken, "TIKTOK": server.URL}))
+	if err := report.Err(); err != nil {
+		t.Fatal(err)
+	}
+	d, err := New(c, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- d.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("run ended with %v", err)
+		}
+	})
+	delivered := func(id string) bool {
+		return slices.ContainsFunc(tiktok.Events(), func(e sandbox.Event) bool { return e.ID == id })
+	}
+	troubled := func(sync string, kind pipeline.TroubleKind) bool {
+		return slices.ContainsFunc(d.Board.Troubles(sync), func(r pipeline.TroubleSince) bool { return r.Kind == kind })
+	}
+	await(t, "the row of the open topic", func() bool { return delivered("open") })
+	await(t, "trouble of the closed topic's sync", func() bool { return troubled("closed", pipeline.TroubleKafka) })
+	await(t, "trouble of the audience that nobody may remember", func() bool { return troubled("newsletter", pipeline.TroubleKafka) })
+	if got := d.Board.Troubles("open"); len(got) > 0 || delivered("closed") {
+		t.Errorf("the sync that may work has trouble: %v", got)
+	}
+
+	grant := kadm.NewACLs().Allow("User:relay").Topics("closed").ResourcePatternType(kadm.ACLPatternLiteral).Operations(kadm.OpRead)
+	memory := kadm.NewACLs().Allow("User:relay").Topics("tokrelay.").ResourcePatternType(kadm.ACLPatternPrefixed).
+		Operations(kadm.OpRead, kadm.OpWrite, kadm.OpCreate)
+	for _, acls := range []*kadm.ACLBuilder{grant, memory} {
+		if _, err := root.CreateACLs(t.Context(), acls); err != nil {
+			t.Fatal(err)
+		}
+	}
+	await(t, "the row of the topic that was closed", func() bool { return delivered("closed") })
+	await(t, "the member", func() bool { list := tiktok.Audiences(); return len(list) == 1 && list[0].Members == 1 })
+	await(t, "the end of trouble", func() bool { return len(d.Board.Troubles("newsletter")) == 0 })
+}
