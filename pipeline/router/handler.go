@@ -69,6 +69,7 @@ func (h *handling) rows(ctx context.Context, chunk *pipeline.Chunk, w *worker) e
 	err := h.each(ctx, chunk, w)
 	h.usual.Store(int64(len(w.items.Buf) / max(len(chunk.Records), 1)))
 	w.count(h.Metrics) // whatever err is: rows that were skipped have settled
+	h.tell(chunk, w)
 	if err != nil {
 		return err
 	}

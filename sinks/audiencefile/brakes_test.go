@@ -209,3 +209,19 @@ func TestAnAudienceOfTheNameIsFoundAndOneOfAnotherKindRefused(t *testing.T) {
 		}
 	})
 }
+
+// A truncate has no rows: the members of before are uploaded, and somebody is told.
+func TestATruncatedTableKeepsItsMembersAndIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, plainConfig)
+		w.people(0, 1200)
+		w.topic.writeTo(1, "", "t")
+		i := w.instance(t.TempDir())
+		if m := i.upload(Uploaded, Options{}); m.Members != 1200 {
+			t.Errorf("got %d members, want 1200", m.Members)
+		}
+		if !strings.Contains(i.log.String(), "truncated") {
+			t.Errorf("nobody was told:\n%s", i.log.String())
+		}
+	})
+}

@@ -95,7 +95,8 @@ func (w *world) step(name string) error {
 	return w.crash(name)
 }
 
-// row is what a record of the tests holds: email, member and an operation; decode reads "c|email|true".
+// row is what a record of the tests holds: email, member and an operation; decode reads "c|email|true", and "t" as a
+// truncate.
 func steps(cols *mapping.Columns) Steps {
 	email, member := cols.Index("email"), cols.Index("member")
 	names, _ := cols.Wanted()
@@ -104,6 +105,9 @@ func steps(cols *mapping.Columns) Steps {
 		Decode: func(_ context.Context, r *pipeline.Record, c *pipeline.Change) error {
 			c.Reset()
 			op, rest, _ := bytes.Cut(r.Value, []byte("|"))
+			if string(op) == "t" {
+				return pipeline.SkipTruncate
+			}
 			address, flag, ok := bytes.Cut(rest, []byte("|"))
 			if !ok {
 				return pipeline.Reject(pipeline.StageDecode, pipeline.AvroDecode, "", "two bars")

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
 )
 
 // run is one Run under way.
@@ -47,9 +49,12 @@ func (r *run) do(ctx context.Context) error {
 	return r.deliver(ctx, built)
 }
 
-// prepare brings the ledger up to date: how a call ended that a crash interrupted, what TikTok made of the last upload.
+// prepare looks whether the sync may fill the audience and brings the ledger up to date: how a call ended that a crash interrupted, what TikTok made of the last upload.
 func (r *run) prepare(ctx context.Context) error {
 	j, l := r.job, &r.ledger
+	if err := j.bind(ctx); err != nil {
+		return err
+	}
 	if err := j.deps.load(ctx, "ledger", l); err != nil {
 		return err
 	}
@@ -107,6 +112,9 @@ func (r *run) build(ctx context.Context) (out *built, err error) {
 	r.manifest.Counts, r.manifest.Set = out.Counts, out.Set
 	j.deps.Log.Info("audience built", "run", r.manifest.Run, "records", out.Records, "members", out.Members, "duplicates", out.Duplicates,
 		"files", len(out.Files), "reused", out.Reuse)
+	if n := out.Counts.Skipped[pipeline.SkipTruncate]; n > 0 {
+		j.deps.Log.Warn("the table was truncated: change data has no rows for that, and they count as they were before", "run", r.manifest.Run, "records", n)
+	}
 	return out, nil
 }
 
