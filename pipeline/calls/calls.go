@@ -9,7 +9,6 @@ import (
 	"cmp"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 )
@@ -18,8 +17,18 @@ import (
 type Entry struct {
 	Number int64
 	pipeline.Call
-	Cut   bool // the request was longer than MaxRequest and its end is missing
-	Brief bool // only its figures are kept: no request, no body of the answer, no rows
+	Cut    bool    // the request was longer than MaxRequest and its end is missing
+	Brief  bool    // only its figures are kept: no request, no body of the answer, no rows
+	Origin *Origin // of a call that was read from the topic; nil in a Log
+}
+
+// Origin is where a call was made that was read from the topic, and where it stands there.
+type Origin struct {
+	Instance, Run string
+	Partition     int32
+	Offset        int64
+	Missed        int64 // calls of the instance before it that were not written
+	Whole         bool  // the topic has more than its figures
 }
 
 // Good says that TikTok took all of the call.
@@ -42,8 +51,8 @@ type Log struct {
 	number int64
 	rings  map[ringKey]*ring
 	bytes  int
-	left   float64 // bytes of good calls that may still be kept whole
-	filled time.Time
+	whole  allowance // of good calls
+	tell   func(*Entry)
 }
 
 type ringKey struct {
@@ -63,7 +72,7 @@ func New(l Limits) *Log {
 	l.Total = cmp.Or(l.Total, 12<<20)
 	l.MaxRequest = cmp.Or(l.MaxRequest, 1<<20)
 	l.Rate = cmp.Or(l.Rate, 4<<20)
-	return &Log{limits: l, rings: map[ringKey]*ring{}, left: float64(2 * l.Rate), filled: time.Now()}
+	return &Log{limits: l, rings: map[ringKey]*ring{}, whole: newAllowance(l.Rate)}
 }
 
 // Add remembers a call. It copies the request and the answer's body: the caller may use their memory again.
@@ -76,6 +85,13 @@ func (l *Log) Add(c pipeline.Call) {
 		e = e.brief()
 	}
 	e.Request, e.Answer.Body = slices.Clone(e.Request), slices.Clone(e.Answer.Body)
+	l.add(e)
+	if l.tell != nil {
+		l.tell(e)
+	}
+}
+
+func (l *Log) add(e *Entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.number++
@@ -83,18 +99,14 @@ func (l *Log) Add(c pipeline.Call) {
 	l.keep(e)
 }
 
+// Tell has every call passed on once it is remembered. What is told must not wait. It is set before the first Add.
+func (l *Log) Tell(tell func(*Entry)) { l.tell = tell }
+
 // affords takes the bytes of a good call off what may be kept whole a second.
 func (l *Log) affords(bytes int) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now, rate := time.Now(), float64(l.limits.Rate)
-	l.left = min(l.left+now.Sub(l.filled).Seconds()*rate, 2*rate)
-	l.filled = now
-	if float64(bytes) > l.left {
-		return false
-	}
-	l.left -= float64(bytes)
-	return true
+	return l.whole.take(bytes)
 }
 
 // brief is the entry with its figures alone.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -86,6 +87,36 @@ func (d *Daemon) NewestLetters(ctx context.Context, f *letters.Filter, n int, de
 func newest(list []*deadletter.Dead, n int) []*deadletter.Dead {
 	slices.SortStableFunc(list, func(x, y *deadletter.Dead) int { return y.Failed.Compare(x.Failed) })
 	return slices.Clone(list[:min(n, len(list))])
+}
+
+// NewestRows reads the newest records of every source topic, at most depth of each partition, with the syncs that read the
+// topic. A record is each's until it returns.
+func (d *Daemon) NewestRows(ctx context.Context, depth int64, each func(syncs []string, r *pipeline.Record) error) error {
+	readers := map[string][]string{}
+	for i := range d.Config.Syncs {
+		topics, err := d.Config.Syncs[i].topics(ctx, d.admin)
+		if err != nil {
+			return err
+		}
+		for _, topic := range topics {
+			readers[topic] = append(readers[topic], d.Config.Syncs[i].Name)
+		}
+	}
+	ends, err := d.admin.Ends(ctx, slices.Sorted(maps.Keys(readers))...)
+	if err != nil {
+		return fmt.Errorf("read source topics: %w", err)
+	}
+	from := kafka.Offsets{}
+	for topic, partitions := range ends {
+		for id, end := range partitions {
+			from.Set(topic, id, max(0, end-depth))
+		}
+	}
+	err = d.admin.Scan(ctx, kafka.Range{From: from, To: ends}, func(r *pipeline.Record) error { return each(readers[r.Topic], r) })
+	if err != nil {
+		return fmt.Errorf("read source topics: %w", err)
+	}
+	return nil
 }
 
 // Letter reads one letter of the rejected topic; nil when it is not there (any more).

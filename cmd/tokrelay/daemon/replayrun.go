@@ -30,6 +30,7 @@ func (r *Replay) Run(ctx context.Context) (*ReplayReport, error) {
 	for _, q := range r.queues {
 		services.Go(func() { _ = q.Run(behind) }) // always nil
 	}
+	services.Go(func() { _ = r.runCalls(behind) }) // always nil
 	for _, run := range r.services {
 		services.Go(func() { _ = run(behind) }) // what it fails at shows on the board
 	}

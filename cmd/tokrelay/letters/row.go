@@ -58,10 +58,11 @@ func (o *Opener) Open(ctx context.Context, d *deadletter.Dead) (*Row, error) {
 		}
 		record = source
 	}
-	return o.read(ctx, d.Sync, record)
+	return o.Row(ctx, d.Sync, record)
 }
 
-func (o *Opener) read(ctx context.Context, sync string, r *pipeline.Record) (*Row, error) {
+// Row reads a record of the sync's source, with the same outcomes as Open.
+func (o *Opener) Row(ctx context.Context, sync string, r *pipeline.Record) (*Row, error) {
 	row := &Row{Bytes: len(r.Value), Key: o.key(r.Key)}
 	decoder, err := o.decoder(sync)
 	if err != nil {

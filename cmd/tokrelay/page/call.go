@@ -2,11 +2,13 @@ package page
 
 import (
 	"bytes"
+	"context"
 	"html/template"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -63,17 +65,19 @@ func (p *Page) call(r *http.Request) (any, error) {
 }
 
 func (p *Page) entry(r *http.Request) (*calls.Entry, error) {
-	number, _ := strconv.ParseInt(r.PathValue("number"), 10, 64)
-	e, ok := p.d.Calls.Get(number)
-	if !ok {
-		return nil, errGone
+	ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
+	defer cancel()
+	p.book.look(ctx)
+	e, err := p.book.open(ctx, r.PathValue("id"))
+	if err == nil && e == nil {
+		err = errGone
 	}
-	return e, nil
+	return e, err
 }
 
 func (p *Page) openCall(e *calls.Entry, from int) *callPage {
 	req := takeApart(e.Request)
-	c := &callPage{callRow: newCallRow(e), Next: verdictWords[e.Answer.Verdict].next, Message: e.Answer.Message, Field: e.Answer.Field,
+	c := &callPage{callRow: p.newCallRow(e), Next: verdictWords[e.Answer.Verdict].next, Message: e.Answer.Message, Field: e.Answer.Field,
 		List: req.list, Tree: p.tree(e)}
 	if len(e.Request) > 0 {
 		c.Head = jsonHTML(req.head, maskRequest)
@@ -133,7 +137,7 @@ func (p *Page) tree(e *calls.Entry) []treeRow {
 	if root == "" {
 		return nil
 	}
-	family := p.d.Calls.Last(e.Sync, 500, func(other *calls.Entry) bool {
+	family := p.book.last(e.Sync, 500, func(other *calls.Entry) bool {
 		rest, ok := strings.CutPrefix(other.Batch, root)
 		return ok && (rest == "" || rest[0] == '.')
 	})
@@ -142,7 +146,7 @@ func (p *Page) tree(e *calls.Entry) []treeRow {
 	}
 	var list []treeRow
 	for _, f := range slices.Backward(family) {
-		list = append(list, treeRow{callRow: newCallRow(f), Depth: min(strings.Count(f.Batch, "."), 8), Here: f == e})
+		list = append(list, treeRow{callRow: p.newCallRow(f), Depth: min(strings.Count(f.Batch, "."), 8), Here: p.book.identity(f) == p.book.identity(e)})
 	}
 	return list
 }
@@ -165,7 +169,7 @@ func (p *Page) curl(e *calls.Entry) string {
 	if body, err := jsonText(e.Request, forCurl); err == nil && e.Items <= curlItems && !e.Cut {
 		return head + "--data-binary " + shellQuote(string(body))
 	}
-	return head + "--data-binary @call-" + strconv.FormatInt(e.Number, 10) + "-request.json"
+	return head + "--data-binary @call-" + id(e) + "-request.json"
 }
 
 func (p *Page) baseURL(sync string) string {

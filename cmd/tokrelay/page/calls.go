@@ -2,6 +2,7 @@ package page
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 
 // callRow is a call in the list.
 type callRow struct {
+	ID        string    `json:"id"` // its name in addresses
 	Number    int64     `json:"number"`
 	Time      time.Time `json:"time"`
 	Sync      string    `json:"sync"`
@@ -27,12 +29,15 @@ type callRow struct {
 	Part      string    `json:"part,omitempty"` // of a split batch: what stands behind its id
 	Brief     bool      `json:"figures_only,omitempty"`
 	Message   string    `json:"message,omitempty"` // TikTok's, scrubbed
+	Instance  string    `json:"instance,omitempty"`
+	Foreign   bool      `json:"-"` // another instance made it
 }
 
-func newCallRow(e *calls.Entry) callRow {
+func (p *Page) newCallRow(e *calls.Entry) callRow {
 	tone, words := answerWords(&e.Answer)
 	batch, part, _ := strings.Cut(e.Batch, ".")
-	return callRow{Number: e.Number, Time: e.Time.UTC(), Sync: e.Sync, Endpoint: e.Endpoint, Items: e.Items, Tone: tone,
+	instance := p.book.instanceOf(e)
+	return callRow{ID: id(e), Instance: instance, Foreign: instance != p.book.instance, Number: e.Number, Time: e.Time.UTC(), Sync: e.Sync, Endpoint: e.Endpoint, Items: e.Items, Tone: tone,
 		Words: words, Code: e.Answer.CodeText(), HTTP: e.Answer.HTTPStatus, Took: float64(e.Answer.Duration.Microseconds()) / 1000,
 		RequestID: e.Answer.RequestID, Attempt: e.Attempt, Batch: batch, Part: part, Brief: e.Brief, Message: e.Answer.Message}
 }
@@ -46,7 +51,10 @@ type callList struct {
 	Sync    string
 	Outcome string
 	Rows    []callRow
-	More    bool
+	Older   string // the address of the calls before these
+	Before  time.Time
+	Newest  string // the address of the newest
+	Holds   coverage
 	Calling string // calling codes of the configured countries, for the search
 }
 
@@ -55,17 +63,45 @@ const callsShown = 100
 func (p *Page) calls(r *http.Request) (any, error) {
 	q := r.URL.Query()
 	l := &callList{Syncs: p.syncNames(), Sync: q.Get("sync"), Outcome: q.Get("outcome"), Calling: p.calling}
-	l.Rows = p.callRows(l.Sync, l.Outcome, callsShown+1)
-	if l.More = len(l.Rows) > callsShown; l.More {
+	l.Before, _ = time.Parse(time.RFC3339Nano, q.Get("before"))
+	p.book.look(r.Context())
+	l.Rows, l.Holds = p.callRows(l.Sync, before(l.Before, outcomes[l.Outcome]), callsShown+1), p.book.coverage()
+	l.Newest = callsAddress(l.Sync, l.Outcome, time.Time{})
+	if len(l.Rows) > callsShown {
 		l.Rows = l.Rows[:callsShown]
+		l.Older = callsAddress(l.Sync, l.Outcome, l.Rows[callsShown-1].Time)
 	}
 	return l, nil
 }
 
-func (p *Page) callRows(sync, outcome string, n int) []callRow {
+// before narrows a choice of calls to those before a moment; the zero time leaves it as it is.
+func before(at time.Time, match func(*calls.Entry) bool) func(*calls.Entry) bool {
+	if at.IsZero() {
+		return match
+	}
+	return func(e *calls.Entry) bool { return e.Time.Before(at) && (match == nil || match(e)) }
+}
+
+func callsAddress(sync, outcome string, before time.Time) string {
+	q := url.Values{}
+	for name, value := range map[string]string{"sync": sync, "outcome": outcome} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	if !before.IsZero() {
+		q.Set("before", iso(before))
+	}
+	if len(q) == 0 {
+		return "/calls"
+	}
+	return "/calls?" + q.Encode()
+}
+
+func (p *Page) callRows(sync string, match func(*calls.Entry) bool, n int) []callRow {
 	var rows []callRow
-	for _, e := range p.d.Calls.Last(sync, n, outcomes[outcome]) {
-		rows = append(rows, newCallRow(e))
+	for _, e := range p.book.last(sync, n, match) {
+		rows = append(rows, p.newCallRow(e))
 	}
 	return rows
 }

@@ -21,7 +21,7 @@ func (p *Page) downloads() {
 	p.json("/api/reasons.json", func(r *http.Request) (any, error) { return p.reasons(r.URL.Query().Get("sync")), nil })
 	p.mux.HandleFunc("GET /api/calls.csv", p.callsCSV)
 	p.mux.HandleFunc("GET /api/rejected.csv", p.rejectedCSV)
-	p.mux.HandleFunc("GET /api/calls/{number}/{part}", p.callPart)
+	p.mux.HandleFunc("GET /api/calls/{id}/{part}", p.callPart)
 	p.mux.HandleFunc("GET /api/config.yaml", func(w http.ResponseWriter, _ *http.Request) {
 		attach(w, "application/yaml", "tokrelay-effective.yaml")
 		_, _ = w.Write(settings.Effective(p.d.Config))
@@ -53,7 +53,8 @@ const callsDownloaded = 10_000
 
 func (p *Page) wantedCalls(r *http.Request) []callRow {
 	q := r.URL.Query()
-	return p.callRows(q.Get("sync"), q.Get("outcome"), callsDownloaded)
+	p.book.look(r.Context())
+	return p.callRows(q.Get("sync"), outcomes[q.Get("outcome")], callsDownloaded)
 }
 
 func (p *Page) wantedLetters(r *http.Request) (list []*letters.Explained, err error) {
@@ -68,10 +69,10 @@ func (p *Page) wantedLetters(r *http.Request) (list []*letters.Explained, err er
 func (p *Page) callsCSV(w http.ResponseWriter, r *http.Request) {
 	attach(w, "text/csv", "tokrelay-calls.csv")
 	table := csv.NewWriter(w)
-	_ = table.Write([]string{"number", "time", "sync", "endpoint", "items", "outcome", "code", "http_status", "milliseconds", "request_id", "attempt", "batch_id", "part", "message"})
+	_ = table.Write([]string{"number", "time", "sync", "endpoint", "items", "outcome", "code", "http_status", "milliseconds", "request_id", "attempt", "batch_id", "part", "message", "id", "instance"})
 	for _, c := range p.wantedCalls(r) {
 		_ = table.Write([]string{strconv.FormatInt(c.Number, 10), iso(c.Time), c.Sync, c.Endpoint, strconv.Itoa(c.Items), c.Words, c.Code,
-			strconv.Itoa(c.HTTP), strconv.FormatFloat(c.Took, 'f', 3, 64), c.RequestID, strconv.Itoa(c.Attempt), c.Batch, c.Part, cell(c.Message)})
+			strconv.Itoa(c.HTTP), strconv.FormatFloat(c.Took, 'f', 3, 64), c.RequestID, strconv.Itoa(c.Attempt), c.Batch, c.Part, cell(c.Message), c.ID, c.Instance})
 	}
 	table.Flush()
 }
@@ -121,6 +122,6 @@ func (p *Page) callPart(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "it was not kept whole", http.StatusGone)
 		return
 	}
-	attach(w, "application/json", "call-"+r.PathValue("number")+"-"+r.PathValue("part"))
+	attach(w, "application/json", "call-"+id(e)+"-"+r.PathValue("part"))
 	_, _ = w.Write(body)
 }

@@ -25,6 +25,7 @@ type Page struct {
 	sampler *sampler
 	calling string // calling codes of the configured countries
 	replay  *replayer
+	book    *book
 	viewers chan struct{} // one for each browser that follows live
 	every   time.Duration // between looks for what a follower has not seen
 	started time.Time
@@ -42,7 +43,7 @@ func New(d *daemon.Daemon) http.Handler {
 	p := &Page{d: d, mux: http.NewServeMux(), sampler: newSampler(d.Metrics.AllCounts, time.Now),
 		calling: callingCodes(d.Config), viewers: make(chan struct{}, mostViewers), every: time.Second, started: time.Now()}
 	p.letters.fresh, p.uploads.fresh, p.checks.fresh = 3*time.Second, 3*time.Second, 5*time.Second
-	p.replay = newReplayer(d)
+	p.replay, p.book = newReplayer(d), newBook(d)
 	p.routes()
 	return p
 }
@@ -54,6 +55,7 @@ func (p *Page) Run(ctx context.Context) error {
 	defer p.replay.wait()
 	p.replay.start(ctx)
 	beside.Go(func() { p.firstReadings(ctx) })
+	beside.Go(func() { p.book.run(ctx) })
 	p.sampler.run(ctx)
 	return nil
 }
@@ -79,7 +81,7 @@ func (p *Page) firstReadings(ctx context.Context) {
 func (p *Page) routes() {
 	p.view("GET /{$}", "overview", p.overview)
 	p.view("GET /calls", "calls", p.calls)
-	p.view("GET /calls/{number}", "call", p.call)
+	p.view("GET /calls/{id}", "call", p.call)
 	p.view("GET /rejected", "rejected", p.rejected)
 	p.view("GET /rejected/{partition}/{offset}", "letter", p.letter)
 	p.view("GET /files", "files", p.files)

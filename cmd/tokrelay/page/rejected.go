@@ -12,6 +12,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/calls"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 )
 
@@ -155,10 +156,8 @@ func (p *Page) callsOfBatch(e *letters.Explained) (rows []callRow) {
 	if root == "" {
 		return nil
 	}
-	for _, c := range p.callRows(e.Sync, "", 2000) {
-		if c.Batch == root {
-			rows = append(rows, c)
-		}
+	for _, c := range p.callRows(e.Sync, func(c *calls.Entry) bool { return c.Batch == root || strings.HasPrefix(c.Batch, root+".") }, 500) {
+		rows = append(rows, c)
 	}
 	return rows
 }

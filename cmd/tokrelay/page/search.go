@@ -1,38 +1,30 @@
 package page
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"net/http"
-	"regexp"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
-	"github.com/nyaruka/phonenumbers"
-
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/calls"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
-	"github.com/tokrelay/tokrelay/pipeline/identity"
-	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 // found is what a search found: "is this person's event there, and what happened to it?"
 type found struct {
-	Verdict string
-	Tone    string
-	Calls   []foundCall
-	Letters []*letters.Explained
-	Looked  int
-	Oldest  time.Time // the oldest call that was looked at
-	Deep    int64
-	Problem string
+	Verdict  string
+	Tone     string
+	Calls    []foundCall
+	Letters  []*letters.Explained
+	Looked   int
+	Oldest   time.Time // the oldest call that was looked at
+	Topic    bool      // and those of all instances, from their topic
+	Deep     int64
+	Rows     []foundRow // in source topics, looked at where nothing else was found
+	RowsDeep int64
+	Problems []string
 }
 
 // foundCall is an item of a call.
@@ -45,11 +37,12 @@ type foundCall struct {
 
 const (
 	mostFound   = 100
-	mostDigests = 24
+	mostDigests = 48
+	searchFor   = 15 * time.Second
 )
 
 // search looks for digests and places among the remembered calls and the newest letters. What a person typed was hashed
-// in the browser: only SHA-256 digests and places in Kafka arrive here.
+// in the browser: only digests and places in Kafka arrive here.
 func (p *Page) search(r *http.Request) (any, error) {
 	if err := r.ParseForm(); err != nil {
 		return nil, problem{http.StatusBadRequest, "the search could not be read"}
@@ -59,74 +52,57 @@ func (p *Page) search(r *http.Request) (any, error) {
 		return nil, problem{http.StatusBadRequest, "nothing to look for: give digests or a place topic/partition/offset"}
 	}
 	f := &found{Deep: lettersDeep}
-	p.searchCalls(q, f)
-	ctx, cancel := context.WithTimeout(r.Context(), 15*time.Second)
+	ctx, cancel := context.WithTimeout(r.Context(), searchFor)
 	defer cancel()
-	if err := p.searchLetters(ctx, q, f); err != nil {
-		f.Problem = "rejected rows could not be searched: " + err.Error()
+	f.problem("the topic of calls", p.searchCalls(ctx, q, f))
+	f.problem("rejected rows", p.searchLetters(ctx, q, f))
+	if len(f.Calls) == 0 && len(f.Letters) == 0 {
+		f.problem("source topics", p.searchSources(ctx, q, f))
 	}
+	slices.SortStableFunc(f.Calls, func(x, y foundCall) int { return y.Time.Compare(x.Time) })
 	f.conclude()
 	return f, nil
 }
 
-// quest is what is looked for.
-type quest struct {
-	digests map[[sha256.Size]byte]bool
-	hex     [][]byte
-	place   *pipeline.Position
+// problem notes what could not be searched.
+func (f *found) problem(what string, err error) {
+	if err != nil {
+		f.Problems = append(f.Problems, what+" could not be searched: "+err.Error())
+	}
 }
 
-func newQuest(digests []string, at string) (*quest, bool) {
-	q := &quest{digests: map[[sha256.Size]byte]bool{}}
-	for _, text := range digests[:min(len(digests), mostDigests)] {
-		sum, err := hex.DecodeString(text)
-		if err != nil || len(sum) != sha256.Size {
-			return nil, false
-		}
-		q.digests[[sha256.Size]byte(sum)] = true
-		q.hex = append(q.hex, []byte(strings.ToLower(text)))
-	}
-	if position, err := letters.ParsePlace(at); err == nil {
-		q.place = &position
-	}
-	return q, len(q.hex) > 0 || q.place != nil
-}
-
-func (p *Page) searchCalls(q *quest, f *found) {
+// searchCalls looks through the calls in memory, and in their topic for those that are not there.
+func (p *Page) searchCalls(ctx context.Context, q *quest, f *found) error {
+	have := map[callIdentity]bool{}
 	for _, e := range p.d.Calls.Last("", 1<<20, nil) {
+		have[p.book.identity(e)] = !e.Brief
 		f.Looked++
 		f.Oldest = e.Time
-		if len(f.Calls) < mostFound {
-			f.Calls = append(f.Calls, q.in(e)...)
-		}
+		f.take(p, q, e)
 	}
+	if p.book.history == nil {
+		return nil
+	}
+	seen, err := p.book.history.Search(ctx, q.wants, func(e *calls.Entry) {
+		if !have[p.book.identity(e)] {
+			f.take(p, q, e)
+		}
+	})
+	f.Topic, f.Looked = true, max(f.Looked, seen.Calls)
+	if f.Oldest.IsZero() || !seen.Since.IsZero() && seen.Since.Before(f.Oldest) {
+		f.Oldest = seen.Since
+	}
+	return err
 }
 
-// in finds the items of a call. The whole request is searched first, for most calls do not have it.
-func (q *quest) in(e *calls.Entry) (list []foundCall) {
-	hit := map[int]bool{}
-	if slices.ContainsFunc(q.hex, func(h []byte) bool { return bytes.Contains(e.Request, h) }) {
-		for i, item := range takeApart(e.Request).items {
-			hit[i] = slices.ContainsFunc(q.hex, func(h []byte) bool { return bytes.Contains(item, h) })
-		}
+// take adds what a call holds of the quest.
+func (f *found) take(p *Page, q *quest, e *calls.Entry) {
+	if len(f.Calls) >= mostFound {
+		return
 	}
-	for i := range e.Rows {
-		if hit[i] || q.isRow(&e.Rows[i]) {
-			list = append(list, foundCall{callRow: newCallRow(e), Item: i + 1, At: place(e.Rows[i]), EventID: e.Rows[i].EventID})
-		}
+	for _, item := range q.in(e) {
+		f.Calls = append(f.Calls, foundCall{callRow: p.newCallRow(e), Item: item + 1, At: place(e.Rows[item]), EventID: e.Rows[item].EventID})
 	}
-	return list
-}
-
-func (q *quest) isRow(at *pipeline.Position) bool {
-	if q.place != nil && at.Offset == q.place.Offset && at.Partition == q.place.Partition && at.Topic == q.place.Topic {
-		return true
-	}
-	return at.EventID != "" && q.isText(at.EventID)
-}
-
-func (q *quest) isText(text string) bool {
-	return len(q.digests) > 0 && q.digests[sha256.Sum256([]byte(text))]
 }
 
 // searchLetters looks at the newest letters: their event id and key, and every text of their rows, as it is and as the
@@ -171,24 +147,12 @@ func (q *quest) inRow(ctx context.Context, opener *letters.Opener, d *deadletter
 	return false, nil
 }
 
-// isPerson tells whether a text of a row is what was typed, in one of the forms identifiers have.
-func (q *quest) isPerson(text string) bool {
-	trimmed := strings.TrimSpace(text)
-	if q.isText(trimmed) || q.isText(strings.ToLower(trimmed)) {
-		return true
-	}
-	for _, hash := range []func([]byte) (identity.Hash, error){identity.Email{RemoveSpaces: true}.Hash, identity.Phone{}.Hash} {
-		if h, err := hash([]byte(trimmed)); err == nil && !h.IsZero() && q.digests[[sha256.Size]byte(h.AppendDigest(nil))] {
-			return true
-		}
-	}
-	return false
-}
-
 // conclude answers the question in a sentence.
 func (f *found) conclude() {
 	accepted := slices.ContainsFunc(f.Calls, func(c foundCall) bool { return c.Tone == "good" })
 	switch {
+	case len(f.Calls) == 0 && len(f.Letters) == 0 && len(f.Rows) > 0:
+		f.Tone, f.Verdict = "wait", "In the source, and in no call or rejection that is remembered."
 	case len(f.Calls) == 0 && len(f.Letters) == 0:
 		f.Tone, f.Verdict = "idle", "Not among what is remembered."
 	case accepted && len(f.Letters) > 0:
@@ -200,18 +164,4 @@ func (f *found) conclude() {
 	default:
 		f.Tone, f.Verdict = "wait", "Sent, and not accepted so far."
 	}
-}
-
-var countrySetting = regexp.MustCompile(`\bdefault_country: "?([A-Za-z]{2})\b`)
-
-// callingCodes are those of the countries the configuration names, so that the browser can try numbers in national form.
-func callingCodes(c *daemon.Config) string {
-	var codes []string
-	for _, found := range countrySetting.FindAllSubmatch(settings.Effective(c), -1) {
-		code := strconv.Itoa(phonenumbers.GetCountryCodeForRegion(strings.ToUpper(string(found[1]))))
-		if code != "0" && !slices.Contains(codes, code) {
-			codes = append(codes, code)
-		}
-	}
-	return strings.Join(codes, " ")
 }

@@ -1,0 +1,258 @@
+package calls
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+// Source is how the topic is read.
+type Source struct {
+	Topic string
+	// Span are the first offsets there are and those behind the last, by partition.
+	Span func(ctx context.Context) (starts, ends map[int32]int64, err error)
+	// Scan calls each for the records between from and to. A record is each's until it returns.
+	Scan func(ctx context.Context, from, to map[int32]int64, each func(*pipeline.Record) error) error
+}
+
+// History is the calls of all instances as their topic has them. It remembers figures only, reads only while somebody looks,
+// and everything it does is bounded: what it remembers, what it reads to go back, and how long one look may take.
+type History struct {
+	source Source
+
+	turn sync.Mutex      // of whoever reads
+	from map[int32]int64 // guarded by turn: what of the topic has been read
+	to   map[int32]int64
+	read int // bytes read to go back
+
+	mu      sync.Mutex
+	entries []*Entry // the oldest first, by time
+	reached bool     // the beginning of the topic, or as far back as it goes
+}
+
+// NewHistory makes an empty one.
+func NewHistory(s Source) *History { return &History{source: s} }
+
+const (
+	mostRemembered = 10_000
+	mostReadBack   = 64 << 20 // bytes read to go back
+	stepBack       = 64       // records of a partition in one step back
+	farBehind      = 2000     // records of a partition that are passed over rather than read one by one
+	lookBackFor    = 400 * time.Millisecond
+)
+
+// Refresh reads what is new, and for a moment what is older. When another refresh is under way it returns at once.
+func (h *History) Refresh(ctx context.Context) error {
+	if !h.turn.TryLock() {
+		return nil
+	}
+	defer h.turn.Unlock()
+	began := time.Now()
+	starts, ends, err := h.source.Span(ctx)
+	if err != nil {
+		return err
+	}
+	if h.isFarBehind(ends) {
+		h.restart(ends)
+	}
+	if err := h.take(ctx, h.to, ends); err != nil {
+		return err
+	}
+	h.to = ends
+	for h.goesBack(starts) {
+		if err := h.back(ctx, starts); err != nil {
+			return err
+		}
+		if time.Since(began) > lookBackFor {
+			break
+		}
+	}
+	return nil
+}
+
+// isFarBehind tells whether to begin anew at the end: nothing has been read, a partition is new or was made again, or so
+// much has come since that reading it all would cost too much.
+func (h *History) isFarBehind(ends map[int32]int64) bool {
+	for id, end := range ends {
+		if at, known := h.to[id]; !known || end < at || end-at > farBehind {
+			return true
+		}
+	}
+	return false
+}
+
+func (h *History) restart(ends map[int32]int64) {
+	h.from, h.to, h.read = maps.Clone(ends), maps.Clone(ends), 0
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.entries, h.reached = nil, false
+}
+
+// goesBack tells whether there is more to read that is older.
+func (h *History) goesBack(starts map[int32]int64) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	older := false
+	for id, at := range h.from {
+		older = older || at > starts[id]
+	}
+	h.reached = !older || h.read >= mostReadBack || len(h.entries) >= mostRemembered
+	return !h.reached
+}
+
+func (h *History) back(ctx context.Context, starts map[int32]int64) error {
+	from := before(h.from, starts, stepBack)
+	if err := h.take(ctx, from, h.from); err != nil {
+		return err
+	}
+	h.from = from
+	return nil
+}
+
+// before is so many records further back, as far as there are any.
+func before(at, starts map[int32]int64, records int64) map[int32]int64 {
+	from := map[int32]int64{}
+	for id, offset := range at {
+		from[id] = min(offset, max(starts[id], offset-records))
+	}
+	return from
+}
+
+// take reads a part of the topic and remembers its calls' figures.
+func (h *History) take(ctx context.Context, from, to map[int32]int64) error {
+	if maps.Equal(from, to) {
+		return nil
+	}
+	var list []*Entry
+	err := h.source.Scan(ctx, from, to, func(r *pipeline.Record) error {
+		h.read += len(r.Value)
+		if e, err := readFigures(r); err == nil { // else somebody else's record
+			list = append(list, e)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	h.remember(list)
+	return nil
+}
+
+func (h *History) remember(list []*Entry) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	all := append(h.entries, list...)
+	slices.SortStableFunc(all, func(x, y *Entry) int { return x.Time.Compare(y.Time) })
+	h.entries = slices.Clone(all[max(0, len(all)-mostRemembered):])
+}
+
+// Last returns the newest calls that match, newest first, at most n; sync "" means all, match nil every call. They have
+// figures only; Open reads one whole.
+func (h *History) Last(sync string, n int, match func(*Entry) bool) []*Entry {
+	h.mu.Lock()
+	all := h.entries // what is behind it is never written again
+	h.mu.Unlock()
+	var found []*Entry
+	for _, e := range slices.Backward(all) {
+		if len(found) == n {
+			break
+		}
+		if (sync == "" || sync == e.Sync) && (match == nil || match(e)) {
+			found = append(found, e)
+		}
+	}
+	return found
+}
+
+// Missed is how many calls of the instances whose calls are remembered were never written. Those of the process without are
+// left out: it knows better.
+func (h *History) Missed(without string) (n int64) {
+	h.mu.Lock()
+	all := h.entries
+	h.mu.Unlock()
+	for _, e := range all {
+		if e.Origin.Run != without {
+			n += e.Origin.Missed
+		}
+	}
+	return n
+}
+
+// Reached tells whether the history goes back as far as it will; until then every Refresh reads more.
+func (h *History) Reached() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.reached
+}
+
+// Open reads the call at a place of the topic; nil when it is not there (any more).
+func (h *History) Open(ctx context.Context, partition int32, offset int64) (found *Entry, err error) {
+	_, ends, err := h.source.Span(ctx)
+	if end, there := ends[partition]; err != nil || !there || offset < 0 || offset >= end {
+		return nil, err
+	}
+	err = h.source.Scan(ctx, map[int32]int64{partition: offset}, map[int32]int64{partition: offset + 1}, func(r *pipeline.Record) error {
+		if e, err := read(r); err == nil && r.Offset == offset {
+			found = e
+		}
+		return nil
+	})
+	return found, err
+}
+
+// Searched is how much of the topic a search has seen.
+type Searched struct {
+	Calls int
+	Since time.Time // of the oldest call
+}
+
+const (
+	mostSearched = 64 << 20 // bytes
+	stepSearch   = 128
+)
+
+// Search calls each for the calls of the topic, whole, the newest steps first, until it has seen 64 MiB, ctx ends or the
+// beginning is reached. wanted looks at a record's text before it is read: most are passed over so.
+func (h *History) Search(ctx context.Context, wanted func(value []byte) bool, each func(*Entry)) (Searched, error) {
+	var seen Searched
+	starts, ends, err := h.source.Span(ctx)
+	if err != nil {
+		return seen, err
+	}
+	bytes := 0
+	for to := ends; bytes < mostSearched; {
+		from := before(to, starts, stepSearch)
+		if maps.Equal(from, to) {
+			break
+		}
+		err := h.source.Scan(ctx, from, to, func(r *pipeline.Record) error {
+			bytes += len(r.Value)
+			seen.add(r)
+			if wanted(r.Value) {
+				if e, err := read(r); err == nil {
+					each(e)
+				}
+			}
+			return nil
+		})
+		if ctx.Err() != nil {
+			return seen, nil // as far as the time went
+		}
+		if err != nil {
+			return seen, err
+		}
+		to = from
+	}
+	return seen, nil
+}
+
+func (s *Searched) add(r *pipeline.Record) {
+	s.Calls++
+	if s.Since.IsZero() || r.Timestamp.Before(s.Since) {
+		s.Since = r.Timestamp
+	}
+}

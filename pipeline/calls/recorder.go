@@ -1,0 +1,237 @@
+package calls
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
+)
+
+// Recorder writes calls to the topic as well as it can and never makes anybody wait: what comes while its buffer is full,
+// and what Kafka does not take, is dropped and counted.
+type Recorder struct {
+	cfg    Config
+	deps   RecorderDeps
+	writer writer
+
+	mu      sync.Mutex
+	waiting []offered
+	bytes   int
+	missed  int64     // since the last call that waits
+	dropped int64     // in all
+	whole   allowance // of good calls
+	problem string
+	woken   chan struct{}
+}
+
+// RecorderDeps are what a recorder is given.
+type RecorderDeps struct {
+	Instance string
+	// Ensure makes sure that the topic is there.
+	Ensure func(ctx context.Context) error
+	// Produce writes records and returns when each is acknowledged or given up: one error per record.
+	Produce func(ctx context.Context, records []pipeline.Record) []error
+	// TooLarge tells an error that says that the topic will never take the record.
+	TooLarge func(error) bool
+	// Scrub makes a text of TikTok's fit to be seen.
+	Scrub   func(string) string
+	Metrics *metrics.Metrics
+	Log     *slog.Logger
+}
+
+// offered is a call that waits to be written.
+type offered struct {
+	*Entry
+	missed int64 // calls before it that were dropped
+}
+
+const (
+	mostWaiting  = 4 << 20 // bytes of calls that wait
+	mostWritten  = 1 << 20 // bytes of calls written together, about
+	collecting   = 200 * time.Millisecond
+	lastWrites   = 2 * time.Second
+	firstPause   = time.Second
+	longestPause = time.Minute
+)
+
+// NewRecorder makes a recorder for the topic of the configuration.
+func NewRecorder(c Config, d RecorderDeps) *Recorder {
+	c = c.WithDefaults()
+	var run [4]byte
+	_, _ = rand.Read(run[:]) // never fails
+	return &Recorder{cfg: c, deps: d, whole: newAllowance(int(c.Rate)), woken: make(chan struct{}, 1),
+		writer: writer{instance: d.Instance, run: hex.EncodeToString(run[:]), scrub: d.Scrub}}
+}
+
+// Process tells the recorder's process from others of the same instance.
+func (r *Recorder) Process() string { return r.writer.run }
+
+// Offer has a call written, or drops it. It does not wait.
+func (r *Recorder) Offer(e *Entry) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !e.Brief && e.Good() && !r.whole.take(e.size()) {
+		e = e.brief()
+	}
+	if r.bytes+e.size() > mostWaiting {
+		r.drop(1)
+		return
+	}
+	r.waiting = append(r.waiting, offered{e, r.missed})
+	r.missed = 0
+	r.bytes += e.size()
+	select {
+	case r.woken <- struct{}{}:
+	default:
+	}
+}
+
+// drop counts calls that are not written. mu is held.
+func (r *Recorder) drop(n int64) {
+	r.missed += n
+	r.dropped += n
+	r.deps.Metrics.CallsDropped(n)
+}
+
+// Dropped is how many calls were not written since the start.
+func (r *Recorder) Dropped() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.dropped
+}
+
+// Problem says why calls are not written at present, or nothing.
+func (r *Recorder) Problem() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.problem
+}
+
+// Run writes what is offered until ctx ends, and then for a moment what is left.
+func (r *Recorder) Run(ctx context.Context) error {
+	if r.ensure(ctx) {
+		for r.collect(ctx) {
+			r.write(ctx, r.take())
+		}
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWrites)
+	defer cancel()
+	for list := r.take(); len(list) > 0 && last.Err() == nil; list = r.take() {
+		r.write(last, list)
+	}
+	return nil
+}
+
+// ensure insists on the topic. Meanwhile the buffer fills, and then calls are dropped.
+func (r *Recorder) ensure(ctx context.Context) bool {
+	for pause := firstPause; ctx.Err() == nil; pause = min(2*pause, longestPause) {
+		err := r.deps.Ensure(ctx)
+		if err == nil {
+			r.works(nil)
+			return true
+		}
+		r.works(err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+	}
+	return false
+}
+
+// collect waits for calls and then a little for more, so that they go out together.
+func (r *Recorder) collect(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-r.woken:
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(collecting):
+	}
+	return ctx.Err() == nil
+}
+
+// take takes calls that wait, as many as are written together. It wakes Run again for the others.
+func (r *Recorder) take() []offered {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n, bytes := 0, 0
+	for n < len(r.waiting) && bytes < mostWritten {
+		bytes += r.waiting[n].size()
+		n++
+	}
+	taken := r.waiting[:n:n]
+	r.waiting = r.waiting[n:]
+	r.bytes -= bytes
+	if len(r.waiting) > 0 {
+		select {
+		case r.woken <- struct{}{}:
+		default:
+		}
+	}
+	return taken
+}
+
+// write produces the calls once: whole, or, where the topic does not take so much, their figures.
+func (r *Recorder) write(ctx context.Context, list []offered) {
+	failed, tooLarge := r.produce(ctx, list)
+	if len(tooLarge) > 0 {
+		for i := range tooLarge {
+			tooLarge[i].Entry = tooLarge[i].brief()
+		}
+		again, never := r.produce(ctx, tooLarge)
+		failed += int64(len(never)) + again
+	}
+	if failed > 0 {
+		r.mu.Lock()
+		r.drop(failed)
+		r.mu.Unlock()
+	}
+}
+
+func (r *Recorder) produce(ctx context.Context, list []offered) (failed int64, tooLarge []offered) {
+	records := make([]pipeline.Record, 0, len(list))
+	for _, o := range list {
+		records = append(records, pipeline.Record{Topic: r.cfg.Topic, Partition: -1, Key: []byte(o.Sync),
+			Value: r.writer.append(nil, o.Entry, o.missed), Timestamp: o.Time})
+	}
+	var problem error
+	for i, err := range r.deps.Produce(ctx, records) {
+		switch {
+		case err == nil:
+			r.deps.Metrics.CallWritten()
+		case r.deps.TooLarge(err):
+			tooLarge = append(tooLarge, list[i])
+		default:
+			failed++
+			problem = err
+		}
+	}
+	r.works(problem)
+	return failed, tooLarge
+}
+
+// works notes that writing works, or why not, and logs when that has changed.
+func (r *Recorder) works(err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	r.mu.Lock()
+	before := r.problem
+	r.problem = text
+	r.mu.Unlock()
+	switch {
+	case before == "" && text != "":
+		r.deps.Log.Warn("calls are not written to their topic; the syncs go on", "topic", r.cfg.Topic, "error", err)
+	case before != "" && text == "":
+		r.deps.Log.Info("calls are written to their topic again", "topic", r.cfg.Topic)
+	}
+}

@@ -1,0 +1,227 @@
+package calls_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/calls"
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
+)
+
+const topic = "tokrelay.calls"
+
+// instance is one tokrelay as far as calls go: its memory, what writes them to the topic, and what reads everybody's.
+type instance struct {
+	*calls.Log
+	*calls.Recorder
+	*calls.History
+	admin *kafka.Admin
+	stop  func()
+}
+
+// start starts an instance on the cluster, with the real clients as cmd joins them.
+func start(t *testing.T, cluster *kfake.Cluster, name string) *instance {
+	t.Helper()
+	cfg, quiet := kafka.Config{Brokers: cluster.ListenAddrs()}, slog.New(slog.DiscardHandler)
+	admin, err := kafka.NewAdmin(cfg, name, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	producer, err := kafka.NewProducer(cfg, name, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := &instance{Log: calls.New(calls.Limits{}), History: calls.NewHistory(source(admin)), admin: admin}
+	i.Recorder = calls.NewRecorder(calls.Config{Topic: topic}, calls.RecorderDeps{Instance: name,
+		Ensure: func(ctx context.Context) error {
+			_, err := admin.EnsureTopics(ctx, true, kafka.Wanted{Name: topic, Retention: 7 * 24 * time.Hour, Bytes: 1 << 30, MaxMessageBytes: 4 << 20})
+			return err
+		},
+		Produce: producer.Produce, TooLarge: tooLarge, Scrub: hidden, Metrics: metrics.New(), Log: quiet})
+	i.Tell(i.Offer)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { defer close(ended); i.Run(ctx) }()
+	i.stop = sync.OnceFunc(func() { cancel(); <-ended; producer.Close() })
+	t.Cleanup(func() { i.stop(); admin.Close() })
+	return i
+}
+
+func tooLarge(err error) bool { _, ok := errors.AsType[*kafka.TooLarge](err); return ok }
+
+// hidden scrubs more than the real one does.
+func hidden(text string) string { return fmt.Sprintf("(%d bytes)", len(text)) }
+
+func source(admin *kafka.Admin) calls.Source {
+	return calls.Source{Topic: topic,
+		Span: func(ctx context.Context) (starts, ends map[int32]int64, err error) {
+			first, err := admin.Starts(ctx, topic)
+			if err != nil {
+				return nil, nil, err
+			}
+			last, err := admin.Ends(ctx, topic)
+			return first[topic], last[topic], err
+		},
+		Scan: func(ctx context.Context, from, to map[int32]int64, each func(*pipeline.Record) error) error {
+			return admin.Scan(ctx, kafka.Range{From: kafka.Offsets{topic: from}, To: kafka.Offsets{topic: to}}, each)
+		},
+	}
+}
+
+func broker(t *testing.T) *kfake.Cluster {
+	t.Helper()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	return cluster
+}
+
+// made is a call of one item with everything that TikTok takes in clear in it.
+func made(sync, eventID string, offset int64) pipeline.Call {
+	quoted, _ := json.Marshal(eventID)
+	return pipeline.Call{Time: time.Now(), Sync: sync, Endpoint: "/event/track/", Items: 1, Attempt: 2, Batch: "b1-7.0",
+		Request: []byte(`{"event_source":"web","data":[{"event":"Purchase","event_id":` + string(quoted) + `,"user":{"email":"` + strings.Repeat("ab", 32) +
+			`","ip":"203.0.113.9","user_agent":"Marked \"Browser\" 1.0","ttclid":"marked-click"},"page":{"url":"https://shop.example/thanks?order=marked","referrer":"https://x.example/#marked"},"properties":{"query":"marked search","value":12.5}}]}`),
+		Answer: pipeline.Answer{HTTPStatus: 200, RequestID: "202611220001", Item: -1, Duration: 12 * time.Millisecond,
+			Body: []byte(`{"code":0,"message":"marked someone@example.com","request_id":"202611220001"}`)},
+		Rows: []pipeline.Position{{Topic: "shop.orders", Partition: 1, Offset: offset, EventID: eventID}}}
+}
+
+func TestEveryInstanceSeesTheCallsOfAll(t *testing.T) {
+	cluster := broker(t)
+	a, b := start(t, cluster, "a"), start(t, cluster, "b")
+	for i := range 10 {
+		a.Add(made("orders", fmt.Sprintf("a%d", i), int64(i)))
+	}
+	refused := made("signups", "bad \"id\"", 77)
+	refused.Answer.Verdict, refused.Answer.Code, refused.Answer.Item, refused.Answer.Field = pipeline.Refused, 40002, 0, "properties.currency"
+	b.Add(refused)
+	written(t, a, 11)
+	for name, i := range map[string]*instance{"a": a, "b": b} {
+		if err := i.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := len(i.History.Last("", 99, nil)); got != 11 {
+			t.Errorf("instance %s sees %d calls, want 11", name, got)
+		}
+	}
+	e := a.History.Last("signups", 1, func(e *calls.Entry) bool { return !e.Good() })[0]
+	if e.Origin.Instance != "b" || !e.Brief || e.Answer.Item != 0 || e.Answer.Code != 40002 {
+		t.Errorf("the refused call came back as %+v of %+v", e.Call, e.Origin)
+	}
+	whole, err := a.Open(t.Context(), e.Origin.Partition, e.Origin.Offset)
+	if err != nil || whole == nil || whole.Brief {
+		t.Fatalf("open: %+v, %v", whole, err)
+	}
+	if whole.Rows[0] != refused.Rows[0] || whole.Batch != refused.Batch || whole.Answer.Duration != refused.Answer.Duration || whole.Attempt != 2 {
+		t.Errorf("opened %+v, want %+v", whole.Call, refused)
+	}
+	if !bytes.Contains(whole.Request, []byte(`"value":12.5`)) || !json.Valid(whole.Request) {
+		t.Errorf("the request came back as %s", whole.Request)
+	}
+}
+
+func TestTheTopicHoldsNothingInClear(t *testing.T) {
+	cluster := broker(t)
+	a := start(t, cluster, "a")
+	a.Add(made("orders", "e1", 1))
+	notJSON := made("orders", "e2", 2)
+	notJSON.Answer.Body = []byte("<html>marked someone@example.com")
+	a.Add(notJSON)
+	written(t, a, 2)
+	n := 0
+	ends, err := a.admin.Ends(t.Context(), topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = a.admin.Read(t.Context(), kafka.Range{To: ends}, func(r *pipeline.Record) error {
+		n++
+		if !json.Valid(r.Value) {
+			t.Errorf("no JSON: %s", r.Value)
+		}
+		for _, clear := range []string{"arked", "203.0.113", "example.com", "order="} {
+			if bytes.Contains(r.Value, []byte(clear)) {
+				t.Errorf("the topic holds %q: %s", clear, r.Value)
+			}
+		}
+		if !bytes.Contains(r.Value, []byte(strings.Repeat("ab", 32))) || string(r.Key) != "orders" {
+			t.Errorf("a digest or the key is missing: %s", r.Value)
+		}
+		return nil
+	})
+	if err != nil || n != 2 {
+		t.Errorf("%d records, %v", n, err)
+	}
+}
+
+func TestASearchGoesThroughTheTopicAndReadsOnlyWhatItWants(t *testing.T) {
+	cluster := broker(t)
+	a := start(t, cluster, "a")
+	for i := range 1000 {
+		a.Add(made("orders", fmt.Sprintf("e-%d-", i), int64(i)))
+	}
+	written(t, a, 1000)
+	var found []string
+	seen, err := a.Search(t.Context(), func(value []byte) bool { return bytes.Contains(value, []byte("e-7-")) }, func(e *calls.Entry) {
+		found = append(found, e.Rows[0].EventID)
+	})
+	if err != nil || fmt.Sprint(found) != "[e-7-]" || seen.Calls != 1000 || seen.Since.IsZero() {
+		t.Errorf("found %v in %+v, %v", found, seen, err)
+	}
+}
+
+func TestHistoryGoesBackAndStaysBounded(t *testing.T) {
+	cluster := broker(t)
+	a := start(t, cluster, "a")
+	const many = 10_500
+	for i := range many {
+		c := made("orders", "e", int64(i))
+		c.Request = nil
+		a.Add(c)
+		if i%2000 == 0 { // so that what waits fits
+			written(t, a, i)
+		}
+	}
+	written(t, a, many)
+	for range 100 {
+		if err := a.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if a.Reached() {
+			break
+		}
+	}
+	if got := len(a.History.Last("", many, nil)); !a.Reached() || got > 10_000 || got < 9_000 {
+		t.Errorf("%d of %d calls are remembered, reached %v; want about 10000", got, many, a.Reached())
+	}
+}
+
+// written waits until so many calls are in the topic.
+func written(t *testing.T, i *instance, wanted int) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+		ends, err := i.admin.Ends(t.Context(), topic)
+		sum := int64(0)
+		for _, end := range ends[topic] {
+			sum += end
+		}
+		if err == nil && sum >= int64(wanted) {
+			return
+		}
+	}
+	t.Fatalf("%d calls are not in the topic", wanted)
+}
