@@ -18,6 +18,7 @@ type Wanted struct {
 	Partitions      int // 3 when zero
 	Compact         bool
 	Retention       time.Duration
+	Bytes           int64 // most of a partition, about
 	MaxMessageBytes int
 }
 
@@ -64,10 +65,10 @@ func (w Wanted) compare(t Topic) []string {
 	case w.Compact && !t.Compacted():
 		says = append(says, fmt.Sprintf("topic %s: cleanup.policy should be compact: it grows without bound, or forgets what it should remember", w.Name))
 	case !w.Compact && t.Compacted():
-		says = append(says, fmt.Sprintf("topic %s: cleanup.policy should be delete: compaction drops earlier dead letters of the same key and refuses records without key", w.Name))
+		says = append(says, fmt.Sprintf("topic %s: cleanup.policy should be delete: compaction drops earlier records of the same key and refuses those without one", w.Name))
 	}
 	if w.MaxMessageBytes > 0 && t.MaxMessageBytes > 0 && t.MaxMessageBytes < w.MaxMessageBytes {
-		says = append(says, fmt.Sprintf("topic %s: max.message.bytes is %d and should be at least %d: larger dead letters lose their value", w.Name, t.MaxMessageBytes, w.MaxMessageBytes))
+		says = append(says, fmt.Sprintf("topic %s: max.message.bytes is %d and should be at least %d: larger records lose their value", w.Name, t.MaxMessageBytes, w.MaxMessageBytes))
 	}
 	return says
 }
@@ -100,6 +101,10 @@ func (w Wanted) configs(replication int) map[string]*string {
 	}
 	if w.Retention > 0 {
 		set("retention.ms", strconv.FormatInt(w.Retention.Milliseconds(), 10))
+	}
+	if w.Bytes > 0 { // whole segments are dropped, so they are small
+		set("retention.bytes", strconv.FormatInt(w.Bytes, 10))
+		set("segment.bytes", strconv.FormatInt(max(w.Bytes/8, 16<<20), 10))
 	}
 	if w.MaxMessageBytes > 0 {
 		set("max.message.bytes", strconv.Itoa(w.MaxMessageBytes))
