@@ -51,16 +51,21 @@ func runCase(t *testing.T, file string) {
 	for _, f := range archive.Files {
 		c.parts[f.Name] = string(f.Data)
 	}
-	got := c.run()
+	c.compare(file, archive, c.run())
+}
+
+// compare compares what was read with what the file says, or writes it there.
+func (c *testCase) compare(file string, archive *txtar.Archive, got string) {
+	c.t.Helper()
 	if *update {
 		archive.Files = slices.DeleteFunc(archive.Files, func(f txtar.File) bool { return f.Name == "want.txt" })
 		archive.Files = append(archive.Files, txtar.File{Name: "want.txt", Data: []byte(got)})
 		if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
-			t.Fatal(err)
+			c.t.Fatal(err)
 		}
 	}
 	if want := c.parts["want.txt"]; got != want && !*update {
-		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+		c.t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
 }
 
@@ -107,18 +112,23 @@ func (c *caseConfig) schemaID(t *testing.T) SchemaID {
 	return SchemaID{}
 }
 
-// run decodes the record with the plan and, where there is a schema, with goavro alone: both must say the same.
-func (c *testCase) run() string {
-	var cfg caseConfig
+// config is the case's configuration, and the columns it wants.
+func (c *testCase) config() (cfg caseConfig, wanted Wanted) {
 	report := settings.Load([]byte(c.parts["config.yaml"]), &cfg, settings.Vars(nil))
 	cfg.Validate(settings.Root(report))
 	if err := report.Err(); err != nil {
 		c.t.Fatal(err)
 	}
-	wanted := Wanted{Columns: cfg.Want, All: cfg.All}
+	wanted = Wanted{Columns: cfg.Want, All: cfg.All}
 	for _, w := range cfg.Want {
 		wanted.Optional = append(wanted.Optional, slices.Contains(cfg.Optional, w))
 	}
+	return cfg, wanted
+}
+
+// run decodes the record with the plan and, where there is a schema, with goavro alone: both must say the same.
+func (c *testCase) run() string {
+	cfg, wanted := c.config()
 	if cfg.Rows {
 		var ch pipeline.Change
 		err := NewRows(wanted, cfg.Config).Decode([]byte(strings.TrimSpace(c.parts["value.txt"])), &ch)

@@ -97,20 +97,14 @@ func TestGivingUpAPlanIsCountedOnce(t *testing.T) {
 	t.Error("nothing was counted")
 }
 
-func TestInspectTellsColumnsAndWhatIsMissing(t *testing.T) {
-	schema := schemaFile(t, "postgres-envelope")
-	in, err := Inspect(Config{}, Wanted{Columns: []string{"email", "gone"}}, &Source{Text: schema.text})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if in.What != "change" || !slices.Equal(in.Missing, []string{"gone"}) {
-		t.Errorf("got %s with %v missing, want a change with gone missing", in.What, in.Missing)
-	}
-	want := map[string]string{"id": "int", "email": "string", "value": "decimal(2)", "weight": "decimal", "occurred_at": "instant",
-		"created_at": "local time", "birth_date": "date", "contents": "json", "tags": "list of string", "opted_in": "bool"}
-	for _, c := range in.Columns {
-		if w, ok := want[c.Name]; ok && c.Type != w {
-			t.Errorf("%s: got %s, want %s", c.Name, c.Type, w)
+func TestDeletedWhenTakesYAMLsOwnNull(t *testing.T) {
+	for word, want := range map[string]Nullness{"null": isNull, `"null"`: isNull, "not_null": isNotNull} {
+		cfg, report := load("deleted_when: {column: x, is: " + word + "}")
+		if err := report.Err(); err != nil || cfg.DeletedWhen.Is != want {
+			t.Errorf("is: %s: got %q, %v, want %q", word, cfg.DeletedWhen.Is, err, want)
 		}
+	}
+	if _, report := load("deleted_when: {column: x, is: maybe}"); len(report.Problems()) == 0 {
+		t.Error("is: maybe was accepted")
 	}
 }

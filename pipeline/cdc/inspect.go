@@ -1,22 +1,30 @@
 package cdc
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 )
 
 // Inspection is what a sync would make of a writer schema: what `check --online` tells.
 type Inspection struct {
-	What    string   // "change", "row", "skipped: heartbeat", or why its records would be rejected
-	Columns []Column // of the row
-	Missing []string // wanted columns the row does not have and the configuration minds
+	What      string   // "change", "row", "skipped: heartbeat", or why its records would be rejected
+	Connector string   // of a change, as its source block is named: postgresql
+	Columns   []Column // of the row
+	Mapped    []Column // beside the wanted columns, under their names; one without a type is not there
+	Missing   []string // wanted columns the row does not have and the configuration minds
 }
+
+// IsRow says that records of the schema are rows, or changes of rows.
+func (in *Inspection) IsRow() bool { return in.What == "change" || in.What == "row" }
 
 // Column is a column of a writer schema.
 type Column struct {
 	Name     string
-	Type     string // as a person would say it: decimal(2), instant, list of text
+	Type     string        // as a person would say it: decimal(2), instant, list of string
+	Kind     pipeline.Kind // of its values; Missing where only they can tell
 	Nullable bool
 }
 
@@ -33,10 +41,19 @@ func Inspect(cfg Config, wanted Wanted, src *Source) (*Inspection, error) {
 		return &Inspection{What: p.skip.Error()}, nil
 	case formRefused:
 		return &Inspection{What: p.refused}, nil
-	case formEnvelope:
-		return &Inspection{What: "change", Columns: columnsOf(p.rowRecord()), Missing: p.missing}, nil
 	}
-	return &Inspection{What: "row", Columns: columnsOf(p.record), Missing: p.missing}, nil
+	in := &Inspection{What: "row", Missing: p.missing}
+	row := p.record
+	if p.form == formEnvelope {
+		in.What, in.Connector, row = "change", connectorName(p.record), p.rowRecord()
+	}
+	for _, f := range row.fields {
+		in.Columns = append(in.Columns, columnOf(f.name, f.typ))
+	}
+	for _, name := range wanted.Columns {
+		in.Mapped = append(in.Mapped, mappedColumn(row, name, matcher{cfg.CaseInsensitive}))
+	}
+	return in, nil
 }
 
 func (p *program) rowRecord() *typ {
@@ -46,14 +63,55 @@ func (p *program) rowRecord() *typ {
 	return p.before.record
 }
 
-func columnsOf(record *typ) []Column {
-	columns := make([]Column, len(record.fields))
-	for i, f := range record.fields {
-		t, _, nullable := f.typ.nullable()
-		columns[i] = Column{Name: f.name, Type: typeText(t, 3), Nullable: nullable}
+// connectorName is the connector in the name of the envelope's source block: io.debezium.connector.postgresql.Source.
+func connectorName(envelope *typ) string {
+	source, _ := envelope.field("source")
+	name, ok := strings.CutPrefix(source.name, debezium+"connector.")
+	if !ok {
+		return ""
 	}
-	return columns
+	name, _, _ = strings.Cut(name, ".")
+	return name
 }
+
+// mappedColumn is what a row's schema says of a wanted column, which may stand in a record.
+func mappedColumn(row *typ, name string, m matcher) Column {
+	if i := m.find(row.fields, name); i >= 0 {
+		return columnOf(name, row.fields[i].typ)
+	}
+	head, rest, nested := strings.Cut(name, ".")
+	i := m.find(row.fields, head)
+	if !nested || i < 0 {
+		return Column{Name: name}
+	}
+	of, _, nullable := row.fields[i].typ.nullable()
+	switch {
+	case of.kind == kindRecord && of.meaning == plain:
+		c := mappedColumn(of, rest, m)
+		c.Name, c.Nullable = name, c.Nullable || nullable
+		return c
+	case hasMembers(of):
+		return Column{Name: name, Type: "a member of " + head, Nullable: true}
+	}
+	return Column{Name: name}
+}
+
+func columnOf(name string, of *typ) Column {
+	t, _, nullable := of.nullable()
+	c := Column{Name: name, Type: typeText(t, 3), Nullable: nullable || t.isNull() || slices.ContainsFunc(t.branches, (*typ).isNull)}
+	switch t.kind {
+	case kindUnion, kindNull:
+	case kindArray:
+		c.Kind = pipeline.List
+	case kindMap:
+		c.Kind = pipeline.Struct
+	default:
+		c.Kind = sample(t).Kind()
+	}
+	return c
+}
+
+func (t *typ) isNull() bool { return t.kind == kindNull }
 
 // typeText says what values of a type are. Within, it names no more than a few levels.
 func typeText(t *typ, levels int) string {

@@ -24,9 +24,34 @@ type Operation struct {
 
 // DeletedWhen names the column that marks a deleted row.
 type DeletedWhen struct {
-	Column string `yaml:"column" doc:"the column, _fivetran_deleted say"`
-	Is     string `yaml:"is" enum:"not_null,null" doc:"deleted when the column is (not) NULL"`
-	Equals Word   `yaml:"equals" doc:"deleted when the column has this value, whatever its case"`
+	Column string   `yaml:"column" doc:"the column, _fivetran_deleted say"`
+	Is     Nullness `yaml:"is" doc:"null or not_null: deleted when the column is (not) NULL"`
+	Equals Word     `yaml:"equals" doc:"deleted when the column has this value, whatever its case"`
+}
+
+// Nullness is what a column has to be.
+type Nullness string
+
+const (
+	isNull    Nullness = "null"
+	isNotNull Nullness = "not_null"
+)
+
+// DecodeNode takes YAML's own null as the word.
+func (n *Nullness) DecodeNode(node *settings.Node, at settings.Place) {
+	switch word := Nullness(node.Text()); {
+	case node.Kind() == settings.Null:
+		*n = isNull
+	case word == isNull, word == isNotNull:
+		*n = word
+	default:
+		at.Problem("must be null or not_null", "")
+	}
+}
+
+// JSONSchema describes the setting for editors.
+func (Nullness) JSONSchema() map[string]any {
+	return map[string]any{"enum": []any{"null", "not_null", nil}}
 }
 
 // Word is a scalar compared as text: true, 1 and c alike.
@@ -138,9 +163,9 @@ func (o *Operation) listedVerb(text string) verb {
 // marks tells whether the value marks a deleted row.
 func (d *DeletedWhen) marks(v pipeline.Value) bool {
 	switch d.Is {
-	case "not_null":
+	case isNotNull:
 		return !v.IsNull()
-	case "null":
+	case isNull:
 		return v.IsNull()
 	}
 	want, err := strconv.ParseBool(strings.ToLower(string(d.Equals)))

@@ -1,0 +1,55 @@
+package cdc
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+func TestInspectTellsColumnsAndWhatIsMissing(t *testing.T) {
+	schema := schemaFile(t, "postgres-envelope")
+	in, err := Inspect(Config{}, Wanted{Columns: []string{"email", "gone"}}, &Source{Text: schema.text})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if in.What != "change" || in.Connector != "postgresql" || !slices.Equal(in.Missing, []string{"gone"}) {
+		t.Errorf("got %s with %v missing, want a change with gone missing", in.What, in.Missing)
+	}
+	want := map[string]string{"id": "int", "email": "string", "value": "decimal(2)", "weight": "decimal", "occurred_at": "instant",
+		"created_at": "local time", "birth_date": "date", "contents": "json", "tags": "list of string", "opted_in": "bool"}
+	for _, c := range in.Columns {
+		if w, ok := want[c.Name]; ok && c.Type != w {
+			t.Errorf("%s: got %s, want %s", c.Name, c.Type, w)
+		}
+	}
+}
+
+func TestInspectTellsWhatEachMappedColumnIs(t *testing.T) {
+	schema := `{"type":"record","name":"r","fields":[{"name":"ID","type":"long"},{"name":"address","type":["null",{"type":"record","name":"a","fields":[
+		{"name":"city","type":"string"}]}]},{"name":"doc","type":{"type":"string","connect.name":"io.debezium.data.Json"}},
+		{"name":"several","type":["null","string","long"]},{"name":"tags","type":{"type":"array","items":["null","string"]}},{"name":"first_u005fname","type":"string"}]}`
+	wanted := Wanted{Columns: []string{"id", "address.city", "address.street", "doc.a.b", "several", "tags", "first_name", "nope", "id.x"}}
+	in, err := Inspect(Config{CaseInsensitive: true, MissingColumn: missingNull}, wanted, &Source{Text: schema})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Column{{"id", "int", pipeline.Int, false}, {"address.city", "string", pipeline.String, true}, {Name: "address.street", Nullable: true},
+		{"doc.a.b", "a member of doc", pipeline.Missing, true}, {"several", "one of several types", pipeline.Missing, true}, {"tags", "list of string", pipeline.List, false},
+		{"first_name", "string", pipeline.String, false}, {Name: "nope"}, {Name: "id.x"}}
+	if !slices.Equal(in.Mapped, want) || !in.IsRow() || len(in.Missing) != 0 {
+		t.Errorf("got %v, missing %v, want %v", in.Mapped, in.Missing, want)
+	}
+}
+
+func TestInspectTellsWhatIsNoRow(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"type":"record","name":"Heartbeat","namespace":"io.debezium.connector.common","fields":[{"name":"ts_ms","type":"long"}]}`: "skipped: heartbeat",
+		`"string"`: "the schema is a string, not a record",
+	} {
+		in, err := Inspect(Config{}, Wanted{Columns: []string{"id"}}, &Source{Text: text})
+		if err != nil || in.IsRow() || in.What != want {
+			t.Errorf("got %+v, %v, want %s", in, err, want)
+		}
+	}
+}

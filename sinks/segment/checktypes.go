@@ -1,0 +1,15 @@
+package segment
+
+import (
+	"github.com/tokrelay/tokrelay/pipeline/mapping"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
+	"github.com/tokrelay/tokrelay/sinks/tiktok/audience/member"
+)
+
+// CheckTypes reports what a schema's columns say of the mapping: see member.CheckTypes.
+func (c *Config) CheckTypes(k mapping.Kinds, at settings.Place) {
+	member.CheckTypes(section, &c.Identifiers, &c.Rules, k, at)
+	if c.Audience.Row != nil {
+		c.Audience.Row.CheckTypes(k, at.Key("audience"))
+	}
+}
