@@ -16,6 +16,7 @@ import (
 type resyncFlags struct {
 	config, sync, toTime string
 	partition            int32
+	recreate             bool
 	dryRun, yes          bool
 }
 
@@ -27,10 +28,12 @@ func resyncCommand() *cobra.Command {
 		Long: `Move a sync's consumer group back, so that its rows are read again. Every instance of the sync has to be stopped first.
 It shows what will be read again, and what TikTok will and will not recognise, and asks.
 
-A full resync of a streamed audience sends every member again. It is also needed when an audience changes its mode.`,
+A full resync of a streamed audience sends every member again. It is also needed when an audience changes its mode, and with
+--recreate when a streamed audience is to be another one: the new one is filled from the start, the old one stays as it is.`,
 		Example: `  tokrelay resync --sync purchases --dry-run
   tokrelay resync --sync purchases --to-time 24h
-  tokrelay resync --sync newsletter --yes`,
+  tokrelay resync --sync newsletter --yes
+  tokrelay resync --sync newsletter --recreate`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return resync(c, &f) },
 	}
@@ -38,6 +41,7 @@ A full resync of a streamed audience sends every member again. It is also needed
 	c.Flags().StringVar(&f.sync, "sync", "", "sync to read again; may be left out when there is one")
 	c.Flags().StringVar(&f.toTime, "to-time", "", "rows written since: a time, a day, or how long ago (24h, 7d)")
 	c.Flags().Int32Var(&f.partition, "partition", -1, "this partition alone")
+	c.Flags().BoolVar(&f.recreate, "recreate", false, "let a streamed audience be another one, as it is configured now")
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "show what would be read again; change nothing")
 	c.Flags().BoolVarP(&f.yes, "yes", "y", false, "do not ask")
 	return c
@@ -58,7 +62,7 @@ func resync(c *cobra.Command, f *resyncFlags) error {
 	if err != nil {
 		return err
 	}
-	plan, err := daemon.PlanResync(c.Context(), d.admin, d.config, s, daemon.ResyncOptions{To: to, Partition: f.partition}, now)
+	plan, err := daemon.PlanResync(c.Context(), d.admin, d.config, s, daemon.ResyncOptions{To: to, Partition: f.partition, Recreate: f.recreate}, now)
 	if err != nil {
 		return err
 	}
@@ -95,6 +99,9 @@ func (d *desk) resync(s *daemon.Sync, plan *daemon.ResyncPlan) {
 func recognised(s *daemon.Sync, plan *daemon.ResyncPlan) string {
 	switch s.Kind() {
 	case daemon.KindSegment:
+		if plan.Recreate {
+			return "Every member is added to the audience that is configured now. The audience it has so far stays at TikTok as it is."
+		}
 		return "An audience is a set: members that are in it already are added again without effect.\n" +
 			"What left the source while nothing was read, and is no longer in the topic, stays in the audience."
 	case daemon.KindFile:

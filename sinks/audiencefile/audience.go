@@ -9,6 +9,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
+	bound "github.com/tokrelay/tokrelay/sinks/tiktok/audience"
 )
 
 // audience is what TikTok says of one.
@@ -62,6 +63,19 @@ func (a *audience) failedSince(t time.Time) string {
 		}
 	}
 	return a.ErrorMsg
+}
+
+// bind has it remembered that the sync fills its audience by file. It refuses a sync that filled it by segment until its
+// members are forgotten: what they left behind would be taken for what is there when it goes back.
+func (j *Job) bind(ctx context.Context) error {
+	own, key := j.plan.cfg.Audience, bound.Key(j.deps.Sync, "")
+	want := bound.Binding{Mode: bound.File, Name: own.Name}
+	b, err := bound.Bound(ctx, j.deps.Store, j.deps.Sync, key, want)
+	if err != nil || b.Mode == want.Mode && b.Name == want.Name {
+		return err
+	}
+	want.Generation = b.Generation
+	return bound.Remember(ctx, j.deps.Store, key, want)
 }
 
 // missing says that the audience is not there: nil from look.

@@ -2,7 +2,6 @@ package segment
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -20,9 +19,7 @@ type API interface {
 
 // Documents are the small things instances remember together: pipeline/state's Store.
 type Documents interface {
-	Refresh(ctx context.Context) error
-	Get(key string) ([]byte, bool)
-	Put(ctx context.Context, key string, document []byte) error
+	audience.Documents
 	TryLock(ctx context.Context, name string, ttl time.Duration) (bool, error)
 	Unlock(ctx context.Context, name string) error
 }
@@ -96,22 +93,13 @@ func (t *Target) bind(ctx context.Context, name string) (audience.Binding, error
 	if err := t.complete(ctx, &b, name); err != nil {
 		return b, err
 	}
-	return b, asTrouble(t.docs.Put(ctx, audience.Key(t.sync, name), b.Document()))
+	return b, audience.Remember(ctx, t.docs, audience.Key(t.sync, name), b)
 }
 
 // remembered is what the sync is bound to, if the configuration still says so.
-func (t *Target) remembered(ctx context.Context, name string) (b audience.Binding, err error) {
-	if err := t.docs.Refresh(ctx); err != nil {
-		return b, asTrouble(err)
-	}
-	document, _ := t.docs.Get(audience.Key(t.sync, name))
-	if b, err = audience.ParseBinding(document); err != nil {
-		return b, asTrouble(err)
-	}
-	if trouble := b.Allows(t.sync, audience.Segment, t.nameOf(name), t.given()); trouble != nil {
-		return b, trouble
-	}
-	return b, nil
+func (t *Target) remembered(ctx context.Context, name string) (audience.Binding, error) {
+	want := audience.Binding{Mode: audience.Segment, Name: t.nameOf(name), IDs: t.given()}
+	return audience.Bound(ctx, t.docs, t.sync, audience.Key(t.sync, name), want)
 }
 
 // nameOf is the name of an audience at TikTok, or "" where it has none for us.
@@ -196,26 +184,5 @@ func (t *Target) unlock(ctx context.Context, lease string) {
 }
 
 func asTrouble(err error) error {
-	if err == nil {
-		return nil
-	}
 	return &pipeline.Trouble{Kind: pipeline.TroubleState, What: err.Error()}
-}
-
-// Resync writes that everything the sync remembers is of the past, so that every member is sent again. With recreate the
-// sync may go on with another audience. No instance of the sync may be running.
-func (t *Target) Resync(ctx context.Context, recreate bool) error {
-	if err := t.docs.Refresh(ctx); err != nil {
-		return fmt.Errorf("resync %s: %w", t.sync, err)
-	}
-	document, _ := t.docs.Get(audience.Key(t.sync, ""))
-	b, err := audience.ParseBinding(document)
-	if err != nil && !recreate {
-		return fmt.Errorf("resync %s: %w", t.sync, err)
-	}
-	next := b.Resync(audience.Segment, recreate).Document()
-	if err := t.docs.Put(ctx, audience.Key(t.sync, ""), next); err != nil {
-		return fmt.Errorf("resync %s: %w", t.sync, err)
-	}
-	return nil
 }

@@ -171,7 +171,7 @@ func TestTheAudienceOfASyncIsLocked(t *testing.T) {
 			idsOf(t, newTarget(t, s, docs, was), "")
 			target := newTarget(t, s, docs, c.config)
 			if c.resync {
-				if err := target.Resync(t.Context(), c.recreate); err != nil {
+				if err := audience.Resync(t.Context(), target.docs, "newsletter", audience.Segment, c.recreate); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -198,7 +198,7 @@ func TestASyncThatFilledItsAudienceByFileDemandsAResync(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "tokrelay resync --sync newsletter") {
 		t.Fatalf("got %v, want the way out", err)
 	}
-	if err := target.Resync(t.Context(), false); err != nil {
+	if err := audience.Resync(t.Context(), target.docs, "newsletter", audience.Segment, false); err != nil {
 		t.Fatal(err)
 	}
 	idsOf(t, target, "")

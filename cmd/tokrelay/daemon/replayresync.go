@@ -10,23 +10,26 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/state"
+	"github.com/tokrelay/tokrelay/sinks/tiktok/audience"
 )
 
 // ResyncOptions say what a sync reads again.
 type ResyncOptions struct {
 	To        time.Time // rows written since; zero: everything there is
 	Partition int32     // this one alone; negative: all
+	Recreate  bool      // let a streamed audience be another one from now on
 }
 
 func (o ResyncOptions) full() bool { return o.To.IsZero() && o.Partition < 0 }
 
 // ResyncPlan is what a resync would do.
 type ResyncPlan struct {
-	Group   string
-	Members []kafka.Member // instances that run: none may
-	Parts   []ResyncPart
-	Records int64 // that are read again, or for the first time
-	Older   int64 // of them: written longer ago than TikTok's dedupe reaches back
+	Group    string
+	Members  []kafka.Member // instances that run: none may
+	Parts    []ResyncPart
+	Records  int64 // that are read again, or for the first time
+	Older    int64 // of them: written longer ago than TikTok's dedupe reaches back
+	Recreate bool  // a streamed audience may be another one from now on
 
 	full    bool
 	offsets kafka.Offsets
@@ -41,6 +44,9 @@ type ResyncPart struct {
 
 // PlanResync looks where the sync's group stands and where it would go.
 func PlanResync(ctx context.Context, admin *kafka.Admin, c *Config, s *Sync, o ResyncOptions, now time.Time) (*ResyncPlan, error) {
+	if o.Recreate && (s.Kind() != KindSegment || !o.full()) {
+		return nil, errors.New("--recreate is for a streamed audience that is read again as a whole: without --to-time and --partition")
+	}
 	topics, err := s.topics(ctx, admin)
 	if err == nil && len(topics) == 0 {
 		err = fmt.Errorf("no topic matches %s", s.source())
@@ -48,7 +54,7 @@ func PlanResync(ctx context.Context, admin *kafka.Admin, c *Config, s *Sync, o R
 	if err != nil {
 		return nil, err
 	}
-	p := &ResyncPlan{Group: c.GroupOf(s), full: o.full(), offsets: kafka.Offsets{}}
+	p := &ResyncPlan{Group: c.GroupOf(s), full: o.full(), Recreate: o.Recreate, offsets: kafka.Offsets{}}
 	group, err := admin.Group(ctx, p.Group)
 	if err != nil {
 		return nil, err
@@ -97,20 +103,39 @@ func (p *ResyncPlan) add(part ResyncPart, recent int64) {
 	p.Older += max(0, min(recent, part.End)-part.To)
 }
 
-// Resync moves the sync's group. A full resync of a streamed audience also makes everything that is remembered of its
-// members a thing of the past, so that each of them is sent again.
+// Resync moves the sync's group. A full resync of an audience also makes everything that is remembered of its members a
+// thing of the past, so that each of them is sent again, by whatever mode is configured now.
 func (p *ResyncPlan) Resync(ctx context.Context, c *Config, s *Sync, o Options) error {
-	if p.full && s.Kind() == KindSegment {
-		if err := forgetMembers(ctx, c, s, o); err != nil {
-			return err
-		}
-	}
 	d, err := newHelper(c, o)
 	if err != nil {
 		return err
 	}
 	defer d.close()
+	if mode := s.mode(); p.full && mode != "" {
+		if err := d.forgetMembers(ctx, s, mode, p.Recreate); err != nil {
+			return err
+		}
+	}
 	return d.admin.SetOffsets(ctx, p.Group, p.offsets)
+}
+
+// mode is how the sync fills its audience, "" where it has none.
+func (s *Sync) mode() string {
+	switch s.Kind() {
+	case KindSegment:
+		return audience.Segment
+	case KindFile:
+		return audience.File
+	}
+	return ""
+}
+
+func (d *Daemon) forgetMembers(ctx context.Context, s *Sync, mode string, recreate bool) error {
+	if err := d.ensureMemory(ctx, s); err != nil {
+		return err
+	}
+	d.state = state.NewStore(d.stateLog(d.Config.stateTopic()), time.Now)
+	return audience.Resync(ctx, d.state, s.Name, mode, recreate)
 }
 
 // newHelper is a daemon without syncs, for work beside them.
@@ -123,20 +148,4 @@ func newHelper(c *Config, o Options) (*Daemon, error) {
 	}
 	d.Config = c
 	return d, nil
-}
-
-func forgetMembers(ctx context.Context, c *Config, s *Sync, o Options) error {
-	d, err := newHelper(c, o)
-	if err != nil {
-		return err
-	}
-	defer d.close()
-	d.state = state.NewStore(d.stateLog(c.stateTopic()), time.Now)
-	if _, err := d.sync(s); err != nil {
-		return err
-	}
-	if err := d.ensureMemory(ctx, s); err != nil {
-		return err
-	}
-	return d.segments[s.Name].target.Resync(ctx, false)
 }

@@ -47,26 +47,32 @@ func (b Binding) Document() []byte {
 	return text
 }
 
-// Allows checks a configuration against what the sync is bound to. Its trouble says the way out.
-func (b *Binding) Allows(sync, mode, name string, ids map[string]string) *pipeline.Trouble {
+// allows checks what the configuration wants against what the sync is bound to. The trouble says the way out. A file replaces
+// its audience whole, so it may go to another one as it likes.
+func (b *Binding) allows(sync string, want Binding) *pipeline.Trouble {
 	switch {
 	case b.Mode == "":
 		return nil
-	case b.Mode != mode:
-		return stop("the sync filled its audience by %s and is now configured for %s: run `tokrelay resync --sync %s`, which sends every member again", b.Mode, mode, sync)
-	case b.Name != name, name == "" && !maps.Equal(b.IDs, ids):
+	case b.Mode != want.Mode:
+		return stop("the sync filled its audience by %s and is now configured for %s: run `tokrelay resync --sync %s`, which sends every member again", b.Mode, want.Mode, sync)
+	case b.Mode == Segment && !b.same(want):
 		return stop("the audience of a sync cannot be changed once it has run: make a new sync, or run `tokrelay resync --recreate --sync %s`, which fills the new audience from the start and leaves the old one as it is", sync)
 	}
 	return nil
+}
+
+// same says whether both mean one audience: of a name, or of ids where there is none.
+func (b *Binding) same(want Binding) bool {
+	return b.Name == want.Name && (want.Name != "" || maps.Equal(b.IDs, want.IDs))
 }
 
 func stop(format string, args ...any) *pipeline.Trouble {
 	return &pipeline.Trouble{Kind: pipeline.TroubleAudience, What: fmt.Sprintf(format, args...), Stop: true}
 }
 
-// Resync is the binding after a full resync: everything remembered of members is of an older generation. A change of mode
+// resync is the binding after a full resync: everything remembered of members is of an older generation. A change of mode
 // is allowed then; another audience only where recreate is said.
-func (b Binding) Resync(mode string, recreate bool) Binding {
+func (b Binding) resync(mode string, recreate bool) Binding {
 	next := Binding{Generation: b.Generation + 1}
 	if b.Mode == mode && !recreate {
 		next.Mode, next.Name, next.IDs = b.Mode, b.Name, b.IDs
