@@ -36,7 +36,7 @@ func (k Kinds) CheckTypes(text string, at settings.Place) {
 	}
 	clock := expr.Function("now", func(...any) (any, error) { return time.Time{}, nil }, new(func() time.Time))
 	if _, err := expr.Compile(text, expr.Env(env), expr.DisableBuiltin("now"), clock); err != nil {
-		at.Problem("does not fit the columns: "+firstLine(err).Error(), "the expression fails on such rows, and they are rejected")
+		at.Problem("does not fit the columns: "+firstLine(err).Error(), "rows on which it fails are rejected; what compares different types is never true")
 	}
 }
 
@@ -86,6 +86,7 @@ func (f *Field) kindOf(column string, kind pipeline.Kind, at settings.Place) pip
 	v, ok := c.convert(&Row{}, sample)
 	if !ok {
 		at.Problem("column "+column+" is "+article(kind)+", which is not "+c.rule(), "every row with a value in it is rejected")
+		return pipeline.Missing
 	}
 	return v.Kind()
 }

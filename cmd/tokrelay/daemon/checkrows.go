@@ -3,7 +3,6 @@ package daemon
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -32,104 +31,10 @@ func (u *checkup) rows(ctx context.Context, s *Sync, registered bool) {
 	}
 	for _, topic := range topics {
 		if registered && s.Framing.Style != "json" {
-			u.columns(ctx, f, topic)
+			u.schema(ctx, f, topic)
 		}
 	}
 	u.try(ctx, f, what)
-}
-
-func (u *checkup) columns(ctx context.Context, f *Flow, topic string) {
-	subject := topic + "-value"
-	src, err := u.registry.Latest(ctx, subject)
-	switch {
-	case err != nil:
-		u.fail("schema "+subject, err.Error(), "correct the schema, or the registry's address and credentials")
-		return
-	case src == nil:
-		u.warn("schema "+subject, "the registry has no such subject", "fine with another naming strategy, or JSON values; the newest rows are tried below")
-		return
-	}
-	have := columnsOf(src.Text)
-	missing, optional := missingColumns(f, have)
-	switch {
-	case have == nil:
-		u.warn("schema "+subject, "it is no record, so that its columns are not known", "see whether the topic is the right one")
-	case len(missing) > 0:
-		u.fail("schema "+subject, "has no column "+strings.Join(missing, ", "), "correct the mapping of sync "+f.Sync.Name+"; the schema has: "+strings.Join(have, ", "))
-	case len(optional) > 0:
-		u.warn("schema "+subject, "has no column "+strings.Join(optional, ", ")+"; the mapping can do without", "take it out of the mapping, or correct its name")
-	default:
-		u.ok("schema "+subject, fmt.Sprintf("version with id %s has the %d mapped column(s)", src.ID, len(f.Wanted.Columns)))
-	}
-}
-
-// missingColumns are mapped columns that the schema lacks: those that stop rows, and those that do not.
-func missingColumns(f *Flow, have []string) (missing, optional []string) {
-	for i, name := range f.Wanted.Columns {
-		first, _, _ := strings.Cut(name, ".")
-		if slices.ContainsFunc(have, func(h string) bool { return sameColumn(h, name, f) || sameColumn(h, first, f) }) {
-			continue
-		}
-		if f.Sync.MissingColumn == "null" || i < len(f.Wanted.Optional) && f.Wanted.Optional[i] {
-			optional = append(optional, name)
-		} else {
-			missing = append(missing, name)
-		}
-	}
-	return missing, optional
-}
-
-func sameColumn(have, wanted string, f *Flow) bool {
-	return have == wanted || f.Sync.CaseInsensitive && strings.EqualFold(have, wanted)
-}
-
-// avroType is as much of an Avro schema as it takes to list a row's columns.
-type avroType struct {
-	Type   json.RawMessage `json:"type"`
-	Fields []struct {
-		Name string          `json:"name"`
-		Type json.RawMessage `json:"type"`
-	} `json:"fields"`
-}
-
-// columnsOf lists the columns of a row's schema: those inside the images of a change, or the record's own.
-func columnsOf(schema string) []string {
-	var record avroType
-	if json.Unmarshal([]byte(schema), &record) != nil || record.Fields == nil {
-		return nil
-	}
-	names := []string{}
-	for _, f := range record.Fields {
-		if f.Name == "before" || f.Name == "after" {
-			if row := recordIn(f.Type); row != nil {
-				return fieldNames(row)
-			}
-		}
-	}
-	return append(names, fieldNames(&record)...)
-}
-
-// recordIn is the record of a type that is one, or a union with one.
-func recordIn(text json.RawMessage) *avroType {
-	var union []json.RawMessage
-	if json.Unmarshal(text, &union) != nil {
-		union = []json.RawMessage{text}
-	}
-	for _, one := range union {
-		var t avroType
-		if json.Unmarshal(one, &t) == nil && t.Fields != nil {
-			return &t
-		}
-	}
-	return nil
-}
-
-func fieldNames(t *avroType) []string {
-	names := make([]string, len(t.Fields))
-	for i, f := range t.Fields {
-		names[i] = f.Name
-	}
-	return names
 }
 
 // tried is what became of the newest rows.

@@ -1,0 +1,116 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tokrelay/tokrelay/pipeline/cdc"
+	"github.com/tokrelay/tokrelay/pipeline/mapping"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
+)
+
+// schema compares what a sync maps with the newest schema of a topic.
+func (u *checkup) schema(ctx context.Context, f *Flow, topic string) {
+	what, cure := "schema "+topic+"-value", "correct the schema, or the registry's address and credentials"
+	src, err := u.registry.Latest(ctx, topic+"-value")
+	switch {
+	case err != nil:
+		u.fail(what, err.Error(), cure)
+	case src == nil:
+		u.warn(what, "the registry has no such subject", "fine with another naming strategy, or JSON values; the newest rows are tried below")
+	default:
+		for _, finding := range f.judgeSchema(what, src) {
+			u.emit(finding)
+		}
+	}
+}
+
+// judgeSchema says what the sync finds in a writer schema: its mapped columns and their types, and what will be rejected
+// and why.
+func (f *Flow) judgeSchema(what string, src *cdc.Source) []Finding {
+	in, err := cdc.Inspect(f.Sync.Config, f.Wanted, src)
+	switch {
+	case err != nil:
+		return []Finding{{FindingFail, what, "cannot be used: " + err.Error(), "its rows are rejected as schema_unreadable: correct the schema"}}
+	case !in.IsRow():
+		return []Finding{{FindingWarn, what, "holds no rows: " + in.What, "see whether the topic is the right one for sync " + f.Sync.Name}}
+	}
+	findings := f.judgeColumns(what, src, in)
+	findings = append(findings, f.judgeTypes(in)...)
+	if rule, hint := f.oldRows(); rule != "" && (in.Connector == "postgresql" || in.What == "row") {
+		findings = append(findings, Finding{FindingWarn, "sync " + f.Sync.Name, rule, hint})
+	}
+	return findings
+}
+
+// judgeColumns says which mapped columns a schema has.
+func (f *Flow) judgeColumns(what string, src *cdc.Source, in *cdc.Inspection) []Finding {
+	var have, there, optional []string
+	for _, c := range in.Columns {
+		have = append(have, c.Name)
+	}
+	for _, c := range in.Mapped {
+		if c.Type != "" {
+			there = append(there, describeColumn(c))
+		} else if !slices.Contains(in.Missing, c.Name) {
+			optional = append(optional, c.Name)
+		}
+	}
+	findings := []Finding{{FindingOK, what, fmt.Sprintf("version with id %s has %d of the %d mapped column(s): %s", src.ID, len(there), len(in.Mapped), strings.Join(there, ", ")), ""}}
+	if len(in.Missing) > 0 {
+		findings = append(findings, Finding{FindingFail, what, "has no column " + strings.Join(in.Missing, ", ") + ": " + f.missingMeans(),
+			"correct the mapping of sync " + f.Sync.Name + "; the schema has: " + strings.Join(have, ", ")})
+	}
+	if len(optional) > 0 {
+		findings = append(findings, Finding{FindingWarn, what, "has no column " + strings.Join(optional, ", ") + ": taken for NULL", "take it out of the mapping, or correct its name"})
+	}
+	return findings
+}
+
+// missingMeans is what becomes of rows without a column that is not optional.
+func (f *Flow) missingMeans() string {
+	if f.Sync.MissingColumn == "reject" {
+		return "every row is rejected (missing_column: reject)"
+	}
+	return "the sync stops at the first row (missing_column: stop)"
+}
+
+func describeColumn(c cdc.Column) string {
+	if c.Nullable {
+		return c.Name + " " + c.Type + " or NULL"
+	}
+	return c.Name + " " + c.Type
+}
+
+// judgeTypes says which mapped columns and expressions cannot do what the configuration wants of them.
+func (f *Flow) judgeTypes(in *cdc.Inspection) (findings []Finding) {
+	kinds := mapping.Kinds{}
+	for _, c := range in.Mapped {
+		kinds[c.Name] = mapping.Known{Kind: c.Kind, Nullable: c.Nullable && c.Type != ""} // that it is gone was said before
+	}
+	report := &settings.Report{}
+	f.Sync.checkTypes(kinds, settings.Root(report))
+	for _, p := range report.Problems() {
+		state := FindingFail
+		if p.Warning {
+			state = FindingWarn
+		}
+		findings = append(findings, Finding{state, "sync " + f.Sync.Name, p.Path + ": " + p.Rule, p.Hint})
+	}
+	return findings
+}
+
+// checkTypes asks the sync's sink, and its condition, about a schema's columns.
+func (s *Sync) checkTypes(k mapping.Kinds, at settings.Place) {
+	k.CheckTypes(s.When, at.Key("when"))
+	switch s.Kind() {
+	case KindEvents:
+		s.WebEvents.CheckTypes(k, at.Key("web_events"))
+	case KindSegment:
+		s.AudienceSegment.CheckTypes(k, at.Key("audience_segment"))
+	case KindFile:
+		s.AudienceFile.CheckTypes(k, at.Key("audience_file"))
+	}
+}
