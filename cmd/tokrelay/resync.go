@@ -105,7 +105,7 @@ func recognised(s *daemon.Sync, plan *daemon.ResyncPlan) string {
 		return "An audience is a set: members that are in it already are added again without effect.\n" +
 			"What left the source while nothing was read, and is no longer in the topic, stays in the audience."
 	case daemon.KindFile:
-		return "The audience is replaced as a whole by the next upload, which is made of the rows that are read again."
+		return "The audience is replaced as a whole by one upload, which is made of the rows that are read again, as soon as the sync runs."
 	}
 	recent := plan.Records - plan.Older
 	return fmt.Sprintf("TikTok drops events it has seen in the last 48 hours by their event id: of the rows to read, %s were written since then\n"+

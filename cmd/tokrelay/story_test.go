@@ -55,6 +55,7 @@ func TestStories(t *testing.T) {
 			"topic":    func(ts *testscript.TestScript, _ bool, args []string) { stackOf(ts).topic(ts, args) },
 			"secret":   secret,
 			"members":  func(ts *testscript.TestScript, _ bool, args []string) { stackOf(ts).members(ts, args) },
+			"filled":   func(ts *testscript.TestScript, _ bool, args []string) { stackOf(ts).filled(ts, args) },
 			"register": func(ts *testscript.TestScript, _ bool, args []string) { stackOf(ts).register(ts, args) },
 		},
 	})
@@ -278,6 +279,15 @@ func (s *stack) members(ts *testscript.TestScript, args []string) {
 	if len(list) != 1 || fmt.Sprint(list[0].Members) != args[0] {
 		ts.Fatalf("TikTok has %d audience(s), want one with %s members: %+v", len(list), args[0], list)
 	}
+}
+
+// filled N NAME waits until TikTok's audience of that name has N members.
+func (s *stack) filled(ts *testscript.TestScript, args []string) {
+	await(ts, "members of "+args[1], s.calls, func(context.Context) bool {
+		return slices.ContainsFunc(s.tiktok.Audiences(), func(a sandbox.Audience) bool {
+			return a.Name == args[1] && fmt.Sprint(a.Members) == args[0]
+		})
+	})
 }
 
 // called N waits until TikTok has taken N events.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/state"
+	"github.com/tokrelay/tokrelay/sinks/audiencefile"
 	"github.com/tokrelay/tokrelay/sinks/tiktok/audience"
 )
 
@@ -104,7 +105,7 @@ func (p *ResyncPlan) add(part ResyncPart, recent int64) {
 }
 
 // Resync moves the sync's group. A full resync of an audience also makes everything that is remembered of its members a
-// thing of the past, so that each of them is sent again, by whatever mode is configured now.
+// thing of the past, so that each of them is sent again, by whatever mode is configured now: row by row, or in one upload.
 func (p *ResyncPlan) Resync(ctx context.Context, c *Config, s *Sync, o Options) error {
 	d, err := newHelper(c, o)
 	if err != nil {
@@ -135,7 +136,11 @@ func (d *Daemon) forgetMembers(ctx context.Context, s *Sync, mode string, recrea
 		return err
 	}
 	d.state = state.NewStore(d.stateLog(d.Config.stateTopic()), time.Now)
-	return audience.Resync(ctx, d.state, s.Name, mode, recreate)
+	if err := audience.Resync(ctx, d.state, s.Name, mode, recreate); err != nil || mode == audience.Segment {
+		return err
+	}
+	again := audiencefile.Request{At: time.Now(), Why: "resync", Rebuild: true}
+	return audiencefile.Ask(ctx, d.state, s.advertiser, s.AudienceFile.Audience, again)
 }
 
 // newHelper is a daemon without syncs, for work beside them.
