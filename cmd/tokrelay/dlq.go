@@ -117,28 +117,6 @@ func known(flag string, words, list []string) error {
 	return nil
 }
 
-// text names the filters beside the syncs: replays of the same name share their progress.
-func (f *filterFlags) text() string {
-	var b strings.Builder
-	for _, part := range []struct {
-		name   string
-		values []string
-	}{{"reason", f.reasons}, {"class", f.classes}, {"field", f.fields}, {"topic", f.topics}, {"since", one(f.since)}, {"until", one(f.until)},
-		{"batch", one(f.batch)}, {"event", one(f.eventID)}, {"key", one(f.key)}} {
-		if len(part.values) > 0 {
-			fmt.Fprintf(&b, "%s=%q;", part.name, slices.Sorted(slices.Values(part.values)))
-		}
-	}
-	return b.String()
-}
-
-func one(s string) []string {
-	if s == "" {
-		return nil
-	}
-	return []string{s}
-}
-
 // desk is what the dlq commands work with.
 type desk struct {
 	*screen

@@ -39,7 +39,8 @@ func dlqReplayCommand() *cobra.Command {
 then replay: a row that fails again becomes a dead letter again, with its replays counted.
 
 Progress is kept in consumer groups of its own (<group>.replay…): an interrupted replay goes on where it was, and a
-second one sends only what has been rejected since. Rows get the same event id as ever, so TikTok drops what it has
+second one sends only what has been rejected since, whatever the filters of both. (Kafka forgets such progress a week
+after it was last written: offsets.retention.minutes.) Rows get the same event id as ever, so TikTok drops what it has
 seen in the last 48 hours; rows that failed before that ask for --allow-duplicates. Rows that were replayed three times
 need --force. When most rows fail again, it stops.
 
@@ -90,7 +91,7 @@ func dlqReplay(c *cobra.Command, f *replayFlags) error {
 }
 
 func (f *replayFlags) options() (daemon.ReplayOptions, error) {
-	o := daemon.ReplayOptions{Name: f.text(), Limit: f.limit, Rate: f.rate, Force: f.force}
+	o := daemon.ReplayOptions{Limit: f.limit, Rate: f.rate, Force: f.force}
 	var err error
 	if o.Filter, err = f.filter(time.Now()); err != nil {
 		return o, err
@@ -152,7 +153,7 @@ func (j *replayJob) plan(p *daemon.ReplayPlan) {
 		j.table([]string{"SYNC", "REASON", "ROWS"}, append(rows, []string{"total", "", thousands(p.Rows)}))
 	}
 	if p.Resumed && p.Rows > 0 {
-		j.note("rows that earlier replays have done are left out\n")
+		j.note("what earlier replays have done is left out\n")
 	}
 	if p.Looped > 0 {
 		j.note("%s row(s) were replayed %d times already and are left out: --force sends them too\n", thousands(p.Looped), daemon.MostReplays)

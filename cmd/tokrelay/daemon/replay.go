@@ -33,10 +33,7 @@ const (
 
 // ReplayOptions say which dead letters are sent again, and how.
 type ReplayOptions struct {
-	Filter letters.Filter // its Syncs: none means all that can be replayed
-	// Name tells replays apart whose progress is kept apart: a text of the filters beside Syncs. A replay without a name
-	// covers all letters of its syncs, and what it has done counts for the named ones too.
-	Name        string
+	Filter      letters.Filter   // its Syncs: none means all that can be replayed
 	Limit       int64            // most rows; 0: all
 	Rate        float64          // rows a second; 0: as fast as the connection's limits allow
 	Force       bool             // rows replayed MostReplays times too
@@ -47,7 +44,8 @@ type ReplayOptions struct {
 
 // Replay sends dead letters again: through the current configuration, inside this process, straight to TikTok (never
 // back into the source topic). A row that fails again becomes a dead letter again, with its replays counted. Progress is
-// kept as offsets of consumer groups beside the sync's own, so that an interrupted replay goes on where it was.
+// kept as offsets of consumer groups beside the sync's own, with a note of the filter: an interrupted replay goes on where
+// it was, and no replay sends again what another one has done, whatever the filters of both.
 //
 // Make one, ask Plan what it would do, then DryRun or Run it once, and Close it.
 type Replay struct {
@@ -146,16 +144,17 @@ func (s *Sync) notReplayable() string {
 // lanesOf names the groups that keep the progress of a sync's replays. Rows that were replayed too often have progress of
 // their own, so that a replay with Force still meets those that one without it passed over.
 func (r *Replay) lanesOf(s *Sync) *lanes {
-	group := r.Config.GroupOf(s) + ".replay"
-	l := &lanes{sync: s, plain: &lane{group: group}, insist: &lane{group: group + ".forced"}}
-	if r.o.Name != "" {
-		sum := sha256.Sum256([]byte(r.o.Name))
-		mark := "." + hex.EncodeToString(sum[:6])
-		l.plain.wider, l.insist.wider = l.plain.group, l.insist.group
-		l.plain.group += mark
-		l.insist.group += mark
+	base := r.Config.GroupOf(s) + ".replay"
+	note, tells := letters.NoteOf(&r.o.Filter)
+	group := base
+	if !tells {
+		group += singleGroup
+	} else if text := note.Text(); text != "" {
+		sum := sha256.Sum256([]byte(text))
+		group += "." + hex.EncodeToString(sum[:6])
 	}
-	return l
+	return &lanes{sync: s, group: base, plain: &lane{group: group, note: note, single: !tells},
+		insist: &lane{group: group + forcedGroup, note: note, single: !tells}}
 }
 
 // Close ends the connections.
@@ -171,7 +170,7 @@ func (r *Replay) wants(record *pipeline.Record, h *deadletter.Head) *lane {
 	if n, _ := strconv.Atoi(string(h.Replays)); n >= MostReplays {
 		lane = l.insist
 	}
-	if record.Offset < lane.from(record.Partition) {
+	if lane.has(record, h) {
 		return nil
 	}
 	return lane

@@ -19,6 +19,7 @@ type ReplayPlan struct {
 	Old       int64           `json:"old"`       // of Rows: first rejected longer ago than TikTok's dedupe reaches back
 	Looped    int64           `json:"looped"`    // replayed MostReplays times already: held back unless forced
 	Elsewhere int64           `json:"elsewhere"` // of syncs that the configuration does not have, or that cannot be replayed
+	Done      int64           `json:"done"`      // chosen, and done by earlier replays with other filters
 	Resumed   bool            `json:"resumed"`   // earlier replays have done a part
 }
 
@@ -43,6 +44,11 @@ func (r *Replay) Plan(ctx context.Context, now time.Time, progress func(done, of
 	}
 	plan.Groups = tally.Counts()
 	r.plan, r.report.Rows = plan, plan.Rows
+	for _, l := range r.lanes {
+		if err := errors.Join(l.plain.fits(), l.insist.fits()); err != nil {
+			return nil, err
+		}
+	}
 	return plan, r.findOvertaken(ctx)
 }
 
@@ -52,10 +58,12 @@ func (r *Replay) planRow(plan *ReplayPlan, tally *letters.Tally, record *pipelin
 	case r.lanes[string(h.Sync)] == nil:
 		plan.Elsewhere++
 	case lane == nil:
+		plan.Done++
 	case !r.allowed(lane, string(h.Sync)):
 		plan.Looped++
 	default:
 		plan.Rows++
+		lane.plan(record)
 		tally.Add(record, h)
 		if now.Sub(firstFailed(record, h)) > DedupeWindow {
 			plan.Old++
@@ -85,10 +93,8 @@ func (r *Replay) find(ctx context.Context) error {
 	r.o.Filter.Until = time.Time{} // the span ends there; letters beside it are left to later replays
 	least := kafka.Offsets{}
 	for _, l := range r.lanes {
-		for _, lane := range []*lane{l.plain, l.insist} {
-			if err := lane.load(ctx, r.admin, topic); err != nil {
-				return err
-			}
+		if err := l.load(ctx, r.admin, topic); err != nil {
+			return err
 		}
 	}
 	for id := range r.span.To[topic] {
@@ -116,7 +122,7 @@ func (r *Replay) leastDone(id int32) int64 {
 
 func (r *Replay) resumed() bool {
 	for _, l := range r.lanes {
-		if len(l.plain.done) > 0 {
+		if len(l.plain.done) > 0 || len(l.plain.others) > 0 {
 			return true
 		}
 	}

@@ -6,43 +6,31 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 )
 
 // lanes are the two progresses of one sync's replay: of its rows, and of those that were replayed too often already.
 type lanes struct {
 	sync          *Sync
+	group         string // of a replay without filters; those of others go on after its name
 	plain, insist *lane
 	order         sync.Mutex // held by the one chunk of an audience that is on its way
 }
 
-// lane is progress through the rejected topic: per partition, the offset before which every letter of the lane is done
-// with.
+// lane is progress through the rejected topic: per partition, the offset before which every letter of the lane that the
+// filter chooses is done with.
 type lane struct {
-	group string
-	wider string // the group of a replay without filters, whose progress counts as well; "" is none
-	done  map[int32]int64
+	group   string
+	note    letters.Note
+	single  bool // the filter cannot be noted: letters are, one by one
+	done    map[int32]int64
+	others  []covered // what replays with other filters have done
+	planned map[int32][]int64
 
-	mu   sync.Mutex
-	open map[int32][]int64 // letters on their way, in order
-}
-
-// load reads how far earlier replays came.
-func (l *lane) load(ctx context.Context, admin *kafka.Admin, topic string) error {
-	l.done, l.open = map[int32]int64{}, map[int32][]int64{}
-	for _, group := range []string{l.group, l.wider} {
-		if group == "" {
-			continue
-		}
-		offsets, err := admin.Committed(ctx, group)
-		if err != nil {
-			return err
-		}
-		for id, at := range offsets[topic] {
-			l.done[id] = max(l.done[id], at)
-		}
-	}
-	return nil
+	mu    sync.Mutex
+	open  map[int32][]int64 // letters on their way, in order
+	ended map[int32][]int64 // where letters are noted one by one: those that are done with
 }
 
 // from is the first offset that is not done with.
@@ -61,6 +49,9 @@ func (l *lane) end(partition int32, offset int64) {
 	defer l.mu.Unlock()
 	if i, ok := slices.BinarySearch(l.open[partition], offset); ok {
 		l.open[partition] = slices.Delete(l.open[partition], i, i+1)
+	}
+	if l.single {
+		l.ended[partition] = append(l.ended[partition], offset)
 	}
 }
 
@@ -114,8 +105,8 @@ func (r *Replay) save(ctx context.Context) error {
 			if lane == l.insist && !r.o.Force {
 				continue
 			}
-			if offsets := lane.progress(topic, read); len(offsets) > 0 {
-				if err := r.admin.SetOffsets(ctx, lane.group, offsets); err != nil {
+			if marks := lane.marks(topic, read); len(marks) > 0 {
+				if err := r.admin.SetMarks(ctx, lane.group, topic, marks); err != nil {
 					return err
 				}
 			}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -98,14 +97,10 @@ func (r *replayer) plan(sync, reason string) error {
 
 // options name the selection as `tokrelay dlq replay` does, so that one goes on where the other was.
 func (r *replayer) options(sync, reason string) daemon.ReplayOptions {
-	o := daemon.ReplayOptions{Filter: letters.Filter{Syncs: given(sync), Reasons: given(reason)},
+	return daemon.ReplayOptions{Filter: letters.Filter{Syncs: given(sync), Reasons: given(reason)},
 		Notice:   func(text string) { r.set(func(v *replayView) { v.Notice = text }) },
 		Progress: func(n int64) { r.set(func(v *replayView) { v.Done += n }) },
 	}
-	if reason != "" {
-		o.Name = fmt.Sprintf("reason=%q;", []string{reason})
-	}
-	return o
 }
 
 func (r *replayer) set(change func(*replayView)) {
