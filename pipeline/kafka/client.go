@@ -2,7 +2,6 @@ package kafka
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -21,17 +20,12 @@ func (c Config) options(name string, log *slog.Logger) ([]kgo.Opt, error) {
 	if log != nil {
 		opts = append(opts, kgo.WithLogger(clientLog{log}))
 	}
-	if c.Dial != nil {
-		return append(opts, kgo.Dialer(c.Dial)), nil
+	dial, err := c.dialer()
+	if err != nil {
+		return nil, err
 	}
-	if c.TLS != nil {
-		t, err := c.TLS.Client()
-		if err != nil {
-			return nil, fmt.Errorf("set up kafka.tls: %w", err)
-		}
-		opts = append(opts, kgo.DialTLSConfig(t))
-	}
-	if c.SASL != nil {
+	opts = append(opts, kgo.Dialer(dial))
+	if c.SASL != nil && c.Dial == nil {
 		m, err := c.SASL.mechanism()
 		if err != nil {
 			return nil, err
