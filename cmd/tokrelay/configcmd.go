@@ -46,7 +46,7 @@ func loadOffline(c *cobra.Command, path string) (*daemon.Config, error) {
 }
 
 func loadWith(c *cobra.Command, path string, env settings.Lookup, aloud bool) (*daemon.Config, error) {
-	config, report, err := daemon.LoadWith(path, env)
+	config, report, err := daemon.Load(path, env)
 	if err != nil {
 		return nil, usageError{fmt.Errorf("%w\nsee tokrelay config example", err)}
 	}

@@ -2,7 +2,6 @@ package audiencefile
 
 import (
 	"context"
-	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 )
@@ -36,14 +35,4 @@ func size(spans []Span) (records int64) {
 		records += max(0, s.To-s.From)
 	}
 	return records
-}
-
-// TopicWarning says what is wrong with a topic that whole audiences are to be read from, "" if nothing: it has to hold the
-// latest change of every key for ever. retention is negative where it is unlimited.
-func TopicWarning(topic string, compacted bool, retention time.Duration) string {
-	if compacted || retention < 0 {
-		return ""
-	}
-	return "topic " + topic + " is neither compacted nor kept for ever: members whose last change is older than its retention are not " +
-		"in the audience; set cleanup.policy=compact or retention.ms=-1"
 }

@@ -76,14 +76,9 @@ type Sync struct {
 	advertiser string // of its connection
 }
 
-// Load reads and checks a configuration file. The report holds every problem; the Config is only usable when
-// report.Err() is nil.
-func Load(path string) (*Config, *settings.Report, error) {
-	return LoadWith(path, settings.Process())
-}
-
-// LoadWith is Load with another environment.
-func LoadWith(path string, env settings.Lookup) (*Config, *settings.Report, error) {
+// Load reads and checks a configuration file; env is what its ${…} stand for. The report holds every problem; the Config is
+// only usable when report.Err() is nil.
+func Load(path string, env settings.Lookup) (*Config, *settings.Report, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read configuration: %w", err)
