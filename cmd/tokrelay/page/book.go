@@ -174,8 +174,8 @@ func (b *book) instanceOf(e *calls.Entry) string {
 // coverage says in words what the book holds, and what is missing from it.
 type coverage struct {
 	Topic   string // "": this instance's memory alone
-	Reading bool  // goes further back with every look
-	Missed  int64 // calls that were not written to the topic
+	Reading bool   // goes further back with every look
+	Missed  int64  // calls that were not written to the topic
 	Problem string
 	Writing string // why this instance's calls are not written at present
 }

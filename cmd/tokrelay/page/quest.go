@@ -24,6 +24,8 @@ type quest struct {
 	sent    map[string]bool            // SHA-256 and MD5 digests as requests hold them, in hexadecimal
 	digests map[[sha256.Size]byte]bool // of texts in clear
 	place   *pipeline.Position
+
+	countries []identity.Country // of numbers in national form
 }
 
 func newQuest(digests []string, at string) (*quest, bool) {
@@ -103,24 +105,58 @@ func (q *quest) isText(text string) bool {
 // isPerson tells whether a text of a row is what was typed, in one of the forms identifiers have.
 func (q *quest) isPerson(text string) bool {
 	trimmed := strings.TrimSpace(text)
+	if trimmed == "" {
+		return false
+	}
 	if q.isText(trimmed) || q.isText(strings.ToLower(trimmed)) {
 		return true
 	}
-	for _, hash := range []func([]byte) (identity.Hash, error){identity.Email{RemoveSpaces: true}.Hash, identity.Phone{}.Hash} {
-		if h, err := hash([]byte(trimmed)); err == nil && !h.IsZero() && q.digests[[sha256.Size]byte(h.AppendDigest(nil))] {
-			return true
+	if strings.Contains(trimmed, "@") {
+		return q.isHash(identity.Email{RemoveSpaces: true}.Hash([]byte(trimmed)))
+	}
+	if !phoneLike(trimmed) {
+		return false
+	}
+	return q.isHash(identity.Phone{}.Hash([]byte(trimmed))) || slices.ContainsFunc(q.countries, func(c identity.Country) bool {
+		return q.isHash(identity.Phone{Country: c}.Hash([]byte(trimmed)))
+	})
+}
+
+func (q *quest) isHash(h identity.Hash, err error) bool {
+	return err == nil && !h.IsZero() && q.digests[[sha256.Size]byte(h.AppendDigest(nil))]
+}
+
+// phoneLike tells whether a text may be a telephone number: few others are worth the work.
+func phoneLike(text string) bool {
+	digits := 0
+	for _, r := range text {
+		switch {
+		case r >= '0' && r <= '9':
+			digits++
+		case !strings.ContainsRune(" +()./-", r):
+			return false
 		}
 	}
-	return false
+	return digits >= 7 && digits <= 17
 }
 
 var countrySetting = regexp.MustCompile(`\bdefault_country: "?([A-Za-z]{2})\b`)
 
-// callingCodes are those of the countries the configuration names, so that the browser can try numbers in national form.
-func callingCodes(c *daemon.Config) string {
-	var codes []string
+// countriesOf are those the configuration names for numbers in national form.
+func countriesOf(c *daemon.Config) (list []identity.Country) {
 	for _, found := range countrySetting.FindAllSubmatch(settings.Effective(c), -1) {
-		code := strconv.Itoa(phonenumbers.GetCountryCodeForRegion(strings.ToUpper(string(found[1]))))
+		if country, ok := identity.ParseCountry(found[1]); ok && !slices.Contains(list, country) {
+			list = append(list, country)
+		}
+	}
+	return list
+}
+
+// callingCodes are those of the countries, so that the browser can try numbers in national form.
+func callingCodes(countries []identity.Country) string {
+	var codes []string
+	for _, country := range countries {
+		code := strconv.Itoa(phonenumbers.GetCountryCodeForRegion(country.String()))
 		if code != "0" && !slices.Contains(codes, code) {
 			codes = append(codes, code)
 		}

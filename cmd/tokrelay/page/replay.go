@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
 )
 
 // replayer carries out one replay at a time, by the same rules as `tokrelay dlq replay`: first a plan, then, when it is
@@ -27,15 +26,16 @@ type replayer struct {
 
 // replayView is a replay as the page shows it. It is copied out under the replayer's lock.
 type replayView struct {
-	Sync, Reason string
-	Phase        string // planning, planned, running, done
-	Plan         *daemon.ReplayPlan
-	Report       *daemon.ReplayReport
-	Done         int64
-	Notice       string
-	Problem      string
-	Began        time.Time
-	Duplicates   bool // some rows are older than what TikTok remembers
+	replayAsk
+	Phase      string // planning, planned, running, done
+	Dry        bool   // nothing is sent
+	Plan       *daemon.ReplayPlan
+	Report     *daemon.ReplayReport
+	Done       int64
+	Notice     string
+	Problem    string
+	Began      time.Time
+	Duplicates bool // some rows are older than what TikTok remembers
 }
 
 func newReplayer(d *daemon.Daemon) *replayer { return &replayer{d: d} }
@@ -61,7 +61,7 @@ func (r *replayer) view() replayView {
 var errReplayBusy = problem{http.StatusConflict, "another replay is under way"}
 
 // plan begins a replay: it counts, and sends nothing.
-func (r *replayer) plan(sync, reason string) error {
+func (r *replayer) plan(ask replayAsk) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.life == nil || r.life.Err() != nil {
@@ -71,7 +71,10 @@ func (r *replayer) plan(sync, reason string) error {
 		return errReplayBusy
 	}
 	r.forget()
-	replay, err := r.d.NewReplay(r.options(sync, reason))
+	o := ask.options()
+	o.Notice = func(text string) { r.set(func(v *replayView) { v.Notice = text }) }
+	o.Progress = func(n int64) { r.set(func(v *replayView) { v.Done += n }) }
+	replay, err := r.d.NewReplay(o)
 	if errors.Is(err, daemon.ErrNoActions) {
 		return problem{http.StatusForbidden, "the configuration does not let the page do this: set admin.actions"}
 	}
@@ -80,7 +83,7 @@ func (r *replayer) plan(sync, reason string) error {
 	}
 	var ctx context.Context
 	ctx, r.cancel = context.WithCancel(r.life)
-	r.replay, r.current = replay, &replayView{Sync: sync, Reason: reason, Phase: "planning", Began: time.Now()}
+	r.replay, r.current = replay, &replayView{replayAsk: ask, Phase: "planning", Began: time.Now()}
 	r.working.Go(func() {
 		plan, err := replay.Plan(ctx, time.Now(), nil)
 		r.set(func(v *replayView) {
@@ -95,14 +98,6 @@ func (r *replayer) plan(sync, reason string) error {
 	return nil
 }
 
-// options name the selection as `tokrelay dlq replay` does, so that one goes on where the other was.
-func (r *replayer) options(sync, reason string) daemon.ReplayOptions {
-	return daemon.ReplayOptions{Filter: letters.Filter{Syncs: given(sync), Reasons: given(reason)},
-		Notice:   func(text string) { r.set(func(v *replayView) { v.Notice = text }) },
-		Progress: func(n int64) { r.set(func(v *replayView) { v.Done += n }) },
-	}
-}
-
 func (r *replayer) set(change func(*replayView)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -111,22 +106,26 @@ func (r *replayer) set(change func(*replayView)) {
 	}
 }
 
-// run sends what was planned.
-func (r *replayer) run(duplicates bool) error {
+// run sends what was planned; dry, it only finds out what would become of it.
+func (r *replayer) run(dry, duplicates bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.current == nil || r.current.Phase != "planned" || r.current.Plan.Rows == 0 {
 		return problem{http.StatusConflict, "there is no plan to carry out"}
 	}
-	if r.current.Duplicates && !duplicates {
+	if r.current.Duplicates && !duplicates && !dry {
 		return problem{http.StatusConflict, "some rows are older than what TikTok remembers; say that they may be counted twice"}
 	}
-	r.current.Phase = "running"
+	r.current.Phase, r.current.Dry = "running", dry
 	ctx, cancel := context.WithCancel(r.life)
 	r.cancel = cancel
 	replay := r.replay
 	r.working.Go(func() {
-		report, err := replay.Run(ctx)
+		do := replay.Run
+		if dry {
+			do = replay.DryRun
+		}
+		report, err := do(ctx)
 		r.set(func(v *replayView) {
 			v.Phase, v.Report, v.Notice = "done", report, ""
 			if err != nil && !errors.Is(err, context.Canceled) {
@@ -162,13 +161,18 @@ func (p *Page) replays(*http.Request) (any, error) { return p.replay.view(), nil
 // replayAction is what the buttons do. Every one leads to the page that shows what came of it.
 func (p *Page) replayAction(w http.ResponseWriter, r *http.Request) {
 	var err error
-	switch sync, reason := r.PostFormValue("sync"), r.PostFormValue("reason"); {
+	ask, unclear := readReplayAsk(r)
+	switch {
 	case !p.d.Config.Admin.Actions:
 		err = problem{http.StatusForbidden, "the configuration does not let the page do this: set admin.actions"}
+	case r.PathValue("action") == "plan" && unclear != nil:
+		err = unclear
 	case r.PathValue("action") == "plan":
-		err = p.replay.plan(sync, reason)
+		err = p.replay.plan(ask)
 	case r.PathValue("action") == "run":
-		err = p.replay.run(r.PostFormValue("duplicates") == "yes")
+		err = p.replay.run(false, r.PostFormValue("duplicates") == "yes")
+	case r.PathValue("action") == "try":
+		err = p.replay.run(true, false)
 	case r.PathValue("action") == "stop":
 		p.replay.stop()
 	default:
@@ -178,6 +182,6 @@ func (p *Page) replayAction(w http.ResponseWriter, r *http.Request) {
 		p.answer(w, r, "replay", nil, err)
 		return
 	}
-	p.d.Log.Info("replay on the page", "action", r.PathValue("action"), "sync", cmp.Or(r.PostFormValue("sync"), "all"), "reason", cmp.Or(r.PostFormValue("reason"), "all"))
+	p.d.Log.Info("replay on the page", "action", r.PathValue("action"), "sync", cmp.Or(ask.Sync, "all"), "reason", cmp.Or(ask.Reason, "all"))
 	http.Redirect(w, r, "/replay", http.StatusSeeOther)
 }

@@ -1,10 +1,11 @@
 // What a person typed, as the identifiers it may be: the forms that tokrelay hashes (pipeline/identity). Everything here
-// stays in the browser; only the digests leave it.
+// stays in the browser; only digests leave it: SHA-256, and MD5 where that is what device ids are hashed with.
 globalThis.identify = (() => {
   'use strict'
 
   const place = /^[\w.-]{1,249}\/\d{1,10}\/\d{1,19}$/
-  const digest = /^[0-9a-f]{64}$/i
+  const digest = /^(?:[0-9a-f]{64}|[0-9a-f]{32})$/i
+  const device = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i
 
   function emails (text) {
     const address = text.replace(/\s/g, '').toLowerCase()
@@ -35,14 +36,41 @@ globalThis.identify = (() => {
     return Array.from(new Uint8Array(sum), byte => byte.toString(16).padStart(2, '0')).join('')
   }
 
+  // md5 is RFC 1321: browsers have none of their own.
+  function md5 (text) {
+    const bytes = new TextEncoder().encode(text)
+    const blocks = new DataView(new ArrayBuffer(((bytes.length + 8) >>> 6) * 64 + 64))
+    bytes.forEach((byte, i) => blocks.setUint8(i, byte))
+    blocks.setUint8(bytes.length, 0x80)
+    blocks.setUint32(blocks.byteLength - 8, bytes.length * 8, true)
+    const turns = [[7, 12, 17, 22], [5, 9, 14, 20], [4, 11, 16, 23], [6, 10, 15, 21]]
+    const places = [i => i, i => 5 * i + 1, i => 3 * i + 5, i => 7 * i]
+    const mixes = [(b, c, d) => (b & c) | (~b & d), (b, c, d) => (b & d) | (c & ~d), (b, c, d) => b ^ c ^ d, (b, c, d) => c ^ (b | ~d)]
+    const sum = [0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476]
+    for (let at = 0; at < blocks.byteLength; at += 64) {
+      let [a, b, c, d] = sum
+      for (let i = 0; i < 64; i++) {
+        const round = i >> 4
+        const x = a + mixes[round](b, c, d) + Math.floor(Math.abs(Math.sin(i + 1)) * 2 ** 32) + blocks.getUint32(at + 4 * (places[round](i) % 16), true) | 0
+        const by = turns[round][i % 4];
+        [a, d, c, b] = [d, c, b, b + ((x << by) | (x >>> (32 - by))) | 0]
+      }
+      [a, b, c, d].forEach((word, i) => { sum[i] = sum[i] + word | 0 })
+    }
+    const out = new DataView(new ArrayBuffer(16))
+    sum.forEach((word, i) => out.setInt32(4 * i, word, true))
+    return Array.from(new Uint8Array(out.buffer), byte => byte.toString(16).padStart(2, '0')).join('')
+  }
+
   // question is what is asked of the server: digests, and the place in Kafka if that is what was typed.
   async function question (text, calling) {
     const trimmed = text.trim()
     if (place.test(trimmed)) return { digests: [], place: trimmed }
     const digests = await Promise.all(forms(trimmed, calling).map(sha256))
+    if (device.test(trimmed)) digests.push(md5(trimmed.toLowerCase()), md5(trimmed.toUpperCase()))
     if (digest.test(trimmed)) digests.push(trimmed.toLowerCase())
     return { digests, place: '' }
   }
 
-  return { forms, question, available: Boolean(globalThis.crypto?.subtle) }
+  return { forms, question, md5, available: Boolean(globalThis.crypto?.subtle) }
 })()
