@@ -11,13 +11,14 @@
 //
 //   - a Hash and no error: send it;
 //   - the zero Hash and no error: nothing was there (empty, or only white space and invisible characters): leave it out;
-//   - a Rule as the error: the row is rejected. A Rule is one of a closed list and never holds the value.
+//   - a Rule as the error: the row is rejected, or goes on with its other identifiers where the rule is one of Nobody. A
+//     Rule is one of a closed list and never holds the value.
 //
 // # What is refused
 //
 // Text that databases and exports write when they mean nothing (null, undefined, none, nan, n/a, -, 0 and the like) is
-// refused as a placeholder rather than left out, because a column full of it is a fault someone should see; hashed, it
-// would make strangers one person. The digests of such texts are refused as well: they match nobody. Whether a digest is
+// refused as a placeholder rather than taken for nothing, because a row that has nothing else is a fault someone should
+// see; hashed, it would make strangers one person. Sinks leave a placeholder out beside another identifier. The digests of such texts are refused as well: they match nobody. Whether a digest is
 // one of something properly normalised cannot be seen; what a column holds is the configuration's word, see Mode.
 //
 // # What is left to others

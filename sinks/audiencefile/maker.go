@@ -2,9 +2,11 @@ package audiencefile
 
 import (
 	"bytes"
+	"cmp"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
+	"github.com/tokrelay/tokrelay/sinks/tiktok/audience/member"
 )
 
 // Maker makes lines of rows, in one goroutine.
@@ -13,6 +15,7 @@ type Maker struct {
 	row    *mapping.Row
 	values []pipeline.Value
 	lines  []byte
+	nobody *member.Nobody // of the row at hand: the first placeholder among its identifiers
 }
 
 // Maker makes one for another goroutine.
@@ -32,13 +35,18 @@ func (m *Maker) Lines(dst []byte, c *pipeline.Change) ([]byte, error) {
 		}
 	}
 	out := dst
+	m.nobody = nil
 	for i := range m.ids {
 		var err error
 		if out, err = m.identify(out, len(dst), i); err != nil {
 			return dst, err
 		}
 	}
-	if len(out) == len(dst) {
+	switch {
+	case len(out) > len(dst):
+	case m.nobody != nil:
+		return dst, m.nobody.Rejection
+	default:
 		return dst, pipeline.Reject(pipeline.StageIdentity, pipeline.NoIdentifier, "identifier", "at least one of the mapped identifiers")
 	}
 	return out, nil
@@ -74,6 +82,10 @@ func (m *Maker) identify(lines []byte, start, i int) (_ []byte, err error) {
 	}
 	for _, v := range m.values {
 		h, err := id.Hash(m.row, v)
+		if nobody, ok := err.(*member.Nobody); ok {
+			m.nobody = cmp.Or(m.nobody, nobody)
+			continue
+		}
 		if err != nil {
 			return lines, err
 		}

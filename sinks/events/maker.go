@@ -19,6 +19,7 @@ type Maker struct {
 	env     []byte
 	from    source
 	keys    matchKeys
+	nobody  *pipeline.Rejection // of the first identifier that is a placeholder
 	sum     productSum
 	values  []pipeline.Value
 	open    *object // where the next field would stand
@@ -36,7 +37,7 @@ func (p *Plan) Maker() *Maker { return &Maker{Plan: p, row: mapping.NewRow(p.now
 func (m *Maker) Make(items *pipeline.Items, row int, c *pipeline.Change) error {
 	list, bytes := len(items.List), len(items.Buf)
 	m.row.Begin(c)
-	m.eventID, m.keys, m.sum = m.eventID[:0], 0, productSum{}
+	m.eventID, m.keys, m.nobody, m.sum = m.eventID[:0], 0, nil, productSum{}
 	if err := m.make(items, row, c); err != nil {
 		items.Cut(list, bytes)
 		return m.explained(err, c)

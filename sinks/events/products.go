@@ -55,10 +55,14 @@ func (m *Maker) contents(dst []byte, s *step) ([]byte, error) {
 	if mapping.IsBlank(v) { // JSON's null
 		return dst, nil
 	}
-	if !mapping.IsList(v) {
-		return dst, invalid(pipeline.InvalidContents, s.name, "a list of products")
+	switch {
+	case mapping.IsList(v):
+		return m.productList(dst, s, v)
+	case mapping.IsObject(v): // a product that is alone may stand without its list
+		dst, err = m.element(append(dst, '['), s, 0, v)
+		return append(dst, ']'), err
 	}
-	return m.productList(dst, s, v)
+	return dst, invalid(pipeline.InvalidContents, s.name, "a list of products")
 }
 
 // productList appends the products of a list; nothing where it is empty.

@@ -184,6 +184,8 @@ func appendPlace(dst []byte, s *step, clean []byte) ([]byte, error) {
 	start := len(dst)
 	dst, err := identity.Place{}.Append(append(dst, '"'), clean)
 	switch {
+	case err == identity.RulePlaceholder:
+		return dst[:start], nil
 	case err != nil:
 		return dst, refused(s.name, err)
 	case len(dst) == start+1:

@@ -130,8 +130,20 @@ func (m *Maker) hash(into *identity.Hash, s *step, v pipeline.Value) (err error)
 	} else {
 		*into, err = s.hasher.Hash(clear)
 	}
-	if err != nil {
+	return m.settle(s, err)
+}
+
+// settle makes a rejection of the rule that an identifier breaks. A placeholder is left out instead: it counts only where
+// the row has no other identifier.
+func (m *Maker) settle(s *step, err error) error {
+	rule, ok := err.(identity.Rule)
+	switch {
+	case err == nil:
+		return nil
+	case !ok || !rule.Nobody():
 		return refused(s.name, err)
+	case m.nobody == nil && s.matchKey&identifying != 0:
+		m.nobody = refused(s.name, err)
 	}
 	return nil
 }

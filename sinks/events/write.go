@@ -66,7 +66,11 @@ func (m *Maker) fields(dst []byte) (_ []byte, err error) {
 		}
 		m.keys |= s.matchKey
 	}
-	if m.requires && m.keys&identifying == 0 {
+	switch {
+	case !m.requires || m.keys&identifying != 0:
+	case m.nobody != nil:
+		return dst, m.nobody
+	default:
 		return dst, pipeline.Reject(pipeline.StageIdentity, pipeline.NoIdentifier, "user", "an email, phone, external_id, ttp or ttclid")
 	}
 	return m.enter(dst, nil), nil

@@ -1,6 +1,8 @@
 package segment
 
 import (
+	"cmp"
+
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/sinks/tiktok/audience/member"
@@ -16,11 +18,16 @@ func (m *Maker) claims(set []byte) ([]byte, error) {
 	if err := m.readAudiences(); err != nil {
 		return set, err
 	}
+	m.nobody = nil
+	start := len(set)
 	for i := range m.ids {
 		var err error
 		if set, err = m.identify(set, &m.ids[i]); err != nil {
 			return set, err
 		}
+	}
+	if len(set) == start && m.nobody != nil {
+		return set, m.nobody.Rejection
 	}
 	return set, nil
 }
@@ -61,6 +68,10 @@ func (m *Maker) identify(set []byte, id *member.Reader) (_ []byte, err error) {
 	}
 	for _, v := range m.values {
 		h, err := id.Hash(m.row, v)
+		if nobody, ok := err.(*member.Nobody); ok {
+			m.nobody = cmp.Or(m.nobody, nobody)
+			continue
+		}
 		if err != nil {
 			return set, err
 		}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
+	"github.com/tokrelay/tokrelay/sinks/tiktok/audience/member"
 )
 
 // Maker makes transitions of rows, in one goroutine.
@@ -18,6 +19,7 @@ type Maker struct {
 	values    []pipeline.Value
 	now, old  []byte
 	audiences [][]byte
+	nobody    *member.Nobody // of the claims at hand: the first placeholder among the identifiers
 }
 
 // Maker makes one for another goroutine.

@@ -140,7 +140,7 @@ func TestARowIsRejectedWithFieldReasonAndRule(t *testing.T) {
 		want         pipeline.Rejection
 	}{
 		{"no address", list, text("ann"), pipeline.Rejection{Stage: pipeline.StageIdentity, Reason: pipeline.InvalidEmail, Rule: identity.RuleNotAnEmail.Error()}},
-		{"a rule without a reason of its own", list, text("null"), pipeline.Rejection{Stage: pipeline.StageIdentity, Reason: pipeline.InvalidIdentifier, Rule: identity.RulePlaceholder.Error()}},
+		{"a rule without a reason of its own", "ids: {EMAIL_SHA256: {column: c, separator: ','}}\nhash: {EMAIL_SHA256: hashed}", text(hex.EncodeToString(make([]byte, 20))), pipeline.Rejection{Stage: pipeline.StageIdentity, Reason: pipeline.InvalidIdentifier, Rule: identity.RuleWrongDigest.Error()}},
 		{"a digest that was to be clear text", list + "\nhash: {EMAIL_SHA256: raw}", text(hex.EncodeToString(make([]byte, 32))), pipeline.Rejection{Stage: pipeline.StageIdentity, Reason: pipeline.AlreadyHashed, Rule: identity.RuleAlreadyHashed.Error()}},
 		{"no text", list, pipeline.BoolValue(true), pipeline.Rejection{Stage: pipeline.StageIdentity, Reason: pipeline.WrongType, Rule: "text"}},
 		{"eleven values", list, text("a@x.org,b@x.org,c@x.org,d@x.org,e@x.org,f@x.org,g@x.org,h@x.org,i@x.org,j@x.org,k@x.org"), pipeline.Rejection{Stage: pipeline.StageIdentity, Reason: pipeline.TooManyElements, Rule: "at most 10 values"}},
@@ -152,6 +152,27 @@ func TestARowIsRejectedWithFieldReasonAndRule(t *testing.T) {
 			c.want.Field = "ids.EMAIL_SHA256"
 			if rejection, ok := err.(*pipeline.Rejection); !ok || *rejection != c.want {
 				t.Errorf("got %v and %+v, want %+v", got, err, c.want)
+			}
+		})
+	}
+}
+
+func TestAPlaceholderIsNobody(t *testing.T) {
+	const device = "00000000-0000-0000-0000-000000000000"
+	for _, c := range []struct {
+		name, config, value string
+		reason              pipeline.Reason
+	}{
+		{"null", "ids: {EMAIL_SHA256: c}", "null", pipeline.InvalidIdentifier},
+		{"a phone of zeros", "ids: {PHONE_SHA256: c}", "0000000000", pipeline.InvalidIdentifier},
+		{"a device whose owner opted out", "ids: {IDFA_SHA256: c}", device, pipeline.InvalidIdentifier},
+		{"the digest of nothing", "ids: {EMAIL_SHA256: c}", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", pipeline.EmptyDigest},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			readers, shape := compiled(t, c.config)
+			_, err := digests(&readers[0], shape, text(c.value))
+			if nobody, ok := err.(*Nobody); !ok || nobody.Rejection.Reason != c.reason || nobody.Rejection.Field != readers[0].Field {
+				t.Errorf("got %v, want %s as nobody", err, c.reason)
 			}
 		})
 	}

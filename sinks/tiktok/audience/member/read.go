@@ -33,7 +33,12 @@ func (r *Reader) unavailable(row *mapping.Row) error {
 	return nil
 }
 
-// Hash normalises and hashes one of the Values. The zero Hash means that nothing was there; the error is a
+// Nobody says that a value is a placeholder. A row goes on without it; one that has no other identifier is rejected for it.
+type Nobody struct{ Rejection *pipeline.Rejection }
+
+func (n *Nobody) Error() string { return n.Rejection.Error() }
+
+// Hash normalises and hashes one of the Values. The zero Hash means that nothing was there; the error is a *Nobody or a
 // *pipeline.Rejection.
 func (r *Reader) Hash(row *mapping.Row, v pipeline.Value) (h identity.Hash, err error) {
 	switch v.Kind() {
@@ -46,6 +51,9 @@ func (r *Reader) Hash(row *mapping.Row, v pipeline.Value) (h identity.Hash, err 
 		h, err = r.phoneOf(row).Hash(clear)
 	} else {
 		h, err = r.hasher.Hash(clear)
+	}
+	if rule, ok := err.(identity.Rule); ok && rule.Nobody() {
+		return h, &Nobody{refused(r.Field, err)}
 	}
 	if err != nil {
 		return h, refused(r.Field, err)
