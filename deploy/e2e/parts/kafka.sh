@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # the parts share their names through the stack script
-# Apache Kafka, broker and controller in one process, one or three of them. Each has four listeners: plain, controller,
-# SASL (SCRAM and PLAIN) and TLS. Clients without a name are super users; user "app" may do nothing until granted.
+# Apache Kafka, broker and controller in one process, one or three of them. Each has five listeners: plain, controller,
+# SASL (SCRAM and PLAIN), TLS, and SASL over TLS. Clients without a name are super users; user "app" may do nothing until granted.
 
 kafka_node() { case $1 in kafka) echo 1 ;; *) echo "${1#kafka}" ;; esac; }
 
@@ -48,18 +48,15 @@ process.roles=broker,controller
 node.id=$(kafka_node "$1")
 controller.quorum.voters=$(kafka_voters)
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$((port + 1)),SASL://127.0.0.1:$((port + 2)),TLS://127.0.0.1:$((port + 3))
-advertised.listeners=PLAINTEXT://127.0.0.1:$port,SASL://127.0.0.1:$((port + 2)),TLS://127.0.0.1:$((port + 3))
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SSL
+listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$((port + 1)),SASL://127.0.0.1:$((port + 2)),TLS://127.0.0.1:$((port + 3)),BOTH://127.0.0.1:$((port + 4))
+advertised.listeners=PLAINTEXT://127.0.0.1:$port,SASL://127.0.0.1:$((port + 2)),TLS://127.0.0.1:$((port + 3)),BOTH://127.0.0.1:$((port + 4))
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SSL,BOTH:SASL_SSL
 inter.broker.listener.name=PLAINTEXT
 sasl.enabled.mechanisms=SCRAM-SHA-256,SCRAM-SHA-512,PLAIN
-listener.name.sasl.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
-listener.name.sasl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
-listener.name.sasl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_app="app-password";
-listener.name.tls.ssl.keystore.type=PKCS12
-listener.name.tls.ssl.keystore.location=$RUN/tls/broker.p12
-listener.name.tls.ssl.keystore.password=stack-password
-listener.name.tls.ssl.key.password=stack-password
+$(kafka_logins sasl)
+$(kafka_logins both)
+$(kafka_keys tls)
+$(kafka_keys both)
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 super.users=User:ANONYMOUS;User:admin
 log.dirs=$RUN/$1/data
@@ -82,6 +79,25 @@ log.cleaner.dedupe.buffer.size=16777216
 log.cleaner.backoff.ms=500
 log.retention.check.interval.ms=1000
 log.initial.task.delay.ms=500
+TEXT
+}
+
+# kafka_logins LISTENER: who may log in there, and how.
+kafka_logins() {
+  cat <<TEXT
+listener.name.$1.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.$1.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.$1.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_app="app-password";
+TEXT
+}
+
+# kafka_keys LISTENER: its certificate.
+kafka_keys() {
+  cat <<TEXT
+listener.name.$1.ssl.keystore.type=PKCS12
+listener.name.$1.ssl.keystore.location=$RUN/tls/broker.p12
+listener.name.$1.ssl.keystore.password=stack-password
+listener.name.$1.ssl.key.password=stack-password
 TEXT
 }
 

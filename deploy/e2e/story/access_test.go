@@ -18,11 +18,17 @@ func TestTheTLSListenerServes(t *testing.T) {
 }
 
 func TestAUserWithoutRightsWaitsForThemAndLosesNothing(t *testing.T) {
-	for name, mechanism := range map[string]string{"scram256": "SCRAM-SHA-256", "scram512": "SCRAM-SHA-512", "plain": "PLAIN"} {
-		t.Run(mechanism, func(t *testing.T) {
-			f := newFlow(t, name, options{
-				brokers: os.Getenv("E2E_KAFKA_SASL"),
-				kafka:   ", sasl: {mechanism: " + mechanism + ", username: app, password: app-password}",
+	tls := ", tls: {ca_file: " + os.Getenv("E2E_KAFKA_CA") + "}"
+	for _, c := range []struct{ name, mechanism, brokers, tls string }{
+		{"scram256", "SCRAM-SHA-256", os.Getenv("E2E_KAFKA_SASL"), ""},
+		{"plain", "PLAIN", os.Getenv("E2E_KAFKA_SASL"), ""},
+		{"scram256tls", "SCRAM-SHA-256", os.Getenv("E2E_KAFKA_BOTH"), tls},
+		{"scram512tls", "SCRAM-SHA-512", os.Getenv("E2E_KAFKA_BOTH"), tls},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFlow(t, c.name, options{
+				brokers: c.brokers,
+				kafka:   ", sasl: {mechanism: " + c.mechanism + ", username: app, password: app-password}" + c.tls,
 			})
 			f.day()
 			f.start()

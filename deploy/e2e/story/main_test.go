@@ -3,6 +3,7 @@
 package story
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -48,10 +49,12 @@ func until(t *testing.T, what string, holds func() bool) {
 	program.Until(t, 50*time.Millisecond, patience, what, holds)
 }
 
-// stack runs a command of the stack's script.
+// stack runs a command of the stack's script, also while the test is being cleaned up.
 func stack(t *testing.T, args ...string) {
 	t.Helper()
-	c := exec.CommandContext(t.Context(), "../stack", args...)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 5*time.Minute)
+	defer cancel()
+	c := exec.CommandContext(ctx, "../stack", args...)
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Fatalf("stack %v: %v\n%s", args, err, out)
 	}

@@ -29,7 +29,7 @@ func TestAFrozenBrokerLosesNothing(t *testing.T) {
 	stack(t, "signal", "STOP", "kafka")
 	f.day()
 	frozen := time.Now()
-	until(t, "the broker was frozen for longer than the session timeout", func() bool { return time.Since(frozen) > 25*time.Second })
+	until(t, "the broker was frozen for a minute, six times the session timeout", func() bool { return time.Since(frozen) > time.Minute })
 	stack(t, "signal", "CONT", "kafka")
 	f.day()
 	f.laws()
@@ -56,6 +56,7 @@ func TestARegistryThatIsAwayOrRestartedLosesNothing(t *testing.T) {
 func TestRestartsOfConnectAndTheirDuplicatesChangeNothing(t *testing.T) {
 	f := newFlow(t, "connectrestart", options{})
 	f.day()
+	f.source.written(t) // a Connect killed before it has stored its place takes the snapshot again, and the deletes since are in no topic
 	f.start()
 	f.underWay()
 	f.day()

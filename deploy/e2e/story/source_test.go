@@ -9,8 +9,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // source is a schema of PostgreSQL and the connectors that write its changes to topics. A connector has the name of its
@@ -32,32 +34,46 @@ func newSource(t *testing.T, schema string, files ...string) *source {
 	return s
 }
 
-// connect starts a connector made from a file of connectors/. It outlives the test when keep is set.
-func (s *source) connect(t *testing.T, template, name string) {
+// connect starts a connector made from a file of connectors/, in which texts are replaced, old by new in turn.
+func (s *source) connect(t *testing.T, template, name string, replaced ...string) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("connectors", template))
 	if err != nil {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), name+".json")
-	filled := strings.NewReplacer("@NAME@", name, "@SCHEMA@", s.schema).Replace(string(text))
+	filled := strings.NewReplacer(append(replaced, "@NAME@", name, "@SCHEMA@", s.schema)...).Replace(string(text))
 	if err := os.WriteFile(file, []byte(filled), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	stack(t, "connector", file)
-	s.connectors = append(s.connectors, name)
+	if !slices.Contains(s.connectors, name) {
+		s.connectors = append(s.connectors, name)
+	}
 }
 
-// disconnect ends the connectors and their slots, which would keep PostgreSQL's log otherwise.
+// disconnect ends the connectors and their slots, which would keep PostgreSQL's log otherwise. It is for the end of a
+// test, when the test's own context has ended.
 func (s *source) disconnect(t *testing.T) {
 	for _, name := range s.connectors {
 		exec.Command("../stack", "disconnect", name).Run()
-		until(t, "the slot of "+name+" is gone", func() bool {
-			psql(context.Background(), s.schema, "-c", fmt.Sprintf("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '%s' AND NOT active", name))
-			left, err := psql(context.Background(), s.schema, "-c", fmt.Sprintf("SELECT count(*) FROM pg_replication_slots WHERE slot_name = '%s'", name))
-			return err == nil && strings.TrimSpace(left) == "0"
-		})
+		tick := time.NewTicker(50 * time.Millisecond)
+		defer tick.Stop()
+		for deadline := time.Now().Add(patience); !s.dropped(name); <-tick.C {
+			if time.Now().After(deadline) {
+				t.Errorf("after %s still not true: the slot of %s is gone", patience, name)
+				break
+			}
+		}
 	}
+}
+
+// dropped drops a slot that nobody reads and tells whether there is none of the name.
+func (s *source) dropped(name string) bool {
+	slot := fmt.Sprintf("FROM pg_replication_slots WHERE slot_name = '%s'", name)
+	psql(context.Background(), s.schema, "-c", "SELECT pg_drop_replication_slot(slot_name) "+slot+" AND NOT active")
+	left, err := psql(context.Background(), s.schema, "-c", "SELECT count(*) "+slot)
+	return err == nil && strings.TrimSpace(left) == "0"
 }
 
 // psql runs the client with the schema in its search path and gives what it printed, unaligned.
