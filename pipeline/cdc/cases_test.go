@@ -76,12 +76,13 @@ type testCase struct {
 
 type caseConfig struct {
 	Config
-	Want     []string `yaml:"want"`
-	All      bool     `yaml:"all"`
-	Optional []string `yaml:"optional"`
-	Topic    string   `yaml:"topic"`
-	Rows     bool     `yaml:"rows"`
-	ID       string   `yaml:"id"` // by which the registry knows the schema: guid, global, fingerprint or name, and which; number 1 if not set
+	Want     []string   `yaml:"want"`
+	All      bool       `yaml:"all"`
+	Optional []string   `yaml:"optional"`
+	AnyOf    [][]string `yaml:"any_of"`
+	Topic    string     `yaml:"topic"`
+	Rows     bool       `yaml:"rows"`
+	ID       string     `yaml:"id"` // by which the registry knows the schema: guid, global, fingerprint or name, and which; number 1 if not set
 }
 
 // schemaID is the id of the case's schema.
@@ -119,7 +120,7 @@ func (c *testCase) config() (cfg caseConfig, wanted Wanted) {
 	if err := report.Err(); err != nil {
 		c.t.Fatal(err)
 	}
-	wanted = Wanted{Columns: cfg.Want, All: cfg.All}
+	wanted = Wanted{Columns: cfg.Want, All: cfg.All, AnyOf: cfg.AnyOf}
 	for _, w := range cfg.Want {
 		wanted.Optional = append(wanted.Optional, slices.Contains(cfg.Optional, w))
 	}

@@ -20,7 +20,7 @@ type Config struct {
 
 	BeforeImage string `yaml:"before_image" enum:"auto,full,key_only" default:"auto" doc:"what the old row holds; auto: key_only for PostgreSQL (REPLICA IDENTITY DEFAULT) and rewritten deletes, else full"`
 
-	MissingColumn   Missing `yaml:"missing_column" doc:"a mapped column that a schema does not have: null, reject the row, or stop the sync; default: stop, null for optional fields"`
+	MissingColumn   Missing `yaml:"missing_column" doc:"a mapped column that a schema does not have: take it for null, reject the row, or stop the sync; not set: stop, but a field does without a column where it has a default or another column"`
 	CaseInsensitive bool    `yaml:"case_insensitive" doc:"find columns whatever their case (Oracle, Snowflake and Db2 write upper case)"`
 
 	UnavailablePlaceholder string `yaml:"unavailable_placeholder" default:"__debezium_unavailable_value" doc:"the connector's unavailable.value.placeholder; hex: in front of bytes"`

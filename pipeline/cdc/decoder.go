@@ -15,8 +15,9 @@ import (
 // Wanted says which columns a sync reads. A name may go into a record: address.city.
 type Wanted struct {
 	Columns  []string
-	Optional []bool // beside Columns: the mapping can do without; nil: it can do without none
-	All      bool   // every other column too
+	Optional []bool     // beside Columns: the mapping can do without; nil: it can do without none
+	AnyOf    [][]string // optional columns of which one has to be there all the same
+	All      bool       // every other column too
 }
 
 func (w Wanted) optional(i int) bool { return i < len(w.Optional) && w.Optional[i] }

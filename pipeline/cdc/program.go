@@ -303,6 +303,24 @@ func (k *compiler) missing(row *typ, m matcher) (missing []string) {
 			missing = append(missing, name)
 		}
 	}
+	for _, name := range k.noneOf(row, m) {
+		if !slices.Contains(missing, name) {
+			missing = append(missing, name)
+		}
+	}
+	return missing
+}
+
+// noneOf lists the columns of fields that can do without each of them, but not without all.
+func (k *compiler) noneOf(row *typ, m matcher) (missing []string) {
+	if k.cfg.MissingColumn != missingDefault {
+		return nil // minds every column, or none
+	}
+	for _, names := range k.wanted.AnyOf {
+		if !slices.ContainsFunc(names, func(name string) bool { return hasColumn(row, name, m) }) {
+			missing = append(missing, names...)
+		}
+	}
 	return missing
 }
 

@@ -8,6 +8,7 @@ import "slices"
 type Columns struct {
 	names    []string
 	optional []bool // beside names: nobody needs it
+	anyOf    [][]string
 	old      []string
 	all      bool
 }
@@ -44,6 +45,12 @@ func (c *Columns) All() { c.all = true }
 
 // Wanted are the columns asked for, and whether all others are wanted too.
 func (c *Columns) Wanted() (names []string, all bool) { return slices.Clone(c.names), c.all }
+
+// AnyOf asks that at least one of the columns is there: each may be missing, but not all.
+func (c *Columns) AnyOf(names []string) { c.anyOf = append(c.anyOf, slices.Clone(names)) }
+
+// AnyOfs are the lists of columns of which one has to be there.
+func (c *Columns) AnyOfs() [][]string { return slices.Clone(c.anyOf) }
 
 // Optional says of each wanted column whether the sync can do without it.
 func (c *Columns) Optional() []bool { return slices.Clone(c.optional) }

@@ -53,6 +53,9 @@ func (f *Field) Compile(name string, cols *Columns) *Getter {
 	if f.Default != nil || len(f.Columns) > 1 {
 		index = cols.IndexOptional
 	}
+	if f.Default == nil && len(f.Columns) > 1 {
+		cols.AnyOf(f.Columns)
+	}
 	for _, column := range append(f.Columns[:len(f.Columns):len(f.Columns)], nonEmpty(f.Column)...) {
 		g.columns = append(g.columns, index(column))
 	}

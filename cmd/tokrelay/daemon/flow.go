@@ -36,7 +36,7 @@ func NewFlow(s *Sync, now func() time.Time, m *metrics.Sync) (*Flow, error) {
 		return nil, fmt.Errorf("sync %s: %w", s.Name, err)
 	}
 	f.Wanted.Columns, f.Wanted.All = cols.Wanted()
-	f.Wanted.Optional, f.Old = cols.Optional(), cols.Old()
+	f.Wanted.Optional, f.Wanted.AnyOf, f.Old = cols.Optional(), cols.AnyOfs(), cols.Old()
 	return f, nil
 }
 
