@@ -166,34 +166,13 @@ func (a *account) status(ctx context.Context) error {
 	return a.advertisers(ctx, client)
 }
 
-// scopeNames are the permissions that matter here.
-var scopeNames = []struct {
-	id    int64
-	may   string
-	needs string
-}{
-	{7224195155857866754, "send web events", "web events (Events API 2.0)"},
-	{31, "change audiences", "audiences"},
-	{30, "read audiences", "reading audiences back"},
-	{800, "list pixels", "the check of pixels"},
-}
-
-// parents are permissions that include others.
-var parents = map[int64][]int64{3: {30, 31}, 5: {51, 7224195155857866754}}
-
+// scopes says what a grant allows.
 func (a *account) scopes(granted []int64) {
-	has := map[int64]bool{}
-	for _, id := range granted {
-		has[id] = true
-		for _, child := range parents[id] {
-			has[child] = true
-		}
-	}
-	for _, s := range scopeNames {
-		if has[s.id] {
-			a.say("may", "%s", s.may)
+	for _, p := range daemon.Permissions {
+		if p.GrantedIn(granted) {
+			a.say("may", "%s", p.May)
 		} else {
-			a.say("may not", "%s", a.paint(yellow, s.may+": "+s.needs+" will not work"))
+			a.say("may not", "%s", a.paint(yellow, p.May+": "+p.Needs+" will not work"))
 		}
 	}
 }

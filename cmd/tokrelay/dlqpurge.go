@@ -137,7 +137,13 @@ func (p *purge) delete(ctx context.Context, to kafka.Offsets) error {
 		return err
 	}
 	if err := p.admin.DeleteRecords(ctx, to); err != nil {
-		return fmt.Errorf("%w\nthe client needs the right Delete on the topic: `tokrelay check --online` names missing ones", err)
+		if !kafka.Denied(err) {
+			return err
+		}
+		for topic := range to {
+			err = fmt.Errorf("%w\ngrant it: %s", err, p.config.Grant("--topic", topic, kafka.RightDelete))
+		}
+		return err
 	}
 	p.print("deleted\n")
 	return nil

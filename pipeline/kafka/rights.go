@@ -40,6 +40,10 @@ func Denied(err error) bool {
 	return denied
 }
 
+// Passing tells whether the error may go away by itself: a coordinator that a new cluster has yet to make, a leader that
+// moves.
+func Passing(err error) bool { return kerr.IsRetriable(err) }
+
 // Rights are what this client may do with a topic or a group, as the broker says. Of brokers that do not say, and of
 // those without access control, it is everything. The zero Rights are none.
 type Rights struct {
@@ -97,6 +101,22 @@ func (a *Admin) TopicRights(ctx context.Context, topics ...string) (map[string]R
 		}
 	}
 	return rights, nil
+}
+
+// MayCreate asks whether this client may create topics of any name. A right to create those of one name cannot be asked
+// for.
+func (a *Admin) MayCreate(ctx context.Context) (bool, error) {
+	req := kmsg.NewPtrDescribeClusterRequest()
+	req.IncludeClusterAuthorizedOperations = true
+	answer, err := req.RequestWith(ctx, a.client)
+	if err == nil && errors.Is(kerr.ErrorForCode(answer.ErrorCode), kerr.ClusterAuthorizationFailed) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("ask for rights on the cluster: %w", err)
+	}
+	r, err := rightsOf(answer.ClusterAuthorizedOperations, answer.ErrorCode)
+	return r.Has(RightCreate), err
 }
 
 // GroupRights asks what this client may do with a consumer group.

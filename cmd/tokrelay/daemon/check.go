@@ -36,6 +36,8 @@ type checkup struct {
 	*Daemon
 	emit func(Finding)
 	now  time.Time
+
+	waited time.Duration // for the place of groups
 }
 
 // CheckOnline tells emit what each check found, in the order in which one would repair.
@@ -48,7 +50,7 @@ func CheckOnline(ctx context.Context, c *Config, o Options, emit func(Finding)) 
 		return err
 	}
 	defer d.close()
-	u := &checkup{Daemon: d, emit: emit, now: time.Now()}
+	u := &checkup{Daemon: d, emit: once(emit), now: time.Now()}
 	reached := u.brokers(ctx)
 	if reached {
 		u.kafka(ctx)
@@ -63,6 +65,17 @@ func CheckOnline(ctx context.Context, c *Config, o Options, emit func(Finding)) 
 		u.connection(ctx, name)
 	}
 	return ctx.Err()
+}
+
+// once leaves out what was said before: syncs share topics.
+func once(emit func(Finding)) func(Finding) {
+	said := map[Finding]bool{}
+	return func(f Finding) {
+		if !said[f] {
+			said[f] = true
+			emit(f)
+		}
+	}
 }
 
 func (u *checkup) ok(what, says string)         { u.emit(Finding{FindingOK, what, says, ""}) }
@@ -107,7 +120,10 @@ func (u *checkup) sources(ctx context.Context, s *Sync) (largest int) {
 	}
 	there, err := u.admin.Topics(ctx, topics...)
 	rights, other := u.admin.TopicRights(ctx, topics...)
-	if err := errors.Join(other, ignoreDenied(err)); err != nil {
+	if kafka.Denied(err) {
+		err = nil // left to the check of rights
+	}
+	if err := errors.Join(other, err); err != nil {
 		u.failed("sync "+s.Name, err)
 		return 0
 	}
@@ -120,14 +136,6 @@ func (u *checkup) sources(ctx context.Context, s *Sync) (largest int) {
 	return largest
 }
 
-// ignoreDenied leaves topics that may not be described to the check of rights.
-func ignoreDenied(err error) error {
-	if err != nil && strings.Contains(err.Error(), "AUTHORIZATION_FAILED") {
-		return nil
-	}
-	return err
-}
-
 func (u *checkup) source(s *Sync, name string, t kafka.Topic, exists bool, rights map[string]kafka.Rights) {
 	what := "topic " + name
 	r, known := rights[name]
@@ -136,46 +144,68 @@ func (u *checkup) source(s *Sync, name string, t kafka.Topic, exists bool, right
 		u.fail(what, "does not exist", "correct the topic of sync "+s.Name+", or start its connector: the sync waits for it")
 		return
 	case !r.Has(kafka.RightRead):
-		u.fail(what, "this client may not read it", u.acl(kafka.RightRead, "--topic", name))
+		u.fail(what, "this client may not read it", u.Config.Grant("--topic", name, kafka.RightRead))
 		return
 	case !r.Has(kafka.RightDescribeConfigs):
-		u.warn(what, "this client may not see its settings, so that they are not checked", u.acl(kafka.RightDescribeConfigs, "--topic", name))
+		u.warn(what, "this client may not see its settings, so that they are not checked", u.Config.Grant("--topic", name, kafka.RightDescribeConfigs))
 		return
 	}
 	says := fmt.Sprintf("%d partition(s), cleanup.policy %s", t.Partitions, t.Policy)
 	switch {
 	case s.Kind() == KindEvents && t.Compacted():
 		u.warn(what, says+": compaction removes events that have not been read", "set cleanup.policy=delete with a retention longer than your longest outage")
-	case s.isAudience() && !t.Compacted():
-		u.warn(what, says+": rows older than its retention are missing in a resync", "set cleanup.policy=compact on topics of audiences, keyed by the member")
+	case s.isAudience() && !t.Compacted() && t.Retention >= 0:
+		u.warn(what, says+": members whose last change is older than its retention are missing in a resync and in an upload",
+			"set cleanup.policy=compact, keyed by the member, or retention.ms=-1")
 	default:
 		u.ok(what, says)
 	}
 }
 
-// acl is the command that grants a right.
-func (u *checkup) acl(right kafka.Right, resource, name string) string {
+// Grant is the command that gives this client rights.
+func (c *Config) Grant(resource, name string, rights ...kafka.Right) string {
 	principal := "User:<this client's principal>"
-	if sasl := u.Config.Kafka.SASL; sasl != nil && sasl.Username != "" {
+	if sasl := c.Kafka.SASL; sasl != nil && sasl.Username != "" {
 		principal = "User:" + sasl.Username
 	}
-	return fmt.Sprintf("kafka-acls.sh --bootstrap-server %s --add --allow-principal '%s' --operation %s %s %s",
-		u.Config.Kafka.Brokers[0], principal, right, resource, name)
+	command := fmt.Sprintf("kafka-acls.sh --bootstrap-server %s --add --allow-principal '%s'", c.Kafka.Brokers[0], principal)
+	for _, right := range rights {
+		command += " --operation " + string(right)
+	}
+	return command + " " + resource + " " + name
 }
 
 func (u *checkup) group(ctx context.Context, s *Sync) {
 	name := u.Config.GroupOf(s)
 	for _, group := range []string{name, name + ".replay"} {
-		rights, err := u.admin.GroupRights(ctx, group)
+		rights, err := u.groupRights(ctx, group)
 		switch {
+		case kafka.Passing(err), errors.Is(err, context.DeadlineExceeded):
+			u.warn("group "+group, "could not be asked about: "+err.Error(),
+				"a new cluster makes the place for groups with its first one: check again in a minute, and see that the brokers are healthy if it stays")
 		case err != nil:
 			u.failed("group "+group, err)
 		case !rights.Has(kafka.RightRead):
-			u.fail("group "+group, "this client may not use it", u.acl(kafka.RightRead, "--resource-pattern-type prefixed --group", name))
+			u.fail("group "+group, "this client may not use it", u.Config.Grant("--resource-pattern-type prefixed --group", name, kafka.RightRead))
 		case group == name:
 			u.ok("group "+group, "may be used")
 		}
 	}
+}
+
+// firstGroup is how long a new cluster is given to make the place for its first group.
+const firstGroup = 5 * time.Second
+
+// groupRights asks for as long as that, all groups together: the client goes on asking by itself.
+func (u *checkup) groupRights(ctx context.Context, group string) (kafka.Rights, error) {
+	quick, cancel := context.WithTimeout(ctx, max(firstGroup-u.waited, time.Second))
+	defer cancel()
+	began := time.Now()
+	rights, err := u.admin.GroupRights(quick, group)
+	if err != nil {
+		u.waited += time.Since(began)
+	}
+	return rights, err
 }
 
 // registryAnswers tells whether schemas can be asked for.

@@ -27,6 +27,7 @@ func (u *checkup) connection(ctx context.Context, name string) {
 		return
 	}
 	u.ok(what, "TikTok takes the token")
+	u.permissions(name)
 	audiences, pixels := u.wantedOf(name)
 	u.advertiser(ctx, name, audiences)
 	for _, pixel := range pixels {
@@ -124,13 +125,4 @@ func (u *checkup) pixel(ctx context.Context, name, code string) {
 		return
 	}
 	u.ok("pixel "+code, "advertiser "+id+" owns it")
-}
-
-// audiences asks for something that only a token for audiences gets.
-func (u *checkup) audiences(ctx context.Context, name string) {
-	id := u.Config.Connections[name].AdvertiserID
-	answer := u.connections[name].client.Get(ctx, "/dmp/custom_audience/list/", url.Values{"advertiser_id": {id}, "page_size": {"1"}})
-	if u.answered("audiences of "+id, "to list them", &answer, "the token needs Audience Management: add it to the developer app, then run tokrelay auth login --connection "+name) {
-		u.ok("audiences of "+id, "the token may read them")
-	}
 }

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
@@ -36,57 +37,75 @@ func (u *checkup) ownTopicsSet(ctx context.Context, largest int) {
 	}
 	there, err := u.admin.Topics(ctx, names...)
 	rights, other := u.admin.TopicRights(ctx, names...)
-	if err = ignoreDenied(err); err != nil || other != nil {
-		u.failed("topics of tokrelay", firstOf(err, other))
+	if kafka.Denied(err) {
+		err = nil
+	}
+	mayCreate, third := u.admin.MayCreate(ctx)
+	if err := errors.Join(err, other, third); err != nil {
+		u.failed("topics of tokrelay", err)
 		return
 	}
 	for _, w := range wanted {
 		t, exists := there[w.Name]
-		u.ownTopic(w, t, exists, rights)
-	}
-}
-
-func firstOf(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (u *checkup) ownTopic(w kafka.Wanted, t kafka.Topic, exists bool, rights map[string]kafka.Rights) {
-	what := "topic " + w.Name
-	r, known := rights[w.Name]
-	if !known && !exists {
-		if u.Config.DeadLetter.Creates() {
-			u.ok(what, "does not exist yet; run makes it")
+		if r, known := rights[w.Name]; known || exists {
+			u.ownTopic(w, t, r)
 		} else {
-			u.fail(what, "does not exist, and dead_letter.create is false", createCommand(u.Config.Kafka.Brokers[0], w))
+			u.absent(w, mayCreate)
 		}
-		return
 	}
+}
+
+// absent tells of a topic of our own that is not there.
+func (u *checkup) absent(w kafka.Wanted, mayCreate bool) {
+	what := "topic " + w.Name
+	switch {
+	case !u.Config.DeadLetter.Creates():
+		u.fail(what, "does not exist, and dead_letter.create is false", createCommand(u.Config.Kafka.Brokers[0], w))
+	case !mayCreate:
+		u.warn(what, "does not exist yet; run makes it, if this client may create topics of this name: Kafka does not say", u.Config.Grant("--topic", w.Name, kafka.RightCreate))
+	default:
+		u.ok(what, "does not exist yet; run makes it")
+	}
+}
+
+func (u *checkup) ownTopic(w kafka.Wanted, t kafka.Topic, r kafka.Rights) {
+	what := "topic " + w.Name
+	var missing []kafka.Right
 	for _, right := range []kafka.Right{kafka.RightRead, kafka.RightWrite} {
 		if !r.Has(right) {
-			u.fail(what, fmt.Sprintf("this client lacks the right %s", right), u.acl(right, "--topic", w.Name))
-			return
+			missing = append(missing, right)
 		}
+	}
+	if len(missing) > 0 {
+		says := "this client may not read and write it"
+		if !r.Has(kafka.RightDescribe) {
+			says += ", nor see whether it is there"
+			missing = append(missing, kafka.RightCreate, kafka.RightDescribeConfigs)
+		}
+		u.fail(what, says, u.Config.Grant("--topic", w.Name, missing...))
+		return
 	}
 	u.ownSettings(what, w, t)
 }
 
 func (u *checkup) ownSettings(what string, w kafka.Wanted, t kafka.Topic) {
 	says := fmt.Sprintf("%d partition(s), cleanup.policy %s", t.Partitions, t.Policy)
+	if !w.Compact && t.Retention > 0 {
+		says += fmt.Sprintf(", retention %s", settings.Duration(t.Retention))
+	}
 	alter := fmt.Sprintf("kafka-configs.sh --bootstrap-server %s --alter --entity-type topics --entity-name %s --add-config ", u.Config.Kafka.Brokers[0], w.Name)
 	switch {
 	case t.Policy == "":
-		u.warn(what, "this client may not see its settings, so that they are not checked", u.acl(kafka.RightDescribeConfigs, "--topic", w.Name))
+		u.warn(what, "this client may not see its settings, so that they are not checked", u.Config.Grant("--topic", w.Name, kafka.RightDescribeConfigs))
 	case w.Compact && !t.Compacted():
 		u.fail(what, says+": it would forget what it has to remember", alter+"cleanup.policy=compact")
 	case !w.Compact && t.Compacted():
 		u.fail(what, says+": compaction drops earlier dead letters of a key, and refuses rows without one", alter+"cleanup.policy=delete")
 	case !w.Compact && t.Retention > 0 && t.Retention < w.Retention:
 		u.warn(what, fmt.Sprintf("%s, keeps letters for %s, which is less than dead_letter.retention", says, settings.Duration(t.Retention)),
+			alter+fmt.Sprintf("retention.ms=%d", w.Retention.Milliseconds()))
+	case !w.Compact && t.Retention < 0:
+		u.warn(what, says+", keeps letters for ever: rows with personal data among them",
 			alter+fmt.Sprintf("retention.ms=%d", w.Retention.Milliseconds()))
 	case w.MaxMessageBytes > lettersExtra && t.MaxMessageBytes > 0 && t.MaxMessageBytes < w.MaxMessageBytes:
 		u.warn(what, fmt.Sprintf("%s, takes %d bytes: the largest rows would lose their value", says, t.MaxMessageBytes),
