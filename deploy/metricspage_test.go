@@ -18,16 +18,33 @@ const metricsHead = `# Metrics
 Every metric at ` + "`/metrics`" + `, written from the code; a test keeps this page equal to it. Beside them are Go's (` + "`go_…`" + `) and the process's
 (` + "`process_…`" + `). Labels are bounded: a name from the configuration, a topic, a partition, or a word of a closed list. Nothing of a row is ever a label.
 
+Counters with a closed list of labels exist from the start, at 0, so that ` + "`rate()`" + ` and alerts see the first increase. What cannot be known before has
+no series yet: calls with a code other than 0, an audience before TikTok first spoke of it. ` + "`tokrelay_rows_rejected_total`" + ` begins with the step that usually rejects
+for a reason; ` + "`tokrelay_rows_settled_total{outcome=\"dead_lettered\"}`" + ` misses none.
+
 The law of a sync at rest: ` + "`tokrelay_records_total = tokrelay_rows_settled_total + tokrelay_unsettled_records`" + `, labels summed.
 
 | metric | type | labels | meaning | when to worry |
 |---|---|---|---|---|
 `
 
+const metricsTail = `
+## The Kafka client's own
+
+franz-go counts for every client: each sync's ` + "`consumer`" + `, and ` + "`dead-letters`" + `, ` + "`dead-letters-large`" + ` (records that fit no usual batch) and ` + "`admin`" + `, which all syncs share
+(` + "`sync=\"\"`" + `). Labels are ` + "`client`" + `, ` + "`sync`" + ` and, of the bytes fetched and produced, ` + "`topic`" + `; never a broker. A series appears with its first event.
+
+- ` + "`tokrelay_kafka_connects_total`, `tokrelay_kafka_disconnects_total`, `tokrelay_kafka_connect_errors_total`" + `: connections. Errors that go on: a broker is away, or refuses us.
+- ` + "`tokrelay_kafka_read_bytes_total`, `tokrelay_kafka_write_bytes_total`, `tokrelay_kafka_read_errors_total`, `tokrelay_kafka_write_errors_total`" + `: what goes over the wire.
+- ` + "`tokrelay_kafka_fetch_compressed_bytes_total`, `tokrelay_kafka_produce_compressed_bytes_total`" + `: record batches, by topic.
+- ` + "`tokrelay_kafka_buffered_fetch_records_total`, `tokrelay_kafka_buffered_fetch_bytes`, `tokrelay_kafka_buffered_produce_records_total`, `tokrelay_kafka_buffered_produce_bytes`" + `: gauges, whatever their names say: what the client holds now.
+`
+
 // worries say when a metric that no alert watches should worry somebody, or more than its alerts say.
 var worries = map[string]string{
 	"tokrelay_records_total":                          "none for long, though the source changes",
 	"tokrelay_record_bytes_total":                     "grows faster than records: larger rows need more memory",
+	"tokrelay_records_repeated_total":                 "more than a few chunks at each rebalance: raise `kafka.revoke_drain`",
 	"tokrelay_last_commit_timestamp_seconds":          "minutes old while rows settle",
 	"tokrelay_rows_total":                             "operations you did not expect, such as snapshot after a connector's restart",
 	"tokrelay_rows_skipped_total":                     "`filtered` or `event_not_mapped` rises after a change of the source",
@@ -40,6 +57,7 @@ var worries = map[string]string{
 	"tokrelay_batch_wait_seconds":                     "more than `linger` and a call's time: limits or calls in flight are the bottleneck",
 	"tokrelay_http_request_seconds":                   "p99 near `connections.*.timeout`",
 	"tokrelay_http_in_flight":                         "stays at `calls_in_flight` while the sync lags: raise it, or TikTok is slow",
+	"tokrelay_calls_topic_total":                      "`dropped` rises: the history of calls has gaps, deliveries are not touched",
 	"tokrelay_retries_total":                          "a lasting rate",
 	"tokrelay_rate_limited_seconds_total":             "rises while the sync lags: the limit is the bottleneck",
 	"tokrelay_queue_events":                           "at its capacity: back-pressure, see lag",
@@ -109,6 +127,7 @@ func TestTheMetricsPageIsUpToDate(t *testing.T) {
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", name, e.kind, strings.Join(e.labels, ", "), strings.TrimSuffix(e.help, "."), worry)
 	}
+	b.WriteString(metricsTail)
 	if *update {
 		if err := os.WriteFile(metricsPage, []byte(b.String()), 0o644); err != nil {
 			t.Fatal(err)

@@ -10,7 +10,7 @@ import (
 const module = "github.com/tokrelay/tokrelay/"
 
 // vocabulary are the packages every step and sink may use.
-var vocabulary = []string{"pipeline", "pipeline/settings", "pipeline/metrics", "pipeline/identity", "pipeline/mapping"}
+var vocabulary = []string{"pipeline", "pipeline/settings", "pipeline/metrics", "pipeline/identity", "pipeline/mapping", "pipeline/tracing"}
 
 // homes says which packages may import an outside library: each has one home. cmd joins them and may import all.
 var homes = map[string][]string{
@@ -21,6 +21,7 @@ var homes = map[string][]string{
 	"github.com/expr-lang/expr":                 {"pipeline/mapping"},
 	"github.com/nyaruka/phonenumbers":           {"pipeline/identity"},
 	"github.com/prometheus/client_golang":       {"pipeline/metrics", "sinks/events"}, // events: counters bound once per event name
+	"go.opentelemetry.io/otel":                  {"pipeline/tracing"},
 	"github.com/cockroachdb/pebble":             {"pipeline/state", "sinks/audiencefile"},
 	"github.com/spf13/cobra":                    {},
 	"github.com/tokrelay/tokrelay/sinks/tiktok": {"sinks/tiktok", "sinks/events", "sinks/segment", "sinks/audiencefile"},

@@ -1,15 +1,19 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/page"
+	"github.com/tokrelay/tokrelay/pipeline/tracing"
 )
 
 // logFlags say how the daemon logs.
@@ -35,6 +39,15 @@ func (f *logFlags) logger(w io.Writer) (*slog.Logger, error) {
 	return nil, usageError{fmt.Errorf("--log-format: must be json or text")}
 }
 
+// lastSpans sends the spans that wait, for no longer than anybody would.
+func lastSpans(t *tracing.Tracer, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	if err := t.Close(ctx); err != nil {
+		log.Warn("spans are lost", "error", err)
+	}
+}
+
 func runCommand() *cobra.Command {
 	var path string
 	var logs logFlags
@@ -43,7 +56,9 @@ func runCommand() *cobra.Command {
 		Short: "Run the daemon",
 		Long: `Run every sync of the configuration until SIGTERM or SIGINT; then finish what is in flight within shutdown.drain. A
 second signal ends the process at once. Exit codes: 0 clean, 1 error, 2 bad usage or configuration, 3 drain deadline
-missed (the rows come again with the next start).`,
+missed (the rows come again with the next start).
+
+OTEL_EXPORTER_OTLP_ENDPOINT turns tracing on; the other OTEL_* variables are obeyed too.`,
 		Example: "  tokrelay run -c /etc/tokrelay/tokrelay.yaml",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -55,7 +70,12 @@ missed (the rows come again with the next start).`,
 			if err != nil {
 				return err
 			}
-			d, err := daemon.New(config, daemon.Options{Log: log, Version: version, Commit: commit(), Stored: storedToken, Page: page.New})
+			tracer, err := tracing.FromEnvironment(c.Context(), tracing.Options{Env: os.Getenv, Version: version, Log: log})
+			if err != nil {
+				return usageError{err}
+			}
+			defer lastSpans(tracer, log)
+			d, err := daemon.New(config, daemon.Options{Log: log, Version: version, Commit: commit(), Stored: storedToken, Page: page.New, Tracer: tracer})
 			if err != nil {
 				return err
 			}

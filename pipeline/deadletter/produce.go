@@ -16,7 +16,9 @@ const (
 
 // write produces until every record is acknowledged. Only a context that ended makes it give up.
 func (w *Writer) write(ctx context.Context, topic string, pages []page) error {
-	began := time.Now()
+	ctx, span := w.deps.Tracing.Letters(ctx, topic, len(pages))
+	began, outcome := time.Now(), "given up: the rows are read again"
+	defer func() { span.End(outcome) }()
 	t := trying{w: w, topic: topic, pause: firstPause}
 	defer t.over()
 	for len(pages) > 0 {
@@ -31,7 +33,8 @@ func (w *Writer) write(ctx context.Context, topic string, pages []page) error {
 			}
 		}
 	}
-	w.deps.Metrics.DeadLetterTime(time.Since(began))
+	w.deps.Metrics.DeadLetterTime(time.Since(began), span.TraceID())
+	outcome = ""
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
+	"github.com/tokrelay/tokrelay/pipeline/tracing"
 )
 
 // Producer writes records to Kafka and returns one error per record, nil for those acknowledged by all replicas. A
@@ -34,6 +35,7 @@ type Deps struct {
 	Partitions func(topic string) int // how many partitions a topic has, 0 if unknown; nil: unknown
 	Board      *pipeline.Board        // nil: none
 	Metrics    *metrics.Sync          // nil: none
+	Tracing    *tracing.Sync          // nil: none
 	Log        *slog.Logger           // nil: none
 }
 

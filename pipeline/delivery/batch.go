@@ -57,7 +57,7 @@ func (s *sender) newBatch(p *pass, entries []entry) *batch {
 	s.batches++
 	id := s.stamp + strconv.FormatInt(s.batches, 10)
 	s.mu.Unlock()
-	s.deps.Metrics.BatchWait(time.Since(entries[0].d.came))
+	s.deps.Metrics.BatchWait(time.Since(entries[0].d.came), entries[0].d.span.TraceID())
 	return &batch{sender: s, id: id, envelope: p.envelope, field: p.field, size: len(entries)}
 }
 

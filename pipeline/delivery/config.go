@@ -9,6 +9,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
+	"github.com/tokrelay/tokrelay/pipeline/tracing"
 )
 
 // Config bounds the calls of one sync. Zero values stand for the defaults.
@@ -81,6 +82,7 @@ type Deps struct {
 	DeadLetters   DeadLetters
 	Board         *pipeline.Board     // nil: none
 	Metrics       *metrics.Sync       // nil: none
+	Tracing       *tracing.Sync       // nil: none
 	OnCall        func(pipeline.Call) // nil: none; Call.Request may be used during the call only
 	Log           *slog.Logger        // nil: none
 }

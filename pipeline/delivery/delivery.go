@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/tracing"
 )
 
 // delivery is one call of Deliver: a chunk's rows on their way. Queue.mu guards it, except reading.
@@ -12,6 +13,7 @@ type delivery struct {
 	chunk *pipeline.Chunk
 	items *pipeline.Items
 	came  time.Time
+	span  tracing.Chunk // where tracing is on
 
 	open   []int32                       // per row: its items that have not ended
 	faults map[int32]*pipeline.Rejection // rows with an item that was refused

@@ -2,12 +2,15 @@ package delivery
 
 import (
 	"context"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
+	"github.com/tokrelay/tokrelay/pipeline/tracing"
 )
 
 // flight is a call under way.
@@ -16,6 +19,7 @@ type flight struct {
 	rows    []pipeline.Position // for OnCall; nil without one
 	request *request
 	cancel  context.CancelFunc
+	span    *tracing.Span
 }
 
 // request is the memory a call is written into, used again by later ones.
@@ -74,15 +78,28 @@ func wanted(entries []entry) []entry {
 	return slices.DeleteFunc(slices.Clone(entries), leaving)
 }
 
-// fly makes the call.
-func (s *sender) fly(f *flight) pipeline.Answer {
+// fly makes the part's call.
+func (b *batch) fly(f *flight, p *part) pipeline.Answer {
 	var ctx context.Context
-	ctx, f.cancel = context.WithCancel(s.life)
+	ctx, f.cancel = context.WithCancel(b.life)
 	defer f.cancel()
-	s.mu.Lock()
-	s.flying[f] = struct{}{}
-	s.mu.Unlock()
-	return s.deps.Post(ctx, f.request.body)
+	b.mu.Lock()
+	b.flying[f] = struct{}{}
+	b.mu.Unlock()
+	ctx, f.span = b.trace(ctx, f, p)
+	a := b.deps.Post(ctx, f.request.body)
+	f.span.Answer(&a)
+	return a
+}
+
+// trace begins the call's span where tracing is on.
+func (b *batch) trace(ctx context.Context, f *flight, p *part) (context.Context, *tracing.Span) {
+	if b.deps.Tracing == nil {
+		return ctx, nil
+	}
+	call := tracing.Call{Method: http.MethodPost, Endpoint: b.deps.Endpoint, Batch: p.id, Items: len(f.entries), Attempt: p.attempts}
+	eachDelivery(f.entries, func(d *delivery) { call.Chunks = append(call.Chunks, d.span) })
+	return b.deps.Tracing.Call(ctx, call)
 }
 
 // landed ends a flight: leaving deliveries may wait for it.
@@ -128,7 +145,7 @@ func positions(entries []entry) []pipeline.Position {
 // note tells metrics and the live debugger of a call.
 func (q *Queue) note(f *flight, b *batch, p *part, a *pipeline.Answer) {
 	now := time.Now()
-	q.deps.Metrics.Call(q.deps.Endpoint, len(f.entries), a, now)
+	q.deps.Metrics.Call(metrics.Call{Endpoint: q.deps.Endpoint, Items: len(f.entries), Answer: a, At: now, Trace: f.span.TraceID()})
 	if q.deps.OnCall == nil {
 		return
 	}

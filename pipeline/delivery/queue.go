@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/tracing"
 )
 
 // Queue delivers the items of one sync. Deliver may be called from many goroutines; Run must run for any of it to be
@@ -51,6 +52,7 @@ func New(cfg Config, deps Deps) *Queue {
 		lanes: map[string]*lane{}, flying: map[*flight]struct{}{},
 	}
 	q.member = deps.Gate.join(q)
+	deps.Metrics.Queue(0, cfg.Capacity)
 	return q
 }
 
@@ -63,6 +65,9 @@ func (q *Queue) Deliver(ctx context.Context, c *pipeline.Chunk, items *pipeline.
 	d := newDelivery(c, items)
 	if d.rows == 0 {
 		return nil
+	}
+	if q.deps.Tracing != nil {
+		d.span = tracing.ChunkOf(ctx)
 	}
 	room := int64(min(d.count, q.cfg.Capacity))
 	if err := q.room.Acquire(ctx, room); err != nil {

@@ -31,7 +31,7 @@ func (b *batch) attempt(p *part) (t try, ok bool) {
 	if t.sent = f.entries; !t.probe {
 		p.entries = f.entries
 	}
-	t.answer = b.fly(f)
+	t.answer = b.fly(f, p)
 	pass.finish(&t.answer)
 	b.note(f, b, p, &t.answer)
 	if v := t.answer.Verdict; v == pipeline.Accepted || v == pipeline.Warned {

@@ -30,7 +30,7 @@ func NewAdmin(cfg Config, name string, log *slog.Logger) (*Admin, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := kgo.NewClient(append(opts, kgo.RetryTimeout(adminPatience))...)
+	client, err := kgo.NewClient(append(opts, cfg.metered(name, ""), kgo.RetryTimeout(adminPatience))...)
 	if err != nil {
 		return nil, fmt.Errorf("admin %s: %w", name, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
@@ -32,6 +33,8 @@ type Config struct {
 	FetchMaxBytes          settings.Size `yaml:"fetch_max_bytes" default:"8MiB" doc:"Largest answer of a broker to one fetch."`
 	FetchMaxPartitionBytes settings.Size `yaml:"fetch_max_partition_bytes" default:"1MiB" doc:"Most of one partition in one fetch. A larger record is still read."`
 	Isolation              string        `yaml:"isolation" enum:"read_committed,read_uncommitted" default:"read_committed" doc:"Whether records of open or aborted transactions are read."`
+
+	Metrics *metrics.Metrics `yaml:"-"` // of the process, for the clients' own; nil: none
 
 	Dial Dial `yaml:"-"` // how connections are opened; nil: over the network, with TLS where it is set
 }

@@ -100,6 +100,7 @@ func (c *Consumer) clientOptions() ([]kgo.Opt, error) {
 		kgo.OnPartitionsRevoked(c.revoked),
 		kgo.OnPartitionsLost(c.lost),
 		kgo.WithHooks(&c.health, (*birth)(c)),
+		c.cfg.metered("consumer", c.opts.Sync),
 	), nil
 }
 

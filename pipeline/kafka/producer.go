@@ -43,11 +43,11 @@ func NewProducer(cfg Config, name string, log *slog.Logger) (*Producer, error) {
 		// A letter in doubt is better written twice than waited for without end: letters have an id.
 		kgo.AllowIdempotentProduceCancellation(),
 	)
-	client, err := kgo.NewClient(opts...)
+	client, err := kgo.NewClient(append(opts, cfg.metered(name, ""))...)
 	if err != nil {
 		return nil, fmt.Errorf("producer %s: %w", name, err)
 	}
-	large, err := kgo.NewClient(append(opts, kgo.ProducerBatchMaxBytes(largestBatch), kgo.MaxBufferedRecords(1))...)
+	large, err := kgo.NewClient(append(opts, cfg.metered(name+"-large", ""), kgo.ProducerBatchMaxBytes(largestBatch), kgo.MaxBufferedRecords(1))...)
 	if err != nil {
 		client.Close()
 		return nil, fmt.Errorf("producer %s: %w", name, err)

@@ -116,6 +116,9 @@ func (m *Metrics) delivery() {
 	m.queue = m.gauge("queue_events", "Items waiting for a call.", "sync", "sink")
 	m.capacity = m.gauge("queue_events_capacity", "Items that may wait before intake stops.", "sync", "sink")
 	m.calls = m.counter("calls_topic_total", "API calls for the calls topic, by result: written, or dropped because the buffer was full or Kafka did not take them.", "result")
+	for _, r := range []string{"written", "dropped"} {
+		m.calls.WithLabelValues(r)
+	}
 	m.lastSuccess = m.gauge("last_success_timestamp_seconds", "When TikTok last accepted a call.", "sync", "sink")
 }
 
@@ -160,6 +163,12 @@ func (m *Metrics) Build(version, commit, goVersion string) {
 // Config publishes the configuration's hash as tokrelay_config_info 1.
 func (m *Metrics) Config(hash string) {
 	m.gauge("config_info", "Hash of the effective configuration.", "hash").WithLabelValues(hash).Set(1)
+}
+
+// KafkaClient is where a Kafka client registers metrics of its own: they carry the client's name and its sync, "" for a
+// client that all syncs share. No two clients of a process may have both in common.
+func (m *Metrics) KafkaClient(client, sync string) prometheus.Registerer {
+	return prometheus.WrapRegistererWith(prometheus.Labels{"client": client, "sync": sync}, m.Registry)
 }
 
 // schemaResults are the ways a registry request may end.

@@ -109,10 +109,11 @@ func (s *Sync) Settled(o pipeline.Outcome, n int) {
 	}
 }
 
-// SourceDelay observes how long a change took from the database to its settling.
-func (s *Sync) SourceDelay(d time.Duration) {
+// SourceDelay observes how long a change took from the database to its settling. trace, here and below, is the id of a
+// trace to give as an example; "" for none.
+func (s *Sync) SourceDelay(d time.Duration, trace string) {
 	if s != nil {
-		s.delay.Observe(d.Seconds())
+		observe(s.delay, d, trace)
 	}
 }
 
@@ -201,16 +202,25 @@ func (s *Sync) Split() {
 	}
 }
 
+// Call is a finished API call.
+type Call struct {
+	Endpoint string
+	Items    int
+	Answer   *pipeline.Answer
+	At       time.Time
+	Trace    string
+}
+
 // Call counts one finished API call.
-func (s *Sync) Call(endpoint string, items int, a *pipeline.Answer, at time.Time) {
+func (s *Sync) Call(c Call) {
 	if s == nil {
 		return
 	}
-	s.items.Observe(float64(items))
-	s.m.requests.WithLabelValues(s.sync, s.sink, endpoint, a.CodeText()).Inc()
-	s.m.requestSeconds.WithLabelValues(s.sync, s.sink, endpoint).Observe(a.Duration.Seconds())
-	if a.Verdict == pipeline.Accepted || a.Verdict == pipeline.Warned {
-		s.m.lastSuccess.WithLabelValues(s.sync, s.sink).Set(unix(at))
+	s.items.Observe(float64(c.Items))
+	s.m.requests.WithLabelValues(s.sync, s.sink, c.Endpoint, c.Answer.CodeText()).Inc()
+	observe(s.m.requestSeconds.WithLabelValues(s.sync, s.sink, c.Endpoint), c.Answer.Duration, c.Trace)
+	if v := c.Answer.Verdict; v == pipeline.Accepted || v == pipeline.Warned {
+		s.m.lastSuccess.WithLabelValues(s.sync, s.sink).Set(unix(c.At))
 	}
 }
 
@@ -222,9 +232,9 @@ func (s *Sync) Retry(v pipeline.Verdict) {
 }
 
 // BatchWait observes how long items waited for their call.
-func (s *Sync) BatchWait(d time.Duration) {
+func (s *Sync) BatchWait(d time.Duration, trace string) {
 	if s != nil {
-		s.wait.Observe(d.Seconds())
+		observe(s.wait, d, trace)
 	}
 }
 
@@ -265,10 +275,19 @@ func (s *Sync) DeadLetterError(topic string) {
 }
 
 // DeadLetterTime observes how long dead letters took to be acknowledged.
-func (s *Sync) DeadLetterTime(d time.Duration) {
+func (s *Sync) DeadLetterTime(d time.Duration, trace string) {
 	if s != nil {
-		s.dlqTime.Observe(d.Seconds())
+		observe(s.dlqTime, d, trace)
 	}
+}
+
+// observe gives the trace as the exemplar of its bucket, for those who scrape OpenMetrics.
+func observe(h prometheus.Observer, d time.Duration, trace string) {
+	if trace == "" {
+		h.Observe(d.Seconds())
+		return
+	}
+	h.(prometheus.ExemplarObserver).ObserveWithExemplar(d.Seconds(), prometheus.Labels{"trace_id": trace})
 }
 
 func unix(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }

@@ -45,7 +45,9 @@ func (h *handling) room(w *worker, rows int) {
 // handle is the sync's Watermill handler. A row that cannot succeed costs itself only (P7); trouble that is not the
 // rows' fault is waited out in here (P8); an error, and with it a Nack, means that the chunk's context ended.
 func (h *handling) handle(m *message.Message) ([]*message.Message, error) {
-	ctx, chunk, w := m.Context(), ChunkOf(m), h.workers.Get().(*worker)
+	chunk, w := ChunkOf(m), h.workers.Get().(*worker)
+	var ctx context.Context
+	ctx, w.span = h.Tracing.Chunk(m.Context(), chunk)
 	err := h.rows(ctx, chunk, w)
 	if err == nil && len(w.items.List) > 0 {
 		out := message.NewMessage(m.UUID, nil)
@@ -73,6 +75,7 @@ func (h *handling) rows(ctx context.Context, chunk *pipeline.Chunk, w *worker) e
 	if err != nil {
 		return err
 	}
+	w.span.Rows(len(w.items.List), len(w.letters))
 	if err := h.share.admit(ctx, w.tried, w.letters); err != nil {
 		return err
 	}
@@ -139,10 +142,20 @@ func (h *handling) ended(chunk *pipeline.Chunk, w *worker, err error) {
 	if err == nil {
 		h.share.refused(refused(chunk, w))
 		if !w.oldest.IsZero() {
-			h.Metrics.SourceDelay(time.Since(w.oldest))
+			h.Metrics.SourceDelay(time.Since(w.oldest), w.span.TraceID())
 		}
 	}
+	w.span.End(ending(err))
+	w.span = nil
 	h.workers.Put(w)
+}
+
+// ending is what a chunk's span says of an error: nothing that a row's could hold.
+func ending(err error) string {
+	if err == nil {
+		return ""
+	}
+	return "not every row settled: they are read again"
 }
 
 // refused counts rows that were sent and came back as dead letters.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
+	"github.com/tokrelay/tokrelay/pipeline/tracing"
 )
 
 // Steps bring one row from record to items. They belong to one goroutine at a time. Each returns nil, or one of
@@ -40,6 +41,7 @@ type Sync struct {
 	Deliver       func(ctx context.Context, c *pipeline.Chunk, items *pipeline.Items) error
 	RejectedShare RejectedShare
 	Metrics       *metrics.Sync
+	Tracing       *tracing.Sync // nil: none
 }
 
 // Options are the router's parts.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
+	"github.com/tokrelay/tokrelay/pipeline/tracing"
 )
 
 // worker is what one chunk's handling needs and the next one can use again. It belongs to one goroutine at a time.
@@ -24,6 +25,7 @@ type worker struct {
 	ops     [len(pipeline.Ops) + 1]int
 	skipped []skipCount
 	oldest  time.Time // the oldest change of the chunk in its database
+	span    *tracing.Span
 }
 
 type skipCount struct {

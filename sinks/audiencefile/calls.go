@@ -2,12 +2,15 @@ package audiencefile
 
 import (
 	"context"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
+	"github.com/tokrelay/tokrelay/pipeline/tracing"
 )
 
 const (
@@ -18,6 +21,9 @@ const (
 	endpointList   = "/dmp/custom_audience/list/"
 )
 
+var methods = map[string]string{endpointUpload: http.MethodPost, endpointCreate: http.MethodPost, endpointUpdate: http.MethodPost,
+	endpointGet: http.MethodGet, endpointList: http.MethodGet}
+
 // sources of trouble on the board.
 const (
 	sourceRead = "read"
@@ -26,11 +32,13 @@ const (
 )
 
 // attempt makes one call and notes it.
-func (j *Job) attempt(endpoint string, items, try int, body []byte, call func() pipeline.Answer) pipeline.Answer {
+func (j *Job) attempt(ctx context.Context, endpoint string, items, try int, body []byte, call func() pipeline.Answer) pipeline.Answer {
 	began := j.deps.now()
+	_, span := j.deps.Tracing.Call(ctx, tracing.Call{Method: methods[endpoint], Endpoint: endpoint, Items: items, Attempt: try})
 	a := call()
+	span.Answer(&a)
 	j.calls.Add(1)
-	j.deps.Metrics.Call(endpoint, items, &a, j.deps.now())
+	j.deps.Metrics.Call(metrics.Call{Endpoint: endpoint, Items: items, Answer: &a, At: j.deps.now(), Trace: span.TraceID()})
 	j.deps.OnCall(pipeline.Call{Time: began, Sync: j.deps.Sync, Endpoint: endpoint, Items: items, Attempt: try, Request: body, Answer: a})
 	return a
 }
@@ -54,7 +62,7 @@ func (j *Job) call(ctx context.Context, endpoint string, items int, body []byte,
 		if ctx.Err() != nil { // the lease is lost, perhaps: not another call
 			return pipeline.Answer{}, context.Cause(ctx)
 		}
-		a := j.attempt(endpoint, items, try, body, do)
+		a := j.attempt(ctx, endpoint, items, try, body, do)
 		if ctx.Err() != nil {
 			return a, context.Cause(ctx)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
+	"github.com/tokrelay/tokrelay/pipeline/tracing"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
 )
 
@@ -50,6 +51,7 @@ type Deps struct {
 	Folder     string              // where files are built unless the configuration says
 	Board      *pipeline.Board     // nil: none
 	Metrics    *metrics.Sync       // nil: none
+	Tracing    *tracing.Sync       // nil: none
 	OnCall     func(pipeline.Call) // nil: none
 	Log        *slog.Logger        // nil: none
 	Now        func() time.Time    // nil: time.Now

@@ -83,7 +83,9 @@ func (j *Job) run(ctx context.Context, o Options) (*Manifest, error) {
 	j.calls.Store(0)
 	j.progress.begin(r.manifest.Run)
 	defer j.progress.phase(PhaseIdle)
+	ctx, span := j.deps.Tracing.Upload(ctx)
 	err = r.reported(ctx)
+	span.End(failure(err))
 	if ctx.Err() != nil {
 		return &r.manifest, context.Cause(ctx)
 	}
@@ -91,6 +93,14 @@ func (j *Job) run(ctx context.Context, o Options) (*Manifest, error) {
 		return &r.manifest, err
 	}
 	return &r.manifest, r.end(ctx, err)
+}
+
+// failure is what the run's span says of an error.
+func failure(err error) string {
+	if err == nil {
+		return ""
+	}
+	return "the run did not end as it should: see the log"
 }
 
 // reported is do with its progress told.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"runtime"
 	"slices"
@@ -21,6 +22,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/router"
 	"github.com/tokrelay/tokrelay/pipeline/state"
+	"github.com/tokrelay/tokrelay/pipeline/tracing"
 	"github.com/tokrelay/tokrelay/sinks/audiencefile"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
 )
@@ -35,6 +37,7 @@ type Options struct {
 	Instance        string                     // name of this instance in dead letters; the host's name when empty
 	Page            func(*Daemon) http.Handler // the page and its API; nil serves probes and metrics alone
 	Stored          func(connection string) string
+	Tracer          *tracing.Tracer  // nil: no spans
 	Now             func() time.Time // the clock of file uploads; nil: time.Now
 }
 
@@ -61,7 +64,6 @@ type Daemon struct {
 	segments map[string]*segmentParts      // by sync
 	files    map[string]*audiencefile.Job  // by sync
 	services []func(context.Context) error // run beside the syncs until they have drained
-	restores []func(context.Context) error // have to succeed before a sync starts
 }
 
 // connection is a TikTok account and what its syncs share: the client and the gate of limits.
@@ -111,10 +113,10 @@ func (d *Daemon) clients() (err error) {
 	if d.registry, err = cdc.NewRegistry(d.Config.SchemaRegistry, cdc.RegistryDeps{Log: d.Log, Metrics: d.Metrics}); err != nil {
 		return err
 	}
-	if d.producer, err = kafka.NewProducer(d.Config.Kafka, "dead-letters", d.Log); err != nil {
+	if d.producer, err = kafka.NewProducer(d.kafka(), "dead-letters", d.Log); err != nil {
 		return err
 	}
-	if d.admin, err = kafka.NewAdmin(d.Config.Kafka, "admin", d.Log); err != nil {
+	if d.admin, err = kafka.NewAdmin(d.kafka(), "admin", d.Log); err != nil {
 		return err
 	}
 	if err := d.recordCalls(); err != nil {
@@ -128,9 +130,15 @@ func (d *Daemon) clients() (err error) {
 	}
 	if slices.ContainsFunc(d.Config.Syncs, func(s Sync) bool { return s.isAudience() }) {
 		d.state = state.NewStore(d.stateLog(d.Config.stateTopic()), time.Now)
-		d.restores = append(d.restores, d.state.Refresh)
 	}
 	return nil
+}
+
+// kafka is the way to Kafka of the daemon's own clients, whose metrics are published.
+func (d *Daemon) kafka() kafka.Config {
+	c := d.Config.Kafka
+	c.Metrics = d.Metrics
+	return c
 }
 
 func (d *Daemon) connect(name string, c tiktok.Config) (*connection, error) {
@@ -168,7 +176,7 @@ func (d *Daemon) sync(s *Sync) (router.Sync, error) {
 	m.Reads(s.AllTopics()...)
 	letters := d.letters(s, m)
 	queue := d.queue(s, flow, letters, m)
-	consumer, err := kafka.NewConsumer(d.Config.Kafka, kafka.ConsumerOptions{
+	consumer, err := kafka.NewConsumer(d.kafka(), kafka.ConsumerOptions{
 		Sync: s.Name, Group: d.Config.GroupOf(s), Topics: s.AllTopics(), Pattern: s.Pattern, Start: s.Start, OutOfRange: s.OutOfRange,
 		Window: flow.sink.window, Drain: d.Config.Shutdown.Deadline(), Board: d.Board, Metrics: m, Log: d.Log,
 		Assigned: d.newShare(s, queue).assigned,
@@ -176,12 +184,22 @@ func (d *Daemon) sync(s *Sync) (router.Sync, error) {
 	if err != nil {
 		return router.Sync{}, err
 	}
-	joined := router.Sync{Name: s.Name, Topic: s.source(), Source: consumer.Run, NewSteps: flow.Steps, Letters: letters,
+	joined := router.Sync{Name: s.Name, Tracing: d.tracing(s), Topic: s.source(), Source: consumer.Run, NewSteps: flow.Steps, Letters: letters,
 		Deliver: queue.Deliver, RejectedShare: s.RejectedShare, Metrics: m}
 	if flow.sink.segment != nil {
 		d.joinSegment(s, flow.sink.segment, &joined, m)
 	}
 	return joined, nil
+}
+
+// tracing makes a sync's spans; nil where tracing is off.
+func (d *Daemon) tracing(s *Sync) *tracing.Sync {
+	_, connection := d.Config.ConnectionOf(s)
+	host := ""
+	if base, err := url.Parse(connection.WithDefaults().BaseURL); err == nil {
+		host = base.Hostname()
+	}
+	return d.options.Tracer.Sync(tracing.About{Sync: s.Name, Group: d.Config.GroupOf(s), Server: host})
 }
 
 // letters writes a sync's dead letters.
@@ -190,7 +208,7 @@ func (d *Daemon) letters(s *Sync, m *metrics.Sync) *deadletter.Writer {
 	m.DeadLetters(topics.RejectedTopic, topics.FailedTopic)
 	return deadletter.NewWriter(d.Config.DeadLetter,
 		deadletter.About{Sync: s.Name, Sink: s.Name, SinkKind: s.Kind(), Instance: d.options.Instance, Version: d.options.Version},
-		deadletter.Deps{Producer: d.producer, TooLarge: tooLarge, Partitions: d.partitionsOf, Board: d.Board, Metrics: m, Log: d.Log})
+		deadletter.Deps{Producer: d.producer, TooLarge: tooLarge, Partitions: d.partitionsOf, Board: d.Board, Metrics: m, Tracing: d.tracing(s), Log: d.Log})
 }
 
 func tooLarge(err error) bool {
@@ -209,7 +227,7 @@ func (d *Daemon) queue(s *Sync, flow *Flow, letters *deadletter.Writer, m *metri
 			Post: func(ctx context.Context, body []byte) pipeline.Answer {
 				return connection.client.Post(ctx, endpoint, body)
 			},
-			DeadLetters: letters, Board: d.Board, Metrics: m, OnCall: d.Calls.Add, Log: d.Log,
+			DeadLetters: letters, Board: d.Board, Metrics: m, Tracing: d.tracing(s), OnCall: d.Calls.Add, Log: d.Log,
 		})
 	d.queues = append(d.queues, q)
 	return q
