@@ -36,11 +36,9 @@ var rules = []struct{ rule, meaning Rule }{
 	{RuleInvalidUTF8, "text must be valid UTF-8"},
 }
 
-// Nobody says of a rule that the value stands for no person at all: it is a placeholder, or the digest of one. It is no
-// fault of form: whoever knows the row may leave such a value out.
-func (r Rule) Nobody() bool {
-	return r == RulePlaceholder || r == RuleZeroDeviceID || r == RuleKnownEmptyDigest
-}
+// Nobody says of a rule that the value is a placeholder, which stands for no person at all. It is no fault of form: whoever
+// knows the row may leave such a value out. The digest of one is not among them: whoever hashed nothing has to know.
+func (r Rule) Nobody() bool { return r == RulePlaceholder || r == RuleZeroDeviceID }
 
 // Rules lists every rule in the order of the documentation.
 func Rules() []Rule {

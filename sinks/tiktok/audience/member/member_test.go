@@ -166,7 +166,6 @@ func TestAPlaceholderIsNobody(t *testing.T) {
 		{"null", "ids: {EMAIL_SHA256: c}", "null", pipeline.InvalidIdentifier},
 		{"a phone of zeros", "ids: {PHONE_SHA256: c}", "0000000000", pipeline.InvalidIdentifier},
 		{"a device whose owner opted out", "ids: {IDFA_SHA256: c}", device, pipeline.InvalidIdentifier},
-		{"the digest of nothing", "ids: {EMAIL_SHA256: c}", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", pipeline.EmptyDigest},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			readers, shape := compiled(t, c.config)
