@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rogpeppe/go-internal/txtar"
+
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
@@ -16,26 +18,69 @@ import (
 var update = flag.Bool("update", false, "write the configuration reference anew")
 
 func TestEveryExampleOfTheDocsIsValid(t *testing.T) {
-	for _, page := range []string{"../../docs/configuration.md", "../../README.md"} {
-		text, err := os.ReadFile(page)
-		if err != nil {
+	for _, page := range []string{configurationPage, "../../README.md"} {
+		for i, yaml := range examplesOf(t, page) {
+			_, report := daemon.Parse([]byte(yaml), settings.Vars(map[string]string{"TIKTOK_ACCESS_TOKEN": "token"}))
+			for _, p := range report.Problems() { // warnings too: an example is to be copied
+				t.Errorf("%s: example %d: %s", page, i+1, p)
+			}
+		}
+	}
+}
+
+const configurationPage = "../../docs/configuration.md"
+
+// examplesOf are the whole configurations of a page.
+func examplesOf(t *testing.T, page string) (examples []string) {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, block := range strings.Split(string(text), "```yaml\n")[1:] {
+		if yaml, _, _ := strings.Cut(block, "```"); strings.Contains(yaml, "syncs:") {
+			examples = append(examples, yaml)
+		}
+	}
+	if len(examples) == 0 {
+		t.Fatalf("%s has no example: the test looks at nothing", page)
+	}
+	return examples
+}
+
+// TestEveryExampleReadsTheRowsOfItsProducer runs testdata/examples: rows as the producer of an example writes them, and what
+// the example's sync makes of them. Each sync of the page has its rows.
+func TestEveryExampleReadsTheRowsOfItsProducer(t *testing.T) {
+	t.Setenv("TIKTOK_ACCESS_TOKEN", "token")
+	for _, yaml := range examplesOf(t, configurationPage) {
+		config, _ := daemon.Parse([]byte(yaml), settings.Vars(nil))
+		for i := range config.Syncs {
+			name := config.Syncs[i].Name
+			t.Run(name, func(t *testing.T) { readExample(t, yaml, name) })
+		}
+	}
+}
+
+func readExample(t *testing.T, yaml, name string) {
+	file := "testdata/examples/" + name + ".txtar"
+	archive, err := txtar.ParseFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, want := archive.Files[0].Data, archive.Files[1].Data
+	out, errs, code := tokrelay(t, string(rows), "preview", "-c", write(t, yaml), "--sync", name, "--rows", "-", "--now", "2026-11-22T12:00:00Z")
+	if code != exitDone || errs != "" {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	if *update {
+		archive.Files[1].Data = []byte(out)
+		if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		examples := 0
-		for _, block := range strings.Split(string(text), "```yaml\n")[1:] {
-			yaml, _, _ := strings.Cut(block, "```")
-			if !strings.Contains(yaml, "syncs:") {
-				continue
-			}
-			examples++
-			_, report := daemon.Parse([]byte(yaml), settings.Vars(map[string]string{"TIKTOK_ACCESS_TOKEN": "token"}))
-			if err := report.Err(); err != nil {
-				t.Errorf("%s: example %d: %v", page, examples, err)
-			}
-		}
-		if examples == 0 {
-			t.Errorf("%s has no example: the test looks at nothing", page)
-		}
+		return
+	}
+	if out != string(want) {
+		t.Errorf("got:\n%s\nwant:\n%s", out, want)
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 )
 
 const previewRowsText = `{"id":1,"event_name":"order_paid","status":"paid","email":" Ada@Example.COM ","occurred_at":"2026-11-22T10:00:00Z","amount":"12.50","currency":"usd","customer_id":7}
-{"op":"u","before":{"status":"pending"},"after":{"id":2,"status":"paid"}}
+{"op":"d","before":{"id":2,"status":"paid"},"after":null}
 {"id":3,"event_name":"order_paid","status":"paid","email":"nope","occurred_at":"2026-11-22T10:00:00Z","page_url":"https://x.example/"}
 null
 {"id":4,"event_name":"order_paid","status":"open"}
@@ -44,7 +44,7 @@ func TestPreviewSaysWhatEachRowBecomes(t *testing.T) {
 	if len(got) != 7 {
 		t.Fatalf("%d lines, want six rows and a request:\n%s", len(got), out)
 	}
-	if i := got[0].Item; i == nil || i.Event != "CompletePayment" || i.EventTime != 1795341600 || i.Properties.Value != 12.5 || i.Properties.Currency != "USD" {
+	if i := got[0].Item; i == nil || i.Event != "Purchase" || i.EventTime != 1795341600 || i.Properties.Value != 12.5 || i.Properties.Currency != "USD" {
 		t.Errorf("row 1 became %+v", got[0])
 	}
 	for i, want := range []line{
