@@ -33,7 +33,7 @@ var rules = []struct{ rule, meaning Rule }{
 	{RuleKnownEmptyDigest, "the digest of an empty or placeholder text matches nobody"},
 	{RulePlaceholder, "a placeholder such as null or n/a identifies nobody"},
 	{RuleTooLong, "longer than such an identifier can be"},
-	{RuleInvalidUTF8, "text must be valid UTF-8"},
+	{RuleInvalidUTF8, "valid UTF-8"},
 }
 
 // Nobody says of a rule that the value is a placeholder, which stands for no person at all. It is no fault of form: whoever

@@ -187,7 +187,7 @@ func appendPlace(dst []byte, s *step, clean []byte) ([]byte, error) {
 	case err == identity.RulePlaceholder:
 		return dst[:start], nil
 	case err != nil:
-		return dst, refused(s.name, err)
+		return dst, identity.Reject(s.name, err)
 	case len(dst) == start+1:
 		return dst[:start], nil
 	}

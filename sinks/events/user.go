@@ -141,9 +141,9 @@ func (m *Maker) settle(s *step, err error) error {
 	case err == nil:
 		return nil
 	case !ok || !rule.Nobody():
-		return refused(s.name, err)
+		return identity.Reject(s.name, err)
 	case m.nobody == nil && s.matchKey&identifying != 0:
-		m.nobody = refused(s.name, err)
+		m.nobody = identity.Reject(s.name, err)
 	}
 	return nil
 }
@@ -157,34 +157,4 @@ func (m *Maker) localPhone(p *phonePlan) identity.Phone {
 		}
 	}
 	return phone
-}
-
-// refused turns the rule an identifier breaks into the row's rejection.
-func refused(field string, err error) *pipeline.Rejection {
-	rule, ok := err.(identity.Rule)
-	if !ok {
-		return pipeline.Reject(pipeline.StageIdentity, pipeline.InvalidIdentifier, field, err.Error())
-	}
-	if rule == identity.RuleInvalidUTF8 {
-		return pipeline.Reject(pipeline.StageIdentity, pipeline.InvalidText, field, textRule(pipeline.InvalidText))
-	}
-	return pipeline.Reject(pipeline.StageIdentity, identityReason(rule), field, rule.Error())
-}
-
-func identityReason(rule identity.Rule) pipeline.Reason {
-	switch rule {
-	case identity.RuleNotAnEmail:
-		return pipeline.InvalidEmail
-	case identity.RuleNotE164, identity.RuleNoCountry:
-		return pipeline.InvalidPhone
-	case identity.RuleAlreadyHashed:
-		return pipeline.AlreadyHashed
-	case identity.RuleNotHashed:
-		return pipeline.NotHashed
-	case identity.RuleKnownEmptyDigest:
-		return pipeline.EmptyDigest
-	case identity.RuleTooLong:
-		return pipeline.TooLong
-	}
-	return pipeline.InvalidIdentifier
 }

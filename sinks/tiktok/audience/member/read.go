@@ -53,10 +53,10 @@ func (r *Reader) Hash(row *mapping.Row, v pipeline.Value) (h identity.Hash, err 
 		h, err = r.hasher.Hash(clear)
 	}
 	if rule, ok := err.(identity.Rule); ok && rule.Nobody() {
-		return h, &Nobody{refused(r.Field, err)}
+		return h, &Nobody{identity.Reject(r.Field, err)}
 	}
 	if err != nil {
-		return h, refused(r.Field, err)
+		return h, identity.Reject(r.Field, err)
 	}
 	return h, nil
 }
@@ -70,25 +70,4 @@ func (r *Reader) phoneOf(row *mapping.Row) identity.Phone {
 		}
 	}
 	return phone
-}
-
-// refused turns the rule an identifier breaks into the row's rejection.
-func refused(field string, err error) *pipeline.Rejection {
-	reason := pipeline.InvalidIdentifier
-	if rule, ok := err.(identity.Rule); ok && reasons[rule] != "" {
-		reason = reasons[rule]
-	}
-	return pipeline.Reject(pipeline.StageIdentity, reason, field, err.Error())
-}
-
-// reasons are the reasons of rules; of those not listed it is InvalidIdentifier.
-var reasons = map[identity.Rule]pipeline.Reason{
-	identity.RuleNotAnEmail:       pipeline.InvalidEmail,
-	identity.RuleNotE164:          pipeline.InvalidPhone,
-	identity.RuleNoCountry:        pipeline.InvalidPhone,
-	identity.RuleAlreadyHashed:    pipeline.AlreadyHashed,
-	identity.RuleNotHashed:        pipeline.NotHashed,
-	identity.RuleKnownEmptyDigest: pipeline.EmptyDigest,
-	identity.RuleTooLong:          pipeline.TooLong,
-	identity.RuleInvalidUTF8:      pipeline.InvalidText,
 }
