@@ -72,7 +72,7 @@ func New(l Limits) *Log {
 	l.Total = cmp.Or(l.Total, 12<<20)
 	l.MaxRequest = cmp.Or(l.MaxRequest, 1<<20)
 	l.Rate = cmp.Or(l.Rate, 4<<20)
-	return &Log{limits: l, rings: map[ringKey]*ring{}, whole: newAllowance(l.Rate)}
+	return &Log{limits: l, rings: map[ringKey]*ring{}, whole: newAllowance(l.Rate, 2*l.Rate)}
 }
 
 // Add remembers a call. It copies the request and the answer's body: the caller may use their memory again.

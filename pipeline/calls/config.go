@@ -14,7 +14,7 @@ type Config struct {
 	Retention  settings.Duration `yaml:"retention" doc:"How long a topic created here keeps calls." default:"7d"`
 	MaxBytes   settings.Size     `yaml:"max_bytes" doc:"Most bytes of one partition of a topic created here." default:"1GiB"`
 	Partitions int               `yaml:"partitions" doc:"Partitions of a topic created here." default:"3"`
-	Rate       settings.Size     `yaml:"rate" doc:"Bytes a second of accepted calls that an instance writes whole; of more than that it writes the figures alone. Calls that TikTok did not accept are always whole." default:"1MiB"`
+	Rate       settings.Size     `yaml:"rate" doc:"Bytes a second of accepted calls that an instance writes whole; of more than that it writes the figures alone. Calls that TikTok did not accept are always whole." default:"256KiB"`
 	Memory     settings.Size     `yaml:"memory" doc:"Memory for the last calls of this instance." default:"12MiB"`
 }
 
@@ -23,7 +23,7 @@ func (c Config) WithDefaults() Config {
 	c.Retention = cmp.Or(c.Retention, settings.Duration(7*24*time.Hour))
 	c.MaxBytes = cmp.Or(c.MaxBytes, 1<<30)
 	c.Partitions = cmp.Or(c.Partitions, 3)
-	c.Rate = cmp.Or(c.Rate, 1<<20)
+	c.Rate = cmp.Or(c.Rate, 256<<10)
 	c.Memory = cmp.Or(c.Memory, 12<<20)
 	return c
 }

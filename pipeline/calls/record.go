@@ -76,10 +76,15 @@ func (w *writer) append(to []byte, e *Entry, missed int64) []byte {
 	_ = encoder.Encode(f) // texts, numbers and the clock's time always encode
 	to = append(to, bytes.TrimSuffix(b.Bytes(), []byte("}\n"))...)
 	to = appendRows(append(to, rowsBegin...), e.Rows)
-	if len(e.Request) > 0 && !e.Cut && json.Valid(e.Request) {
+	if isObject(e.Request) && !e.Cut {
 		to = appendMasked(append(to, `,"request":`...), e.Request)
 	}
 	return append(w.answer(to, e.Answer.Body), '}')
+}
+
+// isObject tells whether a request is JSON: it is what we wrote ourselves, whole or nothing.
+func isObject(request []byte) bool {
+	return len(request) > 1 && request[0] == '{' && request[len(request)-1] == '}'
 }
 
 func appendRows(to []byte, rows []pipeline.Position) []byte {

@@ -54,6 +54,7 @@ const (
 	mostWaiting  = 4 << 20 // bytes of calls that wait
 	mostWritten  = 1 << 20 // bytes of calls written together, about
 	collecting   = 200 * time.Millisecond
+	fewWhole     = 2 << 20 // bytes, so that a low rate still leaves room for the largest calls
 	lastWrites   = 2 * time.Second
 	firstPause   = time.Second
 	longestPause = time.Minute
@@ -64,7 +65,7 @@ func NewRecorder(c Config, d RecorderDeps) *Recorder {
 	c = c.WithDefaults()
 	var run [4]byte
 	_, _ = rand.Read(run[:]) // never fails
-	return &Recorder{cfg: c, deps: d, whole: newAllowance(int(c.Rate)), woken: make(chan struct{}, 1),
+	return &Recorder{cfg: c, deps: d, whole: newAllowance(int(c.Rate), max(2*int(c.Rate), fewWhole)), woken: make(chan struct{}, 1),
 		writer: writer{instance: d.Instance, run: hex.EncodeToString(run[:]), scrub: d.Scrub}}
 }
 

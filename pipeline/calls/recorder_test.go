@@ -16,7 +16,7 @@ import (
 var errLarge = errors.New("too large")
 
 func newTestRecorder(produce func(context.Context, []pipeline.Record) []error) *Recorder {
-	return NewRecorder(Config{Topic: "calls"}, RecorderDeps{Instance: "a", Ensure: func(context.Context) error { return nil }, Produce: produce,
+	return NewRecorder(Config{Topic: "calls", Rate: 1 << 20}, RecorderDeps{Instance: "a", Ensure: func(context.Context) error { return nil }, Produce: produce,
 		TooLarge: func(err error) bool { return errors.Is(err, errLarge) }, Scrub: func(s string) string { return s }, Metrics: metrics.New(), Log: slog.New(slog.DiscardHandler)})
 }
 

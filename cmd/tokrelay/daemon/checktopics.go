@@ -31,6 +31,9 @@ func (u *checkup) ownTopicsSet(ctx context.Context, largest int) {
 	if audiences {
 		wanted = append(wanted, kafka.Wanted{Name: u.Config.stateTopic(), Compact: true})
 	}
+	if calls := u.Config.Calls.Topic; calls != "" {
+		wanted = append(wanted, kafka.Wanted{Name: calls})
+	}
 	names := make([]string, len(wanted))
 	for i, w := range wanted {
 		names[i] = w.Name
@@ -59,7 +62,9 @@ func (u *checkup) ownTopicsSet(ctx context.Context, largest int) {
 func (u *checkup) absent(w kafka.Wanted, mayCreate bool) {
 	what := "topic " + w.Name
 	switch {
-	case !u.Config.DeadLetter.Creates():
+	case w.Name == u.Config.Calls.Topic && !u.Config.Calls.Creates():
+		u.warn(what, "does not exist, and calls.create is false: calls are remembered in memory alone", createCommand(u.Config.Kafka.Brokers[0], w))
+	case !u.Config.DeadLetter.Creates() && w.Name != u.Config.Calls.Topic:
 		u.fail(what, "does not exist, and dead_letter.create is false", createCommand(u.Config.Kafka.Brokers[0], w))
 	case !mayCreate:
 		u.warn(what, "does not exist yet; run makes it, if this client may create topics of this name: Kafka does not say", u.Config.Grant("--topic", w.Name, kafka.RightCreate))

@@ -115,6 +115,9 @@ func (c *Config) Validate(at settings.Place) {
 	}
 	c.DeadLetter.Validate(at.Key("dead_letter"))
 	c.Calls.Validate(at.Key("calls"))
+	if letters := c.DeadLetter.WithDefaults(); c.Calls.Topic != "" && slices.Contains([]string{letters.RejectedTopic, letters.FailedTopic, c.stateTopic()}, c.Calls.Topic) {
+		at.Key("calls").Key("topic").Problem("must be a topic of its own", "")
+	}
 	c.Admin.Validate(at.Key("admin"))
 	if len(c.Syncs) == 0 {
 		at.Key("syncs").Problem("required", "at least one flow from a topic to TikTok")

@@ -23,7 +23,7 @@ before(async () => {
   Object.assign(views, {
     overview: '/',
     calls: '/calls',
-    call: `/calls/${refused.number}`,
+    call: `/calls/${refused.id}`,
     rejected: '/rejected',
     'rejected-row': '/rejected/' + letter.letter.split('/').slice(1).join('/'),
     replay: '/replay',
@@ -66,7 +66,8 @@ for (const theme of ['light', 'dark']) {
       assert.ok(await page.locator('h1').first().isVisible(), `${name} has no heading`)
       assert.deepEqual(await seriousFaults(page), [], `${name}, ${theme}`)
       assert.deepEqual(faults, [], `${name}, ${theme}`)
-      if (theme === 'light') await picture(page, name)
+      if (theme === 'light' && name !== 'replay') await picture(page, name)
+      if (process.env.PAGE_ALL) await page.screenshot({ path: join(process.env.PAGE_ALL, `${name}-${theme}.png`), fullPage: true })
       if (theme === 'dark' && name === 'overview') await picture(page, 'overview-dark')
       await close()
     }
@@ -82,6 +83,7 @@ test('every view fits a phone', async () => {
     assert.deepEqual(await seriousFaults(page), [], `${name} on a phone`)
     assert.deepEqual(faults, [], name)
     if (name === 'overview') await picture(page, 'phone')
+    if (process.env.PAGE_ALL) await page.screenshot({ path: join(process.env.PAGE_ALL, `${name}-phone.png`), fullPage: true })
     await close()
   }
 })
@@ -106,7 +108,7 @@ async function somebody () {
   const first = ['Ada', 'Björn', 'Chidi', 'Dolores', 'Elif', 'Farid', 'Grace', 'Hiro', 'Inés', 'Jonas', 'Kemi', 'Lena']
   const last = ['Abara', 'Bergström', 'Castro', 'Demir', 'Eze', 'Fischer', 'Garcia', 'Haddad', 'Ito', 'Jensen']
   const calls = (await json('/api/calls.json?sync=signups&outcome=accepted')).filter(call => !call.figures_only)
-  const request = JSON.stringify(await json(`/api/calls/${calls[0].number}/request.json`))
+  const request = JSON.stringify(await json(`/api/calls/${calls[0].id}/request.json`))
   const digests = new Set([...request.matchAll(/"email":"([0-9a-f]{64})"/g)].map(match => match[1]))
   assert.ok(digests.size > 0, 'the call holds no digest of an address')
   for (let id = 1; id < 30_000; id++) {
@@ -177,6 +179,58 @@ test('identifiers have the forms tokrelay hashes', async () => {
     const forms = await page.evaluate(([typed, calling]) => globalThis.identify.forms(typed, calling), [typed, calling])
     assert.ok(forms.includes(wanted), `${typed} has the forms ${forms.join(', ')}, not ${wanted}`)
   }
+  await close()
+})
+
+test('device ids are looked for by MD5 too', async () => {
+  const { page, close } = await open(browser, demo.address)
+  await page.goto(demo.address + '/calls')
+  const id = 'CDDA802E-FB9C-47AD-9866-0794D394C912'
+  const asked = await page.evaluate(id => globalThis.identify.question(id, []), id)
+  const md5 = text => createHash('md5').update(text).digest('hex')
+  for (const wanted of [md5(id), md5(id.toLowerCase()), sha256(id), sha256(id.toLowerCase())]) assert.ok(asked.digests.includes(wanted), wanted)
+  for (const length of [0, 1, 55, 56, 63, 64, 119, 120, 500]) {
+    const text = 'ä' + 'x'.repeat(length)
+    assert.equal(await page.evaluate(text => globalThis.identify.md5(text), text), md5(text), `${length}`)
+  }
+  await close()
+})
+
+test('calls go back further than memory, page by page', async () => {
+  const { page, faults, close } = await open(browser, demo.address)
+  await page.goto(demo.address + '/calls')
+  await page.getByText('Calls of all instances').waitFor()
+  const newest = await page.locator('#live tbody tr').first().getAttribute('data-key')
+  await page.getByRole('link', { name: 'Older calls' }).click()
+  await page.getByText('Calls before').waitFor()
+  assert.notEqual(await page.locator('#live tbody tr').first().getAttribute('data-key'), newest)
+  await page.getByRole('link', { name: 'The newest' }).click()
+  await page.waitForFunction(key => document.querySelector('#live tbody tr')?.dataset.key === key, newest)
+  assert.deepEqual(faults, [])
+  await close()
+})
+
+test('a replay is limited, tried without sending, and planned again', async () => {
+  const { page, faults, close } = await open(browser, demo.address)
+  const calls = (await json('/api/calls.json')).length
+  await page.goto(demo.address + '/rejected?sync=orders&reason=invalid_phone')
+  await page.getByText('Options', { exact: true }).click()
+  await page.getByLabel('at most', { exact: false }).first().fill('2')
+  await page.locator('input[name=rate]').fill('100')
+  await page.getByRole('button', { name: /^Plan a replay/ }).click()
+  await page.getByRole('button', { name: 'Send 2 rows' }).waitFor()
+  assert.match(await page.locator('#live .lead').textContent(), /at most 2 rows, 100 a second/)
+  assert.deepEqual(await seriousFaults(page), [])
+  await picture(page, 'replay')
+  await page.getByRole('button', { name: 'Try without sending' }).click()
+  await page.locator('#live').getByText('Tried, nothing was sent').waitFor()
+  assert.equal(await page.locator('dt:has-text("Would be rejected again") + dd').textContent(), '2')
+  assert.equal((await json('/api/calls.json')).length, calls, 'something was sent')
+  assert.deepEqual(await seriousFaults(page), [])
+  await page.getByRole('button', { name: 'Plan it again' }).click()
+  await page.getByRole('button', { name: 'Drop the plan' }).click()
+  await page.getByText('No replay under way').waitFor()
+  assert.deepEqual(faults, [])
   await close()
 })
 
