@@ -13,6 +13,8 @@ RUN go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /out/tokre
 FROM gcr.io/distroless/static-debian12:nonroot
 COPY --from=build /out/tokrelay /out/health /usr/local/bin/
 USER 65532:65532
+# File audiences are built below it: a volume, or a tmpfs, where the root file system is read-only.
+ENV XDG_CACHE_HOME=/tmp
 EXPOSE 8080
 # The process turns. Whether it can work is /readyz: a restart would not repair that.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s CMD ["/usr/local/bin/health", "http://127.0.0.1:8080/livez"]

@@ -42,10 +42,7 @@ func commands(page string) (list []string) {
 
 // TestCommandsInTheDocsExist asks the real binary for the help of every command, and looks for the flags there.
 func TestCommandsInTheDocsExist(t *testing.T) {
-	binary := filepath.Join(t.TempDir(), "tokrelay")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../cmd/tokrelay").CombinedOutput(); err != nil {
-		t.Fatalf("build tokrelay: %v\n%s", err, out)
-	}
+	binary := binaryOf(t, "../cmd/tokrelay")
 	checked := 0
 	for _, page := range pages(t) {
 		for _, line := range commands(read(t, page)) {
