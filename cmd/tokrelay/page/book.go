@@ -2,7 +2,6 @@ package page
 
 import (
 	"context"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -117,11 +116,25 @@ func (b *book) last(sync string, n int, match func(*calls.Entry) bool) []*calls.
 	for _, e := range list {
 		have[b.identity(e)] = true
 	}
-	list = append(list, b.history.Last(sync, n, func(e *calls.Entry) bool {
+	others := b.history.Last(sync, n, func(e *calls.Entry) bool {
 		return !have[b.identity(e)] && (match == nil || match(e))
-	})...)
-	slices.SortStableFunc(list, func(x, y *calls.Entry) int { return y.Time.Compare(x.Time) })
-	return list[:min(n, len(list))]
+	})
+	return newestFirst(list, others, n)
+}
+
+// newestFirst merges two lists by time and leaves each in its own order: clocks of instances differ, and one that is wrong
+// moves its own calls alone.
+func newestFirst(a, b []*calls.Entry, n int) []*calls.Entry {
+	var list []*calls.Entry
+	for len(list) < n && len(a)+len(b) > 0 {
+		from := &a
+		if len(a) == 0 || len(b) > 0 && b[0].Time.After(a[0].Time) {
+			from = &b
+		}
+		list = append(list, (*from)[0])
+		*from = (*from)[1:]
+	}
+	return list
 }
 
 // id is a call's name in addresses: its number, or its place in the topic.

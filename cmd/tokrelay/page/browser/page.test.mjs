@@ -128,7 +128,7 @@ test('a person is found by the clear address, which never leaves the browser', a
   const { page, faults, requests, close } = await open(browser, demo.address)
   await page.goto(demo.address + '/calls')
   await page.locator('#what').fill(typed)
-  await page.getByRole('button', { name: 'Look' }).click()
+  await page.getByRole('button', { name: 'Find' }).click()
   await page.getByText('Sent, and accepted by TikTok.').waitFor()
   const asked = requests.find(request => request.url().endsWith('/search'))
   assert.match(asked.postData(), new RegExp(`digest=${sha256(address.toLowerCase())}`))
