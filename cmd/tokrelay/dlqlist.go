@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
-	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 )
 
@@ -101,16 +101,15 @@ func (d *desk) countRows(ctx context.Context, l *listed, filter *letters.Filter,
 	}
 	bar := d.progress("reading " + l.Rejected)
 	defer bar.end()
-	tally, read := letters.NewTally(by), int64(0)
-	seen := func() {
-		if read++; read%4096 == 0 {
-			bar.show(read, span.Records)
-		}
+	var mu sync.Mutex
+	read := int64(0)
+	seen := func(records int64) {
+		mu.Lock()
+		defer mu.Unlock()
+		read += records
+		bar.show(read, span.Records)
 	}
-	err = letters.Rows(ctx, d.admin, span, filter, seen, func(r *pipeline.Record, h *deadletter.Head) error {
-		tally.Add(r, h)
-		return nil
-	})
+	tally, err := letters.CountRows(ctx, d.admin, span, filter, by, seen)
 	l.Rows, l.Total = append(l.Rows, tally.Counts()...), tally.Rows
 	return err
 }

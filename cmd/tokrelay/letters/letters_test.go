@@ -2,7 +2,6 @@ package letters
 
 import (
 	"fmt"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -20,6 +19,12 @@ const rejected = "tokrelay.rejected"
 
 // broker is a broker with dead letters that the real writer wrote: n of them, in turn for each of the reasons.
 func broker(t testing.TB, n int, reasons ...pipeline.Reason) *kafka.Admin {
+	t.Helper()
+	_, admin := cluster(t, n, reasons...)
+	return admin
+}
+
+func cluster(t testing.TB, n int, reasons ...pipeline.Reason) (*kfake.Cluster, *kafka.Admin) {
 	t.Helper()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(3, rejected, "orders"))
 	if err != nil {
@@ -44,7 +49,7 @@ func broker(t testing.TB, n int, reasons ...pipeline.Reason) *kafka.Admin {
 			t.Fatal(err)
 		}
 	}
-	return admin
+	return cluster, admin
 }
 
 func lettersFrom(start, end int, reasons []pipeline.Reason) []pipeline.Letter {
@@ -64,8 +69,7 @@ func count(t testing.TB, admin *kafka.Admin, f *Filter, by ...string) *Tally {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tally := NewTally(by)
-	err = Rows(t.Context(), admin, span, f, nil, func(r *pipeline.Record, h *deadletter.Head) error { tally.Add(r, h); return nil })
+	tally, err := CountRows(t.Context(), admin, span, f, by, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,22 +249,4 @@ func TestAnExplanationHasACommandForTheReason(t *testing.T) {
 	if err != nil || seen != 1 {
 		t.Errorf("saw %d letters, error %v", seen, err)
 	}
-}
-
-// BenchmarkList counts letters as dlq list does. The rate counts a broker in the same process.
-func BenchmarkList(b *testing.B) {
-	const n = 200_000
-	admin := broker(b, n, pipeline.InvalidCurrency, pipeline.InvalidEmail)
-	var most uint64
-	for b.Loop() {
-		tally := count(b, admin, &Filter{}, By...)
-		if tally.Rows != n {
-			b.Fatalf("counted %d, want %d", tally.Rows, n)
-		}
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		most = max(most, m.HeapInuse)
-	}
-	b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "letters/s")
-	b.ReportMetric(float64(most)/(1<<20), "heap-MiB")
 }
