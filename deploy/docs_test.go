@@ -24,7 +24,11 @@ func pages(t *testing.T) []string {
 	if err != nil || len(list) < 8 {
 		t.Fatalf("%d pages, %v", len(list), err)
 	}
-	return append(list, "../docs/sizing.md", "debezium/README.md")
+	more, err := filepath.Glob("../docs/*.md")
+	if err != nil || len(more) < 5 {
+		t.Fatalf("%d pages, %v", len(more), err)
+	}
+	return append(append(list, more...), "../README.md", "debezium/README.md")
 }
 
 // commands are the command lines of tokrelay in a page.
