@@ -80,14 +80,3 @@ func connectFields(doc *jsonDoc, i int32, t *typ, depth int) error {
 	}
 	return nil
 }
-
-// addField adds a field of a name the record does not have yet.
-func (t *typ) addField(name string, of *typ) {
-	if t.index == nil {
-		t.index = map[string]int{}
-	}
-	if _, known := t.index[name]; !known {
-		t.index[name] = len(t.fields)
-		t.fields = append(t.fields, field{name: name, typ: of})
-	}
-}

@@ -138,10 +138,15 @@ func (d *dialect) setBytes(into *pipeline.Value, t *typ, b []byte) {
 	}
 }
 
+// largestDecimal bounds the bytes of a number: some 20,000 digits. Writing a number of a megabyte in digits takes seconds.
+const largestDecimal = 8 << 10
+
 func setDecimal(into *pipeline.Value, b []byte, scale int32) {
 	switch {
 	case len(b) <= 8:
 		*into = pipeline.DecimalValue(signed(b), scale)
+	case len(b) > largestDecimal: // nobody's amount: it stays binary
+		*into = pipeline.BytesValue(b)
 	case scale > maxScale:
 		*into = wholeDecimal(b, scale)
 	default:

@@ -20,7 +20,7 @@ func (k *compiler) flat(p *program) error {
 	wants := k.columns(p, p.record, true)
 	pl.hidden = int32(len(p.shape.Names))
 	ask := func(name string) int32 {
-		if name == "" || pl.matcher.find(p.record.fields, name) < 0 {
+		if name == "" || pl.matcher.find(p.record, name) < 0 {
 			return -1
 		}
 		wants = append(wants, want{name, pl.hidden})

@@ -76,11 +76,11 @@ func connectorName(envelope *typ) string {
 
 // mappedColumn is what a row's schema says of a wanted column, which may stand in a record.
 func mappedColumn(row *typ, name string, m matcher) Column {
-	if i := m.find(row.fields, name); i >= 0 {
+	if i := m.find(row, name); i >= 0 {
 		return columnOf(name, row.fields[i].typ)
 	}
 	head, rest, nested := strings.Cut(name, ".")
-	i := m.find(row.fields, head)
+	i := m.find(row, head)
 	if !nested || i < 0 {
 		return Column{Name: name}
 	}

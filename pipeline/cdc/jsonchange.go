@@ -3,6 +3,7 @@ package cdc
 import (
 	"bytes"
 	"context"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -179,6 +180,9 @@ func (j *jsonReader) byMembers(doc *jsonDoc, payload int32, envelope bool) (*wri
 	for _, o := range objects {
 		row.addMembers(doc, o)
 	}
+	if len(row.fields) > maxMembers {
+		return nil, pipeline.Reject(pipeline.StageDecode, pipeline.TooLarge, "", "at most "+strconv.Itoa(maxMembers)+" members in a row")
+	}
 	c := &inferredJSON{envelope: envelope}
 	for _, f := range row.fields {
 		c.names = append(c.names, f.name)
@@ -191,6 +195,9 @@ func (j *jsonReader) byMembers(doc *jsonDoc, payload int32, envelope bool) (*wri
 	j.inferred.Store(c)
 	return c.writer, nil
 }
+
+// maxMembers bounds the columns of rows that nobody describes: a plan is compiled for every new set of them.
+const maxMembers = 10_000
 
 // rowObjects are the objects that are rows: the images of an envelope, the new one first, or the payload itself.
 func rowObjects(doc *jsonDoc, payload int32, envelope bool) ([]int32, error) {

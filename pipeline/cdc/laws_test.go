@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 )
@@ -190,16 +189,16 @@ func TestHostileSchemasAreRefusedQuickly(t *testing.T) {
 		"a text of spaces":     strings.Repeat(" ", 1<<21),
 		"a cut-off wide row":   `{"type":"record","name":"r","fields":[` + wide.String(),
 		"an endless name":      `{"type":"record","name":"` + strings.Repeat("n", 900_000) + `","fields":[{"name":"a","type":"nope"}]}`,
+		"10,000 objects":       strings.Repeat(`{"type":`, 10_000) + `"int"` + strings.Repeat("}", 10_000),
+		"records in records":   strings.Repeat(`{"type":"record","name":"r","fields":[{"name":"a","type":`, 10_000),
+		"unions in lists":      strings.Repeat(`["null",{"type":"array","items":`, 10_000),
 		"an unknown reference": `{"type":"record","name":"r","fields":[{"name":"a","type":"s"}]}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			start := time.Now()
-			_, err := Inspect(Config{}, Wanted{All: true}, &Source{Text: text})
+			var err error
+			cost(t, name, func() { _, err = Inspect(Config{}, Wanted{All: true}, &Source{Text: text}) })
 			if err == nil {
 				t.Fatal("it was accepted")
-			}
-			if took := time.Since(start); took > 5*time.Second {
-				t.Errorf("it took %s", took)
 			}
 			if len(err.Error()) > 1000 {
 				t.Errorf("the error has %d letters", len(err.Error()))
@@ -244,14 +243,11 @@ func TestValuesThatExplodeAreRefusedQuickly(t *testing.T) {
 		for _, decoder := range []string{"plan", decoderGoavro} {
 			t.Run(name+"/"+decoder, func(t *testing.T) {
 				d := decoderFor(t, Config{Decoder: decoder}, Wanted{All: true}, oneSchema{&Source{Text: c.schema}})
-				start := time.Now()
 				var ch pipeline.Change
-				err := d.Decode(t.Context(), &pipeline.Record{Value: framed(c.body)}, &ch)
+				var err error
+				cost(t, name, func() { err = d.Decode(t.Context(), &pipeline.Record{Value: framed(c.body)}, &ch) })
 				if _, ok := errors.AsType[*pipeline.Rejection](err); !ok {
 					t.Errorf("got %v, want a rejection", err)
-				}
-				if took := time.Since(start); took > 5*time.Second {
-					t.Errorf("it took %s", took)
 				}
 			})
 		}

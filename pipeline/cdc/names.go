@@ -1,6 +1,7 @@
 package cdc
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -10,30 +11,39 @@ import (
 // as Debezium writes a name that Avro does not allow, or that its avro_unicode mode writes otherwise.
 type matcher struct{ fold bool }
 
-// find returns the index of the field, -1 without one.
-func (m matcher) find(fields []field, name string) int {
-	if i := indexOf(fields, name, false); i >= 0 {
+// find returns the index of the record's field, -1 without one. A field's own name is found at once: of a row whose columns
+// are all wanted there are as many names as fields.
+func (m matcher) find(record *typ, name string) int {
+	if i, ok := record.index[name]; ok {
 		return i
 	}
-	if i := indexOf(fields, name, true); m.fold && i >= 0 {
-		return i
+	if m.fold {
+		if i := record.folded(name); i >= 0 {
+			return i
+		}
 	}
-	if i := indexOf(fields, avroUnicode(name), m.fold); i >= 0 {
+	if i := m.is(record, avroUnicode(name)); i >= 0 {
 		return i
 	}
 	if !isLegal(name) && name != "" {
-		return indexOf(fields, legalName(name), m.fold)
+		return m.is(record, legalName(name))
 	}
 	return -1
 }
 
-func indexOf(fields []field, name string, fold bool) int {
-	for i := range fields {
-		if fields[i].name == name || fold && strings.EqualFold(fields[i].name, name) {
-			return i
-		}
+// is finds a field by a name as it stands, or whatever its case.
+func (m matcher) is(record *typ, name string) int {
+	if i, ok := record.index[name]; ok {
+		return i
+	}
+	if m.fold {
+		return record.folded(name)
 	}
 	return -1
+}
+
+func (t *typ) folded(name string) int {
+	return slices.IndexFunc(t.fields, func(f field) bool { return strings.EqualFold(f.name, name) })
 }
 
 // avroUnicode encodes a name as Debezium's avro_unicode mode does: every character Avro does not allow, and the

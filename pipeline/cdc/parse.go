@@ -194,19 +194,17 @@ func (p *parser) fields(i int32, t *typ, namespace string, depth int) error {
 	if !ok || p.doc.nodes[list].kind != jsonArray {
 		return fmt.Errorf("the record %s has no fields", short(t.name))
 	}
-	seen := map[string]bool{}
 	for f := list + 1; f < p.doc.nodes[list].next; f = p.doc.nodes[f].next {
 		name := p.doc.textOf(f, "name")
 		of, ok := p.doc.member(f, "type")
-		if name == "" || !ok || seen[name] {
+		if _, known := t.index[name]; name == "" || !ok || known {
 			return fmt.Errorf("the record %s has a field without name or type, or one declared twice", short(t.name))
 		}
-		seen[name] = true
 		ft, err := p.typ(of, namespace, depth+1)
 		if err != nil {
 			return fmt.Errorf("field %s: %w", short(name), err)
 		}
-		t.fields = append(t.fields, field{name: name, typ: ft})
+		t.addField(name, ft)
 	}
 	return nil
 }

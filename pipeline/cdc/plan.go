@@ -105,12 +105,12 @@ func (p *planner) row(record *typ, wants []want) (*rowPlan, []want, error) {
 func (p *planner) share(record *typ, wants []want) (fields []asked, missing []want) {
 	fields = make([]asked, len(record.fields))
 	for _, w := range wants {
-		if i := p.matcher.find(record.fields, w.name); i >= 0 {
+		if i := p.matcher.find(record, w.name); i >= 0 {
 			fields[i].slots = append(fields[i].slots, w.slot)
 			continue
 		}
 		head, rest, nested := strings.Cut(w.name, ".")
-		if i := p.matcher.find(record.fields, head); nested && i >= 0 && hasMembers(record.fields[i].typ) {
+		if i := p.matcher.find(record, head); nested && i >= 0 && hasMembers(record.fields[i].typ) {
 			fields[i].members = append(fields[i].members, want{rest, w.slot})
 			continue
 		}
@@ -170,7 +170,7 @@ func hasPath(t *typ, path string, m matcher) bool {
 		return t.kind == kindMap || t.kind == kindAny || t.meaning == jsonText
 	}
 	head, rest, nested := strings.Cut(path, ".")
-	i := m.find(t.fields, head)
+	i := m.find(t, head)
 	return i >= 0 && (!nested || hasPath(t.fields[i].typ, rest, m))
 }
 

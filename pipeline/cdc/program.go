@@ -264,7 +264,7 @@ func (k *compiler) columns(p *program, row *typ, flat bool) []want {
 	names, present := slices.Clone(k.wanted.Columns), []int32{}
 	taken := make([]bool, len(row.fields))
 	for slot, name := range k.wanted.Columns {
-		if i := m.find(row.fields, name); i >= 0 && !taken[i] {
+		if i := m.find(row, name); i >= 0 && !taken[i] {
 			taken[i] = true
 			present = append(present, int32(slot))
 		}
@@ -325,10 +325,10 @@ func (k *compiler) noneOf(row *typ, m matcher) (missing []string) {
 }
 
 func hasColumn(row *typ, name string, m matcher) bool {
-	if m.find(row.fields, name) >= 0 {
+	if m.find(row, name) >= 0 {
 		return true
 	}
 	head, rest, nested := strings.Cut(name, ".")
-	i := m.find(row.fields, head)
+	i := m.find(row, head)
 	return nested && i >= 0 && hasPath(row.fields[i].typ, rest, m)
 }

@@ -60,7 +60,7 @@ type typ struct {
 	minSize int   // the least bytes a value takes
 
 	fields    []field
-	index     map[string]int // fields by name; of JSON's records only
+	index     map[string]int // fields by name
 	items     *typ           // of an array or map
 	branches  []*typ         // of a union
 	symbols   [][]byte
@@ -89,12 +89,21 @@ func (t *typ) nullable() (other *typ, null int, ok bool) {
 
 // field finds a field by its exact name.
 func (t *typ) field(name string) (*typ, bool) {
-	for i := range t.fields {
-		if t.fields[i].name == name {
-			return t.fields[i].typ, true
-		}
+	if i, ok := t.index[name]; ok {
+		return t.fields[i].typ, true
 	}
 	return nil, false
+}
+
+// addField adds a field of a name the record does not have yet.
+func (t *typ) addField(name string, of *typ) {
+	if t.index == nil {
+		t.index = map[string]int{}
+	}
+	if _, known := t.index[name]; !known {
+		t.index[name] = len(t.fields)
+		t.fields = append(t.fields, field{name: name, typ: of})
+	}
 }
 
 // shortName is the last part of a full name.
