@@ -7,9 +7,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
-	"fmt"
-	"io"
-	"net/http"
 	"net/netip"
 	"strconv"
 	"time"
@@ -18,82 +15,19 @@ import (
 )
 
 // bare is the yardstick: the same work as the daemon's on the bench's topic, written by hand for exactly this schema and
-// mapping, with nothing around it: no router, no retries, no dead letters, no metrics. It fetches, decodes, checks,
-// hashes, writes JSON, posts a thousand events a call and commits.
+// mapping. It decodes, checks, hashes and writes JSON.
 type bare struct {
-	client *kgo.Client
-	post   string
-	body   []byte
-	rows   int
-	text   []byte
+	body []byte
+	text []byte
 }
 
 func runBare(ctx context.Context, a addresses) (int, error) {
-	client, err := kgo.NewClient(kgo.SeedBrokers(a.Broker), kgo.ConsumeTopics(benchTopic), kgo.ConsumerGroup(fmt.Sprintf("bare-%d", time.Now().UnixNano())),
-		kgo.DisableAutoCommit(), kgo.FetchMaxWait(250*time.Millisecond))
-	if err != nil {
-		return 0, err
-	}
-	defer client.Close()
-	b := &bare{client: client, post: a.TikTok + "/open_api/v1.3/event/track/"}
-	total := 0
-	for total < a.Records {
-		fetches := client.PollFetches(ctx)
-		if err := fetches.Err(); err != nil {
-			return total, err
-		}
-		for it := fetches.RecordIter(); !it.Done(); {
-			if err := b.row(it.Next().Value); err != nil {
-				return total, err
-			}
-			total++
-		}
-		if err := client.CommitUncommittedOffsets(ctx); err != nil {
-			return total, err
-		}
-	}
-	return total, b.flush()
-}
-
-const head = `{"event_source":"web","event_source_id":"CTESTPIXELCODE000000","data":[`
-
-func (b *bare) row(value []byte) error {
-	if len(b.body) == 0 {
-		b.body = append(b.body, head...)
-	}
-	if b.rows > 0 {
-		b.body = append(b.body, ',')
-	}
-	if err := b.event(value[5:]); err != nil {
-		return err
-	}
-	if b.rows++; b.rows == 1000 {
-		return b.flush()
-	}
-	return nil
-}
-
-func (b *bare) flush() error {
-	if b.rows == 0 {
-		return nil
-	}
-	request, err := http.NewRequest("POST", b.post, bytes.NewReader(append(b.body, "]}"...)))
-	if err != nil {
-		return err
-	}
-	request.Header.Set("Access-Token", benchToken)
-	request.Header.Set("Content-Type", "application/json")
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	answer, err := io.ReadAll(response.Body)
-	if err == nil && !bytes.Contains(answer, []byte(`"code":0`)) {
-		err = errors.New("the sink refused the bare loop's batch")
-	}
-	b.body, b.rows = b.body[:0], 0
-	return err
+	var b bare
+	return fetchAndPost(ctx, a, func(body []byte, r *kgo.Record) ([]byte, error) {
+		b.body = body
+		err := b.event(r.Value[5:])
+		return b.body, err
+	})
 }
 
 var errShape = errors.New("not the bench's record")

@@ -5,6 +5,9 @@ import (
 	"slices"
 )
 
+// round is one run of each loop, one after the other.
+type round struct{ bare, steps, full figures }
+
 // compare starts the broker's process, runs the loops in turn and prints what they cost.
 func compare(records, runs int) error {
 	broker, input, a, err := startBroker(records)
@@ -13,39 +16,51 @@ func compare(records, runs int) error {
 	}
 	defer broker.Wait()
 	defer input.Close()
-	var bare, full []figures
-	for range runs {
-		b, err := child("bare", a)
-		if err != nil {
-			return fmt.Errorf("bare: %w", err)
+	rounds := make([]round, runs)
+	for i := range rounds {
+		for role, into := range map[string]*figures{"bare": &rounds[i].bare, "steps": &rounds[i].steps, "full": &rounds[i].full} {
+			if *into, err = child(role, a); err != nil {
+				return fmt.Errorf("%s: %w", role, err)
+			}
 		}
-		f, err := child("full", a)
-		if err != nil {
-			return fmt.Errorf("full: %w", err)
-		}
-		bare, full = append(bare, b), append(full, f)
 	}
-	report(bare, full)
-	return slow(a)
+	report(rounds)
+	return slow(a, rounds)
 }
 
-func report(bare, full []figures) {
-	ratios := make([]float64, len(bare))
-	for i := range bare {
-		ratios[i] = perRecord(full[i]) / perRecord(bare[i]) // of neighbours: what else the machine does changes meanwhile
-	}
-	slices.Sort(ratios)
-	for _, f := range []figures{median(bare), median(full)} {
+func report(rounds []round) {
+	for _, of := range []func(round) figures{bareOf, stepsOf, fullOf} {
+		f := median(rounds, of)
 		fmt.Printf("%-5s %8d records  %6.0f ns CPU/record  %5.2f allocations/record  %7.0f records/s wall  peak %d MB\n", f.Name, f.Records,
-			perRecord(f), float64(f.Allocations)/float64(f.Records), float64(f.Records)/f.Wall.Seconds(), f.PeakMegabytes)
+			perRecord(f), allocations(f), float64(f.Records)/f.Wall.Seconds(), f.PeakMegabytes)
 	}
-	fmt.Printf("ratio %.2f × the bare loop's CPU (bound: 2; the runs: %.2f)\n", ratios[len(ratios)/2], ratios)
+	ratio, runs := ratios(rounds, fullOf, bareOf)
+	fmt.Printf("whole pipeline:          %.2f × the bare loop's CPU (bound: at most 2; the runs: %.2f)\n", ratio, runs)
+	ratio, runs = ratios(rounds, stepsOf, fullOf)
+	fmt.Printf("speed:                   %.2f of a bare loop with the same decoder (bound: at least 0.9; the runs: %.2f)\n", ratio, runs)
+	full := median(rounds, fullOf)
+	fmt.Printf("allocations a record:    %.2f (bound: at most 0.5)\n", allocations(full))
+	fmt.Printf("peak memory:             %d MB (bound: less than 150)\n", full.PeakMegabytes)
+}
+
+func bareOf(r round) figures  { return r.bare }
+func stepsOf(r round) figures { return r.steps }
+func fullOf(r round) figures  { return r.full }
+
+// ratios are those of neighbours, for what else the machine does changes meanwhile; the median counts.
+func ratios(rounds []round, above, below func(round) figures) (middle float64, all []float64) {
+	for _, r := range rounds {
+		all = append(all, perRecord(above(r))/perRecord(below(r)))
+	}
+	slices.Sort(all)
+	return all[len(all)/2], all
 }
 
 // slow runs the daemon once more, against a TikTok that takes its time.
-func slow(a addresses) error {
+func slow(a addresses, rounds []round) error {
 	a.TikTok = a.Slow
-	if _, err := child("full", a); err != nil {
+	f, err := child("full", a)
+	if err != nil {
 		return fmt.Errorf("full, slow TikTok: %w", err)
 	}
 	t, err := talliedBy(a.Slow)
@@ -54,14 +69,22 @@ func slow(a addresses) error {
 	}
 	ideal := callsInFlight * 1000 / latency.Seconds()
 	rate := float64(a.Records) / t.Took.Seconds()
-	fmt.Printf("TikTok answering after %v: %.0f rows/s in %d calls, %.2f of %d in flight × 1000 / latency (bound: 0.9)\n",
+	fmt.Printf("TikTok answering after %v: %.0f rows/s in %d calls, %.2f of %d in flight × 1000 / latency (bound: at least 0.9)\n",
 		latency, rate, t.Calls, rate/ideal, callsInFlight)
+	row := perRecord(median(rounds, stepsOf))
+	fmt.Printf("                         %.2f cores, of them %.2f beyond the row work (bound: at most 0.25)\n",
+		perRecord(f)*rate/1e9, (perRecord(f)-row)*rate/1e9)
 	return nil
 }
 
-func perRecord(f figures) float64 { return float64(f.CPU.Nanoseconds()) / float64(f.Records) }
+func perRecord(f figures) float64   { return float64(f.CPU.Nanoseconds()) / float64(f.Records) }
+func allocations(f figures) float64 { return float64(f.Allocations) / float64(f.Records) }
 
-func median(list []figures) figures {
-	list = slices.SortedFunc(slices.Values(list), func(x, y figures) int { return int(x.CPU - y.CPU) })
+func median(rounds []round, of func(round) figures) figures {
+	var list []figures
+	for _, r := range rounds {
+		list = append(list, of(r))
+	}
+	slices.SortFunc(list, func(x, y figures) int { return int(x.CPU - y.CPU) })
 	return list[len(list)/2]
 }

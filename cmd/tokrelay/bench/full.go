@@ -7,11 +7,10 @@ import (
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
-// fullConfig asks the daemon for what the bare loop does by hand.
-const fullConfig = `
+// fullText asks the daemon for what the bare loop does by hand.
+const fullText = `
 kafka: {brokers: ["${BROKER}"], group: "${GROUP}"}
 schema_registry: {url: "${REGISTRY}"}
 connections: {main: {access_token: "${TOKEN}", base_url: "${TIKTOK}"}}
@@ -37,11 +36,8 @@ syncs:
 
 // runFull runs the daemon until it has committed every record.
 func runFull(ctx context.Context, a addresses) (int, error) {
-	c, report := daemon.Parse([]byte(fullConfig), settings.Vars(map[string]string{
-		"BROKER": a.Broker, "REGISTRY": a.Registry, "TIKTOK": a.TikTok, "TOKEN": benchToken,
-		"GROUP": fmt.Sprintf("full-%d", time.Now().UnixNano()),
-	}))
-	if err := report.Err(); err != nil {
+	c, err := fullConfig(a)
+	if err != nil {
 		return 0, err
 	}
 	d, err := daemon.New(c, daemon.Options{})

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/cdc"
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
+	"github.com/tokrelay/tokrelay/pipeline/router"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
+)
+
+// runSteps is the bare loop with the daemon's own decoder and sink in place of the hand-written row: what is left between
+// it and the daemon is what delivery, the router and the ledger cost.
+func runSteps(ctx context.Context, a addresses) (int, error) {
+	steps, err := daemonSteps(a)
+	if err != nil {
+		return 0, err
+	}
+	var items pipeline.Items
+	var change pipeline.Change
+	return fetchAndPost(ctx, a, func(body []byte, r *kgo.Record) ([]byte, error) {
+		items.Reset()
+		record := pipeline.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp, Key: r.Key, Value: r.Value}
+		if err := row(ctx, steps, &items, 0, &record, &change); err != nil {
+			return body, err
+		}
+		return append(body, items.Body(0)...), nil
+	})
+}
+
+// row is a row's way through the daemon's steps.
+func row(ctx context.Context, steps router.Steps, items *pipeline.Items, i int, r *pipeline.Record, change *pipeline.Change) error {
+	change.Reset()
+	if err := steps.Decode(ctx, r, change); err != nil {
+		return err
+	}
+	if err := steps.Pass(change); err != nil {
+		return err
+	}
+	return steps.Make(items, i, change)
+}
+
+// daemonSteps are the steps of the daemon's configuration, with their metrics.
+func daemonSteps(a addresses) (router.Steps, error) {
+	c, err := fullConfig(a)
+	if err != nil {
+		return router.Steps{}, err
+	}
+	m, quiet := metrics.New(), slog.New(slog.DiscardHandler)
+	registry, err := cdc.NewRegistry(c.SchemaRegistry, cdc.RegistryDeps{Log: quiet, Metrics: m})
+	if err != nil {
+		return router.Steps{}, err
+	}
+	flow, err := daemon.NewFlow(&c.Syncs[0], time.Now, m.Sync("orders", "web_events"))
+	if err != nil {
+		return router.Steps{}, err
+	}
+	if err := flow.DecodeWith(registry, m, quiet); err != nil {
+		return router.Steps{}, err
+	}
+	return flow.Steps(), nil
+}
+
+func fullConfig(a addresses) (*daemon.Config, error) {
+	c, report := daemon.Parse([]byte(fullText), settings.Vars(map[string]string{
+		"BROKER": a.Broker, "REGISTRY": a.Registry, "TIKTOK": a.TikTok, "TOKEN": benchToken,
+		"GROUP": fmt.Sprintf("full-%d", time.Now().UnixNano()),
+	}))
+	return c, report.Err()
+}
