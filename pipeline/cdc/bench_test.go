@@ -65,19 +65,66 @@ func BenchmarkEnvelope(b *testing.B) {
 	}
 }
 
-// benchPlan measures the plan alone, from the row's bytes to its values.
-func benchPlan(b *testing.B, schema string, body []byte, wanted Wanted) {
+// BenchmarkPlanAgainstGoavro prints how many times the processor time of the plan goavro takes for the same record, whole, and
+// what the plan allocates. The two take turns, so that both meet the same machine. The figure to hold is 30.
+func BenchmarkPlanAgainstGoavro(b *testing.B) {
+	schema := schemaFile(b, "postgres-envelope")
+	for _, row := range []struct{ name, json string }{
+		{"insert", envelopeOf("c", "null", eventRow)},
+		{"update", envelopeOf("u", eventRow, eventRow)},
+	} {
+		b.Run(row.name, func(b *testing.B) { compareWithGoavro(b, schema, schema.encode(b, row.json)) })
+	}
+}
+
+func compareWithGoavro(b *testing.B, schema *testSchema, body []byte) {
+	codec, err := goavro.NewCodec(schema.text)
+	if err != nil {
+		b.Fatal(err)
+	}
+	plan := planOf(b, schema.text, body, Wanted{Columns: webEvent})
+	const turns = 50 // the plan's turn is as much longer as it is faster
+	var slow, fast time.Duration
+	for b.Loop() {
+		slow += cpuOf(b, 100, func() error {
+			_, _, err := codec.NativeFromBinary(body)
+			return err
+		})
+		fast += cpuOf(b, 100*turns, plan)
+	}
+	b.ReportMetric(turns*float64(slow)/float64(fast), "times-goavro")
+	b.ReportMetric(testing.AllocsPerRun(100, func() { plan() }), "plan-allocs/record")
+}
+
+// cpuOf is the processor's time of n steps.
+func cpuOf(b *testing.B, n int, step func() error) time.Duration {
+	start := cpuTime(b)
+	for range n {
+		if err := step(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return cpuTime(b) - start
+}
+
+// planOf is the plan of a schema, run on a record.
+func planOf(b *testing.B, schema string, body []byte, wanted Wanted) func() error {
 	cfg := Config{}.withDefaults()
 	w, err := (&compiler{cfg: cfg, wanted: wanted, dialect: newDialect("")}).writer(&Source{Text: schema})
 	if err != nil {
 		b.Fatal(err)
 	}
 	var c pipeline.Change
-	measureCPU(b, func() error {
+	return func() error {
 		var read reading
 		c.Lists.Reset()
 		return w.plan(body, &read, &c)
-	})
+	}
+}
+
+// benchPlan measures the plan alone, from the row's bytes to its values.
+func benchPlan(b *testing.B, schema string, body []byte, wanted Wanted) {
+	measureCPU(b, planOf(b, schema, body, wanted))
 }
 
 // measureCPU runs a step and reports, beside the time on the clock, the processor's time, the collector's included: on a
