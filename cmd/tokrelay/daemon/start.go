@@ -113,8 +113,8 @@ func (d *Daemon) ensureTopics(ctx context.Context) error {
 		return err
 	}
 	partitions := map[string]int{}
-	for name, t := range there {
-		partitions[name] = t.Partitions
+	for _, w := range wanted { // a topic just made may not be known everywhere yet
+		partitions[w.Name] = cmp.Or(there[w.Name].Partitions, w.Partitions)
 	}
 	d.partitions.Store(&partitions)
 	return nil

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/deadletter"
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
+)
+
+// kept is what a partition keeps of a member.
+type kept struct {
+	letters int64
+	alone   int64 // of them, with no letter of anybody else before
+	others  int64 // letters of others before the member's last
+	upTo    int64 // behind the last that stands alone
+	last    int64 // behind the last
+}
+
+// member deletes what can be deleted of a member's letters, and says what remains.
+func (p *purge) member(ctx context.Context) error {
+	topic := p.topics.RejectedTopic
+	filter := letters.Filter{Syncs: p.flags.syncs}
+	if err := p.choose(&filter, p.flags.key); err != nil {
+		return err
+	}
+	found, err := p.keptOf(ctx, topic, &filter)
+	if err != nil {
+		return err
+	}
+	if p.topics.Payload == "none" {
+		p.note("dead_letter.payload is none: newer letters hold no key and no row, only where it stands in its source\n")
+	}
+	if len(found) == 0 {
+		p.print("No letter in %s is of this member.\n", topic)
+		return p.remains(ctx)
+	}
+	to := p.weigh(topic, found)
+	if err := p.delete(ctx, to); err != nil {
+		return errors.Join(err, p.remains(ctx))
+	}
+	return p.remains(ctx)
+}
+
+// weigh prints what is kept of the member, and chooses the offsets up to which it can be deleted.
+func (p *purge) weigh(topic string, found map[int32]*kept) kafka.Offsets {
+	to, rows := kafka.Offsets{}, [][]string{}
+	left, others := int64(0), int64(0)
+	for _, id := range slices.Sorted(maps.Keys(found)) {
+		k := found[id]
+		upTo := k.upTo
+		if p.flags.others {
+			upTo = k.last
+		}
+		if upTo > 0 {
+			to.Set(topic, id, upTo)
+		}
+		left, others = left+k.letters-k.alone, others+k.others
+		rows = append(rows, []string{topic, fmt.Sprint(id), thousands(k.letters), thousands(k.alone), thousands(k.others)})
+	}
+	p.table([]string{"TOPIC", "PARTITION", "OF THE MEMBER", "STAND FIRST", "OF OTHERS BEFORE THE REST"}, rows)
+	p.print("\n")
+	switch {
+	case left > 0 && p.flags.others:
+		p.note("with the member's letters go %s of others: tokrelay dlq replay sends those first\n\n", thousands(others))
+	case left > 0:
+		p.note("Kafka deletes from the beginning of a partition alone: %s letter(s) of the member stand behind %s of others and remain.\n"+
+			"To delete them too, with those of others: tokrelay dlq replay, then the same command with --with-others\n\n", thousands(left), thousands(others))
+	}
+	return to
+}
+
+func (p *purge) keptOf(ctx context.Context, topic string, filter *letters.Filter) (map[int32]*kept, error) {
+	span, err := letters.SpanOf(ctx, p.admin, topic, time.Time{}, time.Time{})
+	if err != nil {
+		return nil, err
+	}
+	bar, read := p.progress("searching "+topic), int64(0)
+	defer bar.end()
+	found, others := map[int32]*kept{}, map[int32]int64{}
+	err = letters.Scan(ctx, p.admin, span, filter, func(r *pipeline.Record, _ *deadletter.Head, chosen bool) error {
+		if read++; read%1024 == 0 {
+			bar.show(read, span.Records)
+		}
+		if !chosen {
+			others[r.Partition]++
+			return nil
+		}
+		if found[r.Partition] == nil {
+			found[r.Partition] = &kept{}
+		}
+		found[r.Partition].add(r.Offset, others[r.Partition])
+		return nil
+	})
+	return found, err
+}
+
+// add counts a letter of the member that so many of others stand before.
+func (k *kept) add(offset, others int64) {
+	k.letters++
+	k.others, k.last = others, offset+1
+	if others == 0 {
+		k.alone++
+		k.upTo = offset + 1
+	}
+}
+
+// remains says where else the member's data may be.
+func (p *purge) remains(ctx context.Context) error {
+	there, err := p.admin.Topics(ctx, p.topics.RejectedTopic)
+	if err != nil {
+		return err
+	}
+	p.print("\nWhat remains, and where to look:\n")
+	if t, ok := there[p.topics.RejectedTopic]; ok && t.Retention > 0 {
+		p.print("  %s forgets every letter after %s by itself; brokers delete whole segments, so up to a segment later\n", t.Name, days(t.Retention))
+	}
+	p.print("  %s holds places and event ids (hashes), no rows\n", p.topics.FailedTopic)
+	for i := range p.config.Syncs {
+		s := &p.config.Syncs[i]
+		p.print("  the source of %s: delete the row there, and its topic follows by retention or compaction\n", s.Name)
+		if s.Kind() == daemon.KindSegment {
+			p.print("  the audience of %s: the deleted row takes the member out of it, and out of the members topic\n", s.Name)
+		}
+	}
+	return nil
+}
+
+func days(d time.Duration) string {
+	if d%(24*time.Hour) == 0 {
+		return fmt.Sprintf("%d days", d/(24*time.Hour))
+	}
+	return d.String()
+}
