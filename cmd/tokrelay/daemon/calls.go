@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/calls"
@@ -26,7 +27,7 @@ func (d *Daemon) recordCalls() (err error) {
 		return nil
 	}
 	t := &callsTopic{History: calls.NewHistory(d.callsSource(c.Topic))}
-	if t.producer, err = kafka.NewProducer(d.Config.Kafka, "calls", d.Log); err != nil {
+	if t.producer, err = kafka.NewProducer(d.kafka(), "calls", d.Log); err != nil {
 		return err
 	}
 	t.Recorder = calls.NewRecorder(c, calls.RecorderDeps{Instance: d.options.Instance, Ensure: d.callsTopicThere, Produce: t.producer.Produce,
@@ -67,12 +68,16 @@ func (d *Daemon) callsTopicThere(ctx context.Context) error {
 }
 
 func (d *Daemon) callsSource(topic string) calls.Source {
+	var seen atomic.Bool // then it is not asked for again with every look
 	return calls.Source{
 		Topic: topic,
 		Span: func(ctx context.Context) (starts, ends map[int32]int64, err error) {
-			there, err := d.admin.Topics(ctx, topic)
-			if err != nil || len(there) == 0 {
-				return nil, nil, err
+			if !seen.Load() {
+				there, err := d.admin.Topics(ctx, topic)
+				if err != nil || len(there) == 0 {
+					return nil, nil, err
+				}
+				seen.Store(true)
 			}
 			last, err := d.admin.Ends(ctx, topic)
 			if err != nil {

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
@@ -21,15 +22,20 @@ import (
 	"testing"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/demo"
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
 )
 
-// address is where the page of a demo is that has told its story; the tests of this package share it.
-var address string
+// address is where the page of a demo is that has told its story, and broker its Kafka; the tests of this package share them.
+var address, broker string
 
 func TestMain(m *testing.M) { os.Exit(withDemo(m)) }
 
-var announced = regexp.MustCompile(`The page stays at (http://\S+) `)
+var (
+	announced = regexp.MustCompile(`The page stays at (http://\S+) `)
+	brokerAt  = regexp.MustCompile(`(\S+) \(kfake\)`)
+)
 
 func withDemo(m *testing.M) int {
 	read, write := io.Pipe()
@@ -45,6 +51,9 @@ func withDemo(m *testing.M) int {
 	lines := bufio.NewScanner(read)
 	for address == "" && lines.Scan() {
 		said.WriteString(lines.Text() + "\n")
+		if found := brokerAt.FindStringSubmatch(lines.Text()); found != nil {
+			broker = found[1]
+		}
 		if found := announced.FindStringSubmatch(lines.Text()); found != nil {
 			address = found[1]
 		}
@@ -96,14 +105,14 @@ var crawl = sync.OnceValues(func() ([]answer, error) {
 	list := []string{"/", "/calls", "/calls?outcome=refused", "/calls?outcome=split", "/rejected", "/rejected?sync=orders&reason=invalid_phone", "/files",
 		"/preview", "/config", "/replay", "/api/overview.json", "/api/calls.json", "/api/calls.csv", "/api/rejected.json", "/api/rejected.csv",
 		"/api/reasons.json", "/api/files.json", "/api/config.yaml", "/metrics"}
-	calls, err := listed("/api/calls.json", "number")
+	calls, err := listed("/api/calls.json", "id")
 	if err != nil {
 		return nil, err
 	}
 	for i, c := range calls {
 		if c["outcome"] != "accepted" || i%10 == 0 {
-			number := fmt.Sprintf("%.0f", c["number"])
-			list = append(list, "/calls/"+number, "/calls/"+number+"?from=50", "/api/calls/"+number+"/request.json", "/api/calls/"+number+"/response.json")
+			id := c["id"].(string)
+			list = append(list, "/calls/"+id, "/calls/"+id+"?from=50", "/api/calls/"+id+"/request.json", "/api/calls/"+id+"/response.json")
 		}
 	}
 	letters, err := listed("/api/rejected.json", "letter")
@@ -182,6 +191,35 @@ func TestNoAddressOfThePageTellsAnybodysData(t *testing.T) {
 		if bytes.Contains(a.text, []byte(sandbox.DefaultToken)) {
 			t.Errorf("%s tells the token", a.path)
 		}
+	}
+}
+
+// TestTheCallsTopicTellsNobodysData reads every record of the topic that the demo's calls were written to, as kcat would.
+func TestTheCallsTopicTellsNobodysData(t *testing.T) {
+	admin, err := kafka.NewAdmin(kafka.Config{Brokers: []string{broker}}, "test", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	ends, err := admin.Ends(t.Context(), "demo.calls")
+	if err != nil {
+		t.Fatal(err)
+	}
+	records, digests, syncs := 0, 0, map[string]bool{}
+	err = admin.Read(t.Context(), kafka.Range{To: ends}, func(r *pipeline.Record) error {
+		records++
+		syncs[string(r.Key)] = true
+		if found := leak(r.Value); found != "" {
+			t.Errorf("a record of %s tells %q in clear", r.Key, found)
+		}
+		if bytes.Contains(r.Value, []byte(sandbox.DefaultToken)) || !json.Valid(r.Value) {
+			t.Errorf("a record of %s tells the token, or is no JSON", r.Key)
+		}
+		digests += len(emailDigest.FindAll(r.Value, -1))
+		return nil
+	})
+	if err != nil || records < 50 || digests < 1000 || len(syncs) < 4 {
+		t.Errorf("%d records of %d syncs with %d digests, %v: the topic has too little to look at", records, len(syncs), digests, err)
 	}
 }
 
