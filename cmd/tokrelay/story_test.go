@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/linkedin/goavro/v2"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -54,6 +56,8 @@ func TestStories(t *testing.T) {
 			"tiktok":   func(ts *testscript.TestScript, _ bool, args []string) { stackOf(ts).tell(ts, args) },
 			"topic":    func(ts *testscript.TestScript, _ bool, args []string) { stackOf(ts).topic(ts, args) },
 			"secret":   secret,
+			"age":      func(ts *testscript.TestScript, _ bool, args []string) { stackOf(ts).age(ts, args) },
+			"forget":   func(ts *testscript.TestScript, _ bool, args []string) { stackOf(ts).forget(ts, args) },
 			"members":  func(ts *testscript.TestScript, _ bool, args []string) { stackOf(ts).members(ts, args) },
 			"filled":   func(ts *testscript.TestScript, _ bool, args []string) { stackOf(ts).filled(ts, args) },
 			"register": func(ts *testscript.TestScript, _ bool, args []string) { stackOf(ts).register(ts, args) },
@@ -297,31 +301,63 @@ func (s *stack) called(ts *testscript.TestScript, args []string) {
 	await(ts, "events at TikTok", s.calls, func(context.Context) bool { return s.tiktok.Stats().Events.Accepted >= n })
 }
 
-// letters N TOPIC compares the number of records and checks, as any consumer sees them, that headers are text and values
-// the bytes that were produced.
+// letters N TOPIC compares the number of records and checks, as any consumer sees them, that headers are text and keys and
+// values the bytes that were produced.
 func (s *stack) letters(ts *testscript.TestScript, args []string) {
 	ctx := context.Background()
-	sources := map[string][]byte{}
-	s.each(ts, ctx, args[1], func(r *kgo.Record) { sources[fmt.Sprintf("%s/%d/%d", r.Topic, r.Partition, r.Offset)] = r.Value })
+	sources := map[string]*kgo.Record{}
+	s.each(ts, ctx, args[1], func(r *kgo.Record) { sources[fmt.Sprintf("%s/%d/%d", r.Topic, r.Partition, r.Offset)] = r })
 	n := 0
 	s.each(ts, ctx, "tokrelay.rejected", func(r *kgo.Record) {
 		n++
 		headers := map[string]string{}
 		for _, h := range r.Headers {
 			headers[h.Key] = string(h.Value)
+			if !utf8.Valid(h.Value) || bytes.ContainsFunc(h.Value, unicode.IsControl) {
+				ts.Fatalf("letter %d/%d: header %s is no line of text: %q", r.Partition, r.Offset, h.Key, h.Value)
+			}
 		}
-		source := headers["__connect.errors.topic"] + "/" + headers["__connect.errors.partition"] + "/" + headers["__connect.errors.offset"]
-		value, ok := sources[source]
-		if headers["tokrelay.dlq.value_omitted"] != "" {
-			value = nil
+		place := headers["__connect.errors.topic"] + "/" + headers["__connect.errors.partition"] + "/" + headers["__connect.errors.offset"]
+		row, ok := sources[place]
+		if ok && headers["tokrelay.dlq.value_omitted"] != "" {
+			row = &kgo.Record{}
 		}
-		if !ok || !bytes.Equal(value, r.Value) {
-			ts.Fatalf("letter %d/%d does not hold the bytes of its row %s", r.Partition, r.Offset, source)
+		if !ok || !bytes.Equal(row.Value, r.Value) || !bytes.Equal(row.Key, r.Key) {
+			ts.Fatalf("letter %d/%d does not hold the bytes of its row %s", r.Partition, r.Offset, place)
 		}
 	})
 	if fmt.Sprint(n) != args[0] {
 		ts.Fatalf("the rejected topic holds %d letters, want %s", n, args[0])
 	}
+}
+
+// age DURATION writes the letters again as if they had failed first so long ago.
+func (s *stack) age(ts *testscript.TestScript, args []string) {
+	const topic = "tokrelay.rejected"
+	ago, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	ctx, old := context.Background(), []*kgo.Record{}
+	s.each(ts, ctx, topic, func(r *kgo.Record) {
+		for i := range r.Headers {
+			if r.Headers[i].Key == "tokrelay.dlq.first_failed_at" {
+				r.Headers[i].Value = []byte(time.Now().Add(-ago).UTC().Format(time.RFC3339))
+			}
+		}
+		old = append(old, r)
+	})
+	ends, err := s.admin.ListEndOffsets(ctx, topic)
+	ts.Check(err)
+	_, err = s.admin.DeleteRecords(ctx, ends.Offsets())
+	ts.Check(err)
+	ts.Check(s.client.ProduceSync(ctx, old...).FirstErr())
+}
+
+// forget TOPIC deletes everything a topic holds.
+func (s *stack) forget(ts *testscript.TestScript, args []string) {
+	ends, err := s.admin.ListEndOffsets(context.Background(), args[0])
+	ts.Check(err)
+	_, err = s.admin.DeleteRecords(context.Background(), ends.Offsets())
+	ts.Check(err)
 }
 
 func (s *stack) each(ts *testscript.TestScript, ctx context.Context, topic string, do func(*kgo.Record)) {
