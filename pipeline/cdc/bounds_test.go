@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -188,4 +189,88 @@ func TestHostileJSONCostsLittle(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestHostileSchemasAreRefusedQuickly(t *testing.T) {
+	deepArrays := strings.Repeat(`{"type":"array","items":`, 10_000) + `"int"` + strings.Repeat("}", 10_000)
+	wide := strings.Builder{}
+	for i := range 30_000 {
+		fmt.Fprintf(&wide, `{"name":"f%d","type":"int"},`, i)
+	}
+	for name, text := range map[string]string{
+		"nesting of 10,000":    deepArrays,
+		"10,000 brackets":      strings.Repeat("[", 10_000),
+		"a text of 1 MiB":      `{"type":"record","name":"r","doc":"` + strings.Repeat("x", 1<<20) + `","fields":[]}`,
+		"a text of spaces":     strings.Repeat(" ", 1<<21),
+		"a cut-off wide row":   `{"type":"record","name":"r","fields":[` + wide.String(),
+		"an endless name":      `{"type":"record","name":"` + strings.Repeat("n", 900_000) + `","fields":[{"name":"a","type":"nope"}]}`,
+		"10,000 objects":       strings.Repeat(`{"type":`, 10_000) + `"int"` + strings.Repeat("}", 10_000),
+		"records in records":   strings.Repeat(`{"type":"record","name":"r","fields":[{"name":"a","type":`, 10_000),
+		"unions in lists":      strings.Repeat(`["null",{"type":"array","items":`, 10_000),
+		"an unknown reference": `{"type":"record","name":"r","fields":[{"name":"a","type":"s"}]}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			var err error
+			cost(t, name, func() { _, err = Inspect(Config{}, Wanted{All: true}, &Source{Text: text}) })
+			if err == nil {
+				t.Fatal("it was accepted")
+			}
+			if len(err.Error()) > 1000 {
+				t.Errorf("the error has %d letters", len(err.Error()))
+			}
+		})
+	}
+}
+
+func TestAWideSchemaIsAccepted(t *testing.T) {
+	schema, row := wideTable(t, 10_000)
+	d := decoderFor(t, Config{}, Wanted{All: true}, oneSchema{&Source{Text: schema.text}})
+	var c pipeline.Change
+	if err := d.Decode(t.Context(), &pipeline.Record{Value: framed(schema.encode(t, row))}, &c); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(c.After.Values); got != 10_000 {
+		t.Errorf("got %d columns, want 10,000", got)
+	}
+}
+
+// A record type that doubles with every level is small as text and, were it not for the budget, endless as a value.
+func TestValuesThatExplodeAreRefusedQuickly(t *testing.T) {
+	var fields strings.Builder
+	fmt.Fprintf(&fields, `{"name":"f0","type":{"type":"record","name":"t0","fields":[]}}`)
+	for i := 1; i < 60; i++ {
+		fmt.Fprintf(&fields, `,{"name":"f%d","type":["null",{"type":"record","name":"t%d","fields":[{"name":"a","type":"t%d"},{"name":"b","type":"t%d"}]}]}`, i, i, i-1, i-1)
+	}
+	fmt.Fprintf(&fields, `,{"name":"last","type":"t59"}`)
+	endless := `{"type":"record","name":"r","fields":[{"name":"a","type":"r"}]}`
+	tree := `{"type":"record","name":"r","fields":[{"name":"v","type":"int"},{"name":"kids","type":{"type":"array","items":"r"}}]}`
+	for name, c := range map[string]struct {
+		schema string
+		body   []byte
+	}{
+		"doubling records":   {`{"type":"record","name":"r","fields":[` + fields.String() + `]}`, make([]byte, 59)},
+		"a record in itself": {endless, nil},
+		"a tree of 300 kB":   {tree, treeOf(100_000)},
+		"a chain of 300 kB":  {tree, bytes.Repeat([]byte{0, 2}, 150_000)},
+		"blocks of nothing":  {`{"type":"record","name":"r","fields":[{"name":"a","type":{"type":"array","items":"null"}}]}`, bytes.Repeat([]byte{0x80, 0x80, 0x40}, 100_000)},
+		"maps of nothing":    {`{"type":"record","name":"r","fields":[{"name":"a","type":{"type":"map","values":"null"}}]}`, append(binary.AppendVarint(nil, 1<<19), make([]byte, 1<<20)...)},
+	} {
+		for _, decoder := range []string{"plan", decoderGoavro} {
+			t.Run(name+"/"+decoder, func(t *testing.T) {
+				d := decoderFor(t, Config{Decoder: decoder}, Wanted{All: true}, oneSchema{&Source{Text: c.schema}})
+				var ch pipeline.Change
+				var err error
+				cost(t, name, func() { err = d.Decode(t.Context(), &pipeline.Record{Value: framed(c.body)}, &ch) })
+				if _, ok := errors.AsType[*pipeline.Rejection](err); !ok {
+					t.Errorf("got %v, want a rejection", err)
+				}
+			})
+		}
+	}
+}
+
+// treeOf is a node with n kids without kids.
+func treeOf(n int) []byte {
+	body := binary.AppendVarint([]byte{0}, int64(n))
+	return append(append(body, make([]byte, 2*n)...), 0)
 }

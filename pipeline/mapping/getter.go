@@ -1,11 +1,9 @@
 package mapping
 
 import (
-	"strings"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 // Row is the change a goroutine is reading. Begin is called for every change; the values its getters return live until
@@ -44,76 +42,6 @@ type Getter struct {
 	names     map[string]pipeline.Value
 	separator []byte
 	parameter string
-}
-
-// Compile makes the getter of a field that Validate found nothing wrong with; name is what rejections call the field.
-func (f *Field) Compile(name string, cols *Columns) *Getter {
-	g := &Getter{name: name, separator: []byte(f.Separator), parameter: f.Parameter}
-	index := cols.Index
-	if f.Default != nil || len(f.Columns) > 1 {
-		index = cols.IndexOptional
-	}
-	if f.Default == nil && len(f.Columns) > 1 {
-		cols.AnyOf(f.Columns)
-	}
-	for _, column := range append(f.Columns[:len(f.Columns):len(f.Columns)], nonEmpty(f.Column)...) {
-		g.columns = append(g.columns, index(column))
-	}
-	if f.Path != "" {
-		g.path = strings.Split(f.Path, ".")
-	}
-	if f.Expr != "" {
-		g.expr = mustCompile(f.Expr, cols)
-	}
-	g.constants, g.fallback = f.Value.values(), f.Default.values()
-	g.convert = conversion{kind: f.Type, zone: f.zone()}
-	g.convert.layout, _ = layoutOf(f.Format)
-	g.names = mapped(f.Map)
-	g.plain = g.path == nil && f.Type == "" && f.Format == "" && f.Map == nil && f.Parameter == ""
-	if g.direct = -1; g.plain && len(g.columns) == 1 && f.Separator == "" {
-		g.direct = g.columns[0]
-	}
-	return g
-}
-
-func nonEmpty(s string) []string {
-	if s == "" {
-		return nil
-	}
-	return []string{s}
-}
-
-func (f *Field) zone() *time.Location {
-	zone, err := time.LoadLocation(f.Timezone)
-	if err != nil {
-		return time.UTC
-	}
-	return zone
-}
-
-func mapped(m map[string]string) map[string]pipeline.Value {
-	if m == nil {
-		return nil
-	}
-	values := make(map[string]pipeline.Value, len(m))
-	for from, to := range m {
-		values[from] = pipeline.StringValue([]byte(to))
-	}
-	return values
-}
-
-func (c *Constant) values() (values []pipeline.Value) {
-	if c == nil {
-		return nil
-	}
-	for i, text := range c.Texts {
-		if i < len(c.kinds) && c.kinds[i] == settings.Bool {
-			values = append(values, pipeline.BoolValue(text == "true"))
-			continue
-		}
-		values = append(values, pipeline.StringValue([]byte(text)))
-	}
-	return values
 }
 
 // Constants are the values of a field that is the same in every row, nil for others.
@@ -235,66 +163,6 @@ func (g *Getter) at(r *Row, i int) (v pipeline.Value, err error) {
 		}
 	}
 	return g.refine(r, v)
-}
-
-func (g *Getter) refine(r *Row, v pipeline.Value) (pipeline.Value, error) {
-	if g.path != nil && v.Kind() == pipeline.String {
-		v = pipeline.JSONValue(v.Bytes()) // into what else could a path lead
-	}
-	if g.path != nil && v.Kind() == pipeline.JSON {
-		if _, ok := wholeJSON(v.Bytes()); !ok && !IsBlank(v) {
-			return v, g.Reject(pipeline.WrongType, "well-formed JSON")
-		}
-	}
-	for _, step := range g.path {
-		v = r.at(v, step)
-	}
-	v = r.unwrap(v)
-	if IsBlank(v) || v.Kind() == pipeline.Unavailable {
-		return v, nil
-	}
-	v, ok := g.convert.convert(r, v)
-	if !ok {
-		return v, g.Reject(pipeline.WrongType, g.convert.rule())
-	}
-	if g.parameter != "" {
-		v = r.parameter(v, g.parameter)
-	}
-	return g.replaced(r, v), nil
-}
-
-func (c *conversion) rule() string {
-	if c.kind == "" {
-		return "a time in the field's format"
-	}
-	return "a value that type " + c.kind + " can read"
-}
-
-// unwrap turns JSON text of a single string, number or word into that.
-func (r *Row) unwrap(v pipeline.Value) pipeline.Value {
-	if v.Kind() != pipeline.JSON || IsList(v) || IsObject(v) {
-		return v
-	}
-	text, ok := wholeJSON(v.Bytes())
-	if !ok {
-		return v
-	}
-	scalar, ok := scalarOf(text, &r.scratch)
-	if !ok {
-		return v
-	}
-	return scalar
-}
-
-func (g *Getter) replaced(r *Row, v pipeline.Value) pipeline.Value {
-	if g.names == nil {
-		return v
-	}
-	text := Trim(r.Text(v))
-	if to, ok := g.names[string(text)]; ok {
-		return to
-	}
-	return v
 }
 
 // Text is the value's text; it lives until the next Begin.

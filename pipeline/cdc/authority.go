@@ -1,0 +1,105 @@
+package cdc
+
+import "github.com/tokrelay/tokrelay/pipeline"
+
+// goavro decodes with goavro, once a walk over the bytes has shown that they keep the limits.
+func (w *writer) goavro(body []byte, into *reading, ch *pipeline.Change) error {
+	c := cursor{buf: body, values: w.limits.MaxValues, depth: w.limits.MaxDepth}
+	if err := c.skip(w.root); err != nil {
+		return err
+	}
+	native, rest, err := w.codec.NativeFromBinary(body)
+	switch {
+	case err != nil:
+		return errAuthority
+	case len(rest) != 0:
+		return errTrailing
+	}
+	return w.fromNative(native, into, ch)
+}
+
+func (w *writer) fromNative(native any, into *reading, ch *pipeline.Change) error {
+	into.program = w.programs[0]
+	if w.root.kind == kindUnion {
+		into.program, native = w.branch(native)
+	}
+	p := into.program
+	if !into.isRow() {
+		return nil
+	}
+	row, ok := native.(map[string]any)
+	switch {
+	case !ok:
+		return errAuthority
+	case p.form == formFlat:
+		ch.After.Present = true
+		p.row.fromNative(row, p.room(&ch.After))
+		return nil
+	}
+	p.envelopeFromNative(row, into, ch)
+	return nil
+}
+
+// branch finds the program of what goavro found in a union at the root.
+func (w *writer) branch(native any) (*program, any) {
+	m, _ := native.(map[string]any)
+	for i, b := range w.root.branches {
+		if v, ok := m[b.goavroName()]; ok || native == nil && b.kind == kindNull {
+			return w.programs[i], v
+		}
+	}
+	return w.programs[0], nil
+}
+
+func (p *program) envelopeFromNative(m map[string]any, into *reading, ch *pipeline.Change) {
+	for i := range p.parts {
+		at := &p.parts[i]
+		v := m[at.field.goName]
+		if wrapped, ok := v.(map[string]any); ok && at.null >= 0 {
+			v = wrapped[at.typ.goavroName()]
+		}
+		row, isRow := v.(map[string]any)
+		switch {
+		case at.role == roleBefore && isRow:
+			ch.Before.Present = true
+			at.plan.fromNative(row, p.room(&ch.Before))
+		case at.role == roleAfter && isRow:
+			ch.After.Present = true
+			at.plan.fromNative(row, p.room(&ch.After))
+		case at.role == roleSource && isRow:
+			at.plan.fromNative(row, into.source[:])
+		case at.role == roleOp:
+			op, _ := v.(string)
+			into.op = []byte(op)
+		}
+	}
+}
+
+// fromNative fills the slots from a record that goavro decoded.
+func (p *rowPlan) fromNative(m map[string]any, values []pipeline.Value) {
+	for _, slot := range p.absent {
+		values[slot] = pipeline.Value{}
+	}
+	for i := range p.steps {
+		s := &p.steps[i]
+		v := m[s.field.goName]
+		switch {
+		case s.slot >= 0:
+			values[s.slot] = p.dialect.native(s.field.typ, v)
+		case s.sub != nil && v == nil:
+			s.sub.setNull(values)
+		case s.sub != nil:
+			s.sub.fromNative(s.within(v), values)
+		}
+	}
+	p.copy(values)
+}
+
+// within takes a nested record out of its union.
+func (s *step) within(v any) map[string]any {
+	m, _ := v.(map[string]any)
+	if s.null >= 0 {
+		m, _ = m[s.typ.goavroName()].(map[string]any)
+	}
+	return m
+}

@@ -1,0 +1,125 @@
+package cdc
+
+import (
+	"strings"
+
+	"github.com/linkedin/goavro/v2"
+)
+
+// isEnvelope recognises Debezium's envelope: the topic routing transform may change the prefix of its name, not the end.
+func isEnvelope(t *typ) bool {
+	_, op := t.field("op")
+	_, source := t.field("source")
+	_, before := t.field("before")
+	_, after := t.field("after")
+	return strings.HasSuffix(t.shortName(), "Envelope") && op && source && (before || after)
+}
+
+func (k *compiler) envelope(p *program) error {
+	for i := range p.record.fields {
+		f := &p.record.fields[i]
+		t, null, _ := f.typ.nullable()
+		part := part{typ: t, null: int8(null), field: f, role: roleOf(f.name)}
+		if why := unfit(part.role, t); why != "" {
+			p.form, p.refused = formRefused, why
+			return nil
+		}
+		p.parts = append(p.parts, part)
+	}
+	return k.images(p)
+}
+
+func roleOf(name string) role {
+	switch name {
+	case "before":
+		return roleBefore
+	case "after":
+		return roleAfter
+	case "source":
+		return roleSource
+	case "op":
+		return roleOp
+	}
+	return rolePassed
+}
+
+// unfit says why a field of an envelope cannot be what its name says.
+func unfit(r role, t *typ) string {
+	switch {
+	case (r == roleBefore || r == roleAfter) && t.kind == kindString:
+		return "a MongoDB change holds documents, not rows; only relational connectors are read"
+	case (r == roleBefore || r == roleAfter || r == roleSource) && t.kind != kindRecord:
+		return "the envelope's images and source are not records"
+	case r == roleSource && strings.HasPrefix(t.name, debezium+"connector.mongodb."):
+		return "a MongoDB change holds documents, not rows; only relational connectors are read"
+	case r == roleOp && t.kind != kindString:
+		return "the envelope's op is no text"
+	}
+	return ""
+}
+
+// images compiles the plans of both images, which are usually one, and of the source block.
+func (k *compiler) images(p *program) error {
+	pl := &planner{dialect: k.dialect, matcher: matcher{k.cfg.CaseInsensitive}, leaves: map[*typ]*goavro.Codec{}, noLeaves: k.noLeaves}
+	row := p.rowType()
+	wants := k.columns(p, row, false)
+	pl.hidden = int32(len(p.shape.Names))
+	plans := map[*typ]*rowPlan{}
+	for i := range p.parts {
+		if err := k.part(p, &p.parts[i], pl, wants, plans); err != nil {
+			return err
+		}
+	}
+	p.size = int(pl.hidden)
+	p.fuse()
+	return nil
+}
+
+// rowType is the record of the after image, or of the only one there is.
+func (p *program) rowType() *typ {
+	var row *typ
+	for _, part := range p.parts {
+		if part.role == roleAfter || part.role == roleBefore && row == nil {
+			row = part.typ
+		}
+	}
+	return row
+}
+
+func (k *compiler) part(p *program, at *part, pl *planner, wants []want, plans map[*typ]*rowPlan) (err error) {
+	switch at.role {
+	case roleBefore, roleAfter:
+		if plans[at.typ] == nil {
+			plans[at.typ], _, err = pl.row(at.typ, wants)
+		}
+		at.plan = plans[at.typ]
+		if at.role == roleBefore {
+			p.before = at.plan
+		} else {
+			p.after = at.plan
+		}
+	case roleSource:
+		source := &planner{dialect: k.dialect, leaves: pl.leaves, hidden: srcSlots}
+		at.plan, _, err = source.row(at.typ, sourceWants(at.typ))
+		p.source = at.plan
+	}
+	return err
+}
+
+// fuse joins neighbouring fields that are passed over into one plan, so that the hot loop handles them.
+func (p *program) fuse() {
+	var parts []part
+	for _, at := range p.parts {
+		if at.role != rolePassed {
+			parts = append(parts, at)
+			continue
+		}
+		if len(parts) == 0 || parts[len(parts)-1].role != rolePassed {
+			parts = append(parts, part{role: rolePassed, null: -1, plan: &rowPlan{record: p.record}, field: at.field})
+		}
+		op, size := skipOp(at.typ)
+		plan := parts[len(parts)-1].plan
+		plan.steps = append(plan.steps, step{op: op, size: size, null: at.null, slot: -1, typ: at.typ, field: at.field})
+	}
+	p.parts = parts
+}

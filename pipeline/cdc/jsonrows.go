@@ -1,0 +1,109 @@
+package cdc
+
+import (
+	"strconv"
+
+	"github.com/linkedin/goavro/v2"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+// inferredJSON is the program for rows of certain members.
+type inferredJSON struct {
+	names    []string
+	envelope bool
+	*writer
+}
+
+// byMembers finds or compiles the program for rows with the members of these.
+func (j *jsonReader) byMembers(doc *jsonDoc, payload int32, envelope bool) (*writer, error) {
+	objects, err := rowObjects(doc, payload, envelope)
+	if err != nil {
+		return nil, err
+	}
+	if c := j.inferred.Load(); c != nil && c.envelope == envelope && c.fits(doc, objects) {
+		return c.writer, nil
+	}
+	row := &typ{kind: kindRecord, name: "row"}
+	for _, o := range objects {
+		row.addMembers(doc, o)
+	}
+	if len(row.fields) > maxMembers {
+		return nil, pipeline.Reject(pipeline.StageDecode, pipeline.TooLarge, "", "at most "+strconv.Itoa(maxMembers)+" members in a row")
+	}
+	c := &inferredJSON{envelope: envelope}
+	for _, f := range row.fields {
+		c.names = append(c.names, f.name)
+	}
+	p, err := j.compiler.forJSON().inferred(row, envelope)
+	if err != nil {
+		return nil, err
+	}
+	c.writer = &writer{programs: []*program{p}}
+	j.inferred.Store(c)
+	return c.writer, nil
+}
+
+// maxMembers bounds the columns of rows that nobody describes: a plan is compiled for every new set of them.
+const maxMembers = 10_000
+
+// rowObjects are the objects that are rows: the images of an envelope, the new one first, or the payload itself.
+func rowObjects(doc *jsonDoc, payload int32, envelope bool) ([]int32, error) {
+	if !envelope {
+		return []int32{payload}, nil
+	}
+	var rows []int32
+	for _, name := range []string{"after", "before"} {
+		i, ok := doc.member(payload, name)
+		switch {
+		case !ok || doc.nodes[i].kind == jsonNull:
+		case doc.nodes[i].kind == jsonObject:
+			rows = append(rows, i)
+		default:
+			return nil, pipeline.Reject(pipeline.StageDecode, pipeline.NotAChange, name, "must be a row (a MongoDB document is none)")
+		}
+	}
+	return rows, nil
+}
+
+// fits tells whether the first object has just the members of the program, in order, and the others have no more.
+func (c *inferredJSON) fits(doc *jsonDoc, objects []int32) bool {
+	for n, o := range objects {
+		i := 0
+		for k := o + 1; k < doc.nodes[o].next; k = doc.nodes[k+1].next {
+			if i >= len(c.names) || c.names[i] != string(doc.str(k)) {
+				return false
+			}
+			i++
+		}
+		if n == 0 && i != len(c.names) {
+			return false
+		}
+	}
+	return len(objects) > 0 || len(c.names) == 0
+}
+
+// addMembers makes fields of an object's members.
+func (t *typ) addMembers(doc *jsonDoc, object int32) {
+	for k := object + 1; k < doc.nodes[object].next; k = doc.nodes[k+1].next {
+		t.addField(string(doc.str(k)), anyType)
+	}
+}
+
+// anyType is the type of a JSON value nobody described.
+var anyType = &typ{kind: kindAny}
+
+// inferred compiles the program for rows without a schema.
+func (k *compiler) inferred(row *typ, envelope bool) (*program, error) {
+	p := &program{record: row, form: formFlat}
+	if !envelope {
+		return p, k.flat(p)
+	}
+	p.form = formEnvelope
+	pl := &planner{dialect: k.dialect, matcher: matcher{k.cfg.CaseInsensitive}, noLeaves: true, leaves: map[*typ]*goavro.Codec{}}
+	wants := k.columns(p, row, false)
+	pl.hidden = int32(len(p.shape.Names))
+	plan, _, err := pl.row(row, wants)
+	p.before, p.after, p.size = plan, plan, int(pl.hidden)
+	return p, err
+}

@@ -1,0 +1,70 @@
+package cdc
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+func TestVersionsInterleaveAndAMissingColumnStopsOnlyItsOwn(t *testing.T) {
+	schemas := caseSchemas{}
+	v1, v2 := `{"type":"record","name":"r","fields":[{"name":"id","type":"long"},{"name":"email","type":"string"}]}`,
+		`{"type":"record","name":"r","fields":[{"name":"id","type":"string"},{"name":"email_address","type":"string"}]}`
+	schemas.add(t, 1, v1, nil)
+	schemas.add(t, 2, v2, nil)
+	d := decoderFor(t, Config{}, Wanted{Columns: []string{"id", "email"}}, schemas)
+	old := pipeline.Record{Value: framed(schemaOf(t, v1).encode(t, `{"id":1,"email":"a"}`))}
+	newer := pipeline.Record{Value: append([]byte{0, 0, 0, 0, 2}, schemaOf(t, v2).encode(t, `{"id":"1","email_address":"a"}`)...)}
+	var c pipeline.Change
+	for range 3 {
+		if err := d.Decode(t.Context(), &old, &c); err != nil || c.SchemaID != "1" {
+			t.Fatalf("got %v of schema %q, want a change of schema 1", err, c.SchemaID)
+		}
+		err := d.Decode(t.Context(), &newer, &c)
+		if trouble, ok := errors.AsType[*pipeline.Trouble](err); !ok || !trouble.Stop || trouble.Kind != pipeline.TroubleColumn {
+			t.Fatalf("got %v, want trouble that stops", err)
+		}
+	}
+}
+
+// lateSchemas know a schema only when told.
+type lateSchemas struct {
+	known bool
+	src   *Source
+	asked int
+	err   error
+}
+
+func (l *lateSchemas) Schema(context.Context, SchemaID) (*Source, error) {
+	l.asked++
+	if !l.known {
+		return nil, l.err
+	}
+	return l.src, nil
+}
+
+func TestASchemaThatComesLateIsUsedAndAskedForOnce(t *testing.T) {
+	for _, err := range []error{
+		pipeline.Reject(pipeline.StageDecode, pipeline.SchemaNotFound, "", "schema 1"),
+		&pipeline.Trouble{Kind: pipeline.TroubleRegistry, What: "away"},
+	} {
+		l := &lateSchemas{src: &Source{Text: `{"type":"record","name":"r","fields":[{"name":"id","type":"long"}]}`}, err: err}
+		d := decoderFor(t, Config{}, Wanted{All: true}, l)
+		r := pipeline.Record{Value: framed([]byte{2})}
+		var c pipeline.Change
+		if got := d.Decode(t.Context(), &r, &c); !errors.Is(got, err) {
+			t.Fatalf("got %v, want the registry's own error", got)
+		}
+		l.known = true
+		for range 3 {
+			if got := d.Decode(t.Context(), &r, &c); got != nil {
+				t.Fatal(got)
+			}
+		}
+		if l.asked != 2 {
+			t.Errorf("the registry was asked %d times, want 2", l.asked)
+		}
+	}
+}
