@@ -19,7 +19,7 @@ func (p *partition) drain() {
 }
 
 // straggle waits for the handlers that are still at work after the fence. Their rows will be read again, by whoever
-// reads the partition next; those that settle now are repeated, and counted.
+// reads the partition next; those that have settled are repeated, and counted.
 func (p *partition) straggle() {
 	for _, f := range p.flights {
 		if f.ticket.Acked == nil {
@@ -28,9 +28,6 @@ func (p *partition) straggle() {
 		}
 		select {
 		case <-f.ticket.Acked:
-			p.mu.Lock()
-			p.late++
-			p.mu.Unlock()
 		case <-f.ticket.Nacked:
 		}
 		p.forget(f)

@@ -45,7 +45,6 @@ type partition struct {
 	oldest    time.Time // Kafka timestamp of the oldest record that has not settled; zero when none is held
 	newest    time.Time // Kafka timestamp of the last settled record
 	paused    bool
-	late      int // chunks that settled after the fence: they are repeated
 	handed    int // rows handed over that have not settled, as far as this goroutine has seen
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
 )
 
 func TestEarliestReadsWhatIsThere(t *testing.T) {
@@ -120,8 +121,10 @@ func TestAnOffsetThatIsGoneFollowsThePolicy(t *testing.T) {
 				t.Fatal(err)
 			}
 			ends := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.ListOffsets}, Observe: true, Count: -1})
-			board, chunks := pipeline.NewBoard(testNow), make(handler, 10)
-			m := join(t, cluster, chunks.offer, func(_ *Config, o *ConsumerOptions) { o.OutOfRange, o.Board = c.policy, board })
+			board, chunks, counts := pipeline.NewBoard(testNow), make(handler, 10), metrics.New()
+			m := join(t, cluster, chunks.offer, func(_ *Config, o *ConsumerOptions) {
+				o.OutOfRange, o.Board, o.Metrics = c.policy, board, counts.Sync("orders", "events")
+			})
 			if c.first < 0 {
 				eventually(t, "the board shows it", func() bool { return stopped(board, "policy is fail") })
 				m.leave(t)
@@ -137,8 +140,28 @@ func TestAnOffsetThatIsGoneFollowsThePolicy(t *testing.T) {
 			}
 			h.ack()
 			m.leave(t)
+			if got := counted(t, counts, "tokrelay_records_lost_total"); got != 4 {
+				t.Errorf("lost records: %v, want the 4 between the group's offset and the oldest record", got)
+			}
 		})
 	}
+}
+
+// counted is a counter's sum over its labels.
+func counted(t *testing.T, m *metrics.Metrics, name string) (sum float64) {
+	t.Helper()
+	families, err := m.Registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			for _, series := range f.Metric {
+				sum += series.GetCounter().GetValue()
+			}
+		}
+	}
+	return sum
 }
 
 func TestATopicThatIsCreatedAgainIsReadFromItsStart(t *testing.T) {

@@ -35,7 +35,7 @@ func recorded() (*tracing.Sync, *tracetest.InMemoryExporter) {
 func attributes(s tracetest.SpanStub) map[string]string {
 	m := map[string]string{}
 	for _, a := range s.Attributes {
-		m[string(a.Key)] = a.Value.Emit()
+		m[string(a.Key)] = a.Value.String()
 	}
 	return m
 }
