@@ -145,7 +145,7 @@ func (h *History) take(ctx context.Context, from, to map[int32]int64) error {
 func (h *History) remember(list []*Entry) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	all := append(h.entries, list...)
+	all := slices.Concat(h.entries, list) // readers may have the old ones: they stay as they are
 	slices.SortStableFunc(all, func(x, y *Entry) int { return x.Time.Compare(y.Time) })
 	h.entries = slices.Clone(all[max(0, len(all)-mostRemembered):])
 }
@@ -154,7 +154,7 @@ func (h *History) remember(list []*Entry) {
 // figures only; Open reads one whole.
 func (h *History) Last(sync string, n int, match func(*Entry) bool) []*Entry {
 	h.mu.Lock()
-	all := h.entries // what is behind it is never written again
+	all := h.entries
 	h.mu.Unlock()
 	var found []*Entry
 	for _, e := range slices.Backward(all) {

@@ -151,15 +151,12 @@ func (p *Page) letter(r *http.Request) (any, error) {
 	return &letterPage{Explained: e, Words: e.ClassInWords(), Calls: p.callsOfBatch(e)}, nil
 }
 
-func (p *Page) callsOfBatch(e *letters.Explained) (rows []callRow) {
+func (p *Page) callsOfBatch(e *letters.Explained) []callRow {
 	root, _, _ := strings.Cut(e.Batch, ".")
 	if root == "" {
 		return nil
 	}
-	for _, c := range p.callRows(e.Sync, func(c *calls.Entry) bool { return c.Batch == root || strings.HasPrefix(c.Batch, root+".") }, 500) {
-		rows = append(rows, c)
-	}
-	return rows
+	return p.callRows(e.Sync, func(c *calls.Entry) bool { return c.Batch == root || strings.HasPrefix(c.Batch, root+".") }, 500)
 }
 
 // letterPath is the page's address of a letter, made of its place topic/partition/offset.
