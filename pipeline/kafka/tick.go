@@ -48,24 +48,37 @@ func (c *Consumer) commitNow() {
 // long as there are others that could go on. Pausing is costly (franz-go drops what it has buffered of the partition,
 // and a resumed one waits for the next fetch), so nothing that moves is ever paused.
 func (c *Consumer) holdBack(parts []*partition, now time.Time) {
-	half, held, n := int64(c.cfg.Budget)/2, int64(0), 0
-	pause, resume := map[string][]int32{}, map[string][]int32{}
+	half, held := int64(c.cfg.Budget)/2, int64(0)
+	stuck, news := map[topicPartition]bool{}, map[string][]int32{}
 	for _, p := range parts {
-		switch changed, paused := p.judge(now, half, len(parts) > 1); {
-		case changed && paused:
-			pause[p.topic] = append(pause[p.topic], p.id)
-		case changed:
-			resume[p.topic] = append(resume[p.topic], p.id)
+		changed, paused := p.judge(now, half, len(parts) > 1)
+		if changed && paused {
+			news[p.topic] = append(news[p.topic], p.id)
 		}
 		if weight, paused := p.holds(); paused {
 			held += weight
-			n++
+			stuck[p.key()] = true
 		}
 	}
-	c.client.PauseFetchPartitions(pause)
-	c.client.ResumeFetchPartitions(resume)
+	c.resumeBut(stuck, c.client.PauseFetchPartitions(news))
 	c.flow.setPaused(held)
-	c.opts.Metrics.Paused(pauseReason, n)
+	c.opts.Metrics.Paused(pauseReason, len(stuck))
+}
+
+// resumeBut goes on with what the client has paused and is not stuck. The client keeps a partition paused when it is given
+// up: without this nobody would read it, were it to come back.
+func (c *Consumer) resumeBut(stuck map[topicPartition]bool, paused map[string][]int32) {
+	resume := map[string][]int32{}
+	for topic, ids := range paused {
+		for _, id := range ids {
+			if !stuck[topicPartition{topic, id}] {
+				resume[topic] = append(resume[topic], id)
+			}
+		}
+	}
+	if len(resume) > 0 {
+		c.client.ResumeFetchPartitions(resume)
+	}
 }
 
 // judge decides whether the partition is to be paused, and tells whether that is news.

@@ -56,6 +56,19 @@ func TestAStuckPartitionLeavesRoomForTheOthers(t *testing.T) {
 	}
 }
 
+// The client keeps a partition paused that was given up while it was stuck; when the partition came back, nobody read it.
+func TestAPartitionThatComesBackIsReadThoughItWasPausedWhenItLeft(t *testing.T) {
+	t.Parallel()
+	cluster := newCluster(t, 2)
+	b := newBook(t, cluster)
+	m := join(t, cluster, b.settleAll, nil)
+	eventually(t, "it has both", func() bool { return len(m.all()) == 2 })
+	m.client.PauseFetchPartitions(map[string][]int32{testTopic: {0}})
+	produceTo(t, cluster, testTopic, 0, 100)
+	eventually(t, "it is read to its end", func() bool { return committed(cluster, testTopic, 0) == 100 })
+	m.leave(t)
+}
+
 func TestReadingStopsWhenTheBudgetIsUsed(t *testing.T) {
 	cases := []struct {
 		name         string
