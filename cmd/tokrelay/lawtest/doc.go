@@ -3,12 +3,11 @@
 // and time is virtual, so that minutes of backing off, sessions that run out and held calls cost milliseconds.
 //
 // Virtual time wants locks that are channels, for it cannot tell who waits for a lock from who works. franz-go has them
-// under the build tag `synctests`; Watermill's router gets them in a copy made for the test. The one test of the tag
-// `laws` makes that copy and runs the package again:
+// under the build tag `synctests`; Watermill's router gets them in a copy made for the test. The test without the tag, a
+// part of `make test`, makes that copy and runs the package again, a few times; `make laws` runs it as often as is asked:
 //
-//	make laws
-//	go test -tags laws ./cmd/tokrelay/lawtest -args -runs 1000
-//	go test -tags laws ./cmd/tokrelay/lawtest -args -runs 1 -seed 42
+//	make laws RUNS=10000
+//	go test ./cmd/tokrelay/lawtest -args -runs 1 -seed 42
 //
 // A seed gives the same rows, faults and members at the same times. Which goroutine comes first in one moment is not in
 // its power, so a seed that failed may pass: run it often (-runs 50 -same) before believing it.

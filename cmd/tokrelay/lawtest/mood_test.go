@@ -36,7 +36,6 @@ func (w *world) stir() {
 		some.link.restore()
 	case n == 11:
 		w.moody(randomOf(w, brokerMoods))
-		w.moved = true
 	case n == 12:
 		w.watch.mu.Lock()
 		w.watch.refuse = w.rand.IntN(6)
@@ -71,7 +70,7 @@ var tiktokMoods = []sandbox.Fault{
 
 // annoy puts TikTok in a mood that passes.
 func (w *world) annoy(f sandbox.Fault) {
-	f.Count, f.Skip, f.Every = 1+w.rand.IntN(1<<w.rand.IntN(5)), w.rand.IntN(4), w.rand.IntN(3)
+	f.Count, f.Skip, f.Every = 1+w.rand.IntN(1<<w.rand.IntN(7)), w.rand.IntN(4), w.rand.IntN(3)
 	if f.Code == accident.Code {
 		f.Count = 1
 	}
@@ -93,6 +92,6 @@ var brokerMoods = []kfake.Fault{
 
 // moody has the broker fail some requests.
 func (w *world) moody(f kfake.Fault) {
-	f.Count = 1 + w.rand.IntN(4)
+	f.Count, w.moved = 1+w.rand.IntN(4), true
 	w.faults = append(w.faults, w.broker.Fault(f))
 }

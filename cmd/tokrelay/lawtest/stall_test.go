@@ -18,9 +18,11 @@ import (
 // TikTok throttles for ten minutes while the topic is full: memory, goroutines and connections stay what they were after
 // the first moment, nothing is dead-lettered, and once it is over everything arrives.
 func TestAStallOfTenMinutesCostsNoMemoryAndNoRow(t *testing.T) {
+	log := &logs{}
+	defer guard(1, log)()
 	synctest.Test(t, func(t *testing.T) {
 		const rows = 10_000
-		w := newWorld(t, rand.New(rand.NewPCG(1, 1)), stallText(), 4)
+		w := newWorld(t, rand.New(rand.NewPCG(1, 1)), log, stallText(), 4)
 		defer w.end()
 		w.fill(rows)
 		stalled := w.tiktok.AddFault(sandbox.Fault{Code: 40100})

@@ -50,7 +50,7 @@ type world struct {
 	faults     []*kfake.FaultHandle
 	liar       bool // TikTok names the wrong row now and then
 	moved      bool // partitions may have moved
-	log        logs
+	log        *logs
 }
 
 // member is a daemon and its link to the world.
@@ -64,8 +64,8 @@ type member struct {
 	leaving bool
 }
 
-func newWorld(t *testing.T, r *rand.Rand, config string, partitions int32) *world {
-	w := &world{T: t, rand: r, liar: r.IntN(2) == 0, partitions: partitions, config: config, written: map[int32]int64{}, tiktok: sandbox.New(sandbox.Config{Refuse: sandbox.Strict(), Limits: sandbox.NoLimits()})}
+func newWorld(t *testing.T, r *rand.Rand, log *logs, config string, partitions int32) *world {
+	w := &world{T: t, rand: r, log: log, liar: r.IntN(2) == 0, partitions: partitions, config: config, written: map[int32]int64{}, tiktok: sandbox.New(sandbox.Config{Refuse: sandbox.Strict(), Limits: sandbox.NoLimits()})}
 	var err error
 	w.broker, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(port), kfake.MaxVersions(withoutZstd()), kfake.ListenFn(w.net.Listen), kfake.SeedTopics(partitions, topic))
 	if err != nil {
@@ -107,7 +107,7 @@ func (w *world) join() *member {
 	account.Transport = m.link
 	c.Connections["main"] = account
 	var err error
-	m.Daemon, err = daemon.New(c, daemon.Options{Instance: m.name, Log: slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug})).With("member", m.name)})
+	m.Daemon, err = daemon.New(c, daemon.Options{Instance: m.name, Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})).With("member", m.name)})
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -192,13 +192,11 @@ func (w *world) refuse(id string) {
 	w.tiktok.AddFault(f)
 }
 
-// quiet ends all trouble but the poison rows.
+// quiet ends all trouble but the poison rows, and what is left of the broker's moods: those pass by themselves, and
+// nothing that comes after them may be needed to get over them.
 func (w *world) quiet() {
 	for _, id := range w.moods {
 		w.tiktok.RemoveFault(id)
-	}
-	for _, f := range w.faults {
-		f.Remove()
 	}
 	w.tiktok.GrantToken(sandbox.Token{Value: sandbox.DefaultToken})
 	w.watch.mu.Lock()
@@ -209,6 +207,9 @@ func (w *world) quiet() {
 	}
 	if len(w.running()) == 0 {
 		w.join()
+	}
+	if w.rand.IntN(2) == 0 {
+		w.moody(randomOf(w, brokerMoods))
 	}
 }
 
@@ -273,6 +274,9 @@ func (w *world) evict() {
 // part stops everybody and waits for them.
 func (w *world) part() {
 	w.Helper()
+	for _, f := range w.faults {
+		f.Remove()
+	}
 	for _, m := range w.members {
 		wanted := !m.leaving
 		m.leave()
@@ -300,4 +304,10 @@ func (l *logs) Write(p []byte) (int, error) {
 		l.text = slices.Delete(l.text, 0, 1<<20)
 	}
 	return len(p), nil
+}
+
+func (l *logs) tail() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return string(l.text[max(0, len(l.text)-12000):])
 }

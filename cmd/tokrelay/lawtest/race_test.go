@@ -1,0 +1,5 @@
+//go:build race && !synctests
+
+package lawtest
+
+const race = true
