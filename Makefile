@@ -25,8 +25,9 @@ bench: ## speed, as ratios to a bare loop in the same run
 	$(GO) test -run '^$$' -bench . -benchtime 1s ./pipeline/... ./sinks/... ./cmd/tokrelay/bench
 	$(GO) run ./cmd/tokrelay/bench
 
-laws: ## the whole daemon against its promises, under virtual time and random trouble
-	$(GO) test -tags laws ./cmd/tokrelay/lawtest
+RUNS ?= 2000
+laws: ## the whole daemon against its promises, under virtual time and random trouble; RUNS=2000 times
+	$(GO) test -race -v -timeout 0 ./cmd/tokrelay/lawtest -args -runs $(RUNS)
 
 e2e: ## the real thing: PostgreSQL, Debezium, Kafka, a registry (installs what it needs)
 	deploy/e2e/run
