@@ -41,6 +41,7 @@ func busy() *metrics.Metrics {
 	s.Rejected(&pipeline.Rejection{Stage: pipeline.StageDecode, Reason: pipeline.AvroDecode})
 	s.Settled(pipeline.Delivered, 1)
 	s.SourceDelay(time.Second, "")
+	s.DecodeTime(time.Second, "")
 	s.Items("event", 1)
 	s.MatchKeys("Purchase", "any").Inc()
 	s.Lag("t", 0, 1, time.Second)

@@ -49,6 +49,7 @@ var worries = map[string]string{
 	"tokrelay_rows_total":                             "operations you did not expect, such as snapshot after a connector's restart",
 	"tokrelay_rows_skipped_total":                     "`filtered` or `event_not_mapped` rises after a change of the source",
 	"tokrelay_rows_rejected_total":                    "any; the reasons are in [reasons.md](reasons.md)",
+	"tokrelay_decode_seconds":                         "far above 10 ms while nothing is in trouble: the CPU is short, or goavro decodes alone",
 	"tokrelay_items_total":                            "falls while rows are read: they are skipped or rejected",
 	"tokrelay_schema_cache_entries":                   "near `schema_registry.cache_size`: schemas are asked for again and again",
 	"tokrelay_schema_fetch_seconds":                   "seconds: new schemas hold rows up",

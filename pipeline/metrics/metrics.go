@@ -22,6 +22,7 @@ type Metrics struct {
 	lastCommit                   *prometheus.GaugeVec
 	rows, skipped, rejected      *prometheus.CounterVec
 	settled                      *prometheus.CounterVec
+	decodeSeconds                *prometheus.HistogramVec
 	lost, late                   *prometheus.CounterVec
 	unsettled                    *prometheus.GaugeVec
 	items                        *prometheus.CounterVec
@@ -97,6 +98,7 @@ func (m *Metrics) rowMetrics() {
 	m.settled = m.counter("rows_settled_total", "Records settled, by outcome.", "sync", "outcome")
 	m.unsettled = m.gauge("unsettled_records", "Records read and not yet settled.", "sync")
 	m.items = m.counter("items_total", "Items made of rows: events, additions, deletions.", "sync", "kind")
+	m.decodeSeconds = m.histogram("decode_seconds", "Time to decode and map a chunk of up to 1000 records and to make its items; waits for trouble count.", seconds, "sync")
 	m.matchKeys = m.counter("event_match_keys_total", "Events with a match key, by event name; key \"any\" counts all events.", "sync", "event", "key")
 	m.deadLetters = m.counter("dlq_records_total", "Dead letters acknowledged by Kafka.", "sync", "topic", "reason")
 	m.deadErrors = m.counter("dlq_produce_errors_total", "Dead letters that Kafka did not take at once.", "sync", "topic")

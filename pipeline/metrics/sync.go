@@ -23,6 +23,7 @@ type Sync struct {
 	items     prometheus.Observer
 	wait      prometheus.Observer
 	delay     prometheus.Observer
+	decode    prometheus.Observer
 	inFlight  prometheus.Gauge
 	queue     prometheus.Gauge
 	limited   prometheus.Counter
@@ -41,6 +42,7 @@ func (s *Sync) bind() {
 	s.splits = s.m.splits.WithLabelValues(s.sync, s.sink)
 	s.items = s.m.batchEvents.WithLabelValues(s.sync, s.sink)
 	s.wait = s.m.batchWait.WithLabelValues(s.sync, s.sink)
+	s.decode = s.m.decodeSeconds.WithLabelValues(s.sync)
 	s.delay = s.m.sourceDelay.WithLabelValues(s.sync)
 	s.inFlight = s.m.inFlight.WithLabelValues(s.sync, s.sink)
 	s.queue = s.m.queue.WithLabelValues(s.sync, s.sink)
@@ -106,6 +108,13 @@ func (s *Sync) Settled(o pipeline.Outcome, n int) {
 	if s != nil {
 		s.settled[o].Add(float64(n))
 		s.unsettled.Sub(float64(n))
+	}
+}
+
+// DecodeTime observes how long a chunk took through the steps.
+func (s *Sync) DecodeTime(d time.Duration, trace string) {
+	if s != nil {
+		observe(s.decode, d, trace)
 	}
 }
 

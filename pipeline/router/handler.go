@@ -68,7 +68,9 @@ func (h *handling) rows(ctx context.Context, chunk *pipeline.Chunk, w *worker) e
 	if err := h.share.wait(ctx); err != nil {
 		return err
 	}
+	began := time.Now()
 	err := h.each(ctx, chunk, w)
+	h.Metrics.DecodeTime(time.Since(began), w.span.TraceID())
 	h.usual.Store(int64(len(w.items.Buf) / max(len(chunk.Records), 1)))
 	w.count(h.Metrics) // whatever err is: rows that were skipped have settled
 	h.tell(chunk, w)
