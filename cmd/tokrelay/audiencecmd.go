@@ -73,7 +73,7 @@ func audienceList(c *cobra.Command, f *audienceFlags) error {
 		asked[connection.AdvertiserID] = true
 		list, err := daemon.Audiences(c.Context(), connection, storedToken(name))
 		if err != nil {
-			return fmt.Errorf("connection %s: %w\n`tokrelay auth status --connection %s` says what its token may do", name, err, name)
+			return fmt.Errorf("connection %s: %w\n`%s` says whether it is the network, the token or what it may do", name, err, toCopy(f.config, "check --online"))
 		}
 		all = append(all, list...)
 	}

@@ -15,8 +15,10 @@ import (
 //go:embed example.yaml
 var example []byte
 
+const defaultConfig = "tokrelay.yaml"
+
 func configFlag(c *cobra.Command, path *string) {
-	c.Flags().StringVarP(path, "config", "c", "tokrelay.yaml", "configuration file")
+	c.Flags().StringVarP(path, "config", "c", defaultConfig, "configuration file")
 	c.MarkFlagFilename("config", "yaml", "yml")
 }
 

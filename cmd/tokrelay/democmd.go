@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"net"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -21,6 +23,9 @@ On a terminal, or with --serve, it goes on serving the page until interrupted.`,
 		Example: "  tokrelay demo\n  tokrelay demo --serve --listen 127.0.0.1:9010",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if _, err := net.ResolveTCPAddr("tcp", o.Listen); err != nil {
+				return usageError{fmt.Errorf("--listen: %w", err)}
+			}
 			o.Out, o.Version = c.OutOrStdout(), version
 			o.Terminal = term.IsTerminal(int(os.Stdout.Fd()))
 			o.Serve = o.Serve || term.IsTerminal(int(os.Stdin.Fd()))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -93,6 +94,9 @@ func (f *filterFlags) filter(now time.Time) (letters.Filter, error) {
 	}
 	if filter.Until, err = when("--until", f.until, now); err != nil {
 		return filter, err
+	}
+	if !filter.Until.IsZero() && !filter.Since.Before(filter.Until) {
+		return filter, usageError{errors.New("--since is not before --until: nothing lies between them")}
 	}
 	if err := known("--reason", f.reasons, names(pipeline.Reasons())); err != nil {
 		return filter, err

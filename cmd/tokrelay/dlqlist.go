@@ -164,7 +164,7 @@ func (d *desk) list(l *listed, by []string) {
 	}
 	d.table(append(head, "ROWS"), append(rows, totalRow(len(by), l.Total)))
 	d.listBatches(l)
-	d.note("\nexplain some: tokrelay dlq show --reason REASON --limit 3    send them again: tokrelay dlq replay --dry-run\n")
+	d.note("\nexplain some: %s    send them again: %s\n", toCopy(d.path, "dlq show --reason REASON --limit 3"), toCopy(d.path, "dlq replay --dry-run"))
 }
 
 func totalRow(columns int, total int64) []string {

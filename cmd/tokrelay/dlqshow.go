@@ -49,6 +49,9 @@ func dlqShow(c *cobra.Command, f *showFlags, args []string) error {
 	if err != nil {
 		return err
 	}
+	if f.limit < 1 {
+		return usageError{errors.New("--limit must be 1 or more")}
+	}
 	places := make([]pipeline.Position, len(args))
 	for i, arg := range args {
 		if places[i], err = letters.ParsePlace(arg); err != nil {
@@ -200,6 +203,7 @@ func (s *shower) letter(ctx context.Context, d *deadletter.Dead) error {
 		return err
 	}
 	s.shown++
+	e.Replay = toCopy(s.path, strings.TrimPrefix(e.Replay, "tokrelay "))
 	if s.flags.json {
 		return s.line(e)
 	}

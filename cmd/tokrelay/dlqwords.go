@@ -146,7 +146,7 @@ func (s *shower) batch(b *deadletter.DeadBatch) error {
 	s.say("letter", "%s, part %d of %d", letters.PlaceText(b.At), b.Part, b.Parts)
 	s.say("usually", "%s", info.Cause)
 	s.say("to fix", "%s", s.paint(green, info.Cure))
-	s.say("then", "%s", s.paint(green, "tokrelay dlq replay --sync "+b.Sync+" --batch "+b.ID))
+	s.say("then", "%s", s.paint(green, toCopy(s.path, "dlq replay --sync "+b.Sync+" --batch "+b.ID)))
 	s.print("  %s\n", s.paint(dim, "rows"))
 	for i, p := range b.Rows {
 		if i == 20 {

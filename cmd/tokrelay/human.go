@@ -163,6 +163,14 @@ func when(flag, text string, now time.Time) (time.Time, error) {
 	return time.Time{}, usageError{fmt.Errorf("%s: %q is no time: give 2026-01-31T12:00:00Z, 2026-01-31 (UTC), or how long ago: 90m, 24h, 7d", flag, text)}
 }
 
+// toCopy is a command to copy, for the same configuration.
+func toCopy(path, words string) string {
+	if path != defaultConfig {
+		words += " -c " + path
+	}
+	return "tokrelay " + words
+}
+
 // reach fails quickly, and says what to look at, where Kafka does not answer.
 func reach(ctx context.Context, admin *kafka.Admin, brokers []string, path string) error {
 	quick, cancel := context.WithTimeout(ctx, 3*time.Second)
@@ -171,7 +179,7 @@ func reach(ctx context.Context, admin *kafka.Admin, brokers []string, path strin
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return fmt.Errorf("%w\nno broker of %v answers: is Kafka up, and kafka.brokers in %s right? `tokrelay check --online -c %s` looks closer", err, brokers, path, path)
+		return fmt.Errorf("%w\nno broker of %v answers: is Kafka up, and kafka.brokers in %s right? `%s` looks closer", err, brokers, path, toCopy(path, "check --online"))
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"strings"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
 )
 
 // previewFlags are what preview is asked for.
@@ -86,6 +88,9 @@ func preview(c *cobra.Command, f previewFlags) error {
 	}
 	p := daemon.NewPreview(flow, c.OutOrStdout(), f.requests)
 	if f.fromTopic {
+		if err := reachOf(c.Context(), config, f.config); err != nil {
+			return err
+		}
 		return p.Topic(c.Context(), config, daemon.TopicRange{Partition: f.partition, Offset: f.offset, Limit: f.limit})
 	}
 	return previewRows(c.Context(), p, flow, s, f.rows, c.InOrStdin())
@@ -104,6 +109,16 @@ func pickSync(c *daemon.Config, name string) (*daemon.Sync, error) {
 		return nil, usageError{fmt.Errorf("--sync: %w", err)}
 	}
 	return s, nil
+}
+
+// reachOf is reach for a command that has no client of its own yet.
+func reachOf(ctx context.Context, config *daemon.Config, path string) error {
+	admin, err := kafka.NewAdmin(config.Kafka, "preview", slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
+	return reach(ctx, admin, config.Kafka.Brokers, path)
 }
 
 // syncNames are the names of the syncs that suit, or of all.

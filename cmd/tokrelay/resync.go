@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -49,6 +50,9 @@ A full resync of a streamed audience sends every member again. It is also needed
 
 func resync(c *cobra.Command, f *resyncFlags) error {
 	now := time.Now()
+	if f.partition < -1 {
+		return usageError{errors.New("--partition must be 0 or more")}
+	}
 	to, err := when("--to-time", f.toTime, now)
 	if err != nil {
 		return err

@@ -41,7 +41,7 @@ func serveSandbox(c *cobra.Command, listen string, strict bool) error {
 	}
 	listener, err := net.Listen("tcp", listen)
 	if err != nil {
-		return fmt.Errorf("serve sandbox: %w", err)
+		return fmt.Errorf("serve sandbox: %w\ngive another address with --listen", err)
 	}
 	fmt.Fprintf(c.OutOrStdout(), "TikTok simulator on http://%s\n  advertiser %s, pixel %s, token %s\n  what it holds: http://%s/sandbox/\n",
 		listener.Addr(), sandbox.DefaultAdvertiser, sandbox.DefaultPixel, sandbox.DefaultToken, listener.Addr())
