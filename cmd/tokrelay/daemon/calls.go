@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -43,6 +44,14 @@ func (d *Daemon) runCalls(ctx context.Context) error {
 		return nil
 	}
 	return d.callsTopic.Run(ctx)
+}
+
+// recording writes calls until what it returns is called, for commands that make calls without running the syncs.
+func (d *Daemon) recording(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var writing sync.WaitGroup
+	writing.Go(func() { _ = d.runCalls(ctx) }) // always nil
+	return func() { cancel(); writing.Wait() }
 }
 
 func (t *callsTopic) close() {

@@ -139,5 +139,6 @@ func (d *Daemon) UploadNow(ctx context.Context, sync string, o audiencefile.Opti
 	if err != nil {
 		return nil, err
 	}
+	defer d.recording(ctx)()
 	return job.Run(ctx, o)
 }
