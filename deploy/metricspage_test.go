@@ -37,7 +37,7 @@ franz-go counts for every client: each sync's ` + "`consumer`" + `, and ` + "`de
 - ` + "`tokrelay_kafka_connects_total`, `tokrelay_kafka_disconnects_total`, `tokrelay_kafka_connect_errors_total`" + `: connections. Errors that go on: a broker is away, or refuses us.
 - ` + "`tokrelay_kafka_read_bytes_total`, `tokrelay_kafka_write_bytes_total`, `tokrelay_kafka_read_errors_total`, `tokrelay_kafka_write_errors_total`" + `: what goes over the wire.
 - ` + "`tokrelay_kafka_fetch_compressed_bytes_total`, `tokrelay_kafka_produce_compressed_bytes_total`" + `: record batches, by topic.
-- ` + "`tokrelay_kafka_buffered_fetch_records_total`, `tokrelay_kafka_buffered_fetch_bytes`, `tokrelay_kafka_buffered_produce_records_total`, `tokrelay_kafka_buffered_produce_bytes`" + `: gauges, whatever their names say: what the client holds now.
+- ` + "`tokrelay_kafka_buffered_fetch_bytes`, `tokrelay_kafka_buffered_produce_bytes`" + `: what the client holds now.
 `
 
 // worries say when a metric that no alert watches should worry somebody, or more than its alerts say.

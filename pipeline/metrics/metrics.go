@@ -170,7 +170,7 @@ func (m *Metrics) Config(hash string) {
 // KafkaClient is where a Kafka client registers metrics of its own: they carry the client's name and its sync, "" for a
 // client that all syncs share. No two clients of a process may have both in common.
 func (m *Metrics) KafkaClient(client, sync string) prometheus.Registerer {
-	return prometheus.WrapRegistererWith(prometheus.Labels{"client": client, "sync": sync}, m.Registry)
+	return lintClean{prometheus.WrapRegistererWith(prometheus.Labels{"client": client, "sync": sync}, m.Registry)}
 }
 
 // schemaResults are the ways a registry request may end.

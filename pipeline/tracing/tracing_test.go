@@ -1,8 +1,13 @@
 package tracing_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -124,6 +129,28 @@ func TestOffCostsNothing(t *testing.T) {
 	}
 	if err := off.Close(ctx); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestACollectorThatRefusesIsToldOnce: rows do not wait for it, and the log is not filled with it.
+func TestACollectorThatRefusesIsToldOnce(t *testing.T) {
+	collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) }))
+	t.Cleanup(collector.Close)
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.URL)
+	t.Setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "1") // an export per span
+	var log bytes.Buffer
+	tracer, err := tracing.FromEnvironment(t.Context(), tracing.Options{Env: os.Getenv, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := tracer.Sync(tracing.About{Sync: "web"})
+	for range 5 {
+		_, span := s.Chunk(t.Context(), chunk(""))
+		span.End("")
+	}
+	_ = tracer.Close(t.Context())
+	if n := strings.Count(log.String(), "spans are lost"); n != 1 {
+		t.Errorf("told %d times, want once: %s", n, log.String())
 	}
 }
 

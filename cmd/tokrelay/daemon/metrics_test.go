@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/sr/srfake"
 
@@ -333,6 +334,15 @@ func (r *running) everyClientMetricIsDocumented() {
 	}
 	if strings.Contains(text, "node_id") {
 		r.t.Error("a series per broker")
+	}
+	problems, err := promlint.New(strings.NewReader(text)).Lint()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, p := range problems {
+		if strings.HasPrefix(p.Metric, "tokrelay_") {
+			r.t.Errorf("%s: %s", p.Metric, p.Text)
+		}
 	}
 }
 
