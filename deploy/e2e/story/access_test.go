@@ -47,7 +47,7 @@ func TestAUserWithoutRightsWaitsForThemAndLosesNothing(t *testing.T) {
 // own are the topics tokrelay writes.
 func (f *flow) own() *kadm.ACLBuilder {
 	return kadm.NewACLs().Allow("User:app").AllowHosts("*").ResourcePatternType(kadm.ACLPatternLiteral).Operations(kadm.OpAll).
-		Topics(f.name+".rejected", f.name+".failed", f.name+".state", f.name+".people.members")
+		Topics(f.name+".rejected", f.name+".failed", f.name+".state", f.name+".calls", f.name+".people.members")
 }
 
 // sources are the topics it reads, and its groups.

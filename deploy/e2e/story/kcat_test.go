@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/tokrelay/tokrelay/pipeline"
 )
 
 // seen is a record as kcat prints it.
@@ -20,6 +22,7 @@ type seen struct {
 	Partition int32    `json:"partition"`
 	Offset    int64    `json:"offset"`
 	Headers   []string `json:"headers"` // names and values in turn
+	Payload   string   `json:"payload"`
 }
 
 // kcat reads a topic whole with the other client library, librdkafka.
@@ -51,9 +54,11 @@ func (r seen) header(name string) string {
 func TestAnotherClientReadsWhatWeWriteAndAgrees(t *testing.T) {
 	f := newFlow(t, "kcat", options{})
 	f.day()
-	f.start()
+	p := f.start()
 	f.day()
 	f.laws()
+	p.Stop(os.Interrupt) // so that every call is in its topic
+	same(t, "events of the calls as kcat sees them", f.called(), f.events(pixel))
 	var theirs, ours []string
 	for _, r := range kcat(t, f.name+".rejected") {
 		source := strings.Join([]string{r.header("__connect.errors.topic"), r.header("__connect.errors.partition"), r.header("__connect.errors.offset")}, "/")
@@ -66,6 +71,31 @@ func TestAnotherClientReadsWhatWeWriteAndAgrees(t *testing.T) {
 	for _, topic := range []string{".state", ".people.members"} {
 		same(t, "records of "+topic+" as kcat sees them", sizes(t, f.name+topic), ourSizes(f.records(f.name+topic)))
 	}
+}
+
+// called are the ids of events in calls that TikTok accepted, as kcat reads the topic of calls.
+func (f *flow) called() (ids []string) {
+	f.t.Helper()
+	for _, r := range kcat(f.t, f.name+".calls") {
+		var call struct {
+			Sync, Outcome string
+			Rows          []struct {
+				EventID string `json:"event_id"`
+			}
+		}
+		if err := json.Unmarshal([]byte(r.Payload), &call); err != nil {
+			f.t.Fatalf("call %d/%d is no JSON: %v", r.Partition, r.Offset, err)
+		}
+		if strings.Contains(r.Payload, "@example.com") {
+			f.t.Errorf("call %d/%d holds a clear address", r.Partition, r.Offset)
+		}
+		for _, row := range call.Rows {
+			if call.Sync == "events" && call.Outcome == pipeline.Accepted.String() {
+				ids = append(ids, row.EventID)
+			}
+		}
+	}
+	return ids
 }
 
 func shown(t *testing.T, line string) string {
