@@ -117,10 +117,10 @@ var reasons = []struct {
 
 	{InvalidEmail, ReasonInfo{ClassInvalid, "the e-mail address is not one", "free text, or several addresses in one column", "clean the column"}},
 	{InvalidPhone, ReasonInfo{ClassInvalid, "the phone number cannot be made E.164", "a national number without `default_country`, or free text", "set `default_country`, or store numbers with + and country code"}},
-	{InvalidIdentifier, ReasonInfo{ClassInvalid, "the identifier cannot be used", "a placeholder such as `null` or an all-zero device id, or text that is no such identifier", "clean the column"}},
+	{InvalidIdentifier, ReasonInfo{ClassInvalid, "the identifier cannot be used", "a placeholder such as `null` or an all-zero device id in a row that has no other identifier, or text that is no such identifier", "clean the column"}},
 	{AlreadyHashed, ReasonInfo{ClassInvalid, "the value is a digest where clear text is expected", "a hashed column with `hash: raw`", "set `hash: hashed` or `auto` for the identifier"}},
 	{NotHashed, ReasonInfo{ClassInvalid, "the value is not a digest", "a clear column with `hash: hashed`", "set `hash: raw` or `auto` for the identifier"}},
-	{EmptyDigest, ReasonInfo{ClassInvalid, "the digest is the one of an empty or placeholder text", "hashing NULL or empty strings upstream", "hash only real values; such a digest matches nobody"}},
+	{EmptyDigest, ReasonInfo{ClassInvalid, "the digest is the one of an empty or placeholder text", "hashing NULL or empty strings upstream, in a row that has no other identifier", "hash only real values; such a digest matches nobody"}},
 	{NoIdentifier, ReasonInfo{ClassInvalid, "the row has no identifier to match a person by", "all mapped identifiers are NULL", "map more identifiers, or set `require_identifier: false`"}},
 
 	{RefusedByTikTok, ReasonInfo{ClassRejected, "TikTok refused the row", "a rule of TikTok that tokrelay does not know yet", "read TikTok's text; correct the row or the mapping, then replay"}},
