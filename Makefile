@@ -22,12 +22,15 @@ lint: ## gofmt, go vet, staticcheck
 	$(GO) tool staticcheck ./...
 
 bench: ## speed, as ratios to a bare loop in the same run
-	$(GO) test -run '^$$' -bench . -benchtime 1s ./pipeline/... ./sinks/... ./cmd/tokrelay/bench
+	$(GO) test -run '^$$' -bench . -benchtime 1s ./pipeline/... ./sinks/... ./cmd/tokrelay/bench ./cmd/tokrelay/letters ./cmd/tokrelay/page
 	$(GO) run ./cmd/tokrelay/bench
 
 RUNS ?= 2000
 laws: ## the whole daemon against its promises, under virtual time and random trouble; RUNS=2000 times
 	$(GO) test -race -v -timeout 0 ./cmd/tokrelay/lawtest -args -runs $(RUNS)
+
+soak: ## the real binary under long trouble: kill -9 ×20, outages, frozen members, ten minutes of stall
+	$(GO) test -tags soak -run Soak -v -count 1 -parallel 16 -timeout 1h ./cmd/tokrelay/processtest
 
 e2e: ## the real thing: PostgreSQL, Debezium, Kafka, a registry (installs what it needs)
 	deploy/e2e/run
@@ -41,4 +44,4 @@ up: ## Kafka, registry, PostgreSQL, Debezium, tokrelay, sandbox, Prometheus, Ale
 down: ## stop those containers and delete their data
 	docker compose down --volumes --remove-orphans
 
-.PHONY: help demo test build lint bench laws e2e e2e-alerts up down
+.PHONY: help demo test build lint bench laws soak e2e e2e-alerts up down

@@ -29,8 +29,8 @@ func TestKillingTheProcessLosesNothing(t *testing.T) {
 	for _, part := range []int{2000, 5000, 8000} {
 		p := s.start()
 		until(t, fmt.Sprintf("TikTok held %d events", part), func() bool { return s.delivered() >= part })
-		p.Signal(os.Kill)
-		p.Exit()
+		p.Stop(os.Kill)
+		s.committedIsSettled()
 	}
 	s.start()
 	s.complete()
@@ -90,6 +90,39 @@ func TestAFrozenMemberLosesNothing(t *testing.T) {
 	s.complete()
 }
 
+// TestTheOnlyMemberFrozenComesBack freezes the process until the group has forgotten it, with nobody to take over.
+func TestTheOnlyMemberFrozenComesBack(t *testing.T) {
+	s := newStack(t, 8000)
+	s.tiktok.AddFault(sandbox.Fault{Delay: 20 * time.Millisecond})
+	p := s.start()
+	until(t, "TikTok held a thousand events", func() bool { return s.delivered() >= 1000 })
+	p.Signal(syscall.SIGSTOP)
+	until(t, "the group was empty", func() bool { return s.members() == 0 })
+	s.committedIsSettled()
+	p.Signal(syscall.SIGCONT)
+	s.complete()
+}
+
+// TestTikTokAwayUnderFullInput cuts every connection to TikTok, and lets nobody in until the process has told.
+func TestTikTokAwayUnderFullInput(t *testing.T) {
+	s := newStack(t, 12_000)
+	s.tiktok.AddFault(sandbox.Fault{Delay: 20 * time.Millisecond})
+	p := s.start()
+	until(t, "TikTok held a thousand events", func() bool { return s.delivered() >= 1000 })
+	s.doors.tiktok.set(true)
+	until(t, "the process told", func() bool { return p.metric(`tokrelay_trouble{kind="tiktok",sync="orders"}`) == 1 })
+	s.committedIsSettled()
+	s.doors.tiktok.set(false)
+	s.complete()
+}
+
+// TestAFullDiskCostsNothing lets the process write not one byte to any file: it needs none.
+func TestAFullDiskCostsNothing(t *testing.T) {
+	s := newStack(t, 2000)
+	s.startAs("sh", "-c", `ulimit -f 0 && exec "$0" "$@"`)
+	s.complete()
+}
+
 func TestARevokedTokenStopsTheSyncUntilThereIsAnother(t *testing.T) {
 	s := newStack(t, 6000)
 	s.tiktok.AddFault(sandbox.Fault{Delay: 10 * time.Millisecond})
@@ -97,7 +130,7 @@ func TestARevokedTokenStopsTheSyncUntilThereIsAnother(t *testing.T) {
 	until(t, "TikTok held a thousand events", func() bool { return s.delivered() >= 1000 })
 	s.tiktok.RevokeToken(sandbox.DefaultToken)
 	until(t, "the process noticed", func() bool { return strings.Contains(p.Said(), `"kind":"token"`) })
-	if !strings.Contains(p.get("/metrics"), `tokrelay_trouble{kind="token",sync="orders"} 1`) {
+	if p.metric(`tokrelay_trouble{kind="token",sync="orders"}`) != 1 {
 		t.Error("no metric says that the token is refused")
 	}
 	s.tiktok.GrantToken(sandbox.Token{Value: "another-token"})
@@ -143,11 +176,11 @@ func TestAnAbsentBrokerCostsNothing(t *testing.T) {
 	s.tiktok.AddFault(sandbox.Fault{Delay: 20 * time.Millisecond})
 	p := s.start()
 	until(t, "TikTok held a thousand events", func() bool { return s.delivered() >= 1000 })
-	s.door.set(true)
+	s.doors.broker.set(true)
 	until(t, "the process noticed", func() bool {
 		return strings.Contains(p.Said(), `"kind":"kafka"`) || strings.Contains(p.Said(), "Kafka")
 	})
-	s.door.set(false)
+	s.doors.broker.set(false)
 	s.complete()
 }
 

@@ -67,6 +67,16 @@ func (p *Program) Exit() int {
 	return p.cmd.ProcessState.ExitCode()
 }
 
+// Ended tells whether the program has ended.
+func (p *Program) Ended() bool {
+	select {
+	case <-p.over:
+		return true
+	default:
+		return false
+	}
+}
+
 // Signal sends a signal. A program that has ended takes none.
 func (p *Program) Signal(s os.Signal) { _ = p.cmd.Process.Signal(s) }
 
