@@ -1,7 +1,9 @@
 package audiencefile
 
 import (
+	"cmp"
 	"context"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -30,10 +32,12 @@ func tableAt(log [][]pipeline.Record, spans []Span) []string {
 func TestTwoInstancesServeAChangingTable(t *testing.T) {
 	t.Parallel()
 	for range 3 {
-		seed := rand.Uint64()
+		seed := cmp.Or(*seedFlag, rand.Uint64())
 		synctest.Test(t, func(t *testing.T) { serveSomeDays(t, seed) })
 	}
 }
+
+var seedFlag = flag.Uint64("seed", 0, "run the changing table with this seed; 0: a random one")
 
 // randomTable is a table under random changes, with its whole log beside the topic that is compacted.
 type randomTable struct {
