@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
 )
 
 const (
@@ -29,7 +31,7 @@ func (r *Registry) load(ctx context.Context, id SchemaID) (*Source, error) {
 			r.note(patience > 0, vain{1, time.Now()})
 			return nil, r.notFound(id, err)
 		}
-		if err := sleep(ctx, min(pause, left)); err != nil {
+		if err := pipeline.Wait(ctx, min(pause, left)); err != nil {
 			return nil, err
 		}
 	}
@@ -66,14 +68,3 @@ type vain struct {
 }
 
 func (v vain) often() bool { return v.count >= 4 && time.Since(v.last) < 5*time.Minute }
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}

@@ -90,15 +90,9 @@ func (t *trying) failed(err error) {
 }
 
 func (t *trying) rest(ctx context.Context) error {
-	timer := time.NewTimer(t.pause)
-	defer timer.Stop()
+	pause := t.pause
 	t.pause = min(2*t.pause, longestPause)
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return pipeline.Wait(ctx, pause)
 }
 
 // over takes the trouble back with the last write that had it.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
 )
 
 const (
@@ -36,7 +38,7 @@ func patient(dial Dial) Dial {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dial(ctx, network, address)
 		if err != nil {
-			_ = pauseFor(ctx, dialPause) // dial's error is the one that counts
+			_ = pipeline.Wait(ctx, dialPause) // dial's error is the one that counts
 		}
 		return conn, err
 	}

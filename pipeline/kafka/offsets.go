@@ -10,6 +10,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/tokrelay/tokrelay/pipeline"
 )
 
 // Offsets are one offset per partition of some topics.
@@ -60,7 +62,7 @@ func list(ctx context.Context, topics []string, ask func(context.Context, ...str
 		if err == nil {
 			return listed(answer), nil
 		}
-		if !kerr.IsRetriable(err) || tries == listTries || pauseFor(ctx, backoff(tries)) != nil {
+		if !kerr.IsRetriable(err) || tries == listTries || pipeline.Wait(ctx, backoff(tries)) != nil {
 			return nil, fmt.Errorf("list offsets: %w", err)
 		}
 	}

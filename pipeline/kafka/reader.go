@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -49,7 +48,7 @@ func (rd *reader) run(ctx context.Context, r Range) error {
 			tries = 0
 			continue
 		}
-		if err := pauseFor(ctx, backoff(min(tries, 5))); err != nil {
+		if err := pipeline.Wait(ctx, backoff(min(tries, 5))); err != nil {
 			return err
 		}
 		tries++
@@ -164,15 +163,4 @@ func (rd *reader) byLeader() map[int32][]*span {
 		}
 	}
 	return m
-}
-
-func pauseFor(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -113,7 +113,7 @@ func (h *handling) row(ctx context.Context, chunk *pipeline.Chunk, w *worker, i 
 			return ctx.Err()
 		}
 		waiting = h.troubles.enter(waiting, trouble)
-		if err := sleep(ctx, pause(trouble, tries)); err != nil {
+		if err := pipeline.Wait(ctx, pause(trouble, tries)); err != nil {
 			return err
 		}
 		err = w.try(ctx, chunk, i)

@@ -1,7 +1,6 @@
 package router
 
 import (
-	"context"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -68,15 +67,4 @@ func pause(t *pipeline.Trouble, tries int) time.Duration {
 	}
 	d := min(firstPause<<min(tries, 16), lastPause)
 	return d/2 + rand.N(d/2+1)
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -72,7 +72,7 @@ func (j *Job) call(ctx context.Context, endpoint string, items int, body []byte,
 		}
 		j.deps.Metrics.Retry(a.Verdict)
 		j.trouble(sourceCall, troubleOf(endpoint, &a))
-		if err := pause(ctx, pauseAfter(&a, try)); err != nil {
+		if err := pipeline.Wait(ctx, pauseAfter(&a, try)); err != nil {
 			return a, err
 		}
 	}

@@ -146,24 +146,12 @@ func (x *partitionIndex) of(r *pipeline.Record) (number int, ok bool) {
 // wait waits until a trouble that passes may have passed.
 func (c *collection) wait(ctx context.Context, t *pipeline.Trouble, tries int) error {
 	c.job.trouble(sourceRead, t)
-	return pause(ctx, min(time.Second<<min(tries, 5), 30*time.Second))
+	return pipeline.Wait(ctx, min(time.Second<<min(tries, 5), 30*time.Second))
 }
 
 func (c *collection) clear(had bool) {
 	if had {
 		c.job.clear(sourceRead)
-	}
-}
-
-// pause waits, unless ctx ends first.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }
 

@@ -151,7 +151,7 @@ func (r *run) learn(ctx context.Context, l *ledger, why errUnknown, tries int) (
 	}
 	r.job.trouble(sourceCall, why.Trouble)
 	for _, wait := range []time.Duration{5 * time.Second, 30 * time.Second} {
-		if pause(ctx, wait) != nil {
+		if pipeline.Wait(ctx, wait) != nil {
 			return "", false, why
 		}
 		if id, done, err = r.job.applied(ctx, l); err != nil || done {

@@ -3,6 +3,8 @@ package audiencefile
 import (
 	"context"
 	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
 )
 
 // One instance at a time works on an audience: whoever has its lease in the state topic (docs/decisions/0602-lease.md).
@@ -43,7 +45,7 @@ func (d *Deps) lease(ctx context.Context) (held context.Context, release func(),
 
 // renew holds the lease until held ends or the lease is lost.
 func (d *Deps) renew(held context.Context, lose context.CancelCauseFunc, name string, until time.Time) {
-	for pause(held, leaseRenew) == nil {
+	for pipeline.Wait(held, leaseRenew) == nil {
 		next := d.now().Add(leaseTime)
 		asking, stop := context.WithTimeout(held, until.Add(-leaseMargin).Sub(d.now()))
 		ok, err := d.Store.TryLock(asking, name, leaseTime)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
 )
 
 // clockSlack is how far TikTok's clock may be from ours.
@@ -51,7 +53,7 @@ func (j *Job) reconcile(ctx context.Context, l *ledger) error {
 			l.Intent = nil
 			return j.deps.save(ctx, "ledger", l)
 		}
-		if err := pause(ctx, min(left, time.Minute)); err != nil {
+		if err := pipeline.Wait(ctx, min(left, time.Minute)); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,8 @@ package audiencefile
 import (
 	"context"
 	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
 )
 
 const (
@@ -13,7 +15,7 @@ const (
 // report tells metrics and log how far the run is, until ctx ends.
 func (j *Job) report(ctx context.Context) {
 	logged := j.deps.now()
-	for pause(ctx, metricsEvery) == nil {
+	for pipeline.Wait(ctx, metricsEvery) == nil {
 		p := j.Progress()
 		j.deps.Metrics.AudienceProgress(p.Rows, p.Total)
 		if j.deps.now().Sub(logged) < logEvery {

@@ -148,7 +148,7 @@ func (r *run) awaitDay(ctx context.Context) error {
 		return nil
 	}
 	r.job.progress.phase(PhaseWaiting)
-	return pause(ctx, wait)
+	return pipeline.Wait(ctx, wait)
 }
 
 // deliver uploads the files and has TikTok put them in the audience's place. Files that TikTok lost in between are

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
 )
 
 // Request is a wish for a run that a command leaves in the state topic, for whichever instance serves the audience.
@@ -39,7 +41,7 @@ func (j *Job) Serve(ctx context.Context) error {
 		} else {
 			j.clear(sourceServe)
 		}
-		if err := pause(ctx, lookEvery); err != nil {
+		if err := pipeline.Wait(ctx, lookEvery); err != nil {
 			return err
 		}
 	}

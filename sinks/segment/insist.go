@@ -26,10 +26,8 @@ func (s *Sink) insist(ctx context.Context, source string, do func() error) error
 			return context.Cause(ctx)
 		}
 		s.told(source, err)
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		if err := pipeline.Wait(ctx, pause); err != nil {
+			return err
 		}
 	}
 }

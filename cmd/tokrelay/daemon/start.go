@@ -91,10 +91,8 @@ func (d *Daemon) insist(ctx context.Context, syncs []string, kind pipeline.Troub
 				d.Log.Error("cannot start yet; trying again", "kind", kind, "syncs", syncs, "error", err)
 			}
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(pause):
+		if err := pipeline.Wait(ctx, pause); err != nil {
+			return err
 		}
 	}
 }

@@ -152,7 +152,7 @@ func tell(ctx context.Context, s *standIns, story *story, d *daemon.Daemon, o Op
 	line := newProgress(o, len(story.records))
 	err := s.produce(ctx, story.records, burst, func(done int) error {
 		line.show(d, done)
-		return wait(ctx, pace)
+		return pipeline.Wait(ctx, pace)
 	})
 	if err != nil {
 		return err
@@ -161,22 +161,13 @@ func tell(ctx context.Context, s *standIns, story *story, d *daemon.Daemon, o Op
 	defer cancel()
 	for !d.CaughtUp(deadline) {
 		line.show(d, len(story.records))
-		if err := wait(deadline, pace); err != nil {
+		if err := pipeline.Wait(deadline, pace); err != nil {
 			line.end()
 			return fmt.Errorf("the daemon did not settle every row in a minute: %w", err)
 		}
 	}
 	line.end()
 	return nil
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
-	}
 }
 
 // trouble is what TikTok does in the story: a burst of throttling, a server error, and one row it refuses for a reason
