@@ -45,7 +45,10 @@ func TestStories(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
-		Setup:               func(env *testscript.Env) error { return newStack(env) },
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // a program under the race detector waits a second before it ends
+			return newStack(env)
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"produce":  func(ts *testscript.TestScript, _ bool, args []string) { stackOf(ts).produce(ts, args) },
 			"settled":  func(ts *testscript.TestScript, _ bool, args []string) { stackOf(ts).settled(ts, args) },
