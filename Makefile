@@ -10,8 +10,9 @@ help: ## list these commands
 demo: build ## the whole product in one process, broker and TikTok as stand-ins: see a row arrive
 	@bin/tokrelay demo
 
+# Four packages at a time: on two cores several of them wait more than they work.
 test: ## every test that needs only Go, with the race detector
-	$(GO) test -race ./...
+	$(GO) test -race -p 4 ./...
 
 build: ## bin/tokrelay, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/tokrelay ./cmd/tokrelay
