@@ -13,16 +13,13 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/tracing"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
+	bound "github.com/tokrelay/tokrelay/sinks/tiktok/audience"
 )
 
 // Store keeps small documents for all instances (the ledger, manifests, what has its dead letters) and leases;
 // *state.Store.
 type Store interface {
-	// Refresh returns when everything that any instance had written when it was called is visible here.
-	Refresh(ctx context.Context) error
-	Get(key string) ([]byte, bool)
-	// Put returns nil once the document is acknowledged.
-	Put(ctx context.Context, key string, doc []byte) error
+	bound.Documents
 	// TryLock takes a lease, or holds it for longer, and reports whether this instance has it.
 	TryLock(ctx context.Context, name string, ttl time.Duration) (bool, error)
 	Unlock(ctx context.Context, name string) error
