@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/page"
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/debugger"
 	"github.com/tokrelay/tokrelay/pipeline/tracing"
 )
 
@@ -75,7 +75,7 @@ OTEL_EXPORTER_OTLP_ENDPOINT turns tracing on; the other OTEL_* variables are obe
 				return usageError{err}
 			}
 			defer lastSpans(tracer, log)
-			d, err := daemon.New(config, daemon.Options{Log: log, Version: version, Commit: commit(), Stored: storedToken, Page: page.New, Tracer: tracer})
+			d, err := daemon.New(config, daemon.Options{Log: log, Version: version, Commit: commit(), Stored: storedToken, Page: debugger.New, Tracer: tracer})
 			if err != nil {
 				return err
 			}

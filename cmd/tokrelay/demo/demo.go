@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/page"
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/debugger"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
@@ -126,7 +126,7 @@ func newDaemon(s *standIns, admin, folder string, uploads *clock, o Options) (*d
 	if err := problems.Err(); err != nil {
 		return nil, fmt.Errorf("the demo's configuration: %w", err)
 	}
-	return daemon.New(c, daemon.Options{Log: slog.New(slog.DiscardHandler), Version: o.Version, Now: uploads.now, Page: page.New})
+	return daemon.New(c, daemon.Options{Log: slog.New(slog.DiscardHandler), Version: o.Version, Now: uploads.now, Page: debugger.New})
 }
 
 func greet(o Options, s *standIns, page string) {

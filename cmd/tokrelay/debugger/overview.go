@@ -1,0 +1,155 @@
+package debugger
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/sinks/tiktok/audience"
+)
+
+// overview is every sync at a glance.
+type overview struct {
+	Headline string     `json:"headline"`
+	Tone     string     `json:"tone"`
+	Today    time.Time  `json:"counted_since"`
+	Syncs    []syncView `json:"syncs"`
+}
+
+// syncView is a sync at one moment.
+type syncView struct {
+	Name        string         `json:"name"`
+	Kind        string         `json:"kind"`
+	From        string         `json:"from"`
+	To          string         `json:"to"`
+	State       state          `json:"state"`
+	Rate        float64        `json:"rows_per_second"`
+	LagRows     int64          `json:"lag_rows"`
+	Lag         float64        `json:"lag_seconds"`
+	Delivered   int64          `json:"delivered"`
+	Rejected    int64          `json:"rejected"`
+	Skipped     int64          `json:"skipped"`
+	LastSuccess time.Time      `json:"last_success,omitzero"`
+	Audiences   []audienceView `json:"audiences,omitempty"`
+	Read        time.Time      `json:"audiences_read,omitzero"`
+	Unread      string         `json:"audiences_problem,omitempty"`
+	File        *fileView      `json:"file,omitempty"` // of an audience replaced whole
+	Charts      []chart        `json:"-"`
+	Others      []state        `json:"other_troubles,omitempty"`
+}
+
+// audienceView is an audience as TikTok reports it.
+type audienceView struct {
+	ID      string    `json:"id"`
+	Name    string    `json:"name"`
+	Covered int64     `json:"matched"`
+	Valid   bool      `json:"usable"`
+	Expires time.Time `json:"expires,omitzero"`
+}
+
+func (p *Page) overview(r *http.Request) (any, error) {
+	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
+	defer cancel()
+	o := &overview{Today: p.sampler.today()}
+	for i := range p.d.Config.Syncs {
+		o.Syncs = append(o.Syncs, p.look(ctx, &p.d.Config.Syncs[i]))
+	}
+	o.Headline, o.Tone = headline(o.Syncs)
+	return o, nil
+}
+
+func (p *Page) look(ctx context.Context, s *daemon.Sync) syncView {
+	f, troubles := p.sampler.figures(s.Name), p.d.Board.Troubles(s.Name)
+	v := syncView{Name: s.Name, Kind: s.Kind(), From: from(s), To: to(s), State: stateOf(troubles, f), Rate: f.Rate,
+		LagRows: f.Total.LagRecords, Lag: f.Total.LagSeconds, Delivered: f.Delivered, Rejected: f.Rejected, Skipped: f.Skipped,
+		LastSuccess: f.Total.LastSuccess}
+	if job := p.d.FileJob(s.Name); job != nil {
+		file := p.file(ctx, s, job.Progress())
+		v.State, v.File = file.State, &file
+	}
+	for _, t := range troubles[min(1, len(troubles)):] {
+		v.Others = append(v.Others, troubleState(t))
+	}
+	p.audiences(&v)
+	span := f.Hour.span()
+	v.Charts = []chart{
+		newChart("Delivered", "rows/s", "good", f.Hour.perSecond(func(p *point) int64 { return p.delivered }), span),
+		newChart("Rejected", "rows/s", "stop", f.Hour.perSecond(func(p *point) int64 { return p.rejected }), span),
+		newChart("Behind", "rows", "busy", f.Hour.level(func(p *point) int64 { return p.lag }), span),
+	}
+	return v
+}
+
+func (p *Page) audiences(v *syncView) {
+	reading, ok := p.d.Audiences(v.Name)
+	if !ok {
+		return
+	}
+	v.Read = reading.Time
+	if reading.Err != nil {
+		v.Unread = reading.Err.Error()
+	}
+	for _, a := range reading.Audiences {
+		v.Audiences = append(v.Audiences, newAudienceView(a))
+	}
+}
+
+func newAudienceView(a audience.Details) audienceView {
+	return audienceView{ID: a.ID, Name: a.Name, Covered: a.Covered, Valid: a.Valid, Expires: a.Expires.Time}
+}
+
+// from and to say where a sync's rows come from and go.
+func from(s *daemon.Sync) string {
+	return cmp.Or(s.Topic, s.Pattern, strings.Join(s.Topics, ", "))
+}
+
+func to(s *daemon.Sync) string {
+	switch s.Kind() {
+	case daemon.KindEvents:
+		return "web events"
+	case daemon.KindSegment:
+		return "custom audience, streamed"
+	case daemon.KindFile:
+		return "custom audience, by file"
+	}
+	return "TikTok"
+}
+
+// headline is the one sentence that says whether somebody has to act.
+func headline(syncs []syncView) (text, tone string) {
+	var stopped, waiting []string
+	for _, s := range syncs {
+		switch s.State.Tone {
+		case "stop":
+			stopped = append(stopped, s.Name)
+		case "wait":
+			waiting = append(waiting, s.Name)
+		}
+	}
+	switch {
+	case len(stopped) == 1:
+		return stopped[0] + " needs attention", "stop"
+	case len(stopped) > 1:
+		return fmt.Sprintf("%d syncs need attention: %s", len(stopped), strings.Join(stopped, ", ")), "stop"
+	case len(waiting) > 0:
+		return strings.Join(waiting, ", ") + plural(len(waiting), " waits", " wait") + " and will go on by itself", "wait"
+	case len(syncs) == 1:
+		return syncs[0].Name + " is " + syncs[0].State.Words, syncs[0].State.Tone
+	}
+	return running(syncs)
+}
+
+func running(syncs []syncView) (text, tone string) {
+	behind := int64(0)
+	for _, s := range syncs {
+		behind += s.LagRows
+	}
+	if behind > 0 {
+		return fmt.Sprintf("All %d syncs run, %s rows behind", len(syncs), number(behind)), "good"
+	}
+	return fmt.Sprintf("All %d syncs are up to date", len(syncs)), "good"
+}

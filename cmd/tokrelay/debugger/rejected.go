@@ -1,0 +1,169 @@
+package debugger
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/calls"
+	"github.com/tokrelay/tokrelay/pipeline/deadletter"
+)
+
+// rejections is the page of rejected rows: reasons with their counts, and the newest letters of the topic.
+type rejections struct {
+	Syncs   []string
+	Sync    string
+	Reason  string
+	Reasons []reasonView
+	Since   time.Time // counts are of this process, since it started
+	Letters []*letters.Explained
+	Problem string // why the topic could not be read
+	Topic   string
+	Deep    int64
+	Known   []pipeline.Reason
+}
+
+// reasonView is a reason with what came of it.
+type reasonView struct {
+	Reason pipeline.Reason `json:"reason"`
+	Rows   int64           `json:"rows"`
+	Class  pipeline.Class  `json:"class"`
+	Info   pipeline.ReasonInfo
+	Share  string
+	Chart  chart `json:"-"`
+}
+
+const (
+	lettersShown = 100
+	lettersDeep  = 2000 // records looked at, per partition
+)
+
+func (p *Page) rejected(r *http.Request) (any, error) {
+	q := r.URL.Query()
+	v := &rejections{Syncs: p.syncNames(), Sync: q.Get("sync"), Reason: q.Get("reason"), Since: p.started,
+		Topic: p.d.Config.DeadLetter.WithDefaults().RejectedTopic, Deep: lettersDeep, Known: pipeline.Reasons()}
+	v.Reasons = p.reasons(v.Sync)
+	ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
+	defer cancel()
+	found, err := p.newestLetters(ctx, v.Sync, v.Reason)
+	if err != nil {
+		v.Problem = err.Error()
+	}
+	for _, d := range found {
+		v.Letters = append(v.Letters, letters.Explain(d))
+	}
+	return v, nil
+}
+
+// reasons counts the rejections of a sync, or of all, since the start.
+func (p *Page) reasons(only string) []reasonView {
+	rows := map[pipeline.Reason]int64{}
+	curves := map[pipeline.Reason][]float64{}
+	var span time.Duration
+	var all int64
+	for _, name := range p.syncNames() {
+		if only != "" && only != name {
+			continue
+		}
+		f := p.sampler.figures(name)
+		span = max(span, f.Hour.span())
+		for reason, n := range f.Total.Rejected {
+			if n > 0 {
+				rows[reason] += n
+				all += n
+				curves[reason] = addUp(curves[reason], f.Hour.perSecond(ofReason(reason)))
+			}
+		}
+	}
+	var list []reasonView
+	for reason := range maps.Keys(rows) {
+		info := reason.Info()
+		list = append(list, reasonView{Reason: reason, Rows: rows[reason], Class: info.Class, Info: info, Share: percent(rows[reason], all),
+			Chart: newChart(string(reason), "rows/s", "stop", curves[reason], span)})
+	}
+	slices.SortFunc(list, func(a, b reasonView) int {
+		return cmp.Or(cmp.Compare(b.Rows, a.Rows), cmp.Compare(a.Reason, b.Reason))
+	})
+	return list
+}
+
+// addUp adds curves that end at the same moment.
+func addUp(a, b []float64) []float64 {
+	if len(a) < len(b) {
+		a, b = b, a
+	}
+	sum := slices.Clone(a)
+	for i := range b {
+		sum[len(a)-len(b)+i] += b[i]
+	}
+	return sum
+}
+
+// newestLetters are the newest letters of a sync and reason; "" stands for all.
+func (p *Page) newestLetters(ctx context.Context, sync, reason string) ([]*deadletter.Dead, error) {
+	return p.letters.get([2]string{sync, reason}, func() ([]*deadletter.Dead, error) {
+		f := &letters.Filter{Syncs: given(sync), Reasons: given(reason)}
+		return p.d.NewestLetters(ctx, f, lettersShown, lettersDeep)
+	})
+}
+
+// given is a list of the text, or none.
+func given(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return []string{text}
+}
+
+// letterPage is one rejected row, masked.
+type letterPage struct {
+	*letters.Explained
+	Words string
+	Calls []callRow // of its batch, as far as they are remembered
+}
+
+func (p *Page) letter(r *http.Request) (any, error) {
+	partition, err := strconv.ParseInt(r.PathValue("partition"), 10, 32)
+	offset, other := strconv.ParseInt(r.PathValue("offset"), 10, 64)
+	if err != nil || other != nil || partition < 0 || offset < 0 {
+		return nil, errGone
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
+	defer cancel()
+	d, err := p.d.Letter(ctx, int32(partition), offset)
+	if err != nil {
+		return nil, err
+	}
+	if d == nil {
+		return nil, errGone
+	}
+	e := letters.Explain(d)
+	if e.Row, err = p.d.Opener(false).Open(ctx, d); err != nil {
+		e.Row = &letters.Row{Problem: err.Error()}
+	}
+	return &letterPage{Explained: e, Words: e.ClassInWords(), Calls: p.callsOfBatch(e)}, nil
+}
+
+func (p *Page) callsOfBatch(e *letters.Explained) []callRow {
+	root, _, _ := strings.Cut(e.Batch, ".")
+	if root == "" {
+		return nil
+	}
+	return p.callRows(e.Sync, func(c *calls.Entry) bool { return c.Batch == root || strings.HasPrefix(c.Batch, root+".") }, 500)
+}
+
+// letterPath is the page's address of a letter, made of its place topic/partition/offset.
+func letterPath(at string) string {
+	parts := strings.Split(at, "/")
+	if len(parts) < 3 {
+		return "/rejected"
+	}
+	return "/rejected/" + parts[len(parts)-2] + "/" + parts[len(parts)-1]
+}

@@ -1,0 +1,60 @@
+package debugger
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
+)
+
+// replayAsk is what somebody wants to have replayed, as the options of `tokrelay dlq replay` name it.
+type replayAsk struct {
+	Sync, Reason string
+	Limit        int64   // most rows; 0: all
+	Rate         float64 // rows a second; 0: as fast as TikTok's limits allow
+	Force        bool    // rows that were replayed too often, too
+}
+
+func readReplayAsk(r *http.Request) (replayAsk, error) {
+	a := replayAsk{Sync: r.PostFormValue("sync"), Reason: r.PostFormValue("reason"), Force: r.PostFormValue("force") == "yes"}
+	var err, other error
+	if text := strings.TrimSpace(r.PostFormValue("limit")); text != "" {
+		a.Limit, err = strconv.ParseInt(text, 10, 64)
+	}
+	if text := strings.TrimSpace(r.PostFormValue("rate")); text != "" {
+		a.Rate, other = strconv.ParseFloat(text, 64)
+	}
+	if err != nil || other != nil || a.Limit < 0 || !(a.Rate >= 0 && a.Rate <= 1e6) {
+		return a, problem{http.StatusBadRequest, "the most rows, and the rows a second, must be numbers that are not negative"}
+	}
+	return a, nil
+}
+
+// options select as `tokrelay dlq replay` does, so that one goes on where the other was.
+func (a replayAsk) options() daemon.ReplayOptions {
+	return daemon.ReplayOptions{Filter: letters.Filter{Syncs: given(a.Sync), Reasons: given(a.Reason)}, Limit: a.Limit, Rate: a.Rate, Force: a.Force}
+}
+
+// Command is the command that does the same.
+func (a replayAsk) Command() string {
+	var b strings.Builder
+	b.WriteString("tokrelay dlq replay")
+	for _, o := range []struct{ flag, value string }{{"sync", a.Sync}, {"reason", a.Reason}, {"limit", wanted(float64(a.Limit))}, {"rate", wanted(a.Rate)}} {
+		if o.value != "" {
+			b.WriteString(" --" + o.flag + " " + o.value)
+		}
+	}
+	if a.Force {
+		b.WriteString(" --force")
+	}
+	return b.String()
+}
+
+func wanted(n float64) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.FormatFloat(n, 'f', -1, 64)
+}
