@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	bound "github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
-	bound "github.com/tokrelay/tokrelay/sinks/tiktok/audience"
 )
 
 // audience is what TikTok says of one.

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	bound "github.com/tokrelay/tokrelay/sinks/tiktok/audience"
+	bound "github.com/tokrelay/tokrelay/sinks/audience"
 )
 
 func TestChangingTheModeDemandsAResyncBothWays(t *testing.T) {

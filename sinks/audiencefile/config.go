@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline/settings"
-	"github.com/tokrelay/tokrelay/sinks/tiktok/audience/member"
+	"github.com/tokrelay/tokrelay/sinks/audience/member"
 )
 
 // Config is `audience_file` of a sync.

@@ -12,8 +12,8 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/tracing"
+	bound "github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
-	bound "github.com/tokrelay/tokrelay/sinks/tiktok/audience"
 )
 
 // Store keeps small documents for all instances (the ledger, manifests, what has its dead letters) and leases;

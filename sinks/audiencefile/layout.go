@@ -6,7 +6,7 @@ import (
 	"encoding/hex"
 	"strings"
 
-	"github.com/tokrelay/tokrelay/sinks/tiktok/audience/member"
+	"github.com/tokrelay/tokrelay/sinks/audience/member"
 )
 
 // layout is how a line looks: fixed columns of digests, one per mapped type. A line in memory and in our own files is the

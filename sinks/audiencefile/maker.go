@@ -6,7 +6,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
-	"github.com/tokrelay/tokrelay/sinks/tiktok/audience/member"
+	"github.com/tokrelay/tokrelay/sinks/audience/member"
 )
 
 // Maker makes lines of rows, in one goroutine.

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tokrelay/tokrelay/pipeline/settings"
-	"github.com/tokrelay/tokrelay/sinks/tiktok/audience/member"
+	"github.com/tokrelay/tokrelay/sinks/audience/member"
 )
 
 // Validate reports everything that is wrong with the sink.

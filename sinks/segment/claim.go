@@ -4,7 +4,7 @@ import (
 	"bytes"
 
 	"github.com/tokrelay/tokrelay/pipeline/identity"
-	"github.com/tokrelay/tokrelay/sinks/tiktok/audience/member"
+	"github.com/tokrelay/tokrelay/sinks/audience/member"
 )
 
 // A claim is one digest of one type in one audience, in bytes: the type's number, the length of the audience and the

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
-	"github.com/tokrelay/tokrelay/sinks/tiktok/audience"
 )
 
 // doubt is how long a create without an answer is taken for one that may have worked: until then the list of audiences

@@ -7,7 +7,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
-	"github.com/tokrelay/tokrelay/sinks/tiktok/audience/member"
+	"github.com/tokrelay/tokrelay/sinks/audience/member"
 )
 
 // Plan is one sync's mapping, compiled. It never changes and may be shared by goroutines.

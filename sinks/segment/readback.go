@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
-	"github.com/tokrelay/tokrelay/sinks/tiktok/audience"
+	"github.com/tokrelay/tokrelay/sinks/audience"
 )
 
 // Reading is what TikTok told of a sync's audiences.

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/tokrelay/tokrelay/sinks/tiktok/audience/member"
+	"github.com/tokrelay/tokrelay/sinks/audience/member"
 )
 
 // wires are the types in id_schema: TikTok's Segment API says AAID where its File API says GAID.

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/sinks/tiktok/audience"
+	"github.com/tokrelay/tokrelay/sinks/audience"
 )
 
 // API is TikTok; it is *tiktok.Client.

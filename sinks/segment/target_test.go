@@ -16,8 +16,8 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/pipeline/state"
+	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
-	"github.com/tokrelay/tokrelay/sinks/tiktok/audience"
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
 )
 

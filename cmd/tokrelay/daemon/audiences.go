@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/audiencefile"
 	"github.com/tokrelay/tokrelay/sinks/segment"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
-	"github.com/tokrelay/tokrelay/sinks/tiktok/audience"
 )
 
 // Audiences lists the audiences of a connection's advertiser. It is for commands: the token is read now.

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/tokrelay/tokrelay/sinks/tiktok/audience"
+	"github.com/tokrelay/tokrelay/sinks/audience"
 )
 
 // audiences looks at the audiences that syncs of the connection fill: whether they are there, and how they are.

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
-	"github.com/tokrelay/tokrelay/sinks/tiktok/audience"
+	"github.com/tokrelay/tokrelay/sinks/audience"
 )
 
 // overview is every sync at a glance.
