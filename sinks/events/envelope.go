@@ -46,19 +46,15 @@ func newEnvelopePlan(cfg *Config, cols *mapping.Columns) envelopePlan {
 			id = e.set.fixed
 		}
 		e.from = sourceNames[e.source.fixed]
-		e.fixed = appendEnvelope(nil, cfg.pixelAPI(), e.source.fixed, []byte(id), []byte(e.test.fixed))
+		e.fixed = appendEnvelope(nil, e.source.fixed, []byte(id), []byte(e.test.fixed))
 	}
 	return e
 }
 
 // appendEnvelope writes the members around the events.
-func appendEnvelope(dst []byte, pixelAPI bool, source string, id, test []byte) []byte {
-	if pixelAPI {
-		dst = appendString(append(dst, `"pixel_code":`...), id)
-	} else {
-		dst = append(append(append(dst, `"event_source":"`...), source...), `","event_source_id":`...)
-		dst = appendString(dst, id)
-	}
+func appendEnvelope(dst []byte, source string, id, test []byte) []byte {
+	dst = append(append(append(dst, `"event_source":"`...), source...), `","event_source_id":`...)
+	dst = appendString(dst, id)
 	if len(test) > 0 {
 		dst = appendString(append(dst, `,"test_event_code":`...), test)
 	}
@@ -87,7 +83,7 @@ func (m *Maker) makeEnvelope() (source, error) {
 	if !printable(test, maxTestCode) {
 		return 0, invalid(pipeline.InvalidTestCode, "test_event_code", "letters, digits and dashes, as Events Manager shows it")
 	}
-	m.env = appendEnvelope(m.env[:0], m.cfg.pixelAPI(), from, id, test)
+	m.env = appendEnvelope(m.env[:0], from, id, test)
 	return sourceNames[from], nil
 }
 

@@ -87,7 +87,7 @@ func (m *Maker) make(items *pipeline.Items, row int, c *pipeline.Change) (err er
 
 // body writes the first event: `{"event":` name, time, id and fields `}`.
 func (m *Maker) body(dst []byte, first *event, c *pipeline.Change) ([]byte, error) {
-	dst = append(append(dst, m.head()...), first.json...)
+	dst = append(append(dst, head...), first.json...)
 	dst, err := m.eventTime(dst)
 	if err != nil {
 		return dst, err
@@ -102,25 +102,20 @@ func (m *Maker) body(dst []byte, first *event, c *pipeline.Change) ([]byte, erro
 	return append(dst, '}'), nil
 }
 
-// head is what stands before the name.
-func (m *Maker) head() string {
-	if m.cfg.pixelAPI() && m.cfg.maxEvents() > 1 {
-		return `{"type":"track","event":`
-	}
-	return `{"event":`
-}
+// head is what comes before the name.
+const head = `{"event":`
 
 // add lists the item whose body ends the buffer, and the same again under the other names.
 func (m *Maker) add(items *pipeline.Items, row, start int, names []*event) {
 	envelope := items.EnvelopeIndex(m.env)
-	tail, end := start+len(m.head())+len(names[0].json), len(items.Buf)
+	tail, end := start+len(head)+len(names[0].json), len(items.Buf)
 	id := int32(len(items.Buf))
 	items.Buf = append(items.Buf, m.eventID...)
 	item := pipeline.Item{Row: int32(row), Start: int32(start), End: int32(end), IDStart: id, IDEnd: int32(len(items.Buf)), Envelope: envelope}
 	items.List = append(items.List, item)
 	for _, name := range names[1:] {
 		item.Start = int32(len(items.Buf))
-		items.Buf = append(append(items.Buf, m.head()...), name.json...)
+		items.Buf = append(append(items.Buf, head...), name.json...)
 		items.Buf = append(items.Buf, items.Buf[tail:end]...)
 		item.End = int32(len(items.Buf))
 		items.List = append(items.List, item)
@@ -130,11 +125,8 @@ func (m *Maker) add(items *pipeline.Items, row, start int, names []*event) {
 	}
 }
 
-// eventTime writes the time: in seconds, or as ISO 8601 in the 1.0 shape.
+// eventTime writes the time, in seconds.
 func (m *Maker) eventTime(dst []byte) ([]byte, error) {
-	if m.time == nil && !m.cfg.Fields[timeField].Now {
-		return dst, nil // the 1.0 shape alone allows this: TikTok takes the time of arrival
-	}
 	now := m.now()
 	at := now
 	if m.time != nil {
@@ -142,10 +134,6 @@ func (m *Maker) eventTime(dst []byte) ([]byte, error) {
 		if at, err = m.rowTime(now); err != nil {
 			return dst, err
 		}
-	}
-	if m.cfg.pixelAPI() {
-		dst = at.UTC().AppendFormat(append(dst, `,"timestamp":"`...), time.RFC3339)
-		return append(dst, '"'), nil
 	}
 	return strconv.AppendInt(append(dst, `,"event_time":`...), at.Unix(), 10), nil
 }

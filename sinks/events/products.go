@@ -14,11 +14,10 @@ type productPlan struct {
 	names   [memberCount]string          // what the members are called in the list
 	columns [memberCount]*mapping.Getter // or where each comes from
 	single  bool
-	pixel   bool // the 1.0 shape: a product has its content_type
 }
 
-func newProductPlan(f FieldConfig, cols *mapping.Columns, pixel bool) *productPlan {
-	p := &productPlan{single: f.Product != nil, pixel: pixel}
+func newProductPlan(f FieldConfig, cols *mapping.Columns) *productPlan {
+	p := &productPlan{single: f.Product != nil}
 	for i, member := range productMembers {
 		p.names[i] = member.name
 		if name, ok := f.Members[member.name]; ok {
@@ -37,7 +36,7 @@ type product [memberCount]pipeline.Value
 const (
 	memberPrice    = 4
 	memberQuantity = 5
-	memberType     = 8
+	memberType     = 8 // read, as connectors have it, and left out: TikTok knows it of the whole event alone
 )
 
 // contents appends the array of products.
@@ -115,7 +114,7 @@ func (m *Maker) singleProduct(dst []byte, s *step) ([]byte, error) {
 	if !found {
 		return dst, nil
 	}
-	dst, err := m.product(append(dst, '['), s.products, -1, &p)
+	dst, err := m.product(append(dst, '['), -1, &p)
 	return append(dst, ']'), err
 }
 
@@ -136,16 +135,16 @@ func (m *Maker) element(dst []byte, s *step, index int, v pipeline.Value) ([]byt
 	if it.Bad {
 		return dst, invalid(pipeline.InvalidContents, s.name, "well-formed JSON")
 	}
-	return m.product(dst, s.products, index, &p)
+	return m.product(dst, index, &p)
 }
 
 // product appends an object of the members that have a value.
-func (m *Maker) product(dst []byte, plan *productPlan, index int, p *product) (_ []byte, err error) {
+func (m *Maker) product(dst []byte, index int, p *product) (_ []byte, err error) {
 	dst = append(dst, '{')
 	start := len(dst)
 	for i := range p {
 		v := &p[i]
-		if v.Kind() == pipeline.Missing || missing(*v) != "" || i == memberType && !plan.pixel {
+		if v.Kind() == pipeline.Missing || missing(*v) != "" || i == memberType {
 			continue
 		}
 		dst = append(appendKey(comma(dst), productMembers[i].name), ':')
@@ -181,11 +180,7 @@ func (m *Maker) member(dst []byte, member, index int, v pipeline.Value) ([]byte,
 // memberSteps are the members as fields.
 var memberSteps = func() (list [memberCount]step) {
 	for i, m := range productMembers {
-		s := &spec{name: m.name, kind: m.kind, max: maxText}
-		if m.kind == choice {
-			s.choices = words("product product_group")
-		}
-		list[i].spec = s
+		list[i].spec = &spec{name: m.name, kind: m.kind, max: maxText}
 	}
 	return list
 }()

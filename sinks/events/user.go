@@ -75,15 +75,11 @@ func (m *Maker) identifiers(dst []byte, s *step) (_ []byte, err error) {
 			return dst, err
 		case hash.IsZero() || slices.Contains(hashes[:n], hash):
 			continue
-		case n == len(hashes) && !m.cfg.pixelAPI():
+		case n == len(hashes):
 			return dst, pipeline.Reject(pipeline.StageIdentity, pipeline.TooManyElements, s.name, "at most 10 different values")
-		case n < len(hashes):
-			hashes[n] = hash
-			n++
 		}
-	}
-	if m.cfg.pixelAPI() {
-		n = min(n, 1) // the 1.0 shape takes one
+		hashes[n] = hash
+		n++
 	}
 	return appendHashes(dst, hashes[:n]), nil
 }

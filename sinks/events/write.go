@@ -114,7 +114,7 @@ func (m *Maker) value(dst []byte, s *step) ([]byte, error) {
 
 // mustHave names the fields TikTok refuses an event without.
 func (m *Maker) mustHave(s *step) bool {
-	return s.kind == webAddress && !m.cfg.pixelAPI() || m.from == crm && s.name == "lead.lead_id"
+	return s.kind == webAddress || m.from == crm && s.name == "lead.lead_id"
 }
 
 // missing is the reason to reject a row whose required field has this value, "" where there is a value.
