@@ -51,13 +51,11 @@ type offered struct {
 }
 
 const (
-	mostWaiting  = 4 << 20 // bytes of calls that wait
-	mostWritten  = 1 << 20 // bytes of calls written together, about
-	collecting   = 200 * time.Millisecond
-	fewWhole     = 2 << 20 // bytes, so that a low rate still leaves room for the largest calls
-	lastWrites   = 2 * time.Second
-	firstPause   = time.Second
-	longestPause = time.Minute
+	mostWaiting = 4 << 20 // bytes of calls that wait
+	mostWritten = 1 << 20 // bytes of calls written together, about
+	collecting  = 200 * time.Millisecond
+	fewWhole    = 2 << 20 // bytes, so that a low rate still leaves room for the largest calls
+	lastWrites  = 2 * time.Second
 )
 
 // NewRecorder makes a recorder for the topic of the configuration.
@@ -130,17 +128,15 @@ func (r *Recorder) Run(ctx context.Context) error {
 
 // ensure insists on the topic. Meanwhile the buffer fills, and then calls are dropped.
 func (r *Recorder) ensure(ctx context.Context) bool {
-	for pause := firstPause; ctx.Err() == nil; pause = min(2*pause, longestPause) {
+	backoff := pipeline.Backoff{First: time.Second, Most: time.Minute}
+	for tries := 0; ctx.Err() == nil; tries++ {
 		err := r.deps.Ensure(ctx)
 		if err == nil {
 			r.works(nil)
 			return true
 		}
 		r.works(err)
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
-		}
+		_ = backoff.Wait(ctx, tries) // the loop looks at ctx
 	}
 	return false
 }

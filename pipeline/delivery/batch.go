@@ -161,7 +161,7 @@ func (b *batch) failed(p *part) bool {
 		p.strikes++
 	}
 	p.failed = now
-	p.pause = now.Add(jitter(min(r.Base.Std()<<min(p.attempts-1, 20), r.Max.Std())))
+	p.pause = now.Add(r.backoff().After(p.attempts - 1))
 	return p.strikes >= b.patience(p)
 }
 
