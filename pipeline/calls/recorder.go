@@ -46,7 +46,7 @@ type RecorderDeps struct {
 
 // offered is a call that waits to be written.
 type offered struct {
-	*Entry
+	entry  *Entry
 	missed int64 // calls before it that were dropped
 }
 
@@ -161,7 +161,7 @@ func (r *Recorder) take() []offered {
 	defer r.mu.Unlock()
 	n, bytes := 0, 0
 	for n < len(r.waiting) && bytes < mostWritten {
-		bytes += r.waiting[n].size()
+		bytes += r.waiting[n].entry.size()
 		n++
 	}
 	taken := r.waiting[:n:n]
@@ -181,7 +181,7 @@ func (r *Recorder) write(ctx context.Context, list []offered) {
 	failed, tooLarge := r.produce(ctx, list)
 	if len(tooLarge) > 0 {
 		for i := range tooLarge {
-			tooLarge[i].Entry = tooLarge[i].brief()
+			tooLarge[i].entry = tooLarge[i].entry.brief()
 		}
 		again, never := r.produce(ctx, tooLarge)
 		failed += int64(len(never)) + again
@@ -196,8 +196,8 @@ func (r *Recorder) write(ctx context.Context, list []offered) {
 func (r *Recorder) produce(ctx context.Context, list []offered) (failed int64, tooLarge []offered) {
 	records := make([]pipeline.Record, 0, len(list))
 	for _, o := range list {
-		records = append(records, pipeline.Record{Topic: r.cfg.Topic, Partition: -1, Key: []byte(o.Sync),
-			Value: r.writer.append(nil, o.Entry, o.missed), Timestamp: o.Time})
+		records = append(records, pipeline.Record{Topic: r.cfg.Topic, Partition: -1, Key: []byte(o.entry.Sync),
+			Value: r.writer.append(nil, o.entry, o.missed), Timestamp: o.entry.Time})
 	}
 	var problem error
 	for i, err := range r.deps.Produce(ctx, records) {

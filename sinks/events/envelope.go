@@ -63,7 +63,7 @@ func appendEnvelope(dst []byte, source string, id, test []byte) []byte {
 
 // makeEnvelope writes the row's envelope into m.env and tells its source.
 func (m *Maker) makeEnvelope() (source, error) {
-	e := &m.envelope
+	e := &m.plan.envelope
 	if e.fixed != nil {
 		m.env = e.fixed
 		return e.from, nil
@@ -88,10 +88,10 @@ func (m *Maker) makeEnvelope() (source, error) {
 }
 
 func (m *Maker) eventSource() (string, error) {
-	if m.envelope.source.get == nil {
-		return m.envelope.source.fixed, nil
+	if m.plan.envelope.source.get == nil {
+		return m.plan.envelope.source.fixed, nil
 	}
-	text, err := m.setting(&m.envelope.source)
+	text, err := m.setting(&m.plan.envelope.source)
 	if err != nil {
 		return "", err
 	}
@@ -105,9 +105,9 @@ func (m *Maker) eventSource() (string, error) {
 
 // sourceID is the pixel of a web event, and the event set of others.
 func (m *Maker) sourceID(s source) ([]byte, error) {
-	from, name := &m.envelope.set, "event_source_id"
-	if s == web && (m.envelope.pixel.get != nil || m.envelope.pixel.fixed != "") {
-		from, name = &m.envelope.pixel, "pixel_code"
+	from, name := &m.plan.envelope.set, "event_source_id"
+	if s == web && (m.plan.envelope.pixel.get != nil || m.plan.envelope.pixel.fixed != "") {
+		from, name = &m.plan.envelope.pixel, "pixel_code"
 	}
 	id, err := m.setting(from)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 
 // Maker makes events of rows, in one goroutine.
 type Maker struct {
-	*Plan
+	plan   *Plan
 	row    *mapping.Row
 	digest mapping.Digest
 
@@ -30,7 +30,7 @@ type Maker struct {
 }
 
 // Maker makes one for another goroutine.
-func (p *Plan) Maker() *Maker { return &Maker{Plan: p, row: mapping.NewRow(p.now)} }
+func (p *Plan) Maker() *Maker { return &Maker{plan: p, row: mapping.NewRow(p.now)} }
 
 // Make appends the events of a row. Its error is a *pipeline.Rejection or a pipeline.SkipReason; then it has appended
 // nothing.
@@ -127,9 +127,9 @@ func (m *Maker) add(items *pipeline.Items, row, start int, names []*event) {
 
 // eventTime writes the time, in seconds.
 func (m *Maker) eventTime(dst []byte) ([]byte, error) {
-	now := m.now()
+	now := m.plan.now()
 	at := now
-	if m.time != nil {
+	if m.plan.time != nil {
 		var err error
 		if at, err = m.rowTime(now); err != nil {
 			return dst, err
@@ -145,22 +145,22 @@ const lastSecond = 253402300799
 const maxAhead = 10 * time.Minute
 
 func (m *Maker) rowTime(now time.Time) (at time.Time, err error) {
-	v, err := m.time.Value(m.row)
+	v, err := m.plan.time.Value(m.row)
 	if err != nil {
 		return at, asTimeError(err)
 	}
 	if reason := missing(v); reason != "" {
 		return at, invalid(timeReason(reason), timeField, "a time in every row")
 	}
-	at, ok := m.time.Time(v)
+	at, ok := m.plan.time.Time(v)
 	age := now.Sub(at)
 	switch {
 	case !ok:
 		return at, invalid(pipeline.InvalidEventTime, timeField, "a time: of a time type, ISO 8601, or a Unix time")
 	case at.Unix() <= 0 || at.Unix() > lastSecond:
 		return at, invalid(pipeline.InvalidEventTime, timeField, "a time after 1970 and before the year 10000")
-	case m.maxAge > 0 && age > m.maxAge:
-		return at, invalid(pipeline.EventTooOld, timeField, "at most "+m.maxAgeText+" old")
+	case m.plan.maxAge > 0 && age > m.plan.maxAge:
+		return at, invalid(pipeline.EventTooOld, timeField, "at most "+m.plan.maxAgeText+" old")
 	case age < -maxAhead:
 		return at, invalid(pipeline.EventInFuture, timeField, "at most 10 minutes ahead of the clock")
 	}

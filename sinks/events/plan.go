@@ -32,7 +32,7 @@ type Plan struct {
 
 // step writes one field.
 type step struct {
-	*spec
+	spec   *spec
 	get    *mapping.Getter
 	key    []byte  // "email":
 	object *object // around the field

@@ -61,7 +61,7 @@ func (m *Maker) contents(dst []byte, s *step) ([]byte, error) {
 		dst, err = m.element(append(dst, '['), s, 0, v)
 		return append(dst, ']'), err
 	}
-	return dst, invalid(pipeline.InvalidContents, s.name, "a list of products")
+	return dst, invalid(pipeline.InvalidContents, s.spec.name, "a list of products")
 }
 
 // productList appends the products of a list; nothing where it is empty.
@@ -73,7 +73,7 @@ func (m *Maker) productList(dst []byte, s *step, v pipeline.Value) (_ []byte, er
 			continue
 		}
 		if n == maxElements {
-			return dst, invalid(pipeline.TooManyElements, s.name, "at most 1000 products")
+			return dst, invalid(pipeline.TooManyElements, s.spec.name, "at most 1000 products")
 		}
 		if dst, err = m.element(append(dst, separator(dst, start)), s, n, it.Value); err != nil {
 			return dst, err
@@ -81,7 +81,7 @@ func (m *Maker) productList(dst []byte, s *step, v pipeline.Value) (_ []byte, er
 	}
 	switch {
 	case it.Bad:
-		return dst, invalid(pipeline.InvalidContents, s.name, "well-formed JSON")
+		return dst, invalid(pipeline.InvalidContents, s.spec.name, "well-formed JSON")
 	case len(dst) == start:
 		return dst, nil
 	}
@@ -133,7 +133,7 @@ func (m *Maker) element(dst []byte, s *step, index int, v pipeline.Value) ([]byt
 		}
 	}
 	if it.Bad {
-		return dst, invalid(pipeline.InvalidContents, s.name, "well-formed JSON")
+		return dst, invalid(pipeline.InvalidContents, s.spec.name, "well-formed JSON")
 	}
 	return m.product(dst, index, &p)
 }
@@ -155,7 +155,7 @@ func (m *Maker) product(dst []byte, index int, p *product) (_ []byte, err error)
 	if len(dst) == start {
 		return dst, invalid(pipeline.InvalidContents, memberField(index, ""), "a value in at least one of content_id, price and the like")
 	}
-	if m.sums {
+	if m.plan.sums {
 		err = m.sum.add(p)
 	}
 	return append(dst, '}'), err

@@ -159,7 +159,7 @@ func checkConstants(c *Config, s *spec, f *mapping.Field, at settings.Place) {
 		return
 	}
 	m := (&Plan{cfg: *c, currencies: builtinCurrencyList()}).Maker()
-	m.currencyRule = m.currencies.rule()
+	m.plan.currencyRule = m.plan.currencies.rule()
 	m.row.Begin(&pipeline.Change{Op: pipeline.Insert})
 	for key, constant := range map[string]*mapping.Constant{"value": f.Value, "default": f.Default} {
 		if constant == nil || c.CurrencyFile != "" && s.kind == currency {
