@@ -46,18 +46,16 @@ type RecorderDeps struct {
 
 // offered is a call that waits to be written.
 type offered struct {
-	*Entry
+	entry  *Entry
 	missed int64 // calls before it that were dropped
 }
 
 const (
-	mostWaiting  = 4 << 20 // bytes of calls that wait
-	mostWritten  = 1 << 20 // bytes of calls written together, about
-	collecting   = 200 * time.Millisecond
-	fewWhole     = 2 << 20 // bytes, so that a low rate still leaves room for the largest calls
-	lastWrites   = 2 * time.Second
-	firstPause   = time.Second
-	longestPause = time.Minute
+	mostWaiting = 4 << 20 // bytes of calls that wait
+	mostWritten = 1 << 20 // bytes of calls written together, about
+	collecting  = 200 * time.Millisecond
+	fewWhole    = 2 << 20 // bytes, so that a low rate still leaves room for the largest calls
+	lastWrites  = 2 * time.Second
 )
 
 // NewRecorder makes a recorder for the topic of the configuration.
@@ -130,17 +128,15 @@ func (r *Recorder) Run(ctx context.Context) error {
 
 // ensure insists on the topic. Meanwhile the buffer fills, and then calls are dropped.
 func (r *Recorder) ensure(ctx context.Context) bool {
-	for pause := firstPause; ctx.Err() == nil; pause = min(2*pause, longestPause) {
+	backoff := pipeline.Backoff{First: time.Second, Most: time.Minute}
+	for tries := 0; ctx.Err() == nil; tries++ {
 		err := r.deps.Ensure(ctx)
 		if err == nil {
 			r.works(nil)
 			return true
 		}
 		r.works(err)
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
-		}
+		_ = backoff.Wait(ctx, tries) // the loop looks at ctx
 	}
 	return false
 }
@@ -165,7 +161,7 @@ func (r *Recorder) take() []offered {
 	defer r.mu.Unlock()
 	n, bytes := 0, 0
 	for n < len(r.waiting) && bytes < mostWritten {
-		bytes += r.waiting[n].size()
+		bytes += r.waiting[n].entry.size()
 		n++
 	}
 	taken := r.waiting[:n:n]
@@ -185,7 +181,7 @@ func (r *Recorder) write(ctx context.Context, list []offered) {
 	failed, tooLarge := r.produce(ctx, list)
 	if len(tooLarge) > 0 {
 		for i := range tooLarge {
-			tooLarge[i].Entry = tooLarge[i].brief()
+			tooLarge[i].entry = tooLarge[i].entry.brief()
 		}
 		again, never := r.produce(ctx, tooLarge)
 		failed += int64(len(never)) + again
@@ -200,8 +196,8 @@ func (r *Recorder) write(ctx context.Context, list []offered) {
 func (r *Recorder) produce(ctx context.Context, list []offered) (failed int64, tooLarge []offered) {
 	records := make([]pipeline.Record, 0, len(list))
 	for _, o := range list {
-		records = append(records, pipeline.Record{Topic: r.cfg.Topic, Partition: -1, Key: []byte(o.Sync),
-			Value: r.writer.append(nil, o.Entry, o.missed), Timestamp: o.Time})
+		records = append(records, pipeline.Record{Topic: r.cfg.Topic, Partition: -1, Key: []byte(o.entry.Sync),
+			Value: r.writer.append(nil, o.entry, o.missed), Timestamp: o.entry.Time})
 	}
 	var problem error
 	for i, err := range r.deps.Produce(ctx, records) {

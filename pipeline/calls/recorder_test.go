@@ -105,7 +105,7 @@ func TestOfVeryManyGoodCallsTheTopicHasFigures(t *testing.T) {
 		}
 		whole := 0
 		for _, o := range r.waiting {
-			if !o.Brief {
+			if !o.entry.Brief {
 				whole++
 			}
 		}

@@ -8,11 +8,6 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 )
 
-const (
-	firstPause = time.Second / 2
-	mostPause  = 5 * time.Second
-)
-
 // load asks until there is a schema, or nothing to wait for.
 func (r *Registry) load(ctx context.Context, id SchemaID) (*Source, error) {
 	if !id.possible() {
@@ -20,10 +15,11 @@ func (r *Registry) load(ctx context.Context, id SchemaID) (*Source, error) {
 	}
 	patience := r.patience(id)
 	deadline := time.Now().Add(patience)
-	for pause := firstPause; ; pause = min(2*pause, mostPause) {
+	backoff := pipeline.Backoff{First: time.Second / 2, Most: 5 * time.Second}
+	for tries := 0; ; tries++ {
 		src, err := r.ask(ctx, id)
 		if !errors.Is(err, errMissing) {
-			r.note(pause > firstPause, vain{})
+			r.note(tries > 0, vain{})
 			return src, rejectionOf(id, err)
 		}
 		left := time.Until(deadline)
@@ -31,7 +27,7 @@ func (r *Registry) load(ctx context.Context, id SchemaID) (*Source, error) {
 			r.note(patience > 0, vain{1, time.Now()})
 			return nil, r.notFound(id, err)
 		}
-		if err := pipeline.Wait(ctx, min(pause, left)); err != nil {
+		if err := pipeline.Wait(ctx, min(backoff.After(tries), left)); err != nil {
 			return nil, err
 		}
 	}

@@ -8,18 +8,14 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 )
 
-const (
-	firstPause   = time.Second
-	longestPause = 30 * time.Second
-	source       = "dead letters" // on the board
-)
+const source = "dead letters" // on the board
 
 // write produces until every record is acknowledged. Only a context that ended makes it give up.
 func (w *Writer) write(ctx context.Context, topic string, pages []page) error {
 	ctx, span := w.deps.Tracing.Letters(ctx, topic, len(pages))
 	began, outcome := time.Now(), "given up: the rows are read again"
 	defer func() { span.End(outcome) }()
-	t := trying{w: w, topic: topic, pause: firstPause}
+	t := trying{w: w, topic: topic, backoff: pipeline.Backoff{First: time.Second, Most: 30 * time.Second}}
 	defer t.over()
 	for len(pages) > 0 {
 		left, err := w.produce(ctx, pages)
@@ -28,7 +24,7 @@ func (w *Writer) write(ctx context.Context, topic string, pages []page) error {
 		}
 		if pages = left; err != nil {
 			t.failed(err)
-			if err := t.rest(ctx); err != nil {
+			if err := t.backoff.Wait(ctx, t.failures-1); err != nil {
 				return fmt.Errorf("write to %s: %w", topic, err)
 			}
 		}
@@ -65,34 +61,27 @@ func (w *Writer) produce(ctx context.Context, pages []page) (left []page, failed
 
 // trying is a write that Kafka does not take at once.
 type trying struct {
-	w     *Writer
-	topic string
-	pause time.Duration
-	stuck bool
+	w        *Writer
+	topic    string
+	backoff  pipeline.Backoff
+	failures int
 }
 
 // failed tells the board. The sync stands still until Kafka takes the letters: skipping one would lose a row.
 func (t *trying) failed(err error) {
 	w := t.w
 	w.mu.Lock()
-	if !t.stuck {
-		t.stuck = true
+	if t.failures++; t.failures == 1 {
 		w.failing++
 	}
 	w.mu.Unlock()
 	if w.deps.Board == nil {
 		return
 	}
-	trouble := &pipeline.Trouble{Kind: pipeline.TroubleDeadLetter, What: "write dead letters: " + err.Error(), Until: time.Now().Add(t.pause)}
+	trouble := &pipeline.Trouble{Kind: pipeline.TroubleDeadLetter, What: "write dead letters: " + err.Error(), Until: time.Now().Add(t.backoff.After(t.failures - 1))}
 	if w.deps.Board.Set(w.about.Sync, source, trouble) {
 		w.deps.Log.Error("dead letters cannot be written, the sync waits", "topic", t.topic, "error", err)
 	}
-}
-
-func (t *trying) rest(ctx context.Context) error {
-	pause := t.pause
-	t.pause = min(2*t.pause, longestPause)
-	return pipeline.Wait(ctx, pause)
 }
 
 // over takes the trouble back with the last write that had it.
@@ -100,7 +89,7 @@ func (t *trying) over() {
 	w := t.w
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !t.stuck {
+	if t.failures == 0 {
 		return
 	}
 	if w.failing--; w.failing > 0 {

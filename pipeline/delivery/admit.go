@@ -86,8 +86,8 @@ func (k *look) mayPass(m *member, field string) bool {
 		}
 	}
 	for _, b := range k.g.bucketsOf(m, field) {
-		if missing := 1 - b.TokensAt(k.now); missing > 0 {
-			k.at(k.now.Add(time.Duration(missing/float64(b.Limit())*float64(time.Second)) + time.Millisecond))
+		if missing := 1 - b.limiter.TokensAt(k.now); missing > 0 {
+			k.at(k.now.Add(time.Duration(missing/float64(b.limiter.Limit())*float64(time.Second)) + time.Millisecond))
 			return false
 		}
 	}
@@ -98,7 +98,7 @@ func (k *look) mayPass(m *member, field string) bool {
 func (k *look) admit(m *member, w *waiter, c choice) *pass {
 	p := &pass{g: k.g, m: m, envelope: c.envelope, field: c.field}
 	for _, b := range k.g.bucketsOf(m, c.field) {
-		b.AllowN(k.now, 1)
+		b.limiter.AllowN(k.now, 1)
 	}
 	for _, key := range keysOf(m, c.field) {
 		if v := k.g.valves[key]; v != nil {

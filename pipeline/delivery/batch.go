@@ -11,7 +11,8 @@ import (
 // batch is the items of one call, and of the calls it takes to find which of them cannot be delivered. One goroutine
 // owns it.
 type batch struct {
-	*sender
+	queue    *Queue
+	sender   *sender
 	id       string
 	envelope string
 	field    string
@@ -53,12 +54,12 @@ type part struct {
 }
 
 func (s *sender) newBatch(p *pass, entries []entry) *batch {
-	s.mu.Lock()
-	s.batches++
-	id := s.stamp + strconv.FormatInt(s.batches, 10)
-	s.mu.Unlock()
-	s.deps.Metrics.BatchWait(time.Since(entries[0].d.came), entries[0].d.span.TraceID())
-	return &batch{sender: s, id: id, envelope: p.envelope, field: p.field, size: len(entries)}
+	s.queue.mu.Lock()
+	s.queue.batches++
+	id := s.queue.stamp + strconv.FormatInt(s.queue.batches, 10)
+	s.queue.mu.Unlock()
+	s.queue.deps.Metrics.BatchWait(time.Since(entries[0].d.came), entries[0].d.span.TraceID())
+	return &batch{queue: s.queue, sender: s, id: id, envelope: p.envelope, field: p.field, size: len(entries)}
 }
 
 // run delivers the batch and settles its rows. When the queue is stopped it leaves them unsettled.
@@ -66,7 +67,7 @@ func (b *batch) run(p *pass, entries []entry) {
 	b.pass = p
 	b.deliver(entries)
 	b.bury()
-	b.deps.Metrics.Batch(b.result())
+	b.queue.deps.Metrics.Batch(b.result())
 }
 
 func (b *batch) result() string {
@@ -110,7 +111,7 @@ func (b *batch) call(entries []entry) outcome {
 		if kind, ends := b.judge(p, t); ends {
 			return outcome{kind, t.answer, p.entries}
 		}
-		b.deps.Metrics.Retry(t.answer.Verdict)
+		b.queue.deps.Metrics.Retry(t.answer.Verdict)
 	}
 }
 
@@ -153,15 +154,15 @@ func without(entries []entry, e entry) []entry {
 // failed counts a failure and says whether to give the part up. A failure counts only if the endpoint has worked for
 // others since the last one: while TikTok is away nothing is given up (P8).
 func (b *batch) failed(p *part) bool {
-	r, now := b.cfg.Retry, time.Now()
+	r, now := b.queue.cfg.Retry, time.Now()
 	switch {
 	case p.strikes == 0:
 		p.strikes = 1
-	case b.deps.Gate.workedSince(b.deps.Endpoint, p.failed):
+	case b.queue.deps.Gate.workedSince(b.queue.deps.Endpoint, p.failed):
 		p.strikes++
 	}
 	p.failed = now
-	p.pause = now.Add(jitter(min(r.Base.Std()<<min(p.attempts-1, 20), r.Max.Std())))
+	p.pause = now.Add(r.backoff().After(p.attempts - 1))
 	return p.strikes >= b.patience(p)
 }
 
@@ -170,7 +171,7 @@ func (b *batch) isOverdue(p *part) bool {
 	if p.began.IsZero() {
 		p.began = time.Now()
 	}
-	limit := b.cfg.Retry.GiveUpAfter.Std()
+	limit := b.queue.cfg.Retry.GiveUpAfter.Std()
 	return limit > 0 && time.Since(p.began) >= limit
 }
 
@@ -179,7 +180,7 @@ func (b *batch) isOverdue(p *part) bool {
 // alone has all of it: a TikTok that fails every second call fails a good one several times in a row.
 func (b *batch) patience(p *part) int {
 	if len(p.entries) == 1 || !b.suspect && !p.alone {
-		return b.cfg.Retry.Attempts
+		return b.queue.cfg.Retry.Attempts
 	}
-	return min(b.cfg.Retry.Attempts, 2)
+	return min(b.queue.cfg.Retry.Attempts, 2)
 }

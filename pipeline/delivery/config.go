@@ -47,6 +47,10 @@ func (r Retry) WithDefaults() Retry {
 	return r
 }
 
+func (r Retry) backoff() pipeline.Backoff {
+	return pipeline.Backoff{First: r.Base.Std(), Most: r.Max.Std(), Low: 0.8, High: 1.2}
+}
+
 // Validate reports what is wrong with the settings.
 func (r *Retry) Validate(at settings.Place) {
 	d := r.WithDefaults()

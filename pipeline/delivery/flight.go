@@ -81,25 +81,25 @@ func wanted(entries []entry) []entry {
 // fly makes the part's call.
 func (b *batch) fly(f *flight, p *part) pipeline.Answer {
 	var ctx context.Context
-	ctx, f.cancel = context.WithCancel(b.life)
+	ctx, f.cancel = context.WithCancel(b.sender.life)
 	defer f.cancel()
-	b.mu.Lock()
-	b.flying[f] = struct{}{}
-	b.mu.Unlock()
+	b.queue.mu.Lock()
+	b.queue.flying[f] = struct{}{}
+	b.queue.mu.Unlock()
 	ctx, f.span = b.trace(ctx, f, p)
-	a := b.deps.Post(ctx, f.request.body)
+	a := b.queue.deps.Post(ctx, f.request.body)
 	f.span.Answer(&a)
 	return a
 }
 
 // trace begins the call's span where tracing is on.
 func (b *batch) trace(ctx context.Context, f *flight, p *part) (context.Context, *tracing.Span) {
-	if b.deps.Tracing == nil {
+	if b.queue.deps.Tracing == nil {
 		return ctx, nil
 	}
-	call := tracing.Call{Method: http.MethodPost, Endpoint: b.deps.Endpoint, Batch: p.id, Items: len(f.entries), Attempt: p.attempts}
+	call := tracing.Call{Method: http.MethodPost, Endpoint: b.queue.deps.Endpoint, Batch: p.id, Items: len(f.entries), Attempt: p.attempts}
 	eachDelivery(f.entries, func(d *delivery) { call.Chunks = append(call.Chunks, d.span) })
-	return b.deps.Tracing.Call(ctx, call)
+	return b.queue.deps.Tracing.Call(ctx, call)
 }
 
 // landed ends a flight: leaving deliveries may wait for it.

@@ -8,7 +8,7 @@ import (
 
 // bucket keeps to a limit of so many calls a second.
 type bucket struct {
-	*rate.Limiter
+	limiter  *rate.Limiter
 	limit    float64 // TikTok's, for all instances together
 	endpoint string  // "" when the limit is for all endpoints together
 }
@@ -44,8 +44,8 @@ func (g *Gate) bucket(list []*bucket, key string, limit float64, endpoint string
 func (b *bucket) set(now time.Time, share float64) {
 	limit := max(b.limit*share, 0.01)
 	burst := max(1, int(limit/10))
-	b.SetBurstAt(now, burst)
-	b.SetLimitAt(now, rate.Limit(max(limit-float64(burst), limit*0.9)))
+	b.limiter.SetBurstAt(now, burst)
+	b.limiter.SetLimitAt(now, rate.Limit(max(limit-float64(burst), limit*0.9)))
 }
 
 // share is this instance's part of a limit: what its syncs read of their topics, on average. Over all instances of the

@@ -8,7 +8,7 @@ import (
 
 // sender is a running queue. Its context ends the making of new calls; life ends those in flight.
 type sender struct {
-	*Queue
+	queue   *Queue
 	ctx     context.Context
 	life    context.Context
 	sending sync.WaitGroup
@@ -18,7 +18,7 @@ type sender struct {
 // until the last one has, and always returns nil.
 func (q *Queue) Run(ctx context.Context) error {
 	calls, cutOff := context.WithCancel(context.WithoutCancel(ctx))
-	s := &sender{Queue: q, ctx: ctx, life: calls}
+	s := &sender{queue: q, ctx: ctx, life: calls}
 	s.dispatch()
 	grace := time.AfterFunc(q.cfg.Grace, cutOff)
 	s.sending.Wait()
@@ -32,13 +32,13 @@ func (q *Queue) Run(ctx context.Context) error {
 // dispatch starts a batch whenever one may be sent. What goes into it is chosen at that moment and not before: while
 // calls wait, batches fill.
 func (s *sender) dispatch() {
-	w := &waiter{choose: s.choose}
+	w := &waiter{choose: s.queue.choose}
 	for {
-		p, err := s.deps.Gate.enter(s.ctx, s.member, w)
+		p, err := s.queue.deps.Gate.enter(s.ctx, s.queue.member, w)
 		if err != nil {
 			return
 		}
-		entries := s.take(p.envelope, s.most(p))
+		entries := s.queue.take(p.envelope, s.queue.most(p))
 		if len(entries) == 0 {
 			p.cancel()
 			continue

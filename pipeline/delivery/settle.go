@@ -10,15 +10,15 @@ import (
 // accept settles what TikTok took. A row with other items is settled with the last of them.
 func (b *batch) accept(t try) {
 	delivered := 0
-	b.mu.Lock()
+	b.queue.mu.Lock()
 	for _, e := range t.sent {
 		if row, last := b.close(e); last && e.d.settle(row, pipeline.Delivered) {
 			delivered++
 		}
 	}
-	b.mu.Unlock()
+	b.queue.mu.Unlock()
 	b.accepted += len(t.sent)
-	b.deps.Metrics.Settled(pipeline.Delivered, delivered)
+	b.queue.deps.Metrics.Settled(pipeline.Delivered, delivered)
 	if t.answer.Verdict == pipeline.Warned {
 		b.warn(&t.answer)
 	}
@@ -44,8 +44,8 @@ func (b *batch) close(e entry) (row int32, last bool) {
 
 // reject ends items that cannot be delivered.
 func (b *batch) reject(out outcome, why pipeline.Reason) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	b.queue.mu.Lock()
+	defer b.queue.mu.Unlock()
 	for _, e := range out.sent {
 		if !e.d.left {
 			e.d.reject(e.row(), b.rejection(e, &out.answer, why))
@@ -69,14 +69,14 @@ func (b *batch) bury() {
 		return
 	}
 	b.blameBatch()
-	if failed := b.failedRows(); len(failed) > 0 && b.deps.DeadLetters.Batch(b.life, b.record(failed)) != nil {
+	if failed := b.failedRows(); len(failed) > 0 && b.queue.deps.DeadLetters.Batch(b.sender.life, b.record(failed)) != nil {
 		return
 	}
 	letters := make([]pipeline.Letter, len(b.ends))
 	for i, e := range b.ends {
 		letters[i] = e.Letter
 	}
-	if b.deps.DeadLetters.Rows(b.life, letters) == nil {
+	if b.queue.deps.DeadLetters.Rows(b.sender.life, letters) == nil {
 		b.settleDead()
 	}
 }
@@ -101,7 +101,7 @@ func (b *batch) failedRows() []end {
 func (b *batch) record(failed []end) pipeline.FailedBatch {
 	r := failed[len(failed)-1].Rejection
 	f := pipeline.FailedBatch{
-		ID: b.id, Endpoint: b.deps.Endpoint, Reason: r.Reason, Attempts: b.calls,
+		ID: b.id, Endpoint: b.queue.deps.Endpoint, Reason: r.Reason, Attempts: b.calls,
 		Answer: pipeline.Answer{HTTPStatus: r.HTTPStatus, Code: r.Code, Message: r.APIMessage, RequestID: r.RequestID, Item: -1},
 	}
 	for _, e := range failed {
@@ -112,26 +112,26 @@ func (b *batch) record(failed []end) pipeline.FailedBatch {
 
 func (b *batch) settleDead() {
 	dead := 0
-	b.mu.Lock()
+	b.queue.mu.Lock()
 	for _, e := range b.ends {
 		if e.d.settle(e.row, pipeline.DeadLettered) {
-			b.deps.Metrics.Rejected(e.Rejection)
+			b.queue.deps.Metrics.Rejected(e.Rejection)
 			dead++
 		}
 	}
-	b.mu.Unlock()
-	b.deps.Metrics.Settled(pipeline.DeadLettered, dead)
+	b.queue.mu.Unlock()
+	b.queue.deps.Metrics.Settled(pipeline.DeadLettered, dead)
 }
 
 // warn logs that TikTok took a call with a warning, once a minute.
 func (b *batch) warn(a *pipeline.Answer) {
-	b.mu.Lock()
-	due := time.Since(b.warned) >= time.Minute
+	b.queue.mu.Lock()
+	due := time.Since(b.queue.warned) >= time.Minute
 	if due {
-		b.warned = time.Now()
+		b.queue.warned = time.Now()
 	}
-	b.mu.Unlock()
+	b.queue.mu.Unlock()
 	if due {
-		b.log.Warn("TikTok took a call with a warning", "batch_id", b.id, "code", a.Code, "message", a.Message, "request_id", a.RequestID)
+		b.queue.log.Warn("TikTok took a call with a warning", "batch_id", b.id, "code", a.Code, "message", a.Message, "request_id", a.RequestID)
 	}
 }

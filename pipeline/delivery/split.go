@@ -15,7 +15,7 @@ func (b *batch) deliver(entries []entry) {
 		case accepted:
 			b.cleared += len(group)
 		case stopped:
-			if len(entries) == 0 || b.ctx.Err() != nil {
+			if len(entries) == 0 || b.sender.ctx.Err() != nil {
 				return
 			}
 		case refused:
@@ -33,7 +33,7 @@ func (b *batch) deliver(entries []entry) {
 func (b *batch) split() {
 	if !b.divided {
 		b.divided = true
-		b.deps.Metrics.Split()
+		b.queue.deps.Metrics.Split()
 	}
 }
 
@@ -148,11 +148,11 @@ func (b *batch) divide(out outcome) {
 	half := len(out.sent) / 2
 	for _, entries := range [][]entry{out.sent[:half], out.sent[half:]} {
 		piece := b.piece(entries)
-		b.sending.Go(func() { piece.run(nil, entries) })
+		b.sender.sending.Go(func() { piece.run(nil, entries) })
 	}
 }
 
 // piece is a batch made of a part of another.
 func (b *batch) piece(entries []entry) *batch {
-	return &batch{sender: b.sender, id: b.partID(), envelope: b.envelope, field: b.field, size: len(entries), suspect: true}
+	return &batch{queue: b.queue, sender: b.sender, id: b.partID(), envelope: b.envelope, field: b.field, size: len(entries), suspect: true}
 }

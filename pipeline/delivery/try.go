@@ -16,7 +16,7 @@ type try struct {
 // attempt waits for its turn and makes a call; !ok when there is nothing left to send or the queue is stopped.
 func (b *batch) attempt(p *part) (t try, ok bool) {
 	pass := b.turn(p)
-	if pass == nil || b.ctx.Err() != nil {
+	if pass == nil || b.sender.ctx.Err() != nil {
 		pass.cancel()
 		return t, false
 	}
@@ -25,7 +25,7 @@ func (b *batch) attempt(p *part) (t try, ok bool) {
 		pass.cancel()
 		return t, false
 	}
-	defer b.landed(f)
+	defer b.queue.landed(f)
 	p.attempts++
 	b.calls++
 	if t.sent = f.entries; !t.probe {
@@ -33,22 +33,22 @@ func (b *batch) attempt(p *part) (t try, ok bool) {
 	}
 	t.answer = b.fly(f, p)
 	pass.finish(&t.answer)
-	b.note(f, b, p, &t.answer)
+	b.queue.note(f, b, p, &t.answer)
 	if v := t.answer.Verdict; v == pipeline.Accepted || v == pipeline.Warned {
 		b.accept(t)
 	}
-	return t, b.ctx.Err() == nil || t.answer.Verdict != pipeline.Retry
+	return t, b.sender.ctx.Err() == nil || t.answer.Verdict != pipeline.Retry
 }
 
 // load writes the part's call, or for a look whether TikTok is back the call of one of its items, another one each time.
 func (b *batch) load(p *part, small bool, t *try) *flight {
-	p.entries = b.living(p.entries)
+	p.entries = b.queue.living(p.entries)
 	t.sent, t.probe = p.entries, small && len(p.entries) > 1
 	if t.probe {
 		i := p.attempts % len(p.entries)
 		t.sent = p.entries[i : i+1]
 	}
-	return b.board(b.envelope, t.sent)
+	return b.queue.board(b.envelope, t.sent)
 }
 
 // turn waits until the part may be sent: its pause is over and the gate lets it pass.
@@ -57,9 +57,9 @@ func (b *batch) turn(p *part) *pass {
 		b.pass = nil
 		return pass
 	}
-	pass, err := b.deps.Gate.enter(b.ctx, b.member, &waiter{choose: func(now time.Time, open func(string) bool) choice {
+	pass, err := b.queue.deps.Gate.enter(b.sender.ctx, b.queue.member, &waiter{choose: func(now time.Time, open func(string) bool) choice {
 		switch {
-		case len(b.living(p.entries)) == 0:
+		case len(b.queue.living(p.entries)) == 0:
 			return choice{kind: choiceLeave}
 		case now.Before(p.pause):
 			return choice{kind: choiceWait, wake: p.pause}

@@ -1,7 +1,6 @@
 package delivery
 
 import (
-	"math/rand/v2"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -50,14 +49,16 @@ const (
 
 // shut sets the time of the next probe.
 func (v *valve) shut(now time.Time) {
-	pause := time.Second << min(v.step, 10)
+	pause := pipeline.Backoff{First: time.Second, Most: maxStop}
 	switch v.kind {
 	case pipeline.TroubleThrottled:
-		v.until = v.throttledUntil(now, pause)
+		pause.Most = throttled
+		v.until = v.throttledUntil(now, pause.After(v.step))
 	case pipeline.TroubleTikTok:
-		v.until = now.Add(jitter(min(pause, maxAway)))
+		pause.Most, pause.Low, pause.High = maxAway, 0.8, 1.2
+		v.until = now.Add(pause.After(v.step))
 	default:
-		v.until = now.Add(min(pause, maxStop))
+		v.until = now.Add(pause.After(v.step))
 	}
 	v.step++
 	v.probing = false
@@ -78,9 +79,4 @@ func (v *valve) throttledUntil(now time.Time, pause time.Duration) time.Time {
 		return hour
 	}
 	return midnight
-}
-
-// jitter spreads what would otherwise happen at the same moment everywhere: between 80 and 120 % of d.
-func jitter(d time.Duration) time.Duration {
-	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
 }

@@ -1,7 +1,6 @@
 package kafka
 
 import (
-	"math/rand/v2"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -91,6 +90,5 @@ func weigh(r *kgo.Record) int64 {
 // backoff grows from a tenth of a second to half a minute, with jitter of a half, so that partitions that failed
 // together do not come back together.
 func backoff(tries int) time.Duration {
-	d := min(firstBackoff<<min(tries, 16), lastBackoff)
-	return d/2 + rand.N(d/2+1)
+	return pipeline.Backoff{First: firstBackoff, Most: lastBackoff, Low: 0.5, High: 1}.After(tries)
 }

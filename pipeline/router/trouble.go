@@ -2,7 +2,6 @@ package router
 
 import (
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -65,6 +64,5 @@ func pause(t *pipeline.Trouble, tries int) time.Duration {
 	if !t.Until.IsZero() {
 		return min(max(time.Until(t.Until), firstPause), lastPause)
 	}
-	d := min(firstPause<<min(tries, 16), lastPause)
-	return d/2 + rand.N(d/2+1)
+	return pipeline.Backoff{First: firstPause, Most: lastPause, Low: 0.5, High: 1}.After(tries)
 }

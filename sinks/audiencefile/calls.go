@@ -72,22 +72,21 @@ func (j *Job) call(ctx context.Context, endpoint string, items int, body []byte,
 		}
 		j.deps.Metrics.Retry(a.Verdict)
 		j.trouble(sourceCall, troubleOf(endpoint, &a))
-		if err := pipeline.Wait(ctx, pauseAfter(&a, try)); err != nil {
+		if err := backoffOf(&a).Wait(ctx, try-1); err != nil {
 			return a, err
 		}
 	}
 }
 
-// pauseAfter is how long to wait: throttling passes within a second, a minute or a day, and does not say which.
-func pauseAfter(a *pipeline.Answer, try int) time.Duration {
-	first, longest := time.Second, time.Minute
+// backoffOf is how long to wait: throttling passes within a second, a minute or a day, and does not say which.
+func backoffOf(a *pipeline.Answer) pipeline.Backoff {
 	switch a.Verdict {
 	case pipeline.Throttled:
-		longest = 5 * time.Minute
+		return pipeline.Backoff{First: time.Second, Most: 5 * time.Minute}
 	case pipeline.Denied:
-		first, longest = 15*time.Second, 5*time.Minute
+		return pipeline.Backoff{First: 15 * time.Second, Most: 5 * time.Minute}
 	}
-	return min(first<<min(try-1, 10), longest)
+	return pipeline.Backoff{First: time.Second, Most: time.Minute}
 }
 
 // troubleOf says what an answer means for the sync.

@@ -146,7 +146,7 @@ func (x *partitionIndex) of(r *pipeline.Record) (number int, ok bool) {
 // wait waits until a trouble that passes may have passed.
 func (c *collection) wait(ctx context.Context, t *pipeline.Trouble, tries int) error {
 	c.job.trouble(sourceRead, t)
-	return pipeline.Wait(ctx, min(time.Second<<min(tries, 5), 30*time.Second))
+	return pipeline.Backoff{First: time.Second, Most: 30 * time.Second}.Wait(ctx, tries)
 }
 
 func (c *collection) clear(had bool) {

@@ -42,7 +42,7 @@ func (c *Config) checkField(name string, k mapping.Kinds, at settings.Place) {
 		of = specs[i].kind
 	}
 	checkKind(of, &f.Field, k, at)
-	if of == webAddress && !c.pixelAPI() {
+	if of == webAddress {
 		warnOfNull(&f.Field, k, at)
 	}
 	for member, field := range f.Product {

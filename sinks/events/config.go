@@ -10,7 +10,6 @@ import (
 
 // Config is `web_events` of a sync.
 type Config struct {
-	API           string  `yaml:"api" enum:"events,pixel" default:"events" doc:"events is Events API 2.0; pixel is the older 1.0, for pixels that still need it"`
 	EventSource   Setting `yaml:"event_source" doc:"web, offline or crm; web if not set; {column: …} where the row says it"`
 	PixelCode     Setting `yaml:"pixel_code" doc:"the pixel web events belong to; {column: …} where the row names it"`
 	EventSourceID Setting `yaml:"event_source_id" doc:"the offline or CRM event set that events belong to"`
@@ -37,7 +36,7 @@ type Config struct {
 
 // Batch is how many events share a call, and how long they may wait for it.
 type Batch struct {
-	MaxEvents int               `yaml:"max_events" default:"1000" doc:"events per call, 1 to 1000 (1 to 50 with api: pixel)"`
+	MaxEvents int               `yaml:"max_events" default:"1000" doc:"events per call, 1 to 1000"`
 	Linger    settings.Duration `yaml:"linger" default:"0s" doc:"how long an event may wait for others"`
 }
 
@@ -91,7 +90,6 @@ func (s *Setting) isSet() bool { return s.Static != "" || s.Field != nil }
 // WithDefaults is the configuration with everything said that goes without saying.
 func (c Config) WithDefaults() Config {
 	age, identified := settings.Duration(c.maxAge()), c.requiresIdentifier()
-	c.API = cmp.Or(c.API, "events")
 	c.MaxAge, c.RequireIdentifier, c.Batch.MaxEvents = &age, &identified, c.maxEvents()
 	if !c.EventSource.isSet() {
 		c.EventSource.Static = "web"
@@ -113,16 +111,6 @@ func (c *Config) maxAge() time.Duration {
 
 func (c *Config) requiresIdentifier() bool { return c.RequireIdentifier == nil || *c.RequireIdentifier }
 
-func (c *Config) pixelAPI() bool { return c.API == "pixel" }
+func (c *Config) maxEvents() int { return cmp.Or(c.Batch.MaxEvents, maxBatch) }
 
-func (c *Config) maxEvents() int {
-	if c.pixelAPI() {
-		return cmp.Or(c.Batch.MaxEvents, maxPixelBatch)
-	}
-	return cmp.Or(c.Batch.MaxEvents, maxBatch)
-}
-
-const (
-	maxBatch      = 1000
-	maxPixelBatch = 50
-)
+const maxBatch = 1000

@@ -17,14 +17,14 @@ func (m *Maker) ownProperty(dst []byte, s *step, v pipeline.Value) ([]byte, erro
 	case pipeline.Float, pipeline.Float32, pipeline.Decimal:
 		var d decimal
 		if reason := d.read(v); reason != "" {
-			return dst, invalid(reason, s.name, numberRule(reason, false))
+			return dst, invalid(reason, s.spec.name, numberRule(reason, false))
 		}
 		return d.append(dst), nil
 	}
 	if mapping.IsList(v) {
 		return m.customList(dst, s, v)
 	}
-	return m.scalar(dst, &step{spec: &spec{name: s.name, kind: text, max: maxLongText}}, v)
+	return m.scalar(dst, &step{spec: &spec{name: s.spec.name, kind: text, max: maxLongText}}, v)
 }
 
 func (m *Maker) customList(dst []byte, s *step, v pipeline.Value) (_ []byte, err error) {
@@ -35,7 +35,7 @@ func (m *Maker) customList(dst []byte, s *step, v pipeline.Value) (_ []byte, err
 			continue
 		}
 		if n == maxElements {
-			return dst, invalid(pipeline.TooManyElements, s.name, "at most 1000 elements")
+			return dst, invalid(pipeline.TooManyElements, s.spec.name, "at most 1000 elements")
 		}
 		if dst, err = m.ownProperty(append(dst, separator(dst, start)), s, it.Value); err != nil {
 			return dst, err
@@ -43,7 +43,7 @@ func (m *Maker) customList(dst []byte, s *step, v pipeline.Value) (_ []byte, err
 	}
 	switch {
 	case it.Bad:
-		return dst, invalid(pipeline.WrongType, s.name, "well-formed JSON")
+		return dst, invalid(pipeline.WrongType, s.spec.name, "well-formed JSON")
 	case len(dst) == start:
 		return dst, nil
 	}

@@ -46,19 +46,15 @@ func newEnvelopePlan(cfg *Config, cols *mapping.Columns) envelopePlan {
 			id = e.set.fixed
 		}
 		e.from = sourceNames[e.source.fixed]
-		e.fixed = appendEnvelope(nil, cfg.pixelAPI(), e.source.fixed, []byte(id), []byte(e.test.fixed))
+		e.fixed = appendEnvelope(nil, e.source.fixed, []byte(id), []byte(e.test.fixed))
 	}
 	return e
 }
 
 // appendEnvelope writes the members around the events.
-func appendEnvelope(dst []byte, pixelAPI bool, source string, id, test []byte) []byte {
-	if pixelAPI {
-		dst = appendString(append(dst, `"pixel_code":`...), id)
-	} else {
-		dst = append(append(append(dst, `"event_source":"`...), source...), `","event_source_id":`...)
-		dst = appendString(dst, id)
-	}
+func appendEnvelope(dst []byte, source string, id, test []byte) []byte {
+	dst = append(append(append(dst, `"event_source":"`...), source...), `","event_source_id":`...)
+	dst = appendString(dst, id)
 	if len(test) > 0 {
 		dst = appendString(append(dst, `,"test_event_code":`...), test)
 	}
@@ -67,7 +63,7 @@ func appendEnvelope(dst []byte, pixelAPI bool, source string, id, test []byte) [
 
 // makeEnvelope writes the row's envelope into m.env and tells its source.
 func (m *Maker) makeEnvelope() (source, error) {
-	e := &m.envelope
+	e := &m.plan.envelope
 	if e.fixed != nil {
 		m.env = e.fixed
 		return e.from, nil
@@ -87,15 +83,15 @@ func (m *Maker) makeEnvelope() (source, error) {
 	if !printable(test, maxTestCode) {
 		return 0, invalid(pipeline.InvalidTestCode, "test_event_code", "letters, digits and dashes, as Events Manager shows it")
 	}
-	m.env = appendEnvelope(m.env[:0], m.cfg.pixelAPI(), from, id, test)
+	m.env = appendEnvelope(m.env[:0], from, id, test)
 	return sourceNames[from], nil
 }
 
 func (m *Maker) eventSource() (string, error) {
-	if m.envelope.source.get == nil {
-		return m.envelope.source.fixed, nil
+	if m.plan.envelope.source.get == nil {
+		return m.plan.envelope.source.fixed, nil
 	}
-	text, err := m.setting(&m.envelope.source)
+	text, err := m.setting(&m.plan.envelope.source)
 	if err != nil {
 		return "", err
 	}
@@ -109,9 +105,9 @@ func (m *Maker) eventSource() (string, error) {
 
 // sourceID is the pixel of a web event, and the event set of others.
 func (m *Maker) sourceID(s source) ([]byte, error) {
-	from, name := &m.envelope.set, "event_source_id"
-	if s == web && (m.envelope.pixel.get != nil || m.envelope.pixel.fixed != "") {
-		from, name = &m.envelope.pixel, "pixel_code"
+	from, name := &m.plan.envelope.set, "event_source_id"
+	if s == web && (m.plan.envelope.pixel.get != nil || m.plan.envelope.pixel.fixed != "") {
+		from, name = &m.plan.envelope.pixel, "pixel_code"
 	}
 	id, err := m.setting(from)
 	if err != nil {

@@ -33,12 +33,12 @@ func newIDPlan(id EventID, cols *mapping.Columns) idPlan {
 func (m *Maker) makeID(c *pipeline.Change) error {
 	m.eventID = m.eventID[:0]
 	switch {
-	case m.id.get != nil:
+	case m.plan.id.get != nil:
 		return m.idOfField()
-	case m.id.names == nil:
+	case m.plan.id.names == nil:
 		m.eventID = m.digest.All(m.eventID, c)
 	default:
-		m.eventID = m.digest.Of(m.eventID, c, m.id.names, m.id.columns)
+		m.eventID = m.digest.Of(m.eventID, c, m.plan.id.names, m.plan.id.columns)
 	}
 	if len(m.eventID) == 0 {
 		return invalid(pipeline.InvalidEventID, "event_id", "a value in at least one of its columns")
@@ -47,14 +47,14 @@ func (m *Maker) makeID(c *pipeline.Change) error {
 }
 
 func (m *Maker) idOfField() error {
-	v, err := m.id.get.Value(m.row)
+	v, err := m.plan.id.get.Value(m.row)
 	if err != nil {
 		return err
 	}
 	if reason := missing(v); reason != "" {
 		return invalid(idReason(reason), "event_id", "a value in every row")
 	}
-	id, err := m.plainText(m.id.get, v)
+	id, err := m.plainText(m.plan.id.get, v)
 	if err != nil {
 		return err
 	}

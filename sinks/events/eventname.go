@@ -78,7 +78,7 @@ func (m *Maker) eventNames() ([]*event, error) {
 }
 
 func (m *Maker) namedEvents() ([]*event, error) {
-	p := &m.names
+	p := &m.plan.names
 	if p.get == nil {
 		return p.fixed, nil
 	}
@@ -108,9 +108,9 @@ func (m *Maker) namedEvents() ([]*event, error) {
 
 func (m *Maker) unknownName(name []byte) ([]*event, error) {
 	switch {
-	case m.names.skip:
+	case m.plan.names.skip:
 		return nil, pipeline.SkipUnmapped
-	case !m.cfg.CustomEvents:
+	case !m.plan.cfg.CustomEvents:
 		return nil, invalid(pipeline.InvalidEventName, "event", nameRule(name))
 	case utf8.RuneCount(name) > maxEventName:
 		return nil, invalid(pipeline.TooLong, "event", "at most 100 characters")
@@ -121,7 +121,7 @@ func (m *Maker) unknownName(name []byte) ([]*event, error) {
 	if m.custom == nil || len(m.custom) == maxCustomNames {
 		m.custom = customNames{}
 	}
-	events := []*event{{json: appendString(nil, name), custom: true, counters: m.names.other.counters}}
+	events := []*event{{json: appendString(nil, name), custom: true, counters: m.plan.names.other.counters}}
 	m.custom[string(name)] = events
 	return events, nil
 }

@@ -43,8 +43,7 @@ type spec struct {
 	name    string // as configured: properties.value
 	kind    kind
 	sources source
-	pixel   string // its path in the 1.0 shape, "" where that has no such field
-	max     int    // characters of a text; elements have the same limit each
+	max     int // characters of a text; elements have the same limit each
 	choices []string
 	rider   bool // it says nothing without the field before it
 }
@@ -67,13 +66,13 @@ const (
 
 // specs lists every field in the order in which it is checked and written.
 var specs = []spec{
-	{name: "user.email", kind: identifier, sources: everywhere, pixel: "context.user.email"},
-	{name: "user.phone", kind: identifier, sources: everywhere, pixel: "context.user.phone_number"},
-	{name: "user.external_id", kind: identifier, sources: web | crm, pixel: "context.user.external_id"},
-	{name: "user.ttp", kind: text, sources: web, pixel: "context.user.ttp", max: maxID},
-	{name: "user.ttclid", kind: text, sources: web, pixel: "context.ad.callback", max: maxText},
-	{name: "user.ip", kind: ipAddress, sources: web, pixel: "context.ip"},
-	{name: "user.user_agent", kind: text, sources: web, pixel: "context.user_agent", max: maxText},
+	{name: "user.email", kind: identifier, sources: everywhere},
+	{name: "user.phone", kind: identifier, sources: everywhere},
+	{name: "user.external_id", kind: identifier, sources: web | crm},
+	{name: "user.ttp", kind: text, sources: web, max: maxID},
+	{name: "user.ttclid", kind: text, sources: web, max: maxText},
+	{name: "user.ip", kind: ipAddress, sources: web},
+	{name: "user.user_agent", kind: text, sources: web, max: maxText},
 	{name: "user.locale", kind: text, sources: web, max: maxID},
 	{name: "user.first_name", kind: oneHash, sources: everywhere},
 	{name: "user.last_name", kind: oneHash, sources: everywhere},
@@ -86,27 +85,27 @@ var specs = []spec{
 	{name: "user.idfv", kind: text, max: maxID},
 	{name: "user.att_status", kind: choice, choices: words("AUTHORIZED DENIED NOT_DETERMINED RESTRICTED NOT_APPLICABLE")},
 
-	{name: "page.url", kind: webAddress, sources: web, pixel: "context.page.url", max: maxLongText},
-	{name: "page.referrer", kind: referrer, sources: web, pixel: "context.page.referrer", max: maxLongText},
+	{name: "page.url", kind: webAddress, sources: web, max: maxLongText},
+	{name: "page.referrer", kind: referrer, sources: web, max: maxLongText},
 
-	{name: "properties.contents", kind: contents, sources: everywhere, pixel: "properties.contents"},
-	{name: "properties.content_ids", kind: texts, sources: everywhere, pixel: "properties.content_ids", max: maxID},
-	{name: "properties.content_type", kind: choice, sources: everywhere, pixel: "properties.content_type", choices: words("product product_group")},
-	{name: "properties.currency", kind: currency, sources: everywhere, pixel: "properties.currency"},
-	{name: "properties.value", kind: number, sources: everywhere, pixel: "properties.value"},
+	{name: "properties.contents", kind: contents, sources: everywhere},
+	{name: "properties.content_ids", kind: texts, sources: everywhere, max: maxID},
+	{name: "properties.content_type", kind: choice, sources: everywhere, choices: words("product product_group")},
+	{name: "properties.currency", kind: currency, sources: everywhere},
+	{name: "properties.value", kind: number, sources: everywhere},
 	{name: "properties.num_items", kind: whole, sources: everywhere},
-	{name: "properties.search_string", kind: text, sources: everywhere, pixel: "properties.query", max: maxLongText},
-	{name: "properties.query", kind: text, sources: everywhere, pixel: "properties.query", max: maxLongText},
-	{name: "properties.description", kind: text, sources: everywhere, pixel: "properties.description", max: maxLongText},
-	{name: "properties.order_id", kind: text, sources: everywhere, pixel: "properties.order_id", max: maxID},
-	{name: "properties.shop_id", kind: text, sources: everywhere, pixel: "properties.shop_id", max: maxID},
+	{name: "properties.search_string", kind: text, sources: everywhere, max: maxLongText},
+	{name: "properties.query", kind: text, sources: everywhere, max: maxLongText},
+	{name: "properties.description", kind: text, sources: everywhere, max: maxLongText},
+	{name: "properties.order_id", kind: text, sources: everywhere, max: maxID},
+	{name: "properties.shop_id", kind: text, sources: everywhere, max: maxID},
 	{name: "properties.customer_type", kind: choice, sources: web, choices: words("new returning")},
-	{name: "properties.status", kind: text, sources: everywhere, pixel: "properties.status", max: maxID},
+	{name: "properties.status", kind: text, sources: everywhere, max: maxID},
 	{name: "properties.delivery_category", kind: choice, sources: everywhere, choices: words("in_store curbside home_delivery")},
 	{name: "properties.predicted_ltv", kind: number, sources: everywhere},
-	{name: "properties.content_id", kind: text, sources: everywhere, pixel: "properties.content_id", max: maxText},
-	{name: "properties.content_name", kind: text, sources: everywhere, pixel: "properties.content_name", max: maxText},
-	{name: "properties.content_category", kind: text, sources: everywhere, pixel: "properties.content_category", max: maxText},
+	{name: "properties.content_id", kind: text, sources: everywhere, max: maxText},
+	{name: "properties.content_name", kind: text, sources: everywhere, max: maxText},
+	{name: "properties.content_category", kind: text, sources: everywhere, max: maxText},
 	property("brand", text),
 	property("price", number), property("quantity", whole),
 

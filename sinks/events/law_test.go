@@ -30,7 +30,6 @@ func TestTikTokTakesWhatWeAccept(t *testing.T) {
 		"web":     "pixel_code: CTESTPIXELCODE000000",
 		"offline": "event_source: offline\n  event_source_id: '7000000000000000101'",
 		"crm":     "event_source: crm\n  event_source_id: '7000000000000000201'",
-		"pixel":   "api: pixel\n  pixel_code: CTESTPIXELCODE000000",
 		"rows":    "event_source: {column: source, default: web}\n  pixel_code: {column: pixel}\n  event_source_id: {column: set}\n  test_event_code: {column: test}",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -59,9 +58,8 @@ func newLaw(t *testing.T, head string, r *rand.Rand) *law {
 	l := &law{r: r, reasons: map[pipeline.Reason]int{}}
 	l.testSync = loadSync(t, lawConfig(head))
 	l.columns, _ = l.testSync.columns.Wanted()
-	refuse := sandbox.Strict()
 	l.tiktok = sandbox.New(sandbox.Config{Now: func() time.Time { return caseNow }, Limits: sandbox.NoLimits(),
-		Refuse: slices.DeleteFunc(refuse, func(w sandbox.Warning) bool { return w == sandbox.LegacyEndpoint }), RequireEventID: true})
+		Refuse: sandbox.Strict(), RequireEventID: true})
 	return l
 }
 
@@ -75,12 +73,11 @@ func lawConfig(head string) string {
 			from = s
 		}
 	}
-	if strings.HasPrefix(head, "pixel_code") || strings.HasPrefix(head, "api") {
+	if strings.HasPrefix(head, "pixel_code") {
 		from = web
 	}
 	for _, s := range specs {
-		pixel := strings.HasPrefix(head, "api")
-		if s.sources&from == 0 || pixel && (s.pixel == "" || s.name == "properties.query") {
+		if s.sources&from == 0 {
 			continue
 		}
 		form := s.name
@@ -149,7 +146,7 @@ func (l *law) request(items []int) []byte {
 
 // post is what TikTok says against the call, or nothing. That it does not know a row's pixel is no fault of the data.
 func (l *law) post(items []int) string {
-	r := httptest.NewRequest(http.MethodPost, "/open_api/v1.3"+l.plan.Endpoint(), bytes.NewReader(l.request(items)))
+	r := httptest.NewRequest(http.MethodPost, "/open_api/v1.3"+Endpoint, bytes.NewReader(l.request(items)))
 	r.Header.Set("Access-Token", sandbox.DefaultToken)
 	r.Header.Set("Content-Type", "application/json")
 	w := httptest.NewRecorder()

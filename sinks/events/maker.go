@@ -10,7 +10,7 @@ import (
 
 // Maker makes events of rows, in one goroutine.
 type Maker struct {
-	*Plan
+	plan   *Plan
 	row    *mapping.Row
 	digest mapping.Digest
 
@@ -30,7 +30,7 @@ type Maker struct {
 }
 
 // Maker makes one for another goroutine.
-func (p *Plan) Maker() *Maker { return &Maker{Plan: p, row: mapping.NewRow(p.now)} }
+func (p *Plan) Maker() *Maker { return &Maker{plan: p, row: mapping.NewRow(p.now)} }
 
 // Make appends the events of a row. Its error is a *pipeline.Rejection or a pipeline.SkipReason; then it has appended
 // nothing.
@@ -87,7 +87,7 @@ func (m *Maker) make(items *pipeline.Items, row int, c *pipeline.Change) (err er
 
 // body writes the first event: `{"event":` name, time, id and fields `}`.
 func (m *Maker) body(dst []byte, first *event, c *pipeline.Change) ([]byte, error) {
-	dst = append(append(dst, m.head()...), first.json...)
+	dst = append(append(dst, head...), first.json...)
 	dst, err := m.eventTime(dst)
 	if err != nil {
 		return dst, err
@@ -102,25 +102,20 @@ func (m *Maker) body(dst []byte, first *event, c *pipeline.Change) ([]byte, erro
 	return append(dst, '}'), nil
 }
 
-// head is what stands before the name.
-func (m *Maker) head() string {
-	if m.cfg.pixelAPI() && m.cfg.maxEvents() > 1 {
-		return `{"type":"track","event":`
-	}
-	return `{"event":`
-}
+// head is what comes before the name.
+const head = `{"event":`
 
 // add lists the item whose body ends the buffer, and the same again under the other names.
 func (m *Maker) add(items *pipeline.Items, row, start int, names []*event) {
 	envelope := items.EnvelopeIndex(m.env)
-	tail, end := start+len(m.head())+len(names[0].json), len(items.Buf)
+	tail, end := start+len(head)+len(names[0].json), len(items.Buf)
 	id := int32(len(items.Buf))
 	items.Buf = append(items.Buf, m.eventID...)
 	item := pipeline.Item{Row: int32(row), Start: int32(start), End: int32(end), IDStart: id, IDEnd: int32(len(items.Buf)), Envelope: envelope}
 	items.List = append(items.List, item)
 	for _, name := range names[1:] {
 		item.Start = int32(len(items.Buf))
-		items.Buf = append(append(items.Buf, m.head()...), name.json...)
+		items.Buf = append(append(items.Buf, head...), name.json...)
 		items.Buf = append(items.Buf, items.Buf[tail:end]...)
 		item.End = int32(len(items.Buf))
 		items.List = append(items.List, item)
@@ -130,22 +125,15 @@ func (m *Maker) add(items *pipeline.Items, row, start int, names []*event) {
 	}
 }
 
-// eventTime writes the time: in seconds, or as ISO 8601 in the 1.0 shape.
+// eventTime writes the time, in seconds.
 func (m *Maker) eventTime(dst []byte) ([]byte, error) {
-	if m.time == nil && !m.cfg.Fields[timeField].Now {
-		return dst, nil // the 1.0 shape alone allows this: TikTok takes the time of arrival
-	}
-	now := m.now()
+	now := m.plan.now()
 	at := now
-	if m.time != nil {
+	if m.plan.time != nil {
 		var err error
 		if at, err = m.rowTime(now); err != nil {
 			return dst, err
 		}
-	}
-	if m.cfg.pixelAPI() {
-		dst = at.UTC().AppendFormat(append(dst, `,"timestamp":"`...), time.RFC3339)
-		return append(dst, '"'), nil
 	}
 	return strconv.AppendInt(append(dst, `,"event_time":`...), at.Unix(), 10), nil
 }
@@ -157,22 +145,22 @@ const lastSecond = 253402300799
 const maxAhead = 10 * time.Minute
 
 func (m *Maker) rowTime(now time.Time) (at time.Time, err error) {
-	v, err := m.time.Value(m.row)
+	v, err := m.plan.time.Value(m.row)
 	if err != nil {
 		return at, asTimeError(err)
 	}
 	if reason := missing(v); reason != "" {
 		return at, invalid(timeReason(reason), timeField, "a time in every row")
 	}
-	at, ok := m.time.Time(v)
+	at, ok := m.plan.time.Time(v)
 	age := now.Sub(at)
 	switch {
 	case !ok:
 		return at, invalid(pipeline.InvalidEventTime, timeField, "a time: of a time type, ISO 8601, or a Unix time")
 	case at.Unix() <= 0 || at.Unix() > lastSecond:
 		return at, invalid(pipeline.InvalidEventTime, timeField, "a time after 1970 and before the year 10000")
-	case m.maxAge > 0 && age > m.maxAge:
-		return at, invalid(pipeline.EventTooOld, timeField, "at most "+m.maxAgeText+" old")
+	case m.plan.maxAge > 0 && age > m.plan.maxAge:
+		return at, invalid(pipeline.EventTooOld, timeField, "at most "+m.plan.maxAgeText+" old")
 	case age < -maxAhead:
 		return at, invalid(pipeline.EventInFuture, timeField, "at most 10 minutes ahead of the clock")
 	}

@@ -2,7 +2,6 @@ package events
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -33,7 +32,7 @@ type Plan struct {
 
 // step writes one field.
 type step struct {
-	*spec
+	spec   *spec
 	get    *mapping.Getter
 	key    []byte  // "email":
 	object *object // around the field
@@ -82,23 +81,16 @@ func (p *Plan) compileFields(cols *mapping.Columns) {
 	}
 	for _, name := range p.cfg.Fields.names() {
 		if name != timeField && specOf(name) == nil {
-			custom := &spec{name: name, kind: anything, sources: everywhere, pixel: name, max: maxText}
+			custom := &spec{name: name, kind: anything, sources: everywhere, max: maxText}
 			p.steps = append(p.steps, p.compileField(custom, p.cfg.Fields[name], cols, objects))
 		}
-	}
-	if p.cfg.pixelAPI() {
-		slices.SortStableFunc(p.steps, func(a, b step) int { return pixelOrder(a.pixel) - pixelOrder(b.pixel) })
 	}
 }
 
 func (p *Plan) compileField(s *spec, f FieldConfig, cols *mapping.Columns, objects map[string]*object) step {
-	path := s.name
-	if p.cfg.pixelAPI() {
-		path = s.pixel
-	}
 	st := step{spec: s, computed: f.From != ""}
 	p.sums = p.sums || st.computed
-	st.key, st.object = pathOf(path, objects)
+	st.key, st.object = pathOf(s.name, objects)
 	if !st.computed && f.Product == nil {
 		st.get = f.Compile(s.name, cols)
 	}
@@ -106,7 +98,7 @@ func (p *Plan) compileField(s *spec, f FieldConfig, cols *mapping.Columns, objec
 	case identifier, oneHash:
 		p.compileIdentity(&st, f, cols)
 	case contents:
-		st.products = newProductPlan(f, cols, p.cfg.pixelAPI())
+		st.products = newProductPlan(f, cols)
 	}
 	st.matchKey = matchKeyOf(s.name)
 	return st
@@ -123,14 +115,4 @@ func pathOf(path string, objects map[string]*object) (key []byte, around *object
 		around = objects[prefix]
 	}
 	return append(appendString(nil, []byte(parts[len(parts)-1])), ':'), around
-}
-
-// pixelOrder keeps fields of one object of the 1.0 shape together: an object is written once.
-func pixelOrder(path string) int {
-	for i, prefix := range []string{"context.ad", "context.page", "context.user.", "context", "properties"} {
-		if strings.HasPrefix(path, prefix) {
-			return i
-		}
-	}
-	return 9
 }

@@ -14,11 +14,10 @@ type productPlan struct {
 	names   [memberCount]string          // what the members are called in the list
 	columns [memberCount]*mapping.Getter // or where each comes from
 	single  bool
-	pixel   bool // the 1.0 shape: a product has its content_type
 }
 
-func newProductPlan(f FieldConfig, cols *mapping.Columns, pixel bool) *productPlan {
-	p := &productPlan{single: f.Product != nil, pixel: pixel}
+func newProductPlan(f FieldConfig, cols *mapping.Columns) *productPlan {
+	p := &productPlan{single: f.Product != nil}
 	for i, member := range productMembers {
 		p.names[i] = member.name
 		if name, ok := f.Members[member.name]; ok {
@@ -37,7 +36,7 @@ type product [memberCount]pipeline.Value
 const (
 	memberPrice    = 4
 	memberQuantity = 5
-	memberType     = 8
+	memberType     = 8 // read, as connectors have it, and left out: TikTok knows it of the whole event alone
 )
 
 // contents appends the array of products.
@@ -62,7 +61,7 @@ func (m *Maker) contents(dst []byte, s *step) ([]byte, error) {
 		dst, err = m.element(append(dst, '['), s, 0, v)
 		return append(dst, ']'), err
 	}
-	return dst, invalid(pipeline.InvalidContents, s.name, "a list of products")
+	return dst, invalid(pipeline.InvalidContents, s.spec.name, "a list of products")
 }
 
 // productList appends the products of a list; nothing where it is empty.
@@ -74,7 +73,7 @@ func (m *Maker) productList(dst []byte, s *step, v pipeline.Value) (_ []byte, er
 			continue
 		}
 		if n == maxElements {
-			return dst, invalid(pipeline.TooManyElements, s.name, "at most 1000 products")
+			return dst, invalid(pipeline.TooManyElements, s.spec.name, "at most 1000 products")
 		}
 		if dst, err = m.element(append(dst, separator(dst, start)), s, n, it.Value); err != nil {
 			return dst, err
@@ -82,7 +81,7 @@ func (m *Maker) productList(dst []byte, s *step, v pipeline.Value) (_ []byte, er
 	}
 	switch {
 	case it.Bad:
-		return dst, invalid(pipeline.InvalidContents, s.name, "well-formed JSON")
+		return dst, invalid(pipeline.InvalidContents, s.spec.name, "well-formed JSON")
 	case len(dst) == start:
 		return dst, nil
 	}
@@ -115,7 +114,7 @@ func (m *Maker) singleProduct(dst []byte, s *step) ([]byte, error) {
 	if !found {
 		return dst, nil
 	}
-	dst, err := m.product(append(dst, '['), s.products, -1, &p)
+	dst, err := m.product(append(dst, '['), -1, &p)
 	return append(dst, ']'), err
 }
 
@@ -134,18 +133,18 @@ func (m *Maker) element(dst []byte, s *step, index int, v pipeline.Value) ([]byt
 		}
 	}
 	if it.Bad {
-		return dst, invalid(pipeline.InvalidContents, s.name, "well-formed JSON")
+		return dst, invalid(pipeline.InvalidContents, s.spec.name, "well-formed JSON")
 	}
-	return m.product(dst, s.products, index, &p)
+	return m.product(dst, index, &p)
 }
 
 // product appends an object of the members that have a value.
-func (m *Maker) product(dst []byte, plan *productPlan, index int, p *product) (_ []byte, err error) {
+func (m *Maker) product(dst []byte, index int, p *product) (_ []byte, err error) {
 	dst = append(dst, '{')
 	start := len(dst)
 	for i := range p {
 		v := &p[i]
-		if v.Kind() == pipeline.Missing || missing(*v) != "" || i == memberType && !plan.pixel {
+		if v.Kind() == pipeline.Missing || missing(*v) != "" || i == memberType {
 			continue
 		}
 		dst = append(appendKey(comma(dst), productMembers[i].name), ':')
@@ -156,7 +155,7 @@ func (m *Maker) product(dst []byte, plan *productPlan, index int, p *product) (_
 	if len(dst) == start {
 		return dst, invalid(pipeline.InvalidContents, memberField(index, ""), "a value in at least one of content_id, price and the like")
 	}
-	if m.sums {
+	if m.plan.sums {
 		err = m.sum.add(p)
 	}
 	return append(dst, '}'), err
@@ -181,11 +180,7 @@ func (m *Maker) member(dst []byte, member, index int, v pipeline.Value) ([]byte,
 // memberSteps are the members as fields.
 var memberSteps = func() (list [memberCount]step) {
 	for i, m := range productMembers {
-		s := &spec{name: m.name, kind: m.kind, max: maxText}
-		if m.kind == choice {
-			s.choices = words("product product_group")
-		}
-		list[i].spec = s
+		list[i].spec = &spec{name: m.name, kind: m.kind, max: maxText}
 	}
 	return list
 }()

@@ -13,13 +13,13 @@ import (
 
 // scalar appends one value that is not blank as the field wants it. What turns out to be nothing is not appended.
 func (m *Maker) scalar(dst []byte, s *step, v pipeline.Value) ([]byte, error) {
-	switch s.kind {
+	switch s.spec.kind {
 	case number, numbers, whole, share:
-		return appendNumeric(dst, s.spec, s.name, v)
+		return appendNumeric(dst, s.spec, s.spec.name, v)
 	case boolean:
 		yes, ok := mapping.Truth(v)
 		if !ok {
-			return dst, invalid(pipeline.WrongType, s.name, "true or false")
+			return dst, invalid(pipeline.WrongType, s.spec.name, "true or false")
 		}
 		return strconv.AppendBool(dst, yes), nil
 	case anything:
@@ -32,20 +32,20 @@ func (m *Maker) scalar(dst []byte, s *step, v pipeline.Value) ([]byte, error) {
 func (m *Maker) textual(dst []byte, s *step, v pipeline.Value) ([]byte, error) {
 	clean, plain, reason := m.cleanText(v)
 	if reason != "" {
-		return dst, invalid(reason, s.name, textRule(reason))
+		return dst, invalid(reason, s.spec.name, textRule(reason))
 	}
-	if s.kind == ipAddress {
+	if s.spec.kind == ipAddress {
 		clean = withoutMask(clean)
 	}
 	if rule := m.breaks(s, clean, plain); rule != nil {
 		return dst, rule
 	}
-	switch s.kind {
+	switch s.spec.kind {
 	case currency:
 		code := upper(clean)
 		return append(append(append(dst, '"'), code[:]...), '"'), nil
 	case choice:
-		return appendString(dst, []byte(chosen(s.choices, clean))), nil
+		return appendString(dst, []byte(chosen(s.spec.choices, clean))), nil
 	case place:
 		return appendPlace(dst, s, clean)
 	}
@@ -100,37 +100,37 @@ func textRule(reason pipeline.Reason) string {
 
 // breaks tells the rule of its field that a text breaks; plain is what cleanText says of it.
 func (m *Maker) breaks(s *step, clean []byte, plain bool) *pipeline.Rejection {
-	switch s.kind {
+	switch s.spec.kind {
 	case currency:
 		if !m.knownCurrency(clean) {
-			return invalid(pipeline.InvalidCurrency, s.name, m.currencyRule)
+			return invalid(pipeline.InvalidCurrency, s.spec.name, m.plan.currencyRule)
 		}
 	case choice:
-		if chosen(s.choices, clean) == "" {
-			return invalid(pipeline.InvalidValue, s.name, "one of "+strings.Join(s.choices, ", "))
+		if chosen(s.spec.choices, clean) == "" {
+			return invalid(pipeline.InvalidValue, s.spec.name, "one of "+strings.Join(s.spec.choices, ", "))
 		}
 	case webAddress:
 		if !isWebAddress(clean, plain) {
-			return invalid(pipeline.InvalidURL, s.name, "an absolute URL: http:// or https:// and a host")
+			return invalid(pipeline.InvalidURL, s.spec.name, "an absolute URL: http:// or https:// and a host")
 		}
 	case referrer:
 		if !isAddress(clean, plain) {
-			return invalid(pipeline.InvalidURL, s.name, "an absolute URL: a scheme, :// and a host")
+			return invalid(pipeline.InvalidURL, s.spec.name, "an absolute URL: a scheme, :// and a host")
 		}
 	case ipAddress:
 		if !isIP(clean) {
-			return invalid(pipeline.InvalidIP, s.name, "one IPv4 or IPv6 address")
+			return invalid(pipeline.InvalidIP, s.spec.name, "one IPv4 or IPv6 address")
 		}
 	}
-	if s.max > 0 && len(clean) > s.max && utf8.RuneCount(clean) > s.max {
-		return invalid(pipeline.TooLong, s.name, "at most "+strconv.Itoa(s.max)+" characters")
+	if s.spec.max > 0 && len(clean) > s.spec.max && utf8.RuneCount(clean) > s.spec.max {
+		return invalid(pipeline.TooLong, s.spec.name, "at most "+strconv.Itoa(s.spec.max)+" characters")
 	}
 	return nil
 }
 
 func (m *Maker) knownCurrency(clean []byte) bool {
 	code := upper(clean)
-	return len(clean) == len(code) && m.currencies.codes[code]
+	return len(clean) == len(code) && m.plan.currencies.codes[code]
 }
 
 // upper is a currency code in upper case.
@@ -187,7 +187,7 @@ func appendPlace(dst []byte, s *step, clean []byte) ([]byte, error) {
 	case err == identity.RulePlaceholder:
 		return dst[:start], nil
 	case err != nil:
-		return dst, identity.Reject(s.name, err)
+		return dst, identity.Reject(s.spec.name, err)
 	case len(dst) == start+1:
 		return dst[:start], nil
 	}

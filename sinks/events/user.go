@@ -17,7 +17,7 @@ type phonePlan struct {
 
 func (p *Plan) compileIdentity(s *step, f FieldConfig, cols *mapping.Columns) {
 	h, c := &p.cfg.Hash, &p.cfg
-	switch s.name {
+	switch s.spec.name {
 	case "user.email":
 		s.hasher = identity.Email{Mode: mode(h.Email), StripPlusTag: c.StripPlusTag, StripDots: c.StripDots}
 	case "user.phone":
@@ -54,7 +54,7 @@ func compilePhone(s *step, f FieldConfig, m identity.Mode, cols *mapping.Columns
 	}
 	column := mapping.Named(f.Country.Column)
 	fallback, _ := identity.ParseCountry([]byte(f.Country.Default))
-	s.phone = &phonePlan{mode: m, country: column.Compile(s.name+".default_country", cols), fallback: fallback}
+	s.phone = &phonePlan{mode: m, country: column.Compile(s.spec.name+".default_country", cols), fallback: fallback}
 }
 
 // identifiers appends one digest, or an array of several different ones.
@@ -75,15 +75,11 @@ func (m *Maker) identifiers(dst []byte, s *step) (_ []byte, err error) {
 			return dst, err
 		case hash.IsZero() || slices.Contains(hashes[:n], hash):
 			continue
-		case n == len(hashes) && !m.cfg.pixelAPI():
-			return dst, pipeline.Reject(pipeline.StageIdentity, pipeline.TooManyElements, s.name, "at most 10 different values")
-		case n < len(hashes):
-			hashes[n] = hash
-			n++
+		case n == len(hashes):
+			return dst, pipeline.Reject(pipeline.StageIdentity, pipeline.TooManyElements, s.spec.name, "at most 10 different values")
 		}
-	}
-	if m.cfg.pixelAPI() {
-		n = min(n, 1) // the 1.0 shape takes one
+		hashes[n] = hash
+		n++
 	}
 	return appendHashes(dst, hashes[:n]), nil
 }
@@ -121,7 +117,7 @@ func (m *Maker) oneHash(dst []byte, s *step, v pipeline.Value) ([]byte, error) {
 func (m *Maker) hash(into *identity.Hash, s *step, v pipeline.Value) (err error) {
 	if v.Kind() != pipeline.String { // of text, identity itself asks what notText would
 		if reason := notText(v); reason != "" {
-			return pipeline.Reject(pipeline.StageIdentity, reason, s.name, textRule(reason))
+			return pipeline.Reject(pipeline.StageIdentity, reason, s.spec.name, textRule(reason))
 		}
 	}
 	clear := m.row.Text(v)
@@ -141,9 +137,9 @@ func (m *Maker) settle(s *step, err error) error {
 	case err == nil:
 		return nil
 	case !ok || !rule.Nobody():
-		return identity.Reject(s.name, err)
+		return identity.Reject(s.spec.name, err)
 	case m.nobody == nil && s.matchKey&identifying != 0:
-		m.nobody = identity.Reject(s.name, err)
+		m.nobody = identity.Reject(s.spec.name, err)
 	}
 	return nil
 }

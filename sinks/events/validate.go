@@ -42,12 +42,6 @@ func (c *Config) validateSource(at settings.Place) {
 	case (from == offline || from == crm) && !c.EventSourceID.isSet():
 		at.Key("event_source_id").Problem("required for "+c.EventSource.Static+" events", "the id of the event set in Events Manager")
 	}
-	if c.pixelAPI() && from != web {
-		at.Key("api").Problem("the 1.0 shape is for web events", "leave api out")
-	}
-	if c.pixelAPI() && !c.PixelCode.isSet() {
-		at.Key("pixel_code").Problem("required", "find it in Events Manager")
-	}
 }
 
 // source is the event_source of every row, or 0 where the row says it.
@@ -156,11 +150,7 @@ func (c *Config) validateEventID(at settings.Place) {
 }
 
 func (c *Config) validateBatch(at settings.Place) {
-	limit := maxBatch
-	if c.pixelAPI() {
-		limit = maxPixelBatch
-	}
-	if n := c.Batch.MaxEvents; n < 0 || n > limit || n == 0 && at.Key("max_events").Given() {
-		at.Key("max_events").Problem("must be 1 to "+strconv.Itoa(limit), "TikTok refuses larger calls")
+	if n := c.Batch.MaxEvents; n < 0 || n > maxBatch || n == 0 && at.Key("max_events").Given() {
+		at.Key("max_events").Problem("must be 1 to "+strconv.Itoa(maxBatch), "TikTok refuses larger calls")
 	}
 }

@@ -34,7 +34,7 @@ func (c *Config) validateField(name string, f *FieldConfig, at settings.Place) {
 		}
 		return
 	case s == nil && c.isOwnProperty(name):
-		s = &spec{name: name, kind: anything, sources: everywhere, pixel: name, max: maxText}
+		s = &spec{name: name, kind: anything, sources: everywhere, max: maxText}
 	case s == nil:
 		at.Problem("unknown field", c.fieldHint(name))
 		return
@@ -87,10 +87,6 @@ func (c *Config) validatePlace(s *spec, at settings.Place) {
 		at.Warn("TikTok documents it for app events alone", "it is sent, but may be ignored")
 	case from != 0 && s.sources&from == 0:
 		at.Problem("is not for "+sourceName(from)+" events", "take it out")
-	case c.pixelAPI() && s.pixel == "":
-		at.Problem("is not part of the 1.0 shape", "take it out, or leave out api: pixel")
-	case c.pixelAPI() && s.name == "properties.query" && c.has("properties.search_string"):
-		at.Problem("is what properties.search_string becomes in the 1.0 shape", "map one of them")
 	}
 }
 
@@ -163,7 +159,7 @@ func checkConstants(c *Config, s *spec, f *mapping.Field, at settings.Place) {
 		return
 	}
 	m := (&Plan{cfg: *c, currencies: builtinCurrencyList()}).Maker()
-	m.currencyRule = m.currencies.rule()
+	m.plan.currencyRule = m.plan.currencies.rule()
 	m.row.Begin(&pipeline.Change{Op: pipeline.Insert})
 	for key, constant := range map[string]*mapping.Constant{"value": f.Value, "default": f.Default} {
 		if constant == nil || c.CurrencyFile != "" && s.kind == currency {
@@ -203,10 +199,10 @@ func (m *Maker) checkConstant(s *spec, constant *mapping.Constant, at settings.P
 // validateRequired names the fields without which no row could be sent.
 func (c *Config) validateRequired(at settings.Place) {
 	from := c.source()
-	if !c.has(timeField) && !c.pixelAPI() {
+	if !c.has(timeField) {
 		at.Key(timeField).Problem("required", "map the column with the time of the event, or {now: true}")
 	}
-	if !c.has("page.url") && from == web && !c.pixelAPI() {
+	if !c.has("page.url") && from == web {
 		at.Key("page.url").Problem("required for web events", "map a column, or {value: https://…} for all rows")
 	}
 	if !c.has("lead.lead_id") && from == crm {

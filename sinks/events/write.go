@@ -49,8 +49,8 @@ func comma(dst []byte) []byte {
 // fields writes every mapped field that has a value; an object without any is not written either.
 func (m *Maker) fields(dst []byte) (_ []byte, err error) {
 	m.open = nil
-	for i := range m.steps {
-		s := &m.steps[i]
+	for i := range m.plan.steps {
+		s := &m.plan.steps[i]
 		if !m.applies(s) {
 			continue
 		}
@@ -67,7 +67,7 @@ func (m *Maker) fields(dst []byte) (_ []byte, err error) {
 		m.keys |= s.matchKey
 	}
 	switch {
-	case !m.requires || m.keys&identifying != 0:
+	case !m.plan.requires || m.keys&identifying != 0:
 	case m.nobody != nil:
 		return dst, m.nobody
 	default:
@@ -78,20 +78,20 @@ func (m *Maker) fields(dst []byte) (_ []byte, err error) {
 
 // applies says whether the field goes into this row's event. Device ids (no sources) are for apps, and sent when asked for.
 func (m *Maker) applies(s *step) bool {
-	if s.sources != 0 && s.sources&m.from == 0 {
+	if s.spec.sources != 0 && s.spec.sources&m.from == 0 {
 		return false
 	}
-	return !s.rider || m.open == s.object
+	return !s.spec.rider || m.open == s.object
 }
 
 // value appends the field's value, or nothing where the row has none.
 func (m *Maker) value(dst []byte, s *step) ([]byte, error) {
 	switch {
 	case s.computed:
-		return m.sum.append(dst, s.kind), nil
-	case s.kind == identifier:
+		return m.sum.append(dst, s.spec.kind), nil
+	case s.spec.kind == identifier:
 		return m.identifiers(dst, s)
-	case s.kind == texts || s.kind == numbers:
+	case s.spec.kind == texts || s.spec.kind == numbers:
 		return m.list(dst, s)
 	case s.products != nil:
 		return m.contents(dst, s)
@@ -102,11 +102,11 @@ func (m *Maker) value(dst []byte, s *step) ([]byte, error) {
 	}
 	if reason := missing(v); reason != "" {
 		if m.mustHave(s) {
-			return dst, invalid(reason, s.name, "a value in every row")
+			return dst, invalid(reason, s.spec.name, "a value in every row")
 		}
 		return dst, nil
 	}
-	if s.kind == oneHash {
+	if s.spec.kind == oneHash {
 		return m.oneHash(dst, s, v)
 	}
 	return m.scalar(dst, s, v)
@@ -114,7 +114,7 @@ func (m *Maker) value(dst []byte, s *step) ([]byte, error) {
 
 // mustHave names the fields TikTok refuses an event without.
 func (m *Maker) mustHave(s *step) bool {
-	return s.kind == webAddress && !m.cfg.pixelAPI() || m.from == crm && s.name == "lead.lead_id"
+	return s.spec.kind == webAddress || m.from == crm && s.spec.name == "lead.lead_id"
 }
 
 // missing is the reason to reject a row whose required field has this value, "" where there is a value.
@@ -138,10 +138,10 @@ func (m *Maker) list(dst []byte, s *step) (_ []byte, err error) {
 		return dst, err
 	}
 	if len(m.values) > maxElements {
-		return dst, invalid(pipeline.TooManyElements, s.name, "at most 1000 elements")
+		return dst, invalid(pipeline.TooManyElements, s.spec.name, "at most 1000 elements")
 	}
-	if s.kind == numbers && len(m.values) != 2 {
-		return dst, invalid(pipeline.InvalidValue, s.name, "two numbers: from and to")
+	if s.spec.kind == numbers && len(m.values) != 2 {
+		return dst, invalid(pipeline.InvalidValue, s.spec.name, "two numbers: from and to")
 	}
 	dst = append(dst, '[')
 	for i, v := range m.values {

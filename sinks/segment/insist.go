@@ -8,16 +8,12 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 )
 
-const (
-	firstPause = 500 * time.Millisecond
-	lastPause  = 30 * time.Second
-)
-
 // insist does something that needs others until it succeeds or ctx ends. Trouble is no reason to give up (P8): it is on
 // the board, under source, while it lasts.
 func (s *Sink) insist(ctx context.Context, source string, do func() error) error {
 	defer s.relieved(source)
-	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+	backoff := pipeline.Backoff{First: 500 * time.Millisecond, Most: 30 * time.Second}
+	for tries := 0; ; tries++ {
 		err := do()
 		if err == nil {
 			return nil
@@ -26,7 +22,7 @@ func (s *Sink) insist(ctx context.Context, source string, do func() error) error
 			return context.Cause(ctx)
 		}
 		s.told(source, err)
-		if err := pipeline.Wait(ctx, pause); err != nil {
+		if err := backoff.Wait(ctx, tries); err != nil {
 			return err
 		}
 	}

@@ -61,7 +61,7 @@ func or[T comparable](v *T, other T) {
 // Endpoints are the limits by endpoint; "" is any other.
 func (l Limits) Endpoints() map[string]float64 {
 	return map[string]float64{
-		"/event/track/": l.Events, "/pixel/track/": l.Events, "/pixel/batch/": l.Events,
+		"/event/track/":     l.Events,
 		"/segment/mapping/": l.Segment, "/segment/audience/": l.Segment,
 		"": l.Other,
 	}

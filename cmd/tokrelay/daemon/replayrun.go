@@ -81,7 +81,7 @@ func (r *Replay) turn(ctx context.Context, sources *sources) error {
 	chunks, cutOff := context.WithCancel(context.WithoutCancel(ctx)) // rows on their way outlive the reading
 	defer cutOff()
 	s := &sending{Replay: r, sources: sources, ctx: chunks, room: make(chan struct{}, replayWindow),
-		pending: map[string][]*deadletter.Dead{}, stop: stop}
+		pending: map[string][]*deadletter.Dead{}, sent: map[string]int{}, stop: stop}
 	watching := make(chan struct{})
 	go func() { s.watch(reading, cutOff); close(watching) }()
 	err := s.read(reading)
@@ -107,6 +107,7 @@ type sending struct {
 	room    chan struct{}
 	flying  sync.WaitGroup
 	pending map[string][]*deadletter.Dead // by sync: the next chunk's
+	sent    map[string]int                // by sync: rows handed on
 	taken   int64
 }
 
@@ -189,14 +190,21 @@ func (s *sending) send(ctx context.Context, name string) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+	settled := make(chan struct{})
 	s.flying.Go(func() {
-		defer func() { <-s.room }()
+		defer func() { <-s.room; close(settled) }()
 		if l := s.lanes[name]; l.sync.isAudience() { // members keep their order
 			l.order.Lock()
 			defer l.order.Unlock()
 		}
 		s.settle(name, list)
 	})
+	if s.sent[name] += len(list); s.sent[name] <= replayChunk {
+		select { // alone until the rejection guard has its rows: a shorter chunk would reach it first and be written again
+		case <-settled:
+		case <-ctx.Done():
+		}
+	}
 	return nil
 }
 

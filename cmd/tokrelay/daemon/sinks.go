@@ -101,7 +101,7 @@ func compileEvents(cfg *events.Config, cols *mapping.Columns, now func() time.Ti
 	return &sinkPlan{
 		kind: KindEvents, gate: mapping.EventDefaults,
 		newMaker: func() Maker { return plan.Maker() },
-		endpoint: plan.Endpoint(), appendRequest: plan.AppendRequest,
+		endpoint: events.Endpoint, appendRequest: plan.AppendRequest,
 		maxItems: maxItems, maxBytes: maxBytes, linger: cfg.Batch.Linger.Std(),
 	}, nil
 }

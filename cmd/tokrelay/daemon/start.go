@@ -81,7 +81,8 @@ func (d *Daemon) insist(ctx context.Context, syncs []string, kind pipeline.Troub
 			d.Board.Clear(name, source)
 		}
 	}()
-	for pause := time.Second; ; pause = min(2*pause, 30*time.Second) {
+	backoff := pipeline.Backoff{First: time.Second, Most: 30 * time.Second}
+	for tries := 0; ; tries++ {
 		err := do(ctx)
 		if err == nil || ctx.Err() != nil {
 			return ctx.Err()
@@ -91,7 +92,7 @@ func (d *Daemon) insist(ctx context.Context, syncs []string, kind pipeline.Troub
 				d.Log.Error("cannot start yet; trying again", "kind", kind, "syncs", syncs, "error", err)
 			}
 		}
-		if err := pipeline.Wait(ctx, pause); err != nil {
+		if err := backoff.Wait(ctx, tries); err != nil {
 			return err
 		}
 	}
