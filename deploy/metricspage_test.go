@@ -47,7 +47,7 @@ var worries = map[string]string{
 	"tokrelay_records_repeated_total":                 "more than a few chunks at each rebalance: raise `kafka.revoke_drain`",
 	"tokrelay_last_commit_timestamp_seconds":          "minutes old while rows settle",
 	"tokrelay_rows_total":                             "operations you did not expect, such as snapshot after a connector's restart",
-	"tokrelay_rows_skipped_total":                     "`filtered` or `event_not_mapped` rises after a change of the source",
+	"tokrelay_rows_skipped_total":                     "`filtered`, `event_not_mapped` or `record_type` rises after a change of the source; the reasons are in [reasons.md](reasons.md#why-rows-are-skipped)",
 	"tokrelay_rows_rejected_total":                    "any; the reasons are in [reasons.md](reasons.md)",
 	"tokrelay_decode_seconds":                         "far above 10 ms while nothing is in trouble: the CPU is short, or goavro decodes alone",
 	"tokrelay_items_total":                            "falls while rows are read: they are skipped or rejected",

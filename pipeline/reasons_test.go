@@ -55,7 +55,30 @@ rows of batches that *failed* after retries.
 		i := r.Info()
 		fmt.Fprintf(&b, "\n## %s\n\n*%s.* %s.\n\n- **Usual cause:** %s.\n- **Cure:** %s.\n", r, i.Class, upper(i.Meaning), i.Cause, i.Cure)
 	}
+	b.WriteString(`
+# Why rows are skipped
+
+A skipped row is settled and has no dead letter: nothing is wrong with it. It is counted in ` + "`tokrelay_rows_skipped_total{reason}`" + `.
+This list is closed, too.
+
+| reason | what it is |
+|---|---|
+`)
+	for _, s := range SkipReasons {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", string(s), s.Meaning())
+	}
 	return b.String()
+}
+
+func TestEverySkipReasonIsExplained(t *testing.T) {
+	for _, s := range SkipReasons {
+		if s.Meaning() == "" {
+			t.Errorf("%s has no meaning", string(s))
+		}
+	}
+	if len(skipMeanings) != len(SkipReasons) {
+		t.Errorf("%d reasons are explained, want %d", len(skipMeanings), len(SkipReasons))
+	}
 }
 
 func upper(s string) string { return strings.ToUpper(s[:1]) + s[1:] }

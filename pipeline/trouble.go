@@ -15,6 +15,7 @@ const (
 	SkipSchemaChange    SkipReason = "schema_change"     // Debezium's schema change topic
 	SkipMessage         SkipReason = "message"           // a logical decoding message, a notification or a signal
 	SkipTruncate        SkipReason = "truncate"          // a truncate has no rows
+	SkipRecordType      SkipReason = "record_type"       // the sync's `records` does not name the row's record type
 	SkipOperation       SkipReason = "operation"         // the sync's `on` skips this operation
 	SkipIgnored         SkipReason = "ignored_operation" // the sync's operation column says ignore
 	SkipFiltered        SkipReason = "filtered"          // the sync's `when` is false
@@ -28,7 +29,7 @@ const (
 
 // SkipReasons lists them all, for metrics.
 var SkipReasons = []SkipReason{SkipTombstone, SkipHeartbeat, SkipTransaction, SkipSchemaChange, SkipMessage, SkipTruncate,
-	SkipOperation, SkipIgnored, SkipFiltered, SkipUnmapped, SkipNoChange, SkipNotMember, SkipSuperseded,
+	SkipRecordType, SkipOperation, SkipIgnored, SkipFiltered, SkipUnmapped, SkipNoChange, SkipNotMember, SkipSuperseded,
 	SkipDuplicateReplay, SkipBeforeImage}
 
 func (s SkipReason) Error() string { return "skipped: " + string(s) }

@@ -4,6 +4,10 @@ import "github.com/tokrelay/tokrelay/pipeline"
 
 // goavro decodes with goavro, once a walk over the bytes has shown that they keep the limits.
 func (w *writer) goavro(body []byte, into *reading, ch *pipeline.Change) error {
+	if p, err := w.pick(&cursor{buf: body}); err == nil && p.unread() {
+		into.program = p // what is skipped is not decoded, here as in the plan
+		return nil
+	}
 	c := cursor{buf: body, values: w.limits.MaxValues, depth: w.limits.MaxDepth}
 	if err := c.skip(w.root); err != nil {
 		return err
@@ -24,7 +28,8 @@ func (w *writer) fromNative(native any, into *reading, ch *pipeline.Change) erro
 		into.program, native = w.branch(native)
 	}
 	p := into.program
-	if !into.isRow() {
+	if text, ok := native.(string); ok && p.form == formText {
+		into.op = []byte(text)
 		return nil
 	}
 	row, ok := native.(map[string]any)

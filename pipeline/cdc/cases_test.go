@@ -24,8 +24,9 @@ var update = flag.Bool("update", false, "write what is read into the expectation
 //	config.yaml    the sync's settings, and the columns it wants
 //	schema.avsc    the writer schema, or the name of a file in testdata/schemas; reference-NAME.avsc what it refers to
 //	value.json     the row as goavro is to encode it; or value.hex, bytes written by hand; or value.txt, a value in JSON
+//	schema.json    instead of schema.avsc, a JSON Schema; body.txt is the JSON behind the frame
 //	frame.hex      what stands before the row of value.json, where it is not Confluent's prefix with id 1
-//	key.json       the key, of schema key.avsc; or key.txt
+//	key.json       the key, of schema key.avsc; or key.txt; or key-body.txt, JSON behind a frame, of schema key-schema.json
 //	headers.txt    name: value, or name: hex:…
 //	want.txt       the change, rejection or skip
 //
@@ -175,6 +176,10 @@ func (c *testCase) value(schemas caseSchemas, id SchemaID) []byte {
 	if text, ok := c.parts["value.txt"]; ok {
 		return []byte(strings.TrimSuffix(text, "\n"))
 	}
+	if schema, ok := c.parts["schema.json"]; ok {
+		schemas[id] = &Source{Text: schema, JSON: true}
+		return framed([]byte(strings.TrimSuffix(c.parts["body.txt"], "\n")))
+	}
 	schema, ok := c.parts["schema.avsc"]
 	if ok {
 		schemas[id] = &Source{Text: c.schemaText(schema), References: c.references()}
@@ -195,6 +200,10 @@ func (c *testCase) value(schemas caseSchemas, id SchemaID) []byte {
 func (c *testCase) key(schemas caseSchemas) []byte {
 	if text, ok := c.parts["key.txt"]; ok {
 		return []byte(strings.TrimSuffix(text, "\n"))
+	}
+	if text, ok := c.parts["key-body.txt"]; ok {
+		schemas[SchemaID{Kind: NumberID, N: 2}] = &Source{Text: c.parts["key-schema.json"], JSON: true}
+		return append([]byte{0, 0, 0, 0, 2}, strings.TrimSuffix(text, "\n")...)
 	}
 	plain, ok := c.parts["key.json"]
 	if !ok {

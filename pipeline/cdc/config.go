@@ -12,11 +12,13 @@ import (
 // Config says how a sync's records are read. It is laid flat into the sync. The zero Config reads Debezium's envelope,
 // its flattened rows and plain rows, framed by a schema registry.
 type Config struct {
-	Format  string  `yaml:"format" enum:"auto,debezium,flat" default:"auto" doc:"what a record is: Debezium's envelope, or a plain row; auto looks at each record"`
+	Format  string  `yaml:"format" enum:"auto,debezium,flat" default:"auto" doc:"what a record is: Debezium's envelope, or a plain row; auto looks at each record. With debezium, every record with before or after is an envelope, whatever its name, and anything else is rejected"`
 	Framing Framing `yaml:"framing" doc:"how the schema id travels; auto looks at each record"`
 
+	Records []string `yaml:"records" doc:"of a topic with several record types, the full names of those to read, as in the schema; others are skipped. A Debezium envelope answers to its own name, its row's, and both without the last part (shop.public.orders)"`
+
 	Operation   *Operation   `yaml:"operation" doc:"plain rows: the column that says what happened to the row"`
-	DeletedWhen *DeletedWhen `yaml:"deleted_when" doc:"plain rows: the column that marks a deleted row"`
+	DeletedWhen *DeletedWhen `yaml:"deleted_when" doc:"the column that marks a deleted row, of plain rows and of an envelope's new row"`
 
 	BeforeImage string `yaml:"before_image" enum:"auto,full,key_only" default:"auto" doc:"what the old row holds; auto: key_only for PostgreSQL (REPLICA IDENTITY DEFAULT) and rewritten deletes, else full"`
 
@@ -74,9 +76,7 @@ func (c *Config) Validate(at settings.Place) {
 	if c.Format == formatDebezium && c.Operation != nil {
 		at.Key("operation").Problem("is for plain rows", "Debezium's envelope says what happened itself; take it out, or set format: flat")
 	}
-	if c.Format == formatDebezium && c.DeletedWhen != nil {
-		at.Key("deleted_when").Problem("is for plain rows", "Debezium's envelope says what happened itself; take it out, or set format: flat")
-	}
+	c.validateRecords(at.Key("records"))
 	c.Operation.validate(at.Key("operation"))
 	c.DeletedWhen.validate(at.Key("deleted_when"))
 }

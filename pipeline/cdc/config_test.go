@@ -41,10 +41,31 @@ deleted_when: {column: x}
 	}
 }
 
-func TestOperationsAreForPlainRows(t *testing.T) {
+func TestAnOperationColumnIsForPlainRows(t *testing.T) {
 	_, report := load("format: debezium\noperation: {column: op}\ndeleted_when: {column: x, equals: true}\n")
-	if got := len(report.Problems()); got != 2 {
-		t.Errorf("got %d problems, want 2: %v", got, report.Err())
+	if got := report.Problems(); len(got) != 1 || got[0].Path != "operation" {
+		t.Errorf("got %v, want a problem at operation alone", report.Err())
+	}
+}
+
+func TestAnOperationsWordIsInOneListWhateverItsCase(t *testing.T) {
+	if _, report := load("operation: {column: op, insert: [insert, INSERT, c], delete: [d]}"); report.Err() != nil {
+		t.Errorf("one word in two cases in one list: %v", report.Err())
+	}
+	_, report := load("operation: {column: op, insert: [\"I \", c], delete: [d, i]}")
+	if got := report.Problems(); len(got) != 1 || got[0].Path != "operation.delete[1]" {
+		t.Errorf("got %v, want a problem at operation.delete[1]", report.Err())
+	}
+}
+
+func TestRecordsAreFullNames(t *testing.T) {
+	_, report := load("records: [shop.Order, \"\", shop.Order]")
+	var got []string
+	for _, p := range report.Problems() {
+		got = append(got, p.Path)
+	}
+	if want := []string{"records[1]", "records[2]"}; !slices.Equal(got, want) {
+		t.Errorf("got problems at %v, want at %v", got, want)
 	}
 }
 

@@ -21,7 +21,7 @@ func connectType(doc *jsonDoc, i int32, depth int) (*typ, error) {
 		return nil, errors.New("a type is none of Connect's")
 	}
 	t := &typ{kind: k}
-	connectMeaning(doc, i, t)
+	t.describe(doc, i, "name", "parameters")
 	var err error
 	switch k {
 	case kindArray:
@@ -41,9 +41,10 @@ func connectType(doc *jsonDoc, i int32, depth int) (*typ, error) {
 	return t, nil
 }
 
-func connectMeaning(doc *jsonDoc, i int32, t *typ) {
-	t.meaning = meaningOf(doc.textOf(i, "name"), "", t.kind)
-	parameters, ok := doc.member(i, "parameters")
+// describe sets what values of the type mean, by the members that hold Connect's name and parameters.
+func (t *typ) describe(doc *jsonDoc, i int32, nameMember, parametersMember string) {
+	t.meaning = meaningOf(doc.textOf(i, nameMember), "", t.kind)
+	parameters, ok := doc.member(i, parametersMember)
 	if !ok {
 		return
 	}

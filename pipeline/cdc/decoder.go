@@ -2,6 +2,7 @@ package cdc
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"strings"
@@ -92,6 +93,9 @@ func (d *Decoder) avro(ctx context.Context, r *pipeline.Record, id SchemaID, bod
 		return err
 	}
 	into.SchemaID = w.id
+	if w.isJSON {
+		return d.registered(ctx, r, w, body, into)
+	}
 	var read reading
 	err = w.read(body, r.Offset%checkEvery == 0, &read, into)
 	if differ, ok := errors.AsType[*disagreement](err); ok {
@@ -100,7 +104,7 @@ func (d *Decoder) avro(ctx context.Context, r *pipeline.Record, id SchemaID, bod
 		err = differ.result
 	}
 	if err != nil {
-		return refusal(err, w.id)
+		return refusal(err, w.id, body)
 	}
 	return d.finish(ctx, r, w, &read, into)
 }
@@ -157,15 +161,17 @@ func (d *Decoder) disagree(w *writer, r *pipeline.Record) {
 }
 
 // refusal makes a rejection of what a decoder says.
-func refusal(err error, schema string) error {
+func refusal(err error, schema string, body []byte) error {
 	r := pipeline.Reject(pipeline.StageDecode, pipeline.AvroDecode, "", err.Error())
 	if f, ok := errors.AsType[*fieldError](err); ok {
 		r.Field, r.Rule = "column "+strings.Trim(short(f.field), `"`), f.err.Error()
 	}
-	if isLimit(err) {
+	switch {
+	case isLimit(err):
 		r.Reason = pipeline.TooLarge
-	}
-	if errors.Is(err, errTrailing) {
+	case len(body) > 0 && body[0] == '{' && json.Valid(body):
+		r.Reason, r.Field, r.Rule = pipeline.UnsupportedFraming, "", avroInJSON
+	case errors.Is(err, errTrailing):
 		r.Reason, r.Rule = pipeline.TrailingBytes, ""
 	}
 	r.Detail = "schema " + schema

@@ -11,5 +11,6 @@
 // row plan (plan.go, made by planner.go) that reads wanted columns in place (run.go, value.go) and passes over the rest
 // (pass.go, skip.go). Arrays of records, maps and nested records that are wanted whole are decoded by goavro. The first records
 // of a schema, and a sample later, are decoded by both (crosscheck.go, authority.go); a schema on which they differ is left to
-// goavro. JSON is scanned into nodes (json.go) and read by the same programs (jsonchange.go, jsonrows.go).
+// goavro. JSON is scanned into nodes (json.go) and read by the same programs (jsonchange.go, jsonrows.go, jsonschema.go). Which of
+// several record types a sync reads is in records.go.
 package cdc

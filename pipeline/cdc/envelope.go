@@ -7,12 +7,24 @@ import (
 )
 
 // isEnvelope recognises Debezium's envelope: the topic routing transform may change the prefix of its name, not the end.
-func isEnvelope(t *typ) bool {
+// Where the configuration says that the topic holds envelopes, an image is enough: Flink, Materialize and CockroachDB name
+// theirs otherwise and leave fields out.
+func (k *compiler) isEnvelope(t *typ) bool {
 	_, op := t.field("op")
 	_, source := t.field("source")
+	switch k.cfg.Format {
+	case formatFlat:
+		return false
+	case formatDebezium:
+		return t.hasImage()
+	}
+	return strings.HasSuffix(t.shortName(), "Envelope") && op && source && t.hasImage()
+}
+
+func (t *typ) hasImage() bool {
 	_, before := t.field("before")
 	_, after := t.field("after")
-	return strings.HasSuffix(t.shortName(), "Envelope") && op && source && (before || after)
+	return before || after
 }
 
 func (k *compiler) envelope(p *program) error {
@@ -26,6 +38,8 @@ func (k *compiler) envelope(p *program) error {
 		}
 		p.parts = append(p.parts, part)
 	}
+	_, op := p.record.field("op")
+	p.opless = !op
 	return k.images(p)
 }
 
@@ -53,7 +67,7 @@ func unfit(r role, t *typ) string {
 	case r == roleSource && strings.HasPrefix(t.name, debezium+"connector.mongodb."):
 		return "a MongoDB change holds documents, not rows; only relational connectors are read"
 	case r == roleOp && t.kind != kindString:
-		return "the envelope's op is no text"
+		return "the envelope's op is not a text"
 	}
 	return ""
 }
@@ -62,8 +76,7 @@ func unfit(r role, t *typ) string {
 func (k *compiler) images(p *program) error {
 	pl := &planner{dialect: k.dialect, matcher: matcher{k.cfg.CaseInsensitive}, leaves: map[*typ]*goavro.Codec{}, noLeaves: k.noLeaves}
 	row := p.rowType()
-	wants := k.columns(p, row, false)
-	pl.hidden = int32(len(p.shape.Names))
+	wants := k.imageWants(p, row, pl)
 	plans := map[*typ]*rowPlan{}
 	for i := range p.parts {
 		if err := k.part(p, &p.parts[i], pl, wants, plans); err != nil {
@@ -73,6 +86,15 @@ func (k *compiler) images(p *program) error {
 	p.size = int(pl.hidden)
 	p.fuse()
 	return nil
+}
+
+// imageWants are the columns of an envelope's images, and behind them the one that marks a deleted row.
+func (k *compiler) imageWants(p *program, row *typ, pl *planner) []want {
+	wants := k.columns(p, row, false)
+	pl.hidden = int32(len(p.shape.Names))
+	p.marks.deletedWhen = pl.ask(row, k.cfg.DeletedWhen.column(), &wants)
+	k.needMark(p, k.cfg.DeletedWhen.column(), p.marks.deletedWhen)
+	return wants
 }
 
 // rowType is the record of the after image, or of the only one there is.

@@ -15,6 +15,8 @@ func (d *Decoder) finish(ctx context.Context, r *pipeline.Record, w *writer, rea
 		return p.skip
 	case formRefused:
 		return pipeline.Reject(pipeline.StageDecode, pipeline.NotAChange, "", p.refused)
+	case formText:
+		return d.jsonText(ctx, r, read.op, true, c)
 	case formFlat:
 		d.note(r.Topic, true)
 		return d.finishFlat(ctx, r, w, p, c)
@@ -25,7 +27,7 @@ func (d *Decoder) finish(ctx context.Context, r *pipeline.Record, w *writer, rea
 
 func (d *Decoder) finishEnvelope(ctx context.Context, r *pipeline.Record, w *writer, read *reading, c *pipeline.Change) error {
 	p, src := read.program, &read.source
-	op, err := debeziumOp(read.op, copying(src[srcSnapshot]))
+	op, err := read.operation(c)
 	if err != nil {
 		return err
 	}
@@ -35,7 +37,34 @@ func (d *Decoder) finishEnvelope(ctx context.Context, r *pipeline.Record, w *wri
 	if err := d.mind(r, p); err != nil {
 		return err
 	}
+	if p.marks.deletedWhen >= 0 && d.compiler.softDeleted(p, c) {
+		return d.images(ctx, r, c, true)
+	}
 	return d.images(ctx, r, c, d.keepsBefore(c.Source.Connector, true))
+}
+
+// operation is what an envelope says happened. One without op has images alone: where the old row is not written either,
+// an update looks like an insert.
+func (r *reading) operation(c *pipeline.Change) (pipeline.Op, error) {
+	switch {
+	case !r.program.opless:
+		return debeziumOp(r.op, copying(r.source[srcSnapshot]))
+	case !c.After.Present:
+		return pipeline.Delete, nil
+	case c.Before.Present:
+		return pipeline.Update, nil
+	}
+	return pipeline.Insert, nil
+}
+
+// softDeleted makes a delete of an envelope whose new row is marked as deleted. That row is whole, and the one to take away.
+func (k *compiler) softDeleted(p *program, c *pipeline.Change) bool {
+	slot := p.marks.deletedWhen
+	if slot < 0 || c.Op == pipeline.Delete || !c.After.Present || !k.cfg.DeletedWhen.marks(c.After.Values[slot]) {
+		return false
+	}
+	c.Op, c.Before, c.After = pipeline.Delete, c.After, c.Before
+	return true
 }
 
 // copying is true while a table is copied: everything but "false", its default.
@@ -68,10 +97,10 @@ func connectorOf(v pipeline.Value, r *pipeline.Record) []byte {
 		return v.Bytes()
 	}
 	b, _ := r.Header("__debezium.context.connectorName")
-	return b
+	return headerText(b)
 }
 
-// keepsBefore tells whether a before image holds the whole old row. Nothing in a record says so: PostgreSQL's default is
+// keepsBefore reports whether a before image holds the whole old row. Nothing in a record says so: PostgreSQL's default is
 // the key alone, the other databases write it whole. usual is for a connector that is not known.
 func (d *Decoder) keepsBefore(connector string, usual bool) bool {
 	switch {
@@ -124,8 +153,27 @@ func (d *Decoder) mind(r *pipeline.Record, p *program) error {
 		return pipeline.Reject(pipeline.StageDecode, pipeline.MissingColumn, "column "+p.missing[0], "must be in the row's schema")
 	}
 	return &pipeline.Trouble{Kind: pipeline.TroubleColumn, Stop: true,
-		What: "topic " + r.Topic + ", record " + r.Position() + ": the schema has no column " + strings.Join(p.missing, ", ") +
-			"; correct the mapping, or set `missing_column: null` or `reject`"}
+		What: "topic " + r.Topic + ", record " + r.Position() + ": the schema" + ofRecord(p.record) + " has no column " + strings.Join(p.missing, ", ") +
+			"; " + d.compiler.missingCure(p)}
+}
+
+// missingCure is what to do about a column that is not there, by what the record looks like.
+func (k *compiler) missingCure(p *program) string {
+	switch {
+	case p.form == formFlat && p.record.hasImage() && k.cfg.Format == formatAuto:
+		return "the record looks like a change: set `format: debezium` if it is one, else correct the mapping"
+	case p.record.name != "" && len(k.cfg.Records) == 0:
+		return "correct the mapping, set `missing_column: null` or `reject`, or, if the topic holds several record types, name those to read in `records`"
+	}
+	return "correct the mapping, or set `missing_column: null` or `reject`"
+}
+
+// ofRecord is " of " and the record's name, where it has one.
+func ofRecord(record *typ) string {
+	if record.name == "" {
+		return ""
+	}
+	return " of " + record.name
 }
 
 // noted is what the values of a topic are.

@@ -19,37 +19,33 @@ func (k *compiler) flat(p *program) error {
 	pl := &planner{dialect: k.dialect, matcher: matcher{k.cfg.CaseInsensitive}, leaves: map[*typ]*goavro.Codec{}, noLeaves: k.noLeaves}
 	wants := k.columns(p, p.record, true)
 	pl.hidden = int32(len(p.shape.Names))
-	ask := func(name string) int32 {
-		if name == "" || pl.matcher.find(p.record, name) < 0 {
-			return -1
-		}
-		wants = append(wants, want{name, pl.hidden})
-		pl.hidden++
-		return pl.hidden - 1
-	}
+	ask := func(name string) int32 { return pl.ask(p.record, name, &wants) }
 	p.marks = marks{
 		operation: ask(k.cfg.Operation.column()), flag: ask(k.cfg.Operation.flag()), deletedWhen: ask(k.cfg.DeletedWhen.column()),
 		op: ask("__op"), deleted: ask("__deleted"), time: ask("__source_ts_ms"), table: ask("__table"), connector: ask("__source_connector"),
 	}
-	k.needMarks(p)
+	k.needMark(p, k.cfg.Operation.column(), p.marks.operation)
+	k.needMark(p, k.cfg.DeletedWhen.column(), p.marks.deletedWhen)
 	var err error
 	p.row, _, err = pl.row(p.record, wants)
 	p.size = int(pl.hidden)
 	return err
 }
 
-// needMarks counts a configured operation column that is not there among the missing.
-func (k *compiler) needMarks(p *program) {
-	if k.cfg.MissingColumn == missingNull {
-		return
+// ask wants a column, or a path into one, in a hidden slot; -1 if the record has none of that name.
+func (p *planner) ask(record *typ, name string, wants *[]want) int32 {
+	if name == "" || !hasColumn(record, name, p.matcher) {
+		return -1
 	}
-	for _, m := range []struct {
-		name string
-		slot int32
-	}{{k.cfg.Operation.column(), p.marks.operation}, {k.cfg.DeletedWhen.column(), p.marks.deletedWhen}} {
-		if m.name != "" && m.slot < 0 {
-			p.missing = append(p.missing, m.name)
-		}
+	*wants = append(*wants, want{name, p.hidden})
+	p.hidden++
+	return p.hidden - 1
+}
+
+// needMark counts a configured column that says what happened, and that is not there, among the missing.
+func (k *compiler) needMark(p *program, name string, slot int32) {
+	if name != "" && slot < 0 && k.cfg.MissingColumn != missingNull {
+		p.missing = append(p.missing, name)
 	}
 }
 
@@ -105,13 +101,13 @@ func (k *compiler) happened(m marks, values []pipeline.Value, r *pipeline.Record
 // opLetter is Debezium's letter in a flattened row's __op, or in the record's header of that name.
 func opLetter(v pipeline.Value, r *pipeline.Record) []byte {
 	if v.Kind() == pipeline.String {
-		return v.Bytes()
+		return bytes.TrimSpace(v.Bytes())
 	}
 	if r == nil {
 		return nil
 	}
 	letter, _ := r.Header("__op")
-	return bytes.Trim(letter, `"`)
+	return headerText(letter)
 }
 
 // operation reads the configured column. With the update flag set, an insert is the new row of an update, and a delete
@@ -139,6 +135,10 @@ func (k *compiler) operation(v pipeline.Value, update bool) (pipeline.Op, error)
 		return pipeline.Delete, nil
 	case verbIgnore:
 		return 0, pipeline.SkipIgnored
+	case verbTruncate:
+		return 0, pipeline.SkipTruncate
+	case verbMessage:
+		return 0, pipeline.SkipMessage
 	}
 	return 0, pipeline.Reject(pipeline.StageDecode, pipeline.UnknownOperation, "column "+k.cfg.Operation.Column,
 		"must be one of operation's values")

@@ -84,7 +84,7 @@ func (f *frame) auto() (SchemaID, []byte, error) {
 		return f.prefixed()
 	case magicSingleObject:
 		return f.singleObject()
-	case '{':
+	case '{', '"':
 		return SchemaID{}, f.payload, nil
 	}
 	return SchemaID{}, nil, f.unknown()

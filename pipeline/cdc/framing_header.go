@@ -8,12 +8,15 @@ import (
 )
 
 // headerNames are the headers that carry schema ids, for values or for keys.
-type headerNames struct{ confluent, global, content string }
+type headerNames struct{ confluent, global, content, encoding string }
 
 var (
-	valueHeaders = headerNames{"__value_schema_id", "apicurio.value.globalId", "apicurio.value.contentId"}
-	keyHeaders   = headerNames{"__key_schema_id", "apicurio.key.globalId", "apicurio.key.contentId"}
+	valueHeaders = headerNames{"__value_schema_id", "apicurio.value.globalId", "apicurio.value.contentId", "apicurio.value.encoding"}
+	keyHeaders   = headerNames{"__key_schema_id", "apicurio.key.globalId", "apicurio.key.contentId", "apicurio.key.encoding"}
 )
+
+// avroInJSON is the rule for values in Avro's JSON encoding, whose unions and numbers read otherwise than plain JSON.
+const avroInJSON = "Avro's JSON encoding: not supported; set apicurio.registry.avro.encoding to BINARY at the producer"
 
 // azurePrefix stands before the id in the content type that Azure's serializer writes.
 const azurePrefix = "avro/binary+"
@@ -37,6 +40,9 @@ func (f *frame) headerID() (id SchemaID, found bool, err error) {
 	rank := 0
 	for i := len(f.headers) - 1; i >= 0; i-- {
 		h := &f.headers[i]
+		if h.Key == names.encoding && strings.EqualFold(string(h.Value), "JSON") {
+			return SchemaID{}, true, f.reject(pipeline.UnsupportedFraming, avroInJSON)
+		}
 		r := f.rank(h, names)
 		if r <= rank {
 			continue

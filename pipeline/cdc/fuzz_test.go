@@ -94,6 +94,9 @@ func FuzzSchema(f *testing.F) {
 		if (in == nil) == (err == nil) {
 			t.Fatalf("neither a schema nor an error: %v", err)
 		}
+		if in, err := Inspect(Config{}, Wanted{All: true}, &Source{Text: text, JSON: true}); (in == nil) == (err == nil) {
+			t.Fatalf("neither a JSON Schema nor an error: %v", err)
+		}
 	})
 }
 
@@ -113,15 +116,24 @@ func FuzzRows(f *testing.F) {
 	}
 	wanted := Wanted{Columns: []string{"id", "nested.a.b"}, All: true}
 	rows := NewRows(wanted, Config{})
-	decoder, err := NewDecoder(Config{MissingColumn: missingNull}, wanted, caseSchemas{}, nil)
-	if err != nil {
-		f.Fatal(err)
+	var decoders []*Decoder
+	for _, cfg := range []Config{{}, {Format: formatDebezium}, {Operation: &Operation{Column: "nested.op"}, DeletedWhen: &DeletedWhen{Column: "nested.a", Is: isNotNull}}} {
+		cfg.MissingColumn = missingNull
+		decoder, err := NewDecoder(cfg, wanted, caseSchemas{{Kind: NumberID, N: 1}: {Text: `{}`, JSON: true}}, nil)
+		if err != nil {
+			f.Fatal(err)
+		}
+		decoders = append(decoders, decoder)
 	}
 	f.Fuzz(func(t *testing.T, line []byte) {
 		var c pipeline.Change
 		checkChange(t, &c, rows.Decode(line, &c))
-		if len(line) > 0 && line[0] == '{' {
-			checkChange(t, &c, decoder.Decode(t.Context(), &pipeline.Record{Topic: "t", Value: line, Key: line}, &c))
+		header := []pipeline.Header{{Key: "__op", Value: line}}
+		for _, decoder := range decoders {
+			checkChange(t, &c, decoder.Decode(t.Context(), &pipeline.Record{Topic: "t", Value: framed(line), Key: line, Headers: header}, &c))
+			if len(line) > 0 && (line[0] == '{' || line[0] == '"') {
+				checkChange(t, &c, decoder.Decode(t.Context(), &pipeline.Record{Topic: "t", Value: line, Key: line}, &c))
+			}
 		}
 	})
 }

@@ -10,6 +10,7 @@ import (
 
 // Inspection is what a sync would make of a writer schema: what `check --online` tells.
 type Inspection struct {
+	Record    string   // full name of the record type, "" if it has none
 	What      string   // "change", "row", "skipped: heartbeat", or why its records would be rejected
 	Connector string   // of a change, as its source block is named: postgresql
 	Columns   []Column // of the row
@@ -28,19 +29,34 @@ type Column struct {
 	Nullable bool
 }
 
-// Inspect compiles a writer schema as the decoder would. An error is a schema that cannot be used.
-func Inspect(cfg Config, wanted Wanted, src *Source) (*Inspection, error) {
+// Inspect compiles a writer schema as the decoder would, and tells of each type of a union at the root, or of the only one.
+// An error is a schema that cannot be used.
+func Inspect(cfg Config, wanted Wanted, src *Source) ([]*Inspection, error) {
 	cfg = cfg.withDefaults()
 	w, err := (&compiler{cfg: cfg, wanted: wanted, dialect: newDialect(cfg.UnavailablePlaceholder)}).writer(src)
 	if err != nil {
 		return nil, err
 	}
-	p := w.programs[0]
+	if len(w.programs) == 0 {
+		return []*Inspection{{What: "its JSON Schema describes no columns: only the rows tell"}}, nil
+	}
+	var all []*Inspection
+	for _, p := range w.programs {
+		in := p.inspect(cfg, wanted)
+		in.Record = p.record.name
+		all = append(all, in)
+	}
+	return all, nil
+}
+
+func (p *program) inspect(cfg Config, wanted Wanted) *Inspection {
 	switch p.form {
 	case formSpecial:
-		return &Inspection{What: p.skip.Error()}, nil
+		return &Inspection{What: p.skip.Error()}
 	case formRefused:
-		return &Inspection{What: p.refused}, nil
+		return &Inspection{What: p.refused}
+	case formText:
+		return &Inspection{What: "its values are text, read as JSON: only the rows tell"}
 	}
 	in := &Inspection{What: "row", Missing: p.missing}
 	row := p.record
@@ -53,7 +69,7 @@ func Inspect(cfg Config, wanted Wanted, src *Source) (*Inspection, error) {
 	for _, name := range wanted.Columns {
 		in.Mapped = append(in.Mapped, mappedColumn(row, name, matcher{cfg.CaseInsensitive}))
 	}
-	return in, nil
+	return in
 }
 
 func (p *program) rowRecord() *typ {
@@ -65,7 +81,11 @@ func (p *program) rowRecord() *typ {
 
 // connectorName is the connector in the name of the envelope's source block: io.debezium.connector.postgresql.Source.
 func connectorName(envelope *typ) string {
-	source, _ := envelope.field("source")
+	source, ok := envelope.field("source")
+	if !ok {
+		return ""
+	}
+	source, _, _ = source.nullable()
 	name, ok := strings.CutPrefix(source.name, debezium+"connector.")
 	if !ok {
 		return ""

@@ -9,10 +9,7 @@ import (
 
 func TestInspectTellsColumnsAndWhatIsMissing(t *testing.T) {
 	schema := schemaFile(t, "postgres-envelope")
-	in, err := Inspect(Config{}, Wanted{Columns: []string{"email", "gone"}}, &Source{Text: schema.text})
-	if err != nil {
-		t.Fatal(err)
-	}
+	in := inspectOne(t, Config{}, Wanted{Columns: []string{"email", "gone"}}, schema.text)
 	if in.What != "change" || in.Connector != "postgresql" || !slices.Equal(in.Missing, []string{"gone"}) {
 		t.Errorf("got %s with %v missing, want a change with gone missing", in.What, in.Missing)
 	}
@@ -30,10 +27,7 @@ func TestInspectTellsWhatEachMappedColumnIs(t *testing.T) {
 		{"name":"city","type":"string"}]}]},{"name":"doc","type":{"type":"string","connect.name":"io.debezium.data.Json"}},
 		{"name":"several","type":["null","string","long"]},{"name":"tags","type":{"type":"array","items":["null","string"]}},{"name":"first_u005fname","type":"string"}]}`
 	wanted := Wanted{Columns: []string{"id", "address.city", "address.street", "doc.a.b", "several", "tags", "first_name", "nope", "id.x"}}
-	in, err := Inspect(Config{CaseInsensitive: true, MissingColumn: missingNull}, wanted, &Source{Text: schema})
-	if err != nil {
-		t.Fatal(err)
-	}
+	in := inspectOne(t, Config{CaseInsensitive: true, MissingColumn: missingNull}, wanted, schema)
 	want := []Column{{"id", "int", pipeline.Int, false}, {"address.city", "string", pipeline.String, true}, {Name: "address.street", Nullable: true},
 		{"doc.a.b", "a member of doc", pipeline.Missing, true}, {"several", "one of several types", pipeline.Missing, true}, {"tags", "list of string", pipeline.List, false},
 		{"first_name", "string", pipeline.String, false}, {Name: "nope"}, {Name: "id.x"}}
@@ -45,11 +39,21 @@ func TestInspectTellsWhatEachMappedColumnIs(t *testing.T) {
 func TestInspectTellsWhatIsNoRow(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"type":"record","name":"Heartbeat","namespace":"io.debezium.connector.common","fields":[{"name":"ts_ms","type":"long"}]}`: "skipped: heartbeat",
-		`"string"`: "the schema is a string, not a record",
+		`"long"`:   "the schema is a long, not a record",
+		`"string"`: "its values are text, read as JSON: only the rows tell",
 	} {
-		in, err := Inspect(Config{}, Wanted{Columns: []string{"id"}}, &Source{Text: text})
-		if err != nil || in.IsRow() || in.What != want {
-			t.Errorf("got %+v, %v, want %s", in, err, want)
+		in := inspectOne(t, Config{}, Wanted{Columns: []string{"id"}}, text)
+		if in.IsRow() || in.What != want {
+			t.Errorf("got %+v, want %s", in, want)
 		}
 	}
+}
+
+func inspectOne(t *testing.T, cfg Config, wanted Wanted, schema string) *Inspection {
+	t.Helper()
+	all, err := Inspect(cfg, wanted, &Source{Text: schema})
+	if err != nil || len(all) != 1 {
+		t.Fatalf("got %d inspections and %v, want one", len(all), err)
+	}
+	return all[0]
 }

@@ -3,6 +3,7 @@ package cdc
 import (
 	"bytes"
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -52,37 +53,85 @@ func (j *jsonReader) parse(doc *jsonDoc, text []byte) error {
 
 // json decodes a record whose value is JSON.
 func (d *Decoder) json(ctx context.Context, r *pipeline.Record, body []byte, into *pipeline.Change) error {
-	j := &d.jsonReader
-	doc := j.doc()
-	defer j.docs.Put(doc)
-	if err := j.parse(doc, body); err != nil {
-		return err
+	return d.jsonText(ctx, r, body, false, into)
+}
+
+// jsonText decodes JSON. A string may hold the JSON of the row, once: a converter writes the text payloads of outboxes so.
+// within is true for such a string.
+func (d *Decoder) jsonText(ctx context.Context, r *pipeline.Record, text []byte, within bool, into *pipeline.Change) error {
+	doc := d.jsonReader.doc()
+	defer d.jsonReader.docs.Put(doc)
+	if err := d.jsonReader.parse(doc, text); err != nil {
+		return notJSON(err, within)
 	}
 	schema, payload, wrapped := unwrapJSON(doc)
-	switch {
-	case doc.nodes[payload].kind == jsonNull:
+	switch kind := doc.nodes[payload].kind; {
+	case kind == jsonNull:
 		return d.tombstone(ctx, r, into)
-	case doc.nodes[payload].kind != jsonObject:
-		return pipeline.Reject(pipeline.StageDecode, pipeline.NotAChange, "", "must be a JSON object")
+	case kind == jsonString && !within:
+		return d.jsonText(ctx, r, doc.str(payload), true, into)
+	case kind != jsonObject:
+		return notAnObject()
 	}
-	var read reading
 	var w *writer
 	var err error
 	if wrapped {
-		w, err = j.bySchema(doc, schema)
+		w, err = d.jsonReader.bySchema(doc, schema)
 	} else {
-		if skip := specialJSON(doc, r.Topic); skip != "" {
-			return skip
-		}
-		w, err = j.byMembers(doc, payload, isJSONEnvelope(doc, payload) && d.cfg.Format != formatFlat)
+		w, err = d.undescribed(doc, r.Topic)
 	}
 	if err != nil {
 		return err
 	}
-	if err := w.json(doc, payload, &read, into); err != nil {
-		return err
+	return d.jsonRow(ctx, r, w, doc, payload, into)
+}
+
+func notAnObject() error {
+	return pipeline.Reject(pipeline.StageDecode, pipeline.NotAChange, "", "must be a JSON object, or text that holds one")
+}
+
+// notJSON makes of plain text within a value what it is: another thing than a row.
+func notJSON(err error, within bool) error {
+	if r, ok := errors.AsType[*pipeline.Rejection](err); ok && within && r.Reason == pipeline.JSONDecode {
+		return notAnObject()
 	}
+	return err
+}
+
+func (d *Decoder) jsonRow(ctx context.Context, r *pipeline.Record, w *writer, doc *jsonDoc, payload int32, into *pipeline.Change) error {
+	var read reading
+	w.json(doc, payload, &read, into)
 	return d.finish(ctx, r, w, &read, into)
+}
+
+// undescribed is the program of a document without a schema, or why it has none.
+func (d *Decoder) undescribed(doc *jsonDoc, topic string) (*writer, error) {
+	if skip := specialJSON(doc, topic); skip != "" {
+		return nil, skip
+	}
+	if len(d.cfg.Records) > 0 {
+		return nil, pipeline.Reject(pipeline.StageDecode, pipeline.NotAChange, "", untyped)
+	}
+	return d.jsonReader.asRow(doc)
+}
+
+const untyped = "`records` picks by the name of the record type, and JSON without a schema has none; take `records` out, or have the producer write the schema"
+
+// asRow finds or compiles the program of a document by its members: an envelope or a row, as the configuration says.
+func (j *jsonReader) asRow(doc *jsonDoc) (*writer, error) {
+	switch j.compiler.cfg.Format {
+	case formatFlat:
+		return j.byMembers(doc, 0, false)
+	case formatDebezium:
+		if isResolvedJSON(doc) {
+			return nil, pipeline.SkipHeartbeat
+		}
+		if !hasImage(doc, 0) {
+			return nil, pipeline.Reject(pipeline.StageDecode, pipeline.NotAChange, "", notAnEnvelope)
+		}
+		return j.byMembers(doc, 0, true)
+	}
+	return j.byMembers(doc, 0, isJSONEnvelope(doc, 0))
 }
 
 // unwrapJSON finds the schema and payload of Connect's wrapper, which holds nothing else; without it, everything is the
@@ -138,7 +187,13 @@ func hasImage(doc *jsonDoc, object int32) bool {
 	return before || after
 }
 
-// specialJSON recognises Debezium's own records where no schema names them.
+// isResolvedJSON recognises CockroachDB's marks of time.
+func isResolvedJSON(doc *jsonDoc) bool {
+	v, ok := doc.member(0, "resolved")
+	return ok && v == 2 && doc.nodes[v].next == doc.nodes[0].next
+}
+
+// specialJSON recognises Debezium's own records, and the control records of AWS DMS, where no schema names them.
 func specialJSON(doc *jsonDoc, topic string) pipeline.SkipReason {
 	has := func(name string) bool {
 		_, ok := doc.member(0, name)
@@ -151,14 +206,22 @@ func specialJSON(doc *jsonDoc, topic string) pipeline.SkipReason {
 		return pipeline.SkipTransaction
 	case has("ddl") && has("tableChanges") && has("source"):
 		return pipeline.SkipSchemaChange
+	case isControl(doc):
+		return pipeline.SkipSchemaChange
 	case doc.textOf(0, "op") == "m" && has("message") && has("source"):
 		return pipeline.SkipMessage
 	}
 	return ""
 }
 
+// isControl recognises what AWS DMS writes when it creates or changes a table: there is no row in it.
+func isControl(doc *jsonDoc) bool {
+	metadata, ok := doc.member(0, "metadata")
+	return ok && doc.textOf(metadata, "record-type") == "control"
+}
+
 // json fills a change's images from a payload.
-func (w *writer) json(doc *jsonDoc, payload int32, into *reading, c *pipeline.Change) error {
+func (w *writer) json(doc *jsonDoc, payload int32, into *reading, c *pipeline.Change) {
 	into.program = w.programs[0]
 	p := into.program
 	switch p.form {
@@ -173,7 +236,6 @@ func (w *writer) json(doc *jsonDoc, payload int32, into *reading, c *pipeline.Ch
 			sourceFromJSON(doc, source, &into.source)
 		}
 	}
-	return nil
 }
 
 func (p *program) imageFromJSON(doc *jsonDoc, payload int32, name string, plan *rowPlan, image *pipeline.Image) {

@@ -12,6 +12,7 @@ import (
 type inferredJSON struct {
 	names    []string
 	envelope bool
+	opless   bool
 	*writer
 }
 
@@ -21,23 +22,28 @@ func (j *jsonReader) byMembers(doc *jsonDoc, payload int32, envelope bool) (*wri
 	if err != nil {
 		return nil, err
 	}
-	if c := j.inferred.Load(); c != nil && c.envelope == envelope && c.fits(doc, objects) {
+	_, op := doc.member(payload, "op")
+	opless := envelope && !op
+	if c := j.inferred.Load(); c != nil && c.envelope == envelope && c.opless == opless && c.fits(doc, objects) {
 		return c.writer, nil
 	}
-	row := &typ{kind: kindRecord, name: "row"}
+	row := &typ{kind: kindRecord}
 	for _, o := range objects {
 		row.addMembers(doc, o)
 	}
 	if len(row.fields) > maxMembers {
 		return nil, pipeline.Reject(pipeline.StageDecode, pipeline.TooLarge, "", "at most "+strconv.Itoa(maxMembers)+" members in a row")
 	}
-	c := &inferredJSON{envelope: envelope}
+	c := &inferredJSON{envelope: envelope, opless: opless}
 	for _, f := range row.fields {
 		c.names = append(c.names, f.name)
 	}
 	p, err := j.compiler.forJSON().inferred(row, envelope)
 	if err != nil {
 		return nil, err
+	}
+	if p.opless = opless; len(objects) == 0 {
+		p.missing = nil // without a row nothing can be said of its columns
 	}
 	c.writer = &writer{programs: []*program{p}}
 	j.inferred.Store(c)
@@ -66,7 +72,7 @@ func rowObjects(doc *jsonDoc, payload int32, envelope bool) ([]int32, error) {
 	return rows, nil
 }
 
-// fits tells whether the first object has just the members of the program, in order, and the others have no more.
+// fits reports whether the first object has just the members of the program, in order, and the others have no more.
 func (c *inferredJSON) fits(doc *jsonDoc, objects []int32) bool {
 	for n, o := range objects {
 		i := 0
@@ -101,8 +107,7 @@ func (k *compiler) inferred(row *typ, envelope bool) (*program, error) {
 	}
 	p.form = formEnvelope
 	pl := &planner{dialect: k.dialect, matcher: matcher{k.cfg.CaseInsensitive}, noLeaves: true, leaves: map[*typ]*goavro.Codec{}}
-	wants := k.columns(p, row, false)
-	pl.hidden = int32(len(p.shape.Names))
+	wants := k.imageWants(p, row, pl)
 	plan, _, err := pl.row(row, wants)
 	p.before, p.after, p.size = plan, plan, int(pl.hidden)
 	return p, err

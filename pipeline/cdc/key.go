@@ -14,7 +14,7 @@ import (
 // is known by its key alone. A key that cannot be read fails no row: then no column is known.
 type keyReader struct {
 	decoder *Decoder
-	schemas sync.Map // SchemaID → *typ, nil where the key is no record
+	schemas sync.Map // SchemaID → *typ; nil where the key is not a record, anyType where it is JSON
 	plans   sync.Map // keyPlanID → *keyPlan
 }
 
@@ -144,8 +144,11 @@ func (k *keyReader) key(ctx context.Context, r *pipeline.Record, shape *pipeline
 		return &recordKey{keyPlan: p.(*keyPlan), body: body}, nil
 	}
 	record, err := k.schema(ctx, id)
-	if record == nil || err != nil {
+	switch {
+	case record == nil || err != nil:
 		return nil, err
+	case record == anyType:
+		return k.json(body, shape), nil
 	}
 	p, err := k.compile(record, shape, false)
 	if err != nil {
@@ -190,6 +193,10 @@ func (k *keyReader) schema(ctx context.Context, id SchemaID) (*typ, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if src.JSON {
+		k.schemas.Store(id, anyType)
+		return anyType, nil
 	}
 	t, err := parse(src)
 	if err == nil {

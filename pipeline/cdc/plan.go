@@ -61,7 +61,7 @@ type copied struct {
 // member follows a path into a struct or JSON. What is not there (a map without that key) is NULL.
 func (d *dialect) member(v pipeline.Value, path string) pipeline.Value {
 	for nested := true; nested && v.Kind() != pipeline.Unavailable; {
-		if v.Kind() == pipeline.JSON {
+		if v.Kind() == pipeline.JSON || v.Kind() == pipeline.String {
 			return d.jsonMember(v.Bytes(), path)
 		}
 		var head string

@@ -69,7 +69,13 @@ func (p *planner) share(record *typ, wants []want) (fields []asked, missing []wa
 
 func hasMembers(t *typ) bool {
 	t, _, _ = t.nullable()
-	return t.kind == kindMap || t.kind == kindAny || t.meaning == jsonText || t.kind == kindRecord && t.meaning == plain
+	return mayHaveMembers(t) || t.kind == kindRecord && t.meaning == plain
+}
+
+// mayHaveMembers is true for values of which only the row says what they hold: maps and JSON. A plain text may be JSON that
+// its producer did not mark, as the text payloads of outboxes are.
+func mayHaveMembers(t *typ) bool {
+	return t.kind == kindMap || t.kind == kindAny || t.meaning == jsonText || t.kind == kindString && t.meaning == plain
 }
 
 // field adds the step for one field.
@@ -111,11 +117,11 @@ func (p *planner) whole(plan *rowPlan, s *step, a asked) (missing []want) {
 	return missing
 }
 
-// hasPath tells whether a record can have that member; a map and JSON can have any.
+// hasPath reports whether a record can have that member; a map and JSON can have any.
 func hasPath(t *typ, path string, m matcher) bool {
 	t, _, _ = t.nullable()
 	if t.kind != kindRecord {
-		return t.kind == kindMap || t.kind == kindAny || t.meaning == jsonText
+		return mayHaveMembers(t)
 	}
 	head, rest, nested := strings.Cut(path, ".")
 	i := m.find(t, head)

@@ -12,7 +12,8 @@ type form uint8
 const (
 	formFlat     form = iota // a plain row
 	formEnvelope             // Debezium's envelope
-	formSpecial              // one of Debezium's own records: skipped
+	formText                 // text, which holds a row or a change in JSON
+	formSpecial              // one of Debezium's own records, or a type the sync does not read: skipped
 	formRefused              // neither row nor change
 )
 
@@ -31,6 +32,7 @@ type program struct {
 	before *rowPlan // of an envelope; the images differ in nothing but where they are put
 	after  *rowPlan
 	source *rowPlan
+	opless bool // an envelope without op: its images say what happened
 
 	row   *rowPlan // of a plain row
 	marks marks
@@ -66,23 +68,42 @@ type compiler struct {
 
 func (k *compiler) program(record *typ) (*program, error) {
 	p := &program{record: record, form: formFlat}
-	switch {
-	case record.kind != kindRecord:
-		p.form, p.refused = formRefused, "the schema is a "+record.kind.String()+", not a record"
-		return p, nil
-	case isEnvelope(record) && k.cfg.Format != formatFlat:
-		p.form = formEnvelope
-		return p, k.envelope(p)
-	}
-	if p.skip = special(record); p.skip != "" {
+	if p.skip = k.passedOver(record); p.skip != "" {
 		p.form = formSpecial
 		return p, nil
 	}
-	if k.cfg.Format == formatDebezium {
-		p.form, p.refused = formRefused, "the record is no Debezium envelope; set `format: flat` for plain rows"
-		return p, nil
+	switch {
+	case record.kind == kindString:
+		p.form = formText
+	case record.kind != kindRecord:
+		p.form, p.refused = formRefused, "the schema is a "+record.kind.String()+", not a record"
+	case k.isEnvelope(record):
+		p.form = formEnvelope
+		return p, k.envelope(p)
+	case k.cfg.Format == formatDebezium:
+		p.form, p.refused = formRefused, notAnEnvelope
+	default:
+		return p, k.flat(p)
 	}
-	return p, k.flat(p)
+	return p, nil
+}
+
+const notAnEnvelope = "the record is not a Debezium envelope: it has neither before nor after; set `format: flat` for plain rows"
+
+// unread is true for programs that look at no byte of their records.
+func (p *program) unread() bool { return p.form == formSpecial || p.form == formRefused }
+
+// passedOver says why records of a type are skipped, "" for those that are read.
+func (k *compiler) passedOver(t *typ) pipeline.SkipReason {
+	switch skip := special(t); {
+	case skip != "":
+		return skip
+	case k.cfg.Format == formatDebezium && isResolved(t):
+		return pipeline.SkipHeartbeat
+	case !k.cfg.picks(t):
+		return pipeline.SkipRecordType
+	}
+	return ""
 }
 
 // special recognises the records Debezium writes for itself.
@@ -91,6 +112,12 @@ func special(t *typ) pipeline.SkipReason {
 		return ""
 	}
 	return specialName(t.name)
+}
+
+// isResolved recognises the marks of time among CockroachDB's changes.
+func isResolved(t *typ) bool {
+	_, resolved := t.field("resolved")
+	return resolved && len(t.fields) == 1
 }
 
 func specialName(full string) pipeline.SkipReason {

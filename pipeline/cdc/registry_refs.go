@@ -18,6 +18,10 @@ const (
 // something else in another version.
 func (r *Registry) source(ctx context.Context, id string, doc *document) (*Source, error) {
 	g := gatherer{registry: r, open: map[string]bool{}, done: map[string]bool{}, encrypted: doc.RuleSet.encrypts()}
+	src := &Source{Text: doc.Schema, ID: id, JSON: strings.EqualFold(doc.Type, "JSON")}
+	if src.JSON {
+		return src, sized(doc) // its references describe parts of values that are read for what they are
+	}
 	if err := usable(doc); err != nil {
 		return nil, err
 	}
@@ -27,13 +31,19 @@ func (r *Registry) source(ctx context.Context, id string, doc *document) (*Sourc
 	if g.encrypted {
 		r.log.Warn("the schema has fields that are encrypted by the producer; they are not decrypted here, do not map them", "schema_id", id)
 	}
-	return &Source{Text: doc.Schema, References: g.found, ID: id}, nil
+	src.References = g.found
+	return src, nil
 }
 
 func usable(doc *document) error {
-	switch {
-	case doc.Type != "" && !strings.EqualFold(doc.Type, "AVRO"):
+	if doc.Type != "" && !strings.EqualFold(doc.Type, "AVRO") {
 		return &unusable{"must be Avro, and is " + clip(doc.Type, 40)}
+	}
+	return sized(doc)
+}
+
+func sized(doc *document) error {
+	switch {
 	case doc.Schema == "":
 		return &unusable{"must have a text"}
 	case len(doc.Schema) > maxSchemaText:

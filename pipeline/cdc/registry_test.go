@@ -151,6 +151,15 @@ func (docs registryOf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, doc)
 }
 
+func TestAJSONSchemaIsGivenAsOneWithoutItsReferences(t *testing.T) {
+	r := newRegistry(t, RegistryConfig{URL: URLs{"http://registry"}}, handled{registryOf{
+		"/schemas/ids/1": `{"schema":"{\"type\":\"object\"}","schemaType":"JSON","references":[{"name":"a","subject":"gone","version":1}]}`}})
+	src, err := r.Schema(t.Context(), idNumber(1))
+	if err != nil || !src.JSON || src.Text != `{"type":"object"}` {
+		t.Errorf("got %+v, %v, want the JSON Schema", src, err)
+	}
+}
+
 func described(text string, refs ...string) string {
 	var list []sr.SchemaReference
 	for _, name := range refs {

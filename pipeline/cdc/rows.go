@@ -57,22 +57,23 @@ func (r *Rows) tombstone(into *pipeline.Change) error {
 }
 
 func (r *Rows) object(into *pipeline.Change) error {
-	_, hasOp := r.doc.member(0, "op")
-	change := hasOp && hasImage(&r.doc, 0) && r.compiler.cfg.Format != formatFlat
+	if skip := r.special(); skip != "" {
+		return skip
+	}
+	change := r.isChange()
 	w, err := r.reader.byMembers(&r.doc, 0, change)
 	if err != nil {
 		return err
 	}
 	var read reading
-	if err := w.json(&r.doc, 0, &read, into); err != nil {
-		return err
-	}
-	p := read.program
+	w.json(&r.doc, 0, &read, into)
+	p, whole := read.program, false
 	into.Shape = p.shape
 	if change {
-		into.Op, err = debeziumOp(read.op, copying(read.source[srcSnapshot]))
+		into.Op, err = read.operation(into)
 		into.Source = pipeline.Source{Connector: read.source[srcConnector].Text(), Table: read.source[srcTable].Text(),
 			Time: unixMillis(read.source[srcTime].Int())}
+		whole = r.compiler.softDeleted(p, into)
 	} else if into.Op, _, err = r.compiler.happened(p.marks, into.After.Values, nil); into.Op == pipeline.Delete {
 		into.Before, into.After = into.After, into.Before
 	}
@@ -82,11 +83,28 @@ func (r *Rows) object(into *pipeline.Change) error {
 	if len(p.missing) > 0 {
 		return pipeline.Reject(pipeline.StageDecode, pipeline.MissingColumn, "column "+p.missing[0], "must be in the row")
 	}
-	return r.images(into)
+	return r.images(into, whole)
 }
 
-// images checks that a change has the row its operation needs. A delete without its row is one known by its key.
-func (r *Rows) images(c *pipeline.Change) error {
+// special says why a line is not a row, as it would be said of a record.
+func (r *Rows) special() pipeline.SkipReason {
+	if r.compiler.cfg.Format == formatDebezium && isResolvedJSON(&r.doc) {
+		return pipeline.SkipHeartbeat
+	}
+	return specialJSON(&r.doc, "")
+}
+
+// isChange is true for an object with op and an image. Where the sync says that its topic holds envelopes an image is enough,
+// as it is there; a line without one is a new row all the same: people write such lines.
+func (r *Rows) isChange() bool {
+	_, hasOp := r.doc.member(0, "op")
+	format := r.compiler.cfg.Format
+	return hasImage(&r.doc, 0) && (format == formatDebezium || format != formatFlat && hasOp)
+}
+
+// images checks that a change has the row its operation needs. A delete without its row is one known by its key. whole is
+// true for an old row that is known to be whole.
+func (r *Rows) images(c *pipeline.Change, whole bool) error {
 	visible := len(c.Shape.Names)
 	c.Before.Values, c.After.Values = cut(c.Before.Values, visible), cut(c.After.Values, visible)
 	switch {
@@ -101,7 +119,7 @@ func (r *Rows) images(c *pipeline.Change) error {
 	case c.Op != pipeline.Update:
 		c.Before.Present = false
 	}
-	if c.Before.Present {
+	if c.BeforeComplete = whole; c.Before.Present && !whole {
 		r.old(c)
 	}
 	return nil

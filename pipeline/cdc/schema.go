@@ -13,6 +13,7 @@ type Source struct {
 	Text       string
 	References []Reference
 	ID         string // the id as text, for people
+	JSON       bool   // the text is a JSON Schema, and values are JSON
 }
 
 // Reference is a schema that another one uses by name.

@@ -15,6 +15,7 @@ type writer struct {
 	root     *typ
 	codec    *goavro.Codec
 	programs []*program // one for each type of a union at the root, or the only one
+	isJSON   bool       // values are JSON text; without a program the schema describes no row
 	limits   Limits
 	dialect  *dialect
 
@@ -32,6 +33,9 @@ const (
 
 // writer compiles a schema. An error is a schema that cannot be used.
 func (k *compiler) writer(src *Source) (*writer, error) {
+	if src.JSON {
+		return k.jsonWriter(src)
+	}
 	root, err := parse(src)
 	if err != nil {
 		return nil, err
@@ -61,12 +65,9 @@ func (k *compiler) writer(src *Source) (*writer, error) {
 // reading is what a record's bytes held, before anybody asks what it means.
 type reading struct {
 	program *program
-	op      []byte
+	op      []byte // of formText, the text
 	source  [srcSlots]pipeline.Value
 }
-
-// isRow is false for records that need not be read: their program says why.
-func (r *reading) isRow() bool { return r.program.form == formEnvelope || r.program.form == formFlat }
 
 // read decodes a record's bytes into the change's images. A plain row is put into After, whatever happened to it.
 func (w *writer) read(body []byte, check bool, into *reading, c *pipeline.Change) error {
@@ -83,20 +84,16 @@ func (w *writer) read(body []byte, check bool, into *reading, c *pipeline.Change
 // plan decodes with the compiled plan.
 func (w *writer) plan(body []byte, into *reading, ch *pipeline.Change) error {
 	c := cursor{buf: body, values: w.limits.MaxValues, depth: w.limits.MaxDepth, lists: &ch.Lists}
-	into.program = w.programs[0]
+	p, err := w.programs[0], error(nil)
 	if w.root.kind == kindUnion {
-		n, err := c.long()
-		if err != nil {
-			return err
-		}
-		if n < 0 || n >= int64(len(w.programs)) {
-			return errBranch
-		}
-		into.program = w.programs[n]
+		p, err = w.pick(&c)
 	}
-	p := into.program
-	var err error
+	if into.program = p; err != nil {
+		return err
+	}
 	switch p.form {
+	case formText:
+		into.op, err = c.bytes()
 	case formEnvelope:
 		err = p.runEnvelope(&c, into, ch)
 	case formFlat:
@@ -109,6 +106,21 @@ func (w *writer) plan(body []byte, into *reading, ch *pipeline.Change) error {
 		return errTrailing
 	}
 	return err
+}
+
+// pick is the program of the record at the cursor: of a union at the root, the one of its branch.
+func (w *writer) pick(c *cursor) (*program, error) {
+	if w.root.kind != kindUnion {
+		return w.programs[0], nil
+	}
+	n, err := c.long()
+	switch {
+	case err != nil:
+		return w.programs[0], err
+	case n < 0 || n >= int64(len(w.programs)):
+		return w.programs[0], errBranch
+	}
+	return w.programs[n], nil
 }
 
 var errTrailing = errors.New("bytes are left over")

@@ -11,32 +11,52 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
-// schema compares what a sync maps with the newest schema of a topic.
+// schema compares what a sync maps with the newest schemas of a topic: with several record types there is one for each.
 func (u *checkup) schema(ctx context.Context, f *Flow, topic string) {
-	what, cure := "schema "+topic+"-value", "correct the schema, or the registry's address and credentials"
-	src, err := u.registry.Latest(ctx, topic+"-value")
-	switch {
-	case err != nil:
-		u.fail(what, err.Error(), cure)
-	case src == nil:
-		u.warn(what, "the registry has no such subject", "fine with another naming strategy, or JSON values; the newest rows are tried below")
-	default:
-		for _, finding := range f.judgeSchema(what, src) {
+	found := false
+	for _, subject := range f.Sync.Subjects(topic) {
+		src, err := u.registry.Latest(ctx, subject)
+		if err != nil {
+			u.fail("schema "+subject, err.Error(), "correct the schema, or the registry's address and credentials")
+			return
+		}
+		if src == nil {
+			continue
+		}
+		found = true
+		for _, finding := range f.judgeSchema("schema "+subject, src) {
 			u.emit(finding)
 		}
+	}
+	if !found {
+		u.warn("schema "+topic+"-value", "the registry has no such subject",
+			"fine with JSON values; with another naming strategy name the record types in `records`; the newest rows are tried below")
 	}
 }
 
 // judgeSchema says what the sync finds in a writer schema: its mapped columns and their types, and what will be rejected
-// and why.
-func (f *Flow) judgeSchema(what string, src *cdc.Source) []Finding {
-	in, err := cdc.Inspect(f.Sync.Config, f.Wanted, src)
-	switch {
-	case err != nil:
+// and why. Of a union at the root every type with rows is judged by itself.
+func (f *Flow) judgeSchema(what string, src *cdc.Source) (findings []Finding) {
+	all, err := cdc.Inspect(f.Sync.Config, f.Wanted, src)
+	if err != nil {
 		return []Finding{{FindingFail, what, "cannot be used: " + err.Error(), "its rows are rejected as schema_unreadable: correct the schema"}}
-	case !in.IsRow():
-		return []Finding{{FindingWarn, what, "holds no rows: " + in.What, "see whether the topic is the right one for sync " + f.Sync.Name}}
 	}
+	rows := slices.DeleteFunc(slices.Clone(all), func(in *cdc.Inspection) bool { return !in.IsRow() })
+	if len(rows) == 0 {
+		return []Finding{{FindingWarn, what, "holds no rows: " + all[len(all)-1].What, "see whether the topic is the right one for sync " + f.Sync.Name}}
+	}
+	for _, in := range rows {
+		of := what
+		if len(all) > 1 {
+			of += " (" + in.Record + ")"
+		}
+		findings = append(findings, f.judgeType(of, src, in)...)
+	}
+	return findings
+}
+
+// judgeType judges one record type of a schema.
+func (f *Flow) judgeType(what string, src *cdc.Source, in *cdc.Inspection) []Finding {
 	findings := f.judgeColumns(what, src, in)
 	findings = append(findings, f.judgeTypes(in)...)
 	if rule, hint := f.oldRows(); rule != "" && (in.Connector == "postgresql" || in.What == "row") {

@@ -1,0 +1,58 @@
+package cdc
+
+import (
+	"bytes"
+)
+
+// headerText is the text of a header that Kafka Connect wrote, nil where it cannot be read. Its header.converter decides the
+// form: the text itself, a JSON string, that within Connect's wrapper, or a framed Avro string.
+func headerText(value []byte) []byte {
+	if value = bytes.TrimSpace(value); len(value) == 0 {
+		return nil
+	}
+	switch value[0] {
+	case '"', '{':
+		return jsonHeaderText(value)
+	case magicNumber:
+		for _, idBytes := range []int{4, 8} { // Confluent's id and Apicurio's; only one of them leaves a string
+			if text, ok := avroHeaderText(value, 1+idBytes); ok {
+				return text
+			}
+		}
+		return value
+	case magicGUID:
+		if text, ok := avroHeaderText(value, 17); ok {
+			return text
+		}
+	}
+	return value
+}
+
+func jsonHeaderText(value []byte) []byte {
+	var doc jsonDoc
+	if doc.parse(value, jsonLimits{depth: 16, nodes: 256}) != nil {
+		return value
+	}
+	_, payload, _ := unwrapJSON(&doc)
+	if doc.nodes[payload].kind != jsonString {
+		return value
+	}
+	return bytes.TrimSpace(doc.str(payload))
+}
+
+// avroHeaderText reads the Avro string that fills what is behind a frame, or a string in a union with null.
+func avroHeaderText(value []byte, frame int) ([]byte, bool) {
+	if len(value) <= frame {
+		return nil, false
+	}
+	c := cursor{buf: value, pos: frame}
+	if text, err := c.bytes(); err == nil && c.left() == 0 {
+		return bytes.TrimSpace(text), true
+	}
+	c.pos = frame
+	if branch, err := c.long(); err != nil || branch&^1 != 0 {
+		return nil, false
+	}
+	text, err := c.bytes()
+	return bytes.TrimSpace(text), err == nil && c.left() == 0
+}
