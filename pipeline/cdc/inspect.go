@@ -30,7 +30,7 @@ type Column struct {
 
 // Inspect compiles a writer schema as the decoder would. An error is a schema that cannot be used.
 func Inspect(cfg Config, wanted Wanted, src *Source) (*Inspection, error) {
-	cfg = cfg.withDefaults()
+	cfg = cfg.withLog()
 	w, err := (&compiler{cfg: cfg, wanted: wanted, dialect: newDialect(cfg.UnavailablePlaceholder)}).writer(src)
 	if err != nil {
 		return nil, err
@@ -145,7 +145,7 @@ func sample(t *typ) pipeline.Value {
 	case kindRecord:
 		return sampleRecord(t.meaning)
 	case kindBytes, kindFixed:
-		return newDialect("").bytesValue(t, nil)
+		return newDialect("-").bytesValue(t, nil)
 	}
 	return sampleText(t.meaning)
 }

@@ -5,11 +5,12 @@ import (
 	"testing"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 func TestInspectTellsColumnsAndWhatIsMissing(t *testing.T) {
 	schema := schemaFile(t, "postgres-envelope")
-	in, err := Inspect(Config{}, Wanted{Columns: []string{"email", "gone"}}, &Source{Text: schema.text})
+	in, err := Inspect(plainConfig, Wanted{Columns: []string{"email", "gone"}}, &Source{Text: schema.text})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +31,7 @@ func TestInspectTellsWhatEachMappedColumnIs(t *testing.T) {
 		{"name":"city","type":"string"}]}]},{"name":"doc","type":{"type":"string","connect.name":"io.debezium.data.Json"}},
 		{"name":"several","type":["null","string","long"]},{"name":"tags","type":{"type":"array","items":["null","string"]}},{"name":"first_u005fname","type":"string"}]}`
 	wanted := Wanted{Columns: []string{"id", "address.city", "address.street", "doc.a.b", "several", "tags", "first_name", "nope", "id.x"}}
-	in, err := Inspect(Config{CaseInsensitive: true, MissingColumn: missingNull}, wanted, &Source{Text: schema})
+	in, err := Inspect(settings.WithDefaults(Config{CaseInsensitive: true, MissingColumn: missingNull}), wanted, &Source{Text: schema})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +48,7 @@ func TestInspectTellsWhatIsNoRow(t *testing.T) {
 		`{"type":"record","name":"Heartbeat","namespace":"io.debezium.connector.common","fields":[{"name":"ts_ms","type":"long"}]}`: "skipped: heartbeat",
 		`"string"`: "the schema is a string, not a record",
 	} {
-		in, err := Inspect(Config{}, Wanted{Columns: []string{"id"}}, &Source{Text: text})
+		in, err := Inspect(plainConfig, Wanted{Columns: []string{"id"}}, &Source{Text: text})
 		if err != nil || in.IsRow() || in.What != want {
 			t.Errorf("got %+v, %v, want %s", in, err, want)
 		}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 // world is a queue with everything around it played by the test: TikTok answers what post says.
@@ -63,6 +64,7 @@ func newWorld(t *testing.T, o options, post func(call sent) pipeline.Answer) *wo
 	if o.calls {
 		deps.OnCall = w.onCall
 	}
+	o.Retry = settings.WithDefaults(o.Retry)
 	w.queue = New(o.Config, deps)
 	ctx, stop := context.WithCancel(context.Background())
 	w.stop = stop
