@@ -14,17 +14,15 @@ import (
 
 // Config bounds the calls of one sync.
 type Config struct {
-	MaxItems int           // most items in a call; 1000
-	MaxBytes int           // most bytes of a call; 1 MB
+	MaxItems int           // most items in a call
+	MaxBytes int           // most bytes of a call
 	Linger   time.Duration // longest time an item waits for more to share its call; 0: none
-	Capacity int           // items that may be under way before Deliver blocks; 32 full calls
-	Grace    time.Duration // what a call in flight may still take once its Deliver or Run was told to stop; 5 s
+	Capacity int           // items that may be under way before Deliver blocks; 0: 32 full calls
+	Grace    time.Duration // what a call in flight may still take once its Deliver or Run was told to stop; 0: 5 s
 	Retry    Retry
 }
 
 func (c Config) withDefaults() Config {
-	c.MaxItems = cmp.Or(c.MaxItems, 1000)
-	c.MaxBytes = cmp.Or(c.MaxBytes, 1_000_000)
 	c.Capacity = cmp.Or(c.Capacity, 32*c.MaxItems)
 	c.Grace = cmp.Or(c.Grace, 5*time.Second)
 	return c

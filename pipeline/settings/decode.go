@@ -25,7 +25,7 @@ func (n *Node) Decode(into any, at Place) {
 }
 
 func (n *Node) decode(v reflect.Value, at Place) {
-	if n.broken {
+	if n.broken || n.absent && v.Kind() >= reflect.Bool && v.Kind() <= reflect.Float64 {
 		return
 	}
 	if v.Kind() == reflect.Pointer {

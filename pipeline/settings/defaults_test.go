@@ -93,3 +93,15 @@ func TestATagThatCannotBeReadIsAPanic(t *testing.T) {
 		List []string `yaml:"list" default:"all of them"`
 	}{})
 }
+
+func TestWhereAVariableMayBeAbsentAQuantityKeepsItsDefault(t *testing.T) {
+	var absent []string
+	var got parts
+	err := Load([]byte("part: {wait: '${A}', retry: '${A}', size: '${A}', share: '${A}', count: '${A}', rate: '${A}', on: '${A}', word: '${B}'}"), &got,
+		Lookup{Absent: func(name string) { absent = append(absent, name) }}).Err()
+	want := usual()
+	want.Word = "0"
+	if err != nil || !reflect.DeepEqual(got.Part, want) || strings.Join(absent, "") != "AAAAAAAB" {
+		t.Errorf("got %+v, %v, absent %v, want %+v", got.Part, err, absent, want)
+	}
+}

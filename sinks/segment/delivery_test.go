@@ -29,7 +29,7 @@ func (s *scene) withDelivery(t *testing.T) (letters *buried, calls *[]string) {
 		Post: func(ctx context.Context, body []byte) pipeline.Answer {
 			return api{s.sandbox}.Post(ctx, s.sink.Endpoint(), body)
 		},
-		Gate: delivery.NewGate(delivery.GateConfig{}, nil), DeadLetters: letters,
+		Gate: delivery.NewGate(delivery.GateConfig{CallsInFlight: 8}, nil), DeadLetters: letters,
 		OnCall: func(c pipeline.Call) {
 			mu.Lock()
 			defer mu.Unlock()
