@@ -148,7 +148,7 @@ func TestThePodFitsWhatTheProgramDoes(t *testing.T) {
 		t.Errorf("the configuration listens on %s, the container's port is %d", c.Admin.Listen, port)
 	}
 	grace, _ := at(pod, "terminationGracePeriodSeconds").(int)
-	if drain := c.Shutdown.Deadline(); time.Duration(grace)*time.Second < drain+10*time.Second {
+	if drain := c.Shutdown.Drain.Std(); time.Duration(grace)*time.Second < drain+10*time.Second {
 		t.Errorf("%d s of grace are less than the drain of %s and ten seconds", grace, drain)
 	}
 	for _, o := range []string{"Service", "PodDisruptionBudget", "NetworkPolicy"} {

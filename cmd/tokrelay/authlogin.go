@@ -67,7 +67,7 @@ func (a *account) login(ctx context.Context, f *loginFlags) error {
 	if err != nil {
 		return err
 	}
-	base := a.config.WithDefaults().BaseURL
+	base := a.config.BaseURL
 	state := rand.Text()
 	ctx, cancel := context.WithTimeout(ctx, f.patience)
 	defer cancel()

@@ -4,7 +4,6 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -34,15 +33,11 @@ func loadAloud(c *cobra.Command, path string) (*daemon.Config, error) {
 }
 
 // loadOffline is loadConfig for a command that connects to nothing: it can do without secrets, so a missing variable is a
-// warning and reads as 0.
+// warning.
 func loadOffline(c *cobra.Command, path string) (*daemon.Config, error) {
 	env := settings.Process()
-	env.Env = func(name string) (string, bool) {
-		if value, ok := os.LookupEnv(name); ok {
-			return value, true
-		}
+	env.Absent = func(name string) {
 		fmt.Fprintf(c.ErrOrStderr(), "%s: warning: the variable %s is not set; this command connects to nothing and does without\n", path, name)
-		return "0", true
 	}
 	return loadWith(c, path, env, true)
 }

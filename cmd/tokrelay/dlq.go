@@ -140,7 +140,7 @@ func openDesk(c *cobra.Command, path, name string) (*desk, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &desk{screen: newScreen(c), path: path, config: config, topics: config.DeadLetter.WithDefaults(), admin: admin}
+	d := &desk{screen: newScreen(c), path: path, config: config, topics: config.DeadLetter, admin: admin}
 	if err := reach(c.Context(), admin, config.Kafka.Brokers, path); err != nil {
 		admin.Close()
 		return nil, err
@@ -162,7 +162,7 @@ func (d *desk) checkSyncs(named []string) {
 // opener reads rows with the settings of their syncs. Schema ids nobody knows are not waited for.
 func (d *desk) opener(reveal bool) (*letters.Opener, error) {
 	registry := d.config.SchemaRegistry
-	registry.MissingRetry = new(settings.Duration)
+	registry.MissingRetry = 0
 	schemas, err := cdc.NewRegistry(registry, cdc.RegistryDeps{Log: slog.New(slog.DiscardHandler), Metrics: metrics.New()})
 	if err != nil {
 		return nil, err
@@ -171,6 +171,6 @@ func (d *desk) opener(reveal bool) (*letters.Opener, error) {
 		if s, err := d.config.Sync(sync); err == nil {
 			return s.Config
 		}
-		return cdc.Config{}
+		return settings.WithDefaults(cdc.Config{})
 	}}, nil
 }

@@ -69,7 +69,6 @@ type ring struct {
 
 // New makes an empty memory.
 func New(l Limits) *Log {
-	l.Total = cmp.Or(l.Total, 12<<20)
 	l.MaxRequest = cmp.Or(l.MaxRequest, 1<<20)
 	l.Rate = cmp.Or(l.Rate, 4<<20)
 	return &Log{limits: l, rings: map[ringKey]*ring{}, whole: newAllowance(l.Rate, 2*l.Rate)}

@@ -82,7 +82,7 @@ func TestACallThatIsLargerThanTheMemoryIsStillShown(t *testing.T) {
 }
 
 func TestALongRequestIsCutAndSaysSo(t *testing.T) {
-	l := New(Limits{MaxRequest: 10})
+	l := New(Limits{Total: 12 << 20, MaxRequest: 10})
 	l.Add(call("orders", 11))
 	if e := l.Last("", 1, nil)[0]; len(e.Request) != 10 || !e.Cut {
 		t.Errorf("request has %d bytes, cut %v; want 10, true", len(e.Request), e.Cut)
@@ -91,7 +91,7 @@ func TestALongRequestIsCutAndSaysSo(t *testing.T) {
 
 func TestOfTooManyGoodCallsASecondOnlyFiguresAreKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := New(Limits{Rate: 10_000})
+		l := New(Limits{Total: 12 << 20, Rate: 10_000})
 		for range 30 {
 			l.Add(call("a", 1000))
 		}
@@ -112,7 +112,7 @@ func TestOfTooManyGoodCallsASecondOnlyFiguresAreKept(t *testing.T) {
 }
 
 func TestCallsOfAllSyncsComeNewestFirst(t *testing.T) {
-	l := New(Limits{})
+	l := New(Limits{Total: 12 << 20})
 	for _, sync := range []string{"a", "b", "a", "c"} {
 		l.Add(call(sync, 1))
 	}
@@ -129,7 +129,7 @@ func TestCallsOfAllSyncsComeNewestFirst(t *testing.T) {
 }
 
 func TestTheCallersMemoryMayBeUsedAgain(t *testing.T) {
-	l := New(Limits{})
+	l := New(Limits{Total: 12 << 20})
 	c := call("a", 3)
 	l.Add(c)
 	copy(c.Request, "yyy")

@@ -60,7 +60,6 @@ const (
 
 // NewRecorder makes a recorder for the topic of the configuration.
 func NewRecorder(c Config, d RecorderDeps) *Recorder {
-	c = c.WithDefaults()
 	var run [4]byte
 	_, _ = rand.Read(run[:]) // never fails
 	return &Recorder{cfg: c, deps: d, whole: newAllowance(int(c.Rate), max(2*int(c.Rate), fewWhole)), woken: make(chan struct{}, 1),

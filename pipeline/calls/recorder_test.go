@@ -11,12 +11,13 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 var errLarge = errors.New("too large")
 
 func newTestRecorder(produce func(context.Context, []pipeline.Record) []error) *Recorder {
-	return NewRecorder(Config{Topic: "calls", Rate: 1 << 20}, RecorderDeps{Instance: "a", Ensure: func(context.Context) error { return nil }, Produce: produce,
+	return NewRecorder(settings.WithDefaults(Config{Topic: "calls", Rate: 1 << 20}), RecorderDeps{Instance: "a", Ensure: func(context.Context) error { return nil }, Produce: produce,
 		TooLarge: func(err error) bool { return errors.Is(err, errLarge) }, Scrub: func(s string) string { return s }, Metrics: metrics.New(), Log: slog.New(slog.DiscardHandler)})
 }
 
@@ -41,7 +42,7 @@ func TestWhereKafkaStandsStillCallsAreDroppedAndCountedAndNobodyWaits(t *testing
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- r.Run(ctx) }()
-		l := New(Limits{MaxRequest: 8 << 20})
+		l := New(Limits{Total: 12 << 20, MaxRequest: 8 << 20})
 		l.Tell(r.Offer)
 		began := time.Now()
 		for range 100 {

@@ -18,6 +18,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/calls"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 const topic = "tokrelay.calls"
@@ -34,7 +35,7 @@ type instance struct {
 // start starts an instance on the cluster, with the real clients as cmd joins them.
 func start(t *testing.T, cluster *kfake.Cluster, name string) *instance {
 	t.Helper()
-	cfg, quiet := kafka.Config{Brokers: cluster.ListenAddrs()}, slog.New(slog.DiscardHandler)
+	cfg, quiet := settings.WithDefaults(kafka.Config{Brokers: cluster.ListenAddrs()}), slog.New(slog.DiscardHandler)
 	admin, err := kafka.NewAdmin(cfg, name, quiet)
 	if err != nil {
 		t.Fatal(err)
@@ -43,8 +44,8 @@ func start(t *testing.T, cluster *kfake.Cluster, name string) *instance {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := &instance{Log: calls.New(calls.Limits{}), History: calls.NewHistory(source(admin)), admin: admin}
-	i.Recorder = calls.NewRecorder(calls.Config{Topic: topic}, calls.RecorderDeps{Instance: name,
+	i := &instance{Log: calls.New(calls.Limits{Total: 12 << 20}), History: calls.NewHistory(source(admin)), admin: admin}
+	i.Recorder = calls.NewRecorder(settings.WithDefaults(calls.Config{Topic: topic}), calls.RecorderDeps{Instance: name,
 		Ensure: func(ctx context.Context) error {
 			_, err := admin.EnsureTopics(ctx, true, kafka.Wanted{Name: topic, Retention: 7 * 24 * time.Hour, Bytes: 1 << 30, MaxMessageBytes: 4 << 20})
 			return err

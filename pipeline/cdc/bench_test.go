@@ -109,8 +109,8 @@ func cpuOf(b *testing.B, n int, step func() error) time.Duration {
 
 // planOf is the plan of a schema, run on a record.
 func planOf(b *testing.B, schema string, body []byte, wanted Wanted) func() error {
-	cfg := Config{}.withDefaults()
-	w, err := (&compiler{cfg: cfg, wanted: wanted, dialect: newDialect("")}).writer(&Source{Text: schema})
+	cfg := plainConfig
+	w, err := (&compiler{cfg: cfg, wanted: wanted, dialect: newDialect(cfg.UnavailablePlaceholder)}).writer(&Source{Text: schema})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -150,7 +150,7 @@ func cpuTime(b *testing.B) time.Duration {
 
 // benchDecode measures the whole Decode: framing, schema lookup and what makes a change of it.
 func benchDecode(b *testing.B, schema string, body []byte, wanted Wanted) {
-	d, err := NewDecoder(Config{}, wanted, oneSchema{&Source{Text: schema}}, nil)
+	d, err := NewDecoder(plainConfig, wanted, oneSchema{&Source{Text: schema}}, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -211,7 +211,7 @@ func TestHostileSchemasAreRefusedQuickly(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var err error
-			cost(t, name, func() { _, err = Inspect(Config{}, Wanted{All: true}, &Source{Text: text}) })
+			cost(t, name, func() { _, err = Inspect(plainConfig, Wanted{All: true}, &Source{Text: text}) })
 			if err == nil {
 				t.Fatal("it was accepted")
 			}

@@ -9,7 +9,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
-// Config says how a sync's records are read. It is laid flat into the sync. The zero Config reads Debezium's envelope,
+// Config says how a sync's records are read. It is laid flat into the sync. With its defaults it reads Debezium's envelope,
 // its flattened rows and plain rows, framed by a schema registry.
 type Config struct {
 	Format  string  `yaml:"format" enum:"auto,debezium,flat" default:"auto" doc:"what a record is: Debezium's envelope, or a plain row; auto looks at each record. With debezium, every record with before or after is an envelope, whatever its name, and anything else is rejected"`
@@ -52,12 +52,7 @@ const (
 	decoderGoavro = "goavro"
 )
 
-func (c Config) withDefaults() Config {
-	c.Format = cmp.Or(c.Format, formatAuto)
-	c.BeforeImage = cmp.Or(c.BeforeImage, beforeAuto)
-	c.Limits.MaxBytes = cmp.Or(c.Limits.MaxBytes, 16<<20)
-	c.Limits.MaxDepth = cmp.Or(c.Limits.MaxDepth, 64)
-	c.Limits.MaxValues = cmp.Or(c.Limits.MaxValues, 1<<18)
+func (c Config) withLog() Config {
 	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
 	return c
 }
@@ -68,8 +63,11 @@ func (c *Config) Validate(at settings.Place) {
 	within(limits.Key("max_bytes"), int64(c.Limits.MaxBytes), 1<<30, "1GiB")
 	within(limits.Key("max_depth"), int64(c.Limits.MaxDepth), 1000, "1000")
 	within(limits.Key("max_values"), int64(c.Limits.MaxValues), maxBlock, "1048576")
+	if c.UnavailablePlaceholder == "" {
+		at.Key("unavailable_placeholder").Problem("must not be empty", "leave it out unless the connector sets unavailable.value.placeholder")
+	}
 	if digits, ok := strings.CutPrefix(c.UnavailablePlaceholder, "hex:"); ok {
-		if _, err := hex.DecodeString(digits); err != nil {
+		if _, err := hex.DecodeString(digits); err != nil || digits == "" {
 			at.Key("unavailable_placeholder").Problem("must be hexadecimal digits behind hex:", "copy the connector's unavailable.value.placeholder")
 		}
 	}
@@ -82,8 +80,8 @@ func (c *Config) Validate(at settings.Place) {
 }
 
 func within(at settings.Place, n, most int64, text string) {
-	if n < 0 || n > most {
-		at.Problem("must be at most "+text, "")
+	if n < 1 || n > most {
+		at.Problem("must be between 1 and "+text, "")
 	}
 }
 

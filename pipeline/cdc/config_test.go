@@ -88,7 +88,7 @@ func TestAnEmptyConfigurationIsValid(t *testing.T) {
 func TestGivingUpAPlanIsCountedOnce(t *testing.T) {
 	m := metrics.New()
 	text := `{"type":"record","name":"r","fields":[{"name":"a","type":"int"},{"name":"b","type":"int"}]}`
-	d, err := NewDecoder(Config{}, Wanted{All: true}, oneSchema{&Source{Text: text}}, m)
+	d, err := NewDecoder(plainConfig, Wanted{All: true}, oneSchema{&Source{Text: text}}, m)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 // TestWhatDebeziumWroteIsRead decodes every captured record, all columns, with the plan and with goavro alone. What is
@@ -55,7 +56,7 @@ func readAll(t *testing.T, c capture, cfg Config) string {
 	t.Helper()
 	var log bytes.Buffer
 	cfg.Log = slog.New(slog.NewTextHandler(&log, nil))
-	d, err := NewDecoder(cfg, Wanted{All: true}, c.schemas, nil)
+	d, err := NewDecoder(settings.WithDefaults(cfg), Wanted{All: true}, c.schemas, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,7 +54,7 @@ const maxWriters = 1000
 
 // NewDecoder makes a sync's decoder.
 func NewDecoder(cfg Config, wanted Wanted, schemas Schemas, m *metrics.Metrics) (*Decoder, error) {
-	cfg = cfg.withDefaults()
+	cfg = cfg.withLog()
 	d := &Decoder{cfg: cfg, schemas: schemas, metrics: m, usualFrames: cfg.Framing.expectsUsual(),
 		compiler: &compiler{cfg: cfg, wanted: wanted, dialect: newDialect(cfg.UnavailablePlaceholder)}}
 	d.keys.decoder, d.jsonReader.compiler = d, d.compiler

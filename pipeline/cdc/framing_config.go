@@ -58,7 +58,7 @@ func (f *Framing) DecodeNode(n *settings.Node, at settings.Place) {
 
 // EncodeYAML prints a style that stands alone without its map.
 func (f Framing) EncodeYAML() any {
-	if f.IDBytes == 0 && f.ID == "" && f.IDHeader == "" && f.Schema == "" && f.Key == nil && f.Topics == nil {
+	if f.Carrier == settings.WithDefaults(Carrier{Style: f.Style}) && f.Key == nil && f.Topics == nil {
 		return f.Style
 	}
 	return framingMap(f)
@@ -76,7 +76,7 @@ func (Framing) JSONSchema() map[string]any {
 }
 
 func (f *Framing) check(at settings.Place) {
-	if f.IDBytes != 0 && f.IDBytes != 4 && f.IDBytes != 8 {
+	if f.IDBytes != 4 && f.IDBytes != 8 {
 		at.Key("id_bytes").Problem("must be 4 or 8", "")
 	}
 	if f.Style == styleBare && f.Schema == "" {

@@ -10,6 +10,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 // FuzzPlanAgreesWithGoavro holds the plan's law: over random schemas and good, damaged and random bytes, the plan and
@@ -23,9 +24,9 @@ func FuzzPlanAgreesWithGoavro(f *testing.F) {
 		d := &dice{bytes: choices}
 		text := d.schema()
 		wanted := Wanted{All: mode&1 == 0, Columns: []string{"f1", "f0.f1"}}
-		cfg := Config{MissingColumn: missingNull}.withDefaults()
+		cfg := settings.WithDefaults(Config{MissingColumn: missingNull}).withLog()
 		cfg.Limits.MaxValues = 1 << 12
-		w, err := (&compiler{cfg: cfg, wanted: wanted, dialect: newDialect("")}).writer(&Source{Text: text})
+		w, err := (&compiler{cfg: cfg, wanted: wanted, dialect: newDialect(plainConfig.UnavailablePlaceholder)}).writer(&Source{Text: text})
 		if err != nil {
 			return // two branches of one type, say
 		}
@@ -66,7 +67,7 @@ func FuzzEnvelopeBytes(f *testing.F) {
 	for _, row := range []string{envelopeOf("c", "null", eventRow), envelopeOf("u", eventRow, eventRow), envelopeOf("t", "null", "null")} {
 		f.Add(schema.encode(f, row))
 	}
-	w, err := (&compiler{cfg: Config{}.withDefaults(), wanted: Wanted{Columns: webEvent, All: true}, dialect: newDialect("")}).
+	w, err := (&compiler{cfg: plainConfig.withLog(), wanted: Wanted{Columns: webEvent, All: true}, dialect: newDialect(plainConfig.UnavailablePlaceholder)}).
 		writer(&Source{Text: schema.text})
 	if err != nil {
 		f.Fatal(err)
@@ -90,7 +91,7 @@ func FuzzSchema(f *testing.F) {
 		if reference != "" {
 			src.References = []Reference{{"reference", reference}}
 		}
-		in, err := Inspect(Config{}, Wanted{All: true}, src)
+		in, err := Inspect(plainConfig, Wanted{All: true}, src)
 		if (in == nil) == (err == nil) {
 			t.Fatalf("neither a schema nor an error: %v", err)
 		}
@@ -115,11 +116,11 @@ func FuzzRows(f *testing.F) {
 		}
 	}
 	wanted := Wanted{Columns: []string{"id", "nested.a.b"}, All: true}
-	rows := NewRows(wanted, Config{})
+	rows := NewRows(wanted, plainConfig)
 	var decoders []*Decoder
 	for _, cfg := range []Config{{}, {Format: formatDebezium}, {Operation: &Operation{Column: "nested.op"}, DeletedWhen: &DeletedWhen{Column: "nested.a", Is: isNotNull}}} {
 		cfg.MissingColumn = missingNull
-		decoder, err := NewDecoder(cfg, wanted, caseSchemas{{Kind: NumberID, N: 1}: {Text: `{}`, JSON: true}}, nil)
+		decoder, err := NewDecoder(settings.WithDefaults(cfg), wanted, caseSchemas{{Kind: NumberID, N: 1}: {Text: `{}`, JSON: true}}, nil)
 		if err != nil {
 			f.Fatal(err)
 		}

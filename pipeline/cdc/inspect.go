@@ -32,7 +32,7 @@ type Column struct {
 // Inspect compiles a writer schema as the decoder would, and tells of each type of a union at the root, or of the only one.
 // An error is a schema that cannot be used.
 func Inspect(cfg Config, wanted Wanted, src *Source) ([]*Inspection, error) {
-	cfg = cfg.withDefaults()
+	cfg = cfg.withLog()
 	w, err := (&compiler{cfg: cfg, wanted: wanted, dialect: newDialect(cfg.UnavailablePlaceholder)}).writer(src)
 	if err != nil {
 		return nil, err
@@ -165,7 +165,7 @@ func sample(t *typ) pipeline.Value {
 	case kindRecord:
 		return sampleRecord(t.meaning)
 	case kindBytes, kindFixed:
-		return newDialect("").bytesValue(t, nil)
+		return newDialect("-").bytesValue(t, nil)
 	}
 	return sampleText(t.meaning)
 }

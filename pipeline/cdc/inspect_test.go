@@ -5,11 +5,12 @@ import (
 	"testing"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 func TestInspectTellsColumnsAndWhatIsMissing(t *testing.T) {
 	schema := schemaFile(t, "postgres-envelope")
-	in := inspectOne(t, Config{}, Wanted{Columns: []string{"email", "gone"}}, schema.text)
+	in := inspectOne(t, plainConfig, Wanted{Columns: []string{"email", "gone"}}, schema.text)
 	if in.What != "change" || in.Connector != "postgresql" || !slices.Equal(in.Missing, []string{"gone"}) {
 		t.Errorf("got %s with %v missing, want a change with gone missing", in.What, in.Missing)
 	}
@@ -27,7 +28,7 @@ func TestInspectTellsWhatEachMappedColumnIs(t *testing.T) {
 		{"name":"city","type":"string"}]}]},{"name":"doc","type":{"type":"string","connect.name":"io.debezium.data.Json"}},
 		{"name":"several","type":["null","string","long"]},{"name":"tags","type":{"type":"array","items":["null","string"]}},{"name":"first_u005fname","type":"string"}]}`
 	wanted := Wanted{Columns: []string{"id", "address.city", "address.street", "doc.a.b", "several", "tags", "first_name", "nope", "id.x"}}
-	in := inspectOne(t, Config{CaseInsensitive: true, MissingColumn: missingNull}, wanted, schema)
+	in := inspectOne(t, settings.WithDefaults(Config{CaseInsensitive: true, MissingColumn: missingNull}), wanted, schema)
 	want := []Column{{"id", "int", pipeline.Int, false}, {"address.city", "string", pipeline.String, true}, {Name: "address.street", Nullable: true},
 		{"doc.a.b", "a member of doc", pipeline.Missing, true}, {"several", "one of several types", pipeline.Missing, true}, {"tags", "list of string", pipeline.List, false},
 		{"first_name", "string", pipeline.String, false}, {Name: "nope"}, {Name: "id.x"}}
@@ -42,7 +43,7 @@ func TestInspectTellsWhatIsNoRow(t *testing.T) {
 		`"long"`:   "the schema is a long, not a record",
 		`"string"`: "its values are text, read as JSON: only the rows tell",
 	} {
-		in := inspectOne(t, Config{}, Wanted{Columns: []string{"id"}}, text)
+		in := inspectOne(t, plainConfig, Wanted{Columns: []string{"id"}}, text)
 		if in.IsRow() || in.What != want {
 			t.Errorf("got %+v, want %s", in, want)
 		}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 func rational(text string) (*big.Rat, bool) {
@@ -20,9 +21,12 @@ func rational(text string) (*big.Rat, bool) {
 	return new(big.Rat).SetString(text)
 }
 
+// plainConfig is the configuration of a sync that sets nothing.
+var plainConfig = settings.WithDefaults(Config{})
+
 func decoderFor(t testing.TB, cfg Config, wanted Wanted, schemas Schemas) *Decoder {
 	t.Helper()
-	d, err := NewDecoder(cfg, wanted, schemas, nil)
+	d, err := NewDecoder(settings.WithDefaults(cfg), wanted, schemas, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

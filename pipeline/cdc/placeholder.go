@@ -10,10 +10,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 )
 
-const (
-	defaultPlaceholder = "__debezium_unavailable_value"
-	claimCheckPrefix   = "__debezium:s3:ref:v1:" // a value moved elsewhere: a reference, not the value
-)
+const claimCheckPrefix = "__debezium:s3:ref:v1:" // a value moved elsewhere: a reference, not the value
 
 // dialect is how this producer's values are to be read: what stands for a value that was not read from the database.
 // Debezium writes its placeholder in a disguise that fits the column's type.
@@ -26,10 +23,7 @@ type dialect struct {
 
 // newDialect takes the connector's setting: text, or "hex:" and bytes.
 func newDialect(setting string) *dialect {
-	d := &dialect{placeholder: []byte(defaultPlaceholder)}
-	if setting != "" {
-		d.placeholder = []byte(setting)
-	}
+	d := &dialect{placeholder: []byte(setting)}
 	if digits, ok := strings.CutPrefix(setting, "hex:"); ok {
 		if b, err := hex.DecodeString(digits); err == nil {
 			d.placeholder = b
@@ -39,7 +33,7 @@ func newDialect(setting string) *dialect {
 	quoted := `"` + string(p) + `"`
 	d.texts = [][]byte{p, base64.StdEncoding.AppendEncode(nil, p), base64.URLEncoding.AppendEncode(nil, p),
 		[]byte("{" + quoted + ":" + quoted + "}")}
-	if setting != "" && setting != string(p) {
+	if setting != string(p) {
 		d.texts = append(d.texts, []byte(setting))
 	}
 	for _, t := range append(d.texts, []byte(claimCheckPrefix)) {

@@ -131,7 +131,7 @@ func (d *dice) number() int64 {
 }
 
 func (d *dice) text(out []byte) []byte {
-	texts := []string{"", "a", "2026-01-31T22:02:03.123456Z", defaultPlaceholder, "2026-02-31T25:00:00Z", "text of more than a few letters"}
+	texts := []string{"", "a", "2026-01-31T22:02:03.123456Z", plainConfig.UnavailablePlaceholder, "2026-02-31T25:00:00Z", "text of more than a few letters"}
 	s := texts[d.roll(len(texts))]
 	return append(binary.AppendVarint(out, int64(len(s))), s...)
 }

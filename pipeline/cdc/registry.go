@@ -39,7 +39,6 @@ type RegistryDeps struct {
 
 // NewRegistry reads the folder and the certificates; it does not ask the registry anything yet.
 func NewRegistry(cfg RegistryConfig, deps RegistryDeps) (*Registry, error) {
-	cfg = cfg.withDefaults()
 	r := &Registry{
 		patient: cfg.MissingRetry.Std(),
 		log:     cmp.Or(deps.Log, slog.New(slog.DiscardHandler)),

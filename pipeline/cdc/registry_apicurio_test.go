@@ -106,7 +106,7 @@ func TestTheSchemasOfEveryCaptureComeFromTheRegistry(t *testing.T) {
 	} {
 		t.Run(c.name+" "+c.version, func(t *testing.T) {
 			capture := readCapture(t, "testdata/debezium/"+c.name)
-			r := newRegistry(t, RegistryConfig{URL: URLs{"http://registry/apis/ccompat/v7"}, MissingRetry: retryFor(0)},
+			r := hurried(t, RegistryConfig{URL: URLs{"http://registry/apis/ccompat/v7"}},
 				handled{apicurioOf(t, c.name, c.version)})
 			framing, read := framingOf(t, c.framing), 0
 			for _, record := range capture.records {
@@ -150,7 +150,7 @@ func compareSchema(t *testing.T, r *Registry, want Schemas, framing Framing, rec
 }
 
 func TestAnUnknownGlobalIDIsRejectedByApicurio(t *testing.T) {
-	r := newRegistry(t, RegistryConfig{URL: URLs{"http://registry/apis/ccompat/v7"}, MissingRetry: retryFor(0)},
+	r := hurried(t, RegistryConfig{URL: URLs{"http://registry/apis/ccompat/v7"}},
 		handled{apicurioOf(t, "eight-bytes", "v3")})
 	_, err := r.Schema(t.Context(), SchemaID{Kind: GlobalID, N: 999999})
 	wantRejection(t, err, pipeline.SchemaNotFound, "globalId 999999")
@@ -159,14 +159,14 @@ func TestAnUnknownGlobalIDIsRejectedByApicurio(t *testing.T) {
 func TestAGlobalIDIsNeverTakenForAContentIDOfApicurio(t *testing.T) {
 	a := apicurioOf(t, "eight-bytes", "v3")
 	a.ContentIDs = map[string]json.RawMessage{"999": json.RawMessage(described(`"int"`))}
-	r := newRegistry(t, RegistryConfig{URL: URLs{"http://registry/apis/ccompat/v7"}, MissingRetry: retryFor(0)}, handled{a})
+	r := hurried(t, RegistryConfig{URL: URLs{"http://registry/apis/ccompat/v7"}}, handled{a})
 	_, err := r.Schema(t.Context(), SchemaID{Kind: GlobalID, N: 999})
 	wantRejection(t, err, pipeline.SchemaNotFound, "globalId 999")
 }
 
 func TestWithoutApicuriosOwnInterfaceAGlobalIDIsTheRegistrysID(t *testing.T) {
 	docs := registryOf{"/apis/ccompat/v7/schemas/ids/7": described(`"int"`)}
-	r := newRegistry(t, RegistryConfig{URL: URLs{"http://registry/apis/ccompat/v7"}, MissingRetry: retryFor(0)}, handled{docs})
+	r := hurried(t, RegistryConfig{URL: URLs{"http://registry/apis/ccompat/v7"}}, handled{docs})
 	src, err := r.Schema(t.Context(), SchemaID{Kind: GlobalID, N: 7})
 	if err != nil || src.Text != `"int"` {
 		t.Errorf("got %v and %v, want the schema", src, err)
@@ -183,7 +183,7 @@ func TestReferencesIntoOtherGroupsAreWrittenIntoTheSchema(t *testing.T) {
 		asked.Store(r.URL.RawQuery)
 		io.WriteString(w, `"long"`)
 	})
-	r := newRegistry(t, RegistryConfig{URL: URLs{"http://registry/apis/ccompat/v7"}, MissingRetry: retryFor(0)}, handled{mux})
+	r := hurried(t, RegistryConfig{URL: URLs{"http://registry/apis/ccompat/v7"}}, handled{mux})
 	src, err := r.Schema(t.Context(), SchemaID{Kind: GlobalID, N: 7})
 	if err != nil || src.Text != `"long"` || !strings.Contains(asked.Load().(string), "references=DEREFERENCE") {
 		t.Errorf("got %+v and %v after ?%v, want the schema with its references", src, err, asked.Load())

@@ -1,7 +1,6 @@
 package cdc
 
 import (
-	"cmp"
 	"net/url"
 	"slices"
 	"strings"
@@ -22,9 +21,9 @@ type RegistryConfig struct {
 	TLS     *settings.TLS              `yaml:"tls" doc:"certificates for https"`
 	Headers map[string]settings.Secret `yaml:"headers" doc:"more headers for every request, for gateways"`
 
-	Timeout      settings.Duration  `yaml:"timeout" default:"10s" doc:"time for one request"`
-	MissingRetry *settings.Duration `yaml:"missing_retry" default:"30s" doc:"how long a schema id the registry does not know is asked for again before its rows are rejected"`
-	CacheSize    int                `yaml:"cache_size" default:"1000" doc:"writer schemas kept in memory"`
+	Timeout      settings.Duration `yaml:"timeout" default:"10s" doc:"time for one request"`
+	MissingRetry settings.Duration `yaml:"missing_retry" default:"30s" doc:"how long a schema id the registry does not know is asked for again before its rows are rejected; 0s asks once"`
+	CacheSize    int               `yaml:"cache_size" default:"1000" doc:"writer schemas kept in memory"`
 }
 
 // URLs is one address, several with commas between, or a list.
@@ -76,22 +75,6 @@ func (URLs) JSONSchema() map[string]any {
 	return map[string]any{"type": []string{"string", "array"}, "items": map[string]any{"type": "string"}}
 }
 
-const (
-	defaultMissingRetry = 30 * time.Second
-	defaultTimeout      = 10 * time.Second
-	defaultCacheSize    = 1000
-)
-
-func (c RegistryConfig) withDefaults() RegistryConfig {
-	c.Timeout = cmp.Or(c.Timeout, settings.Duration(defaultTimeout))
-	c.CacheSize = cmp.Or(c.CacheSize, defaultCacheSize)
-	if c.MissingRetry == nil {
-		c.MissingRetry = new(settings.Duration)
-		*c.MissingRetry = settings.Duration(defaultMissingRetry)
-	}
-	return c
-}
-
 // Validate reports what cannot work.
 func (c *RegistryConfig) Validate(at settings.Place) {
 	for i, address := range c.URL {
@@ -108,7 +91,10 @@ func (c *RegistryConfig) Validate(at settings.Place) {
 	c.Bearer.validate(at.Key("bearer"))
 	c.OAuth.validate(at.Key("oauth"))
 	c.TLS.Validate(at.Key("tls"))
-	if c.CacheSize < 0 {
+	if c.Timeout.Std() < 100*time.Millisecond {
+		at.Key("timeout").Problem("must be at least 100ms", "no registry answers sooner")
+	}
+	if c.CacheSize < 1 {
 		at.Key("cache_size").Problem("must be at least 1", "")
 	}
 }

@@ -100,7 +100,7 @@ func TestAFolderFindsSchemasByEveryID(t *testing.T) {
 	buyer := recordSchema("shop.Buyer", ofType("at", "shop.Address"))
 	address := recordSchema("shop.Address")
 	dir := folderWith(t, map[string]string{"42.avsc": order, "shop.Buyer.avsc": buyer, guidText(aGUID) + ".avsc": address, "readme.txt": "no schema"})
-	r := newRegistry(t, RegistryConfig{Folder: dir, MissingRetry: retryFor(0)}, nil)
+	r := hurried(t, RegistryConfig{Folder: dir}, nil)
 	inlined := strings.Replace(order, `"shop.Buyer"`, strings.Replace(buyer, `"shop.Address"`, address, 1), 1)
 	for _, c := range []struct {
 		id   SchemaID
@@ -197,7 +197,7 @@ func TestAFingerprintIsFoundAmongTheRegistrysSchemas(t *testing.T) {
 }
 
 func TestAFingerprintIsFoundAmongTheSchemasInMemory(t *testing.T) {
-	r := newRegistry(t, RegistryConfig{URL: URLs{"http://registry"}, MissingRetry: retryFor(0)},
+	r := hurried(t, RegistryConfig{URL: URLs{"http://registry"}},
 		handled{registryOf{"/schemas/ids/1": described(`"long"`)}}) // it cannot list its schemas
 	if _, err := r.Schema(t.Context(), idNumber(1)); err != nil {
 		t.Fatal(err)

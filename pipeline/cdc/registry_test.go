@@ -14,7 +14,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/sr"
 	"github.com/twmb/franz-go/pkg/sr/srfake"
@@ -36,18 +35,26 @@ func (h handled) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
-func retryFor(d time.Duration) *settings.Duration {
-	s := settings.Duration(d)
-	return &s
-}
-
 // registryAt is a Registry that does not wait for missing ids.
 func registryAt(t testing.TB, urls ...string) *Registry {
 	t.Helper()
-	return newRegistry(t, RegistryConfig{URL: urls, MissingRetry: retryFor(0)}, nil)
+	return hurried(t, RegistryConfig{URL: urls}, nil)
 }
 
 func newRegistry(t testing.TB, cfg RegistryConfig, transport http.RoundTripper) *Registry {
+	t.Helper()
+	return registryWith(t, settings.WithDefaults(cfg), transport)
+}
+
+// hurried is newRegistry that asks once for a missing id.
+func hurried(t testing.TB, cfg RegistryConfig, transport http.RoundTripper) *Registry {
+	t.Helper()
+	cfg = settings.WithDefaults(cfg)
+	cfg.MissingRetry = 0
+	return registryWith(t, cfg, transport)
+}
+
+func registryWith(t testing.TB, cfg RegistryConfig, transport http.RoundTripper) *Registry {
 	t.Helper()
 	r, err := NewRegistry(cfg, RegistryDeps{Metrics: metrics.New(), Transport: transport})
 	if err != nil {
@@ -244,7 +251,7 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 			mux.Handle("/schemas/ids/7", c.ids)
 			mux.Handle("/schemas/ids/7/versions", c.ids)
 			mux.Handle("/", c.others)
-			r := newRegistry(t, RegistryConfig{URL: URLs{"http://registry"}, MissingRetry: retryFor(0)}, handled{mux})
+			r := hurried(t, RegistryConfig{URL: URLs{"http://registry"}}, handled{mux})
 			_, err := r.Schema(t.Context(), idNumber(7))
 			if c.meaning == notFound {
 				wantRejection(t, err, pipeline.SchemaNotFound, c.say)
@@ -274,7 +281,7 @@ func TestARegistryThatIsAwayIsTrouble(t *testing.T) {
 
 func TestAMissingReferenceIsNamed(t *testing.T) {
 	docs := registryOf{"/schemas/ids/1": described(`"int"`, "a.Gone")}
-	r := newRegistry(t, RegistryConfig{URL: URLs{"http://registry"}, MissingRetry: retryFor(0)}, handled{docs})
+	r := hurried(t, RegistryConfig{URL: URLs{"http://registry"}}, handled{docs})
 	_, err := r.Schema(t.Context(), idNumber(1))
 	wantRejection(t, err, pipeline.SchemaNotFound, "a.Gone version 1 is missing")
 }
@@ -356,7 +363,7 @@ func TestEncryptedFieldsAreWarnedOfOnce(t *testing.T) {
 		"another rule":      {registryOf{"/schemas/ids/1": strings.Replace(encrypting, "ENCRYPT", "CEL", 1)}, 0},
 	} {
 		var log strings.Builder
-		r, err := NewRegistry(RegistryConfig{URL: URLs{"http://registry"}},
+		r, err := NewRegistry(settings.WithDefaults(RegistryConfig{URL: URLs{"http://registry"}}),
 			RegistryDeps{Log: slog.New(slog.NewTextHandler(&log, nil)), Metrics: metrics.New(), Transport: handled{c.docs}})
 		if err != nil {
 			t.Fatal(err)
@@ -390,7 +397,7 @@ func TestACancelledCallEnds(t *testing.T) {
 }
 
 func TestARejectionIsTheCallersOwn(t *testing.T) {
-	r := newRegistry(t, RegistryConfig{URL: URLs{"http://registry"}, MissingRetry: retryFor(0)}, handled{registryOf{}})
+	r := hurried(t, RegistryConfig{URL: URLs{"http://registry"}}, handled{registryOf{}})
 	for range 3 {
 		_, err := r.Schema(t.Context(), idNumber(1))
 		rejection, _ := errors.AsType[*pipeline.Rejection](err)

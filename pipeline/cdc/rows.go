@@ -20,7 +20,7 @@ type Rows struct {
 // NewRows makes a decoder of rows for a sync. A wanted column that a row does not have is NULL, unless the configuration
 // says reject.
 func NewRows(wanted Wanted, cfg Config) *Rows {
-	cfg = cfg.withDefaults()
+	cfg = cfg.withLog()
 	if cfg.MissingColumn != missingReject {
 		cfg.MissingColumn = missingNull
 	}

@@ -1,7 +1,6 @@
 package deadletter
 
 import (
-	"cmp"
 	"strconv"
 	"time"
 
@@ -12,7 +11,7 @@ import (
 type Config struct {
 	RejectedTopic string            `yaml:"rejected_topic" doc:"Topic of rejected rows." default:"tokrelay.rejected"`
 	FailedTopic   string            `yaml:"failed_topic" doc:"Topic of batches that failed as a whole." default:"tokrelay.failed"`
-	Create        *bool             `yaml:"create" doc:"Create the topics when they are missing; false: refuse to start without them." default:"true"`
+	Create        bool              `yaml:"create" doc:"Create the topics when they are missing; false: refuse to start without them." default:"true"`
 	Payload       string            `yaml:"payload" doc:"full keeps the row's key, value and headers; none keeps only where it stands, and replay reads the source." enum:"full,none" default:"full"`
 	Retention     settings.Duration `yaml:"retention" doc:"How long a topic created here keeps its records." default:"14d"`
 	Partitions    int               `yaml:"partitions" doc:"Partitions of a topic created here; 0: as many as the largest source topic has, at least 3." default:"0"`
@@ -25,41 +24,27 @@ const (
 	payloadNone = "none"
 )
 
-// WithDefaults fills in what was left out.
-func (c Config) WithDefaults() Config {
-	c.RejectedTopic = cmp.Or(c.RejectedTopic, "tokrelay.rejected")
-	c.FailedTopic = cmp.Or(c.FailedTopic, "tokrelay.failed")
-	c.Payload = cmp.Or(c.Payload, payloadFull)
-	c.Retention = cmp.Or(c.Retention, settings.Duration(14*24*time.Hour))
-	c.HeaderBudget = cmp.Or(c.HeaderBudget, 8<<10)
-	return c
-}
-
-// Creates says whether missing topics are made.
-func (c Config) Creates() bool { return c.Create == nil || *c.Create }
-
 // TopicSettings are the settings of a topic made here. Compaction would drop the earlier letters of a key, and refuses
 // rows without one.
 func (c Config) TopicSettings() map[string]string {
 	return map[string]string{
 		"cleanup.policy":         "delete",
-		"retention.ms":           strconv.FormatInt(c.WithDefaults().Retention.Std().Milliseconds(), 10),
+		"retention.ms":           strconv.FormatInt(c.Retention.Std().Milliseconds(), 10),
 		"message.timestamp.type": "CreateTime",
 	}
 }
 
 // Validate reports what is wrong with the settings.
 func (c *Config) Validate(at settings.Place) {
-	d := c.WithDefaults()
-	if d.RejectedTopic == d.FailedTopic {
+	if c.RejectedTopic == c.FailedTopic {
 		at.Key("failed_topic").Problem("must be another topic than rejected_topic", "")
 	}
-	checkTopic(at.Key("rejected_topic"), d.RejectedTopic)
-	checkTopic(at.Key("failed_topic"), d.FailedTopic)
-	if d.Payload != payloadFull && d.Payload != payloadNone {
+	checkTopic(at.Key("rejected_topic"), c.RejectedTopic)
+	checkTopic(at.Key("failed_topic"), c.FailedTopic)
+	if c.Payload != payloadFull && c.Payload != payloadNone {
 		at.Key("payload").Problem("must be full or none", "")
 	}
-	if d.Retention < settings.Duration(time.Hour) {
+	if c.Retention < settings.Duration(time.Hour) {
 		at.Key("retention").Problem("must be at least 1h", "rows older than that cannot be replayed")
 	}
 	if c.Partitions < 0 || c.Partitions > 10000 {
@@ -68,7 +53,7 @@ func (c *Config) Validate(at settings.Place) {
 	if c.Replication < 0 || c.Replication > 100 {
 		at.Key("replication").Problem("must be between 0 and 100", "")
 	}
-	if d.HeaderBudget < 2<<10 || d.HeaderBudget > 256<<10 {
+	if c.HeaderBudget < 2<<10 || c.HeaderBudget > 256<<10 {
 		at.Key("header_budget").Problem("must be between 2KiB and 256KiB", "")
 	}
 }
@@ -83,7 +68,7 @@ func checkTopic(at settings.Place, name string) {
 			return
 		}
 	}
-	if len(name) > 249 || name == "." || name == ".." {
-		at.Problem("must be a topic name of at most 249 characters", "")
+	if name == "" || len(name) > 249 || name == "." || name == ".." {
+		at.Problem("must be a topic name of 1 to 249 characters", "")
 	}
 }

@@ -58,7 +58,7 @@ func NewWriter(cfg Config, about About, deps Deps) *Writer {
 	if deps.Partitions == nil {
 		deps.Partitions = func(string) int { return 0 }
 	}
-	return &Writer{cfg: cfg.WithDefaults(), about: about, deps: deps}
+	return &Writer{cfg: cfg, about: about, deps: deps}
 }
 
 // Rows writes rejected rows and returns nil once Kafka has acknowledged every one. It tries without end, and says so on

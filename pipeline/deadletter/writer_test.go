@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 // broker takes records, or answers what fail says.
@@ -43,7 +44,7 @@ func (b *broker) Produce(_ context.Context, records []pipeline.Record) []error {
 
 func newWriter(cfg Config, b *broker, board *pipeline.Board) *Writer {
 	about := About{Sync: "purchases", Sink: "purchases", SinkKind: "events", Instance: "host-1", Version: "v1.2.3"}
-	return NewWriter(cfg, about, Deps{
+	return NewWriter(settings.WithDefaults(cfg), about, Deps{
 		Producer: b, Board: board,
 		TooLarge:   func(err error) bool { return errors.Is(err, errTooLarge) },
 		Partitions: func(string) int { return 6 },

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 // benchItems makes the items of a chunk of n rows of about 800 bytes, as an event has.
@@ -28,9 +29,9 @@ func benchItems(n int) *pipeline.Items {
 }
 
 func benchQueue(b *testing.B, post func(ctx context.Context, body []byte) pipeline.Answer) *Queue {
-	q := New(Config{}, Deps{
+	q := New(Config{MaxItems: 1000, MaxBytes: 1_000_000, Retry: settings.WithDefaults(Retry{})}, Deps{
 		Sync: "bench", Endpoint: "/event/track/", AppendRequest: appendRequest, Post: post,
-		Gate: NewGate(GateConfig{Endpoints: map[string]float64{"/event/track/": 1e6}}, nil), DeadLetters: &deadLetters{},
+		Gate: NewGate(GateConfig{CallsInFlight: 8, Endpoints: map[string]float64{"/event/track/": 1e6}}, nil), DeadLetters: &deadLetters{},
 	})
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup

@@ -12,22 +12,19 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/tracing"
 )
 
-// Config bounds the calls of one sync. Zero values stand for the defaults.
+// Config bounds the calls of one sync.
 type Config struct {
-	MaxItems int           // most items in a call; 1000
-	MaxBytes int           // most bytes of a call; 1 MB
+	MaxItems int           // most items in a call
+	MaxBytes int           // most bytes of a call
 	Linger   time.Duration // longest time an item waits for more to share its call; 0: none
-	Capacity int           // items that may be under way before Deliver blocks; 32 full calls
-	Grace    time.Duration // what a call in flight may still take once its Deliver or Run was told to stop; 5 s
+	Capacity int           // items that may be under way before Deliver blocks; 0: 32 full calls
+	Grace    time.Duration // what a call in flight may still take once its Deliver or Run was told to stop; 0: 5 s
 	Retry    Retry
 }
 
 func (c Config) withDefaults() Config {
-	c.MaxItems = cmp.Or(c.MaxItems, 1000)
-	c.MaxBytes = cmp.Or(c.MaxBytes, 1_000_000)
 	c.Capacity = cmp.Or(c.Capacity, 32*c.MaxItems)
 	c.Grace = cmp.Or(c.Grace, 5*time.Second)
-	c.Retry = c.Retry.WithDefaults()
 	return c
 }
 
@@ -35,16 +32,8 @@ func (c Config) withDefaults() Config {
 type Retry struct {
 	Attempts    int               `yaml:"attempts" doc:"A batch is given up after so many failed calls, counting only those between which its endpoint worked for others." default:"10"`
 	Base        settings.Duration `yaml:"base" doc:"Pause after the first failed call; it doubles from call to call." default:"500ms"`
-	Max         settings.Duration `yaml:"max" doc:"Longest pause." default:"60s"`
+	Max         settings.Duration `yaml:"max" doc:"Longest pause." default:"1m"`
 	GiveUpAfter settings.Duration `yaml:"give_up_after" doc:"Give a batch up after so long even while TikTok is away; 0 never does." default:"0s"`
-}
-
-// WithDefaults fills in what was left out.
-func (r Retry) WithDefaults() Retry {
-	r.Attempts = cmp.Or(r.Attempts, 10)
-	r.Base = cmp.Or(r.Base, settings.Duration(500*time.Millisecond))
-	r.Max = cmp.Or(r.Max, settings.Duration(time.Minute))
-	return r
 }
 
 func (r Retry) backoff() pipeline.Backoff {
@@ -53,12 +42,13 @@ func (r Retry) backoff() pipeline.Backoff {
 
 // Validate reports what is wrong with the settings.
 func (r *Retry) Validate(at settings.Place) {
-	d := r.WithDefaults()
-	if r.Attempts < 0 || r.Attempts > 1000 {
+	if r.Attempts < 1 || r.Attempts > 1000 {
 		at.Key("attempts").Problem("must be between 1 and 1000", "")
 	}
-	if d.Base > d.Max {
-		at.Key("base").Problem("must not be longer than max", "")
+	if r.Max < settings.Duration(time.Millisecond) {
+		at.Key("max").Problem("must be at least 1ms", "calls that fail would follow each other without a pause")
+	} else if r.Base < settings.Duration(time.Millisecond) || r.Base > r.Max {
+		at.Key("base").Problem("must be at least 1ms and not longer than max", "")
 	}
 	if r.GiveUpAfter != 0 && r.GiveUpAfter < settings.Duration(time.Minute) {
 		at.Key("give_up_after").Problem("must be at least 1m", "leave it out to wait for TikTok however long it takes")

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// GateConfig bounds the calls of one connection. Zero values stand for the defaults.
+// GateConfig bounds the calls of one connection.
 type GateConfig struct {
-	CallsInFlight int                // 8
+	CallsInFlight int
 	Endpoints     map[string]float64 // most calls a second by endpoint; "" is any other; 0 or absent: no limit
 	Field         float64            // most calls a second for one pixel
 	Advertiser    float64            // most calls a second of the connection
@@ -66,7 +66,6 @@ type waiter struct {
 
 // NewGate makes a connection's gate. log may be nil.
 func NewGate(cfg GateConfig, log *slog.Logger) *Gate {
-	cfg.CallsInFlight = cmp.Or(cfg.CallsInFlight, 8)
 	cfg.Failures = cmp.Or(cfg.Failures, 5)
 	g := &Gate{
 		cfg: cfg, log: cmp.Or(log, slog.New(slog.DiscardHandler)),

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 // world is a queue with everything around it played by the test: TikTok answers what post says.
@@ -53,7 +54,7 @@ type options struct {
 func newWorld(t *testing.T, o options, post func(call sent) pipeline.Answer) *world {
 	w := &world{T: t, post: post, board: pipeline.NewBoard(time.Now), gate: o.gate, ended: make(chan struct{})}
 	if w.gate == nil {
-		w.gate = NewGate(GateConfig{}, nil)
+		w.gate = NewGate(GateConfig{CallsInFlight: 8}, nil)
 	}
 	o.name = cmp.Or(o.name, "purchases")
 	deps := Deps{
@@ -63,6 +64,7 @@ func newWorld(t *testing.T, o options, post func(call sent) pipeline.Answer) *wo
 	if o.calls {
 		deps.OnCall = w.onCall
 	}
+	o.MaxItems, o.MaxBytes, o.Retry = cmp.Or(o.MaxItems, 1000), cmp.Or(o.MaxBytes, 1_000_000), settings.WithDefaults(o.Retry)
 	w.queue = New(o.Config, deps)
 	ctx, stop := context.WithCancel(context.Background())
 	w.stop = stop

@@ -15,6 +15,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/delivery"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
 )
@@ -45,9 +46,9 @@ type stage struct {
 
 func newStage(t *testing.T, client *tiktok.Client) *stage {
 	s := &stage{T: t, letters: letters{rows: map[int64]*pipeline.Rejection{}}}
-	s.queue = delivery.New(delivery.Config{}, delivery.Deps{
+	s.queue = delivery.New(delivery.Config{MaxItems: 1000, MaxBytes: 1_000_000, Retry: settings.WithDefaults(delivery.Retry{})}, delivery.Deps{
 		Sync: "purchases", Endpoint: "/event/track/", AppendRequest: appendEvents, DeadLetters: &s.letters,
-		Gate: delivery.NewGate(delivery.GateConfig{}, nil), Board: pipeline.NewBoard(time.Now),
+		Gate: delivery.NewGate(delivery.GateConfig{CallsInFlight: 8}, nil), Board: pipeline.NewBoard(time.Now),
 		Post: func(ctx context.Context, body []byte) pipeline.Answer { return client.Post(ctx, "/event/track/", body) },
 	})
 	ctx, stop := context.WithCancel(context.Background())
@@ -117,7 +118,7 @@ func TestTheSandboxHoldsTheGoodRowsOnce(t *testing.T) {
 	box := sandbox.New(sandbox.Config{})
 	server := httptest.NewServer(box)
 	t.Cleanup(server.Close)
-	client, err := tiktok.New(tiktok.Config{BaseURL: server.URL, Gzip: false}, tiktok.FixedToken(sandbox.DefaultToken))
+	client, err := tiktok.New(settings.WithDefaults(tiktok.Config{BaseURL: server.URL, Gzip: false}), tiktok.FixedToken(sandbox.DefaultToken))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +144,7 @@ func TestWhateverFaultsTheSandboxHasItHoldsTheGoodRowsOnce(t *testing.T) {
 			for range r.IntN(5) {
 				box.AddFault(randomFault(r))
 			}
-			s := newStage(t, tiktok.NewOver(tiktok.Config{}, tiktok.FixedToken(sandbox.DefaultToken), box.Transport()))
+			s := newStage(t, tiktok.NewOver(settings.WithDefaults(tiktok.Config{}), tiktok.FixedToken(sandbox.DefaultToken), box.Transport()))
 			every := 20 + r.IntN(400)
 			bad := func(offset int) bool { return offset%every == 7 }
 			var all sync.WaitGroup
@@ -179,7 +180,7 @@ func randomFault(r *rand.Rand) sandbox.Fault {
 func TestARevokedTokenHoldsTheRowsUntilItsFileIsReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		box := sandbox.New(sandbox.Config{})
-		s := newStage(t, tiktok.NewOver(tiktok.Config{}, tiktok.FixedToken("another-token"), box.Transport()))
+		s := newStage(t, tiktok.NewOver(settings.WithDefaults(tiktok.Config{}), tiktok.FixedToken("another-token"), box.Transport()))
 		done := make(chan struct{})
 		go func() { s.deliver(0, 10, func(int) bool { return false }); close(done) }()
 		<-time.After(time.Hour)

@@ -120,7 +120,7 @@ func TestThrottlingHoldsWhatItsScopeSays(t *testing.T) {
 	for _, c := range cases {
 		t.Run(string(c.scope), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				gate := NewGate(GateConfig{}, nil)
+				gate := NewGate(GateConfig{CallsInFlight: 8}, nil)
 				first := tooOften
 				first.Scope = c.scope
 				events := newWorld(t, options{gate: gate, name: "events"}, script(first, yes))
@@ -291,7 +291,7 @@ func TestGiveUpAfterEndsTheWaitingDuringAnOutage(t *testing.T) {
 
 func TestARefusedTokenStopsTheConnectionUntilItWorks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		gate := NewGate(GateConfig{}, nil)
+		gate := NewGate(GateConfig{CallsInFlight: 8}, nil)
 		began := time.Now()
 		post := func(c sent) pipeline.Answer {
 			if c.at.Sub(began) < time.Hour {
@@ -353,7 +353,7 @@ func TestARefusedPermissionOrAWrongPathStopsItsSyncOnly(t *testing.T) {
 	for name, a := range map[string]pipeline.Answer{"permission": permission, "path": broken} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				gate := NewGate(GateConfig{}, nil)
+				gate := NewGate(GateConfig{CallsInFlight: 8}, nil)
 				one := newWorld(t, options{gate: gate, name: "one"}, script(repeat(a, 5, yes)...))
 				two := newWorld(t, options{gate: gate, name: "two"}, script(yes))
 				c, items := one.chunk(5)
@@ -380,11 +380,11 @@ func TestLimitsAreKeptInEverySecond(t *testing.T) {
 		share float64
 		most  int
 	}{
-		{"endpoint", GateConfig{Endpoints: map[string]float64{"/event/track/": 10}}, 1, 10},
-		{"any other endpoint", GateConfig{Endpoints: map[string]float64{"": 25}}, 1, 25},
-		{"pixel", GateConfig{Field: 4}, 1, 4},
-		{"advertiser", GateConfig{Advertiser: 7}, 1, 7},
-		{"a quarter of the partitions", GateConfig{Advertiser: 40}, 0.25, 10},
+		{"endpoint", GateConfig{CallsInFlight: 8, Endpoints: map[string]float64{"/event/track/": 10}}, 1, 10},
+		{"any other endpoint", GateConfig{CallsInFlight: 8, Endpoints: map[string]float64{"": 25}}, 1, 25},
+		{"pixel", GateConfig{CallsInFlight: 8, Field: 4}, 1, 4},
+		{"advertiser", GateConfig{CallsInFlight: 8, Advertiser: 7}, 1, 7},
+		{"a quarter of the partitions", GateConfig{CallsInFlight: 8, Advertiser: 40}, 0.25, 10},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

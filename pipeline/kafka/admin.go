@@ -25,7 +25,6 @@ type Admin struct {
 
 // NewAdmin makes an admin; it connects with the first question.
 func NewAdmin(cfg Config, name string, log *slog.Logger) (*Admin, error) {
-	cfg = cfg.withDefaults()
 	opts, err := cfg.options(name, log)
 	if err != nil {
 		return nil, err

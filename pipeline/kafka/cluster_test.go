@@ -32,7 +32,7 @@ func newCluster(t *testing.T, partitions int32, opts ...kfake.Opt) *kfake.Cluste
 }
 
 func configFor(c *kfake.Cluster) Config {
-	return Config{Brokers: c.ListenAddrs(), RevokeDrain: settings.Duration(5 * time.Second)}
+	return settings.WithDefaults(Config{Brokers: c.ListenAddrs(), RevokeDrain: settings.Duration(5 * time.Second)})
 }
 
 // produceTo writes n numbered records to one partition.
@@ -61,7 +61,7 @@ type testMember struct {
 
 func join(t *testing.T, c *kfake.Cluster, offer Offer, change func(*Config, *ConsumerOptions)) *testMember {
 	t.Helper()
-	cfg, opts := configFor(c), ConsumerOptions{Sync: "orders", Group: testGroup, Topics: []string{testTopic}, Drain: 10 * time.Second}
+	cfg, opts := configFor(c), ConsumerOptions{Sync: "orders", Group: testGroup, Topics: []string{testTopic}, Start: Earliest, Drain: 10 * time.Second}
 	if change != nil {
 		change(&cfg, &opts)
 	}

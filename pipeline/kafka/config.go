@@ -1,7 +1,6 @@
 package kafka
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -13,8 +12,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
-// Config says how to reach Kafka and how every sync's consumer behaves in its group. Its zero values mean the defaults
-// that the tags name.
+// Config says how to reach Kafka and how every sync's consumer behaves in its group.
 type Config struct {
 	Brokers    []string      `yaml:"brokers" doc:"Addresses to start from, host:port."`
 	Group      string        `yaml:"group" default:"tokrelay" doc:"Prefix of the consumer groups: a sync's group is <group>.<sync> unless the sync sets its own."`
@@ -27,7 +25,7 @@ type Config struct {
 
 	SessionTimeout   settings.Duration `yaml:"session_timeout" default:"45s" doc:"Without a heartbeat for this long the member is out. Raise it (2m to 5m) with instance_id."`
 	RebalanceTimeout settings.Duration `yaml:"rebalance_timeout" default:"2m" doc:"Time a member has to give partitions up."`
-	RevokeDrain      settings.Duration `yaml:"revoke_drain" default:"15s" doc:"How long rows in flight may finish when a partition moves away. Below rebalance_timeout."`
+	RevokeDrain      settings.Duration `yaml:"revoke_drain" default:"15s" doc:"How long rows in flight may finish when a partition moves away. Below rebalance_timeout; 0s does not wait: their next reader sends them again."`
 
 	Budget                 settings.Size `yaml:"budget" default:"12MiB" doc:"Memory for records read and not yet settled, per sync. When it is used up, reading stops."`
 	FetchMaxBytes          settings.Size `yaml:"fetch_max_bytes" default:"8MiB" doc:"Largest answer of a broker to one fetch."`
@@ -50,45 +48,37 @@ const (
 	ReadUncommitted = "read_uncommitted"
 )
 
-func (c Config) withDefaults() Config {
-	c.Group = cmp.Or(c.Group, "tokrelay")
-	c.ClientID = cmp.Or(c.ClientID, "tokrelay")
-	c.Protocol = cmp.Or(c.Protocol, Classic)
-	c.Isolation = cmp.Or(c.Isolation, ReadCommitted)
-	c.SessionTimeout = cmp.Or(c.SessionTimeout, settings.Duration(45*time.Second))
-	c.RebalanceTimeout = cmp.Or(c.RebalanceTimeout, settings.Duration(2*time.Minute))
-	c.RevokeDrain = cmp.Or(c.RevokeDrain, settings.Duration(15*time.Second))
-	c.Budget = cmp.Or(c.Budget, 12<<20)
-	c.FetchMaxBytes = cmp.Or(c.FetchMaxBytes, 8<<20)
-	c.FetchMaxPartitionBytes = cmp.Or(c.FetchMaxPartitionBytes, 1<<20)
-	return c
-}
-
 // Format prints no field, whatever the verb: a wrong verb makes fmt print nested secrets as they are.
 func (c Config) Format(s fmt.State, _ rune) { fmt.Fprint(s, "kafka [redacted]") }
 
 // GroupOf is the consumer group of a sync that does not name its own.
-func (c Config) GroupOf(sync string) string { return c.withDefaults().Group + "." + sync }
+func (c Config) GroupOf(sync string) string { return c.Group + "." + sync }
 
 // Validate reports everything that cannot work.
 func (c *Config) Validate(at settings.Place) {
 	c.validateBrokers(at.Key("brokers"))
-	d := c.withDefaults()
-	oneOf(at.Key("protocol"), d.Protocol, Classic, NextGen)
-	oneOf(at.Key("isolation"), d.Isolation, ReadCommitted, ReadUncommitted)
-	if d.RevokeDrain >= d.RebalanceTimeout {
+	notEmpty(at.Key("group"), c.Group)
+	notEmpty(at.Key("client_id"), c.ClientID)
+	oneOf(at.Key("protocol"), c.Protocol, Classic, NextGen)
+	oneOf(at.Key("isolation"), c.Isolation, ReadCommitted, ReadUncommitted)
+	if c.RebalanceTimeout.Std() < time.Second {
+		at.Key("rebalance_timeout").Problem("must be at least 1s", "members that take longer are put out of the group")
+	} else if c.RevokeDrain >= c.RebalanceTimeout {
 		at.Key("revoke_drain").Problem("must be shorter than rebalance_timeout", "")
 	}
-	if d.SessionTimeout.Std() < 6*time.Second {
+	if c.SessionTimeout.Std() < 6*time.Second {
 		at.Key("session_timeout").Problem("must be at least 6s", "brokers refuse less by default")
 	}
-	if d.Budget < 1<<20 {
+	if c.Budget < 1<<20 {
 		at.Key("budget").Problem("must be at least 1MiB", "")
 	}
-	if d.FetchMaxBytes > 1<<30 || d.FetchMaxPartitionBytes > d.FetchMaxBytes {
+	if c.FetchMaxPartitionBytes < 1<<10 {
+		at.Key("fetch_max_partition_bytes").Problem("must be at least 1KiB", "less is a request for every record")
+	}
+	if c.FetchMaxBytes > 1<<30 || c.FetchMaxBytes < max(c.FetchMaxPartitionBytes, 1<<10) {
 		at.Key("fetch_max_bytes").Problem("must be at most 1GiB and at least fetch_max_partition_bytes", "")
 	}
-	if c.InstanceID != "" && d.SessionTimeout.Std() < time.Minute {
+	if c.InstanceID != "" && c.SessionTimeout.Std() < time.Minute {
 		at.Key("session_timeout").Warn("is short for static membership", "a restart should fit into it: 2m to 5m")
 	}
 	c.TLS.Validate(at.Key("tls"))
@@ -106,6 +96,12 @@ func (c *Config) validateBrokers(at settings.Place) {
 		if err != nil || host == "" || port == "" || strings.Contains(b, "/") {
 			at.Index(i).Problem("must be host:port", "")
 		}
+	}
+}
+
+func notEmpty(at settings.Place, text string) {
+	if text == "" {
+		at.Problem("must not be empty", "leave it out for the default")
 	}
 }
 

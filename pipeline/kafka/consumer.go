@@ -21,11 +21,11 @@ type ConsumerOptions struct {
 	Group      string               // the sync's own, or Config.GroupOf(Sync)
 	Topics     []string             // or Pattern
 	Pattern    string               // regular expression over whole topic names
-	Start      Start                // default Earliest
+	Start      Start                // where partitions without an offset begin
 	OutOfRange Start                // default Start
 	Window     int                  // chunks in flight per partition, default 16; 1 keeps the order
 	MaxChunk   int                  // records in a chunk, default and at most 1000
-	Drain      time.Duration        // how long Run waits for chunks in flight once its context has ended, default 25 s
+	Drain      time.Duration        // how long Run waits for chunks in flight once its context has ended
 	Assigned   func(partitions int) // told after every rebalance how many partitions this instance reads; must not block
 	Board      *pipeline.Board
 	Metrics    *metrics.Sync
@@ -33,11 +33,9 @@ type ConsumerOptions struct {
 }
 
 func (o ConsumerOptions) withDefaults() ConsumerOptions {
-	o.Start = cmp.Or(o.Start, Earliest)
 	o.OutOfRange = cmp.Or(o.OutOfRange, o.Start)
 	o.Window = cmp.Or(o.Window, 16)
 	o.MaxChunk = min(cmp.Or(o.MaxChunk, maxChunk), maxChunk)
-	o.Drain = cmp.Or(o.Drain, 25*time.Second)
 	if o.Board == nil {
 		o.Board = pipeline.NewBoard(time.Now)
 	}
@@ -76,7 +74,7 @@ type topicPartition struct {
 
 // NewConsumer checks the options; it opens no connection.
 func NewConsumer(cfg Config, opts ConsumerOptions) (*Consumer, error) {
-	c := &Consumer{cfg: cfg.withDefaults(), opts: opts.withDefaults(),
+	c := &Consumer{cfg: cfg, opts: opts.withDefaults(),
 		committing: newTurn(), parts: map[topicPartition]*partition{}, atStart: map[string]int{}, again: map[string]map[int32]bool{}}
 	kopts, err := c.clientOptions()
 	if err != nil {

@@ -173,7 +173,7 @@ func TestAHandlerThatNeverComesBackDoesNotKeepTheProcess(t *testing.T) {
 	cluster := newCluster(t, 1)
 	produceTo(t, cluster, testTopic, 0, 5)
 	chunks := make(handler, 1)
-	m := join(t, cluster, chunks.offer, func(_ *Config, o *ConsumerOptions) { o.Drain = time.Millisecond })
+	m := join(t, cluster, chunks.offer, func(_ *Config, o *ConsumerOptions) { o.Drain = 0 })
 	<-chunks
 	m.stop()
 	if err, ok := (<-m.ended).(*DrainMissed); !ok || err.Rows != 5 {

@@ -30,7 +30,7 @@ const (
 // NewProducer makes a producer; it connects when the first record comes. Records that Kafka does not acknowledge within
 // half a minute come back with an error: whoever produced them decides, and tries again.
 func NewProducer(cfg Config, name string, log *slog.Logger) (*Producer, error) {
-	opts, err := cfg.withDefaults().options(name, log)
+	opts, err := cfg.options(name, log)
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 // Start says where a partition is read from when the group has no offset for it, or one that Kafka no longer has.
@@ -21,13 +20,6 @@ const (
 	Latest   Start = "latest"   // only what is written from now on
 	Fail     Start = "fail"     // not at all: somebody must decide
 )
-
-// Validate reports a word that is none of them.
-func (s Start) Validate(at settings.Place) {
-	if s != "" {
-		oneOf(at, string(s), string(Earliest), string(Latest), string(Fail))
-	}
-}
 
 func (s Start) offset() kgo.Offset {
 	switch s {

@@ -150,7 +150,7 @@ func TestABrokerThatIsAwayShowsOnTheBoardAndPasses(t *testing.T) {
 	address := nobody.Addr().String()
 	nobody.Close()
 	board := pipeline.NewBoard(time.Now)
-	consumer, err := NewConsumer(Config{Brokers: []string{address}}, ConsumerOptions{Sync: "orders", Group: testGroup, Topics: []string{testTopic}, Board: board})
+	consumer, err := NewConsumer(settings.WithDefaults(Config{Brokers: []string{address}}), ConsumerOptions{Start: Earliest, Sync: "orders", Group: testGroup, Topics: []string{testTopic}, Board: board})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/router"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 // newCluster is a broker in this process, with one topic.
@@ -132,8 +133,8 @@ func TestEveryRowEndsSomewhereAndTheGroupCommitsTheEnd(t *testing.T) {
 	const topic, group, rows = "shop.orders", "tokrelay.orders", 20_000
 	cluster := newCluster(t, topic, 4)
 	fillTopic(t, cluster, topic, rows)
-	consumer, err := kafka.NewConsumer(kafka.Config{Brokers: cluster.ListenAddrs()},
-		kafka.ConsumerOptions{Sync: "orders", Group: group, Topics: []string{topic}})
+	consumer, err := kafka.NewConsumer(settings.WithDefaults(kafka.Config{Brokers: cluster.ListenAddrs()}),
+		kafka.ConsumerOptions{Sync: "orders", Group: group, Topics: []string{topic}, Start: kafka.Earliest, Drain: 10 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

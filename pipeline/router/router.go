@@ -39,7 +39,7 @@ type Sync struct {
 	// Deliver returns nil when every row that has items has settled, and an error only when ctx ended. It counts what it
 	// settles in the sync's metrics. It skips rows that have settled before.
 	Deliver       func(ctx context.Context, c *pipeline.Chunk, items *pipeline.Items) error
-	RejectedShare RejectedShare
+	RejectedShare RejectedShare // its zero value stops nothing
 	Metrics       *metrics.Sync
 	Tracing       *tracing.Sync // nil: none
 }
@@ -49,7 +49,7 @@ type Options struct {
 	Syncs []Sync
 	Board *pipeline.Board
 	Log   *slog.Logger
-	// Drain is what sources may take to end: the router waits a little longer before it gives up. Default 25 s.
+	// Drain is what sources may take to end: the router waits a little longer before it gives up.
 	Drain time.Duration
 }
 
@@ -83,7 +83,6 @@ func New(o Options) (*Router, error) {
 
 func (o Options) withDefaults() Options {
 	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
-	o.Drain = cmp.Or(o.Drain, 25*time.Second)
 	if o.Board == nil {
 		o.Board = pipeline.NewBoard(time.Now)
 	}

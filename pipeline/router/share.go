@@ -1,7 +1,6 @@
 package router
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -13,17 +12,13 @@ import (
 // RejectedShare is when a sync stops instead of draining its topic into dead letters: a mapping that is wrong rejects
 // row after row.
 type RejectedShare struct {
-	Share settings.Percent `yaml:"share" default:"50%" doc:"Stop when more than this share of the last rows was rejected. 100% never stops."`
+	Share settings.Percent `yaml:"share" default:"50%" doc:"Stop when more than this share of the last rows was rejected. 0% allows none; 100% never stops."`
 	Rows  int              `yaml:"rows" default:"1000" doc:"How many rows are looked back on. Nothing stops before that many."`
-}
-
-func (r RejectedShare) withDefaults() RejectedShare {
-	return RejectedShare{Share: cmp.Or(r.Share, 0.5), Rows: cmp.Or(r.Rows, 1000)}
 }
 
 // Validate reports what cannot work.
 func (r *RejectedShare) Validate(at settings.Place) {
-	if r.Rows < 0 || r.Rows > 1_000_000 {
+	if r.Rows < 1 || r.Rows > 1_000_000 {
 		at.Key("rows").Problem("must be between 1 and 1000000", "")
 	}
 }
@@ -43,7 +38,6 @@ type share struct {
 }
 
 func newShare(rule RejectedShare, t *troubles) *share {
-	rule = rule.withDefaults()
 	return &share{rule: rule, troubles: t, rows: make([]bool, rule.Rows)}
 }
 
@@ -93,6 +87,9 @@ func (s *share) refused(rows int) {
 }
 
 func (s *share) push(rejected bool) {
+	if len(s.rows) == 0 {
+		return // nothing is looked back on
+	}
 	if s.rows[s.next] {
 		s.rejected--
 	}

@@ -24,7 +24,7 @@ func rejecting(bad func(n int) bool) func(int) error {
 func TestTooManyRejectedRowsStopTheSyncBeforeTheirLettersAreWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench()
-		b.RejectedShare = RejectedShare{Rows: 100}
+		b.RejectedShare = RejectedShare{Rows: 100, Share: 0.5}
 		b.decode = rejecting(func(int) bool { return true })
 		r, end := b.run(t)
 		b.handle(t, numbers(0, 99)) // one row too few to judge
@@ -68,7 +68,7 @@ func TestTooManyRejectedRowsStopTheSyncBeforeTheirLettersAreWritten(t *testing.T
 func TestAStoppedSyncEndsWithTheProgramAndLeavesItsRowsUnsettled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench()
-		b.RejectedShare = RejectedShare{Rows: 10}
+		b.RejectedShare = RejectedShare{Rows: 10, Share: 0.5}
 		b.decode = rejecting(func(int) bool { return true })
 		_, end := b.run(t)
 		c := numbers(0, 10)
@@ -94,13 +94,15 @@ func TestTheShareLooksBackOnTheLastRows(t *testing.T) {
 		rows int
 		stop int // rows handled when it stops; 0 never
 	}{
-		{name: "half is not more than half", rule: RejectedShare{Rows: 10}, bad: func(n int) bool { return n%2 == 0 }, rows: 100},
-		{name: "six of ten", rule: RejectedShare{Rows: 10}, bad: func(n int) bool { return n%10 < 6 }, rows: 100, stop: 10},
-		{name: "few rows are no sample", rule: RejectedShare{Rows: 50}, bad: func(int) bool { return true }, rows: 49},
-		{name: "a burst among good rows", rule: RejectedShare{Rows: 10}, bad: func(n int) bool { return n >= 40 && n < 50 }, rows: 100, stop: 46},
-		{name: "skipped rows are not counted", rule: RejectedShare{Rows: 10}, bad: func(int) bool { return true },
+		{name: "half is not more than half", rule: RejectedShare{Rows: 10, Share: 0.5}, bad: func(n int) bool { return n%2 == 0 }, rows: 100},
+		{name: "six of ten", rule: RejectedShare{Rows: 10, Share: 0.5}, bad: func(n int) bool { return n%10 < 6 }, rows: 100, stop: 10},
+		{name: "few rows are no sample", rule: RejectedShare{Rows: 50, Share: 0.5}, bad: func(int) bool { return true }, rows: 49},
+		{name: "a burst among good rows", rule: RejectedShare{Rows: 10, Share: 0.5}, bad: func(n int) bool { return n >= 40 && n < 50 }, rows: 100, stop: 46},
+		{name: "skipped rows are not counted", rule: RejectedShare{Rows: 10, Share: 0.5}, bad: func(int) bool { return true },
 			skip: func(n int) bool { return n%10 != 0 }, rows: 100, stop: 91},
 		{name: "all of them are allowed", rule: RejectedShare{Rows: 10, Share: 1}, bad: func(int) bool { return true }, rows: 100},
+		{name: "none is allowed", rule: RejectedShare{Rows: 10}, bad: func(n int) bool { return n == 12 }, rows: 100, stop: 13},
+		{name: "nothing is looked back on", rule: RejectedShare{}, bad: func(int) bool { return true }, rows: 100},
 		{name: "a small share", rule: RejectedShare{Rows: 100, Share: 0.02}, bad: func(n int) bool { return n%33 == 0 }, rows: 200, stop: 100},
 	}
 	for _, c := range cases {
@@ -126,7 +128,7 @@ func TestTheShareLooksBackOnTheLastRows(t *testing.T) {
 func TestRowsThatTikTokRefusesCountToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench()
-		b.RejectedShare = RejectedShare{Rows: 10}
+		b.RejectedShare = RejectedShare{Rows: 10, Share: 0.5}
 		b.deliver = func(c *pipeline.Chunk) error {
 			for i := range c.Records {
 				c.Settle(i, pipeline.DeadLettered)

@@ -17,6 +17,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/router"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 // TestTheSubscriberKeepsWatermillsContract runs Watermill's own suite on Subscriber over kafka's Consumer with chunks of
@@ -112,8 +113,8 @@ func (d *dressed) Subscribe(ctx context.Context, topic string) (<-chan *message.
 	if err := d.SubscribeInitialize(topic); err != nil {
 		return nil, err
 	}
-	consumer, err := kafka.NewConsumer(kafka.Config{Brokers: d.cluster.ListenAddrs()},
-		kafka.ConsumerOptions{Sync: "suite", Group: d.group + topic, Topics: []string{topic}, Window: 1, MaxChunk: 1, Drain: time.Millisecond})
+	consumer, err := kafka.NewConsumer(settings.WithDefaults(kafka.Config{Brokers: d.cluster.ListenAddrs()}),
+		kafka.ConsumerOptions{Sync: "suite", Group: d.group + topic, Topics: []string{topic}, Start: kafka.Earliest, Window: 1, MaxChunk: 1, Drain: time.Millisecond})
 	if err != nil {
 		return nil, err
 	}

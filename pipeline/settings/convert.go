@@ -117,9 +117,13 @@ func number(text string) *Node {
 }
 
 func (c *converter) text(raw, path string, line int) *Node {
-	text, substituted, err := c.env.expand(raw)
+	env, absent := c.env, false
+	if c.env.Absent != nil {
+		env.Absent = func(name string) { absent = true; c.env.Absent(name) }
+	}
+	text, substituted, err := env.expand(raw)
 	if err != nil {
 		c.problem(line, path, err.rule, err.hint)
 	}
-	return &Node{kind: String, text: text, substituted: substituted, broken: err != nil}
+	return &Node{kind: String, text: text, substituted: substituted, absent: absent, broken: err != nil}
 }

@@ -14,7 +14,8 @@ type Decoder interface {
 
 // Decode writes the value into what the pointer points to: structs with `yaml:"name"` tags (fields without one are no
 // settings; embedded structs are laid flat), maps with text keys, slices, scalars, pointers and any. Null leaves the
-// value as it was. Keys that the struct does not know are problems. A field tagged `enum:"a,b"` takes only these.
+// value as it was. What it makes itself, elements and what pointers point to, begins with the defaults of its tags. Keys
+// that the struct does not know are problems. A field tagged `enum:"a,b"` takes only these.
 func (n *Node) Decode(into any, at Place) {
 	v := reflect.ValueOf(into)
 	if v.Kind() != reflect.Pointer || v.IsNil() {
@@ -24,7 +25,7 @@ func (n *Node) Decode(into any, at Place) {
 }
 
 func (n *Node) decode(v reflect.Value, at Place) {
-	if n.broken {
+	if n.broken || n.absent && v.Kind() >= reflect.Bool && v.Kind() <= reflect.Float64 {
 		return
 	}
 	if v.Kind() == reflect.Pointer {
@@ -48,6 +49,7 @@ func (n *Node) decodePointer(v reflect.Value, at Place) {
 	}
 	if v.IsNil() {
 		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem())
 	}
 	n.decode(v.Elem(), at)
 }
@@ -90,7 +92,7 @@ func (n *Node) decodeStruct(v reflect.Value, at Place) {
 // checkEnum holds a text field to the values its tag lists.
 func (n *Node) checkEnum(f reflect.StructField, at Place) {
 	list, ok := f.Tag.Lookup("enum")
-	if !ok || n.kind != String || n.broken || f.Type.Kind() != reflect.String {
+	if !ok || n.kind == Null || n.broken || f.Type.Kind() != reflect.String {
 		return
 	}
 	allowed := strings.Split(list, ",")
@@ -112,6 +114,7 @@ func (n *Node) decodeMap(v reflect.Value, at Place) {
 	}
 	for _, pair := range n.pairs {
 		value := reflect.New(v.Type().Elem()).Elem()
+		fill(value)
 		pair.Value.decode(value, at.under(pair))
 		v.SetMapIndex(reflect.ValueOf(pair.Key).Convert(v.Type().Key()), value)
 	}
@@ -124,6 +127,7 @@ func (n *Node) decodeSlice(v reflect.Value, at Place) {
 	}
 	v.Set(reflect.MakeSlice(v.Type(), len(n.items), len(n.items)))
 	for i, item := range n.items {
+		fill(v.Index(i))
 		item.decode(v.Index(i), at.Index(i))
 	}
 }

@@ -16,8 +16,8 @@ type Encoder interface {
 	EncodeYAML() any
 }
 
-// Effective prints a configuration as YAML: what was set, and for what was not, the default its tag names; nothing for
-// what has none. Secrets are redacted. But for them, Load reads it back as it was.
+// Effective prints a configuration as YAML: every value that is set or has a default, zeros of these included. Secrets are
+// redacted. But for them, Load reads it back as it was.
 func Effective(v any) []byte {
 	var w yamlWriter
 	tree := treeOf(reflect.ValueOf(v))
@@ -74,22 +74,15 @@ func structTree(v reflect.Value) any {
 	return tree
 }
 
-// fieldTree prints the default in the place of a zero value; packages take zero for it.
+// fieldTree leaves out what is empty, unless it has a default: it would come back.
 func fieldTree(v reflect.Value, f reflect.StructField) any {
+	if _, ok := f.Tag.Lookup("default"); ok {
+		return elementTree(v)
+	}
 	if v.Kind() == reflect.Struct || !v.IsZero() {
 		return treeOf(v)
 	}
-	text, ok := f.Tag.Lookup("default")
-	if !ok {
-		return nil
-	}
-	var unread Report
-	value := reflect.New(f.Type)
-	scalarNode(text).Decode(value.Interface(), Root(&unread))
-	if unread.Err() != nil {
-		return nil // the tag is a sentence for people
-	}
-	return treeOf(value.Elem())
+	return nil
 }
 
 func mapTree(v reflect.Value) any {

@@ -10,6 +10,10 @@ import (
 type Lookup struct {
 	Env  func(name string) (string, bool)
 	File func(path string) ([]byte, error)
+
+	// Absent is told of variables that are not set, which are then no problem: text reads 0 for them, and a number, a
+	// duration or a bool keeps its default. Nil: they are a problem.
+	Absent func(name string)
 }
 
 // Process looks up in the environment and the files of this process.
@@ -72,6 +76,10 @@ func (l Lookup) variableOr(inner string) (string, *expandError) {
 	}
 	if hasDefault {
 		return fallback, nil
+	}
+	if l.Absent != nil {
+		l.Absent(name)
+		return "0", nil
 	}
 	return "", &expandError{"the environment variable " + name + " is not set", "set it, or write ${" + name + ":-default}"}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"reflect"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -15,12 +16,13 @@ const (
 	maxValues = 100_000 // values after aliases are followed
 )
 
-// Load reads the text into a pointer to a struct. It always returns a Report; values that could not be read are left as
-// they were, so that Validate can go on to find more. Problems reported later, at Root of the same Report, find their
+// Load fills a pointer to a struct with its defaults and reads the text into it. It always returns a Report; values that
+// could not be read are left as they were, so that Validate can go on to find more. Problems reported later, at Root of the same Report, find their
 // lines too.
 func Load(text []byte, into any, env Lookup) *Report {
 	r := &Report{loading: true}
 	defer func() { r.loading = false }()
+	fill(reflect.ValueOf(into).Elem())
 	r.root = read(r, text, env)
 	r.root.Decode(into, Root(r))
 	return r

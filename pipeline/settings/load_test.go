@@ -33,7 +33,7 @@ syncs:
     fields: {on: no, 1: {column: c, default: 3}}
 `)
 	want := shop{}
-	want.Kafka.Brokers = []string{"a:9092", "b:9092"}
+	want.Kafka.Brokers, want.Kafka.Group = []string{"a:9092", "b:9092"}, "tokrelay"
 	want.Kafka.TLS = &tlsPart{CAFile: "/ca.pem", Insecure: Insecure{SkipVerify: true}}
 	want.Connections = map[string]connection{"main": {AdvertiserID: "7000000000000000001"}}
 	want.Limits = limits{Calls: 16, Small: -128, Count: 65535, Rate: 1000, Wait: Duration(36 * time.Hour),

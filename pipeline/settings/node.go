@@ -22,6 +22,7 @@ type Node struct {
 	items       []*Node
 	pairs       []Pair
 	substituted bool // ${…} was in it: its text may stand for a number or a bool too
+	absent      bool // a variable in it is not set; see Lookup.Absent
 	broken      bool // a problem was reported at it while loading
 	weight      int  // how many values it stands for, aliases counted each time
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
 	"github.com/tokrelay/tokrelay/pipeline/state"
 )
 
@@ -39,7 +40,7 @@ func broker(t testing.TB, topic string) (*kfake.Cluster, func() state.Log) {
 		t.Fatal(err)
 	}
 	t.Cleanup(cluster.Close)
-	cfg := kafka.Config{Brokers: cluster.ListenAddrs()}
+	cfg := settings.WithDefaults(kafka.Config{Brokers: cluster.ListenAddrs()})
 	return cluster, func() state.Log {
 		quiet := slog.New(slog.DiscardHandler)
 		admin, err := kafka.NewAdmin(cfg, "state", quiet)

@@ -129,7 +129,7 @@ func benchPlan(b *testing.B, cols *mapping.Columns) *Plan {
 
 func benchDecoder(b *testing.B, cols *mapping.Columns) *cdc.Decoder {
 	names, _ := cols.Wanted()
-	d, err := cdc.NewDecoder(cdc.Config{}, cdc.Wanted{Columns: names}, oneSchema{}, nil)
+	d, err := cdc.NewDecoder(settings.WithDefaults(cdc.Config{}), cdc.Wanted{Columns: names}, oneSchema{}, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -10,6 +10,8 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
+
+	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 // TestTheRealClientUploadsFilesOfEveryType has the real client stream real files over a real connection; the sandbox
@@ -25,7 +27,7 @@ func TestTheRealClientUploadsFilesOfEveryType(t *testing.T) {
 			w := newWorld(t, strings.NewReplacer("{EMAIL_SHA256: email}", identifier, "member_when: member\n", "", "schedule:", "file_size: 1MB\nschedule:").Replace(plainConfig))
 			server := httptest.NewServer(w.tiktok)
 			defer server.Close()
-			client, err := tiktok.New(tiktok.Config{BaseURL: server.URL}, tiktok.FixedToken(sandbox.DefaultToken))
+			client, err := tiktok.New(settings.WithDefaults(tiktok.Config{BaseURL: server.URL}), tiktok.FixedToken(sandbox.DefaultToken))
 			if err != nil {
 				t.Fatal(err)
 			}

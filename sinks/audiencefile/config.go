@@ -1,9 +1,6 @@
 package audiencefile
 
 import (
-	"cmp"
-	"time"
-
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 	"github.com/tokrelay/tokrelay/sinks/audience/member"
 )
@@ -13,22 +10,22 @@ type Config struct {
 	Audience   Audience           `yaml:"audience" doc:"the audience: {name: …}, found by name or created, or {id: …}"`
 	Identifier member.Identifiers `yaml:"identifier" doc:"what a person is matched by: one type of identifier; several make files of type MULTIPLE_TYPES"`
 	member.Rules
-	Schedule      string            `yaml:"schedule" doc:"when the audience is uploaded, in cron's five fields; without it only on demand" default:""`
+	Schedule      string            `yaml:"schedule" doc:"when the audience is uploaded, in cron's five fields; without it only on demand"`
 	Timezone      string            `yaml:"timezone" default:"UTC" doc:"the time zone of the schedule: Europe/Berlin"`
 	Guard         Guard             `yaml:"guard" doc:"what stops an upload that looks wrong"`
 	MaxMemory     settings.Size     `yaml:"max_memory" default:"256MiB" doc:"memory for building the files, 64MiB to 16GiB; what does not fit goes to work_folder"`
 	WorkFolder    string            `yaml:"work_folder" doc:"private folder for files being built; default: a folder of the user's cache"`
-	KeepState     *bool             `yaml:"keep_state" default:"true" doc:"keep hashes of the last run in work_folder, so that the next one reads only what changed"`
+	KeepState     bool              `yaml:"keep_state" default:"true" doc:"keep hashes of the last run in work_folder, so that the next one reads only what changed"`
 	FileSize      settings.Size     `yaml:"file_size" default:"50MB" doc:"files are split at this size, 1MB to 240MB; larger where there would be more than 50"`
-	RetentionDays int               `yaml:"retention_in_days" doc:"a new audience expires so many days after its creation, 1 to 365; without it a year after its last upload or use"`
+	RetentionDays int               `yaml:"retention_in_days" default:"0" doc:"a new audience expires this many days after its creation, 1 to 365; 0: a year after its last upload or use"`
 	ReadBack      settings.Duration `yaml:"read_back" default:"15m" doc:"how often TikTok is asked whether it has processed an upload"`
 }
 
 // Guard is what stops an upload that looks wrong.
 type Guard struct {
-	MinMembers  int               `yaml:"min_members" default:"1000" doc:"fewer members are never uploaded; TikTok uses no audience below 1000"`
-	MaxShrink   *settings.Percent `yaml:"max_shrink" default:"50%" doc:"an audience that shrank by more since the last upload waits for --force"`
-	MaxRejected *settings.Percent `yaml:"max_rejected" default:"50%" doc:"the run stops when more of a thousand rows in a row are rejected: the mapping is probably wrong"`
+	MinMembers  int              `yaml:"min_members" default:"1000" doc:"fewer members are never uploaded; TikTok uses no audience below 1000"`
+	MaxShrink   settings.Percent `yaml:"max_shrink" default:"50%" doc:"an audience that shrank by more since the last upload waits for --force; 0% lets none shrink"`
+	MaxRejected settings.Percent `yaml:"max_rejected" default:"50%" doc:"the run stops when more of a thousand rows in a row are rejected: the mapping is probably wrong; 0% allows none"`
 }
 
 // Audience says which audience is filled.
@@ -42,18 +39,3 @@ const section = "identifier"
 
 // leastMembers is the smallest audience TikTok uses.
 const leastMembers = 1000
-
-func (c Config) withDefaults() Config {
-	c.Timezone = cmp.Or(c.Timezone, "UTC")
-	c.MaxMemory = cmp.Or(c.MaxMemory, 256<<20)
-	c.FileSize = cmp.Or(c.FileSize, 50e6)
-	c.ReadBack = cmp.Or(c.ReadBack, settings.Duration(15*time.Minute))
-	c.Guard.MinMembers = cmp.Or(c.Guard.MinMembers, leastMembers)
-	half := settings.Percent(0.5)
-	c.Guard.MaxShrink = cmp.Or(c.Guard.MaxShrink, &half)
-	c.Guard.MaxRejected = cmp.Or(c.Guard.MaxRejected, &half)
-	return c
-}
-
-// KeepsState says whether hashes of the last run stay on disk.
-func (c *Config) KeepsState() bool { return c.KeepState == nil || *c.KeepState }

@@ -30,7 +30,7 @@ func New(cfg Config, cols *mapping.Columns, now func() time.Time) (*Plan, error)
 	if err := report.Err(); err != nil {
 		return nil, fmt.Errorf("compile audience_file: %w", err)
 	}
-	p := &Plan{cfg: cfg.withDefaults(), now: now}
+	p := &Plan{cfg: cfg, now: now}
 	var err error
 	if p.ids, err = member.Compile(section, &cfg.Identifier, &cfg.Rules, cols); err != nil {
 		return nil, err

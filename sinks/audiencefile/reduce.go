@@ -16,7 +16,7 @@ func (b *build) reduce(ctx context.Context, base, entries *spill) (*spill, error
 		return nil, err
 	}
 	r := &reduction{build: b, lines: lines, forget: orderOf(b.deps.now().Add(-forgetAfter).UnixMilli(), 0)}
-	if b.plan.cfg.KeepsState() {
+	if b.plan.cfg.KeepState {
 		if r.base, err = newSpill(b.folder.join(baseName(b.run))); err != nil {
 			lines.close()
 			return nil, err

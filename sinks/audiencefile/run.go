@@ -99,7 +99,7 @@ func (r *run) build(ctx context.Context) (out *built, err error) {
 	}
 	b := &build{plan: j.plan, deps: &j.deps, job: j, folder: r.work, run: r.manifest.Run, path: r.folder,
 		mapping: j.plan.mapping + j.deps.Mapping, parallel: j.deps.Parallel, memory: memory(j.plan.cfg.MaxMemory),
-		maxRejected: float64(*j.plan.cfg.Guard.MaxRejected), rebuild: r.options.Rebuild, previous: runOf(r.ledger.Last)}
+		maxRejected: float64(j.plan.cfg.Guard.MaxRejected), rebuild: r.options.Rebuild, previous: runOf(r.ledger.Last)}
 	if r.options.Force {
 		b.maxRejected = 1
 	}
@@ -122,7 +122,7 @@ func (r *run) build(ctx context.Context) (out *built, err error) {
 func (r *run) brakes(b *built) error {
 	cfg, last := &r.job.plan.cfg, r.ledger.members()
 	r.job.deps.Metrics.AudienceBelowMinimum(b.Members < int64(cfg.Guard.MinMembers))
-	least := float64(last) * (1 - float64(*cfg.Guard.MaxShrink))
+	least := float64(last) * (1 - float64(cfg.Guard.MaxShrink))
 	switch {
 	case b.Members < int64(cfg.Guard.MinMembers):
 		return verdict{result: TooSmall, alarm: true,

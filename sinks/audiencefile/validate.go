@@ -12,7 +12,6 @@ import (
 
 // Validate reports everything that is wrong with the sink.
 func (c *Config) Validate(at settings.Place) {
-	d := c.withDefaults()
 	c.Audience.validate(at.Key("audience"))
 	member.Validate(section, &c.Identifier, &c.Rules, at)
 	if !c.Identifier.Any() {
@@ -20,16 +19,16 @@ func (c *Config) Validate(at settings.Place) {
 	}
 	c.validateSchedule(at)
 	c.Guard.validate(at.Key("guard"))
-	if d.MaxMemory < 64<<20 || d.MaxMemory > 16<<30 {
+	if c.MaxMemory < 64<<20 || c.MaxMemory > 16<<30 {
 		at.Key("max_memory").Problem("must be between 64MiB and 16GiB", "")
 	}
-	if d.FileSize < 1e6 || d.FileSize > mostFileSize {
+	if c.FileSize < 1e6 || c.FileSize > mostFileSize {
 		at.Key("file_size").Problem("must be between 1MB and 240MB", "TikTok takes files of up to 250 MB")
 	}
 	if c.RetentionDays < 0 || c.RetentionDays > 365 {
-		at.Key("retention_in_days").Problem("must be between 1 and 365", "leave it out to keep the audience as long as it is used")
+		at.Key("retention_in_days").Problem("must be between 0 and 365", "0 keeps the audience as long as it is used")
 	}
-	if d.ReadBack.Std() < time.Minute || d.ReadBack.Std() > 24*time.Hour {
+	if c.ReadBack.Std() < time.Minute || c.ReadBack.Std() > 24*time.Hour {
 		at.Key("read_back").Problem("must be between 1m and 24h", "")
 	}
 	if c.WorkFolder != "" && !filepath.IsAbs(c.WorkFolder) {
@@ -38,8 +37,8 @@ func (c *Config) Validate(at settings.Place) {
 }
 
 func (c *Config) validateSchedule(at settings.Place) {
-	zone := c.withDefaults().Timezone
-	if _, err := time.LoadLocation(zone); err != nil || zone == "Local" {
+	zone := c.Timezone
+	if _, err := time.LoadLocation(zone); err != nil || zone == "" || zone == "Local" {
 		at.Key("timezone").Problem("unknown time zone", "write it like Europe/Berlin")
 		zone = "UTC"
 	}
@@ -58,10 +57,10 @@ func (c *Config) validateSchedule(at settings.Place) {
 }
 
 func (g *Guard) validate(at settings.Place) {
-	if g.MinMembers != 0 && g.MinMembers < leastMembers {
+	if g.MinMembers < leastMembers {
 		at.Key("min_members").Problem("must be at least 1000", "TikTok uses no audience below 1000 members")
 	}
-	if g.MaxShrink != nil && *g.MaxShrink == 1 {
+	if g.MaxShrink == 1 {
 		at.Key("max_shrink").Warn("lets an audience shrink to any size", "")
 	}
 }

@@ -14,7 +14,7 @@ func (b *build) write(ctx context.Context, lines *spill, out *built) error {
 	if previous != nil {
 		defer previous.close()
 	}
-	if b.plan.cfg.KeepsState() {
+	if b.plan.cfg.KeepState {
 		var err error
 		if w.members, err = newSpill(b.folder.join(membersName(b.run))); err != nil {
 			return err

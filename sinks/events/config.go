@@ -1,16 +1,13 @@
 package events
 
 import (
-	"cmp"
-	"time"
-
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 // Config is `web_events` of a sync.
 type Config struct {
-	EventSource   Setting `yaml:"event_source" doc:"web, offline or crm; web if not set; {column: …} where the row says it"`
+	EventSource   Setting `yaml:"event_source" default:"web" doc:"web, offline or crm; {column: …} where the row says it"`
 	PixelCode     Setting `yaml:"pixel_code" doc:"the pixel web events belong to; {column: …} where the row names it"`
 	EventSourceID Setting `yaml:"event_source_id" doc:"the offline or CRM event set that events belong to"`
 	Event         Event   `yaml:"event" doc:"the event's name, or {column, map} where the row names it"`
@@ -23,9 +20,9 @@ type Config struct {
 	CustomProperties bool   `yaml:"custom_properties" doc:"allow properties of your own"`
 	RenameLegacy     bool   `yaml:"rename_legacy" doc:"send Purchase for CompletePayment and Lead for SubmitForm"`
 
-	MaxAge            *settings.Duration `yaml:"max_age" default:"28d" doc:"older events are rejected; 0s for no limit"`
-	RequireIdentifier *bool              `yaml:"require_identifier" default:"true" doc:"reject rows without any identifier or click id"`
-	CurrencyFile      string             `yaml:"currency_file" doc:"a newer list of currency codes in place of the built-in one"`
+	MaxAge            settings.Duration `yaml:"max_age" default:"28d" doc:"older events are rejected; 0s for no limit"`
+	RequireIdentifier bool              `yaml:"require_identifier" default:"true" doc:"reject rows without any identifier or click id"`
+	CurrencyFile      string            `yaml:"currency_file" doc:"a newer list of currency codes in place of the built-in one"`
 
 	StripPlusTag        bool `yaml:"strip_plus_tag" doc:"hash ann+shop@x.org as ann@x.org"`
 	StripDots           bool `yaml:"strip_dots" doc:"hash a.nn@x.org as ann@x.org"`
@@ -37,7 +34,7 @@ type Config struct {
 // Batch is how many events share a call, and how long they may wait for it.
 type Batch struct {
 	MaxEvents int               `yaml:"max_events" default:"1000" doc:"events per call, 1 to 1000"`
-	Linger    settings.Duration `yaml:"linger" default:"0s" doc:"how long an event may wait for others"`
+	Linger    settings.Duration `yaml:"linger" default:"0s" doc:"how long an event may wait for others; 0s does not wait"`
 }
 
 // Hash says per identifier what its column holds: clear text (raw), digests (hashed), or either (auto).
@@ -63,7 +60,7 @@ func (s *Setting) DecodeNode(n *settings.Node, at settings.Place) {
 	switch n.Kind() {
 	case settings.Null:
 	case settings.Map:
-		s.Field = &mapping.Field{}
+		*s = Setting{Field: &mapping.Field{}}
 		n.Decode(s.Field, at)
 	default:
 		n.Decode(&s.Static, at)
@@ -86,31 +83,5 @@ func (*Setting) JSONSchema() map[string]any {
 func oneOf(forms ...any) map[string]any { return map[string]any{"oneOf": forms} }
 
 func (s *Setting) isSet() bool { return s.Static != "" || s.Field != nil }
-
-// WithDefaults is the configuration with everything said that goes without saying.
-func (c Config) WithDefaults() Config {
-	age, identified := settings.Duration(c.maxAge()), c.requiresIdentifier()
-	c.MaxAge, c.RequireIdentifier, c.Batch.MaxEvents = &age, &identified, c.maxEvents()
-	if !c.EventSource.isSet() {
-		c.EventSource.Static = "web"
-	}
-	if c.EventID.Field == nil && c.EventID.Columns == nil {
-		c.EventID.All = true
-	}
-	return c
-}
-
-const maxAgeDefault = 28 * 24 * time.Hour
-
-func (c *Config) maxAge() time.Duration {
-	if c.MaxAge == nil {
-		return maxAgeDefault
-	}
-	return c.MaxAge.Std()
-}
-
-func (c *Config) requiresIdentifier() bool { return c.RequireIdentifier == nil || *c.RequireIdentifier }
-
-func (c *Config) maxEvents() int { return cmp.Or(c.Batch.MaxEvents, maxBatch) }
 
 const maxBatch = 1000

@@ -42,7 +42,6 @@ func TestEffectiveConfigurationsReadBack(t *testing.T) {
 		t.Run(filepath.Base(filepath.Dir(file)), func(t *testing.T) {
 			first, second := syncConfig{}, syncConfig{}
 			load(t, readFile(t, file), &first)
-			first.WebEvents = first.WebEvents.WithDefaults()
 			text := string(settings.Effective(first))
 			load(t, text, &second)
 			if again := string(settings.Effective(second)); again != text {
@@ -109,7 +108,7 @@ func TestACurrencyFileMustBeOne(t *testing.T) {
 }
 
 func TestNewRefusesWhatValidateRefuses(t *testing.T) {
-	if _, err := New(Config{}, &mapping.Columns{}, time.Now, nil); err == nil || !strings.Contains(err.Error(), "pixel_code: required") {
+	if _, err := New(settings.WithDefaults(Config{}), &mapping.Columns{}, time.Now, nil); err == nil || !strings.Contains(err.Error(), "pixel_code: required") {
 		t.Errorf("got %v, want the problems of an empty configuration", err)
 	}
 }

@@ -59,9 +59,9 @@ func New(cfg Config, cols *mapping.Columns, now func() time.Time, m *metrics.Syn
 		}
 		p.currencies = list
 	}
-	p.maxAge, p.maxAgeText = cfg.maxAge(), settings.Duration(cfg.maxAge()).String()
+	p.maxAge, p.maxAgeText = cfg.MaxAge.Std(), cfg.MaxAge.String()
 	p.currencyRule = p.currencies.rule()
-	p.requires = cfg.requiresIdentifier()
+	p.requires = cfg.RequireIdentifier
 	p.envelope = newEnvelopePlan(&p.cfg, cols)
 	p.names = newNamePlan(&p.cfg, cols, m)
 	p.id = newIDPlan(cfg.EventID, cols)

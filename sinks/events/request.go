@@ -7,7 +7,7 @@ const maxRequest = 1 << 20
 const Endpoint = "/event/track/"
 
 // Limits are how many events a call may hold, and how many bytes.
-func (p *Plan) Limits() (maxItems, maxBytes int) { return p.cfg.maxEvents(), maxRequest }
+func (p *Plan) Limits() (maxItems, maxBytes int) { return p.cfg.Batch.MaxEvents, maxRequest }
 
 // AppendRequest writes the body of a call with these events, which share the envelope.
 func (p *Plan) AppendRequest(dst []byte, envelope string, bodies [][]byte) []byte {

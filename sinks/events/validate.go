@@ -2,7 +2,6 @@ package events
 
 import (
 	"slices"
-	"strconv"
 	"unicode/utf8"
 
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
@@ -35,7 +34,7 @@ func (c *Config) validateSource(at settings.Place) {
 	}
 	from := c.source()
 	switch {
-	case c.EventSource.Static != "" && from == 0:
+	case c.EventSource.Field == nil && from == 0:
 		at.Key("event_source").Problem("must be web, offline or crm", "app events are not sent by tokrelay")
 	case from == web && !c.PixelCode.isSet() && !c.EventSourceID.isSet():
 		at.Key("pixel_code").Problem("required", "find it in Events Manager: it looks like CUSG5HBC77UD11VVRQEG")
@@ -46,11 +45,8 @@ func (c *Config) validateSource(at settings.Place) {
 
 // source is the event_source of every row, or 0 where the row says it.
 func (c *Config) source() source {
-	switch {
-	case c.EventSource.Field != nil:
+	if c.EventSource.Field != nil {
 		return 0
-	case c.EventSource.Static == "":
-		return web
 	}
 	return sourceNames[c.EventSource.Static]
 }
@@ -150,7 +146,7 @@ func (c *Config) validateEventID(at settings.Place) {
 }
 
 func (c *Config) validateBatch(at settings.Place) {
-	if n := c.Batch.MaxEvents; n < 0 || n > maxBatch || n == 0 && at.Key("max_events").Given() {
-		at.Key("max_events").Problem("must be 1 to "+strconv.Itoa(maxBatch), "TikTok refuses larger calls")
+	if n := c.Batch.MaxEvents; n < 1 || n > maxBatch {
+		at.Key("max_events").Problem("must be 1 to 1000", "TikTok refuses larger calls")
 	}
 }

@@ -212,7 +212,7 @@ func (c *Config) validateRequired(at settings.Place) {
 
 func (c *Config) validateIdentified(at settings.Place) {
 	identified := slices.ContainsFunc(c.Fields.names(), func(name string) bool { return matchKeyOf(name)&identifying != 0 })
-	if !identified && c.requiresIdentifier() {
+	if !identified && c.RequireIdentifier {
 		at.Problem("no identifier is mapped, so every row would be rejected",
 			"map user.email, user.phone, user.external_id, user.ttp or user.ttclid, or set require_identifier: false")
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 var update = flag.Bool("update", false, "write what rows become into testdata")
@@ -69,7 +70,7 @@ func becomes(t *testing.T, cfg Config, rows []byte) []byte {
 	}
 	wanted := cdc.Wanted{}
 	wanted.Columns, wanted.All = cols.Wanted()
-	format := cdc.Config{}
+	format := settings.WithDefaults(cdc.Config{})
 	if bytes.Contains(rows, []byte("null\n")) {
 		format.Format = "flat"
 	}

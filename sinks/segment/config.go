@@ -1,7 +1,6 @@
 package segment
 
 import (
-	"cmp"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -25,8 +24,8 @@ type Config struct {
 
 // Batch is how many members share a call, and how long they may wait for it.
 type Batch struct {
-	MaxUsers int                `yaml:"max_users" default:"1000" doc:"members per call, 1 to 10000"`
-	Linger   *settings.Duration `yaml:"linger" default:"1s" doc:"how long a member may wait for others"`
+	MaxUsers int               `yaml:"max_users" default:"1000" doc:"members per call, 1 to 10000"`
+	Linger   settings.Duration `yaml:"linger" default:"1s" doc:"how long a member may wait for others; 0s does not wait"`
 }
 
 // Audience says which audience is filled.
@@ -58,9 +57,9 @@ type rowAudienceForm struct {
 func (a *Audience) DecodeNode(n *settings.Node, at settings.Place) {
 	for _, p := range n.Pairs() {
 		if p.Key == "column" || p.Key == "expr" {
-			form := rowAudienceForm{}
+			form := settings.WithDefaults(rowAudienceForm{})
 			n.Decode(&form, at)
-			a.Row = &RowAudience{mapping.Field{Column: form.Column, Expr: form.Expr, Separator: form.Separator}, cmp.Or(form.By, "name")}
+			a.Row = &RowAudience{mapping.Field{Column: form.Column, Expr: form.Expr, Separator: form.Separator}, form.By}
 			return
 		}
 	}
@@ -98,22 +97,6 @@ const (
 	maxName = 70
 )
 
-// MaxUsers is how many members share a call.
-func (c *Config) MaxUsers() int { return cmp.Or(c.Batch.MaxUsers, 1000) }
-
-// Linger is how long a member may wait for others.
-func (c *Config) Linger() time.Duration {
-	if c.Batch.Linger == nil {
-		return time.Second
-	}
-	return c.Batch.Linger.Std()
-}
-
-// ReadBackEvery is how often TikTok is asked what the audience holds.
-func (c *Config) ReadBackEvery() time.Duration {
-	return cmp.Or(c.ReadBack.Std(), 15*time.Minute)
-}
-
 // Remembers says whether the sync keeps member state. fullBefore is true where the sync's before-images are known to
 // hold the whole old row.
 func (c *Config) Remembers(fullBefore bool) bool {
@@ -138,13 +121,13 @@ func (c *Config) Validate(at settings.Place) {
 			at.Key("advertiser_ids").Index(i).Problem("must be digits in quotes", "see the account menu of TikTok Ads Manager")
 		}
 	}
-	if c.Batch.MaxUsers < 0 || c.Batch.MaxUsers > maxUsers {
+	if c.Batch.MaxUsers < 1 || c.Batch.MaxUsers > maxUsers {
 		at.Key("batch").Key("max_users").Problem("must be between 1 and 10000", "")
 	}
-	if l := c.Linger(); l < 0 || l > time.Minute {
+	if c.Batch.Linger.Std() > time.Minute {
 		at.Key("batch").Key("linger").Problem("must be between 0s and 1m", "")
 	}
-	if every := c.ReadBackEvery(); every < time.Minute {
+	if c.ReadBack.Std() < time.Minute {
 		at.Key("read_back").Problem("must be at least 1m", "")
 	}
 	if c.Remember == "never" {

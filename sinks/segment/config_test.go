@@ -78,8 +78,8 @@ func TestAConfigurationIsPrintedAsItWasWritten(t *testing.T) {
 
 func TestDefaultsAreThoseOfTheDocumentation(t *testing.T) {
 	cfg := loaded(t, "audience: {name: A}\nidentifiers: {EMAIL_SHA256: email}")
-	if cfg.MaxUsers() != 1000 || cfg.Linger() != time.Second || cfg.ReadBackEvery() != 15*time.Minute {
-		t.Errorf("got %d, %s, %s, want 1000, 1s, 15m", cfg.MaxUsers(), cfg.Linger(), cfg.ReadBackEvery())
+	if cfg.Batch.MaxUsers != 1000 || cfg.Batch.Linger.Std() != time.Second || cfg.ReadBack.Std() != 15*time.Minute {
+		t.Errorf("got %d, %s, %s, want 1000, 1s, 15m", cfg.Batch.MaxUsers, cfg.Batch.Linger, cfg.ReadBack)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/delivery"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
 )
 
@@ -23,12 +24,12 @@ func (s *scene) withDelivery(t *testing.T) (letters *buried, calls *[]string) {
 	letters, calls = &buried{}, &[]string{}
 	var mu sync.Mutex
 	maxItems, size := s.sink.Limits()
-	q := delivery.New(delivery.Config{MaxItems: maxItems, MaxBytes: size}, delivery.Deps{
+	q := delivery.New(delivery.Config{MaxItems: maxItems, MaxBytes: size, Retry: settings.WithDefaults(delivery.Retry{})}, delivery.Deps{
 		Sync: "newsletter", Endpoint: s.sink.Endpoint(), AppendRequest: s.sink.AppendRequest,
 		Post: func(ctx context.Context, body []byte) pipeline.Answer {
 			return api{s.sandbox}.Post(ctx, s.sink.Endpoint(), body)
 		},
-		Gate: delivery.NewGate(delivery.GateConfig{}, nil), DeadLetters: letters,
+		Gate: delivery.NewGate(delivery.GateConfig{CallsInFlight: 8}, nil), DeadLetters: letters,
 		OnCall: func(c pipeline.Call) {
 			mu.Lock()
 			defer mu.Unlock()

@@ -30,7 +30,7 @@ type Readback struct {
 
 // NewReadback reads what the target's sync fills.
 func (p *Plan) NewReadback(t *Target) *Readback {
-	return &Readback{target: t, every: p.cfg.ReadBackEvery(), metrics: p.metrics}
+	return &Readback{target: t, every: p.cfg.ReadBack.Std(), metrics: p.metrics}
 }
 
 // Run reads at once and then on schedule, until ctx ends. What goes wrong is kept in the Reading: it holds nothing up.

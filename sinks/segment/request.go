@@ -16,7 +16,7 @@ var wires = [member.Kinds]string{"EMAIL_SHA256", "PHONE_SHA256", "IDFA_SHA256", 
 func (p *Plan) Endpoint() string { return "/segment/mapping/" }
 
 // Limits are how many members a call may hold, and how many bytes.
-func (p *Plan) Limits() (maxItems, maxBytesOfCall int) { return p.cfg.MaxUsers(), maxBytes }
+func (p *Plan) Limits() (maxItems, maxBytesOfCall int) { return p.cfg.Batch.MaxUsers, maxBytes }
 
 // The actions. An envelope is an action; or an action, a space and the number of a type the configuration no longer has,
 // whose digests still have to leave.

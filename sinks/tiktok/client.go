@@ -40,7 +40,7 @@ func New(c Config, token *Token) (*Client, error) {
 	if c.Transport != nil {
 		return NewOver(c, token, c.Transport), nil
 	}
-	transport, err := newTransport(c.WithDefaults())
+	transport, err := newTransport(c)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +49,6 @@ func New(c Config, token *Token) (*Client, error) {
 
 // NewOver makes a client over a transport of the caller's, which must close every request's body: the sandbox's, say.
 func NewOver(c Config, token *Token, transport http.RoundTripper) *Client {
-	c = c.WithDefaults()
 	return &Client{
 		base:    strings.TrimSuffix(strings.TrimSuffix(c.BaseURL, "/"), apiPath) + apiPath,
 		http:    transport,

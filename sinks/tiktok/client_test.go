@@ -29,7 +29,7 @@ const testToken = "0123456789abcdef0123456789abcdef01234567"
 
 func client(t *testing.T, c Config) *Client {
 	t.Helper()
-	client, err := New(c, FixedToken(testToken))
+	client, err := New(settings.WithDefaults(c), FixedToken(testToken))
 	if err != nil {
 		t.Fatalf("New: %v", err)
 	}
@@ -274,7 +274,7 @@ func TestTheTokenIsInNoMessage(t *testing.T) {
 	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Write([]byte(`{"code":40105,"message":"Access token short is incorrect."}`))
 	})
-	c, err := New(Config{BaseURL: s.URL}, FixedToken("short"))
+	c, err := New(settings.WithDefaults(Config{BaseURL: s.URL}), FixedToken("short"))
 	if err != nil {
 		t.Fatal(err)
 	}

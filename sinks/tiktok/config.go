@@ -40,24 +40,6 @@ type Limits struct {
 // MaxCallsInFlight bounds calls_in_flight.
 const MaxCallsInFlight = 256
 
-// WithDefaults fills in what was left out.
-func (c Config) WithDefaults() Config {
-	or(&c.BaseURL, "https://business-api.tiktok.com")
-	or(&c.Timeout, settings.Duration(30*time.Second))
-	or(&c.CallsInFlight, 8)
-	or(&c.Limits.Events, 1000)
-	or(&c.Limits.Segment, 10)
-	or(&c.Limits.Other, 10)
-	return c
-}
-
-func or[T comparable](v *T, other T) {
-	var zero T
-	if *v == zero {
-		*v = other
-	}
-}
-
 // Endpoints are the limits by endpoint; "" is any other.
 func (l Limits) Endpoints() map[string]float64 {
 	return map[string]float64{
@@ -81,25 +63,30 @@ func (c *Config) Validate(at settings.Place) {
 	if strings.Trim(c.AdvertiserID, "0123456789") != "" {
 		at.Key("advertiser_id").Problem("must be digits", "see the account menu of TikTok Ads Manager")
 	}
-	if c.BaseURL != "" && !isURL(c.BaseURL, "http", "https") {
+	if !isURL(c.BaseURL, "http", "https") {
 		at.Key("base_url").Problem("must be an http or https URL without query", "")
 	}
 	if c.Proxy != "" && !isURL(c.Proxy, "http", "https", "socks5", "socks5h") {
 		at.Key("proxy").Problem("must be an http, https or socks5 URL", "")
 	}
-	if c.CallsInFlight < 0 || c.CallsInFlight > MaxCallsInFlight {
+	if c.Timeout.Std() < time.Second {
+		at.Key("timeout").Problem("must be at least 1s", "TikTok needs longer for a call, and what is cut off is sent again")
+	}
+	if c.CallsInFlight < 1 || c.CallsInFlight > MaxCallsInFlight {
 		at.Key("calls_in_flight").Problem("must be between 1 and 256", "")
 	}
 	c.Limits.validate(at.Key("limits"))
 }
 
 func (l *Limits) validate(at settings.Place) {
-	for _, f := range []struct {
-		key   string
-		value float64
-	}{{"events", l.Events}, {"segment", l.Segment}, {"other", l.Other}, {"pixel", l.Pixel}, {"advertiser", l.Advertiser}} {
-		if !(f.value >= 0 && f.value <= 1e6) {
-			at.Key(f.key).Problem("must be between 0 and 1000000 calls a second", "")
+	for key, rate := range map[string]float64{"events": l.Events, "segment": l.Segment, "other": l.Other} {
+		if !(rate > 0 && rate <= 1e6) {
+			at.Key(key).Problem("must be more than 0 and at most 1000000 calls a second", "to send nothing, take the sync out")
+		}
+	}
+	for key, rate := range map[string]float64{"pixel": l.Pixel, "advertiser": l.Advertiser} {
+		if !(rate >= 0 && rate <= 1e6) {
+			at.Key(key).Problem("must be between 0 and 1000000 calls a second", "0 is no limit of its own")
 		}
 	}
 	if l.Segment > 50 {

@@ -63,7 +63,7 @@ func TestAGrantIsStoredForItsOwnerAlone(t *testing.T) {
 }
 
 func TestWithoutATokenACallIsDenied(t *testing.T) {
-	c, err := New(Config{BaseURL: "http://127.0.0.1:1"}, TokenOf(Config{}, ""))
+	c, err := New(settings.WithDefaults(Config{BaseURL: "http://127.0.0.1:1"}), TokenOf(Config{}, ""))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ type Admin struct {
 
 // Validate reports an address nobody should serve.
 func (a *Admin) Validate(at settings.Place) {
-	host, _, err := net.SplitHostPort(a.address())
+	host, _, err := net.SplitHostPort(a.Listen)
 	if err != nil {
 		at.Key("listen").Problem("must be host:port", "127.0.0.1:8080")
 		return
@@ -48,13 +48,6 @@ func (a *Admin) Validate(at settings.Place) {
 	if a.TLS != nil && (a.TLS.CertFile == "" || a.TLS.KeyFile == "") {
 		at.Key("tls").Problem("needs cert_file and key_file", "")
 	}
-}
-
-func (a *Admin) address() string {
-	if a.Listen == "" {
-		return "127.0.0.1:8080"
-	}
-	return a.Listen
 }
 
 func loopback(host string) bool {

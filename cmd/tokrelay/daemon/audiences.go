@@ -60,7 +60,7 @@ func (d *Daemon) Audience(ctx context.Context, name string) (*AudienceReport, er
 
 // neverRan tells whether the topics that remember the sync's audience are still to be made.
 func (d *Daemon) neverRan(ctx context.Context, s *Sync) (bool, error) {
-	topics := []string{d.Config.stateTopic()}
+	topics := []string{d.Config.StateTopic}
 	if parts := d.segments[s.Name]; parts != nil && parts.members != nil {
 		topics = append(topics, d.Config.membersTopic(s))
 	}

@@ -22,7 +22,7 @@ type callsTopic struct {
 
 // recordCalls prepares for writing calls to their topic.
 func (d *Daemon) recordCalls() (err error) {
-	c := d.Config.Calls.WithDefaults()
+	c := d.Config.Calls
 	d.Calls = calls.New(calls.Limits{Total: int(c.Memory)})
 	if c.Topic == "" {
 		return nil
@@ -64,12 +64,12 @@ func (t *callsTopic) close() {
 const largestCall = 4 << 20
 
 func (d *Daemon) wantedCallsTopic() kafka.Wanted {
-	c := d.Config.Calls.WithDefaults()
+	c := d.Config.Calls
 	return kafka.Wanted{Name: c.Topic, Partitions: c.Partitions, Retention: c.Retention.Std(), Bytes: int64(c.MaxBytes), MaxMessageBytes: largestCall}
 }
 
 func (d *Daemon) callsTopicThere(ctx context.Context) error {
-	warnings, err := d.admin.EnsureTopics(ctx, d.Config.Calls.Creates(), d.wantedCallsTopic())
+	warnings, err := d.admin.EnsureTopics(ctx, d.Config.Calls.Create, d.wantedCallsTopic())
 	for _, w := range warnings {
 		d.Log.Warn(w)
 	}

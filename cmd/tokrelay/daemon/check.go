@@ -13,7 +13,6 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
-	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 // How a Finding stands.
@@ -43,7 +42,7 @@ type checkup struct {
 // CheckOnline tells emit what each check found, in the order in which one would repair.
 func CheckOnline(ctx context.Context, c *Config, o Options, emit func(Finding)) error {
 	registry := c.SchemaRegistry
-	c.SchemaRegistry.MissingRetry = new(settings.Duration) // nothing is waited for
+	c.SchemaRegistry.MissingRetry = 0 // nothing is waited for
 	defer func() { c.SchemaRegistry = registry }()
 	d, err := newHelper(c, o)
 	if err != nil {

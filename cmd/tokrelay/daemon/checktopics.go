@@ -15,7 +15,7 @@ const lettersExtra = 64 << 10
 // ownTopicsSet looks at the topics tokrelay writes: that they are there or may be made, that they keep what they have to
 // keep, and that this client may write them.
 func (u *checkup) ownTopicsSet(ctx context.Context, largest int) {
-	c := u.Config.DeadLetter.WithDefaults()
+	c := u.Config.DeadLetter
 	wanted := []kafka.Wanted{
 		{Name: c.RejectedTopic, Retention: c.Retention.Std(), MaxMessageBytes: largest + lettersExtra},
 		{Name: c.FailedTopic, Retention: c.Retention.Std()},
@@ -29,7 +29,7 @@ func (u *checkup) ownTopicsSet(ctx context.Context, largest int) {
 		}
 	}
 	if audiences {
-		wanted = append(wanted, kafka.Wanted{Name: u.Config.stateTopic(), Compact: true})
+		wanted = append(wanted, kafka.Wanted{Name: u.Config.StateTopic, Compact: true})
 	}
 	if calls := u.Config.Calls.Topic; calls != "" {
 		wanted = append(wanted, kafka.Wanted{Name: calls})
@@ -62,9 +62,9 @@ func (u *checkup) ownTopicsSet(ctx context.Context, largest int) {
 func (u *checkup) absent(w kafka.Wanted, mayCreate bool) {
 	what := "topic " + w.Name
 	switch {
-	case w.Name == u.Config.Calls.Topic && !u.Config.Calls.Creates():
+	case w.Name == u.Config.Calls.Topic && !u.Config.Calls.Create:
 		u.warn(what, "does not exist, and calls.create is false: calls are remembered in memory alone", createCommand(u.Config.Kafka.Brokers[0], w))
-	case !u.Config.DeadLetter.Creates() && w.Name != u.Config.Calls.Topic:
+	case !u.Config.DeadLetter.Create && w.Name != u.Config.Calls.Topic:
 		u.fail(what, "does not exist, and dead_letter.create is false", createCommand(u.Config.Kafka.Brokers[0], w))
 	case !mayCreate:
 		u.warn(what, "does not exist yet; run makes it, if this client may create topics of this name: Kafka does not say", u.Config.Grant("--topic", w.Name, kafka.RightCreate))

@@ -12,7 +12,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline/calls"
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
@@ -43,11 +42,8 @@ type Config struct {
 
 // Shutdown says how long a stop may take.
 type Shutdown struct {
-	Drain settings.Duration `yaml:"drain" default:"25s" doc:"What is in flight at SIGTERM may take this long; then rows are left to the next start and the exit code is 3."`
+	Drain settings.Duration `yaml:"drain" default:"25s" doc:"What is in flight at SIGTERM may take this long; then rows are left to the next start and the exit code is 3. 0s does not wait."`
 }
-
-// Deadline is the drain deadline.
-func (s Shutdown) Deadline() time.Duration { return cmp.Or(s.Drain.Std(), 25*time.Second) }
 
 // Sync is one flow. Exactly one of its sinks is set.
 type Sync struct {
@@ -113,9 +109,12 @@ func (c *Config) Validate(at settings.Place) {
 		connection := c.Connections[name]
 		connection.Validate(at.Key("connections").Key(name))
 	}
+	if c.StateTopic == "" {
+		at.Key("state_topic").Problem("must not be empty", "leave it out for the default")
+	}
 	c.DeadLetter.Validate(at.Key("dead_letter"))
 	c.Calls.Validate(at.Key("calls"))
-	if letters := c.DeadLetter.WithDefaults(); c.Calls.Topic != "" && slices.Contains([]string{letters.RejectedTopic, letters.FailedTopic, c.stateTopic()}, c.Calls.Topic) {
+	if letters := c.DeadLetter; c.Calls.Topic != "" && slices.Contains([]string{letters.RejectedTopic, letters.FailedTopic, c.StateTopic}, c.Calls.Topic) {
 		at.Key("calls").Key("topic").Problem("must be a topic of its own", "")
 	}
 	c.Admin.Validate(at.Key("admin"))
@@ -139,8 +138,6 @@ func (c *Config) validateSync(s *Sync, seen map[string]bool, at settings.Place) 
 	}
 	seen[s.Name] = true
 	s.validateTopics(at)
-	s.Start.Validate(at.Key("start"))
-	s.OutOfRange.Validate(at.Key("out_of_range"))
 	c.validateConnection(s, at)
 	s.Config.Validate(at)
 	s.RejectedShare.Validate(at.Key("rejected_share"))

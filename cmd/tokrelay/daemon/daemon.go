@@ -104,7 +104,7 @@ func New(c *Config, o Options) (*Daemon, error) {
 		syncs = append(syncs, s)
 	}
 	var err error
-	d.router, err = router.New(router.Options{Syncs: syncs, Board: d.Board, Log: o.Log, Drain: c.Shutdown.Deadline()})
+	d.router, err = router.New(router.Options{Syncs: syncs, Board: d.Board, Log: o.Log, Drain: c.Shutdown.Drain.Std()})
 	return d, err
 }
 
@@ -129,7 +129,7 @@ func (d *Daemon) clients() (err error) {
 		d.services = append(d.services, d.connections[name].watchToken)
 	}
 	if slices.ContainsFunc(d.Config.Syncs, func(s Sync) bool { return s.isAudience() }) {
-		d.state = state.NewStore(d.stateLog(d.Config.stateTopic()), time.Now)
+		d.state = state.NewStore(d.stateLog(d.Config.StateTopic), time.Now)
 	}
 	return nil
 }
@@ -151,7 +151,6 @@ func (d *Daemon) connect(name string, c tiktok.Config) (*connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	c = c.WithDefaults()
 	gate := delivery.NewGate(delivery.GateConfig{CallsInFlight: c.CallsInFlight, Endpoints: c.Limits.Endpoints(),
 		Field: c.Limits.Pixel, Advertiser: c.Limits.Advertiser}, d.Log)
 	return &connection{client: client, gate: gate, token: token}, nil
@@ -178,7 +177,7 @@ func (d *Daemon) sync(s *Sync) (router.Sync, error) {
 	queue := d.queue(s, flow, letters, m)
 	consumer, err := kafka.NewConsumer(d.kafka(), kafka.ConsumerOptions{
 		Sync: s.Name, Group: d.Config.GroupOf(s), Topics: s.AllTopics(), Pattern: s.Pattern, Start: s.Start, OutOfRange: s.OutOfRange,
-		Window: flow.sink.window, Drain: d.Config.Shutdown.Deadline(), Board: d.Board, Metrics: m, Log: d.Log,
+		Window: flow.sink.window, Drain: d.Config.Shutdown.Drain.Std(), Board: d.Board, Metrics: m, Log: d.Log,
 		Assigned: d.newShare(s, queue).assigned,
 	})
 	if err != nil {
@@ -196,7 +195,7 @@ func (d *Daemon) sync(s *Sync) (router.Sync, error) {
 func (d *Daemon) tracing(s *Sync) *tracing.Sync {
 	_, connection := d.Config.ConnectionOf(s)
 	host := ""
-	if base, err := url.Parse(connection.WithDefaults().BaseURL); err == nil {
+	if base, err := url.Parse(connection.BaseURL); err == nil {
 		host = base.Hostname()
 	}
 	return d.options.Tracer.Sync(tracing.About{Sync: s.Name, Group: d.Config.GroupOf(s), Server: host})
@@ -204,7 +203,7 @@ func (d *Daemon) tracing(s *Sync) *tracing.Sync {
 
 // letters writes a sync's dead letters.
 func (d *Daemon) letters(s *Sync, m *metrics.Sync) *deadletter.Writer {
-	topics := d.Config.DeadLetter.WithDefaults()
+	topics := d.Config.DeadLetter
 	m.DeadLetters(topics.RejectedTopic, topics.FailedTopic)
 	return deadletter.NewWriter(d.Config.DeadLetter,
 		deadletter.About{Sync: s.Name, Sink: s.Name, SinkKind: s.Kind(), Instance: d.options.Instance, Version: d.options.Version},

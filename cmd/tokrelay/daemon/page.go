@@ -15,6 +15,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
 	"github.com/tokrelay/tokrelay/sinks/audiencefile"
 	"github.com/tokrelay/tokrelay/sinks/segment"
 )
@@ -57,7 +58,7 @@ func (d *Daemon) ReadAudiences(ctx context.Context, sync string) {
 // NewestLetters reads the newest letters of the rejected topic that the filter chooses, newest first, looking at no more
 // than depth records per partition. The letters are the caller's.
 func (d *Daemon) NewestLetters(ctx context.Context, f *letters.Filter, n int, depth int64) ([]*deadletter.Dead, error) {
-	span, err := letters.SpanOf(ctx, d.admin, d.Config.DeadLetter.WithDefaults().RejectedTopic, time.Time{}, time.Time{})
+	span, err := letters.SpanOf(ctx, d.admin, d.Config.DeadLetter.RejectedTopic, time.Time{}, time.Time{})
 	if err != nil {
 		return nil, fmt.Errorf("read dead letters: %w", err)
 	}
@@ -121,7 +122,7 @@ func (d *Daemon) NewestRows(ctx context.Context, depth int64, each func(syncs []
 
 // Letter reads one letter of the rejected topic; nil when it is not there (any more).
 func (d *Daemon) Letter(ctx context.Context, partition int32, offset int64) (*deadletter.Dead, error) {
-	at := pipeline.Position{Topic: d.Config.DeadLetter.WithDefaults().RejectedTopic, Partition: partition, Offset: offset}
+	at := pipeline.Position{Topic: d.Config.DeadLetter.RejectedTopic, Partition: partition, Offset: offset}
 	r, err := letters.Fetch(ctx, d.admin, at)
 	if err != nil || r == nil {
 		return nil, err
@@ -138,7 +139,7 @@ func (d *Daemon) Opener(reveal bool) *letters.Opener {
 	return &letters.Opener{Admin: d.admin, Schemas: d.registry, Reveal: reveal, Reading: func(sync string) cdc.Config {
 		s, err := d.Config.Sync(sync)
 		if err != nil {
-			return cdc.Config{}
+			return settings.WithDefaults(cdc.Config{})
 		}
 		return s.Config
 	}}

@@ -199,7 +199,7 @@ func (r *Replay) newRouter(sources *sources) (*router.Router, error) {
 func (r *Replay) remember() {
 	for _, l := range r.lanes {
 		if l.sync.isAudience() && r.state == nil {
-			r.state = state.NewStore(r.stateLog(r.Config.stateTopic()), time.Now)
+			r.state = state.NewStore(r.stateLog(r.Config.StateTopic), time.Now)
 		}
 	}
 }

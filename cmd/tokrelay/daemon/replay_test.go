@@ -10,6 +10,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 func TestANewerChangeOvertakesALetterAndATombstoneDoesNot(t *testing.T) {
@@ -18,7 +19,7 @@ func TestANewerChangeOvertakesALetterAndATombstoneDoesNot(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(cluster.Close)
-	cfg := kafka.Config{Brokers: cluster.ListenAddrs()}
+	cfg := settings.WithDefaults(kafka.Config{Brokers: cluster.ListenAddrs()})
 	producer, err := kafka.NewProducer(cfg, "test", nil)
 	if err != nil {
 		t.Fatal(err)

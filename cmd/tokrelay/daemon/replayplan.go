@@ -85,7 +85,7 @@ func firstFailed(r *pipeline.Record, h *deadletter.Head) time.Time {
 
 // find looks how far earlier replays came, and where the letters that are left stand.
 func (r *Replay) find(ctx context.Context) error {
-	topic := r.Config.DeadLetter.WithDefaults().RejectedTopic
+	topic := r.Config.DeadLetter.RejectedTopic
 	var err error
 	if r.span, err = letters.SpanOf(ctx, r.admin, topic, r.o.Filter.Since, r.o.Filter.Until); err != nil {
 		return err

@@ -99,7 +99,7 @@ func (r *Replay) save(ctx context.Context) error {
 	r.saving.Lock()
 	defer r.saving.Unlock()
 	read := r.seen.offsets()
-	topic := r.Config.DeadLetter.WithDefaults().RejectedTopic
+	topic := r.Config.DeadLetter.RejectedTopic
 	for _, l := range r.lanes {
 		for _, lane := range []*lane{l.plain, l.insist} {
 			if lane == l.insist && !r.o.Force {

@@ -135,7 +135,7 @@ func (d *Daemon) forgetMembers(ctx context.Context, s *Sync, mode string, recrea
 	if err := d.ensureMemory(ctx, s); err != nil {
 		return err
 	}
-	d.state = state.NewStore(d.stateLog(d.Config.stateTopic()), time.Now)
+	d.state = state.NewStore(d.stateLog(d.Config.StateTopic), time.Now)
 	if err := audience.Resync(ctx, d.state, s.Name, mode, recreate); err != nil || mode == audience.Segment {
 		return err
 	}

@@ -17,7 +17,7 @@ import (
 // handlers, batches, settle, commit, leave the groups; the admin address goes last. It returns ErrUndrained when the
 // deadline was missed.
 func (d *Daemon) Run(ctx context.Context) error {
-	listener, err := net.Listen("tcp", d.Config.Admin.address())
+	listener, err := net.Listen("tcp", d.Config.Admin.Listen)
 	if err != nil {
 		return fmt.Errorf("admin.listen: %w", err)
 	}

@@ -61,13 +61,6 @@ func daily(do func(context.Context) error) func(context.Context) error {
 	}
 }
 
-func (c *Config) stateTopic() string {
-	if c.StateTopic == "" {
-		return "tokrelay.state"
-	}
-	return c.StateTopic
-}
-
 // membersTopic holds what a streamed audience remembers of its members.
 func (c *Config) membersTopic(s *Sync) string { return c.GroupOf(s) + ".members" }
 

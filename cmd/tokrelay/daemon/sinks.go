@@ -117,7 +117,7 @@ func (s *Sync) compileSegment(cols *mapping.Columns, now func() time.Time, m *me
 		kind: KindSegment, gate: mapping.AllOps, window: 1, segment: plan,
 		newMaker: func() Maker { return plan.Maker() }, previewMaker: func() Maker { return plan.NewPreview() },
 		endpoint: plan.Endpoint(), appendRequest: plan.AppendRequest, line: plan.Line, net: plan.Net,
-		maxItems: maxItems, maxBytes: maxBytes, linger: s.AudienceSegment.Linger(),
+		maxItems: maxItems, maxBytes: maxBytes, linger: s.AudienceSegment.Batch.Linger.Std(),
 	}, nil
 }
 

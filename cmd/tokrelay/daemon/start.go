@@ -121,7 +121,7 @@ func (d *Daemon) ensureTopics(ctx context.Context) error {
 
 // ensureMemory makes sure of the topics that remember a sync's audience.
 func (d *Daemon) ensureMemory(ctx context.Context, s *Sync) error {
-	wanted := []kafka.Wanted{{Name: d.Config.stateTopic(), Partitions: 1, Compact: true}}
+	wanted := []kafka.Wanted{{Name: d.Config.StateTopic, Partitions: 1, Compact: true}}
 	if parts := d.segments[s.Name]; parts != nil && parts.members != nil {
 		wanted = append(wanted, kafka.Wanted{Name: d.Config.membersTopic(s), Compact: true})
 	}
@@ -129,7 +129,7 @@ func (d *Daemon) ensureMemory(ctx context.Context, s *Sync) error {
 }
 
 func (d *Daemon) ensure(ctx context.Context, wanted ...kafka.Wanted) error {
-	warnings, err := d.admin.EnsureTopics(ctx, d.Config.DeadLetter.Creates(), wanted...)
+	warnings, err := d.admin.EnsureTopics(ctx, d.Config.DeadLetter.Create, wanted...)
 	for _, w := range warnings {
 		d.Log.Warn(w)
 	}
@@ -139,7 +139,7 @@ func (d *Daemon) ensure(ctx context.Context, wanted ...kafka.Wanted) error {
 // letterTopics are the topics of dead letters as they have to be. The rejected topic has as many partitions as the largest
 // source topic, so that the order per key survives, and takes its largest record.
 func (d *Daemon) letterTopics(ctx context.Context) ([]kafka.Wanted, error) {
-	c := d.Config.DeadLetter.WithDefaults()
+	c := d.Config.DeadLetter
 	rejected := kafka.Wanted{Name: c.RejectedTopic, Partitions: c.Partitions, Retention: c.Retention.Std()}
 	for i := range d.Config.Syncs {
 		topics, err := d.Config.Syncs[i].topics(ctx, d.admin)

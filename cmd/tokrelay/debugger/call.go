@@ -13,6 +13,7 @@ import (
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/calls"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
 )
 
@@ -175,10 +176,10 @@ func (p *Page) curl(e *calls.Entry) string {
 func (p *Page) baseURL(sync string) string {
 	s, err := p.d.Config.Sync(sync)
 	if err != nil {
-		return "https://business-api.tiktok.com"
+		return settings.WithDefaults(tiktok.Config{}).BaseURL
 	}
 	_, connection := p.d.Config.ConnectionOf(s)
-	return strings.TrimRight(connection.WithDefaults().BaseURL, "/")
+	return strings.TrimRight(connection.BaseURL, "/")
 }
 
 func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

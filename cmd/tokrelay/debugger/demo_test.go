@@ -24,6 +24,7 @@ import (
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/demo"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
 )
 
@@ -196,7 +197,7 @@ func TestNoAddressOfThePageTellsAnybodysData(t *testing.T) {
 
 // TestTheCallsTopicTellsNobodysData reads every record of the topic that the demo's calls were written to, as kcat would.
 func TestTheCallsTopicTellsNobodysData(t *testing.T) {
-	admin, err := kafka.NewAdmin(kafka.Config{Brokers: []string{broker}}, "test", slog.New(slog.DiscardHandler))
+	admin, err := kafka.NewAdmin(settings.WithDefaults(kafka.Config{Brokers: []string{broker}}), "test", slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,7 +43,7 @@ func (p *Page) files(r *http.Request) (any, error) {
 
 func (p *Page) file(ctx context.Context, s *daemon.Sync, progress audiencefile.Progress) fileView {
 	c := s.AudienceFile
-	f := fileView{Sync: s.Name, Audience: cmp.Or(c.Audience.Name, c.Audience.ID), Schedule: c.Schedule, Zone: cmp.Or(c.Timezone, "UTC"),
+	f := fileView{Sync: s.Name, Audience: cmp.Or(c.Audience.Name, c.Audience.ID), Schedule: c.Schedule, Zone: c.Timezone,
 		Progress: progress, State: fileState(progress, c.Schedule), Busy: progress.Phase != audiencefile.PhaseIdle && progress.Phase != ""}
 	if troubles := p.d.Board.Troubles(s.Name); len(troubles) > 0 {
 		f.State = troubleState(troubles[0])

@@ -8,6 +8,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 // WithKey tells letters with a key: one whose bytes are the text, whose only column has the value, or whose columns are
@@ -15,7 +16,7 @@ import (
 // the sync too.
 func (o *Opener) WithKey(text string) func(*pipeline.Record) bool {
 	// The record's empty twin is a delete known by its key alone: that is how the decoder reads keys.
-	decoder, err := cdc.NewDecoder(cdc.Config{Format: "flat", Log: slog.New(slog.DiscardHandler)}, cdc.Wanted{All: true}, o.Schemas, metrics.New())
+	decoder, err := cdc.NewDecoder(settings.WithDefaults(cdc.Config{Format: "flat", Log: slog.New(slog.DiscardHandler)}), cdc.Wanted{All: true}, o.Schemas, metrics.New())
 	pairs := pairsOf(text)
 	return func(r *pipeline.Record) bool {
 		if string(r.Key) == text {

@@ -13,6 +13,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 const rejected = "tokrelay.rejected"
@@ -31,7 +32,7 @@ func cluster(t testing.TB, n int, reasons ...pipeline.Reason) (*kfake.Cluster, *
 		t.Fatal(err)
 	}
 	t.Cleanup(cluster.Close)
-	cfg := kafka.Config{Brokers: cluster.ListenAddrs()}
+	cfg := settings.WithDefaults(kafka.Config{Brokers: cluster.ListenAddrs()})
 	producer, err := kafka.NewProducer(cfg, "test", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -42,7 +43,7 @@ func cluster(t testing.TB, n int, reasons ...pipeline.Reason) (*kfake.Cluster, *
 		t.Fatal(err)
 	}
 	t.Cleanup(admin.Close)
-	w := deadletter.NewWriter(deadletter.Config{}, deadletter.About{Sync: "purchases", Sink: "purchases", SinkKind: "events", Instance: "host-1", Version: "test"},
+	w := deadletter.NewWriter(settings.WithDefaults(deadletter.Config{}), deadletter.About{Sync: "purchases", Sink: "purchases", SinkKind: "events", Instance: "host-1", Version: "test"},
 		deadletter.Deps{Producer: producer})
 	for start := 0; start < n; start += 5000 {
 		if err := w.Rows(t.Context(), lettersFrom(start, min(start+5000, n), reasons)); err != nil {
@@ -227,7 +228,7 @@ func TestKeysAreMatchedByBytesAndColumns(t *testing.T) {
 
 func TestAnExplanationHasACommandForTheReason(t *testing.T) {
 	admin := broker(t, 1, pipeline.InvalidCurrency)
-	o := &Opener{Admin: admin, Reading: func(string) cdc.Config { return cdc.Config{} }}
+	o := &Opener{Admin: admin, Reading: func(string) cdc.Config { return settings.WithDefaults(cdc.Config{}) }}
 	span, _ := SpanOf(t.Context(), admin, rejected, time.Time{}, time.Time{})
 	seen := 0
 	err := Rows(t.Context(), admin, span, &Filter{}, nil, func(r *pipeline.Record, _ *deadletter.Head) error {
