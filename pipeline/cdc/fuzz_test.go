@@ -95,7 +95,7 @@ func FuzzSchema(f *testing.F) {
 		if (in == nil) == (err == nil) {
 			t.Fatalf("neither a schema nor an error: %v", err)
 		}
-		if in, err := Inspect(Config{}, Wanted{All: true}, &Source{Text: text, JSON: true}); (in == nil) == (err == nil) {
+		if in, err := Inspect(plainConfig, Wanted{All: true}, &Source{Text: text, JSON: true}); (in == nil) == (err == nil) {
 			t.Fatalf("neither a JSON Schema nor an error: %v", err)
 		}
 	})

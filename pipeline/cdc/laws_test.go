@@ -133,8 +133,8 @@ func TestManyGoroutinesShareADecoder(t *testing.T) {
 					b.WriteString("  " + strings.TrimRight(line, " \n") + "\n")
 				}
 			}
-			if b.String() != want {
-				t.Error("read otherwise than alone")
+			if got := b.String(); got != want {
+				t.Errorf("read otherwise than alone:\n%s", firstDifference(got, want))
 			}
 		})
 	}

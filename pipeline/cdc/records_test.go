@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 func TestARecordTypeAnswersToTheNamesAPersonKnows(t *testing.T) {
@@ -55,7 +56,7 @@ func TestInspectJudgesTheTypesOfAUnionByThemselves(t *testing.T) {
 		{nil, []string{" the schema is a null, not a record []", "e.Shipped row [email]", "e.Paid row []"}},
 		{[]string{"e.Paid"}, []string{" skipped: record_type []", "e.Shipped skipped: record_type []", "e.Paid row []"}},
 	} {
-		all, err := Inspect(Config{Records: c.records}, Wanted{Columns: []string{"email"}}, union)
+		all, err := Inspect(settings.WithDefaults(Config{Records: c.records}), Wanted{Columns: []string{"email"}}, union)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,7 +76,7 @@ func TestInspectJudgesTheTypesOfAUnionByThemselves(t *testing.T) {
 
 func TestInspectReadsAJSONSchema(t *testing.T) {
 	src := &Source{JSON: true, Text: `{"type":"object","title":"shop.Customer","required":["id"],"properties":{"id":{"type":"integer"},"email":{"type":"string"}}}`}
-	all, err := Inspect(Config{}, Wanted{Columns: []string{"id", "email", "gone"}}, src)
+	all, err := Inspect(plainConfig, Wanted{Columns: []string{"id", "email", "gone"}}, src)
 	if err != nil || len(all) != 1 {
 		t.Fatalf("got %v and %v, want one inspection", all, err)
 	}
@@ -83,7 +84,7 @@ func TestInspectReadsAJSONSchema(t *testing.T) {
 	if in := all[0]; !in.IsRow() || !slices.Equal(in.Mapped, want) || !slices.Equal(in.Missing, []string{"gone"}) {
 		t.Errorf("got %+v, want %v with gone missing", in, want)
 	}
-	all, err = Inspect(Config{}, Wanted{Columns: []string{"id"}}, &Source{JSON: true, Text: `{"type":"object"}`})
+	all, err = Inspect(plainConfig, Wanted{Columns: []string{"id"}}, &Source{JSON: true, Text: `{"type":"object"}`})
 	if err != nil || len(all) != 1 || all[0].IsRow() {
 		t.Errorf("got %v and %v, want one that only the rows can tell", all, err)
 	}

@@ -33,14 +33,6 @@ func TestRequestsHoldTheirEventsInTheShapeOfTheAPI(t *testing.T) {
 	}
 }
 
-func TestACallOfThe10ShapeNeverHoldsMoreThanFifty(t *testing.T) {
-	for max, want := range map[string]int{"": 50, "\n  batch: {max_events: 1000}": 50, "\n  batch: {max_events: 7}": 7} {
-		if got, _ := loadSync(t, readFile(t, "testdata/rows/pixel_api/config.yaml")+max).plan.Limits(); got != want {
-			t.Errorf("%q: got %d events a call, want %d", max, got, want)
-		}
-	}
-}
-
 // TestMatchKeysAreCounted: each key is a share of "any", which counts all events of the name.
 func TestMatchKeysAreCounted(t *testing.T) {
 	config := syncConfig{}
