@@ -145,9 +145,10 @@ func (t *Topic) set(key, value string) {
 	}
 }
 
-// Matching lists the topics whose whole name the regular expression matches, as a consumer with that Pattern reads them.
-func (a *Admin) Matching(ctx context.Context, pattern string) ([]string, error) {
-	matches, err := compilePattern(pattern)
+// Matching lists the topics whose whole name the regular expression matches and none of exclude does, as a consumer with
+// that Pattern and Exclude reads them.
+func (a *Admin) Matching(ctx context.Context, pattern string, exclude ...string) ([]string, error) {
+	matches, err := compilePattern(pattern, exclude)
 	if err != nil {
 		return nil, err
 	}

@@ -61,7 +61,7 @@ func (c Config) groupOptions(o ConsumerOptions) []kgo.Opt {
 		opts = append(opts, kgo.Rack(c.Rack))
 	}
 	if o.Pattern != "" {
-		return append(opts, kgo.ConsumeRegex(), kgo.ConsumeTopics("^(?:"+o.Pattern+")$"))
+		return append(opts, kgo.ConsumeRegex(), kgo.ConsumeTopics(wholeName(o.Pattern)), kgo.ConsumeExcludeTopics(wholeNames(o.Exclude)...))
 	}
 	return append(opts, kgo.ConsumeTopics(o.Topics...))
 }
