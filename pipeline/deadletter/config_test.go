@@ -37,7 +37,7 @@ func TestTheDefaultsAreValid(t *testing.T) {
 	if got := report.Problems(); len(got) > 0 {
 		t.Errorf("problems: got %v, want none", got)
 	}
-	if !c.Creates() || c.TopicSettings()["retention.ms"] != "1209600000" || c.TopicSettings()["cleanup.policy"] != "delete" {
-		t.Errorf("defaults: got create %v, %v", c.Creates(), c.TopicSettings())
+	if !c.Creates() || c.WithDefaults().Retention.String() != "14d" {
+		t.Errorf("defaults: got create %v, retention %s", c.Creates(), c.WithDefaults().Retention)
 	}
 }

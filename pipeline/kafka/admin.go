@@ -159,8 +159,8 @@ func (a *Admin) Matching(ctx context.Context, pattern string, exclude ...string)
 	return slices.DeleteFunc(details.Names(), func(name string) bool { return !matches(name) }), nil
 }
 
-// brokers is how many there are.
-func (a *Admin) brokers(ctx context.Context) (int, error) {
+// Brokers is how many there are.
+func (a *Admin) Brokers(ctx context.Context) (int, error) {
 	brokers, err := a.adm.ListBrokers(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("list brokers: %w", err)

@@ -45,6 +45,7 @@ func (c Config) groupOptions(o ConsumerOptions) []kgo.Opt {
 		kgo.HeartbeatInterval(min(heartbeat, c.SessionTimeout.Std()/3)),
 		kgo.FetchMaxWait(fetchMaxWait),
 		kgo.FetchMaxBytes(int32(c.FetchMaxBytes)),
+		kgo.BrokerMaxReadBytes(int32(c.FetchMaxBytes) + mostFetchBytes), // a batch may be larger than what was asked for
 		kgo.FetchMaxPartitionBytes(int32(c.FetchMaxPartitionBytes)),
 		kgo.FetchIsolationLevel(c.isolation()),
 		kgo.ConsumeStartOffset(o.Start.offset()),
