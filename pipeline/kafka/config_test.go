@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
@@ -95,7 +97,17 @@ func TestWhatPassesTheCheckStarts(t *testing.T) {
 	if err := report.Err(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := NewConsumer(c, ConsumerOptions{Sync: "orders", Group: "g", Topics: []string{"t"}}); err != nil {
+	options := ConsumerOptions{Sync: "orders", Group: "g", Topics: []string{"t"}}
+	if _, err := NewConsumer(c, options); err != nil {
 		t.Errorf("check takes it, and run ends with %v", err)
+	}
+	client, err := kgo.NewClient(append(c.withDefaults().groupOptions(options.withDefaults()), kgo.SeedBrokers("k:1"))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	// A full answer has its own frame around it, and a batch is given whole though it is larger than what is left.
+	if got := client.OptValue(kgo.BrokerMaxReadBytes).(int32); got < 100<<20+64<<20 {
+		t.Errorf("the client reads answers of at most %d bytes, and asks for 100 MiB", got)
 	}
 }
