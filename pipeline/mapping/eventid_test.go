@@ -176,7 +176,7 @@ func TestTheListOfColumnsLeftOutIsDocumented(t *testing.T) {
 	_, list, _ := strings.Cut(string(page), "## Columns left out\n")
 	list, _, _ = strings.Cut(list, "\n## ")
 	var got []string
-	for _, m := range regexp.MustCompile("(?m)^\\| .* \\| (.*) \\|$").FindAllStringSubmatch(list, -1) {
+	for _, m := range regexp.MustCompile(`(?m)^\| .* \| (.*) \|$`).FindAllStringSubmatch(list, -1) {
 		for _, name := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(m[1], -1) {
 			got = append(got, name[1])
 		}
