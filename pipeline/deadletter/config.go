@@ -1,7 +1,6 @@
 package deadletter
 
 import (
-	"strconv"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline/settings"
@@ -15,7 +14,7 @@ type Config struct {
 	Payload       string            `yaml:"payload" doc:"full keeps the row's key, value and headers; none keeps only where it stands, and replay reads the source." enum:"full,none" default:"full"`
 	Retention     settings.Duration `yaml:"retention" doc:"How long a topic created here keeps its records." default:"14d"`
 	Partitions    int               `yaml:"partitions" doc:"Partitions of a topic created here; 0: as many as the largest source topic has, at least 3." default:"0"`
-	Replication   int               `yaml:"replication" doc:"Replicas of a topic created here; 0: the broker's default." default:"0"`
+	Replication   int               `yaml:"replication" doc:"Replicas of the topics that tokrelay creates, those of state, members and calls too; 0: 3, or as many as there are brokers. With 3 or more, min.insync.replicas is 2." default:"0"`
 	HeaderBudget  settings.Size     `yaml:"header_budget" doc:"Most bytes of the headers added to a row; messages are cut first." default:"8KiB"`
 }
 
@@ -23,16 +22,6 @@ const (
 	payloadFull = "full"
 	payloadNone = "none"
 )
-
-// TopicSettings are the settings of a topic made here. Compaction would drop the earlier letters of a key, and refuses
-// rows without one.
-func (c Config) TopicSettings() map[string]string {
-	return map[string]string{
-		"cleanup.policy":         "delete",
-		"retention.ms":           strconv.FormatInt(c.Retention.Std().Milliseconds(), 10),
-		"message.timestamp.type": "CreateTime",
-	}
-}
 
 // Validate reports what is wrong with the settings.
 func (c *Config) Validate(at settings.Place) {

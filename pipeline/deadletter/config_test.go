@@ -37,7 +37,7 @@ func TestTheDefaultsAreValid(t *testing.T) {
 	if got := report.Problems(); len(got) > 0 {
 		t.Errorf("problems: got %v, want none", got)
 	}
-	if !c.Create || c.TopicSettings()["retention.ms"] != "1209600000" || c.TopicSettings()["cleanup.policy"] != "delete" {
-		t.Errorf("defaults: got create %v, %v", c.Create, c.TopicSettings())
+	if !c.Create || c.Retention.String() != "14d" {
+		t.Errorf("defaults: got create %v, retention %s", c.Create, c.Retention)
 	}
 }

@@ -144,9 +144,10 @@ func (t *Topic) set(key, value string) {
 	}
 }
 
-// Matching lists the topics whose whole name the regular expression matches, as a consumer with that Pattern reads them.
-func (a *Admin) Matching(ctx context.Context, pattern string) ([]string, error) {
-	matches, err := compilePattern(pattern)
+// Matching lists the topics whose whole name the regular expression matches and none of exclude does, as a consumer with
+// that Pattern and Exclude reads them.
+func (a *Admin) Matching(ctx context.Context, pattern string, exclude ...string) ([]string, error) {
+	matches, err := compilePattern(pattern, exclude)
 	if err != nil {
 		return nil, err
 	}
@@ -157,8 +158,8 @@ func (a *Admin) Matching(ctx context.Context, pattern string) ([]string, error) 
 	return slices.DeleteFunc(details.Names(), func(name string) bool { return !matches(name) }), nil
 }
 
-// brokers is how many there are.
-func (a *Admin) brokers(ctx context.Context) (int, error) {
+// Brokers is how many there are.
+func (a *Admin) Brokers(ctx context.Context) (int, error) {
 	brokers, err := a.adm.ListBrokers(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("list brokers: %w", err)

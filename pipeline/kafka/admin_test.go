@@ -277,3 +277,24 @@ func TestReadSaysWhenTheTopicBecameAnother(t *testing.T) {
 		t.Errorf("got %v, want an error that names the topic", err)
 	}
 }
+
+func TestTopicsHaveTheReplicasThatAreWanted(t *testing.T) {
+	cluster := newCluster(t, 1, kfake.NumBrokers(3))
+	a := newAdmin(t, cluster)
+	if _, err := a.EnsureTopics(t.Context(), true, Wanted{Name: "two", Replication: 2}, Wanted{Name: "default"}); err != nil {
+		t.Fatal(err)
+	}
+	fresh := newAdmin(t, cluster) // the client remembers for a second what was not there
+	topics, err := fresh.Topics(t.Context(), "two", "default")
+	if err != nil || topics["two"].Replication != 2 || topics["default"].Replication != 3 {
+		t.Errorf("got %+v, %v, want 2 and 3 replicas", topics, err)
+	}
+	warnings, err := fresh.EnsureTopics(t.Context(), true, Wanted{Name: "two", Replication: 3})
+	if err != nil || len(warnings) != 1 || !strings.Contains(warnings[0], "has 2 replica(s) and should have 3") {
+		t.Errorf("got %q, %v, want a warning of a replica too few", warnings, err)
+	}
+	_, err = a.EnsureTopics(t.Context(), true, Wanted{Name: "five", Replication: 5})
+	if err == nil || !strings.Contains(err.Error(), "3 brokers for 5 replicas (dead_letter.replication)") {
+		t.Errorf("got %v, want an error that names the key", err)
+	}
+}

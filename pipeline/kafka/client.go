@@ -45,6 +45,7 @@ func (c Config) groupOptions(o ConsumerOptions) []kgo.Opt {
 		kgo.HeartbeatInterval(min(heartbeat, c.SessionTimeout.Std()/3)),
 		kgo.FetchMaxWait(fetchMaxWait),
 		kgo.FetchMaxBytes(int32(c.FetchMaxBytes)),
+		kgo.BrokerMaxReadBytes(int32(c.FetchMaxBytes) + mostFetchBytes), // a batch may be larger than what was asked for
 		kgo.FetchMaxPartitionBytes(int32(c.FetchMaxPartitionBytes)),
 		kgo.FetchIsolationLevel(c.isolation()),
 		kgo.ConsumeStartOffset(o.Start.offset()),
@@ -61,7 +62,7 @@ func (c Config) groupOptions(o ConsumerOptions) []kgo.Opt {
 		opts = append(opts, kgo.Rack(c.Rack))
 	}
 	if o.Pattern != "" {
-		return append(opts, kgo.ConsumeRegex(), kgo.ConsumeTopics("^(?:"+o.Pattern+")$"))
+		return append(opts, kgo.ConsumeRegex(), kgo.ConsumeTopics(wholeName(o.Pattern)), kgo.ConsumeExcludeTopics(wholeNames(o.Exclude)...))
 	}
 	return append(opts, kgo.ConsumeTopics(o.Topics...))
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
@@ -75,8 +77,9 @@ func (c *Config) Validate(at settings.Place) {
 	if c.FetchMaxPartitionBytes < 1<<10 {
 		at.Key("fetch_max_partition_bytes").Problem("must be at least 1KiB", "less is a request for every record")
 	}
-	if c.FetchMaxBytes > 1<<30 || c.FetchMaxBytes < max(c.FetchMaxPartitionBytes, 1<<10) {
-		at.Key("fetch_max_bytes").Problem("must be at most 1GiB and at least fetch_max_partition_bytes", "")
+	if c.FetchMaxBytes > mostFetchBytes || c.FetchMaxBytes < max(c.FetchMaxPartitionBytes, 1<<10) {
+		at.Key("fetch_max_bytes").Problem("must be at most 100MiB and at least fetch_max_partition_bytes",
+			"an answer is held in memory whole, one of each broker and sync: more makes nothing faster")
 	}
 	if c.InstanceID != "" && c.SessionTimeout.Std() < time.Minute {
 		at.Key("session_timeout").Warn("is short for static membership", "a restart should fit into it: 2m to 5m")
@@ -84,6 +87,22 @@ func (c *Config) Validate(at settings.Place) {
 	c.TLS.Validate(at.Key("tls"))
 	if c.SASL != nil {
 		c.SASL.validate(at.Key("sasl"), c.TLS != nil)
+	}
+	c.validateClient(at)
+}
+
+// mostFetchBytes is the largest answer that may be asked for.
+const mostFetchBytes = 100 << 20
+
+// validateClient reports what only the client's own check finds, which would end run: a name that is too long, a time that
+// does not fit its field. It says which.
+func (c Config) validateClient(at settings.Place) {
+	longest := strings.Repeat("x", 63) // of a sync's names
+	c.FetchMaxBytes = min(c.FetchMaxBytes, mostFetchBytes)
+	opts := append(c.groupOptions(ConsumerOptions{Group: longest, Topics: []string{longest}}.withDefaults()),
+		kgo.SeedBrokers("localhost"), kgo.ClientID(c.ClientID+"-"+longest))
+	if err := kgo.ValidateOpts(opts...); err != nil {
+		at.Problem("must be settings that the Kafka client takes: "+err.Error(), "correct the one it names")
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
@@ -46,6 +48,10 @@ func TestWhatIsWrongWithTheConfigurationIsSaidWithItsPlace(t *testing.T) {
 		{"AWS", "brokers: [k:1]\ntls: {}\nsasl: {mechanism: AWS_MSK_IAM}", []string{"sasl.access_key: required", "sasl.secret_key: needs exactly one"}},
 		{"too little memory", "brokers: [k:1]\nbudget: 1KiB\nfetch_max_partition_bytes: 9MiB",
 			[]string{"budget: must be at least 1MiB", "fetch_max_bytes: must be"}},
+		{"answers that the client would not read", "brokers: [k:1]\nfetch_max_bytes: 101MiB", []string{"fetch_max_bytes: must be at most 100MiB"}},
+		{"the largest answers", "brokers: [k:1]\nfetch_max_bytes: 100MiB\nfetch_max_partition_bytes: 100MiB", nil},
+		{"a name that only the client knows to be too long", "brokers: [k:1]\nclient_id: " + strings.Repeat("n", 200), []string{"the Kafka client takes: client id length 264"}},
+		{"a time that does not fit its field", "brokers: [k:1]\nrebalance_timeout: 720h", []string{"the Kafka client takes: rebalance timeout 720h0m0s is larger"}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -80,5 +86,28 @@ func TestSecretsDoNotPrint(t *testing.T) {
 		if got := fmt.Sprintf(verb, Config{SASL: &s}) + fmt.Sprintf(verb, s); strings.Contains(got, "hush") {
 			t.Errorf("%s prints %s", verb, got)
 		}
+	}
+}
+
+// TestWhatPassesTheCheckStarts gives a consumer the largest settings that Validate takes.
+func TestWhatPassesTheCheckStarts(t *testing.T) {
+	c := Config{Brokers: []string{"k:1"}, FetchMaxBytes: 100 << 20, FetchMaxPartitionBytes: 100 << 20}
+	report := &settings.Report{}
+	c.Validate(settings.Root(report))
+	if err := report.Err(); err != nil {
+		t.Fatal(err)
+	}
+	options := ConsumerOptions{Sync: "orders", Group: "g", Topics: []string{"t"}}
+	if _, err := NewConsumer(c, options); err != nil {
+		t.Errorf("check takes it, and run ends with %v", err)
+	}
+	client, err := kgo.NewClient(append(c.groupOptions(options.withDefaults()), kgo.SeedBrokers("k:1"))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	// A full answer has its own frame around it, and a batch is given whole though it is larger than what is left.
+	if got := client.OptValue(kgo.BrokerMaxReadBytes).(int32); got < 100<<20+64<<20 {
+		t.Errorf("the client reads answers of at most %d bytes, and asks for 100 MiB", got)
 	}
 }

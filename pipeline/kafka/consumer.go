@@ -21,6 +21,7 @@ type ConsumerOptions struct {
 	Group      string               // the sync's own, or Config.GroupOf(Sync)
 	Topics     []string             // or Pattern
 	Pattern    string               // regular expression over whole topic names
+	Exclude    []string             // regular expressions over whole names of topics that do not belong to Pattern
 	Start      Start                // where partitions without an offset begin
 	OutOfRange Start                // default Start
 	Window     int                  // chunks in flight per partition, default 16; 1 keeps the order

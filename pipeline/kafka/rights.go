@@ -104,8 +104,11 @@ func (a *Admin) TopicRights(ctx context.Context, topics ...string) (map[string]R
 }
 
 // MayCreate asks whether this client may create topics of any name. A right to create those of one name cannot be asked
-// for.
+// for. Of brokers before 2.8, which cannot be asked, it is true.
 func (a *Admin) MayCreate(ctx context.Context) (bool, error) {
+	if known, err := a.describesCluster(ctx); err != nil || !known {
+		return true, err
+	}
 	req := kmsg.NewPtrDescribeClusterRequest()
 	req.IncludeClusterAuthorizedOperations = true
 	answer, err := req.RequestWith(ctx, a.client)
@@ -117,6 +120,20 @@ func (a *Admin) MayCreate(ctx context.Context) (bool, error) {
 	}
 	r, err := rightsOf(answer.ClusterAuthorizedOperations, answer.ErrorCode)
 	return r.Has(RightCreate), err
+}
+
+// describesCluster reports whether all brokers know the question for the cluster's rights (KIP-700, Kafka 2.8).
+func (a *Admin) describesCluster(ctx context.Context) (bool, error) {
+	brokers, err := a.adm.ApiVersions(ctx)
+	if err != nil {
+		return false, fmt.Errorf("ask brokers for their versions: %w", err)
+	}
+	for _, b := range brokers {
+		if _, _, known := b.KeyVersions(int16(kmsg.DescribeCluster)); !known {
+			return false, b.Err
+		}
+	}
+	return true, nil
 }
 
 // GroupRights asks what this client may do with a consumer group.

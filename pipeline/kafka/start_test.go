@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -214,4 +215,41 @@ func TestTopicsOfAPatternAreReadAsTheyAppear(t *testing.T) {
 	}
 	h.ack()
 	m.leave(t)
+}
+
+// TestExcludedTopicsDoNotBelongToAPattern: neither to a consumer, in both group protocols, nor to the commands' list.
+func TestExcludedTopicsDoNotBelongToAPattern(t *testing.T) {
+	const pattern = `shop\..*`
+	exclude := []string{`shop\.rejected`, `shop\.heartbeat.*`}
+	for _, protocol := range []string{Classic, NextGen} {
+		t.Run(protocol, func(t *testing.T) {
+			cluster := newCluster(t, 1, kfake.SeedTopics(1, "shop.rejected", "shop.heartbeat.eu", "shop.rejected-orders", "workshop.orders"))
+			for _, topic := range []string{"shop.rejected", "shop.heartbeat.eu", "shop.rejected-orders", "workshop.orders", testTopic} {
+				produceTo(t, cluster, topic, 0, 1)
+			}
+			want := []string{testTopic, "shop.rejected-orders"}
+			if got, err := newAdmin(t, cluster).Matching(t.Context(), pattern, exclude...); err != nil || !slices.Equal(got, want) {
+				t.Errorf("commands read %v, %v, want %v", got, err, want)
+			}
+			chunks := make(handler, 10)
+			m := join(t, cluster, chunks.offer, func(c *Config, o *ConsumerOptions) {
+				c.Protocol, o.Topics, o.Pattern, o.Exclude = protocol, nil, pattern, exclude
+			})
+			var got []string
+			for range want {
+				h := <-chunks
+				got = append(got, h.chunk.Topic)
+				h.ack()
+			}
+			if slices.Sort(got); !slices.Equal(got, want) {
+				t.Errorf("the consumer reads %v, want %v", got, want)
+			}
+			for _, p := range m.all() {
+				if !slices.Contains(want, p.topic) {
+					t.Errorf("the consumer has a partition of %s", p.topic)
+				}
+			}
+			m.leave(t)
+		})
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 type Wanted struct {
 	Name            string
 	Partitions      int // 3 when zero
+	Replication     int // zero: 3, or as many as there are brokers
 	Compact         bool
 	Retention       time.Duration
 	Bytes           int64 // most of a partition, about
@@ -67,6 +69,9 @@ func (w Wanted) compare(t Topic) []string {
 	case !w.Compact && t.Compacted():
 		says = append(says, fmt.Sprintf("topic %s: cleanup.policy should be delete: compaction drops earlier records of the same key and refuses those without one", w.Name))
 	}
+	if t.Replication < w.Replication {
+		says = append(says, fmt.Sprintf("topic %s: has %d replica(s) and should have %d (dead_letter.replication): add some with kafka-reassign-partitions.sh", w.Name, t.Replication, w.Replication))
+	}
 	if w.MaxMessageBytes > 0 && t.MaxMessageBytes > 0 && t.MaxMessageBytes < w.MaxMessageBytes {
 		says = append(says, fmt.Sprintf("topic %s: max.message.bytes is %d and should be at least %d: larger records lose their value", w.Name, t.MaxMessageBytes, w.MaxMessageBytes))
 	}
@@ -74,20 +79,25 @@ func (w Wanted) compare(t Topic) []string {
 }
 
 func (a *Admin) create(ctx context.Context, w Wanted) error {
-	brokers, err := a.brokers(ctx)
+	brokers, err := a.Brokers(ctx)
 	if err != nil {
 		return err
 	}
-	replication := min(3, max(brokers, 1))
+	replication := w.replication(brokers)
 	_, err = a.adm.CreateTopic(ctx, int32(cmp.Or(w.Partitions, fewestPartitions)), int16(replication), w.configs(replication), w.Name)
 	if errors.Is(err, kerr.TopicAlreadyExists) {
 		return nil // another instance was quicker
+	}
+	if errors.Is(err, kerr.InvalidReplicationFactor) {
+		err = fmt.Errorf("%w: there are %d brokers for %d replicas (dead_letter.replication)", err, brokers, replication)
 	}
 	if err != nil {
 		return fmt.Errorf("create topic %s: %w", w.Name, err)
 	}
 	return nil
 }
+
+func (w Wanted) replication(brokers int) int { return cmp.Or(w.Replication, min(3, max(brokers, 1))) }
 
 // fewestPartitions keep one partition from becoming the bottleneck when everything fails.
 const fewestPartitions = 3
@@ -116,11 +126,29 @@ func (w Wanted) configs(replication int) map[string]*string {
 	return c
 }
 
-// compilePattern reads a topic pattern as the consumer does: it has to match the whole name.
-func compilePattern(pattern string) (func(string) bool, error) {
-	re, err := regexp.Compile("^(?:" + pattern + ")$")
-	if err != nil {
-		return nil, fmt.Errorf("topic pattern: %w", err)
+// wholeName is a regular expression that has to match all of a topic's name.
+func wholeName(pattern string) string { return "^(?:" + pattern + ")$" }
+
+func wholeNames(patterns []string) []string {
+	whole := make([]string, len(patterns))
+	for i, p := range patterns {
+		whole[i] = wholeName(p)
 	}
-	return re.MatchString, nil
+	return whole
+}
+
+// compilePattern reads a topic pattern, and what does not belong to it, as the consumer does.
+func compilePattern(pattern string, exclude []string) (func(string) bool, error) {
+	var compiled []*regexp.Regexp
+	for _, p := range wholeNames(append([]string{pattern}, exclude...)) {
+		re, err := regexp.Compile(p)
+		if err != nil {
+			return nil, fmt.Errorf("topic pattern: %w", err)
+		}
+		compiled = append(compiled, re)
+	}
+	return func(name string) bool {
+		excludes := func(re *regexp.Regexp) bool { return re.MatchString(name) }
+		return compiled[0].MatchString(name) && !slices.ContainsFunc(compiled[1:], excludes)
+	}, nil
 }

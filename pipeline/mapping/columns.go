@@ -11,6 +11,8 @@ type Columns struct {
 	anyOf    [][]string
 	old      []string
 	all      bool
+	leaveOut []string
+	suspect  func(column string)
 }
 
 // Index is where the column will stand in every image; asking adds it.
@@ -40,8 +42,18 @@ func (c *Columns) IndexOld(name string) int {
 // Old are the columns read from the old row: not every source writes it.
 func (c *Columns) Old() []string { return slices.Clone(c.old) }
 
-// All asks for every column a row has, beside those asked for by name: a hash over the whole row needs them.
-func (c *Columns) All() { c.all = true }
+// Digest asks for every column a row has, in addition to those asked for by name, and makes what hashes them.
+func (c *Columns) Digest() Digest {
+	c.all = true
+	return Digest{leaveOut: c.leaveOut, suspect: c.suspect}
+}
+
+// LeaveOut keeps columns out of a Digest made later: they say what happened to a row, not what it is.
+func (c *Columns) LeaveOut(columns ...string) { c.leaveOut = append(c.leaveOut, columns...) }
+
+// OnSuspect sets what is called, from any goroutine, with a column that is part of a Digest made later and looks as if each
+// load of the row changed it.
+func (c *Columns) OnSuspect(call func(column string)) { c.suspect = call }
 
 // Wanted are the columns asked for, and whether all others are wanted too.
 func (c *Columns) Wanted() (names []string, all bool) { return slices.Clone(c.names), c.all }

@@ -12,6 +12,7 @@ type idPlan struct {
 	get     *mapping.Getter // the id itself
 	names   []string        // or the columns it is a digest of, sorted; nil for all
 	columns []int
+	digest  mapping.Digest // copied for each Maker
 }
 
 func newIDPlan(id EventID, cols *mapping.Columns) idPlan {
@@ -19,8 +20,7 @@ func newIDPlan(id EventID, cols *mapping.Columns) idPlan {
 	case id.Field != nil:
 		return idPlan{get: id.Field.Compile("event_id", cols)}
 	case id.Columns == nil:
-		cols.All()
-		return idPlan{}
+		return idPlan{digest: cols.Digest()}
 	}
 	p := idPlan{names: slices.Compact(slices.Sorted(slices.Values(id.Columns)))}
 	for _, name := range p.names {

@@ -30,7 +30,9 @@ type Maker struct {
 }
 
 // Maker makes one for another goroutine.
-func (p *Plan) Maker() *Maker { return &Maker{plan: p, row: mapping.NewRow(p.now)} }
+func (p *Plan) Maker() *Maker {
+	return &Maker{plan: p, row: mapping.NewRow(p.now), digest: p.id.digest}
+}
 
 // Make appends the events of a row. Its error is a *pipeline.Rejection or a pipeline.SkipReason; then it has appended
 // nothing.

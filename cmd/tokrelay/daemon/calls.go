@@ -69,11 +69,7 @@ func (d *Daemon) wantedCallsTopic() kafka.Wanted {
 }
 
 func (d *Daemon) callsTopicThere(ctx context.Context) error {
-	warnings, err := d.admin.EnsureTopics(ctx, d.Config.Calls.Create, d.wantedCallsTopic())
-	for _, w := range warnings {
-		d.Log.Warn(w)
-	}
-	return err
+	return d.ensureIf(ctx, d.Config.Calls.Create, d.wantedCallsTopic())
 }
 
 func (d *Daemon) callsSource(topic string) calls.Source {

@@ -129,6 +129,11 @@ func (u *checkup) sources(ctx context.Context, s *Sync) (largest int) {
 	for _, name := range topics {
 		t, exists := there[name]
 		largest = max(largest, t.MaxMessageBytes)
+		if exists && t.ID == "" {
+			u.warn("brokers", "give topics no ids, as those before Kafka 2.8 do: a topic that is deleted and made again cannot be told from the old one, "+
+				"so its rows are skipped up to the old one's offsets, and what a file audience kept of the old one is used again",
+				"upgrade the brokers; until then run tokrelay resync --sync NAME after a source topic was made again")
+		}
 		u.source(s, name, t, exists, rights)
 	}
 	u.group(ctx, s)

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -9,7 +10,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
 )
@@ -101,5 +104,89 @@ syncs: [{name: open, topic: open, framing: json, web_events: {pixel_code: CTESTP
 				}
 			}
 		})
+	}
+}
+
+const leadsConfig = `
+kafka: {brokers: ["${BROKER}"]}
+connections: {main: {access_token: "${TOKEN}", base_url: "${TIKTOK}"}}
+dead_letter: {replication: 2}
+syncs: [{name: open, topic: open, framing: json, web_events: {pixel_code: CTESTPIXELCODE000000, event: Lead,
+  fields: {event_time: at, user.email: email, page.url: {value: "https://shop.example/"}}}}]
+`
+
+func TestBrokersWithoutTopicIDsAreWarnedOf(t *testing.T) {
+	for name, test := range map[string]struct {
+		versions *kversion.Versions
+		warned   bool
+	}{"2.7": {kversion.V2_7_0(), true}, "2.8": {kversion.V2_8_0(), false}} {
+		t.Run(name, func(t *testing.T) {
+			cluster, err := kfake.NewCluster(kfake.NumBrokers(2), kfake.SeedTopics(1, "open"), kfake.MaxVersions(test.versions))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(cluster.Close)
+			list := checked(t, cluster, leadsConfig, sandbox.New(sandbox.Config{}))
+			if test.warned {
+				wantFinding(t, list, FindingWarn, "brokers", "give topics no ids", "tokrelay resync --sync NAME")
+			}
+			for _, f := range list {
+				if f.State == FindingFail || !test.warned && f.State == FindingWarn && f.What == "brokers" {
+					t.Errorf("%+v", f)
+				}
+			}
+		})
+	}
+}
+
+func TestReplicasThatTheClusterDoesNotHaveAreFound(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "open", "tokrelay.failed"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	list := checked(t, cluster, leadsConfig, sandbox.New(sandbox.Config{}))
+	wantFinding(t, list, FindingFail, "topic tokrelay.rejected", "cannot be made with 2 replicas: the cluster has 1 broker(s)", "dead_letter.replication")
+}
+
+// TestEveryTopicOfOursHasTheReplicasConfigured makes those of an audience and of calls, as run does.
+func TestEveryTopicOfOursHasTheReplicasConfigured(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.SeedTopics(1, "people"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	c, report := Parse([]byte(`
+kafka: {brokers: ["`+cluster.ListenAddrs()[0]+`"]}
+connections: {main: {advertiser_id: "7000000000000000001", access_token: "${TOKEN}"}}
+dead_letter: {replication: 2}
+calls: {topic: tokrelay.calls}
+syncs: [{name: vip, topic: people, framing: json, audience_segment: {audience: {name: VIP}, identifiers: {EMAIL_SHA256: email}}}]
+`), settings.Vars(map[string]string{"TOKEN": "t"}))
+	if err := report.Err(); err != nil {
+		t.Fatal(err)
+	}
+	d, err := New(c, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.close()
+	if err := errors.Join(d.ensureTopics(t.Context()), d.ensureMemory(t.Context(), &c.Syncs[0]), d.callsTopicThere(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	names := []string{"tokrelay.rejected", "tokrelay.failed", "tokrelay.state", "tokrelay.vip.members", "tokrelay.calls"}
+	admin, err := kafka.NewAdmin(c.Kafka, "fresh", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	there, err := admin.Topics(t.Context(), names...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if got := there[name].Replication; got != 2 {
+			t.Errorf("%s has %d replicas, want 2", name, got)
+		}
 	}
 }

@@ -65,6 +65,9 @@ func (u *checkup) try(ctx context.Context, f *Flow, what string) {
 		return
 	}
 	u.judge(f, what, &t)
+	for _, finding := range f.loads.findings(f.Sync.Name) { // of rows without a schema
+		u.emit(finding)
+	}
 }
 
 func (t *tried) note(r *pipeline.Record, err error) {

@@ -59,6 +59,7 @@ func (f *Flow) judgeSchema(what string, src *cdc.Source) (findings []Finding) {
 func (f *Flow) judgeType(what string, src *cdc.Source, in *cdc.Inspection) []Finding {
 	findings := f.judgeColumns(what, src, in)
 	findings = append(findings, f.judgeTypes(in)...)
+	findings = append(findings, f.judgeLoads(in)...)
 	if rule, hint := f.oldRows(); rule != "" && (in.Connector == "postgresql" || in.What == "row") {
 		findings = append(findings, Finding{FindingWarn, "sync " + f.Sync.Name, rule, hint})
 	}
@@ -102,6 +103,16 @@ func describeColumn(c cdc.Column) string {
 		return c.Name + " " + c.Type + " or NULL"
 	}
 	return c.Name + " " + c.Type
+}
+
+// judgeLoads says which columns of a schema make event ids that do not last.
+func (f *Flow) judgeLoads(in *cdc.Inspection) []Finding {
+	for _, c := range in.Columns {
+		if f.Wanted.All && mapping.LooksLikeLoad(c.Name) {
+			f.loads.add(c.Name)
+		}
+	}
+	return f.loads.findings(f.Sync.Name)
 }
 
 // judgeTypes says which mapped columns and expressions cannot do what the configuration wants of them.

@@ -15,6 +15,35 @@ const lettersExtra = 64 << 10
 // ownTopicsSet looks at the topics tokrelay writes: that they are there or may be made, that they keep what they have to
 // keep, and that this client may write them.
 func (u *checkup) ownTopicsSet(ctx context.Context, largest int) {
+	wanted := u.wantedTopics(largest)
+	names := make([]string, len(wanted))
+	for i, w := range wanted {
+		names[i] = w.Name
+	}
+	there, err := u.admin.Topics(ctx, names...)
+	rights, other := u.admin.TopicRights(ctx, names...)
+	if kafka.Denied(err) {
+		err = nil
+	}
+	mayCreate, third := u.admin.MayCreate(ctx)
+	brokers, fourth := u.admin.Brokers(ctx)
+	if err := errors.Join(err, other, third, fourth); err != nil {
+		u.failed("topics of tokrelay", err)
+		return
+	}
+	for _, w := range wanted {
+		t, exists := there[w.Name]
+		if r, known := rights[w.Name]; known || exists {
+			u.ownTopic(w, t, r)
+		} else {
+			u.absent(w, mayCreate, brokers)
+		}
+	}
+}
+
+// wantedTopics are the topics of our own as they should be; a record of the rejected topic may be as large as the largest
+// of a source.
+func (u *checkup) wantedTopics(largest int) []kafka.Wanted {
 	c := u.Config.DeadLetter
 	wanted := []kafka.Wanted{
 		{Name: c.RejectedTopic, Retention: c.Retention.Std(), MaxMessageBytes: largest + lettersExtra},
@@ -34,38 +63,23 @@ func (u *checkup) ownTopicsSet(ctx context.Context, largest int) {
 	if calls := u.Config.Calls.Topic; calls != "" {
 		wanted = append(wanted, kafka.Wanted{Name: calls})
 	}
-	names := make([]string, len(wanted))
-	for i, w := range wanted {
-		names[i] = w.Name
+	for i := range wanted {
+		wanted[i].Replication = c.Replication
 	}
-	there, err := u.admin.Topics(ctx, names...)
-	rights, other := u.admin.TopicRights(ctx, names...)
-	if kafka.Denied(err) {
-		err = nil
-	}
-	mayCreate, third := u.admin.MayCreate(ctx)
-	if err := errors.Join(err, other, third); err != nil {
-		u.failed("topics of tokrelay", err)
-		return
-	}
-	for _, w := range wanted {
-		t, exists := there[w.Name]
-		if r, known := rights[w.Name]; known || exists {
-			u.ownTopic(w, t, r)
-		} else {
-			u.absent(w, mayCreate)
-		}
-	}
+	return wanted
 }
 
 // absent tells of a topic of our own that is not there.
-func (u *checkup) absent(w kafka.Wanted, mayCreate bool) {
+func (u *checkup) absent(w kafka.Wanted, mayCreate bool, brokers int) {
 	what := "topic " + w.Name
 	switch {
 	case w.Name == u.Config.Calls.Topic && !u.Config.Calls.Create:
 		u.warn(what, "does not exist, and calls.create is false: calls are remembered in memory alone", createCommand(u.Config.Kafka.Brokers[0], w))
 	case !u.Config.DeadLetter.Create && w.Name != u.Config.Calls.Topic:
 		u.fail(what, "does not exist, and dead_letter.create is false", createCommand(u.Config.Kafka.Brokers[0], w))
+	case w.Replication > brokers:
+		u.fail(what, fmt.Sprintf("does not exist, and cannot be made with %d replicas: the cluster has %d broker(s)", w.Replication, brokers),
+			"correct dead_letter.replication, or add brokers")
 	case !mayCreate:
 		u.warn(what, "does not exist yet; run makes it, if this client may create topics of this name: Kafka does not say", u.Config.Grant("--topic", w.Name, kafka.RightCreate))
 	default:
@@ -112,6 +126,9 @@ func (u *checkup) ownSettings(what string, w kafka.Wanted, t kafka.Topic) {
 	case !w.Compact && t.Retention < 0:
 		u.warn(what, says+", keeps letters for ever: rows with personal data among them",
 			alter+fmt.Sprintf("retention.ms=%d", w.Retention.Milliseconds()))
+	case t.Replication < w.Replication:
+		u.warn(what, fmt.Sprintf("%s, has %d replica(s), which is less than dead_letter.replication", says, t.Replication),
+			"add replicas with kafka-reassign-partitions.sh")
 	case w.MaxMessageBytes > lettersExtra && t.MaxMessageBytes > 0 && t.MaxMessageBytes < w.MaxMessageBytes:
 		u.warn(what, fmt.Sprintf("%s, takes %d bytes: the largest rows would lose their value", says, t.MaxMessageBytes),
 			alter+fmt.Sprintf("max.message.bytes=%d", w.MaxMessageBytes))
@@ -126,6 +143,9 @@ func createCommand(broker string, w kafka.Wanted) string {
 		policy = "cleanup.policy=compact"
 	} else if w.Retention > 0 {
 		policy += fmt.Sprintf(" --config retention.ms=%d", w.Retention.Milliseconds())
+	}
+	if w.Replication > 0 {
+		policy += fmt.Sprintf(" --replication-factor %d", w.Replication)
 	}
 	return fmt.Sprintf("kafka-topics.sh --bootstrap-server %s --create --topic %s --partitions 3 --config %s", broker, w.Name, policy)
 }

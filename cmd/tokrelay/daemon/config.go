@@ -50,7 +50,8 @@ type Sync struct {
 	Name       string   `yaml:"name" doc:"Name of the sync, in logs, metrics, dead letters and its consumer group."`
 	Topic      string   `yaml:"topic" doc:"Source topic."`
 	Topics     []string `yaml:"topics" doc:"Several source topics."`
-	Pattern    string   `yaml:"topic_pattern" doc:"Regular expression that source topics match as a whole."`
+	Pattern    string   `yaml:"topic_pattern" doc:"Regular expression that source topics match as a whole. Topics that tokrelay writes itself never belong to it."`
+	Exclude    []string `yaml:"exclude_topics" doc:"Topics that do not belong to topic_pattern: their names, or regular expressions that match names as a whole."`
 	Group      string   `yaml:"group" doc:"Consumer group; default: <kafka.group>.<name>."`
 	Connection string   `yaml:"connection" doc:"Which of connections; may be left out when there is one."`
 
@@ -69,7 +70,8 @@ type Sync struct {
 	AudienceSegment *segment.Config      `yaml:"audience_segment" doc:"Keep a custom audience up to date, row by row, through the Segment API."`
 	AudienceFile    *audiencefile.Config `yaml:"audience_file" doc:"Replace a custom audience whole, on a schedule, through the File API."`
 
-	advertiser string // of its connection
+	advertiser string   // of its connection
+	own        []string // topics that tokrelay writes, for any sync
 }
 
 // Load reads and checks a configuration file; env is what its ${…} stand for. The report holds every problem; the Config is
@@ -89,7 +91,7 @@ func Parse(text []byte, env settings.Lookup) (*Config, *settings.Report) {
 	report := settings.Load(text, c, env)
 	for i := range c.Syncs {
 		_, connection := c.ConnectionOf(&c.Syncs[i])
-		c.Syncs[i].advertiser = connection.AdvertiserID
+		c.Syncs[i].advertiser, c.Syncs[i].own = connection.AdvertiserID, c.ownNames()
 	}
 	c.Validate(settings.Root(report))
 	if report.Err() == nil {
@@ -114,9 +116,7 @@ func (c *Config) Validate(at settings.Place) {
 	}
 	c.DeadLetter.Validate(at.Key("dead_letter"))
 	c.Calls.Validate(at.Key("calls"))
-	if letters := c.DeadLetter; c.Calls.Topic != "" && slices.Contains([]string{letters.RejectedTopic, letters.FailedTopic, c.StateTopic}, c.Calls.Topic) {
-		at.Key("calls").Key("topic").Problem("must be a topic of its own", "")
-	}
+	c.validateOwnTopics(at)
 	c.Admin.Validate(at.Key("admin"))
 	if len(c.Syncs) == 0 {
 		at.Key("syncs").Problem("required", "at least one flow from a topic to TikTok")
@@ -138,6 +138,7 @@ func (c *Config) validateSync(s *Sync, seen map[string]bool, at settings.Place) 
 	}
 	seen[s.Name] = true
 	s.validateTopics(at)
+	c.refuseOwnTopics(s, at)
 	c.validateConnection(s, at)
 	s.Config.Validate(at)
 	s.RejectedShare.Validate(at.Key("rejected_share"))
@@ -158,6 +159,18 @@ func (s *Sync) validateTopics(at settings.Place) {
 	}
 	if _, err := regexp.Compile(s.Pattern); err != nil {
 		at.Key("topic_pattern").Problem("must be a regular expression", err.Error())
+	}
+	s.validateExclude(at.Key("exclude_topics"))
+}
+
+func (s *Sync) validateExclude(at settings.Place) {
+	if len(s.Exclude) > 0 && s.Pattern == "" {
+		at.Problem("goes with topic_pattern alone", "topic and topics name what is read: name no other topic there")
+	}
+	for i, pattern := range s.Exclude {
+		if _, err := regexp.Compile(pattern); err != nil {
+			at.Index(i).Problem("must be a topic's name or a regular expression", err.Error())
+		}
 	}
 }
 
@@ -216,7 +229,7 @@ func (s *Sync) AllTopics() []string {
 // topics are the topics the sync reads now: a pattern's are asked of Kafka.
 func (s *Sync) topics(ctx context.Context, admin *kafka.Admin) ([]string, error) {
 	if s.Pattern != "" {
-		return admin.Matching(ctx, s.Pattern)
+		return admin.Matching(ctx, s.Pattern, s.excluded()...)
 	}
 	return s.AllTopics(), nil
 }

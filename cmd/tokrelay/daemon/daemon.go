@@ -176,7 +176,7 @@ func (d *Daemon) sync(s *Sync) (router.Sync, error) {
 	letters := d.letters(s, m)
 	queue := d.queue(s, flow, letters, m)
 	consumer, err := kafka.NewConsumer(d.kafka(), kafka.ConsumerOptions{
-		Sync: s.Name, Group: d.Config.GroupOf(s), Topics: s.AllTopics(), Pattern: s.Pattern, Start: s.Start, OutOfRange: s.OutOfRange,
+		Sync: s.Name, Group: d.Config.GroupOf(s), Topics: s.AllTopics(), Pattern: s.Pattern, Exclude: s.excluded(), Start: s.Start, OutOfRange: s.OutOfRange,
 		Window: flow.sink.window, Drain: d.Config.Shutdown.Drain.Std(), Board: d.Board, Metrics: m, Log: d.Log,
 		Assigned: d.newShare(s, queue).assigned,
 	})

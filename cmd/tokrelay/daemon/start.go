@@ -129,7 +129,16 @@ func (d *Daemon) ensureMemory(ctx context.Context, s *Sync) error {
 }
 
 func (d *Daemon) ensure(ctx context.Context, wanted ...kafka.Wanted) error {
-	warnings, err := d.admin.EnsureTopics(ctx, d.Config.DeadLetter.Create, wanted...)
+	return d.ensureIf(ctx, d.Config.DeadLetter.Create, wanted...)
+}
+
+// ensureIf makes sure of topics of our own, which have as many replicas as the configuration says, and creates them where
+// it may.
+func (d *Daemon) ensureIf(ctx context.Context, create bool, wanted ...kafka.Wanted) error {
+	for i := range wanted {
+		wanted[i].Replication = d.Config.DeadLetter.Replication
+	}
+	warnings, err := d.admin.EnsureTopics(ctx, create, wanted...)
 	for _, w := range warnings {
 		d.Log.Warn(w)
 	}
