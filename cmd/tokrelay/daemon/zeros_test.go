@@ -20,7 +20,7 @@ var meantZeros = map[string]string{
 	"connections.main.limits.pixel":             "0 is no limit",
 	"connections.main.limits.advertiser":        "0 is no limit",
 	"dead_letter.partitions":                    "0: as many as",
-	"dead_letter.replication":                   "0: the broker's",
+	"dead_letter.replication":                   "0: 3, or as many as there are brokers",
 	"shutdown.drain":                            "0s does not wait",
 	"syncs[0].rejected_share.share":             "0% allows none",
 	"syncs[0].retry.give_up_after":              "0 never does",
