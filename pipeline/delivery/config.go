@@ -12,13 +12,16 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/tracing"
 )
 
+// Grace is how long it may take to settle the rows of a call beyond the call itself.
+const Grace = 5 * time.Second
+
 // Config bounds the calls of one sync. Zero values stand for the defaults.
 type Config struct {
 	MaxItems int           // most items in a call; 1000
 	MaxBytes int           // most bytes of a call; 1 MB
 	Linger   time.Duration // longest time an item waits for more to share its call; 0: none
 	Capacity int           // items that may be under way before Deliver blocks; 32 full calls
-	Grace    time.Duration // what a call in flight may still take once its Deliver or Run was told to stop; 5 s
+	Grace    time.Duration // what a call in flight may still take once its Deliver or Run was told to stop; Grace
 	Retry    Retry
 }
 
@@ -26,7 +29,7 @@ func (c Config) withDefaults() Config {
 	c.MaxItems = cmp.Or(c.MaxItems, 1000)
 	c.MaxBytes = cmp.Or(c.MaxBytes, 1_000_000)
 	c.Capacity = cmp.Or(c.Capacity, 32*c.MaxItems)
-	c.Grace = cmp.Or(c.Grace, 5*time.Second)
+	c.Grace = cmp.Or(c.Grace, Grace)
 	c.Retry = c.Retry.WithDefaults()
 	return c
 }

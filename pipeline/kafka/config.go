@@ -27,11 +27,12 @@ type Config struct {
 
 	SessionTimeout   settings.Duration `yaml:"session_timeout" default:"45s" doc:"Without a heartbeat for this long the member is out. Raise it (2m to 5m) with instance_id."`
 	RebalanceTimeout settings.Duration `yaml:"rebalance_timeout" default:"2m" doc:"Time a member has to give partitions up."`
-	RevokeDrain      settings.Duration `yaml:"revoke_drain" default:"15s" doc:"How long rows in flight may finish when a partition moves away. Below rebalance_timeout."`
+	RevokeDrain      settings.Duration `yaml:"revoke_drain" default:"35s" doc:"How long rows in flight may finish when a partition moves away: at least connections.*.timeout and 5s, at most shutdown.drain, and 5s below rebalance_timeout."`
 
 	Budget                 settings.Size `yaml:"budget" default:"12MiB" doc:"Memory for records read and not yet settled, per sync. When it is used up, reading stops."`
 	FetchMaxBytes          settings.Size `yaml:"fetch_max_bytes" default:"8MiB" doc:"Largest answer of a broker to one fetch."`
 	FetchMaxPartitionBytes settings.Size `yaml:"fetch_max_partition_bytes" default:"1MiB" doc:"Most of one partition in one fetch. A larger record is still read."`
+	MaxBatchBytes          settings.Size `yaml:"max_batch_bytes" default:"64MiB" doc:"What one record batch may unpack to. A larger one holds its partition until the bound is raised or tokrelay skip steps over it."`
 	Isolation              string        `yaml:"isolation" enum:"read_committed,read_uncommitted" default:"read_committed" doc:"Whether records of open or aborted transactions are read."`
 
 	Metrics *metrics.Metrics `yaml:"-"` // of the process, for the clients' own; nil: none
@@ -57,15 +58,19 @@ func (c Config) withDefaults() Config {
 	c.Isolation = cmp.Or(c.Isolation, ReadCommitted)
 	c.SessionTimeout = cmp.Or(c.SessionTimeout, settings.Duration(45*time.Second))
 	c.RebalanceTimeout = cmp.Or(c.RebalanceTimeout, settings.Duration(2*time.Minute))
-	c.RevokeDrain = cmp.Or(c.RevokeDrain, settings.Duration(15*time.Second))
+	c.RevokeDrain = cmp.Or(c.RevokeDrain, settings.Duration(35*time.Second))
 	c.Budget = cmp.Or(c.Budget, 12<<20)
 	c.FetchMaxBytes = cmp.Or(c.FetchMaxBytes, 8<<20)
 	c.FetchMaxPartitionBytes = cmp.Or(c.FetchMaxPartitionBytes, 1<<20)
+	c.MaxBatchBytes = cmp.Or(c.MaxBatchBytes, 64<<20)
 	return c
 }
 
 // Format prints no field, whatever the verb: a wrong verb makes fmt print nested secrets as they are.
 func (c Config) Format(s fmt.State, _ rune) { fmt.Fprint(s, "kafka [redacted]") }
+
+// WithDefaults fills in what was left out.
+func (c Config) WithDefaults() Config { return c.withDefaults() }
 
 // GroupOf is the consumer group of a sync that does not name its own.
 func (c Config) GroupOf(sync string) string { return c.withDefaults().Group + "." + sync }
@@ -76,9 +81,6 @@ func (c *Config) Validate(at settings.Place) {
 	d := c.withDefaults()
 	oneOf(at.Key("protocol"), d.Protocol, Classic, NextGen)
 	oneOf(at.Key("isolation"), d.Isolation, ReadCommitted, ReadUncommitted)
-	if d.RevokeDrain >= d.RebalanceTimeout {
-		at.Key("revoke_drain").Problem("must be shorter than rebalance_timeout", "")
-	}
 	if d.SessionTimeout.Std() < 6*time.Second {
 		at.Key("session_timeout").Problem("must be at least 6s", "brokers refuse less by default")
 	}
@@ -87,6 +89,9 @@ func (c *Config) Validate(at settings.Place) {
 	}
 	if d.FetchMaxBytes > 1<<30 || d.FetchMaxPartitionBytes > d.FetchMaxBytes {
 		at.Key("fetch_max_bytes").Problem("must be at most 1GiB and at least fetch_max_partition_bytes", "")
+	}
+	if d.MaxBatchBytes < d.FetchMaxPartitionBytes || d.MaxBatchBytes > 1<<30 {
+		at.Key("max_batch_bytes").Problem("must be at least fetch_max_partition_bytes and at most 1GiB", "")
 	}
 	if c.InstanceID != "" && d.SessionTimeout.Std() < time.Minute {
 		at.Key("session_timeout").Warn("is short for static membership", "a restart should fit into it: 2m to 5m")
