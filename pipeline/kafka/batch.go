@@ -36,18 +36,18 @@ func (b *Batch) String() string {
 // BatchAt reads the first batch with rows at an offset or behind it; nil where there is none. A batch that cannot be read
 // is an answer, not an error.
 func (a *Admin) BatchAt(ctx context.Context, topic string, partition int32, offset int64) (*Batch, error) {
-	return batchAt(ctx, a.client, a.cfg.isolation(), topic, partition, offset)
+	return batchAt(ctx, a.client, a.cfg, topic, partition, offset)
 }
 
 // batchAt asks the partition's leader for one batch after the other and passes those without rows: marks of transactions,
-// and what compaction left empty.
-func batchAt(ctx context.Context, client *kgo.Client, isolation kgo.IsolationLevel, topic string, partition int32, offset int64) (*Batch, error) {
+// rows of aborted ones, and what compaction left empty.
+func batchAt(ctx context.Context, client *kgo.Client, cfg Config, topic string, partition int32, offset int64) (*Batch, error) {
 	leader, id, err := leaderOf(ctx, client, topic, partition)
 	if err != nil {
 		return nil, err
 	}
 	for {
-		part, err := fetchBatch(ctx, client.Broker(int(leader)), topic, id, partition, offset)
+		part, err := fetchBatch(ctx, client.Broker(int(leader)), cfg, topic, id, partition, offset)
 		if err != nil || len(part.RecordBatches) == 0 {
 			return nil, err
 		}
@@ -58,18 +58,19 @@ func batchAt(ctx context.Context, client *kgo.Client, isolation kgo.IsolationLev
 		part.RecordBatches = raw[:min(batchSize(raw), len(raw))]
 		b := &Batch{Topic: topic, Partition: partition, First: number64(raw, 0), Rows: int(number32(raw, batchCount)), Bytes: len(part.RecordBatches)}
 		b.Last = b.First + int64(number32(raw, batchLastDelta))
-		if b.Rows == 0 || attributes(raw)&attributeControl != 0 {
-			offset = b.Last + 1
-			continue
+		if b.Rows > 0 && attributes(raw)&attributeControl == 0 {
+			b.unpack(client, cfg, part, offset)
 		}
-		b.unpack(client, isolation, part, offset)
-		return b, nil
+		if b.Fault != nil || len(b.Records) > 0 {
+			return b, nil
+		}
+		offset = b.Last + 1
 	}
 }
 
 // unpack reads the batch as the consumer does.
-func (b *Batch) unpack(client *kgo.Client, isolation kgo.IsolationLevel, part *kmsg.FetchResponseTopicPartition, offset int64) {
-	opts := kgo.ProcessFetchPartitionOpts{Topic: b.Topic, Partition: b.Partition, Offset: offset, IsolationLevel: isolation}
+func (b *Batch) unpack(client *kgo.Client, cfg Config, part *kmsg.FetchResponseTopicPartition, offset int64) {
+	opts := kgo.ProcessFetchPartitionOpts{Topic: b.Topic, Partition: b.Partition, Offset: offset, IsolationLevel: cfg.isolation()}
 	fetched, next := kgo.ProcessFetchPartition(opts, part, boundedDecompressor(client), nil)
 	if b.Fault = fetched.Err; b.Fault == nil && next <= b.Last {
 		b.Fault = errors.New("its records are not as many as its header says, or damaged")
@@ -102,7 +103,7 @@ func leaderOf(ctx context.Context, client *kgo.Client, topic string, partition i
 }
 
 // fetchBatch asks for as little as a broker gives: the batch that holds the offset, or the next one.
-func fetchBatch(ctx context.Context, leader *kgo.Broker, topic string, id [16]byte, partition int32, offset int64) (*kmsg.FetchResponseTopicPartition, error) {
+func fetchBatch(ctx context.Context, leader *kgo.Broker, cfg Config, topic string, id [16]byte, partition int32, offset int64) (*kmsg.FetchResponseTopicPartition, error) {
 	p := kmsg.NewFetchRequestTopicPartition()
 	p.Partition, p.FetchOffset, p.PartitionMaxBytes = partition, offset, 1
 	t := kmsg.NewFetchRequestTopic()
@@ -110,6 +111,9 @@ func fetchBatch(ctx context.Context, leader *kgo.Broker, topic string, id [16]by
 	req := kmsg.NewPtrFetchRequest()
 	req.MaxWaitMillis, req.MinBytes, req.MaxBytes = int32(readWait.Milliseconds()), 1, 1
 	req.Topics = []kmsg.FetchRequestTopic{t}
+	if cfg.Isolation == ReadCommitted {
+		req.IsolationLevel = 1
+	}
 	answer, err := leader.RetriableRequest(ctx, req)
 	if err != nil {
 		return nil, fmt.Errorf("read %s/%d at offset %d: %w", topic, partition, offset, err)
