@@ -31,7 +31,7 @@ func rawBatch(rows int32, codec kgo.CompressionCodecType, payload []byte) []byte
 	return b.AppendTo(nil)
 }
 
-// swollen is a batch of one record with a value of so many zeros, compressed to next to nothing.
+// swollen is a batch of one record with a value of size zeros, compressed to next to nothing.
 func swollen(t *testing.T, codec kgo.CompressionCodec, kind kgo.CompressionCodecType, size int) []byte {
 	t.Helper()
 	r := kmsg.Record{Value: make([]byte, size)}

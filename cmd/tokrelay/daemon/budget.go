@@ -11,7 +11,7 @@ import (
 )
 
 // Budget is the one account of how long partitions may take to be given up and the daemon to stop. Every part fits into
-// the next one, so that a row whose call is under way is settled and its offset committed, whoever waits for it:
+// the next one, so that a row whose call is under way is settled and its offset committed before anything gives up waiting:
 //
 //	Call + delivery.Grace           ≤ RevokeDrain      a call that has just begun may end
 //	RevokeDrain + kafka.LastCommit  ≤ Rebalance        before Kafka gives the partition to another member unasked

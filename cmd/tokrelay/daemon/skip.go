@@ -55,7 +55,7 @@ func PlanSkip(ctx context.Context, admin *kafka.Admin, c *Config, s *Sync, o Ski
 		return nil, err
 	}
 	p.Members = group.Members
-	if p.From, err = s.standsAt(ctx, admin, p.Group, topic, o.Partition); err != nil {
+	if p.From, err = s.readsFrom(ctx, admin, p.Group, topic, o.Partition); err != nil {
 		return nil, err
 	}
 	if p.Batch, err = admin.BatchAt(ctx, topic, o.Partition, p.From); err != nil {
@@ -80,8 +80,8 @@ func (s *Sync) skipTopic(ctx context.Context, admin *kafka.Admin, named string) 
 	return named, nil
 }
 
-// standsAt is the offset from which the sync reads the partition next.
-func (s *Sync) standsAt(ctx context.Context, admin *kafka.Admin, group, topic string, partition int32) (int64, error) {
+// readsFrom is the offset from which the sync reads the partition next.
+func (s *Sync) readsFrom(ctx context.Context, admin *kafka.Admin, group, topic string, partition int32) (int64, error) {
 	committed, err := admin.Committed(ctx, group)
 	starts, other := admin.Starts(ctx, topic)
 	if err := errors.Join(err, other); err != nil {
