@@ -118,13 +118,13 @@ func fetchBatch(ctx context.Context, leader *kgo.Broker, cfg Config, topic strin
 	if err != nil {
 		return nil, fmt.Errorf("read %s/%d at offset %d: %w", topic, partition, offset, err)
 	}
-	for _, t := range answer.(*kmsg.FetchResponse).Topics {
-		for i := range t.Partitions {
-			if err := kerr.ErrorForCode(t.Partitions[i].ErrorCode); err != nil {
-				return nil, fmt.Errorf("read %s/%d at offset %d: %w", topic, partition, offset, err)
-			}
-			return &t.Partitions[i], nil
-		}
+	topics := answer.(*kmsg.FetchResponse).Topics
+	if len(topics) == 0 || len(topics[0].Partitions) == 0 {
+		return &kmsg.FetchResponseTopicPartition{}, nil
 	}
-	return &kmsg.FetchResponseTopicPartition{}, nil
+	part := &topics[0].Partitions[0]
+	if err := kerr.ErrorForCode(part.ErrorCode); err != nil {
+		return nil, fmt.Errorf("read %s/%d at offset %d: %w", topic, partition, offset, err)
+	}
+	return part, nil
 }
