@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
@@ -24,6 +25,7 @@ type service struct {
 	Volumes     []string
 	DependsOn   map[string]struct{ Condition string } `yaml:"depends_on"`
 	Healthcheck struct{ Test []string }
+	Patience    string `yaml:"stop_grace_period"`
 }
 
 type composition struct {
@@ -163,5 +165,16 @@ func TestConnectorsHaveTheSettingsThatMatter(t *testing.T) {
 		if strings.HasPrefix(connector.Config["time.precision.mode"], "connect") {
 			t.Errorf("%s: connect cuts times to milliseconds", path)
 		}
+	}
+}
+
+func TestTheContainerIsNotKilledBeforeItHasStopped(t *testing.T) {
+	c, report := daemon.Parse([]byte(read(t, "compose/tokrelay.yaml")), settings.Vars(nil))
+	if err := report.Err(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := time.ParseDuration(compose(t).Services["tokrelay"].Patience)
+	if least := c.Budget().Supervisor(); err != nil || got < least {
+		t.Errorf("stop_grace_period is %s, want %s at least (%v)", got, least, err)
 	}
 }

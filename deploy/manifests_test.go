@@ -148,8 +148,8 @@ func TestThePodFitsWhatTheProgramDoes(t *testing.T) {
 		t.Errorf("the configuration listens on %s, the container's port is %d", c.Admin.Listen, port)
 	}
 	grace, _ := at(pod, "terminationGracePeriodSeconds").(int)
-	if drain := c.Shutdown.Drain.Std(); time.Duration(grace)*time.Second < drain+10*time.Second {
-		t.Errorf("%d s of grace are less than the drain of %s and ten seconds", grace, drain)
+	if least := c.Budget().Supervisor(); time.Duration(grace)*time.Second < least {
+		t.Errorf("%d s of grace, want %s at least", grace, least)
 	}
 	for _, o := range []string{"Service", "PodDisruptionBudget", "NetworkPolicy"} {
 		if !strings.Contains(read(t, kind(t, o).path), "app.kubernetes.io/name: tokrelay") {
@@ -214,8 +214,11 @@ func TestTheUnitFitsWhatTheProgramDoes(t *testing.T) {
 		}
 	}
 	want := map[string]string{
-		"ExecStart": "/usr/local/bin/tokrelay run -c /etc/tokrelay/tokrelay.yaml", "TimeoutStopSec": "35s",
+		"ExecStart":                "/usr/local/bin/tokrelay run -c /etc/tokrelay/tokrelay.yaml",
 		"RestartPreventExitStatus": "2", "KillSignal": "SIGTERM", "NoNewPrivileges": "yes",
+	}
+	if got, err := time.ParseDuration(unit["TimeoutStopSec"]); err != nil || got < new(daemon.Config).Budget().Supervisor() {
+		t.Errorf("TimeoutStopSec=%s, want %s at least", unit["TimeoutStopSec"], new(daemon.Config).Budget().Supervisor())
 	}
 	for _, key := range slices.Sorted(maps.Keys(want)) {
 		if unit[key] != want[key] {

@@ -30,6 +30,8 @@ const (
 	UnavailableValueInRow Reason = "unavailable_value"
 	BeforeImageIncomplete Reason = "before_image_incomplete"
 	StepPanicked          Reason = "step_panicked"
+	UnreadableBatch       Reason = "unreadable_batch"
+	SkippedByOperator     Reason = "skipped_by_operator"
 
 	// Mapping and validation.
 	RequiredField      Reason = "required_field"
@@ -91,6 +93,8 @@ var reasons = []struct {
 	{UnavailableValueInRow, ReasonInfo{ClassInvalid, "the value was not read from the database", "PostgreSQL leaves an unchanged large value out of an update", "set REPLICA IDENTITY FULL, or take the value from another column"}},
 	{BeforeImageIncomplete, ReasonInfo{ClassInvalid, "the old row is not known, so the old identifier is not either", "PostgreSQL's default replica identity with `remember: never`", "set REPLICA IDENTITY FULL and `before_image: full`, or `remember: auto`"}},
 	{StepPanicked, ReasonInfo{ClassInvalid, "tokrelay failed on this row", "a fault in tokrelay", "report it with the message; the neighbours were delivered"}},
+	{UnreadableBatch, ReasonInfo{ClassUnreadable, "`tokrelay skip` passed over a batch of records that cannot be read", "a damaged disk, a faulty producer, or a batch that unpacks to more than `kafka.max_batch_bytes`", "the letter has no rows to replay: repair the topic or raise `kafka.max_batch_bytes`, then `tokrelay resync` the partition"}},
+	{SkippedByOperator, ReasonInfo{ClassInvalid, "`tokrelay skip` passed over the record", "an operator let the sync go on without it", "correct what held the sync up, then replay"}},
 
 	{RequiredField, ReasonInfo{ClassInvalid, "a required field has no value", "NULL or an empty text in the mapped column", "fill the column, or give the field a `default`"}},
 	{WrongType, ReasonInfo{ClassInvalid, "the value has the wrong type for the field", "another column was meant, or the column's type lost its meaning on the way", "map another column, or set `type` on the field"}},

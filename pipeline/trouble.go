@@ -38,21 +38,22 @@ func (s SkipReason) Error() string { return "skipped: " + string(s) }
 type TroubleKind string
 
 const (
-	TroubleRegistry   TroubleKind = "registry"       // the schema registry is away or refuses us
-	TroubleKafka      TroubleKind = "kafka"          // the broker is away or refuses us
-	TroubleDeadLetter TroubleKind = "dead_letter"    // a dead letter cannot be written
-	TroubleTikTok     TroubleKind = "tiktok"         // TikTok is away
-	TroubleThrottled  TroubleKind = "throttled"      // TikTok's limit
-	TroubleToken      TroubleKind = "token"          // TikTok refuses the token
-	TroubleConfig     TroubleKind = "configuration"  // TikTok, or the data, shows the configuration to be wrong
-	TroubleRejected   TroubleKind = "rejected_share" // too many rows are rejected: the mapping is probably wrong
-	TroubleColumn     TroubleKind = "missing_column" // a mapped column disappeared and `missing_column: stop`
-	TroubleState      TroubleKind = "state"          // the state topic is away
-	TroubleAudience   TroubleKind = "audience"       // the audience cannot be used: renamed, gone, or of the other mode
+	TroubleRegistry   TroubleKind = "registry"         // the schema registry is away or refuses us
+	TroubleKafka      TroubleKind = "kafka"            // the broker is away or refuses us
+	TroubleBatch      TroubleKind = "unreadable_batch" // a partition waits behind a batch of records that cannot be read
+	TroubleDeadLetter TroubleKind = "dead_letter"      // a dead letter cannot be written
+	TroubleTikTok     TroubleKind = "tiktok"           // TikTok is away
+	TroubleThrottled  TroubleKind = "throttled"        // TikTok's limit
+	TroubleToken      TroubleKind = "token"            // TikTok refuses the token
+	TroubleConfig     TroubleKind = "configuration"    // TikTok, or the data, shows the configuration to be wrong
+	TroubleRejected   TroubleKind = "rejected_share"   // too many rows are rejected: the mapping is probably wrong
+	TroubleColumn     TroubleKind = "missing_column"   // a mapped column disappeared and `missing_column: stop`
+	TroubleState      TroubleKind = "state"            // the state topic is away
+	TroubleAudience   TroubleKind = "audience"         // the audience cannot be used: renamed, gone, or of the other mode
 )
 
 // TroubleKinds lists them all, for metrics.
-var TroubleKinds = []TroubleKind{TroubleRegistry, TroubleKafka, TroubleDeadLetter, TroubleTikTok, TroubleThrottled,
+var TroubleKinds = []TroubleKind{TroubleRegistry, TroubleKafka, TroubleBatch, TroubleDeadLetter, TroubleTikTok, TroubleThrottled,
 	TroubleToken, TroubleConfig, TroubleRejected, TroubleColumn, TroubleState, TroubleAudience}
 
 // Trouble is a failure that is not the row's fault: the sync pauses, says so, and tries again (P8). Nothing is ever

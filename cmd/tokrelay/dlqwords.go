@@ -100,6 +100,8 @@ func omitted(why string) string {
 		return " (keeps no payload: dead_letter.payload is none; the row is read from its source)"
 	case deadletter.OmittedTooLarge:
 		return " (without the value, which was too large for the topic; the row is read from its source)"
+	case deadletter.OmittedUnreadable:
+		return " (of a batch that could not be read)"
 	}
 	return ""
 }

@@ -95,7 +95,7 @@ func command() *cobra.Command {
 		return usageError{fmt.Errorf("%w\nsee %s --help", err, c.CommandPath())}
 	})
 	root.AddCommand(runCommand(), demoCommand(), checkCommand(), previewCommand(), sandboxCommand(), configCommand(), versionCommand(),
-		dlqCommand(), resyncCommand(), authCommand(), audienceCommand())
+		dlqCommand(), resyncCommand(), skipCommand(), authCommand(), audienceCommand())
 	return root
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -75,7 +74,7 @@ func resync(c *cobra.Command, f *resyncFlags) error {
 		d.note("nothing was changed: this is a dry run\n")
 		return nil
 	}
-	if err := vacant(plan); err != nil {
+	if err := vacant(plan.Group, plan.Members); err != nil {
 		return err
 	}
 	if err := d.confirm(fmt.Sprintf("Let %s read %s row(s) again?", s.Name, thousands(plan.Records)), f.yes); err != nil {
@@ -115,18 +114,6 @@ func recognised(s *daemon.Sync, plan *daemon.ResyncPlan) string {
 	return fmt.Sprintf("TikTok drops events it has seen in the last 48 hours by their event id: of the rows to read, %s were written since then\n"+
 		"and are dropped where they were delivered, as long as event_id is made as it was. %s are older: each that was delivered counts a second time.",
 		thousands(recent), thousands(plan.Older))
-}
-
-// vacant refuses while instances of the sync run: their next commit would undo the move.
-func vacant(plan *daemon.ResyncPlan) error {
-	if len(plan.Members) == 0 {
-		return nil
-	}
-	var who []string
-	for _, m := range plan.Members {
-		who = append(who, strings.TrimSpace(m.ClientID+" "+m.Host))
-	}
-	return fmt.Errorf("group %s is in use by %d instance(s): %s\nstop them first: their next commit would undo the resync", plan.Group, len(who), strings.Join(who, ", "))
 }
 
 func (d *desk) move(ctx context.Context, s *daemon.Sync, plan *daemon.ResyncPlan) error {

@@ -63,6 +63,8 @@ func TestStories(t *testing.T) {
 			"forget":   func(ts *testscript.TestScript, _ bool, args []string) { stackOf(ts).forget(ts, args) },
 			"members":  func(ts *testscript.TestScript, _ bool, args []string) { stackOf(ts).members(ts, args) },
 			"filled":   func(ts *testscript.TestScript, _ bool, args []string) { stackOf(ts).filled(ts, args) },
+			"poison":   func(ts *testscript.TestScript, _ bool, args []string) { stackOf(ts).poison(ts, args) },
+			"reached":  func(ts *testscript.TestScript, _ bool, args []string) { stackOf(ts).reached(ts, args) },
 			"register": func(ts *testscript.TestScript, _ bool, args []string) { stackOf(ts).register(ts, args) },
 		},
 	})
@@ -270,6 +272,27 @@ func (s *stack) commit(ts *testscript.TestScript, args []string) {
 	o := kadm.Offsets{}
 	o.AddOffset(args[1], int32(partition), offset, -1)
 	ts.Check(s.admin.CommitAllOffsets(context.Background(), args[0], o))
+}
+
+// reached GROUP TOPIC PARTITION OFFSET waits until the group has committed the offset.
+func (s *stack) reached(ts *testscript.TestScript, args []string) {
+	partition, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	await(ts, "offset "+args[3], s.commits, func(context.Context) bool {
+		g := s.broker.GroupInfo(args[0])
+		return g != nil && strconv.FormatInt(g.Commits[args[1]][int32(partition)].Offset, 10) == args[3]
+	})
+}
+
+// poison TOPIC PARTITION writes a batch of one record, two megabytes of zeros packed into next to nothing.
+func (s *stack) poison(ts *testscript.TestScript, args []string) {
+	partition, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	client, err := kgo.NewClient(kgo.SeedBrokers(s.broker.ListenAddrs()...), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.ProducerBatchCompression(kgo.ZstdCompression()), kgo.ProducerBatchMaxBytes(4<<20))
+	ts.Check(err)
+	defer client.Close()
+	ts.Check(client.ProduceSync(context.Background(), &kgo.Record{Topic: args[0], Partition: int32(partition), Value: make([]byte, 2<<20)}).FirstErr())
 }
 
 // holds EVENTS DUPLICATES compares what TikTok has.

@@ -31,8 +31,9 @@ const (
 
 // Reasons for a letter without its value.
 const (
-	OmittedTooLarge = "too_large"    // Kafka would never take it
-	OmittedByConfig = "payload_none" // the configuration keeps no payload
+	OmittedTooLarge   = "too_large"        // Kafka would never take it
+	OmittedByConfig   = "payload_none"     // the configuration keeps no payload
+	OmittedUnreadable = "unreadable_batch" // it could not be read, and the source cannot give it
 )
 
 // connectStages are Connect's words for our stages.

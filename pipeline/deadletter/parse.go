@@ -58,3 +58,6 @@ func (d *Dead) Message() string { return text(&d.Record, hMessage) }
 
 // Headers are the row's headers as they came from the source.
 func (d *Dead) Headers() []pipeline.Header { return originals(&d.Record) }
+
+// AtSource reports whether the row is to be read from where it came from: the letter keeps no payload.
+func (d *Dead) AtSource() bool { return d.Omitted != "" && d.Omitted != OmittedUnreadable }

@@ -85,6 +85,11 @@ func (w *Writer) row(l *pipeline.Letter) page {
 	past := w.historyOf(l, now)
 	added := w.explain(l, past, now)
 	r := pipeline.Record{Topic: w.cfg.RejectedTopic, Partition: w.partition(past.partition), Timestamp: now}
+	if l.Rejection.Reason == pipeline.UnreadableBatch {
+		added.add(hOmitted, OmittedUnreadable)
+		r.Headers = added
+		return page{Record: r, reason: l.Rejection.Reason}
+	}
 	if w.cfg.Payload == payloadNone {
 		added.add(hOmitted, OmittedByConfig)
 		r.Headers = added

@@ -12,19 +12,22 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/tracing"
 )
 
+// Grace is how long it may take to settle the rows of a call beyond the call itself.
+const Grace = 5 * time.Second
+
 // Config bounds the calls of one sync.
 type Config struct {
 	MaxItems int           // most items in a call
 	MaxBytes int           // most bytes of a call
 	Linger   time.Duration // longest time an item waits for more to share its call; 0: none
 	Capacity int           // items that may be under way before Deliver blocks; 0: 32 full calls
-	Grace    time.Duration // what a call in flight may still take once its Deliver or Run was told to stop; 0: 5 s
+	Grace    time.Duration // what a call in flight may still take once its Deliver or Run was told to stop; 0: Grace
 	Retry    Retry
 }
 
 func (c Config) withDefaults() Config {
 	c.Capacity = cmp.Or(c.Capacity, 32*c.MaxItems)
-	c.Grace = cmp.Or(c.Grace, 5*time.Second)
+	c.Grace = cmp.Or(c.Grace, Grace)
 	return c
 }
 

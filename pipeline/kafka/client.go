@@ -15,7 +15,8 @@ func (c Config) options(name string, log *slog.Logger) ([]kgo.Opt, error) {
 		kgo.ClientID(c.ClientID + "-" + name),
 		kgo.SoftwareNameAndVersion("tokrelay", "1"),
 		kgo.MetadataMinAge(time.Second), // leaders move: ask soon
-		kgo.DisableClientMetrics(),      // brokers may ask clients for metrics; ours are on the admin port
+		kgo.MaxDecompressBatchBytes(int(c.MaxBatchBytes)),
+		kgo.DisableClientMetrics(), // brokers may ask clients for metrics; ours are on the admin port
 	}
 	if log != nil {
 		opts = append(opts, kgo.WithLogger(clientLog{log}))

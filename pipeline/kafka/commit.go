@@ -10,16 +10,14 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// commit writes how far the partitions have settled, and tells whether it is worth trying again at once. The caller
-// holds the turn to commit: an offset collected before a fence is then never sent after it. What Kafka does not take is committed
-// with the next round.
-func (c *Consumer) commit(parts []*partition) (again bool) {
+// commit writes how far the partitions have settled, and reports whether it is worth trying again at once. The caller
+// holds the turn to commit: an offset collected before a fence is then never sent after it. What Kafka does not take
+// before ctx ends is committed with the next round.
+func (c *Consumer) commit(ctx context.Context, parts []*partition) (again bool) {
 	offsets := toCommit(parts)
 	if len(offsets) == 0 {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
-	defer cancel()
 	var failure error
 	c.client.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, answer *kmsg.OffsetCommitResponse, err error) {
 		failure = err
@@ -28,7 +26,20 @@ func (c *Consumer) commit(parts []*partition) (again bool) {
 		}
 	})
 	c.committed(failure)
-	return kerr.IsRetriable(failure) || errors.Is(failure, kerr.RebalanceInProgress)
+	return failure != nil && passes(failure)
+}
+
+// passes reports whether a commit that failed may succeed later. Any answer but a passing one is for good: the partition
+// is another member's by now, or gone, or this client may not commit.
+func passes(failure error) bool {
+	answer, ok := errors.AsType[*kerr.Error](failure)
+	switch {
+	case !ok:
+		return !errors.Is(failure, kgo.ErrClientClosed) // no answer yet
+	case answer == kerr.RebalanceInProgress, answer == kerr.StaleMemberEpoch:
+		return true
+	}
+	return answer.Retriable && answer != kerr.UnknownTopicOrPartition && answer != kerr.UnknownTopicID
 }
 
 func toCommit(parts []*partition) map[string]map[int32]kgo.EpochOffset {
@@ -83,13 +94,15 @@ func (c *Consumer) committed(failure error) {
 func (p *partition) due() (kgo.EpochOffset, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.asked = p.settled
 	return p.next, p.next.Offset >= 0 && p.next.Offset != p.committed
 }
 
 func (p *partition) noteCommitted(offset int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.committed = offset
+	p.committed, p.settled = offset, p.settled-p.asked
+	p.asked = 0
 }
 
 // unsettled is the number of rows that were handed over and have not settled.
@@ -97,6 +110,14 @@ func (p *partition) unsettled() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.handed
+}
+
+// uncommitted is the number of settled rows whose offset Kafka has not taken, and the offset its next reader starts from:
+// -1 where the group has none.
+func (p *partition) uncommitted() (rows int, from int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.settled, p.committed
 }
 
 // turn is held by one at a time. It may be held while Kafka is waited for, so it is a channel and no mutex: under

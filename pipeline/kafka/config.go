@@ -27,11 +27,12 @@ type Config struct {
 
 	SessionTimeout   settings.Duration `yaml:"session_timeout" default:"45s" doc:"Without a heartbeat for this long the member is out. Raise it (2m to 5m) with instance_id."`
 	RebalanceTimeout settings.Duration `yaml:"rebalance_timeout" default:"2m" doc:"Time a member has to give partitions up."`
-	RevokeDrain      settings.Duration `yaml:"revoke_drain" default:"15s" doc:"How long rows in flight may finish when a partition moves away. Below rebalance_timeout; 0s does not wait: their next reader sends them again."`
+	RevokeDrain      settings.Duration `yaml:"revoke_drain" default:"35s" doc:"How long rows in flight may finish when a partition moves away: at least connections.*.timeout and 5s, at most shutdown.drain, and 5s below rebalance_timeout."`
 
 	Budget                 settings.Size `yaml:"budget" default:"12MiB" doc:"Memory for records read and not yet settled, per sync. When it is used up, reading stops."`
 	FetchMaxBytes          settings.Size `yaml:"fetch_max_bytes" default:"8MiB" doc:"Largest answer of a broker to one fetch."`
 	FetchMaxPartitionBytes settings.Size `yaml:"fetch_max_partition_bytes" default:"1MiB" doc:"Most of one partition in one fetch. A larger record is still read."`
+	MaxBatchBytes          settings.Size `yaml:"max_batch_bytes" default:"64MiB" doc:"What one record batch may unpack to. A larger one holds its partition until the bound is raised or tokrelay skip steps over it."`
 	Isolation              string        `yaml:"isolation" enum:"read_committed,read_uncommitted" default:"read_committed" doc:"Whether records of open or aborted transactions are read."`
 
 	Metrics *metrics.Metrics `yaml:"-"` // of the process, for the clients' own; nil: none
@@ -65,8 +66,6 @@ func (c *Config) Validate(at settings.Place) {
 	oneOf(at.Key("isolation"), c.Isolation, ReadCommitted, ReadUncommitted)
 	if c.RebalanceTimeout.Std() < time.Second {
 		at.Key("rebalance_timeout").Problem("must be at least 1s", "members that take longer are put out of the group")
-	} else if c.RevokeDrain >= c.RebalanceTimeout {
-		at.Key("revoke_drain").Problem("must be shorter than rebalance_timeout", "")
 	}
 	if c.SessionTimeout.Std() < 6*time.Second {
 		at.Key("session_timeout").Problem("must be at least 6s", "brokers refuse less by default")
@@ -80,6 +79,9 @@ func (c *Config) Validate(at settings.Place) {
 	if c.FetchMaxBytes > mostFetchBytes || c.FetchMaxBytes < max(c.FetchMaxPartitionBytes, 1<<10) {
 		at.Key("fetch_max_bytes").Problem("must be at most 100MiB and at least fetch_max_partition_bytes",
 			"an answer is held in memory whole, one of each broker and sync: more makes nothing faster")
+	}
+	if c.MaxBatchBytes < max(c.FetchMaxPartitionBytes, 1<<10) || c.MaxBatchBytes > 1<<30 {
+		at.Key("max_batch_bytes").Problem("must be at least fetch_max_partition_bytes and at most 1GiB", "")
 	}
 	if c.InstanceID != "" && c.SessionTimeout.Std() < time.Minute {
 		at.Key("session_timeout").Warn("is short for static membership", "a restart should fit into it: 2m to 5m")

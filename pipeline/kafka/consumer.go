@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,7 +27,7 @@ type ConsumerOptions struct {
 	OutOfRange Start                // default Start
 	Window     int                  // chunks in flight per partition, default 16; 1 keeps the order
 	MaxChunk   int                  // records in a chunk, default and at most 1000
-	Drain      time.Duration        // how long Run waits for chunks in flight once its context has ended
+	Drain      time.Duration        // how long chunks in flight and the last commit may take once Run's context has ended
 	Assigned   func(partitions int) // told after every rebalance how many partitions this instance reads; must not block
 	Board      *pipeline.Board
 	Metrics    *metrics.Sync
@@ -150,11 +151,11 @@ func (c *Consumer) poll(ctx context.Context) {
 
 func (c *Consumer) hand(fetches kgo.Fetches) {
 	fetches.EachPartition(func(ftp kgo.FetchTopicPartition) {
+		if p := c.part(ftp.Topic, ftp.Partition); p != nil {
+			c.receive(p, &ftp.FetchPartition) // an error may come behind records
+		}
 		if ftp.Err != nil {
 			c.fetchFailed(ftp.Topic, ftp.Partition, ftp.Err)
-		}
-		if p := c.part(ftp.Topic, ftp.Partition); p != nil {
-			c.receive(p, &ftp.FetchPartition)
 		}
 	})
 }
@@ -164,6 +165,7 @@ func (c *Consumer) receive(p *partition, f *kgo.FetchPartition) {
 	if len(f.Records) == 0 {
 		return
 	}
+	c.readable(p)
 	weight := int64(0)
 	for _, r := range f.Records {
 		weight += weigh(r)
@@ -191,12 +193,24 @@ func (c *Consumer) standAt(topic string, id int32, at kgo.EpochOffset, committed
 	}
 }
 
-// DrainMissed says that chunks were still in flight when the drain deadline passed. Their rows will be read again.
+// DrainMissed says what was not done when the drain deadline passed. All these rows will be read again.
 type DrainMissed struct {
-	Sync string
-	Rows int
+	Sync        string
+	Rows        int      // that had not settled
+	Uncommitted int      // that had settled, but Kafka took no commit of them
+	Places      []string // where the next reader starts, topic/partition/offset, of partitions with such rows
 }
 
 func (e *DrainMissed) Error() string {
-	return fmt.Sprintf("sync %s: drain deadline missed: %d rows will be read again", e.Sync, e.Rows)
+	text := fmt.Sprintf("sync %s: drain deadline missed: %d rows will be read again", e.Sync, e.Rows+e.Uncommitted)
+	if e.Uncommitted == 0 {
+		return text
+	}
+	places := strings.Join(e.Places[:min(len(e.Places), mostPlaces)], ", ")
+	if more := len(e.Places) - mostPlaces; more > 0 {
+		places += fmt.Sprintf(" and %d more", more)
+	}
+	return text + fmt.Sprintf("; %d of them had settled, but Kafka did not take their offsets: from %s", e.Uncommitted, places)
 }
+
+const mostPlaces = 5

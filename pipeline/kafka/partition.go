@@ -45,7 +45,10 @@ type partition struct {
 	oldest    time.Time // Kafka timestamp of the oldest record that has not settled; zero when none is held
 	newest    time.Time // Kafka timestamp of the last settled record
 	paused    bool
-	handed    int // rows handed over that have not settled, as far as this goroutine has seen
+	handed    int       // rows handed over that have not settled, as far as this goroutine has seen
+	settled   int       // rows settled since the last commit
+	lookAgain time.Time // until then it is held for a batch that cannot be read; zero: it is not
+	asked     int       // of them: in the commit that is under way
 }
 
 // flight is a chunk that was handed over and has not settled in order.
@@ -138,6 +141,7 @@ func (p *partition) settle() {
 	p.mu.Lock()
 	p.next = head.next
 	p.held -= head.weight
+	p.settled += len(head.chunk.Records)
 	p.newest = head.chunk.Records[len(head.chunk.Records)-1].Timestamp
 	p.mu.Unlock()
 	p.count(-len(head.chunk.Records))

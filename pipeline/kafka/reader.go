@@ -31,7 +31,7 @@ func (a *Admin) Read(ctx context.Context, r Range, each func(*pipeline.Record) e
 }
 
 func (rd *reader) run(ctx context.Context, r Range) error {
-	rd.unpack = kgo.DefaultDecompressor()
+	rd.unpack = boundedDecompressor(rd.admin.client)
 	if err := rd.open(ctx, r); err != nil {
 		return err
 	}

@@ -2,11 +2,14 @@ package kafka
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/tokrelay/tokrelay/pipeline"
 )
 
 // assigned starts a partition's work. franz-go calls it before the first fetch, and never at the same time as revoked
@@ -46,7 +49,8 @@ func (c *Consumer) lost(_ context.Context, _ *kgo.Client, gone map[string][]int3
 }
 
 // release drains the partitions until ctx ends, commits, and fences them: once it returns nothing of them is committed
-// any more, whatever their handlers still do.
+// any more, whatever their handlers still do. The commit may take what draining left of ctx, and LastCommit at least:
+// Kafka refuses it while another member gives partitions up, and a coordinator may be slow.
 func (c *Consumer) release(ctx context.Context, parts []*partition) {
 	for _, p := range parts {
 		p.stop()
@@ -59,13 +63,16 @@ func (c *Consumer) release(ctx context.Context, parts []*partition) {
 	}
 	c.committing.take()
 	defer c.committing.end()
-	for range commitTries {
-		if !c.commit(parts) {
-			break
-		}
-		time.Sleep(commitPause)
+	last, cancel := context.WithTimeout(context.Background(), max(remaining(ctx), LastCommit))
+	defer cancel()
+	for c.commit(last, parts) && pipeline.Wait(last, commitPause) == nil {
 	}
 	c.drop(parts)
+}
+
+func remaining(ctx context.Context) time.Duration {
+	deadline, _ := ctx.Deadline() // the zero time is long gone
+	return time.Until(deadline)
 }
 
 // drop forgets partitions and ends the handling of their chunks.
@@ -76,6 +83,7 @@ func (c *Consumer) drop(parts []*partition) {
 		delete(c.parts, p.key())
 		p.stop()
 		p.cancel()
+		c.opts.Board.Clear(c.opts.Sync, p.batchSource())
 		c.opts.Metrics.ForgetPartition(p.topic, p.id)
 	}
 }
@@ -122,8 +130,9 @@ func (c *Consumer) rebalanced(kind string, partitions map[string][]int32) {
 	}
 }
 
-// shutdown follows the data: no more intake, chunks settle, commit, leave the group. Drain bounds the chunks; what
-// Kafka has to answer afterwards has a few seconds more.
+// shutdown follows the data: no more intake, chunks settle, commit, leave the group. Drain bounds chunks and commit
+// together; AfterDrain bounds what Kafka and handlers that missed it may take on top. The group hears heartbeats until
+// the end.
 func (c *Consumer) shutdown() error {
 	c.mu.Lock()
 	c.closed = true
@@ -134,14 +143,24 @@ func (c *Consumer) shutdown() error {
 	cancel()
 	c.awaitHandlers()
 	c.leave()
-	left := 0
+	return c.missed(parts)
+}
+
+// missed is what the drain could not finish, nil when that is nothing.
+func (c *Consumer) missed(parts []*partition) error {
+	m := &DrainMissed{Sync: c.opts.Sync}
 	for _, p := range parts {
-		left += p.unsettled()
+		m.Rows += p.unsettled()
+		if rows, from := p.uncommitted(); rows > 0 {
+			m.Uncommitted += rows
+			m.Places = append(m.Places, fmt.Sprintf("%s/%d/%d", p.topic, p.id, from))
+		}
 	}
-	if left > 0 {
-		return &DrainMissed{Sync: c.opts.Sync, Rows: left}
+	if m.Rows+m.Uncommitted == 0 {
+		return nil
 	}
-	return nil
+	slices.Sort(m.Places)
+	return m
 }
 
 // awaitHandlers gives handlers whose context has ended a moment to come back. One that does not is left behind.
@@ -164,9 +183,13 @@ func (c *Consumer) leave() {
 }
 
 const (
+	// LastCommit is what the commit of partitions that are given up gets at least, though draining took all the time.
+	LastCommit = 5 * time.Second
+	// AfterDrain is the most that Run takes once its drain has passed: the last commit, handlers that come back, leaving.
+	AfterDrain = LastCommit + endGrace + leaveTimeout
+
 	endGrace      = 2 * time.Second
-	commitTimeout = 5 * time.Second
-	commitTries   = 3
-	commitPause   = 200 * time.Millisecond
 	leaveTimeout  = 3 * time.Second
+	commitTimeout = 5 * time.Second // of a commit that another one follows
+	commitPause   = 200 * time.Millisecond
 )

@@ -39,9 +39,11 @@ func (c *Consumer) tick(ctx context.Context) {
 }
 
 func (c *Consumer) commitNow() {
+	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
+	defer cancel()
 	c.committing.take()
 	defer c.committing.end()
-	c.commit(c.all())
+	c.commit(ctx, c.all())
 }
 
 // holdBack pauses a partition that has been waiting for its oldest chunk and holds more than half of the budget, as
@@ -57,6 +59,9 @@ func (c *Consumer) holdBack(parts []*partition, now time.Time) {
 		}
 		if weight, paused := p.holds(); paused {
 			held += weight
+			stuck[p.key()] = true
+		}
+		if p.waits(now) {
 			stuck[p.key()] = true
 		}
 	}

@@ -58,6 +58,7 @@ func (c *Consumer) fetchFailed(topic string, id int32, err error) {
 		trouble.What = fmt.Sprintf("read %s/%d: the group's offset is no longer in the topic, and the policy is fail", topic, id)
 		trouble.Stop = true
 		c.troubled(sourceStart, trouble)
+	case c.unreadable(topic, id, err):
 	default:
 		c.topicFailedAt.Store(time.Now().UnixNano())
 		c.troubled(sourceTopic, trouble)

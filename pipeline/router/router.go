@@ -49,8 +49,8 @@ type Options struct {
 	Syncs []Sync
 	Board *pipeline.Board
 	Log   *slog.Logger
-	// Drain is what sources may take to end: the router waits a little longer before it gives up.
-	Drain time.Duration
+	// Stop is what sources and handlers may take to end: the router waits a little longer before it gives up.
+	Stop time.Duration
 }
 
 // Router runs the handlers of all syncs.
@@ -60,13 +60,13 @@ type Router struct {
 	subs   []*Subscriber
 }
 
-// closeSlack is for what follows a source's drain: the last commit and the good-bye to the group.
-const closeSlack = 15 * time.Second
+// closeSlack is what the router waits beyond Options.Stop.
+const closeSlack = 5 * time.Second
 
 // New lays the handlers out; nothing runs yet.
 func New(o Options) (*Router, error) {
 	o = o.withDefaults()
-	wm, err := message.NewRouter(message.RouterConfig{CloseTimeout: o.Drain + closeSlack}, quietLog{log: o.Log})
+	wm, err := message.NewRouter(message.RouterConfig{CloseTimeout: o.Stop + closeSlack}, quietLog{log: o.Log})
 	if err != nil {
 		return nil, fmt.Errorf("make the router: %w", err)
 	}

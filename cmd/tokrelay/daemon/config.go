@@ -42,7 +42,7 @@ type Config struct {
 
 // Shutdown says how long a stop may take.
 type Shutdown struct {
-	Drain settings.Duration `yaml:"drain" default:"25s" doc:"What is in flight at SIGTERM may take this long; then rows are left to the next start and the exit code is 3. 0s does not wait."`
+	Drain settings.Duration `yaml:"drain" default:"45s" doc:"What is in flight at SIGTERM, and the last commit, may take this long; then rows are left to the next start and the exit code is 3. At least kafka.revoke_drain."`
 }
 
 // Sync is one flow. Exactly one of its sinks is set.
@@ -121,6 +121,7 @@ func (c *Config) Validate(at settings.Place) {
 	if len(c.Syncs) == 0 {
 		at.Key("syncs").Problem("required", "at least one flow from a topic to TikTok")
 	}
+	c.Budget().validate(at)
 	seen := map[string]bool{}
 	for i := range c.Syncs {
 		c.validateSync(&c.Syncs[i], seen, at.Key("syncs").Index(i))

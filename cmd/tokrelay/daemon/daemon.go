@@ -27,7 +27,8 @@ import (
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
 )
 
-// ErrUndrained says that the drain deadline passed: rows in flight will be read again by the next start.
+// ErrUndrained says that the drain deadline passed: rows that had not settled, or whose offsets Kafka did not take, will be
+// read again by the next start.
 var ErrUndrained = errors.New("drain deadline missed")
 
 // Options are what a daemon is given beside its configuration.
@@ -104,7 +105,7 @@ func New(c *Config, o Options) (*Daemon, error) {
 		syncs = append(syncs, s)
 	}
 	var err error
-	d.router, err = router.New(router.Options{Syncs: syncs, Board: d.Board, Log: o.Log, Drain: c.Shutdown.Drain.Std()})
+	d.router, err = router.New(router.Options{Syncs: syncs, Board: d.Board, Log: o.Log, Stop: c.Budget().Stop()})
 	return d, err
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
+	"github.com/tokrelay/tokrelay/pipeline/delivery"
 	"github.com/tokrelay/tokrelay/pipeline/router"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 	"github.com/tokrelay/tokrelay/pipeline/state"
@@ -192,7 +193,7 @@ func (r *Replay) newRouter(sources *sources) (*router.Router, error) {
 		s.RejectedShare = router.RejectedShare{Share: cmp.Or(r.o.MaxFailures, 0.5), Rows: replayChunk}
 		list = append(list, s)
 	}
-	return router.New(router.Options{Syncs: list, Board: r.Board, Log: r.Log, Drain: drainReplay})
+	return router.New(router.Options{Syncs: list, Board: r.Board, Log: r.Log, Stop: drainReplay + delivery.Grace})
 }
 
 // remember makes the state of audiences, which New makes for the syncs it is given.

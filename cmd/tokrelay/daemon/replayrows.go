@@ -35,7 +35,7 @@ func (r *Replay) complete(ctx context.Context, list []*deadletter.Dead) error {
 	var places []pipeline.Position
 	wanted := map[string][]*deadletter.Dead{}
 	for _, d := range list {
-		if d.Omitted != "" {
+		if d.AtSource() {
 			places = append(places, pipeline.Position{Topic: d.Record.Topic, Partition: d.Record.Partition, Offset: d.Record.Offset})
 			wanted[d.Record.Position()] = append(wanted[d.Record.Position()], d)
 		}

@@ -27,12 +27,13 @@ import (
 // runInstance runs a whole daemon on the broker until stop, or the end of the test.
 func runInstance(t *testing.T, cluster *kfake.Cluster, name string) (p *Page, stop func()) {
 	t.Helper()
-	text := strings.Replace(quietConfig, "127.0.0.1:1", cluster.ListenAddrs()[0], 1) + "calls: {topic: tokrelay.calls}\nshutdown: {drain: 200ms}\n"
+	text := strings.Replace(quietConfig, "127.0.0.1:1", cluster.ListenAddrs()[0], 1) + "calls: {topic: tokrelay.calls}\n"
 	text = strings.Replace(text, "topic: orders", "topic: orders\n    format: flat", 1)
 	c, report := daemon.Parse([]byte(text), settings.Vars(nil))
 	if err := report.Err(); err != nil {
 		t.Fatal(err)
 	}
+	c.Shutdown.Drain = settings.Duration(200 * time.Millisecond) // rows stay: nobody waits for them
 	pages := make(chan *Page, 1)
 	d, err := daemon.New(c, daemon.Options{Log: slog.New(slog.DiscardHandler), Instance: name,
 		Page: func(d *daemon.Daemon) http.Handler { p := New(d).(*Page); pages <- p; return p }})

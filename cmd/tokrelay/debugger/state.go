@@ -20,6 +20,7 @@ type state struct {
 var troubled = map[pipeline.TroubleKind]string{
 	pipeline.TroubleRegistry:   "waiting for the schema registry",
 	pipeline.TroubleKafka:      "waiting for Kafka",
+	pipeline.TroubleBatch:      "a partition is held: a batch cannot be read",
 	pipeline.TroubleDeadLetter: "paused: dead letters cannot be written",
 	pipeline.TroubleTikTok:     "waiting: TikTok is away",
 	pipeline.TroubleThrottled:  "waiting for TikTok’s limit",

@@ -75,7 +75,8 @@ syncs:
 // others got through, would rightly be a dead letter, and no fate foresees it. The delivery model looks after that.
 func randomConfig(r *rand.Rand) string {
 	protocol := []string{"classic", "next_gen"}[r.IntN(2)]
-	return fmt.Sprintf(configText, 6+r.IntN(10), 1+r.IntN(15), protocol, 1+r.IntN(8), 5+r.IntN(25), 1+r.IntN(1<<r.IntN(8)), r.IntN(2)*r.IntN(500))
+	call := 5 + r.IntN(25)
+	return fmt.Sprintf(configText, 6+r.IntN(10), call+5+r.IntN(10), protocol, 1+r.IntN(8), call, 1+r.IntN(1<<r.IntN(8)), r.IntN(2)*r.IntN(500))
 }
 
 // The laws, whatever happens: every row settles and none is lost; no good row is dead-lettered, every bad one is, for its

@@ -48,7 +48,10 @@ type Opener struct {
 // the end of ctx, and Kafka's trouble with the source, are errors.
 func (o *Opener) Open(ctx context.Context, d *deadletter.Dead) (*Row, error) {
 	record := &d.Record
-	if d.Omitted != "" {
+	if d.Omitted == deadletter.OmittedUnreadable {
+		return &Row{Problem: "the letter is for a batch that could not be read"}, nil
+	}
+	if d.AtSource() {
 		source, err := Fetch(ctx, o.Admin, pipeline.Position{Topic: record.Topic, Partition: record.Partition, Offset: record.Offset})
 		if err != nil {
 			return nil, fmt.Errorf("read the row from its source: %w", err)
