@@ -55,7 +55,7 @@ func (a *Admin) At(ctx context.Context, t time.Time, topics ...string) (Offsets,
 // All is everything there is of the topics now, with their ids. They are looked up before the offsets: of a topic that is
 // made again in between, the range has the old id, and Read refuses it.
 func (a *Admin) All(ctx context.Context, topics ...string) (Range, error) {
-	ids, err := a.ids(ctx, topics)
+	ids, err := a.IDs(ctx, topics...)
 	if err != nil {
 		return Range{}, err
 	}
@@ -67,7 +67,8 @@ func (a *Admin) All(ctx context.Context, topics ...string) (Range, error) {
 	return Range{From: starts, To: ends, IDs: ids}, err
 }
 
-func (a *Admin) ids(ctx context.Context, topics []string) (ids map[string]string, err error) {
+// IDs are the ids of topics, by name, as a Range has them. A caller that needs offsets as well asks for the ids first.
+func (a *Admin) IDs(ctx context.Context, topics ...string) (ids map[string]string, err error) {
 	err = patiently(ctx, func() error {
 		details, err := a.describe(ctx, topics)
 		if err == nil {

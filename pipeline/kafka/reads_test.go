@@ -35,7 +35,7 @@ type scenario struct {
 	parts   []produced
 }
 
-const largeRecord = 300 << 10
+const largeRecord = 600 << 10
 
 // newScenario makes a topic whose partitions share one or two leaders. Compaction and aborted transactions are kept
 // apart: the embedded broker loses what the producer of an aborted transaction commits after a compaction.
@@ -114,7 +114,7 @@ func (s *scenario) transact(partition, n, size int) {
 // where an answer is full, the embedded broker leaves out which transactions of the partition at hand were aborted.
 func (s *scenario) fill(transactions bool) {
 	for id := range s.parts {
-		n := 1 + s.random.IntN(22)
+		n := 3 + s.random.IntN(9)
 		s.write(s.plain, id, n, largeRecord, true)
 		for transactions && s.random.IntN(3) > 0 {
 			s.transact(id, 1+s.random.IntN(3), s.random.IntN(100))
@@ -209,7 +209,7 @@ func TestAReadToRecordedEndsGivesEveryRecordBeforeThem(t *testing.T) {
 		r := s.all(a)
 		var later sync.Once
 		out := s.read(a, r, scan, func(n int) {
-			if n%50 == 0 {
+			if n%25 == 0 {
 				s.cluster.ShufflePartitionLeaders()
 			}
 			later.Do(func() { // beyond the recorded ends
@@ -232,7 +232,7 @@ func TestAReadOvertakenByAPurgeSaysWhichOffsetsAreGone(t *testing.T) {
 		a := newAdmin(t, s.cluster)
 		r, purged := s.all(a), map[int32]int64{}
 		out := s.read(a, r, scan, func(n int) {
-			if n%9 != 0 {
+			if n%5 != 0 {
 				return
 			}
 			id := s.random.Int32N(int32(len(s.parts)))
