@@ -26,6 +26,16 @@ type Range struct {
 	Gone func(Gap)
 }
 
+// Latest moves the range's beginning to the newest n offsets of every partition.
+func (r *Range) Latest(n int64) {
+	for topic, partitions := range r.To {
+		for id, end := range partitions {
+			from, _ := r.From.Get(topic, id)
+			r.From.Set(topic, id, max(from, end-n))
+		}
+	}
+}
+
 // Gap is a part of a partition that retention, a purge or DeleteRecords took away: the offsets from From up to, and
 // without, To.
 type Gap struct {
@@ -53,6 +63,8 @@ type reader struct {
 	lend  *loan // of Scan
 	gone  func(Gap)
 	spans []*span
+
+	patience time.Duration // default mostPuzzled
 
 	unpack kgo.Decompressor // one for all answers: each has decoders of its own, whose windows would pile up
 }

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,7 +45,7 @@ func (rd *reader) examine(ctx context.Context, s *span, p *kmsg.FetchResponseTop
 		if s.puzzled.IsZero() {
 			s.puzzled = time.Now()
 		}
-		if time.Since(s.puzzled) > mostPuzzled {
+		if time.Since(s.puzzled) > cmp.Or(rd.patience, mostPuzzled) {
 			return fmt.Errorf("read %s: no broker gives the records from offset %d, though the partition begins at %d and ends at %d: "+
 				"look at the brokers' logs", s, s.at, b.start, b.end)
 		}
