@@ -193,16 +193,15 @@ func (s *scenario) all(a *Admin) Range {
 	return r
 }
 
+// forEachSeed reads by Read and by Scan in turn.
 func forEachSeed(t *testing.T, seeds uint64, do func(t *testing.T, seed uint64, scan bool)) {
 	for seed := range seeds {
-		for _, scan := range []bool{false, true} {
-			t.Run(fmt.Sprintf("seed %d, scan %v", seed, scan), func(t *testing.T) { do(t, seed, scan) })
-		}
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) { do(t, seed, seed%2 == 1) })
 	}
 }
 
 func TestAReadToRecordedEndsGivesEveryRecordBeforeThem(t *testing.T) {
-	forEachSeed(t, 3, func(t *testing.T, seed uint64, scan bool) {
+	forEachSeed(t, 2, func(t *testing.T, seed uint64, scan bool) {
 		s := newScenario(t, seed, false)
 		s.fill(true)
 		a := newAdmin(t, s.cluster)
