@@ -136,7 +136,7 @@ func openDesk(c *cobra.Command, path, name string) (*desk, error) {
 	if err != nil {
 		return nil, err
 	}
-	admin, err := kafka.NewAdmin(config.Kafka, name, slog.New(slog.DiscardHandler))
+	admin, err := kafka.NewAdmin(config.Kafka, name, warnings(c))
 	if err != nil {
 		return nil, err
 	}

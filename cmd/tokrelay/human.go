@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"strconv"
 	"strings"
@@ -32,6 +33,11 @@ func newScreen(c *cobra.Command) *screen {
 	s.colour = isTerminal(s.out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 	s.live, s.asks = isTerminal(s.err), isTerminal(c.InOrStdin())
 	return s
+}
+
+// warnings is the log of what a command uses: its warnings go to standard error.
+func warnings(c *cobra.Command) *slog.Logger {
+	return slog.New(slog.NewTextHandler(c.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 
 func isTerminal(stream any) bool {

@@ -91,7 +91,7 @@ func preview(c *cobra.Command, f previewFlags) error {
 		if err := reachOf(c.Context(), config, f.config); err != nil {
 			return err
 		}
-		return p.Topic(c.Context(), config, daemon.TopicRange{Partition: f.partition, Offset: f.offset, Limit: f.limit})
+		return p.Topic(c.Context(), config, daemon.TopicRange{Partition: f.partition, Offset: f.offset, Limit: f.limit, Log: warnings(c)})
 	}
 	return previewRows(c.Context(), p, flow, s, f.rows, c.InOrStdin())
 }

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ type Admin struct {
 	cfg    Config
 	client *kgo.Client
 	adm    *kadm.Client
+	log    *slog.Logger
 }
 
 // NewAdmin makes an admin; it connects with the first question.
@@ -33,7 +35,7 @@ func NewAdmin(cfg Config, name string, log *slog.Logger) (*Admin, error) {
 	if err != nil {
 		return nil, fmt.Errorf("admin %s: %w", name, err)
 	}
-	return &Admin{cfg: cfg, client: client, adm: kadm.NewClient(client)}, nil
+	return &Admin{cfg: cfg, client: client, adm: kadm.NewClient(client), log: cmp.Or(log, slog.New(slog.DiscardHandler))}, nil
 }
 
 const adminPatience = 20 * time.Second
@@ -67,26 +69,27 @@ func (t Topic) Compacted() bool { return strings.Contains(t.Policy, "compact") }
 // may not read them.
 func (a *Admin) Topics(ctx context.Context, names ...string) (map[string]Topic, error) {
 	topics := map[string]Topic{}
-	if len(names) == 0 {
-		return topics, nil
-	}
-	details, err := a.adm.ListTopics(ctx, names...)
+	details, err := a.describe(ctx, names)
 	if err != nil {
 		return nil, fmt.Errorf("describe topics: %w", err)
 	}
 	for name, d := range details {
 		switch {
 		case d.Err == nil:
-			t := Topic{Name: name, Partitions: len(d.Partitions), Replication: d.Partitions.NumReplicas()}
-			if d.ID != (kadm.TopicID{}) {
-				t.ID = d.ID.String()
-			}
-			topics[name] = t
+			topics[name] = Topic{Name: name, ID: idText(d.ID), Partitions: len(d.Partitions), Replication: d.Partitions.NumReplicas()}
 		case d.Err != kerr.UnknownTopicOrPartition:
 			return nil, fmt.Errorf("describe topic %s: %w", name, d.Err)
 		}
 	}
 	return topics, a.settings(ctx, topics)
+}
+
+// describe asks about the named topics; of none, it knows none: kadm would take that for all of the cluster.
+func (a *Admin) describe(ctx context.Context, names []string) (kadm.TopicDetails, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	return a.adm.ListTopics(ctx, names...)
 }
 
 // settings fills in the topics' configuration. A client without DESCRIBE_CONFIGS goes without.
@@ -133,7 +136,7 @@ func (a *Admin) configs(ctx context.Context, names []string) (kadm.ResourceConfi
 }
 
 func (t *Topic) set(key, value string) {
-	n, _ := strconv.ParseInt(value, 10, 64) // what is no number stays unknown
+	n, _ := strconv.ParseInt(value, 10, 64) // a value that is not a number stays unknown
 	switch key {
 	case "cleanup.policy":
 		t.Policy = value

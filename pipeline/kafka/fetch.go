@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -19,38 +21,48 @@ const (
 )
 
 // fetch asks one broker for its partitions. A broker that does not answer has its partitions looked up again.
-func (rd *reader) fetch(ctx context.Context, leader int32, spans []*span) (moved bool, err error) {
-	answer, err := rd.admin.client.Broker(int(leader)).RetriableRequest(ctx, rd.request(spans))
+func (rd *reader) fetch(ctx context.Context, leader int32, spans []*span, round int) (moved bool, err error) {
+	response, err := rd.admin.client.Broker(int(leader)).RetriableRequest(ctx, rd.request(spans))
 	if err != nil {
 		for _, s := range spans {
-			s.nobody = true
+			s.leaderless = true
 		}
 		return false, ctx.Err()
 	}
-	byKey := map[topicPartition]*span{}
-	byID := map[[16]byte]string{}
-	for _, s := range spans {
-		byKey[topicPartition{s.topic, s.id}] = s
-		byID[s.topicID] = s.topic
-	}
-	for _, t := range answer.(*kmsg.FetchResponse).Topics {
-		topic := t.Topic
-		if topic == "" {
-			topic = byID[t.TopicID]
+	answer := response.(*kmsg.FetchResponse)
+	for s, p := range parts(answer, spans) {
+		at := s.at
+		if err := rd.take(s, p); err != nil {
+			return false, err
 		}
-		for i := range t.Partitions {
-			s := byKey[topicPartition{topic, t.Partitions[i].Partition}]
-			if s == nil {
-				continue
+		if inDoubt(p, s == spans[0], answer.ThrottleMillis > 0) {
+			if err := rd.examine(ctx, s, p); err != nil {
+				return false, err
 			}
-			m, err := rd.take(s, &t.Partitions[i])
-			if err != nil {
-				return moved, err
-			}
-			moved = moved || m
+		}
+		if s.at > at {
+			moved, s.served, s.puzzled = true, round, time.Time{}
 		}
 	}
 	return moved, nil
+}
+
+// parts goes through an answer with the spans that its parts belong to.
+func parts(answer *kmsg.FetchResponse, spans []*span) iter.Seq2[*span, *kmsg.FetchResponseTopicPartition] {
+	return func(yield func(*span, *kmsg.FetchResponseTopicPartition) bool) {
+		for i := range answer.Topics {
+			t := &answer.Topics[i]
+			for j := range t.Partitions {
+				p := &t.Partitions[j]
+				is := slices.IndexFunc(spans, func(s *span) bool {
+					return s.id == p.Partition && (s.topic == t.Topic || t.Topic == "" && s.topicID == t.TopicID)
+				})
+				if is >= 0 && !yield(spans[is], p) {
+					return
+				}
+			}
+		}
+	}
 }
 
 func (rd *reader) request(spans []*span) *kmsg.FetchRequest {
@@ -75,22 +87,22 @@ func (rd *reader) request(spans []*span) *kmsg.FetchRequest {
 	return req
 }
 
-// take reads one partition's part of an answer.
-func (rd *reader) take(s *span, p *kmsg.FetchResponseTopicPartition) (moved bool, err error) {
+// take reads one partition's part of an answer and moves its position behind what the answer holds: records, control
+// records, aborted ones, and batches that compaction emptied. A part without batches moves nothing.
+func (rd *reader) take(s *span, p *kmsg.FetchResponseTopicPartition) error {
 	if rd.lend != nil && rd.lend.readable(p) {
 		return rd.scan(s, p)
 	}
 	opts := kgo.ProcessFetchPartitionOpts{Topic: s.topic, Partition: s.id, Offset: s.at, IsolationLevel: rd.admin.cfg.isolation()}
 	fetched, next := kgo.ProcessFetchPartition(opts, p, rd.unpack, nil)
 	switch err := fetched.Err; {
-	case errors.Is(err, kerr.OffsetOutOfRange) && s.at < fetched.LogStartOffset:
-		s.at = fetched.LogStartOffset // removed meanwhile
-		return true, nil
+	case errors.Is(err, kerr.OffsetOutOfRange):
+		return nil // examine looks why
 	case err != nil && (kerr.IsRetriable(err) || errors.Is(err, kerr.FencedLeaderEpoch)):
-		s.nobody = true
-		return false, nil
+		s.leaderless = true
+		return nil
 	case err != nil:
-		return false, fmt.Errorf("read %s/%d: %w", s.topic, s.id, err)
+		return fmt.Errorf("read %s at offset %d: %w", s, s.at, err)
 	}
 	for _, r := range fetched.Records {
 		if r.Offset >= s.end {
@@ -98,30 +110,11 @@ func (rd *reader) take(s *span, p *kmsg.FetchResponseTopicPartition) (moved bool
 		}
 		record := one(r)
 		if err := rd.each(&record); err != nil {
-			return false, err
+			return err
 		}
 	}
-	return s.advance(next, len(p.RecordBatches) == 0, rd.readable(&fetched)), nil
-}
-
-// readable is the end a fetch could have read up to.
-func (rd *reader) readable(f *kgo.FetchPartition) int64 {
-	if rd.admin.cfg.Isolation == ReadCommitted {
-		return f.LastStableOffset
-	}
-	return f.HighWatermark
-}
-
-// advance moves on. An empty answer although the end lies further on means that nothing is left before it: compaction
-// or an aborted transaction took the rest.
-func (s *span) advance(next int64, empty bool, readable int64) bool {
-	if empty && readable >= s.end {
-		s.at = s.end
-		return true
-	}
-	moved := next > s.at
 	s.at = max(s.at, next)
-	return moved
+	return nil
 }
 
 func one(r *kgo.Record) pipeline.Record {

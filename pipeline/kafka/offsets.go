@@ -52,18 +52,65 @@ func (a *Admin) At(ctx context.Context, t time.Time, topics ...string) (Offsets,
 	})
 }
 
-// list asks for offsets, again where a leader has just moved: kadm returns such answers as they are.
-func list(ctx context.Context, topics []string, ask func(context.Context, ...string) (kadm.ListedOffsets, error)) (Offsets, error) {
-	for tries := 0; ; tries++ {
+// All is everything there is of the topics now, with their ids. They are looked up before the offsets: of a topic that is
+// made again in between, the range has the old id, and Read refuses it.
+func (a *Admin) All(ctx context.Context, topics ...string) (Range, error) {
+	ids, err := a.IDs(ctx, topics...)
+	if err != nil {
+		return Range{}, err
+	}
+	starts, err := a.Starts(ctx, topics...)
+	if err != nil {
+		return Range{}, err
+	}
+	ends, err := a.Ends(ctx, topics...)
+	return Range{From: starts, To: ends, IDs: ids}, err
+}
+
+// IDs are the ids of topics, by name, as a Range has them. A caller that needs offsets as well asks for the ids first.
+func (a *Admin) IDs(ctx context.Context, topics ...string) (ids map[string]string, err error) {
+	err = patiently(ctx, func() error {
+		details, err := a.describe(ctx, topics)
+		if err == nil {
+			err = details.Error()
+		}
+		ids = map[string]string{}
+		for name, d := range details {
+			ids[name] = idText(d.ID)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look up topics: %w", err)
+	}
+	return ids, nil
+}
+
+// list asks for offsets of the named topics; of none, there are none: kadm would take that for all of the cluster.
+func list(ctx context.Context, topics []string, ask func(context.Context, ...string) (kadm.ListedOffsets, error)) (o Offsets, err error) {
+	if len(topics) == 0 {
+		return Offsets{}, nil
+	}
+	err = patiently(ctx, func() error {
 		answer, err := ask(ctx, topics...)
 		if err == nil {
 			err = answer.Error()
 		}
-		if err == nil {
-			return listed(answer), nil
-		}
-		if !kerr.IsRetriable(err) || tries == listTries || pipeline.Wait(ctx, backoff(tries)) != nil {
-			return nil, fmt.Errorf("list offsets: %w", err)
+		o = listed(answer)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list offsets: %w", err)
+	}
+	return o, nil
+}
+
+// patiently asks again where a leader has just moved: kadm returns such answers as they are.
+func patiently(ctx context.Context, ask func() error) error {
+	for tries := 0; ; tries++ {
+		err := ask()
+		if err == nil || !kerr.IsRetriable(err) || tries == listTries || pipeline.Wait(ctx, backoff(tries)) != nil {
+			return err
 		}
 	}
 }

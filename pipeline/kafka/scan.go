@@ -14,7 +14,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 )
 
-// Scan is Read for whoever looks at many records and keeps none: the record, its key, value and headers (their names
+// Scan is Read for callers that look at many records and keep none: the record, its key, value and headers (their names
 // too) are valid during the call of each only. It allocates nothing per record, which with the headers of dead letters
 // makes it several times as fast.
 func (a *Admin) Scan(ctx context.Context, r Range, each func(*pipeline.Record) error) error {
@@ -47,7 +47,7 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// readable tells whether an answer holds what scan reads: batches of today's format and of no transaction. Whatever
+// readable reports whether an answer holds what scan reads: batches of today's format and of no transaction. Whatever
 // else there is, errors too, the thorough way reads.
 func (l *loan) readable(p *kmsg.FetchResponseTopicPartition) bool {
 	if p.ErrorCode != 0 || len(p.RecordBatches) < batchHeader {
@@ -69,17 +69,16 @@ func number64(b []byte, at int) int64 { return int64(binary.BigEndian.Uint64(b[a
 func number32(b []byte, at int) int32 { return int32(binary.BigEndian.Uint32(b[at:])) }
 
 // scan lends out the records of one partition's part of an answer. Its last batch may be cut off: it comes again.
-func (rd *reader) scan(s *span, p *kmsg.FetchResponseTopicPartition) (moved bool, err error) {
-	from := s.at
+func (rd *reader) scan(s *span, p *kmsg.FetchResponseTopicPartition) error {
 	for rest := p.RecordBatches; len(rest) >= batchHeader && len(rest) >= batchSize(rest) && s.at < s.end; {
 		n := batchSize(rest)
 		if err := rd.batch(s, rest[:n]); err != nil {
-			return false, err
+			return err
 		}
 		s.at = max(s.at, number64(rest, 0)+int64(number32(rest, batchLastDelta))+1)
 		rest = rest[n:]
 	}
-	return s.at > from, nil
+	return nil
 }
 
 func (rd *reader) batch(s *span, b []byte) error {
@@ -88,18 +87,18 @@ func (rd *reader) batch(s *span, b []byte) error {
 		return nil
 	}
 	if crc32.Checksum(b[batchAttributes:], castagnoli) != binary.BigEndian.Uint32(b[batchCRC:]) {
-		return fmt.Errorf("read %s/%d: the batch at offset %d is damaged", s.topic, s.id, number64(b, 0))
+		return fmt.Errorf("read %s: the batch at offset %d is damaged", s, number64(b, 0))
 	}
 	records, err := rd.unpack.Decompress(b[batchHeader:], kgo.CompressionCodecType(attributes&attributeCompression))
 	if err != nil {
-		return fmt.Errorf("read %s/%d: decompress the batch at offset %d: %w", s.topic, s.id, number64(b, 0), err)
+		return fmt.Errorf("read %s: decompress the batch at offset %d: %w", s, number64(b, 0), err)
 	}
 	c := cursor{rest: records}
 	for range number32(b, batchCount) {
 		one := cursor{rest: c.take(c.varint())}
 		at := rd.lend.fill(&one, s, b)
 		if c.broken || one.broken {
-			return fmt.Errorf("read %s/%d: the batch at offset %d is cut short", s.topic, s.id, number64(b, 0))
+			return fmt.Errorf("read %s: the batch at offset %d is cut short", s, number64(b, 0))
 		}
 		if at < s.at || at >= s.end {
 			continue

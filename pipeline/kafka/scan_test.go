@@ -115,7 +115,7 @@ func TestAScanOfADamagedBatchNamesIt(t *testing.T) {
 			p := part
 			p.RecordBatches = c.spoil(append([]byte(nil), part.RecordBatches...))
 			s.at = 0
-			_, err := rd.scan(s, &p) // earlier batches, if the producer made several, are read
+			err := rd.scan(s, &p) // earlier batches, if the producer made several, are read
 			if s.at == 50 || c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 				t.Errorf("stands at %d with error %v, want it before the end and an error with %q", s.at, err, c.want)
 			}
@@ -126,9 +126,9 @@ func TestAScanOfADamagedBatchNamesIt(t *testing.T) {
 // fetchOnce gives one partition's part of a broker's answer.
 func fetchOnce(t *testing.T, a *Admin, s *span) kmsg.FetchResponseTopicPartition {
 	t.Helper()
-	rd := &reader{admin: a, left: []*span{s}}
-	s.nobody = true
-	if err := rd.findLeaders(t.Context()); err != nil {
+	rd := &reader{admin: a}
+	s.leaderless = true
+	if err := rd.findLeaders(t.Context(), []*span{s}); err != nil {
 		t.Fatal(err)
 	}
 	answer, err := a.client.Broker(int(s.leader)).RetriableRequest(t.Context(), rd.request([]*span{s}))
@@ -144,7 +144,7 @@ func FuzzScan(f *testing.F) {
 		rd := &reader{admin: &Admin{}, unpack: kgo.DefaultDecompressor(), lend: &loan{}, each: func(*pipeline.Record) error { return nil }}
 		p := kmsg.FetchResponseTopicPartition{RecordBatches: batches}
 		if rd.lend.readable(&p) {
-			_, _ = rd.scan(&span{end: 1 << 40}, &p) // must end, and not panic
+			_ = rd.scan(&span{end: 1 << 40}, &p) // must end, and not panic
 		}
 	})
 }

@@ -39,8 +39,8 @@ func oneClaim(value []byte, each func(claim []byte)) { each(value[len(value)-34:
 // generated is a log of n records made while they are read.
 func generated(n int) Log {
 	return Log{
-		Ends: func(context.Context) (map[int32]int64, error) { return map[int32]int64{0: int64(n)}, nil },
-		Read: func(_ context.Context, _, _ map[int32]int64, each func(*pipeline.Record) error) error {
+		Ends: func(context.Context) (string, map[int32]int64, error) { return "", map[int32]int64{0: int64(n)}, nil },
+		Read: func(_ context.Context, _ string, _, _ map[int32]int64, each func(*pipeline.Record) error) error {
 			for i := range n {
 				k := keyOf(i)
 				value := make([]byte, 16+34)

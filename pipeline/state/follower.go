@@ -14,14 +14,18 @@ import (
 // Log is a compacted topic.
 type Log struct {
 	Topic string
-	// Ends are the offsets behind the last record of every partition.
-	Ends func(ctx context.Context) (map[int32]int64, error)
-	// Read calls each for the records between from and to, a partition's in their order. A partition that from lacks is
-	// read from its oldest record.
-	Read func(ctx context.Context, from, to map[int32]int64, each func(*pipeline.Record) error) error
+	// Ends are the offsets behind the last record of every partition, and the topic's id, which another topic of the same
+	// name does not have: "" where brokers give none.
+	Ends func(ctx context.Context) (id string, ends map[int32]int64, err error)
+	// Read calls each for the records between from and to, a partition's in their order, or errs: also when the topic is
+	// not the one with the id any more. A partition that from lacks is read from its oldest record.
+	Read func(ctx context.Context, id string, from, to map[int32]int64, each func(*pipeline.Record) error) error
 	// Produce writes records and returns when each is acknowledged or given up: one error per record. It may set the
 	// Partition and Offset of acknowledged ones; that spares reading them again.
 	Produce func(ctx context.Context, records []pipeline.Record) []error
+	// MadeAgain, if not nil, is called when the topic was deleted and created again: what was read of the old one has been
+	// forgotten, and the new one has been read from its beginning.
+	MadeAgain func()
 }
 
 // follower keeps up with a topic. What is applied is the topic's records in their order, and ahead of it the records
@@ -31,11 +35,13 @@ type Log struct {
 // no record ever goes back behind a later one of the same key.
 type follower struct {
 	Log
-	turn *semaphore.Weighted
+	apply func(records []pipeline.Record, instead bool) // instead of all that was applied before
+	turn  *semaphore.Weighted
 
 	asked    atomic.Int64 // refreshes asked for
 	covered  int64        // and those that are done; guarded by turn
 	restored bool         // the topic has been read to an end once; guarded by turn
+	id       string       // of the topic that next is about; guarded by turn
 
 	mu   sync.Mutex
 	next map[int32]int64              // up to where the topic is applied
@@ -44,12 +50,12 @@ type follower struct {
 
 const alone = 1 << 30
 
-func newFollower(l Log) *follower {
-	return &follower{Log: l, turn: semaphore.NewWeighted(alone), next: map[int32]int64{}, own: map[int32]map[int64]struct{}{}}
+func newFollower(l Log, apply func(records []pipeline.Record, instead bool)) *follower {
+	return &follower{Log: l, apply: apply, turn: semaphore.NewWeighted(alone), next: map[int32]int64{}, own: map[int32]map[int64]struct{}{}}
 }
 
 // refresh applies the topic up to its present end. Callers that come while another refreshes share the next one.
-func (f *follower) refresh(ctx context.Context, apply func([]pipeline.Record)) error {
+func (f *follower) refresh(ctx context.Context) error {
 	me := f.asked.Add(1)
 	if err := f.turn.Acquire(ctx, alone); err != nil {
 		return err
@@ -59,7 +65,7 @@ func (f *follower) refresh(ctx context.Context, apply func([]pipeline.Record)) e
 		return nil
 	}
 	covers := f.asked.Load()
-	if err := f.catchUp(ctx, apply); err != nil {
+	if err := f.catchUp(ctx); err != nil {
 		return fmt.Errorf("read %s: %w", f.Topic, err)
 	}
 	f.covered = covers
@@ -68,40 +74,80 @@ func (f *follower) refresh(ctx context.Context, apply func([]pipeline.Record)) e
 
 // catchUp reads what is missing. Once restored, it is applied in one go: read by halves, records written here would
 // come back behind later ones for a moment.
-func (f *follower) catchUp(ctx context.Context, apply func([]pipeline.Record)) error {
-	ends, err := f.Ends(ctx)
+func (f *follower) catchUp(ctx context.Context) error {
+	id, ends, err := f.Ends(ctx)
 	if err != nil {
 		return err
 	}
-	from, to := f.missing(ends)
-	if len(to) > 0 {
-		err = f.read(ctx, from, to, apply)
+	again, err := f.another(id, ends)
+	if err != nil {
+		return err
 	}
-	f.restored = f.restored || err == nil
-	return err
+	from, to := f.missing(ends, again)
+	if again || len(to) > 0 {
+		err = f.read(ctx, id, from, to, again)
+	}
+	if err != nil {
+		return err
+	}
+	f.restored, f.id = true, id
+	if again && f.MadeAgain != nil {
+		f.MadeAgain()
+	}
+	return nil
+}
+
+// another reports whether the topic was deleted and created again since it was last read. Where brokers give no ids, an
+// end before what was read shows it. With the same id, it is an error that may pass: a broker that was the leader once.
+func (f *follower) another(id string, ends map[int32]int64) (bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.id != "" && id != "" && f.id != id {
+		return true, nil
+	}
+	for partition, end := range ends {
+		switch at := f.next[partition]; {
+		case end >= at:
+		case id == "":
+			return true, nil
+		default:
+			return false, fmt.Errorf("partition %d ends at offset %d, but was read up to %d: Kafka lost records, or a broker is behind; "+
+				"if it does not pass, restart this instance: it reads the topic from its beginning", partition, end, at)
+		}
+	}
+	return false, nil
 }
 
 // restoreBatch is how many records are applied together while restoring.
 const restoreBatch = 4096
 
-func (f *follower) read(ctx context.Context, from, to map[int32]int64, apply func([]pipeline.Record)) error {
+// read applies what is between from and to; with again, instead of everything, and all at once: others go on reading what
+// is applied, and must not see a part of the new topic.
+func (f *follower) read(ctx context.Context, id string, from, to map[int32]int64, again bool) error {
+	whole := f.restored || again
+	if !again {
+		f.id = id // a part may be applied before an error
+	}
 	var batch []pipeline.Record
 	done := func() {
-		apply(batch)
+		f.apply(batch, again)
 		for i := range batch {
 			f.moveTo(batch[i].Partition, batch[i].Offset+1)
 		}
 		clear(batch)
 		batch = batch[:0]
 	}
-	err := f.Read(ctx, from, to, func(r *pipeline.Record) error {
-		if batch = append(batch, *r); len(batch) >= restoreBatch && !f.restored {
+	err := f.Read(ctx, id, from, to, func(r *pipeline.Record) error {
+		if batch = append(batch, *r); len(batch) >= restoreBatch && !whole {
 			done()
 		}
 		return nil
 	})
 	if err != nil {
 		return err
+	}
+	if again {
+		f.forget()
 	}
 	done()
 	for id, end := range to {
@@ -110,13 +156,23 @@ func (f *follower) read(ctx context.Context, from, to map[int32]int64, apply fun
 	return nil
 }
 
-// missing is what lies between what is applied and the ends.
-func (f *follower) missing(ends map[int32]int64) (from, to map[int32]int64) {
+func (f *follower) forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	clear(f.next)
+	clear(f.own)
+}
+
+// missing is what lies between what is applied and the ends: everything, of a topic made again.
+func (f *follower) missing(ends map[int32]int64, again bool) (from, to map[int32]int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	from, to = map[int32]int64{}, map[int32]int64{}
 	for id, end := range ends {
 		at, known := f.next[id]
+		if again {
+			at, known = 0, false
+		}
 		if known {
 			from[id] = at
 		}
@@ -154,8 +210,8 @@ func (f *follower) skipOwn(id int32) {
 
 // write writes records and applies those that are acknowledged. Its error is of one that is not.
 //
-// A nil apply leaves that to the next refresh.
-func (f *follower) write(ctx context.Context, records []pipeline.Record, apply func([]pipeline.Record)) error {
+// Without visible, applying them is left to the next refresh.
+func (f *follower) write(ctx context.Context, records []pipeline.Record, visible bool) error {
 	if err := f.turn.Acquire(ctx, 1); err != nil {
 		return err
 	}
@@ -172,10 +228,10 @@ func (f *follower) write(ctx context.Context, records []pipeline.Record, apply f
 		}
 		written = append(written, records[i])
 	}
-	if apply == nil {
+	if !visible {
 		return failed
 	}
-	apply(written)
+	f.apply(written, false)
 	for i := range written {
 		f.wrote(&written[i])
 	}

@@ -21,12 +21,16 @@ import (
 func logOf(topic string, admin *kafka.Admin, producer *kafka.Producer) state.Log {
 	return state.Log{
 		Topic: topic,
-		Ends: func(ctx context.Context) (map[int32]int64, error) {
+		Ends: func(ctx context.Context) (string, map[int32]int64, error) {
+			ids, err := admin.IDs(ctx, topic)
+			if err != nil {
+				return "", nil, err
+			}
 			ends, err := admin.Ends(ctx, topic)
-			return ends[topic], err
+			return ids[topic], ends[topic], err
 		},
-		Read: func(ctx context.Context, from, to map[int32]int64, each func(*pipeline.Record) error) error {
-			return admin.Read(ctx, kafka.Range{From: kafka.Offsets{topic: from}, To: kafka.Offsets{topic: to}}, each)
+		Read: func(ctx context.Context, id string, from, to map[int32]int64, each func(*pipeline.Record) error) error {
+			return admin.Read(ctx, kafka.Range{IDs: map[string]string{topic: id}, From: kafka.Offsets{topic: from}, To: kafka.Offsets{topic: to}}, each)
 		},
 		Produce: producer.Produce,
 	}
@@ -145,5 +149,38 @@ func fill(b *testing.B, cluster *kfake.Cluster, n int) {
 	}
 	if err := client.Flush(b.Context()); err != nil {
 		b.Fatal(err)
+	}
+}
+
+func TestAMembersTopicThatIsMadeAgainInKafkaIsReadFromItsBeginning(t *testing.T) {
+	const topic = "tokrelay.newsletter.members"
+	cluster, instance := broker(t, topic)
+	m := state.NewMembers(instance(), everyByte, nil)
+	for i := range 20 {
+		if err := m.Put(t.Context(), [][16]byte{{byte(i)}}, [][]byte{[]byte("old")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := m.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := cluster.DeleteTopic(topic); err != nil {
+		t.Fatal(err)
+	}
+	if err := cluster.CreateTopic(topic, 3, nil); err != nil {
+		t.Fatal(err)
+	}
+	other := state.NewMembers(instance(), everyByte, nil)
+	for i := range 90 {
+		if err := other.Put(t.Context(), [][16]byte{{100, byte(i)}}, [][]byte{[]byte("new")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for tries := 0; m.Len() != 90 && tries < 50; tries++ { // the client's knowledge of topics may be a second old
+		_ = m.Refresh(t.Context())
+		time.Sleep(100 * time.Millisecond)
+	}
+	if got := m.Len(); got != 90 {
+		t.Errorf("got %d members, want the 90 of the new topic", got)
 	}
 }

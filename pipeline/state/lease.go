@@ -70,7 +70,7 @@ func (s *Store) claim(ctx context.Context, name string, c claim) error {
 		return err
 	}
 	record := pipeline.Record{Key: []byte(leasePrefix + name), Value: text}
-	if err := s.write(ctx, []pipeline.Record{record}, nil); err != nil {
+	if err := s.write(ctx, []pipeline.Record{record}, false); err != nil {
 		return err
 	}
 	return s.Refresh(ctx)

@@ -24,7 +24,9 @@ type Members struct {
 
 // NewMembers makes an empty Members of a members topic; Restore fills it. claims tells the claims that a value holds.
 func NewMembers(l Log, claims func(value []byte, each func(claim []byte)), m *metrics.Sync) *Members {
-	return &Members{follower: newFollower(l), claims: claims, metrics: m, counts: newCounts()}
+	members := &Members{claims: claims, metrics: m, counts: newCounts()}
+	members.follower = newFollower(l, members.apply)
+	return members
 }
 
 // Restore reads the whole topic. It is the first Refresh, with its time told to metrics.
@@ -39,7 +41,7 @@ func (m *Members) Restore(ctx context.Context) error {
 
 // Refresh returns when everything that any instance had written when it was called is visible here.
 func (m *Members) Refresh(ctx context.Context) error {
-	err := m.refresh(ctx, m.apply)
+	err := m.refresh(ctx)
 	m.metrics.MemberStates(m.Len())
 	return err
 }
@@ -51,14 +53,17 @@ func (m *Members) Put(ctx context.Context, keys [][16]byte, values [][]byte) err
 	for i := range keys {
 		records[i] = pipeline.Record{Key: keys[i][:], Value: values[i]}
 	}
-	return m.write(ctx, records, m.apply)
+	return m.write(ctx, records, true)
 }
 
 // apply takes over records of the topic, all of them or none in the eyes of readers. Records with other keys than ours
 // are somebody else's.
-func (m *Members) apply(records []pipeline.Record) {
+func (m *Members) apply(records []pipeline.Record, instead bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if instead {
+		m.table, m.counts = table{}, newCounts()
+	}
 	for i := range records {
 		if r := &records[i]; len(r.Key) == len(key{}) {
 			m.replace(key(r.Key), r.Value)

@@ -32,11 +32,13 @@ const (
 
 // NewStore makes an empty Store of a state topic; the first Refresh fills it. now is the clock of leases.
 func NewStore(l Log, now func() time.Time) *Store {
-	return &Store{follower: newFollower(l), me: rand.Text(), now: now, docs: map[string][]byte{}, leases: map[string]lease{}}
+	s := &Store{me: rand.Text(), now: now, docs: map[string][]byte{}, leases: map[string]lease{}}
+	s.follower = newFollower(l, s.apply)
+	return s
 }
 
 // Refresh returns when everything that any instance had written when it was called is visible here.
-func (s *Store) Refresh(ctx context.Context) error { return s.refresh(ctx, s.apply) }
+func (s *Store) Refresh(ctx context.Context) error { return s.refresh(ctx) }
 
 // Get is a document as it was last seen, and whether there is one.
 func (s *Store) Get(key string) ([]byte, bool) {
@@ -56,12 +58,16 @@ func (s *Store) Keys(prefix string) []string {
 
 // Put writes a document; nil removes it. It returns nil when the write is acknowledged and visible.
 func (s *Store) Put(ctx context.Context, key string, doc []byte) error {
-	return s.write(ctx, []pipeline.Record{{Key: []byte(docPrefix + key), Value: doc}}, s.apply)
+	return s.write(ctx, []pipeline.Record{{Key: []byte(docPrefix + key), Value: doc}}, true)
 }
 
-func (s *Store) apply(records []pipeline.Record) {
+func (s *Store) apply(records []pipeline.Record, instead bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if instead {
+		clear(s.docs)
+		clear(s.leases)
+	}
 	for i := range records {
 		r := &records[i]
 		if key, ok := strings.CutPrefix(string(r.Key), docPrefix); ok {

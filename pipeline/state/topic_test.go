@@ -18,6 +18,8 @@ type topic struct {
 	refuse     func(r *pipeline.Record) error // nil: takes everything
 	readTwice  bool                           // do not tell producers their offsets
 	reads      int
+	id         string
+	madeAgain  int
 }
 
 func newTopic(partitions int) *topic {
@@ -25,20 +27,20 @@ func newTopic(partitions int) *topic {
 }
 
 func (t *topic) log() Log {
-	return Log{Topic: "members", Ends: t.ends, Read: t.read, Produce: t.produce}
+	return Log{Topic: "members", Ends: t.ends, Read: t.read, Produce: t.produce, MadeAgain: func() { t.madeAgain++ }}
 }
 
-func (t *topic) ends(context.Context) (map[int32]int64, error) {
+func (t *topic) ends(context.Context) (string, map[int32]int64, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	ends := map[int32]int64{}
 	for i, p := range t.partitions {
 		ends[int32(i)] = int64(len(p))
 	}
-	return ends, nil
+	return t.id, ends, nil
 }
 
-func (t *topic) read(_ context.Context, from, to map[int32]int64, each func(*pipeline.Record) error) error {
+func (t *topic) read(_ context.Context, id string, from, to map[int32]int64, each func(*pipeline.Record) error) error {
 	for _, id := range slices.Sorted(maps.Keys(to)) {
 		t.mu.Lock()
 		t.reads++

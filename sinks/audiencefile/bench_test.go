@@ -196,7 +196,7 @@ func buildOnce(b *testing.B, n int) {
 
 func emptyStore() *state.Store {
 	return state.NewStore(state.Log{Topic: "state",
-		Ends:    func(context.Context) (map[int32]int64, error) { return nil, nil },
+		Ends:    func(context.Context) (string, map[int32]int64, error) { return "", nil, nil },
 		Produce: func(_ context.Context, records []pipeline.Record) []error { return make([]error, len(records)) },
 	}, time.Now)
 }

@@ -116,7 +116,8 @@ func (b *build) extend(out *built, now []Span) (rest []Span) {
 	return rest
 }
 
-// openBase opens the last known state of every key, if it is of this mapping and of these very topics.
+// openBase opens the last known state of every key, if it is of this mapping and of these very topics. Where brokers give
+// no ids, a topic may be another one of the same name, and nothing is used again.
 func (b *build) openBase(spans []Span) (*spill, []Span) {
 	run := b.folder.newestBase()
 	if b.rebuild || run == "" {
@@ -128,7 +129,7 @@ func (b *build) openBase(spans []Span) (*spill, []Span) {
 	}
 	for _, old := range k.Spans {
 		now := find(spans, old)
-		if now == nil || now.TopicID != old.TopicID || now.To < old.To {
+		if now == nil || !now.sameTopic(old) || now.To < old.To {
 			base.close()
 			return nil, nil
 		}

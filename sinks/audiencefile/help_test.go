@@ -241,12 +241,12 @@ type stateTopic struct {
 func (w *world) store() *state.Store {
 	return state.NewStore(state.Log{
 		Topic: "state",
-		Ends: func(context.Context) (map[int32]int64, error) {
+		Ends: func(context.Context) (string, map[int32]int64, error) {
 			w.state.mu.Lock()
 			defer w.state.mu.Unlock()
-			return map[int32]int64{0: int64(len(w.state.records))}, nil
+			return "", map[int32]int64{0: int64(len(w.state.records))}, nil
 		},
-		Read: func(_ context.Context, from, to map[int32]int64, each func(*pipeline.Record) error) error {
+		Read: func(_ context.Context, _ string, from, to map[int32]int64, each func(*pipeline.Record) error) error {
 			w.state.mu.Lock()
 			records := slices.Clone(w.state.records[from[0]:to[0]])
 			w.state.mu.Unlock()

@@ -30,6 +30,9 @@ type Steps struct {
 	Pass   func(c *pipeline.Change) error
 }
 
+// sameTopic reports whether both are of one topic, and not of two of the same name.
+func (s Span) sameTopic(other Span) bool { return s.TopicID != "" && s.TopicID == other.TopicID }
+
 func size(spans []Span) (records int64) {
 	for _, s := range spans {
 		records += max(0, s.To-s.From)

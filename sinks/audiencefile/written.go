@@ -7,7 +7,8 @@ import (
 )
 
 // written knows up to which offset of every partition rejected rows have their letters, in whatever run they were written:
-// a row is dead-lettered once, not once a day. It begins anew with another mapping, whose reasons are others.
+// a row is dead-lettered once, not once a day. It begins again with another mapping, whose reasons are others, and in a topic that was
+// deleted and created again, whose rows are others.
 type written struct {
 	deps *Deps
 
@@ -18,8 +19,9 @@ type written struct {
 }
 
 type writtenDoc struct {
-	Mapping string           `json:"mapping"`
-	Next    map[string]int64 `json:"next"` // by topic/partition
+	Mapping string            `json:"mapping"`
+	Next    map[string]int64  `json:"next"`          // by topic/partition
+	IDs     map[string]string `json:"ids,omitempty"` // of the topics that Next is about, where brokers give ids
 }
 
 // place is behind a row.
@@ -36,13 +38,27 @@ func loadWritten(ctx context.Context, deps *Deps, mapping string, spans []Span) 
 	if w.doc.Mapping != mapping || w.doc.Next == nil {
 		w.doc = writtenDoc{Mapping: mapping, Next: map[string]int64{}}
 	}
+	ids := map[string]string{}
 	for i, s := range spans {
 		w.ids[i] = fmt.Sprintf("%s/%d", s.Topic, s.Partition)
-		if next := w.doc.Next[w.ids[i]]; next <= s.To { // else it is another topic of the same name
+		if next := w.doc.Next[w.ids[i]]; next <= s.To && !w.doc.another(s) {
 			w.at[i] = next
+		} else {
+			delete(w.doc.Next, w.ids[i])
+		}
+		if s.TopicID != "" {
+			ids[s.Topic] = s.TopicID
 		}
 	}
+	w.doc.IDs = ids
 	return w, nil
+}
+
+// another reports whether the marks are of an earlier topic of the same name. Where brokers give no ids, only a mark
+// beyond the end shows that.
+func (d *writtenDoc) another(s Span) bool {
+	id := d.IDs[s.Topic]
+	return id != "" && s.TopicID != "" && id != s.TopicID
 }
 
 // of is constant during a run but for the partition's own worker, which moves it.

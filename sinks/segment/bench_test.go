@@ -38,8 +38,8 @@ func (n *nowhere) Deliver(_ context.Context, c *pipeline.Chunk, items *pipeline.
 func acknowledged() state.Log {
 	offset := int64(0)
 	return state.Log{
-		Ends: func(context.Context) (map[int32]int64, error) { return map[int32]int64{0: offset}, nil },
-		Read: func(context.Context, map[int32]int64, map[int32]int64, func(*pipeline.Record) error) error {
+		Ends: func(context.Context) (string, map[int32]int64, error) { return "", map[int32]int64{0: offset}, nil },
+		Read: func(context.Context, string, map[int32]int64, map[int32]int64, func(*pipeline.Record) error) error {
 			return nil
 		},
 		Produce: func(_ context.Context, records []pipeline.Record) []error {

@@ -159,16 +159,16 @@ type topic struct {
 func (t *topic) log(step func() error) state.Log {
 	return state.Log{
 		Topic: "members",
-		Ends: func(context.Context) (map[int32]int64, error) {
+		Ends: func(context.Context) (string, map[int32]int64, error) {
 			t.mu.Lock()
 			defer t.mu.Unlock()
 			ends := map[int32]int64{}
 			for i, p := range t.partitions {
 				ends[int32(i)] = int64(len(p))
 			}
-			return ends, step()
+			return "", ends, step()
 		},
-		Read: func(_ context.Context, from, to map[int32]int64, each func(*pipeline.Record) error) error {
+		Read: func(_ context.Context, _ string, from, to map[int32]int64, each func(*pipeline.Record) error) error {
 			t.mu.Lock()
 			defer t.mu.Unlock()
 			for _, id := range slices.Sorted(maps.Keys(to)) {

@@ -1,6 +1,9 @@
 package daemon
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // CaughtUp tells whether every sync that reads a stream has settled and committed all that its topics hold now.
 func (d *Daemon) CaughtUp(ctx context.Context) bool {
@@ -17,6 +20,9 @@ func (d *Daemon) CaughtUp(ctx context.Context) bool {
 
 func (d *Daemon) caughtUp(ctx context.Context, s *Sync) bool {
 	topics, err := s.topics(ctx, d.admin)
+	if _, none := errors.AsType[*NoTopic](err); none {
+		return true
+	}
 	if err != nil {
 		return false
 	}

@@ -110,12 +110,11 @@ func (u *checkup) kafka(ctx context.Context) {
 // sources looks at what a sync reads, and gives the largest record its topics take.
 func (u *checkup) sources(ctx context.Context, s *Sync) (largest int) {
 	topics, err := s.topics(ctx, u.admin)
-	if err != nil {
+	if none, ok := errors.AsType[*NoTopic](err); ok {
+		u.warn("sync "+s.Name, "no topic matches "+none.Pattern+" yet", "the sync waits for one; correct topic_pattern if it should match")
+	} else if err != nil {
 		u.failed("sync "+s.Name, err)
 		return 0
-	}
-	if len(topics) == 0 {
-		u.warn("sync "+s.Name, "no topic matches "+s.Pattern+" yet", "the sync waits for one; correct topic_pattern if it should match")
 	}
 	there, err := u.admin.Topics(ctx, topics...)
 	rights, other := u.admin.TopicRights(ctx, topics...)

@@ -227,12 +227,23 @@ func (s *Sync) AllTopics() []string {
 	return s.Topics
 }
 
-// topics are the topics the sync reads now: a pattern's are asked of Kafka.
+// topics are the topics the sync reads now: a pattern's are asked of Kafka, and are a *NoTopic when there are none.
 func (s *Sync) topics(ctx context.Context, admin *kafka.Admin) ([]string, error) {
-	if s.Pattern != "" {
-		return admin.Matching(ctx, s.Pattern, s.excluded()...)
+	if s.Pattern == "" {
+		return s.AllTopics(), nil
 	}
-	return s.AllTopics(), nil
+	topics, err := admin.Matching(ctx, s.Pattern, s.excluded()...)
+	if err == nil && len(topics) == 0 {
+		err = &NoTopic{Sync: s.Name, Pattern: s.Pattern}
+	}
+	return topics, err
+}
+
+// NoTopic says that the sync's pattern matches no topic: it reads nothing.
+type NoTopic struct{ Sync, Pattern string }
+
+func (e *NoTopic) Error() string {
+	return fmt.Sprintf("sync %s: no topic matches topic_pattern %s (less exclude_topics and our own topics), so there is nothing to read: create the topic, or correct the pattern; it has to match the whole name", e.Sync, e.Pattern)
 }
 
 // source names what the sync reads, for logs.

@@ -84,10 +84,11 @@ func (d *Daemon) fileSource(s *Sync) audiencefile.Source {
 	return audiencefile.Source{
 		Spans: func(ctx context.Context) ([]audiencefile.Span, error) { return d.spans(ctx, s) },
 		Read: func(ctx context.Context, spans []audiencefile.Span, each func(*pipeline.Record) error) error {
-			what := kafka.Range{From: kafka.Offsets{}, To: kafka.Offsets{}}
+			what := kafka.Range{From: kafka.Offsets{}, To: kafka.Offsets{}, IDs: map[string]string{}}
 			for _, span := range spans {
 				what.From.Set(span.Topic, span.Partition, span.From)
 				what.To.Set(span.Topic, span.Partition, span.To)
+				what.IDs[span.Topic] = span.TopicID
 			}
 			return d.admin.Read(ctx, what, each)
 		},
@@ -100,23 +101,15 @@ func (d *Daemon) spans(ctx context.Context, s *Sync) ([]audiencefile.Span, error
 	if err != nil {
 		return nil, err
 	}
-	ends, err := d.admin.Ends(ctx, topics...)
-	if err != nil {
-		return nil, err
-	}
-	starts, err := d.admin.Starts(ctx, topics...)
-	if err != nil {
-		return nil, err
-	}
-	known, err := d.admin.Topics(ctx, topics...)
+	all, err := d.admin.All(ctx, topics...)
 	if err != nil {
 		return nil, err
 	}
 	var spans []audiencefile.Span
-	for topic, partitions := range ends {
+	for topic, partitions := range all.To {
 		for id, end := range partitions {
-			from, _ := starts.Get(topic, id)
-			spans = append(spans, audiencefile.Span{Topic: topic, TopicID: known[topic].ID, Partition: id, From: from, To: end})
+			from, _ := all.From.Get(topic, id)
+			spans = append(spans, audiencefile.Span{Topic: topic, TopicID: all.IDs[topic], Partition: id, From: from, To: end})
 		}
 	}
 	return spans, nil

@@ -14,7 +14,6 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
-	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 	"github.com/tokrelay/tokrelay/sinks/audiencefile"
 	"github.com/tokrelay/tokrelay/sinks/segment"
@@ -62,13 +61,7 @@ func (d *Daemon) NewestLetters(ctx context.Context, f *letters.Filter, n int, de
 	if err != nil {
 		return nil, fmt.Errorf("read dead letters: %w", err)
 	}
-	from := kafka.Offsets{}
-	for topic, partitions := range span.To {
-		for id, end := range partitions {
-			from.Set(topic, id, end-depth)
-		}
-	}
-	span.After(from)
+	span.Latest(depth)
 	var list []*deadletter.Dead
 	err = letters.Rows(ctx, d.admin, span, f, nil, func(r *pipeline.Record, _ *deadletter.Head) error {
 		if l, err := deadletter.Parse(letters.Keep(r)); err == nil {
@@ -91,33 +84,31 @@ func newest(list []*deadletter.Dead, n int) []*deadletter.Dead {
 }
 
 // NewestRows reads the newest records of every source topic, at most depth of each partition, with the syncs that read the
-// topic. A record is each's until it returns.
+// topic. A record is each's until it returns. Syncs whose patterns match no topic are an error at the end, *NoTopic.
 func (d *Daemon) NewestRows(ctx context.Context, depth int64, each func(syncs []string, r *pipeline.Record) error) error {
 	readers := map[string][]string{}
+	var none error
 	for i := range d.Config.Syncs {
 		topics, err := d.Config.Syncs[i].topics(ctx, d.admin)
-		if err != nil {
+		if n, ok := errors.AsType[*NoTopic](err); ok {
+			none = errors.Join(none, n)
+		} else if err != nil {
 			return err
 		}
 		for _, topic := range topics {
 			readers[topic] = append(readers[topic], d.Config.Syncs[i].Name)
 		}
 	}
-	ends, err := d.admin.Ends(ctx, slices.Sorted(maps.Keys(readers))...)
+	newest, err := d.admin.All(ctx, slices.Sorted(maps.Keys(readers))...)
 	if err != nil {
 		return fmt.Errorf("read source topics: %w", err)
 	}
-	from := kafka.Offsets{}
-	for topic, partitions := range ends {
-		for id, end := range partitions {
-			from.Set(topic, id, max(0, end-depth))
-		}
-	}
-	err = d.admin.Scan(ctx, kafka.Range{From: from, To: ends}, func(r *pipeline.Record) error { return each(readers[r.Topic], r) })
+	newest.Latest(depth)
+	err = d.admin.Scan(ctx, newest, func(r *pipeline.Record) error { return each(readers[r.Topic], r) })
 	if err != nil {
 		return fmt.Errorf("read source topics: %w", err)
 	}
-	return nil
+	return none
 }
 
 // Letter reads one letter of the rejected topic; nil when it is not there (any more).

@@ -141,6 +141,7 @@ type TopicRange struct {
 	Partition int32 // -1: all
 	Offset    int64 // -1: the newest
 	Limit     int
+	Log       *slog.Logger // nil: nothing is said of records that are gone
 }
 
 // Topic prints what real records become.
@@ -154,7 +155,7 @@ func (p *Preview) Topic(ctx context.Context, c *Config, r TopicRange) error {
 	if err := p.flow.DecodeWith(registry, m, quiet); err != nil {
 		return err
 	}
-	admin, err := kafka.NewAdmin(c.Kafka, "preview", quiet)
+	admin, err := kafka.NewAdmin(c.Kafka, "preview", r.Log)
 	if err != nil {
 		return err
 	}
@@ -182,19 +183,20 @@ func (r TopicRange) find(ctx context.Context, admin *kafka.Admin, s *Sync) (kafk
 	if err != nil {
 		return kafka.Range{}, err
 	}
-	ends, err := admin.Ends(ctx, topics...)
+	all, err := admin.All(ctx, topics...)
 	if err != nil {
 		return kafka.Range{}, err
 	}
-	what := kafka.Range{From: kafka.Offsets{}, To: kafka.Offsets{}}
-	for topic, partitions := range ends {
+	all.Latest(int64(r.Limit))
+	what := kafka.Range{From: kafka.Offsets{}, To: kafka.Offsets{}, IDs: all.IDs}
+	for topic, partitions := range all.To {
 		for id, end := range partitions {
 			if r.Partition >= 0 && id != r.Partition {
 				continue
 			}
-			from := r.Offset
-			if from < 0 {
-				from = max(0, end-int64(r.Limit))
+			from, _ := all.From.Get(topic, id)
+			if r.Offset >= 0 {
+				from = r.Offset
 			}
 			what.From.Set(topic, id, from)
 			what.To.Set(topic, id, end)

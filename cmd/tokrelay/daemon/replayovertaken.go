@@ -98,7 +98,7 @@ func overtaken(ctx context.Context, admin *kafka.Admin, rows []memberRow, decode
 		return nil, nil
 	}
 	w := &watch{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, waiting: map[member][]memberRow{}, late: map[string]bool{}}
-	what := kafka.Range{From: kafka.Offsets{}, To: kafka.Offsets{}}
+	what := kafka.Range{From: kafka.Offsets{}, To: kafka.Offsets{}, IDs: map[string]string{}}
 	for _, row := range rows {
 		m := w.member(row.Topic, row.Partition, row.key)
 		w.waiting[m] = append(w.waiting[m], row)
@@ -107,12 +107,13 @@ func overtaken(ctx context.Context, admin *kafka.Admin, rows []memberRow, decode
 		}
 	}
 	for topic, partitions := range what.From {
-		ends, err := admin.Ends(ctx, topic)
+		all, err := admin.All(ctx, topic)
 		if err != nil {
 			return nil, err
 		}
+		what.IDs[topic] = all.IDs[topic]
 		for id := range partitions {
-			end, _ := ends.Get(topic, id)
+			end, _ := all.To.Get(topic, id)
 			what.To.Set(topic, id, end)
 		}
 	}

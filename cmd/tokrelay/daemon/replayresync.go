@@ -49,9 +49,6 @@ func PlanResync(ctx context.Context, admin *kafka.Admin, c *Config, s *Sync, o R
 		return nil, errors.New("--recreate is for a streamed audience that is read again as a whole: without --to-time and --partition")
 	}
 	topics, err := s.topics(ctx, admin)
-	if err == nil && len(topics) == 0 {
-		err = fmt.Errorf("no topic matches %s", s.source())
-	}
 	if err != nil {
 		return nil, err
 	}

@@ -68,12 +68,19 @@ func (c *Config) membersTopic(s *Sync) string { return c.GroupOf(s) + ".members"
 func (d *Daemon) stateLog(topic string) state.Log {
 	return state.Log{
 		Topic: topic,
-		Ends: func(ctx context.Context) (map[int32]int64, error) {
+		Ends: func(ctx context.Context) (string, map[int32]int64, error) {
+			ids, err := d.admin.IDs(ctx, topic)
+			if err != nil {
+				return "", nil, err
+			}
 			ends, err := d.admin.Ends(ctx, topic)
-			return ends[topic], err
+			return ids[topic], ends[topic], err
 		},
-		Read: func(ctx context.Context, from, to map[int32]int64, each func(*pipeline.Record) error) error {
-			return d.admin.Read(ctx, kafka.Range{From: kafka.Offsets{topic: from}, To: kafka.Offsets{topic: to}}, each)
+		Read: func(ctx context.Context, id string, from, to map[int32]int64, each func(*pipeline.Record) error) error {
+			return d.admin.Read(ctx, kafka.Range{From: kafka.Offsets{topic: from}, To: kafka.Offsets{topic: to}, IDs: map[string]string{topic: id}}, each)
+		},
+		MadeAgain: func() {
+			d.Log.Warn("topic was deleted and created again: what it remembered is forgotten, and the new one was read from its beginning", "topic", topic)
 		},
 		Produce: func(ctx context.Context, records []pipeline.Record) []error {
 			for i := range records {

@@ -152,7 +152,7 @@ func (d *Daemon) letterTopics(ctx context.Context) ([]kafka.Wanted, error) {
 	rejected := kafka.Wanted{Name: c.RejectedTopic, Partitions: c.Partitions, Retention: c.Retention.Std()}
 	for i := range d.Config.Syncs {
 		topics, err := d.Config.Syncs[i].topics(ctx, d.admin)
-		if err != nil {
+		if _, none := errors.AsType[*NoTopic](err); err != nil && !none {
 			return nil, err
 		}
 		sources, err := d.admin.Topics(ctx, topics...)

@@ -56,7 +56,7 @@ func (s Span) split(n int) []Span {
 	for topic, partitions := range s.To {
 		for i, id := range slices.Sorted(maps.Keys(partitions)) {
 			if i < n {
-				parts = append(parts, Span{Range: kafka.Range{From: kafka.Offsets{}, To: kafka.Offsets{}}})
+				parts = append(parts, Span{Range: kafka.Range{From: kafka.Offsets{}, To: kafka.Offsets{}, IDs: s.IDs}})
 			}
 			part := parts[i%n]
 			part.To.Set(topic, id, partitions[id])

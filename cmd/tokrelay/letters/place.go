@@ -53,11 +53,12 @@ func FetchAll(ctx context.Context, admin *kafka.Admin, places []pipeline.Positio
 		topics[p.Topic] = true
 	}
 	for topic := range topics {
-		ends, err := endsOf(ctx, admin, topic)
+		all, err := allOf(ctx, admin, topic)
 		if err != nil {
 			return err
 		}
-		for _, r := range runs(wanted, topic, ends) {
+		for _, r := range runs(wanted, topic, all.To) {
+			r.IDs, r.Gone = all.IDs, func(kafka.Gap) {} // a place that is gone is passed over
 			err := admin.Read(ctx, r, func(r *pipeline.Record) error {
 				if wanted[pipeline.Position{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}] {
 					found(r)
@@ -72,13 +73,13 @@ func FetchAll(ctx context.Context, admin *kafka.Admin, places []pipeline.Positio
 	return nil
 }
 
-// endsOf are the ends of a topic's partitions; none of a topic that does not exist.
-func endsOf(ctx context.Context, admin *kafka.Admin, topic string) (kafka.Offsets, error) {
+// allOf is what there is of a topic; nothing of one that does not exist.
+func allOf(ctx context.Context, admin *kafka.Admin, topic string) (kafka.Range, error) {
 	there, err := admin.Topics(ctx, topic)
 	if err != nil || len(there) == 0 {
-		return nil, err
+		return kafka.Range{}, err
 	}
-	return admin.Ends(ctx, topic)
+	return admin.All(ctx, topic)
 }
 
 // runs are ranges that hold every wanted place of the topic and not much else.

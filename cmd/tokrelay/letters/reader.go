@@ -23,10 +23,7 @@ func SpanOf(ctx context.Context, admin *kafka.Admin, topic string, since, until 
 		return Span{}, err
 	}
 	s := Span{}
-	if s.From, err = admin.Starts(ctx, topic); err != nil {
-		return s, err
-	}
-	if s.To, err = admin.Ends(ctx, topic); err != nil {
+	if s.Range, err = admin.All(ctx, topic); err != nil {
 		return s, err
 	}
 	if !since.IsZero() {
@@ -65,6 +62,12 @@ func (s *Span) count() {
 			s.Records += max(0, end-from)
 		}
 	}
+}
+
+// Latest moves the span's beginning to the newest n records of every partition.
+func (s *Span) Latest(n int64) {
+	s.Range.Latest(n)
+	s.count()
 }
 
 // After moves the span's beginning to the offsets where they lie further on.

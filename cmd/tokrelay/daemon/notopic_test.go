@@ -1,0 +1,94 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
+)
+
+const patternConfig = `kafka: {brokers: ["%s"]}
+schema_registry: {url: "http://localhost:1"}
+connections: {main: {advertiser_id: "7000000000000000001", access_token: t}}
+syncs:
+  - name: lapsed
+    topic_pattern: %s
+    audience_file: {audience: {name: Lapsed}, identifier: {EMAIL_SHA256: email}}
+`
+
+// TestAPatternThatMatchesNothingReadsNothingAndSaysSo: customers of another topic must not be read, let alone sent.
+func TestAPatternThatMatchesNothingReadsNothingAndSaysSo(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, "other.customers"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	admin, producer := clientsOf(t, cluster)
+	for _, err := range producer.Produce(t.Context(), []pipeline.Record{{Topic: "other.customers", Key: []byte("k"), Value: []byte("v")}}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	parse := func(pattern string) (*Daemon, *Sync) {
+		c, report := Parse(fmt.Appendf(nil, patternConfig, cluster.ListenAddrs()[0], pattern), settings.Vars(nil))
+		if err := report.Err(); err != nil {
+			t.Fatal(err)
+		}
+		return &Daemon{Config: c, admin: admin, Log: slog.New(slog.DiscardHandler)}, &c.Syncs[0]
+	}
+	for what, read := range map[string]func(d *Daemon, s *Sync) (int, error){
+		"upload of an audience": func(d *Daemon, s *Sync) (int, error) {
+			spans, err := d.spans(t.Context(), s)
+			return len(spans), err
+		},
+		"preview, and check of the newest rows": func(d *Daemon, s *Sync) (int, error) {
+			r, err := TopicRange{Partition: -1, Offset: -1, Limit: 10}.find(t.Context(), d.admin, s)
+			return len(r.To), err
+		},
+		"resync": func(d *Daemon, s *Sync) (int, error) {
+			_, err := PlanResync(t.Context(), d.admin, d.Config, s, ResyncOptions{Partition: -1}, time.Now())
+			return 0, err
+		},
+		"search of the page": func(d *Daemon, _ *Sync) (n int, err error) {
+			err = d.NewestRows(t.Context(), 10, func([]string, *pipeline.Record) error { n++; return nil })
+			return n, err
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			n, err := read(parse(`shop\..*`))
+			if none, ok := errors.AsType[*NoTopic](err); n != 0 || !ok || !strings.Contains(none.Error(), `no topic matches topic_pattern shop\..*`) {
+				t.Errorf("got %d to read and error %v, want none and an error with the pattern", n, err)
+			}
+			if _, err := read(parse(`other\..*`)); err != nil {
+				t.Errorf("a pattern that matches: got %v, want no error", err)
+			}
+		})
+	}
+	if d, s := parse(`shop\..*`); !d.caughtUp(t.Context(), s) {
+		t.Error("a sync without a topic has nothing left to read, but is not caught up")
+	}
+}
+
+func clientsOf(t *testing.T, cluster *kfake.Cluster) (*kafka.Admin, *kafka.Producer) {
+	t.Helper()
+	cfg := kafka.Config{Brokers: cluster.ListenAddrs()}
+	admin, err := kafka.NewAdmin(cfg, "test", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(admin.Close)
+	producer, err := kafka.NewProducer(cfg, "test", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(producer.Close)
+	return admin, producer
+}
