@@ -70,13 +70,13 @@ func (c *Config) Validate(at settings.Place) {
 		at.Key("session_timeout").Problem("must be at least 6s", "brokers refuse less by default")
 	}
 	if c.Budget < 1<<20 {
-		at.Key("budget").Problem("must be at least 1MiB", "")
+		at.Key("budget").Problem("must be at least 1MiB", "it has to hold the chunks of several partitions")
 	}
 	if c.FetchMaxPartitionBytes < 1<<10 {
 		at.Key("fetch_max_partition_bytes").Problem("must be at least 1KiB", "less is a request for every record")
 	}
 	if c.FetchMaxBytes > 1<<30 || c.FetchMaxBytes < max(c.FetchMaxPartitionBytes, 1<<10) {
-		at.Key("fetch_max_bytes").Problem("must be at most 1GiB and at least fetch_max_partition_bytes", "")
+		at.Key("fetch_max_bytes").Problem("must be at most 1GiB and at least fetch_max_partition_bytes", "leave it out for the default")
 	}
 	if c.InstanceID != "" && c.SessionTimeout.Std() < time.Minute {
 		at.Key("session_timeout").Warn("is short for static membership", "a restart should fit into it: 2m to 5m")
