@@ -23,19 +23,19 @@ func (c *Config) Validate(at settings.Place) {
 		at.Key("topic").Problem("must be a topic name: letters, digits, dots, dashes and underscores, at most 249", "")
 	}
 	if c.Retention < settings.Duration(time.Hour) {
-		at.Key("retention").Problem("must be at least 1h", "")
+		at.Key("retention").Problem("must be at least 1h", "leave it out for the default")
 	}
 	if c.MaxBytes < 16<<20 {
-		at.Key("max_bytes").Problem("must be at least 16MiB", "")
+		at.Key("max_bytes").Problem("must be at least 16MiB", "leave it out for the default")
 	}
 	if c.Partitions < 1 || c.Partitions > 1000 {
-		at.Key("partitions").Problem("must be between 1 and 1000", "")
+		at.Key("partitions").Problem("must be between 1 and 1000", "leave it out for the default")
 	}
 	if c.Rate < 16<<10 {
-		at.Key("rate").Problem("must be at least 16KiB", "")
+		at.Key("rate").Problem("must be at least 16KiB", "leave it out for the default")
 	}
 	if c.Memory < 1<<20 || c.Memory > 1<<30 {
-		at.Key("memory").Problem("must be between 1MiB and 1GiB", "")
+		at.Key("memory").Problem("must be between 1MiB and 1GiB", "leave it out for the default")
 	}
 }
 

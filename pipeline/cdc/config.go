@@ -81,7 +81,7 @@ func (c *Config) Validate(at settings.Place) {
 
 func within(at settings.Place, n, most int64, text string) {
 	if n < 1 || n > most {
-		at.Problem("must be between 1 and "+text, "")
+		at.Problem("must be between 1 and "+text, "leave it out for the default")
 	}
 }
 

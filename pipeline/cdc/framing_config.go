@@ -77,7 +77,7 @@ func (Framing) JSONSchema() map[string]any {
 
 func (f *Framing) check(at settings.Place) {
 	if f.IDBytes != 4 && f.IDBytes != 8 {
-		at.Key("id_bytes").Problem("must be 4 or 8", "")
+		at.Key("id_bytes").Problem("must be 4 or 8", "8 is Apicurio's eight-byte handler, 4 any other")
 	}
 	if f.Style == styleBare && f.Schema == "" {
 		at.Key("schema").Problem("required with style bare", "the full name of a schema in schema_registry.folder")

@@ -95,7 +95,7 @@ func (c *RegistryConfig) Validate(at settings.Place) {
 		at.Key("timeout").Problem("must be at least 100ms", "no registry answers sooner")
 	}
 	if c.CacheSize < 1 {
-		at.Key("cache_size").Problem("must be at least 1", "")
+		at.Key("cache_size").Problem("must be at least 1", "leave it out for the default")
 	}
 }
 

@@ -43,7 +43,7 @@ func (c *Config) Validate(at settings.Place) {
 		at.Key("replication").Problem("must be between 0 and 100", "")
 	}
 	if c.HeaderBudget < 2<<10 || c.HeaderBudget > 256<<10 {
-		at.Key("header_budget").Problem("must be between 2KiB and 256KiB", "")
+		at.Key("header_budget").Problem("must be between 2KiB and 256KiB", "leave it out for the default")
 	}
 }
 

@@ -46,12 +46,12 @@ func (r Retry) backoff() pipeline.Backoff {
 // Validate reports what is wrong with the settings.
 func (r *Retry) Validate(at settings.Place) {
 	if r.Attempts < 1 || r.Attempts > 1000 {
-		at.Key("attempts").Problem("must be between 1 and 1000", "")
+		at.Key("attempts").Problem("must be between 1 and 1000", "1 gives a batch up after one failed call")
 	}
 	if r.Max < settings.Duration(time.Millisecond) {
 		at.Key("max").Problem("must be at least 1ms", "calls that fail would follow each other without a pause")
 	} else if r.Base < settings.Duration(time.Millisecond) || r.Base > r.Max {
-		at.Key("base").Problem("must be at least 1ms and not longer than max", "")
+		at.Key("base").Problem("must be at least 1ms and not longer than max", "leave it out for the default")
 	}
 	if r.GiveUpAfter != 0 && r.GiveUpAfter < settings.Duration(time.Minute) {
 		at.Key("give_up_after").Problem("must be at least 1m", "leave it out to wait for TikTok however long it takes")

@@ -71,7 +71,7 @@ func (c *Config) Validate(at settings.Place) {
 		at.Key("session_timeout").Problem("must be at least 6s", "brokers refuse less by default")
 	}
 	if c.Budget < 1<<20 {
-		at.Key("budget").Problem("must be at least 1MiB", "")
+		at.Key("budget").Problem("must be at least 1MiB", "it has to hold the chunks of several partitions")
 	}
 	if c.FetchMaxPartitionBytes < 1<<10 {
 		at.Key("fetch_max_partition_bytes").Problem("must be at least 1KiB", "less is a request for every record")
@@ -81,7 +81,7 @@ func (c *Config) Validate(at settings.Place) {
 			"an answer is held in memory whole, one of each broker and sync: more makes nothing faster")
 	}
 	if c.MaxBatchBytes < max(c.FetchMaxPartitionBytes, 1<<10) || c.MaxBatchBytes > 1<<30 {
-		at.Key("max_batch_bytes").Problem("must be at least fetch_max_partition_bytes and at most 1GiB", "")
+		at.Key("max_batch_bytes").Problem("must be at least fetch_max_partition_bytes and at most 1GiB", "a batch is unpacked in memory whole")
 	}
 	if c.InstanceID != "" && c.SessionTimeout.Std() < time.Minute {
 		at.Key("session_timeout").Warn("is short for static membership", "a restart should fit into it: 2m to 5m")

@@ -19,7 +19,7 @@ type RejectedShare struct {
 // Validate reports what cannot work.
 func (r *RejectedShare) Validate(at settings.Place) {
 	if r.Rows < 1 || r.Rows > 1_000_000 {
-		at.Key("rows").Problem("must be between 1 and 1000000", "")
+		at.Key("rows").Problem("must be between 1 and 1000000", "share: 100% never stops")
 	}
 }
 

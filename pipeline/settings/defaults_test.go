@@ -33,7 +33,7 @@ func usual() part {
 	return part{Wait: Duration(30 * time.Second), Retry: &minute, Size: 16 << 20, Share: 0.5, Count: 5, Rate: 2.5, On: true, Word: "as above"}
 }
 
-func TestWhatTheTextLeavesOutIsTheDefaultWhereverItStands(t *testing.T) {
+func TestWhatTheTextLeavesOutIsTheDefaultAtEveryDepth(t *testing.T) {
 	for _, text := range []string{"pointer: {}\nlist: [{}, {}]\nmap: {a: {}}", "pointer: {wait: , count: null}\nlist: [{off: false}, null]\nmap: {a: }"} {
 		var got parts
 		if err := Load([]byte(text), &got, Lookup{}).Err(); err != nil {
@@ -103,5 +103,14 @@ func TestWhereAVariableMayBeAbsentAQuantityKeepsItsDefault(t *testing.T) {
 	want.Word = "0"
 	if err != nil || !reflect.DeepEqual(got.Part, want) || strings.Join(absent, "") != "AAAAAAAB" {
 		t.Errorf("got %+v, %v, absent %v, want %+v", got.Part, err, absent, want)
+	}
+}
+
+func TestAListedWordIsAskedForHoweverItIsWritten(t *testing.T) {
+	for _, text := range []string{"other", "5", "1.5", "''"} {
+		var s shop
+		if err := Load([]byte("syncs: [{start: "+text+"}]"), &s, Lookup{}).Err(); err == nil || !strings.Contains(err.Error(), "must be one of earliest, latest, fail") {
+			t.Errorf("%s: got %v, want it refused", text, err)
+		}
 	}
 }

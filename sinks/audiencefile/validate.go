@@ -20,7 +20,7 @@ func (c *Config) Validate(at settings.Place) {
 	c.validateSchedule(at)
 	c.Guard.validate(at.Key("guard"))
 	if c.MaxMemory < 64<<20 || c.MaxMemory > 16<<30 {
-		at.Key("max_memory").Problem("must be between 64MiB and 16GiB", "")
+		at.Key("max_memory").Problem("must be between 64MiB and 16GiB", "leave it out for the default")
 	}
 	if c.FileSize < 1e6 || c.FileSize > mostFileSize {
 		at.Key("file_size").Problem("must be between 1MB and 240MB", "TikTok takes files of up to 250 MB")
@@ -29,7 +29,7 @@ func (c *Config) Validate(at settings.Place) {
 		at.Key("retention_in_days").Problem("must be between 0 and 365", "0 keeps the audience as long as it is used")
 	}
 	if c.ReadBack.Std() < time.Minute || c.ReadBack.Std() > 24*time.Hour {
-		at.Key("read_back").Problem("must be between 1m and 24h", "")
+		at.Key("read_back").Problem("must be between 1m and 24h", "leave it out for the default")
 	}
 	if c.WorkFolder != "" && !filepath.IsAbs(c.WorkFolder) {
 		at.Key("work_folder").Problem("must be an absolute path", "")

@@ -122,13 +122,13 @@ func (c *Config) Validate(at settings.Place) {
 		}
 	}
 	if c.Batch.MaxUsers < 1 || c.Batch.MaxUsers > maxUsers {
-		at.Key("batch").Key("max_users").Problem("must be between 1 and 10000", "")
+		at.Key("batch").Key("max_users").Problem("must be between 1 and 10000", "leave it out for the default")
 	}
 	if c.Batch.Linger.Std() > time.Minute {
 		at.Key("batch").Key("linger").Problem("must be between 0s and 1m", "")
 	}
 	if c.ReadBack.Std() < time.Minute {
-		at.Key("read_back").Problem("must be at least 1m", "")
+		at.Key("read_back").Problem("must be at least 1m", "leave it out for the default")
 	}
 	if c.Remember == "never" {
 		at.Key("remember").Warn("an identifier that several rows share leaves TikTok with the first of them, and key changes may lose members", "leave it out unless rows share nothing")

@@ -73,7 +73,7 @@ func (c *Config) Validate(at settings.Place) {
 		at.Key("timeout").Problem("must be at least 1s", "TikTok needs longer for a call, and what is cut off is sent again")
 	}
 	if c.CallsInFlight < 1 || c.CallsInFlight > MaxCallsInFlight {
-		at.Key("calls_in_flight").Problem("must be between 1 and 256", "")
+		at.Key("calls_in_flight").Problem("must be between 1 and 256", "1 makes one call at a time")
 	}
 	c.Limits.validate(at.Key("limits"))
 }
