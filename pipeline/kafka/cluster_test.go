@@ -122,6 +122,11 @@ type book struct {
 	commits map[topicPartition]int64
 }
 
+// newBookOfRows looks at no commit.
+func newBookOfRows(t *testing.T) *book {
+	return &book{t: t, settled: map[topicPartition]map[int64]int{}}
+}
+
 func newBook(t *testing.T, c *kfake.Cluster) *book {
 	b := &book{t: t, settled: map[topicPartition]map[int64]int{}, commits: map[topicPartition]int64{}}
 	c.ControlKey(int16(kmsg.OffsetCommit), func(r kmsg.Request) (kmsg.Response, error, bool) {

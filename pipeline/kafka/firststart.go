@@ -20,16 +20,20 @@ func (c *Consumer) firstStart(ctx context.Context, s *survey, given map[string]m
 	if c.hasBegun(s.notes) {
 		return false, nil
 	}
-	if c.opts.Start != Latest {
-		return true, nil
+	var err error
+	switch c.opts.Start {
+	case Earliest:
+		c.begins()
+	case Latest:
+		s.notes, err = c.pinAll(ctx, given)
 	}
-	notes, err := c.pinAll(ctx, given)
-	if err != nil {
-		return true, err
-	}
-	s.notes = notes
-	c.hasBegun(notes)
-	return true, nil
+	return true, err
+}
+
+func (c *Consumer) begins() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.begun = true
 }
 
 // hasBegun reports whether the group has an offset in a topic of the sync, or had one. It is remembered: Kafka forgets
@@ -135,6 +139,7 @@ func (c *Consumer) commitAll(ctx context.Context, ends []partitionEnd) (failure 
 		failure = err
 		if err == nil {
 			failure = noteCommitted(nil, nil, answer)
+			c.noteRecreated(answer)
 		}
 	})
 	if failure != nil {

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -53,6 +54,17 @@ func (s *topicSet) take() []string {
 	return topics
 }
 
+// noteRecreated has topics read again whose id Kafka does not know, though it has just described them.
+func (c *Consumer) noteRecreated(answer *kmsg.OffsetCommitResponse) {
+	for _, t := range answer.Topics {
+		for _, p := range t.Partitions {
+			if p.ErrorCode == kerr.UnknownTopicID.Code {
+				c.recreated.add(t.Topic)
+			}
+		}
+	}
+}
+
 // readRecreated makes franz-go forget topics that were deleted and created again, and read the new ones: it never
 // does so by itself. Begin sees that the group's offsets are the old topic's.
 func (c *Consumer) readRecreated() {
@@ -63,6 +75,7 @@ func (c *Consumer) readRecreated() {
 		if c.opts.Pattern == "" {
 			c.client.AddConsumeTopics(topic)
 		}
+		c.client.ForceMetadataRefresh() // which finds the topics of a pattern
 	}
 }
 
