@@ -120,6 +120,7 @@ type book struct {
 	mu      sync.Mutex
 	settled map[topicPartition]map[int64]int
 	commits map[topicPartition]int64
+	wide    map[int]int // commits by the number of their partitions
 }
 
 // newBookOfRows looks at no commit.
@@ -128,7 +129,7 @@ func newBookOfRows(t *testing.T) *book {
 }
 
 func newBook(t *testing.T, c *kfake.Cluster) *book {
-	b := &book{t: t, settled: map[topicPartition]map[int64]int{}, commits: map[topicPartition]int64{}}
+	b := &book{t: t, settled: map[topicPartition]map[int64]int{}, commits: map[topicPartition]int64{}, wide: map[int]int{}}
 	c.ControlKey(int16(kmsg.OffsetCommit), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		c.KeepControl()
 		b.check(r.(*kmsg.OffsetCommitRequest))
@@ -143,6 +144,7 @@ func (b *book) check(r *kmsg.OffsetCommitRequest) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, t := range r.Topics {
+		b.wide[len(t.Partitions)]++
 		for _, p := range t.Partitions {
 			topic := t.Topic
 			if topic == "" {

@@ -206,6 +206,9 @@ func TestInstancesThatStartAtTheSameTimeBeginAtTheEnd(t *testing.T) {
 			for _, m := range running {
 				m.leave(t)
 			}
+			if got := b.wide[partitions]; got != 1 {
+				t.Errorf("%d commits of all partitions, want 1: a second one may pass rows that the first let be read", got)
+			}
 			if rows, times := b.rows(); rows != 4*partitions || times != rows {
 				t.Errorf("%d rows settled %d times, want the %d that were written after the start, once", rows, times, 4*partitions)
 			}
@@ -315,4 +318,31 @@ func TestWhatWasFetchedBeforeRetentionRemovedItIsNotLost(t *testing.T) {
 	if got := counted(t, counts, "tokrelay_records_lost_total"); got != 15 {
 		t.Errorf("lost records: %v, want 15", got)
 	}
+}
+
+// The client goes on committing for the topic it knew, which is refused: without a fetch nothing else would show it.
+func TestAFirstStartEndsThoughTheTopicIsCreatedAgainMeanwhile(t *testing.T) {
+	t.Parallel()
+	cluster := newCluster(t, 1)
+	var once sync.Once
+	cluster.ControlKey(int16(kmsg.OffsetFetch), func(kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		once.Do(func() {
+			cluster.SleepControl(func() {
+				if err := cluster.DeleteTopic(testTopic); err != nil {
+					t.Error(err)
+				}
+				if err := cluster.CreateTopic(testTopic, 1, nil); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+		return nil, nil, false
+	})
+	b := newBookOfRows(t)
+	m := join(t, cluster, b.settleAll, latest)
+	eventually(t, "the sync has begun", func() bool { return m.hasBegun(nil) && committed(cluster, testTopic, 0) == 0 })
+	produceTo(t, cluster, testTopic, 0, 3)
+	reached(t, b, 3)
+	m.leave(t)
 }

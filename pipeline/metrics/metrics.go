@@ -72,7 +72,7 @@ func New() *Metrics {
 func (m *Metrics) intake() {
 	m.records = m.counter("records_total", "Kafka records handed to a sync.", "sync", "topic")
 	m.recordBytes = m.counter("record_bytes_total", "Bytes of keys and values of those records.", "sync", "topic")
-	m.lagRecords = m.gauge("consumer_lag_records", "Records between the committed offset and the end of the partition.", "sync", "topic", "partition")
+	m.lagRecords = m.gauge("consumer_lag_records", "Records between the committed offset and the end of what can be read of the partition.", "sync", "topic", "partition")
 	m.lagSeconds = m.gauge("consumer_lag_seconds", "Age of the oldest record of the partition that has not settled; 0 when caught up.", "sync", "topic", "partition")
 	m.sourceDelay = m.histogram("source_delay_seconds", "Time from the change in the database to its settling.", delays, "sync")
 	m.lost = m.counter("records_lost_total", "Offsets that Kafka's retention removed before the sync had read them.", "sync", "topic")
