@@ -124,7 +124,7 @@ type partitionEnd struct {
 	at int64
 }
 
-// commitAll commits for all partitions, whoever reads them, in one request: others see all of it or nothing.
+// commitAll commits for all partitions, those of other instances too, in one request: others see all of it or nothing.
 func (c *Consumer) commitAll(ctx context.Context, ends []partitionEnd) (failure error) {
 	offsets := map[string]map[int32]kgo.EpochOffset{}
 	for _, e := range ends {

@@ -105,7 +105,7 @@ func TestBeyondTheEndReadingGoesOnAtTheEnd(t *testing.T) {
 	}
 }
 
-func TestAPartitionAddedWhileNobodyRanIsReadFromItsBeginning(t *testing.T) {
+func TestAPartitionAddedWhileNoInstanceRanIsReadFromItsBeginning(t *testing.T) {
 	t.Parallel()
 	cluster := newCluster(t, 1)
 	produceTo(t, cluster, testTopic, 0, 7)

@@ -110,7 +110,7 @@ func (l *intakeLaw) stop() (again func()) {
 
 func (l *intakeLaw) restart() {
 	l.stop()
-	for range l.rng.IntN(3) { // what happens while nobody runs
+	for range l.rng.IntN(3) { // what happens while no instance runs
 		[]func(){l.produce, l.transact, l.retain, l.widen, l.create}[l.rng.IntN(5)]()
 	}
 	for range 1 + l.rng.IntN(2) {
@@ -218,7 +218,7 @@ func (l *intakeLaw) remake() {
 	eventually(l.t, "the new topic is read", func() bool { return committed(l.cluster, topic, 0) > 0 })
 }
 
-// reset sets an offset by hand, while nobody runs.
+// reset sets an offset by hand, while no instance runs.
 func (l *intakeLaw) reset() {
 	again := l.stop()
 	topic, id := l.any()

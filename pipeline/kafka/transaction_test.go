@@ -42,7 +42,7 @@ func openTransaction(t *testing.T, c *kfake.Cluster, topic string, partition int
 	}
 }
 
-// Whoever produces in transactions leaves a marker at the end of each; those that follow the last row were never
+// A transactional producer leaves a marker at the end of each; those that follow the last row were never
 // committed, and counted as lag for ever. When retention had removed what was read, they counted as lost.
 func TestThePositionMovesOverTheEndsOfTransactionsAndAbortedRows(t *testing.T) {
 	t.Parallel()
