@@ -33,6 +33,8 @@ func busy() *metrics.Metrics {
 	m.Troubles(pipeline.NewBoard(time.Now))
 	s := m.Sync("web", "events")
 	s.Lost("t", 1)
+	s.Moved("t", "below_start")
+	s.OpenTransaction("t", 0, 0)
 	s.Repeated(1)
 	now := time.Now()
 	s.Records("t", 1, 100)

@@ -45,6 +45,8 @@ var worries = map[string]string{
 	"tokrelay_records_total":                          "none for long, though the source changes",
 	"tokrelay_record_bytes_total":                     "grows faster than records: larger rows need more memory",
 	"tokrelay_records_repeated_total":                 "more than a few chunks at each rebalance: raise `kafka.revoke_drain`",
+	"tokrelay_position_moves_total":                   "any: the log has partition and offsets. `beyond_end`: Kafka lost records; `topic_again`: rows of the old topic that were not read are gone",
+	"tokrelay_open_transaction_seconds":               "more than 300: the log names the partition; see [TokrelayHeldUp](alerts.md#tokrelayheldup)",
 	"tokrelay_last_commit_timestamp_seconds":          "minutes old while rows settle",
 	"tokrelay_rows_total":                             "operations you did not expect, such as snapshot after a connector's restart",
 	"tokrelay_rows_skipped_total":                     "`filtered`, `event_not_mapped` or `record_type` rises after a change of the source; the reasons are in [reasons.md](reasons.md#why-rows-are-skipped)",

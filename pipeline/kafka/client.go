@@ -40,6 +40,8 @@ func (c Config) groupOptions(o ConsumerOptions) []kgo.Opt {
 	opts := []kgo.Opt{
 		kgo.ConsumerGroup(o.Group),
 		kgo.DisableAutoCommit(),
+		kgo.KeepControlRecords(), // to commit past them: a transaction's marker is the last record of a quiet topic
+		kgo.MetadataMaxAge(topicsEvery),
 		kgo.BlockRebalanceOnPoll(),
 		kgo.SessionTimeout(c.SessionTimeout.Std()),
 		kgo.RebalanceTimeout(c.RebalanceTimeout.Std()),
@@ -49,7 +51,7 @@ func (c Config) groupOptions(o ConsumerOptions) []kgo.Opt {
 		kgo.BrokerMaxReadBytes(int32(c.FetchMaxBytes) + mostFetchBytes), // a batch may be larger than what was asked for
 		kgo.FetchMaxPartitionBytes(int32(c.FetchMaxPartitionBytes)),
 		kgo.FetchIsolationLevel(c.isolation()),
-		kgo.ConsumeStartOffset(o.Start.offset()),
+		kgo.ConsumeStartOffset(kgo.NewOffset().AtCommitted()), // begin finds the place of those that have none
 		kgo.ConsumeResetOffset(o.OutOfRange.reset()),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
 	}

@@ -19,7 +19,7 @@ func (c *Consumer) commit(ctx context.Context, parts []*partition) (again bool) 
 		return false
 	}
 	var failure error
-	c.client.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, answer *kmsg.OffsetCommitResponse, err error) {
+	c.client.CommitOffsetsSync(kgo.PreCommitFnContext(ctx, noteTopics), offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, answer *kmsg.OffsetCommitResponse, err error) {
 		failure = err
 		if err == nil {
 			failure = noteCommitted(parts, offsets, answer)
@@ -94,15 +94,15 @@ func (c *Consumer) committed(failure error) {
 func (p *partition) due() (kgo.EpochOffset, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.asked = p.settled
+	p.offered = p.settled
 	return p.next, p.next.Offset >= 0 && p.next.Offset != p.committed
 }
 
 func (p *partition) noteCommitted(offset int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.committed, p.settled = offset, p.settled-p.asked
-	p.asked = 0
+	p.committed, p.settled = offset, p.settled-p.offered
+	p.offered = 0
 }
 
 // unsettled is the number of rows that were handed over and have not settled.

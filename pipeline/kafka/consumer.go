@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,8 +24,8 @@ type ConsumerOptions struct {
 	Topics     []string             // or Pattern
 	Pattern    string               // regular expression over whole topic names
 	Exclude    []string             // regular expressions over whole names of topics that do not belong to Pattern
-	Start      Start                // where partitions without an offset begin
-	OutOfRange Start                // default Start
+	Start      Start                // of the sync's first start
+	OutOfRange Start                // where to go on when Kafka no longer has the group's offset; default the nearest it has
 	Window     int                  // chunks in flight per partition, default 16; 1 keeps the order
 	MaxChunk   int                  // records in a chunk, default and at most 1000
 	Drain      time.Duration        // how long chunks in flight and the last commit may take once Run's context has ended
@@ -35,7 +36,6 @@ type ConsumerOptions struct {
 }
 
 func (o ConsumerOptions) withDefaults() ConsumerOptions {
-	o.OutOfRange = cmp.Or(o.OutOfRange, o.Start)
 	o.Window = cmp.Or(o.Window, 16)
 	o.MaxChunk = min(cmp.Or(o.MaxChunk, maxChunk), maxChunk)
 	if o.Board == nil {
@@ -62,11 +62,12 @@ type Consumer struct {
 	committing turn // one commit at a time, and none while partitions are given up
 	failed     bool // the last commit failed: it was said
 
-	mu      sync.Mutex
-	parts   map[topicPartition]*partition
-	atStart map[string]int            // partitions of a topic when first seen
-	again   map[string]map[int32]bool // topics that were created again, and which of their partitions have started over
-	closed  bool                      // shutdown has begun: take no partition any more
+	ours func(topic string) bool // whether a topic is one of the sync's
+
+	mu     sync.Mutex
+	parts  map[topicPartition]*partition
+	begun  bool // the group has, or had, an offset in a topic of the sync
+	closed bool // shutdown has begun: take no partition any more
 }
 
 type topicPartition struct {
@@ -77,7 +78,15 @@ type topicPartition struct {
 // NewConsumer checks the options; it opens no connection.
 func NewConsumer(cfg Config, opts ConsumerOptions) (*Consumer, error) {
 	c := &Consumer{cfg: cfg, opts: opts.withDefaults(),
-		committing: newTurn(), parts: map[topicPartition]*partition{}, atStart: map[string]int{}, again: map[string]map[int32]bool{}}
+		committing: newTurn(), parts: map[topicPartition]*partition{}}
+	c.ours = func(topic string) bool { return slices.Contains(opts.Topics, topic) }
+	if opts.Pattern != "" {
+		matches, err := compilePattern(opts.Pattern, opts.Exclude)
+		if err != nil {
+			return nil, fmt.Errorf("consumer of sync %s: %w", c.opts.Sync, err)
+		}
+		c.ours = matches
+	}
 	kopts, err := c.clientOptions()
 	if err != nil {
 		return nil, err
@@ -178,19 +187,6 @@ func (c *Consumer) part(topic string, id int32) *partition {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.parts[topicPartition{topic, id}]
-}
-
-// standAt tells a partition where it begins and what the group has committed for it.
-func (c *Consumer) standAt(topic string, id int32, at kgo.EpochOffset, committed int64) {
-	p := c.part(topic, id)
-	if p == nil {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.next.Offset < 0 {
-		p.next, p.committed = at, committed
-	}
 }
 
 // DrainMissed says what was not done when the drain deadline passed. All these rows will be read again.

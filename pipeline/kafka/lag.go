@@ -8,57 +8,120 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// noteEnds keeps what a fetch tells about the partition, and says when retention overtook the sync.
+// noteEnds keeps what a fetch says about the partition, and reports when retention overtook the sync.
 func (c *Consumer) noteEnds(p *partition, f *kgo.FetchPartition) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	if f.Err != nil {
 		return
 	}
-	p.end = f.HighWatermark
+	end := f.HighWatermark
 	if c.cfg.Isolation == ReadCommitted {
-		p.end = f.LastStableOffset
+		end = f.LastStableOffset
 	}
-	next := p.fetchedTo
-	if next < 0 {
-		next = p.committed // where an earlier instance stopped
+	start := f.LogStartOffset
+	if len(f.Records) > 0 {
+		start = min(start, f.Records[0].Offset) // what is here was not lost, whatever was removed since
 	}
-	if next >= 0 && f.LogStartOffset > next {
-		c.opts.Log.Error("records were removed from Kafka before they were read", "topic", p.topic, "partition", p.id,
-			"from", next, "to", f.LogStartOffset)
-		c.opts.Metrics.Lost(p.topic, f.LogStartOffset-next)
-		p.fetchedTo = f.LogStartOffset
+	p.mu.Lock()
+	p.end = end
+	from := p.fetchedTo
+	if from >= 0 {
+		p.fetchedTo = max(from, start)
+	}
+	p.mu.Unlock()
+	if from >= 0 && start > from {
+		c.overtaken(p.topic, p.id, from, start)
 	}
 }
 
-// askEnds asks for the ends of all partitions.
-func (c *Consumer) askEnds(ctx context.Context) {
-	byTopic := map[string][]*partition{}
-	for _, p := range c.all() {
-		byTopic[p.topic] = append(byTopic[p.topic], p)
+// overtaken reports that Kafka removed offsets before they were read.
+func (c *Consumer) overtaken(topic string, id int32, from, to int64) {
+	c.opts.Log.Error("records were removed from Kafka before they were read", "topic", topic, "partition", id, "from", from, "to", to)
+	c.opts.Metrics.Lost(topic, to-from)
+	c.opts.Metrics.Moved(topic, movedBelowStart)
+}
+
+// asked is what Kafka said of a partition's ends, and how far the partition had been read then.
+type asked struct {
+	start    int64 // oldest offset
+	stable   int64 // end of what can be read: the start of the oldest open transaction, or end
+	end      int64
+	position int64
+}
+
+// askEnds asks for the ends of all partitions: what is not fetched does not tell them.
+func (c *Consumer) askEnds(ctx context.Context, now time.Time) {
+	parts := c.all()
+	if len(parts) == 0 {
+		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
-	defer cancel()
-	for topic, parts := range byTopic {
-		ends, err := kadm.NewClient(c.client).ListEndOffsets(ctx, topic)
-		if err != nil {
-			return
-		}
-		for _, p := range parts {
-			if end, ok := ends.Lookup(topic, p.id); ok && end.Err == nil {
-				p.noteEnd(end.Offset)
+	byTopic := map[string]bool{}
+	for _, p := range parts {
+		byTopic[p.topic] = true
+	}
+	b, err := c.bounds(ctx, byTopic)
+	if err != nil {
+		return
+	}
+	quiet := c.client.BufferedFetchRecords() == 0
+	for _, p := range parts {
+		if a, ok := b.of(p.topic, p.id); ok {
+			if from, to := p.noteBounds(a, quiet, now); to > from {
+				c.overtaken(p.topic, p.id, from, to)
 			}
 		}
 	}
+	c.reportOpen(parts, now)
 }
 
-func (p *partition) noteEnd(end int64) {
+// noteBounds keeps what Kafka said when it was asked. It returns the offsets that retention removed before they were read.
+// quiet: the client has no records that were not handed to us.
+func (p *partition) noteBounds(a asked, quiet bool, now time.Time) (from, to int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.end = max(p.end, end)
+	a.position = p.fetchedTo
+	still := quiet && len(p.pending) == 0 && p.handed == 0 && a.position == p.asked.position // since it was asked last
+	p.noteOpen(a, still, now)
+	p.end, p.asked = a.stable, a
+	if !still || a.position < 0 || a.start <= a.position {
+		return 0, 0
+	}
+	p.skipTo, p.fetchedTo = a.start, a.start
+	p.wakeUp()
+	return a.position, a.start
 }
 
-// lag is how many records are behind the committed offset, and how old the oldest one is that has not settled.
+// bounds are the ends of partitions.
+type bounds struct{ starts, stable, ends kadm.ListedOffsets }
+
+// bounds asks for the ends of topics. Partitions that Kafka says nothing of, because they have no leader, are left out.
+func (c *Consumer) bounds(ctx context.Context, topics map[string]bool) (b bounds, err error) {
+	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
+	defer cancel()
+	names := sortedKeys(topics)
+	adm := kadm.NewClient(c.client)
+	if b.starts, err = adm.ListStartOffsets(ctx, names...); err != nil {
+		return b, err
+	}
+	if b.ends, err = adm.ListEndOffsets(ctx, names...); err != nil {
+		return b, err
+	}
+	b.stable = b.ends
+	if c.cfg.Isolation == ReadCommitted {
+		b.stable, err = adm.ListCommittedOffsets(ctx, names...)
+	}
+	return b, err
+}
+
+func (b bounds) of(topic string, id int32) (asked, bool) {
+	start, ok1 := b.starts.Lookup(topic, id)
+	stable, ok2 := b.stable.Lookup(topic, id)
+	end, ok3 := b.ends.Lookup(topic, id)
+	ok := ok1 && ok2 && ok3 && start.Err == nil && stable.Err == nil && end.Err == nil
+	return asked{start: start.Offset, stable: stable.Offset, end: end.Offset}, ok
+}
+
+// lag is how many records are behind the committed offset, and how old the oldest one is that has not settled. What an
+// open transaction holds back does not count: it cannot be read.
 func (p *partition) lag(now time.Time) (int64, time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -69,13 +132,25 @@ func (p *partition) lag(now time.Time) (int64, time.Duration) {
 	records := max(p.end-from, 0)
 	oldest := p.oldest
 	if oldest.IsZero() && len(p.pending) > 0 {
-		oldest = p.pending[0].Timestamp
+		oldest = written(p.pending[0].Timestamp)
 	}
-	if oldest.IsZero() && p.end > p.next.Offset {
+	switch {
+	case !oldest.IsZero():
+	case !p.openSince.IsZero():
+		records = max(min(p.end, p.next.Offset)-from, 0)
+	case p.end > p.next.Offset:
 		oldest = p.newest // the next one is not here yet; it is at most this old
 	}
 	if oldest.IsZero() || records == 0 {
 		return records, 0
 	}
 	return records, max(now.Sub(oldest), 0)
+}
+
+// written is a record's timestamp, or zero where its producer gave none: Kafka has -1 then.
+func written(t time.Time) time.Time {
+	if t.UnixMilli() <= 0 {
+		return time.Time{}
+	}
+	return t
 }

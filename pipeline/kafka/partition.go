@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -38,17 +39,20 @@ type partition struct {
 	pending   []*kgo.Record // fetched, not in a chunk yet
 	held      int64         // weight of pending and flights
 	next      kgo.EpochOffset
-	committed int64 // -1 before the first commit
-	fetchedTo int64 // offset after the last record given to us; -1 before the first
-	end       int64 // end of the partition as Kafka last said; -1 unknown
+	committed int64     // -1 when it is to be committed whatever next is
+	fetchedTo int64     // offset after the last record given to us, or where reading begins; -1 unknown
+	skipTo    int64     // where to go on once nothing is in flight: retention removed what was before; 0: nowhere else
+	end       int64     // end of what can be read of the partition, as Kafka last said; -1 unknown
+	asked     asked     // what Kafka said when it was last asked for the ends
+	openSince time.Time // since when an open transaction has held the partition; zero: none does
 	headSince time.Time
 	oldest    time.Time // Kafka timestamp of the oldest record that has not settled; zero when none is held
-	newest    time.Time // Kafka timestamp of the last settled record
+	newest    time.Time // Kafka timestamp of the last settled record; zero when unknown
 	paused    bool
 	handed    int       // rows handed over that have not settled, as far as this goroutine has seen
 	settled   int       // rows settled since the last commit
 	lookAgain time.Time // until then it is held for a batch that cannot be read; zero: it is not
-	asked     int       // of them: in the commit that is under way
+	offered   int       // of them: in the commit that is under way
 }
 
 // flight is a chunk that was handed over and has not settled in order.
@@ -64,7 +68,7 @@ func newPartition(topic string, id int32, f *flow) *partition {
 	p := &partition{
 		topic: topic, id: id, flow: f,
 		wake: make(chan struct{}, 1), stopping: make(chan struct{}), drained: make(chan struct{}), ended: make(chan struct{}),
-		next: kgo.EpochOffset{Epoch: -1, Offset: -1}, committed: -1, fetchedTo: -1, end: -1,
+		next: kgo.EpochOffset{Epoch: -1, Offset: -1}, committed: -1, fetchedTo: -1, end: -1, asked: asked{position: -1},
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	return p
@@ -109,9 +113,15 @@ func (p *partition) fill() {
 	for len(p.flights) < p.flow.window && !p.isStopping() {
 		records, weight := p.take()
 		if len(records) == 0 {
+			p.skip()
 			return
 		}
-		f, size := newFlight(records, weight)
+		rows, next := withoutMarkers(records)
+		if len(rows) == 0 {
+			p.pass(next, weight)
+			continue
+		}
+		f, size := newFlight(rows, next, weight)
 		p.flow.metrics.Records(p.topic, len(f.chunk.Records), size)
 		p.count(len(f.chunk.Records))
 		f.ticket = p.flow.offer(p.ctx, f.chunk)
@@ -142,12 +152,37 @@ func (p *partition) settle() {
 	p.next = head.next
 	p.held -= head.weight
 	p.settled += len(head.chunk.Records)
-	p.newest = head.chunk.Records[len(head.chunk.Records)-1].Timestamp
+	p.newest = written(head.chunk.Records[len(head.chunk.Records)-1].Timestamp)
 	p.mu.Unlock()
 	p.count(-len(head.chunk.Records))
 	p.flow.free(head.weight)
 	p.flights = slices.Delete(p.flights, 0, 1)
 	p.noteHead()
+}
+
+// pass moves on past offsets that hold no rows: with the last chunk in flight, or at once.
+func (p *partition) pass(next kgo.EpochOffset, weight int64) {
+	if n := len(p.flights); n > 0 {
+		p.flights[n-1].next = next
+		p.flights[n-1].weight += weight
+		return
+	}
+	p.mu.Lock()
+	p.next = next
+	p.held -= weight
+	p.mu.Unlock()
+	p.flow.free(weight)
+}
+
+// skip moves on past what retention removed.
+func (p *partition) skip() {
+	p.mu.Lock()
+	to := p.skipTo
+	p.skipTo = 0
+	p.mu.Unlock()
+	if to > 0 {
+		p.pass(kgo.EpochOffset{Epoch: -1, Offset: to}, 0)
+	}
 }
 
 func (p *partition) count(rows int) {
@@ -162,7 +197,8 @@ func (p *partition) noteHead() {
 	defer p.mu.Unlock()
 	p.headSince, p.oldest = time.Time{}, time.Time{}
 	if len(p.flights) > 0 {
-		p.headSince, p.oldest = time.Now(), p.flights[0].chunk.Records[0].Timestamp
+		p.headSince = time.Now()
+		p.oldest = cmp.Or(written(p.flights[0].chunk.Records[0].Timestamp), p.headSince)
 	}
 }
 

@@ -268,6 +268,34 @@ func TestAChunkKeepsNilAndEmptyApart(t *testing.T) {
 	}
 }
 
+// Kafka's timestamp of a record without one is -1, which is a moment of 1969.
+func TestARecordWithoutATimestampIsAsOldAsItHasWaited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		chunks := make(handler)
+		p := startPartition(chunks.offer, 1)
+		p.end = 30
+		rs := records(0, 20) // two chunks
+		for _, r := range rs {
+			r.Timestamp = time.UnixMilli(-1)
+		}
+		give(p, rs)
+		h := <-chunks
+		<-time.After(time.Minute)
+		if _, age := p.lag(time.Now()); age != time.Minute {
+			t.Errorf("in flight: %s old, want the minute that it has waited", age)
+		}
+		h.ack()
+		h = <-chunks
+		synctest.Wait()
+		h.ack()
+		synctest.Wait()
+		if _, age := p.lag(time.Now()); age != 0 {
+			t.Errorf("all settled: %s old, want 0: nothing is known of what comes", age)
+		}
+		end(p)
+	})
+}
+
 // TestTheWatermarkNeverPassesAnUnsettledRow throws random outcomes at a partition: chunks are acked and nacked in any
 // order and after any time, while records keep coming.
 func TestTheWatermarkNeverPassesAnUnsettledRow(t *testing.T) {

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -14,6 +15,7 @@ const (
 	perRecord      = 300     // memory a record takes beside its key, value and headers
 	fetchMaxWait   = 250 * time.Millisecond
 	heartbeat      = 3 * time.Second
+	topicsEvery    = 20 * time.Second // how often new topics and partitions are looked for
 	firstBackoff   = 100 * time.Millisecond
 	lastBackoff    = 30 * time.Second
 )
@@ -24,7 +26,11 @@ func (p *partition) add(records []*kgo.Record, weight int64) {
 	p.pending = append(p.pending, records...)
 	p.held += weight
 	p.fetchedTo = records[len(records)-1].Offset + 1
+	p.wakeUp()
 	p.mu.Unlock()
+}
+
+func (p *partition) wakeUp() {
 	select {
 	case p.wake <- struct{}{}:
 	default:
@@ -48,14 +54,19 @@ func (p *partition) take() ([]*kgo.Record, int64) {
 	return taken, weight
 }
 
-// newFlight makes the chunk of taken records and counts its bytes. It clears the slice: the queue's array, which lives
-// on, must not keep the records alive.
-func newFlight(records []*kgo.Record, weight int64) (flight, int) {
-	last := records[len(records)-1]
+// newFlight makes the chunk of taken records and counts its bytes; next is committed once it has settled. It clears the
+// slice: the queue's array, which lives on, must not keep the records alive.
+func newFlight(records []*kgo.Record, next kgo.EpochOffset, weight int64) (flight, int) {
 	chunk, size := newChunk(records)
-	f := flight{chunk: chunk, next: kgo.EpochOffset{Epoch: last.LeaderEpoch, Offset: last.Offset + 1}, weight: weight}
 	clear(records)
-	return f, size
+	return flight{chunk: chunk, next: next, weight: weight}, size
+}
+
+// withoutMarkers leaves out the records that end transactions. It returns the offset after all of the records, too.
+func withoutMarkers(records []*kgo.Record) ([]*kgo.Record, kgo.EpochOffset) {
+	last := records[len(records)-1]
+	next := kgo.EpochOffset{Epoch: last.LeaderEpoch, Offset: last.Offset + 1}
+	return slices.DeleteFunc(records, func(r *kgo.Record) bool { return r.Attrs.IsControl() }), next
 }
 
 // newChunk copies the records' fields, never their bytes; all headers share one slab.

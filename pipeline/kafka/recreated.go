@@ -2,8 +2,34 @@ package kafka
 
 import (
 	"slices"
+	"strings"
 	"sync"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
+
+// topicNote comes before a topic's id in the metadata of an offset.
+const topicNote = "topic-id="
+
+// noteTopics has every offset carry the id of the topic that it belongs to: one that is created again under the name has
+// another id, and the offset means nothing in it. The client commits under the id that it read under.
+func noteTopics(r *kmsg.OffsetCommitRequest) error {
+	for _, t := range r.Topics {
+		if t.TopicID == [16]byte{} {
+			continue // from a broker before 2.8
+		}
+		note := topicNote + kadm.TopicID(t.TopicID).String()
+		for i := range t.Partitions {
+			t.Partitions[i].Metadata = &note
+		}
+	}
+	return nil
+}
+
+// topicOf is the id of the topic that an offset was committed for, where its metadata has one.
+func topicOf(metadata string) (string, bool) { return strings.CutPrefix(metadata, topicNote) }
 
 // topicSet collects topics between two ticks.
 type topicSet struct {
@@ -23,16 +49,24 @@ func (s *topicSet) add(topic string) {
 func (s *topicSet) take() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var topics []string
-	for t := range s.topics {
-		topics = append(topics, t)
-	}
+	topics := sortedKeys(s.topics)
 	clear(s.topics)
 	return topics
 }
 
+// noteRecreated has topics read again whose id Kafka does not know, though it has just described them.
+func (c *Consumer) noteRecreated(answer *kmsg.OffsetCommitResponse) {
+	for _, t := range answer.Topics {
+		for _, p := range t.Partitions {
+			if p.ErrorCode == kerr.UnknownTopicID.Code {
+				c.recreated.add(t.Topic)
+			}
+		}
+	}
+}
+
 // readRecreated makes franz-go forget topics that were deleted and created again, and read the new ones: it never
-// does so by itself.
+// does so by itself. Begin sees that the group's offsets are the old topic's.
 func (c *Consumer) readRecreated() {
 	for _, topic := range c.recreated.take() {
 		c.opts.Log.Warn("topic was deleted and created again; reading the new one", "topic", topic)
@@ -41,29 +75,13 @@ func (c *Consumer) readRecreated() {
 		if c.opts.Pattern == "" {
 			c.client.AddConsumeTopics(topic)
 		}
+		c.client.ForceMetadataRefresh() // which finds the topics of a pattern
 	}
 }
 
-// forget drops a topic's partitions without committing, and has the new topic's start over: the old offsets mean
-// nothing in it.
+// forget drops a topic's partitions without committing.
 func (c *Consumer) forget(topic string) {
 	c.committing.take()
 	defer c.committing.end()
 	c.drop(slices.DeleteFunc(c.all(), func(p *partition) bool { return p.topic != topic }))
-	c.mu.Lock()
-	c.again[topic] = map[int32]bool{}
-	c.mu.Unlock()
-}
-
-// startsOver tells, once, that a partition belongs to a topic that was created again: the group's offset is the old
-// topic's, and would skip rows of the new one.
-func (c *Consumer) startsOver(topic string, id int32) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	started, again := c.again[topic]
-	if !again || started[id] {
-		return false
-	}
-	started[id] = true
-	return true
 }

@@ -25,7 +25,7 @@ func inDoubt(p *kmsg.FetchResponseTopicPartition, first, throttled bool) bool {
 // never taken for an end: the answer itself must have been able to reach the end, and where the partition begins and ends
 // is asked of its leader.
 func (rd *reader) examine(ctx context.Context, s *span, p *kmsg.FetchResponseTopicPartition) error {
-	b, err := rd.admin.bounds(ctx, s)
+	b, err := rd.admin.extent(ctx, s)
 	if err != nil {
 		s.leaderless = true // asked again, as long as ctx allows
 		return ctx.Err()
@@ -64,11 +64,11 @@ func (rd *reader) readable(p *kmsg.FetchResponseTopicPartition) int64 {
 	return p.HighWatermark
 }
 
-// bounds are where a partition begins, where what brokers have on their own disks begins (the rest is in remote
+// extent is where a partition begins, where what brokers have on their own disks begins (the rest is in remote
 // storage), and where it ends.
-type bounds struct{ start, local, end int64 }
+type extent struct{ start, local, end int64 }
 
-func (a *Admin) bounds(ctx context.Context, s *span) (b bounds, err error) {
+func (a *Admin) extent(ctx context.Context, s *span) (b extent, err error) {
 	starts, err := a.Starts(ctx, s.topic)
 	if err != nil {
 		return b, err

@@ -3,131 +3,137 @@ package kafka
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
+	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
-
-	"github.com/tokrelay/tokrelay/pipeline"
 )
 
-// Start says where a partition is read from when the group has no offset for it, or one that Kafka no longer has.
+// Start says where a sync's first start begins, or where it goes on when Kafka no longer has its offset.
 type Start string
 
 const (
 	Earliest Start = "earliest" // from the oldest record there is
 	Latest   Start = "latest"   // only what is written from now on
-	Fail     Start = "fail"     // not at all: somebody must decide
+	Fail     Start = "fail"     // not at all: the operator decides
 )
 
-func (s Start) offset() kgo.Offset {
-	switch s {
-	case Latest:
-		return kgo.NewOffset().AtEnd()
-	case Fail:
-		return kgo.NewOffset().AtCommitted()
-	}
-	return kgo.NewOffset().AtStart()
-}
-
+// reset is what the client does by itself when Kafka refuses an offset that begin had found in the log. Where nothing is
+// configured it goes to the nearest record: the log's start, or, where the log shrank, a little before what it read last.
 func (s Start) reset() kgo.Offset {
 	switch s {
+	case Earliest:
+		return kgo.NewOffset().AtStart()
 	case Latest:
 		return kgo.NewOffset().AtEnd()
 	case Fail:
 		return kgo.NoResetOffset()
 	}
-	return kgo.NewOffset().AtStart()
+	return kgo.RewindOffset(time.Minute)
 }
 
-// begin runs between the assignment and the first fetch: it tells every partition where it stands, and pins `latest`
-// to the end offset of this moment. Without the pin a partition that got no record before a restart would skip what
-// was written meanwhile.
+// begin runs between the assignment and the first fetch. It gives every partition the offset to read from, and what to
+// commit if nothing comes: with the group's offset, that; without one, see firstStart; a partition that appeared after
+// the first start is read from its beginning.
 func (c *Consumer) begin(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	if len(offsets) == 0 {
+		return offsets, nil
+	}
+	s, err := c.survey(ctx, offsets)
+	if err != nil {
+		return offsets, err
+	}
+	first, err := c.firstStart(ctx, s, offsets)
+	if err != nil {
+		return offsets, err
+	}
 	for topic, partitions := range offsets {
 		for id, o := range partitions {
-			if c.startsOver(topic, id) {
-				partitions[id] = kgo.NewOffset().At(0)
+			if first && c.opts.Start == Fail {
+				c.undecided(topic, id)
 				continue
 			}
-			if at := o.EpochOffset(); at.Offset >= 0 {
-				c.standAt(topic, id, at, at.Offset)
+			at, err := c.place(s, topicPartition{topic, id}, o)
+			if err != nil {
+				return offsets, err
 			}
+			partitions[id] = at
 		}
-	}
-	if topics := c.unclear(offsets); c.opts.Start != Earliest && len(topics) > 0 {
-		return offsets, c.pin(ctx, offsets, topics)
 	}
 	return offsets, nil
 }
 
-// unclear are the topics that are new to this consumer, whose partitions it has to count, and those of partitions
-// without an offset.
-func (c *Consumer) unclear(offsets map[string]map[int32]kgo.Offset) []string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var topics []string
-	for topic, partitions := range offsets {
-		_, known := c.atStart[topic]
-		if !known || slices.ContainsFunc(slices.Collect(maps.Values(partitions)), hasNone) {
-			topics = append(topics, topic)
-		}
-	}
-	return topics
-}
-
-func hasNone(o kgo.Offset) bool { return o.EpochOffset().Offset < 0 }
-
-func (c *Consumer) pin(ctx context.Context, offsets map[string]map[int32]kgo.Offset, topics []string) error {
-	ends, err := kadm.NewClient(c.client).ListEndOffsets(ctx, topics...)
-	if err != nil {
-		return fmt.Errorf("find the ends of partitions to start from: %w", err)
-	}
-	for _, topic := range topics {
-		known := c.partitionsAtStart(topic, len(ends[topic]))
-		for id, o := range offsets[topic] {
-			if !hasNone(o) {
-				continue
-			}
-			if c.opts.Start == Fail && int(id) < known {
-				c.troubled(sourceStart, &pipeline.Trouble{Kind: pipeline.TroubleKafka, Stop: true,
-					What: fmt.Sprintf("group %s has no offset for %s/%d and start is fail: set start, or the group's offsets", c.opts.Group, topic, id)})
-				continue
-			}
-			at, err := startOf(ends, topic, id, known)
-			if err != nil {
-				return err
-			}
-			offsets[topic][id] = kgo.NewOffset().At(at.Offset)
-			c.standAt(topic, id, at, -1)
-		}
-	}
-	return nil
-}
-
-// startOf is the end of the partition, or its beginning when it was added to the topic while we were reading it: its
-// first records were written after this sync began.
-func startOf(ends kadm.ListedOffsets, topic string, id int32, known int) (kgo.EpochOffset, error) {
-	end, ok := ends.Lookup(topic, id)
+// place is where one partition is read from.
+func (c *Consumer) place(s *survey, p topicPartition, o kgo.Offset) (kgo.Offset, error) {
+	at, known := s.bounds.of(p.topic, p.id)
+	note, committed := s.note(p, o)
 	switch {
-	case !ok:
-		return kgo.EpochOffset{}, fmt.Errorf("find the end of %s/%d: not in Kafka's answer", topic, id)
-	case end.Err != nil:
-		return kgo.EpochOffset{}, fmt.Errorf("find the end of %s/%d: %w", topic, id, end.Err)
-	case int(id) >= known:
-		return kgo.EpochOffset{Epoch: -1}, nil
+	case !committed && !known:
+		return o, fmt.Errorf("find the beginning of %s/%d: Kafka does not say where it is", p.topic, p.id)
+	case !committed:
+		c.opts.Log.Info("group has no offset for the partition; reading from its beginning", "topic", p.topic, "partition", p.id, "offset", at.start)
+		return c.startAt(p, at.start, -1), nil
+	case s.otherTopic(p.topic, note.Metadata) && !known:
+		return o, fmt.Errorf("find the beginning of %s/%d, which was created again: Kafka does not say where it is", p.topic, p.id)
+	case s.otherTopic(p.topic, note.Metadata):
+		c.opts.Log.Warn("topic was deleted and created again since the group's offset was committed; reading the new one from its beginning",
+			"topic", p.topic, "partition", p.id, "committed", note.At, "offset", at.start)
+		c.opts.Metrics.Moved(p.topic, movedTopicAgain)
+		return c.startAt(p, at.start, -1), nil
+	case known && (note.At < at.start || note.At > at.end):
+		return c.outOfRange(p, note.At, at, o), nil
 	}
-	return kgo.EpochOffset{Epoch: -1, Offset: end.Offset}, nil
+	stamped := note.At
+	if !s.sameTopic(p.topic, note.Metadata) {
+		stamped = -1 // commit it again, with the topic's id
+	}
+	c.standAt(p, kgo.EpochOffset{Epoch: note.LeaderEpoch, Offset: note.At}, stamped)
+	if o.EpochOffset().Offset == note.At {
+		return o, nil
+	}
+	return kgo.NewOffset().At(note.At), nil // it was committed after the client asked: the first start's
 }
 
-// partitionsAtStart is how many partitions the topic had when this consumer first saw it.
-func (c *Consumer) partitionsAtStart(topic string, now int) int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if known, ok := c.atStart[topic]; ok {
-		return known
+// outOfRange is where reading goes on when Kafka no longer has the group's offset: at the nearest that it has, or as
+// out_of_range says.
+func (c *Consumer) outOfRange(p topicPartition, committed int64, at asked, o kgo.Offset) kgo.Offset {
+	to := at.start
+	if committed > at.end {
+		to = at.end
 	}
-	c.atStart[topic] = now
-	return now
+	switch c.opts.OutOfRange {
+	case Earliest:
+		to = at.start
+	case Latest:
+		to = at.stable
+	case Fail:
+		c.gone(p)
+		return o
+	}
+	if committed < at.start {
+		c.overtaken(p.topic, p.id, committed, at.start)
+	} else {
+		c.opts.Log.Error("the group's offset is beyond the end of the partition: Kafka lost records, or the offset was set by hand",
+			"topic", p.topic, "partition", p.id, "committed", committed, "end", at.end, "reads_from", to)
+		c.opts.Metrics.Moved(p.topic, movedBeyondEnd)
+	}
+	return c.startAt(p, to, -1)
+}
+
+// startAt has a partition read from an offset of ours; without an epoch, because none was seen of it.
+func (c *Consumer) startAt(p topicPartition, offset, committed int64) kgo.Offset {
+	c.standAt(p, kgo.EpochOffset{Epoch: -1, Offset: offset}, committed)
+	return kgo.NewOffset().At(offset)
+}
+
+// standAt tells a partition where it begins, and what is committed for it: -1 has where it begins committed.
+func (c *Consumer) standAt(key topicPartition, at kgo.EpochOffset, committed int64) {
+	p := c.part(key.topic, key.id)
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.next.Offset < 0 {
+		p.next, p.committed, p.fetchedTo = at, committed, at.Offset
+	}
 }

@@ -55,7 +55,7 @@ func TestAPartitionAddedLaterIsReadFromItsBeginningWhateverTheStart(t *testing.T
 			chunks := make(handler, 10)
 			m := join(t, cluster, chunks.offer, func(_ *Config, o *ConsumerOptions) { o.Start = start })
 			eventually(t, "the partition is assigned", func() bool { return len(m.all()) == 1 })
-			eventually(t, "the consumer knows the topic", func() bool { return m.knows(testTopic) })
+			eventually(t, "the consumer knows that the sync has begun", func() bool { return m.hasBegun(nil) })
 			if _, err := admin.adm.CreatePartitions(t.Context(), 1, testTopic); err != nil {
 				t.Fatal(err)
 			}
@@ -69,13 +69,6 @@ func TestAPartitionAddedLaterIsReadFromItsBeginningWhateverTheStart(t *testing.T
 			m.leave(t)
 		})
 	}
-}
-
-func (c *Consumer) knows(topic string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	_, ok := c.atStart[topic]
-	return ok
 }
 
 func TestFailWithoutOffsetsStopsAndSaysSo(t *testing.T) {
@@ -127,7 +120,7 @@ func TestAnOffsetThatIsGoneFollowsThePolicy(t *testing.T) {
 				o.OutOfRange, o.Board, o.Metrics = c.policy, board, counts.Sync("orders", "events")
 			})
 			if c.first < 0 {
-				eventually(t, "the board shows it", func() bool { return stopped(board, "policy is fail") })
+				eventually(t, "the board shows it", func() bool { return stopped(board, "out_of_range is fail") })
 				m.leave(t)
 				return
 			}

@@ -26,13 +26,16 @@ func (c *Consumer) tick(ctx context.Context) {
 			c.checkHealth(now)
 			c.readRecreated()
 			if n%endsEvery == 0 {
-				c.askEnds(ctx)
+				c.askEnds(ctx, now)
+				c.watchBegin(ctx)
 			}
 			parts := c.all()
 			c.holdBack(parts, now)
 			for _, p := range parts {
 				records, age := p.lag(now)
 				c.opts.Metrics.Lag(p.topic, p.id, records, age)
+				open, _ := p.opened(now)
+				c.opts.Metrics.OpenTransaction(p.topic, p.id, open)
 			}
 		}
 	}

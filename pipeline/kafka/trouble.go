@@ -20,6 +20,8 @@ const (
 	sourceGroup  = "kafka group"
 	sourceTopic  = "kafka topic"
 	sourceStart  = "kafka start"
+
+	sourceTransaction = "kafka transaction"
 )
 
 // A broker is away once nothing has been heard of any of them for this long; a topic's trouble has passed once it has
@@ -52,18 +54,30 @@ func (c *Consumer) fetchFailed(topic string, id int32, err error) {
 		c.troubled(sourceGroup, trouble)
 	case errors.As(err, &loss):
 		c.opts.Log.Error("Kafka lost records that were not read yet, or moved back", "topic", topic, "partition", id, "error", err)
+		c.opts.Metrics.Moved(topic, movedBeyondEnd)
 	case errors.Is(err, kerr.UnknownTopicID):
 		c.recreated.add(topic)
 	case errors.Is(err, kerr.OffsetOutOfRange):
-		trouble.What = fmt.Sprintf("read %s/%d: the group's offset is no longer in the topic, and the policy is fail", topic, id)
-		trouble.Stop = true
-		c.troubled(sourceStart, trouble)
+		c.gone(topicPartition{topic, id})
 	case c.unreadable(topic, id, err):
 	default:
 		c.topicFailedAt.Store(time.Now().UnixNano())
 		c.troubled(sourceTopic, trouble)
 	}
 }
+
+// gone stops a partition that must not go on by itself.
+func (c *Consumer) gone(p topicPartition) {
+	c.troubled(sourceStart, &pipeline.Trouble{Kind: pipeline.TroubleKafka, Stop: true,
+		What: fmt.Sprintf("read %s/%d: Kafka no longer has the offset of group %s, and out_of_range is fail: set out_of_range, or the group's offset", p.topic, p.id, c.opts.Group)})
+}
+
+// Why a partition's position was moved, in metrics.
+const (
+	movedBelowStart = "below_start" // retention removed what was not read
+	movedBeyondEnd  = "beyond_end"  // the log is shorter than what was read
+	movedTopicAgain = "topic_again" // the topic was deleted and created again
+)
 
 // health hears from franz-go's connections whether anybody answers.
 type health struct {

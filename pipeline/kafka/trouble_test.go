@@ -45,8 +45,8 @@ func TestAStuckPartitionLeavesRoomForTheOthers(t *testing.T) {
 	})
 	produceTo(t, cluster, testTopic, 1, 3000)
 	eventually(t, "the other one is read to its end", func() bool { return committed(cluster, testTopic, 1) == 3000 })
-	if got := committed(cluster, testTopic, 0); got != -1 {
-		t.Errorf("the stuck one committed %d, want nothing", got)
+	if got := committed(cluster, testTopic, 0); got > 0 {
+		t.Errorf("the stuck one committed %d, want nothing but its beginning", got)
 	}
 	close(release)
 	eventually(t, "the stuck one goes on to its end", func() bool { return committed(cluster, testTopic, 0) == 3000 })
@@ -310,6 +310,8 @@ func TestLagIsCountedFromTheCommitAndTimedFromTheOldestUnsettledRow(t *testing.T
 		{"not in flight yet", &partition{next: kgo.EpochOffset{Offset: 4}, committed: 4, end: 10,
 			pending: []*kgo.Record{{Timestamp: now.Add(-time.Second)}}}, 6, time.Second},
 		{"not read yet", &partition{next: kgo.EpochOffset{Offset: 4}, committed: 4, end: 10, newest: now.Add(-time.Hour)}, 6, time.Hour},
+		{"no timestamp", &partition{next: kgo.EpochOffset{Offset: 4}, committed: 4, end: 10,
+			pending: []*kgo.Record{{Timestamp: time.UnixMilli(-1)}}}, 6, 0},
 		{"nothing known", &partition{next: kgo.EpochOffset{Offset: -1}, committed: -1, end: -1}, 0, 0},
 		{"never committed", &partition{next: kgo.EpochOffset{Offset: -1}, committed: -1, end: 7, oldest: now.Add(-time.Second)}, 7, time.Second},
 	}

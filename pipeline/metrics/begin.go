@@ -49,12 +49,18 @@ func usualStage(r pipeline.Reason) pipeline.Stage {
 	return pipeline.StageValidate
 }
 
+// moveReasons are the reasons of Moved.
+var moveReasons = []string{"below_start", "beyond_end", "topic_again"}
+
 // Reads makes the series of a sync that reads as a member of a group. Topics are those whose names are known.
 func (s *Sync) Reads(topics ...string) {
 	for _, t := range topics {
 		s.m.records.WithLabelValues(s.sync, t)
 		s.m.recordBytes.WithLabelValues(s.sync, t)
 		s.m.lost.WithLabelValues(s.sync, t)
+		for _, why := range moveReasons {
+			s.m.moved.WithLabelValues(s.sync, t, why)
+		}
 		s.m.assigned.WithLabelValues(s.sync, t)
 	}
 	for _, kind := range []string{"assigned", "revoked", "lost"} {

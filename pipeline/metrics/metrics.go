@@ -23,7 +23,8 @@ type Metrics struct {
 	rows, skipped, rejected      *prometheus.CounterVec
 	settled                      *prometheus.CounterVec
 	decodeSeconds                *prometheus.HistogramVec
-	lost, late                   *prometheus.CounterVec
+	lost, late, moved            *prometheus.CounterVec
+	openTransaction              *prometheus.GaugeVec
 	unsettled                    *prometheus.GaugeVec
 	items                        *prometheus.CounterVec
 	schemaFetches                *prometheus.CounterVec
@@ -71,10 +72,12 @@ func New() *Metrics {
 func (m *Metrics) intake() {
 	m.records = m.counter("records_total", "Kafka records handed to a sync.", "sync", "topic")
 	m.recordBytes = m.counter("record_bytes_total", "Bytes of keys and values of those records.", "sync", "topic")
-	m.lagRecords = m.gauge("consumer_lag_records", "Records between the committed offset and the end of the partition.", "sync", "topic", "partition")
+	m.lagRecords = m.gauge("consumer_lag_records", "Records between the committed offset and the end of what can be read of the partition.", "sync", "topic", "partition")
 	m.lagSeconds = m.gauge("consumer_lag_seconds", "Age of the oldest record of the partition that has not settled; 0 when caught up.", "sync", "topic", "partition")
 	m.sourceDelay = m.histogram("source_delay_seconds", "Time from the change in the database to its settling.", delays, "sync")
 	m.lost = m.counter("records_lost_total", "Offsets that Kafka's retention removed before the sync had read them.", "sync", "topic")
+	m.moved = m.counter("position_moves_total", "Partitions whose position Kafka no longer had and that went on elsewhere, by reason: below_start (retention removed it), beyond_end (the log is shorter), topic_again (the topic was deleted and created again).", "sync", "topic", "reason")
+	m.openTransaction = m.gauge("open_transaction_seconds", "For how long an open transaction has held the partition at one offset; 0: none does.", "sync", "topic", "partition")
 	m.late = m.counter("records_repeated_total", "Records that settled in a partition that was given up before their offset was committed: its next reader sends them again.", "sync")
 	m.assigned = m.gauge("partitions_assigned", "Partitions this instance reads.", "sync", "topic")
 	m.paused = m.gauge("partitions_paused", "Partitions whose fetching is held back, by reason.", "sync", "reason")

@@ -75,6 +75,13 @@ func (s *Sync) Lost(topic string, offsets int64) {
 	}
 }
 
+// Moved counts a partition whose position Kafka no longer has, and that goes on elsewhere; why is one of moveReasons.
+func (s *Sync) Moved(topic, why string) {
+	if s != nil {
+		s.m.moved.WithLabelValues(s.sync, topic, why).Inc()
+	}
+}
+
 // Repeated counts records that settled and whose offset nobody may commit any more.
 func (s *Sync) Repeated(n int) {
 	if s != nil {
@@ -154,6 +161,13 @@ func (s *Sync) Lag(topic string, partition int32, records int64, age time.Durati
 	s.m.lagSeconds.WithLabelValues(s.sync, topic, p).Set(age.Seconds())
 }
 
+// OpenTransaction says for how long an open transaction has held a partition.
+func (s *Sync) OpenTransaction(topic string, partition int32, d time.Duration) {
+	if s != nil {
+		s.m.openTransaction.WithLabelValues(s.sync, topic, strconv.Itoa(int(partition))).Set(d.Seconds())
+	}
+}
+
 // ForgetPartition drops the series of a partition this instance no longer reads.
 func (s *Sync) ForgetPartition(topic string, partition int32) {
 	if s == nil {
@@ -162,6 +176,7 @@ func (s *Sync) ForgetPartition(topic string, partition int32) {
 	p := strconv.Itoa(int(partition))
 	s.m.lagRecords.DeleteLabelValues(s.sync, topic, p)
 	s.m.lagSeconds.DeleteLabelValues(s.sync, topic, p)
+	s.m.openTransaction.DeleteLabelValues(s.sync, topic, p)
 }
 
 // Assigned says how many partitions of a topic this instance reads.

@@ -55,8 +55,8 @@ type Sync struct {
 	Group      string   `yaml:"group" doc:"Consumer group; default: <kafka.group>.<name>."`
 	Connection string   `yaml:"connection" doc:"Which of connections; may be left out when there is one."`
 
-	Start      kafka.Start `yaml:"start" enum:"earliest,latest,fail" default:"earliest" doc:"Where to begin when the group has no offsets."`
-	OutOfRange kafka.Start `yaml:"out_of_range" enum:"earliest,latest,fail" doc:"Where to go on when Kafka no longer has the group's offset; default: as start."`
+	Start      kafka.Start `yaml:"start" enum:"earliest,latest,fail" default:"earliest" doc:"Where the sync's first start begins, while its group has no offset in any of its topics. What appears later is read from its beginning; new topics and partitions are found within 30s."`
+	OutOfRange kafka.Start `yaml:"out_of_range" enum:"earliest,latest,fail" doc:"Where to go on when Kafka no longer has the group's offset; default: at the nearest it has, the oldest record or the end."`
 
 	cdc.Config
 

@@ -1,0 +1,115 @@
+package kafka
+
+import (
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
+)
+
+// makeAgain deletes the topic and creates it again, with rows in each partition.
+func makeAgain(t *testing.T, c *kfake.Cluster, partitions int32, rows int) {
+	t.Helper()
+	if err := c.DeleteTopic(testTopic); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.CreateTopic(testTopic, partitions, nil); err != nil {
+		t.Fatal(err)
+	}
+	for p := range partitions {
+		produceTo(t, c, testTopic, p, rows)
+	}
+}
+
+// That a topic was created again was remembered for ever: a partition that moved later was read from its beginning, 507
+// rows for 7.
+func TestAPartitionOfATopicThatWasCreatedAgainMovesWithItsPosition(t *testing.T) {
+	t.Parallel()
+	for _, start := range []Start{Earliest, Latest} {
+		t.Run(string(start), func(t *testing.T) {
+			cluster := newCluster(t, 2)
+			set := func(_ *Config, o *ConsumerOptions) { o.Start = start }
+			old, b := newBookOfRows(t), newBookOfRows(t)
+			first := join(t, cluster, old.settleAll, set)
+			second := join(t, cluster, old.settleAll, set)
+			eventually(t, "each has a partition", func() bool { return len(first.all()) == 1 && len(second.all()) == 1 })
+			eventually(t, "the group has begun", func() bool { return first.hasBegun(nil) && second.hasBegun(nil) })
+			makeAgain(t, cluster, 2, 250)
+			eventually(t, "the new topic is committed", func() bool {
+				return committed(cluster, testTopic, 0) == 250 && committed(cluster, testTopic, 1) == 250
+			})
+			if rows, _ := old.rows(); rows != 500 {
+				t.Errorf("%d rows of the new topic settled, want 500", rows)
+			}
+			second.leave(t)
+			eventually(t, "the partition has moved", func() bool { return len(first.all()) == 2 })
+			first.leave(t)
+			last := join(t, cluster, b.settleAll, set)
+			produceTo(t, cluster, testTopic, 1, 7)
+			reached(t, b, 7)
+			last.leave(t)
+			_, before := old.rows()
+			if rows, _ := b.rows(); before != 500 || rows != 7 {
+				t.Errorf("read %d rows and then %d, want 500 and then 7", before, rows)
+			}
+		})
+	}
+}
+
+func TestAnOffsetOfATopicThatIsGoneMeansNothingInTheNextOne(t *testing.T) {
+	t.Parallel()
+	cluster, counts := newCluster(t, 1), metrics.New()
+	set := func(_ *Config, o *ConsumerOptions) { o.Start, o.Metrics = Latest, counts.Sync("orders", "events") }
+	produceTo(t, cluster, testTopic, 0, 20)
+	startedAtTheEnd(t, cluster, set)
+	offsets, err := newAdmin(t, cluster).adm.FetchOffsets(t.Context(), testGroup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	makeAgain(t, cluster, 1, 50)
+	// Some brokers keep a deleted topic's offsets.
+	if err := newAdmin(t, cluster).adm.CommitAllOffsets(t.Context(), testGroup, offsets.Offsets()); err != nil {
+		t.Fatal(err)
+	}
+	settles(t, cluster, newBookOfRows(t), 50, set)
+	if got := counted(t, counts, "tokrelay_position_moves_total"); got != 1 {
+		t.Errorf("moved positions: %v, want 1", got)
+	}
+}
+
+func TestAnOffsetWithoutATopicsIDIsTrusted(t *testing.T) {
+	t.Parallel()
+	cases := []struct{ name, metadata string }{{"none", ""}, {"a member's, by earlier releases", "tokrelay-orders-5c1e"}}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			cluster := newCluster(t, 1)
+			produceTo(t, cluster, testTopic, 0, 20)
+			o := kadm.Offsets{}
+			o.Add(kadm.Offset{Topic: testTopic, Partition: 0, At: 15, LeaderEpoch: -1, Metadata: c.metadata})
+			if err := newAdmin(t, cluster).adm.CommitAllOffsets(t.Context(), testGroup, o); err != nil {
+				t.Fatal(err)
+			}
+			settles(t, cluster, newBookOfRows(t), 5, nil)
+		})
+	}
+}
+
+// An idle partition's offset is committed again with the topic's id, once: what is not known cannot be compared.
+func TestAnOffsetThatIsTrustedGetsTheTopicsID(t *testing.T) {
+	t.Parallel()
+	cluster := newCluster(t, 1)
+	produceTo(t, cluster, testTopic, 0, 20)
+	setOffsets(t, cluster, Offsets{testTopic: {0: 20}})
+	m := join(t, cluster, nothing(t), nil)
+	admin := newAdmin(t, cluster)
+	eventually(t, "the id is committed", func() bool {
+		offsets, err := newAdmin(t, cluster).adm.FetchOffsets(t.Context(), testGroup)
+		r, ok := offsets.Lookup(testTopic, 0)
+		topics, other := admin.Topics(t.Context(), testTopic)
+		id, has := topicOf(r.Metadata)
+		return err == nil && other == nil && ok && has && r.At == 20 && id == topics[testTopic].ID
+	})
+	m.leave(t)
+}
