@@ -1,0 +1,74 @@
+//go:build e2e
+
+package story
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
+)
+
+// What TikTok has taken when an instance is told to stop is committed before it leaves, for as long as the drain allows,
+// so that it does not come again.
+
+// The coordinator takes eight seconds of the drain's 25 for a commit.
+func TestRowsThatSettledDoNotComeAgainAfterAStopWithASlowCoordinator(t *testing.T) {
+	slow := newProxy(t)
+	p := newFeed(t, "slowstop", rowEvents+"      batch: {max_events: 50}\n", options{brokers: os.Getenv("E2E_KAFKA_PROXY")})
+	p.correct("session_timeout: 10s", "session_timeout: 45s") // heartbeats wait behind commits
+	p.create(p.rows(), 3)
+	daemon := p.start()
+	p.write(p.rows(), 1, 0, 1, 2)
+	p.arrived("the first rows")
+	slow.delay.Store(int64(8 * time.Second))
+	p.write(p.rows(), 300, 0, 1, 2)
+	p.arrived("while commits are slow")
+	if code := daemon.Stop(os.Interrupt); code != 0 {
+		t.Errorf("exit code %d after a clean stop; it said:\n%s", code, daemon.Said())
+	}
+	slow.delay.Store(0)
+	p.start()
+	p.write(p.rows(), 1, 0, 1, 2)
+	p.arrived("after the next start")
+	p.commitsReach("events", p.rows(), p.logEnds(p.rows()))
+	p.once("a stop with a slow coordinator")
+}
+
+// A third instance joins. The first one has slow rows to give up with their partition; the second one waits for it within
+// the rebalance, has settled what it read meanwhile, and is told to stop.
+func TestRowsThatSettledDoNotComeAgainAfterAStopWhileAnotherInstanceRevokes(t *testing.T) {
+	const partitions = 6
+	p := newFeed(t, "joinstop", rowEvents, options{})
+	p.correct("session_timeout: 10s", "session_timeout: 45s")
+	p.create(p.rows(), partitions)
+	p.start()
+	second, its := p.another()
+	shared := func() bool {
+		return len(p.assigned(p.admin)) == partitions/2 && len(p.assigned(its)) == partitions/2
+	}
+	until(t, "two instances share the partitions", shared)
+	firsts := p.assigned(p.admin)
+
+	p.write(p.rows(), 1, firsts...)
+	p.arrived("before")
+	slow, records := p.draft(p.rows(), 1, 0, func(row map[string]any) { row["id"] = "slow-" + row["id"].(string) }, firsts...)
+	p.tiktok.AddFault(sandbox.Fault{IDPrefix: "slow-", Delay: 14 * time.Second}) // of the first instance
+	p.produce(records)
+	time.Sleep(500 * time.Millisecond) // they are under way
+	p.second()
+	until(t, "the second instance has given up a partition", func() bool { return len(p.assigned(its)) == partitions/2-1 })
+	time.Sleep(500 * time.Millisecond) // it asks to join again, and waits for the first one
+	quick := p.write(p.rows(), 200, p.assigned(its)...)
+	until(t, "the second instance's rows have settled", func() bool { return len(without(quick, p.events(pixel))) == 0 })
+	if left := without(slow, p.events(pixel)); len(left) == 0 {
+		t.Error("the first instance was through with its rows already: nothing held up the rebalance")
+	}
+	if code := second.Stop(os.Interrupt); code != 0 {
+		t.Errorf("exit code %d after a clean stop; it said:\n%s", code, second.Said())
+	}
+	p.arrived("after the stop")
+	p.commitsReach("events", p.rows(), p.logEnds(p.rows()))
+	p.once("a stop while another instance revoked")
+}
