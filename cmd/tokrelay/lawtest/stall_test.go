@@ -56,7 +56,7 @@ func TestAStallOfTenMinutesCostsNoMemoryAndNoRow(t *testing.T) {
 }
 
 func stallText() string {
-	return fmt.Sprintf(configText, 45, 15, "classic", 4, 30, "earliest", 1000, 0)
+	return fmt.Sprintf(configText, 45, 15, "classic", 4, 30, 1000, 0)
 }
 
 // pass lets virtual time go by.

@@ -213,4 +213,3 @@ func (p *feed) move(people []*kgo.Record, nth int) (all []string) {
 	p.produce(changes)
 	return all
 }
-
