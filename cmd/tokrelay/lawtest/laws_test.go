@@ -112,13 +112,12 @@ func TestWhateverHappensEveryRowSettlesOnceAndRightly(t *testing.T) {
 // begin starts the first member. Some syncs begin with what is written after their first start: nothing later may be left
 // out.
 func (w *world) begin() {
-	if w.rand.IntN(3) == 0 {
-		w.config = strings.Replace(w.config, "    topic: "+topic+"\n", "    topic: "+topic+"\n    start: latest\n", 1)
-	} else {
+	if w.rand.IntN(3) > 0 {
 		w.produce(1 + w.rand.IntN(200))
 		w.join()
 		return
 	}
+	w.config = strings.Replace(w.config, "    topic: "+topic+"\n", "    topic: "+topic+"\n    start: latest\n", 1)
 	w.join()
 	<-time.After(time.Minute)
 	w.produce(1 + w.rand.IntN(200))
