@@ -19,6 +19,7 @@ type trouble struct {
 	transactions int             // begun so far
 	open         *transaction    // not ended yet
 	removed      bool            // retention took rows that may not have been read
+	unknown      bool            // some of them before the group had an offset: nobody can know of those
 	reset        bool            // offsets of the group were set from outside
 	waived       map[int32]int64 // by partition: rows before it need not arrive
 	narrow       int32           // bytes of a fetch answer; 0: as many as are asked for
@@ -159,7 +160,8 @@ func (w *world) retain() {
 		return
 	}
 	partition := w.rand.Int32N(w.partitions)
-	before, committed := w.written[partition], w.commits()[partition]
+	committed, began := w.commits()[partition]
+	before := w.written[partition]
 	if w.rand.IntN(2) == 0 {
 		before = min(before, committed)
 	}
@@ -170,7 +172,7 @@ func (w *world) retain() {
 		return
 	}
 	if before > committed || w.watch.made > 0 {
-		w.trouble.removed, w.moved = true, true
+		w.trouble.removed, w.trouble.unknown, w.moved = true, w.trouble.unknown || !began, true
 		w.waive(partition, before)
 	}
 	if err := w.broker.DeleteRecords(topic, partition, before); err != nil {
