@@ -121,9 +121,9 @@ func (w *watch) check(at place, taken map[string]bool) {
 	switch {
 	case !known:
 		w.t.Errorf("%v: committed, and never written", at)
+	case f.maybe:
 	case f.open:
 		w.t.Errorf("%v: committed although its transaction has not ended", at)
-	case f.maybe:
 	case f.outcome == pipeline.Delivered && !taken[f.id]:
 		w.t.Errorf("%v: committed although TikTok does not have it", at)
 	case f.outcome == pipeline.DeadLettered && w.letters[f.key] == "":
