@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -79,15 +80,15 @@ func randomConfig(r *rand.Rand) string {
 	return fmt.Sprintf(configText, 6+r.IntN(10), call+5+r.IntN(10), protocol, 1+r.IntN(8), call, 1+r.IntN(1<<r.IntN(8)), r.IntN(2)*r.IntN(500))
 }
 
-// The laws, whatever happens: every row settles and none is lost; no good row is dead-lettered, every bad one is, for its
-// reason; commits pass no unsettled row; what TikTok holds, repeats dropped, is the good rows; what was counted as read
-// was counted as settled or read again.
+// The laws, whatever happens: every row that Kafka still has settles and none is lost, whatever became of its topic,
+// partition, transaction or group; no good row is dead-lettered, every bad one is, for its reason; commits pass no unsettled
+// row; what TikTok holds, repeats dropped, is the good rows; what was counted as read was counted as settled or read again;
+// what is counted as lost was lost; when all is done nothing is behind; and a replay finds every dead letter.
 func TestWhateverHappensEveryRowSettlesOnceAndRightly(t *testing.T) {
 	each(t, 30, func(t *testing.T, r *rand.Rand, log *logs) {
 		w := newWorld(t, r, log, randomConfig(r), 1+r.Int32N(6))
 		defer w.end()
-		w.produce(1 + r.IntN(200))
-		w.join()
+		w.begin()
 		if !w.liar {
 			w.annoy(accident)
 		}
@@ -99,7 +100,9 @@ func TestWhateverHappensEveryRowSettlesOnceAndRightly(t *testing.T) {
 		w.settle()
 		w.part()
 		w.judge()
+		w.replay()
 		if t.Failed() {
+			t.Logf("trouble %+v, topic made again %d times", w.trouble, w.watch.made)
 			t.Logf("TikTok refused: %+v; faults %+v", w.tiktok.Stats().Refusals, w.tiktok.Faults())
 			t.Logf("partitions %d, configuration:%s", w.partitions, w.config)
 			t.Logf("log:\n%s", log.tail())
@@ -107,37 +110,50 @@ func TestWhateverHappensEveryRowSettlesOnceAndRightly(t *testing.T) {
 	})
 }
 
+// begin starts the first member. Some syncs begin with what is written after their first start: nothing later may be left
+// out.
+func (w *world) begin() {
+	if w.rand.IntN(3) > 0 {
+		w.produce(1 + w.rand.IntN(200))
+		w.join()
+		return
+	}
+	w.config = strings.Replace(w.config, "    topic: "+topic+"\n", "    topic: "+topic+"\n    start: latest\n", 1)
+	w.join()
+	<-time.After(time.Minute)
+	w.produce(1 + w.rand.IntN(200))
+}
+
 // judge holds the world against the rows' fates.
 func (w *world) judge() {
 	w.Helper()
-	taken := map[string]int{}
-	for _, e := range w.tiktok.Events() {
-		taken[e.ID]++
-	}
-	written := w.letters()
+	taken, written := w.taken(), w.letters()
 	good := map[string]bool{}
 	for at, f := range w.watch.fates {
-		reasons := written[at]
+		reasons := written[f.key]
 		switch {
 		case f.outcome == pipeline.Delivered:
-			if good[f.id] = true; taken[f.id] != 1 {
-				w.Errorf("%v: TikTok has the good row %d times, want once", at, taken[f.id])
+			if good[f.id] = true; taken[f.id] != 1 && !f.maybe {
+				w.Errorf("%+v: TikTok has the good row %d times, want once", at, taken[f.id])
 			}
 		case taken[f.id] > 0:
-			w.Errorf("%v: TikTok has a row that is to be %v", at, f.outcome)
+			w.Errorf("%+v: TikTok has a row that is to be %v", at, f.outcome)
 		}
-		if (f.outcome == pipeline.DeadLettered) != (len(reasons) > 0) {
-			w.Errorf("%v: %d dead letters %v of a row that is to be %v", at, len(reasons), reasons, f.outcome)
+		if (f.outcome == pipeline.DeadLettered) != (len(reasons) > 0) && !(f.maybe && f.outcome == pipeline.DeadLettered) {
+			w.Errorf("%+v: %d dead letters %v of a row that is to be %v", at, len(reasons), reasons, f.outcome)
 		}
 		for _, reason := range reasons {
 			if reason != f.reason && !(f.poison && reason == pipeline.BatchRefused) { // all rows of its batch were poison
-				w.Errorf("%v: dead letter for %s, want %s", at, reason, f.reason)
+				w.Errorf("%+v: dead letter for %s, want %s", at, reason, f.reason)
 			}
 		}
 	}
-	if len(taken) != len(good) {
-		w.Errorf("TikTok has %d different events, want the %d good ones", len(taken), len(good))
+	for id := range taken {
+		if !good[id] {
+			w.Errorf("TikTok has an event %q that is none of the good rows", id)
+		}
 	}
+	w.count(taken, written)
 	w.audit()
 }
 
@@ -163,7 +179,7 @@ func (w *world) audit() {
 }
 
 // letters reads the rejected topic.
-func (w *world) letters() map[place][]pipeline.Reason {
+func (w *world) letters() map[string][]pipeline.Reason {
 	w.Helper()
 	end := int64(0)
 	for _, p := range w.broker.PartitionInfos(rejected) {
@@ -174,7 +190,7 @@ func (w *world) letters() map[place][]pipeline.Reason {
 		w.Fatal(err)
 	}
 	defer reader.Close()
-	all := map[place][]pipeline.Reason{}
+	all := map[string][]pipeline.Reason{}
 	for read := int64(0); read < end; {
 		fetches := reader.PollFetches(w.Context())
 		if err := fetches.Err(); err != nil {
@@ -183,7 +199,7 @@ func (w *world) letters() map[place][]pipeline.Reason {
 		for _, r := range fetches.Records() {
 			read++
 			if l, ok := letterIn(r); ok {
-				all[l.place] = append(all[l.place], l.reason)
+				all[l.key] = append(all[l.key], l.reason)
 			}
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 )
@@ -87,6 +88,15 @@ func (l *link) dial(ctx context.Context, network, address string) (net.Conn, err
 type linked struct {
 	net.Conn
 	link *link
+}
+
+// latency is the time of a request on its way. Without it, who asks again at once stops the clock: a broker that answers an
+// error at once is asked so.
+const latency = time.Millisecond
+
+func (c *linked) Write(b []byte) (int, error) {
+	time.Sleep(latency)
+	return c.Conn.Write(b)
 }
 
 func (c *linked) Close() error {

@@ -20,7 +20,7 @@ func (w *world) stir() {
 	if len(running) > 0 {
 		some = running[w.rand.IntN(len(running))]
 	}
-	switch n := w.rand.IntN(16); {
+	switch n := w.rand.IntN(22); {
 	case n < 3:
 		w.produce(1 + w.rand.IntN(150))
 	case n < 5 && len(running) < 3, some == nil:
@@ -46,6 +46,16 @@ func (w *world) stir() {
 		} else {
 			w.tiktok.GrantToken(sandbox.Token{Value: sandbox.DefaultToken})
 		}
+	case n == 14:
+		w.addPartitions()
+	case n == 15:
+		w.remake()
+	case n < 18:
+		w.transact()
+	case n == 18:
+		w.retain()
+	case n == 19:
+		w.reset()
 	default:
 		w.annoy(randomOf(w, tiktokMoods))
 	}

@@ -31,6 +31,7 @@ type fate struct {
 	reason  pipeline.Reason // of a dead letter
 	id      string          // of the event
 	poison  bool            // TikTok refuses it
+	key     string          // of its record, which is the row's alone
 }
 
 // table writes changes of the orders table as Debezium's Avro converter does, with goavro alone.

@@ -51,6 +51,7 @@ type world struct {
 	liar       bool // TikTok names the wrong row now and then
 	moved      bool // partitions may have moved
 	log        *logs
+	trouble    trouble
 }
 
 // member is a daemon and its link to the world.
@@ -59,7 +60,7 @@ type member struct {
 	name    string
 	link    *link
 	stop    context.CancelFunc
-	ended   chan error
+	ended   func() error // waits
 	crashed bool
 	leaving bool
 }
@@ -73,11 +74,17 @@ func newWorld(t *testing.T, r *rand.Rand, log *logs, config string, partitions i
 	}
 	w.watch = newWatch(t, w.broker, topic, group, w.tiktok)
 	w.table = newTable(t, "orders", r)
-	w.client, err = kgo.NewClient(kgo.SeedBrokers(w.broker.ListenAddrs()...), kgo.Dialer(w.net.DialContext), kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	if err != nil {
-		t.Fatal(err)
-	}
+	w.client = w.newClient()
+	w.narrow()
 	return w
+}
+
+func (w *world) newClient(opts ...kgo.Opt) *kgo.Client {
+	client, err := kgo.NewClient(append(opts, kgo.SeedBrokers(w.broker.ListenAddrs()...), kgo.Dialer(w.net.DialContext), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return client
 }
 
 // withoutZstd is a broker too old for zstd: its decoders live in pools, have channels, and are closed by the garbage
@@ -97,17 +104,9 @@ func (w *world) end() {
 // join starts a member.
 func (w *world) join() *member {
 	w.Helper()
-	m := &member{name: fmt.Sprintf("member-%d", len(w.members)), link: newLink(&w.net, w.tiktok.Transport()), ended: make(chan error, 1)}
-	c, report := daemon.Parse([]byte(w.config), settings.Lookup{Env: func(name string) (string, bool) { return w.table.folder, name == "FOLDER" }})
-	if err := report.Err(); err != nil {
-		w.Fatal(err)
-	}
-	c.Kafka.Dial = m.link.dial
-	account := c.Connections["main"]
-	account.Transport = m.link
-	c.Connections["main"] = account
+	m := &member{name: fmt.Sprintf("member-%d", len(w.members)), link: newLink(&w.net, w.tiktok.Transport())}
 	var err error
-	m.Daemon, err = daemon.New(c, daemon.Options{Instance: m.name, Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})).With("member", m.name)})
+	m.Daemon, err = daemon.New(w.configOf(m.link), daemon.Options{Instance: m.name, Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})).With("member", m.name)})
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -117,10 +116,26 @@ func (w *world) join() *member {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	m.stop = stop
-	go func() { m.ended <- m.RunOn(ctx, listener) }()
+	ended := make(chan error, 1)
+	go func() { ended <- m.RunOn(ctx, listener) }()
+	m.ended = sync.OnceValue(func() error { return <-ended })
 	w.moved = w.moved || len(w.members) > 0
 	w.members = append(w.members, m)
 	return m
+}
+
+// configOf is the configuration, which reaches the world through a link.
+func (w *world) configOf(l *link) *daemon.Config {
+	w.Helper()
+	c, report := daemon.Parse([]byte(w.config), settings.Lookup{Env: func(name string) (string, bool) { return w.table.folder, name == "FOLDER" }})
+	if err := report.Err(); err != nil {
+		w.Fatal(err)
+	}
+	c.Kafka.Dial = l.dial
+	account := c.Connections["main"]
+	account.Transport = l
+	c.Connections["main"] = account
+	return c
 }
 
 // crash takes the member out of the world at once. What it still does, nobody hears.
@@ -166,17 +181,29 @@ func (w *world) produce(n int) {
 
 // write notes the row's fate before anybody can read it.
 func (w *world) write(r pipeline.Record, f fate) {
-	at := place{partition: w.rand.Int32N(w.partitions)}
-	at.offset = w.written[at.partition]
-	w.written[at.partition]++
-	w.watch.mu.Lock()
-	w.watch.fates[at] = f
-	w.watch.mu.Unlock()
-	w.client.Produce(w.Context(), &kgo.Record{Topic: topic, Partition: at.partition, Key: r.Key, Value: r.Value}, func(r *kgo.Record, err error) {
+	f.key = string(r.Key)
+	w.put(w.client, w.rand.Int32N(w.partitions), r, &placed{fate: f})
+}
+
+// put writes a row at the end of a partition.
+func (w *world) put(client *kgo.Client, partition int32, r pipeline.Record, f *placed) {
+	at := w.note(partition, f)
+	client.Produce(w.Context(), &kgo.Record{Topic: topic, Partition: partition, Key: r.Key, Value: r.Value}, func(r *kgo.Record, err error) {
 		if err != nil || r.Offset != at.offset {
 			w.Errorf("write row: error %v, offset %d, want %d", err, r.Offset, at.offset)
 		}
 	})
+}
+
+// note keeps the fate of what comes next in a partition.
+func (w *world) note(partition int32, f *placed) place {
+	w.watch.mu.Lock()
+	defer w.watch.mu.Unlock()
+	at := place{w.watch.made, partition, w.written[partition]}
+	w.written[partition]++
+	f.maybe = f.maybe || at.offset < w.trouble.waived[partition]
+	w.watch.fates[at] = f
+	return at
 }
 
 // refuse has TikTok refuse the row: it names it, names another one, or names none.
@@ -189,7 +216,7 @@ func (w *world) refuse(id string) {
 		wrong := w.rand.IntN(20)
 		f.RowIndex = &wrong
 	}
-	w.tiktok.AddFault(f)
+	w.trouble.poison = append(w.trouble.poison, w.tiktok.AddFault(f))
 }
 
 // quiet ends all trouble but the poison rows, and what is left of the broker's moods: those pass by themselves, and
@@ -199,6 +226,7 @@ func (w *world) quiet() {
 		w.tiktok.RemoveFault(id)
 	}
 	w.tiktok.GrantToken(sandbox.Token{Value: sandbox.DefaultToken})
+	w.endTransaction()
 	w.watch.mu.Lock()
 	w.watch.refuse = 0
 	w.watch.mu.Unlock()
@@ -216,36 +244,83 @@ func (w *world) quiet() {
 // longest is how long the members may take, once all is quiet: TikTok's holds are the longest of what they wait for.
 const longest = 3 * time.Hour
 
-// settle waits until the group has committed the end of every partition.
+// settle waits until every row that has to be has settled, the group has committed them all, and says that nothing is left.
 func (w *world) settle() {
 	w.Helper()
-	ends := map[int32]int64{}
-	for _, p := range w.broker.PartitionInfos(topic) {
-		ends[p.Partition] = p.HighWatermark
-	}
+	w.await("settled and committed every row", w.unsettled)
+	w.await("said that it is behind by nothing", w.behind)
+}
+
+// await waits until nothing is left to tell of.
+func (w *world) await(what string, left func() string) {
+	w.Helper()
 	began := time.Now()
-	for !w.committed(ends) {
-		if time.Since(began) > longest {
-			w.Errorf("%v passed and the group has not committed every end", longest)
+	for looked := 1; ; looked++ {
+		missing := left()
+		if missing == "" {
 			return
 		}
-		w.evict()
+		if time.Since(began) > longest {
+			w.Errorf("%v passed and the group has not %s: %s", longest, what, missing)
+			return
+		}
+		if looked%90 == 0 {
+			w.evict()
+		}
+		<-time.After(2 * time.Second)
 	}
 }
 
-// committed waits a while for the group's commits to reach the ends.
-func (w *world) committed(ends map[int32]int64) bool {
-	ctx, cancel := context.WithTimeout(w.Context(), 3*time.Minute)
-	defer cancel()
-	_, err := w.broker.WaitGroupInfo(ctx, group, func(g *kfake.GroupInfo) bool {
-		for id, end := range ends {
-			if end > 0 && (g == nil || g.Commits[topic][id].Offset != end) {
-				return false
-			}
+// unsettled names a row that has to arrive and has not, or a partition whose commit does not pass one; nothing when there is none.
+func (w *world) unsettled() string {
+	commits := w.commits()
+	taken := w.taken()
+	w.watch.mu.Lock()
+	defer w.watch.mu.Unlock()
+	for at, f := range w.watch.fates {
+		switch {
+		case f.maybe || at.made != w.watch.made:
+		case f.outcome == pipeline.Delivered && taken[f.id] == 0, f.outcome == pipeline.DeadLettered && w.watch.letters[f.key] == "":
+			return fmt.Sprintf("%+v is not %v", at, f.outcome)
+		case commits[at.partition] <= at.offset && f.key != "":
+			return fmt.Sprintf("partition %d is committed at %d, and has the row %d", at.partition, commits[at.partition], at.offset)
 		}
-		return true
-	})
-	return err == nil
+	}
+	return ""
+}
+
+// commits are the group's offsets in the topic.
+func (w *world) commits() map[int32]int64 {
+	at := map[int32]int64{}
+	if info := w.broker.GroupInfo(group); info != nil {
+		for id, c := range info.Commits[topic] {
+			at[id] = c.Offset
+		}
+	}
+	return at
+}
+
+// taken is how often TikTok has each event.
+func (w *world) taken() map[string]int {
+	taken := map[string]int{}
+	for _, e := range w.tiktok.Events() {
+		taken[e.ID]++
+	}
+	return taken
+}
+
+// behind is what running members say that is left, though nothing is.
+func (w *world) behind() string {
+	for _, m := range w.running() {
+		c, err := m.Metrics.Counts("orders")
+		if err != nil {
+			w.Fatal(err)
+		}
+		if c.LagRecords != 0 || c.LagSeconds != 0 {
+			return fmt.Sprintf("%s is %d records and %v seconds behind", m.name, c.LagRecords, c.LagSeconds)
+		}
+	}
+	return ""
 }
 
 // evict does what a real broker does and kfake does not: a member that ended while it was joining, and was given
@@ -280,7 +355,7 @@ func (w *world) part() {
 	for _, m := range w.members {
 		wanted := !m.leaving
 		m.leave()
-		err := <-m.ended
+		err := m.ended()
 		if err != nil && (wanted || !errors.Is(err, daemon.ErrUndrained)) && !m.crashed {
 			w.Errorf("%s ended with %v", m.name, err)
 		}

@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # the parts share their names through the stack script
-# Apache Kafka, broker and controller in one process, one or three of them. Each has five listeners: plain, controller,
-# SASL (SCRAM and PLAIN), TLS, and SASL over TLS. Clients without a name are super users; user "app" may do nothing until granted.
+# Apache Kafka, broker and controller in one process, one or three of them. Each has six listeners: plain, controller,
+# SASL (SCRAM and PLAIN), TLS, SASL over TLS, and one that is reached through a proxy of a test alone. Clients without a name are super users; user "app" may do nothing until granted.
 
 kafka_node() { case $1 in kafka) echo 1 ;; *) echo "${1#kafka}" ;; esac; }
 
@@ -48,9 +48,9 @@ process.roles=broker,controller
 node.id=$(kafka_node "$1")
 controller.quorum.voters=$(kafka_voters)
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$((port + 1)),SASL://127.0.0.1:$((port + 2)),TLS://127.0.0.1:$((port + 3)),BOTH://127.0.0.1:$((port + 4))
-advertised.listeners=PLAINTEXT://127.0.0.1:$port,SASL://127.0.0.1:$((port + 2)),TLS://127.0.0.1:$((port + 3)),BOTH://127.0.0.1:$((port + 4))
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SSL,BOTH:SASL_SSL
+listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$((port + 1)),SASL://127.0.0.1:$((port + 2)),TLS://127.0.0.1:$((port + 3)),BOTH://127.0.0.1:$((port + 4)),PROXIED://127.0.0.1:$((port + 5))
+advertised.listeners=PLAINTEXT://127.0.0.1:$port,SASL://127.0.0.1:$((port + 2)),TLS://127.0.0.1:$((port + 3)),BOTH://127.0.0.1:$((port + 4)),PROXIED://127.0.0.1:$((port + 6))
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SSL,BOTH:SASL_SSL,PROXIED:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
 sasl.enabled.mechanisms=SCRAM-SHA-256,SCRAM-SHA-512,PLAIN
 $(kafka_logins sasl)

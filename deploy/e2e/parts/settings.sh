@@ -9,7 +9,7 @@ PIDS=$RUN/pids
 
 BROKERS=${E2E_BROKERS:-$(cat "$RUN/brokers" 2>/dev/null || echo 1)} # 1 or 3; a running stack remembers
 PG_PORT=${E2E_PG_PORT:-55432} # the standby one higher
-KAFKA_PORT=${E2E_KAFKA_PORT:-19092} # then +1 controller, +2 SASL, +3 TLS, +4 both; the next broker 10 higher
+KAFKA_PORT=${E2E_KAFKA_PORT:-19092} # then +1 controller, +2 SASL, +3 TLS, +4 both, +5 for a proxy at +6; the next broker 10 higher
 REGISTRY_PORT=${E2E_REGISTRY_PORT:-18080}
 CONNECT_PORT=${E2E_CONNECT_PORT:-18083}
 WAIT=${E2E_WAIT:-120} # seconds for a part to become healthy
@@ -31,6 +31,8 @@ E2E_KAFKA=127.0.0.1:$KAFKA_PORT
 E2E_KAFKA_SASL=127.0.0.1:$((KAFKA_PORT + 2))
 E2E_KAFKA_TLS=127.0.0.1:$((KAFKA_PORT + 3))
 E2E_KAFKA_BOTH=127.0.0.1:$((KAFKA_PORT + 4))
+E2E_KAFKA_PROXIED=127.0.0.1:$((KAFKA_PORT + 5))
+E2E_KAFKA_PROXY=127.0.0.1:$((KAFKA_PORT + 6))
 E2E_KAFKA_CA=$RUN/tls/ca.pem
 E2E_REGISTRY=http://127.0.0.1:$REGISTRY_PORT
 E2E_SCHEMAS=http://127.0.0.1:$REGISTRY_PORT/apis/ccompat/v7

@@ -113,6 +113,13 @@ func (r *relay) run(args ...string) string {
 // second runs another instance of the same configuration, with an address of its own.
 func (r *relay) second() *program.Program {
 	r.t.Helper()
+	p, _ := r.another()
+	return p
+}
+
+// another is second, and the other instance's address.
+func (r *relay) another() (p *program.Program, admin string) {
+	r.t.Helper()
 	text, err := os.ReadFile(r.config)
 	if err != nil {
 		r.t.Fatal(err)
@@ -122,7 +129,7 @@ func (r *relay) second() *program.Program {
 	if err := os.WriteFile(other.config, bytes.ReplaceAll(text, []byte(r.admin), []byte(other.admin)), 0o600); err != nil {
 		r.t.Fatal(err)
 	}
-	return other.start()
+	return other.start(), other.admin
 }
 
 // waitsFor waits until the daemon says on its readiness probe that a sync is held up, in words that hold what.
