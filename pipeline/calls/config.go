@@ -28,7 +28,7 @@ func (c Config) WithDefaults() Config {
 	return c
 }
 
-// Creates says whether a missing topic is made.
+// Creates reports whether a missing topic is made.
 func (c Config) Creates() bool { return c.Create == nil || *c.Create }
 
 // Validate reports what is wrong with the settings.
