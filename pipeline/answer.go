@@ -1,6 +1,9 @@
 package pipeline
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // Verdict is what an answer means for the call that got it. One classifier (sinks/tiktok) turns HTTP status, TikTok's
 // code and network errors into a verdict; delivery acts on it and on nothing else.
@@ -61,9 +64,9 @@ func (a *Answer) CodeText() string {
 	case a.HTTPStatus == 0:
 		return "network"
 	case a.HTTPStatus != 200 && a.Code == 0:
-		return itoa(a.HTTPStatus)
+		return strconv.Itoa(a.HTTPStatus)
 	}
-	return itoa(a.Code)
+	return strconv.Itoa(a.Code)
 }
 
 // Call is one API call as the live debugger shows it. Request holds hashes and no token.
@@ -74,13 +77,13 @@ type Call struct {
 	Envelope string
 	Items    int
 	Attempt  int    // 1 for the first
-	Batch    string // id of the batch; the parts of a split batch share its prefix: "b7", "b7.0", "b7.1"
+	Batch    string // id of the batch; the parts of a split batch have its prefix: "b7", "b7.0", "b7.1"
 	Request  []byte
 	Answer   Answer
 	Rows     []Position // where its items come from, in item order
 }
 
-// Position is where a row stands in Kafka.
+// Position is where a row is in Kafka.
 type Position struct {
 	Topic     string `json:"topic"`
 	Partition int32  `json:"partition"`

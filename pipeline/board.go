@@ -26,7 +26,7 @@ func NewBoard(now func() time.Time) *Board {
 	return &Board{now: now, syncs: map[string]map[string]TroubleSince{}}
 }
 
-// Set reports trouble and tells whether it is news: a trouble of another kind, or none before.
+// Set reports trouble, and whether it is news: a trouble of another kind, or none before.
 func (b *Board) Set(sync, source string, t *Trouble) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -43,7 +43,7 @@ func (b *Board) Set(sync, source string, t *Trouble) bool {
 	return news
 }
 
-// Clear takes the source's trouble away and tells whether there was one.
+// Clear takes the source's trouble away and reports whether there was one.
 func (b *Board) Clear(sync, source string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -52,7 +52,7 @@ func (b *Board) Clear(sync, source string) bool {
 	return had
 }
 
-// Troubles are the sync's troubles, the one that needs somebody first, then the oldest.
+// Troubles are the sync's troubles, those that need an operator first, then the oldest.
 func (b *Board) Troubles(sync string) []TroubleSince {
 	b.mu.Lock()
 	defer b.mu.Unlock()

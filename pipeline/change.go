@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"fmt"
-	"strconv"
 	"time"
 )
 
@@ -53,18 +52,6 @@ type Source struct {
 	Time      time.Time
 	Log       []byte
 	Pos       int64
-}
-
-// AppendPosition appends the change's place in the database's log as text, "" when unknown.
-func (s *Source) AppendPosition(dst []byte) []byte {
-	dst = append(dst, s.Log...)
-	if s.Pos == 0 {
-		return dst
-	}
-	if len(s.Log) > 0 {
-		dst = append(dst, ':')
-	}
-	return strconv.AppendInt(dst, s.Pos, 10)
 }
 
 // Change is one decoded row change. A decoder fills the same Change again for every row: keep nothing of it, its values

@@ -57,7 +57,7 @@ func (c *Chunk) Settle(row int, o Outcome) bool {
 	return true
 }
 
-// Settled tells how a row ended, or Unsettled.
+// Settled is how a row ended, or Unsettled.
 func (c *Chunk) Settled(row int) Outcome {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -71,7 +71,7 @@ func (c *Chunk) Left() int {
 	return c.left
 }
 
-// Abandon ends a chunk whose partition is somebody else's now: its rows that have not settled will be read again, in
+// Abandon ends a chunk whose partition is another instance's now: its rows that have not settled will be read again, in
 // another chunk. It returns how many they are; what becomes of them in this one counts no more.
 func (c *Chunk) Abandon() int {
 	c.mu.Lock()
@@ -80,7 +80,7 @@ func (c *Chunk) Abandon() int {
 	return c.left
 }
 
-// Format prints where the chunk stands and how long it is, never its records.
+// Format prints where the chunk is and how long it is, never its records.
 func (c *Chunk) Format(s fmt.State, _ rune) {
 	if len(c.Records) == 0 {
 		fmt.Fprintf(s, "%s/%d (empty)", c.Topic, c.Partition)

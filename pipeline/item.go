@@ -3,7 +3,7 @@ package pipeline
 import "fmt"
 
 // Item is one valid, normalised, hashed thing as its sink sends it: an event, or one membership to add or delete. Its
-// bytes stand in the Items it belongs to.
+// bytes are in the Items it belongs to.
 type Item struct {
 	Row      int32 // index of its record in the chunk
 	Start    int32 // its body is Items.Buf[Start:End]

@@ -100,7 +100,7 @@ var reasons = []struct {
 	{WrongType, ReasonInfo{ClassInvalid, "the value has the wrong type for the field", "another column was meant, or the column's type lost its meaning on the way", "map another column, or set `type` on the field"}},
 	{ExpressionFailed, ReasonInfo{ClassInvalid, "the expression failed on this row", "an operation the value does not allow: NULL arithmetic, say", "make the expression cope with such values"}},
 	{InvalidEventName, ReasonInfo{ClassInvalid, "the event name is not one TikTok accepts", "a name of your own without an `event.map`, or another case", "map the name in `event.map`, or set `custom_events: true`"}},
-	{InvalidEventTime, ReasonInfo{ClassInvalid, "the event time is missing or is no time", "NULL, an infinite or zero date, or a number whose unit is unknown", "map a time column, or set `type` on the field"}},
+	{InvalidEventTime, ReasonInfo{ClassInvalid, "the event time is missing or not a valid time", "NULL, an infinite or zero date, or a number whose unit is unknown", "map a time column, or set `type` on the field"}},
 	{EventTooOld, ReasonInfo{ClassInvalid, "the event is older than `max_age`", "a snapshot or a replay of history", "TikTok does not attribute such events; raise `max_age` to send them all the same"}},
 	{EventInFuture, ReasonInfo{ClassInvalid, "the event time lies in the future", "a clock or time zone that is off, or milliseconds taken for seconds", "correct the clock, set `timezone` or `type` on the field"}},
 	{InvalidEventID, ReasonInfo{ClassInvalid, "the event id is missing or too long", "NULL in the mapped column", "map another column, or leave event_id out: a hash of all columns is the default"}},

@@ -34,7 +34,7 @@ func (r *Record) Header(key string) ([]byte, bool) {
 	return nil, false
 }
 
-// Position is where the record stands, as logs and dead letters print it: topic/partition/offset.
+// Position is where the record is, as logs and dead letters print it: topic/partition/offset.
 func (r *Record) Position() string {
 	return r.Topic + "/" + strconv.Itoa(int(r.Partition)) + "/" + strconv.FormatInt(r.Offset, 10)
 }

@@ -1,6 +1,9 @@
 package pipeline
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // Stage is the step that refused a row.
 type Stage string
@@ -37,7 +40,7 @@ type Rejection struct {
 	Reason Reason
 	Field  string // "properties.currency", "column amount", or "" when the whole row is meant
 	Rule   string // what the field has to satisfy
-	Detail string // more for a person, free of values: an error of the Avro decoder, say
+	Detail string // more for a person, free of values: an error of the Avro decoder, for example
 
 	EventID string
 
@@ -76,3 +79,22 @@ func (r *Rejection) Error() string {
 
 // Class says who refused the row.
 func (r *Rejection) Class() Class { return r.Reason.Info().Class }
+
+// Letter is a rejected row on its way to the rejected topic.
+type Letter struct {
+	Record    *Record
+	Rejection *Rejection
+	SchemaID  string    // as the decoder read it, "" when it did not get that far
+	First     time.Time // when the row first failed; zero means now
+}
+
+// FailedBatch is a batch given up as a whole: its record in the failed topic holds no payload and no identifiers, only
+// where its rows are. Its rows are Letters too.
+type FailedBatch struct {
+	ID       string
+	Endpoint string
+	Reason   Reason // GaveUp or BatchRefused
+	Attempts int
+	Answer   Answer
+	Rows     []Position
+}

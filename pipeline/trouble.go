@@ -1,9 +1,6 @@
 package pipeline
 
-import (
-	"strconv"
-	"time"
-)
+import "time"
 
 // SkipReason says why a row is knowingly not sent. It is the error a step returns for such a row; the list is closed.
 type SkipReason string
@@ -62,9 +59,7 @@ type Trouble struct {
 	Kind  TroubleKind
 	What  string    // what was being done and what came back, for a person
 	Until time.Time // when it is tried again, if known
-	Stop  bool      // it will not pass by itself: somebody must act
+	Stop  bool      // it will not pass by itself: an operator must act
 }
 
 func (t *Trouble) Error() string { return string(t.Kind) + ": " + t.What }
-
-func itoa(n int) string { return strconv.Itoa(n) }

@@ -173,7 +173,7 @@ func (v Value) Elems() []Value {
 	return nil
 }
 
-// Names are the member names of a Struct, beside Elems.
+// Names are the member names of a Struct, next to Elems.
 func (v Value) Names() []string {
 	if e := v.elems(); e != nil {
 		return e.names

@@ -22,7 +22,7 @@ type Entry struct {
 	Origin *Origin // of a call that was read from the topic; nil in a Log
 }
 
-// Origin is where a call was made that was read from the topic, and where it stands there.
+// Origin is where a call was made that was read from the topic, and its position there.
 type Origin struct {
 	Instance, Run string
 	Partition     int32
@@ -63,7 +63,7 @@ type ringKey struct {
 // ring is the calls of a sync, the oldest first: brief ones, then those that are whole but for some.
 type ring struct {
 	entries []*Entry
-	shrunk  int // so many of the first are brief
+	shrunk  int // how many of the first are brief
 	bytes   int
 }
 
@@ -98,14 +98,14 @@ func (l *Log) add(e *Entry) {
 	l.keep(e)
 }
 
-// Tell has every call passed on once it is remembered. What is told must not wait. It is set before the first Add.
+// Tell has every call given to the function once it is remembered; it must not wait. It is set before the first Add.
 func (l *Log) Tell(tell func(*Entry)) { l.tell = tell }
 
 // affords takes the bytes of a good call off what may be kept whole a second.
 func (l *Log) affords(bytes int) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.whole.take(bytes)
+	return l.whole.takeBytes(bytes)
 }
 
 // brief is the entry with its figures alone.
@@ -129,7 +129,7 @@ func (l *Log) keep(e *Entry) {
 	}
 }
 
-// makeRoom takes from whoever has most; never the call just added. It reports whether it could.
+// makeRoom takes from the sync that has most; never the call just added. It reports whether it could.
 func (l *Log) makeRoom(added *Entry) bool {
 	var most *ring
 	for _, r := range l.rings {
@@ -216,7 +216,7 @@ func (l *Log) Get(number int64) (*Entry, bool) {
 	return list[0], true
 }
 
-// Newest is the number of the newest call, which tells cheaply whether there are new ones.
+// Newest is the number of the newest call, a cheap way to see that there are new ones.
 func (l *Log) Newest() int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -19,15 +19,15 @@ type Source struct {
 	Scan func(ctx context.Context, from, to map[int32]int64, each func(*pipeline.Record) error) error
 }
 
-// History is the calls of all instances as their topic has them. It remembers figures only, reads only while somebody looks,
+// History is the calls of all instances as their topic has them. It remembers figures only, reads only while a page looks,
 // and everything it does is bounded: what it remembers, what it reads to go back, and how long one look may take.
 type History struct {
 	source Source
 
-	turn sync.Mutex      // of whoever reads
-	from map[int32]int64 // guarded by turn: what of the topic has been read
-	to   map[int32]int64
-	read int // bytes read to go back
+	reading sync.Mutex      // held by the one who reads
+	from    map[int32]int64 // guarded by reading: what of the topic has been read
+	to      map[int32]int64
+	read    int // bytes read to go back
 
 	mu      sync.Mutex
 	entries []*Entry // the oldest first, by time
@@ -47,10 +47,10 @@ const (
 
 // Refresh reads what is new, and for a moment what is older. When another refresh is under way it returns at once.
 func (h *History) Refresh(ctx context.Context) error {
-	if !h.turn.TryLock() {
+	if !h.reading.TryLock() {
 		return nil
 	}
-	defer h.turn.Unlock()
+	defer h.reading.Unlock()
 	began := time.Now()
 	starts, ends, err := h.source.Span(ctx)
 	if err != nil {
@@ -74,7 +74,7 @@ func (h *History) Refresh(ctx context.Context) error {
 	return nil
 }
 
-// isFarBehind tells whether to begin anew at the end: nothing has been read, a partition is new or was made again, or so
+// isFarBehind reports whether to begin again at the end: nothing has been read, a partition is new or was made again, or so
 // much has come since that reading it all would cost too much.
 func (h *History) isFarBehind(ends map[int32]int64) bool {
 	for id, end := range ends {
@@ -92,7 +92,7 @@ func (h *History) restart(ends map[int32]int64) {
 	h.entries, h.reached = nil, false
 }
 
-// goesBack tells whether there is more to read that is older.
+// goesBack reports whether there is more to read that is older.
 func (h *History) goesBack(starts map[int32]int64) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -113,7 +113,7 @@ func (h *History) back(ctx context.Context, starts map[int32]int64) error {
 	return nil
 }
 
-// before is so many records further back, as far as there are any.
+// before is a number of records further back, as far as there are any.
 func before(at, starts map[int32]int64, records int64) map[int32]int64 {
 	from := map[int32]int64{}
 	for id, offset := range at {
@@ -130,7 +130,7 @@ func (h *History) take(ctx context.Context, from, to map[int32]int64) error {
 	var list []*Entry
 	err := h.source.Scan(ctx, from, to, func(r *pipeline.Record) error {
 		h.read += len(r.Value)
-		if e, err := readFigures(r); err == nil { // else somebody else's record
+		if e, err := readFigures(r); err == nil { // else a record of another program
 			list = append(list, e)
 		}
 		return nil
@@ -182,7 +182,7 @@ func (h *History) Missed(without string) (n int64) {
 	return n
 }
 
-// Reached tells whether the history goes back as far as it will; until then every Refresh reads more.
+// Reached reports whether the history goes back as far as it will; until then every Refresh reads more.
 func (h *History) Reached() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -5,10 +5,10 @@ import (
 	"encoding/json"
 )
 
-// Masked stands for what is not shown.
+// Masked replaces what is not shown.
 const Masked = "[masked]"
 
-// InClear tells whether a member of requests is one that TikTok takes in clear and that is still somebody's data.
+// InClear reports whether a member of requests is one that TikTok takes in clear and that is still a person's data.
 func InClear(name string) bool {
 	switch name {
 	case "ip", "user_agent", "ttclid", "ttp", "lead_id", "query", "description":
@@ -17,10 +17,10 @@ func InClear(name string) bool {
 	return false
 }
 
-// IsURL tells whether a member of requests holds a URL, whose query may be somebody's data.
+// IsURL reports whether a member of requests holds a URL, whose query may be a person's data.
 func IsURL(name string) bool { return name == "url" || name == "referrer" }
 
-// IsOwnWord tells whether a member of answers is TikTok's own and may look like a digest or number: it is shown as it is.
+// IsOwnWord reports whether a member of answers is TikTok's own and may look like a digest or number: it is shown as it is.
 func IsOwnWord(name string) bool {
 	switch name {
 	case "request_id", "audience_id", "custom_audience_id", "file_path":
@@ -58,7 +58,7 @@ func appendScrubbed(to, answer []byte, scrub func(string) string) []byte {
 
 func quote(value []byte) []byte { return append(append([]byte{'"'}, value...), '"') }
 
-// rewrite copies JSON; each writes what stands between the quotes of a text, which it is given as it is written, under the
+// rewrite copies JSON; each writes what is between the quotes of a text, which it is given as it is written, under the
 // name that came last. It looks at quotes alone, so that it costs little more than a copy.
 func rewrite(to, text []byte, each func(to, name, value []byte) []byte) []byte {
 	var name []byte
@@ -101,7 +101,7 @@ func closing(text []byte) int {
 	}
 }
 
-// isName tells whether what comes next is a colon.
+// isName reports whether what comes next is a colon.
 func isName(rest []byte) bool {
 	rest = bytes.TrimLeft(rest, " \t\r\n")
 	return len(rest) > 0 && rest[0] == ':'

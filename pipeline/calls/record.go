@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -16,7 +17,7 @@ type figuresOf struct {
 	Version   int       `json:"v"`
 	Time      time.Time `json:"time"`
 	Instance  string    `json:"instance"`
-	Run       string    `json:"run"` // tells the instance's processes apart
+	Run       string    `json:"run"` // id of the instance's process
 	Number    int64     `json:"number"`
 	Sync      string    `json:"sync"`
 	Endpoint  string    `json:"endpoint"`
@@ -48,7 +49,7 @@ type restOf struct {
 
 const version = 1
 
-// rowsBegin is where the figures end. It cannot stand in a text: a quote there has a backslash before it.
+// rowsBegin is where the figures end. It cannot be in a text: a quote there has a backslash before it.
 var rowsBegin = []byte(`,"rows":[`)
 
 // rowsEnd is where request or response follow.
@@ -82,7 +83,7 @@ func (w *writer) append(to []byte, e *Entry, missed int64) []byte {
 	return append(w.answer(to, e.Answer.Body), '}')
 }
 
-// isObject tells whether a request is JSON: it is what we wrote ourselves, whole or nothing.
+// isObject reports whether a request is JSON: it is what we wrote ourselves, whole or nothing.
 func isObject(request []byte) bool {
 	return len(request) > 1 && request[0] == '{' && request[len(request)-1] == '}'
 }
@@ -166,4 +167,19 @@ func read(r *pipeline.Record) (*Entry, error) {
 	}
 	e.Brief = !e.Origin.Whole
 	return e, nil
+}
+
+// RowsText is the part of a record's value that says where the rows of the call are, and their event ids.
+func RowsText(value []byte) []byte {
+	_, rows, _ := bytes.Cut(value, rowsBegin)
+	if i := bytes.Index(rows, rowsEnd); i >= 0 {
+		return rows[:i]
+	}
+	return rows
+}
+
+// HasRow reports whether a record's value names the row at the place.
+func HasRow(value []byte, at *pipeline.Position) bool {
+	row := fmt.Sprintf(`{"topic":"%s","partition":%d,"offset":%d`, at.Topic, at.Partition, at.Offset)
+	return bytes.Contains(value, []byte(row+",")) || bytes.Contains(value, []byte(row+"}"))
 }

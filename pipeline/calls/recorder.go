@@ -12,7 +12,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 )
 
-// Recorder writes calls to the topic as well as it can and never makes anybody wait: what comes while its buffer is full,
+// Recorder writes calls to the topic as well as it can and never makes a caller wait: what comes while its buffer is full,
 // and what Kafka does not take, is dropped and counted.
 type Recorder struct {
 	cfg    Config
@@ -36,7 +36,7 @@ type RecorderDeps struct {
 	Ensure func(ctx context.Context) error
 	// Produce writes records and returns when each is acknowledged or given up: one error per record.
 	Produce func(ctx context.Context, records []pipeline.Record) []error
-	// TooLarge tells an error that says that the topic will never take the record.
+	// TooLarge reports whether an error says that the topic will never take the record.
 	TooLarge func(error) bool
 	// Scrub makes a text of TikTok's fit to be seen.
 	Scrub   func(string) string
@@ -66,14 +66,14 @@ func NewRecorder(c Config, d RecorderDeps) *Recorder {
 		writer: writer{instance: d.Instance, run: hex.EncodeToString(run[:]), scrub: d.Scrub}}
 }
 
-// Process tells the recorder's process from others of the same instance.
+// Process is the id of the recorder's process among those of the same instance.
 func (r *Recorder) Process() string { return r.writer.run }
 
 // Offer has a call written, or drops it. It does not wait.
 func (r *Recorder) Offer(e *Entry) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !e.Brief && e.Good() && !r.whole.take(e.size()) {
+	if !e.Brief && e.Good() && !r.whole.takeBytes(e.size()) {
 		e = e.brief()
 	}
 	if r.bytes+e.size() > mostWaiting {
@@ -114,12 +114,12 @@ func (r *Recorder) Problem() string {
 func (r *Recorder) Run(ctx context.Context) error {
 	if r.ensure(ctx) {
 		for r.collect(ctx) {
-			r.write(ctx, r.take())
+			r.write(ctx, r.takeWaiting())
 		}
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWrites)
 	defer cancel()
-	for list := r.take(); len(list) > 0 && last.Err() == nil; list = r.take() {
+	for list := r.takeWaiting(); len(list) > 0 && last.Err() == nil; list = r.takeWaiting() {
 		r.write(last, list)
 	}
 	return nil
@@ -154,8 +154,8 @@ func (r *Recorder) collect(ctx context.Context) bool {
 	return ctx.Err() == nil
 }
 
-// take takes calls that wait, as many as are written together. It wakes Run again for the others.
-func (r *Recorder) take() []offered {
+// takeWaiting takes calls that wait, as many as are written together. It wakes Run again for the others.
+func (r *Recorder) takeWaiting() []offered {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	n, bytes := 0, 0
@@ -230,4 +230,28 @@ func (r *Recorder) works(err error) {
 	case before != "" && text == "":
 		r.deps.Log.Info("calls are written to their topic again", "topic", r.cfg.Topic)
 	}
+}
+
+// allowance is a number of bytes a second, and what they leave over up to a limit. Its owner guards it.
+type allowance struct {
+	rate   float64
+	most   float64
+	left   float64
+	filled time.Time
+}
+
+func newAllowance(rate, most int) allowance {
+	return allowance{rate: float64(rate), most: float64(most), left: float64(most), filled: time.Now()}
+}
+
+// takeBytes takes the bytes off what is left, if there is enough.
+func (a *allowance) takeBytes(bytes int) bool {
+	now := time.Now()
+	a.left = min(a.left+now.Sub(a.filled).Seconds()*a.rate, a.most)
+	a.filled = now
+	if float64(bytes) > a.left {
+		return false
+	}
+	a.left -= float64(bytes)
+	return true
 }

@@ -23,7 +23,7 @@ func describe(c *pipeline.Change, err error) string {
 	}
 	if c.Source.Connector != "" || c.Source.Table != "" || !c.Source.Time.IsZero() {
 		fmt.Fprintf(&b, "source: %s %s %s %s\n", c.Source.Connector, c.Source.Table, c.Source.Time.Format("2006-01-02T15:04:05.000Z07:00"),
-			c.Source.AppendPosition(nil))
+			positionText(&c.Source))
 	}
 	describeImage(&b, "before", c.Shape, &c.Before)
 	describeImage(&b, "after", c.Shape, &c.After)
@@ -33,6 +33,14 @@ func describe(c *pipeline.Change, err error) string {
 	}
 	fmt.Fprintf(&b, "columns: %s\n", strings.Join(sorted, " "))
 	return b.String()
+}
+
+// positionText is the change's place in the database's log, "" when unknown.
+func positionText(s *pipeline.Source) string {
+	if s.Pos == 0 {
+		return string(s.Log)
+	}
+	return strings.TrimPrefix(fmt.Sprintf("%s:%d", s.Log, s.Pos), ":")
 }
 
 func describeError(err error) string {

@@ -7,7 +7,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 )
 
-// admit lets in whoever may pass now, and sees to it that it is called again when the next one may.
+// admit gives permits to all callers that may have one now, and has itself called again when the next one may.
 func (g *Gate) admit() {
 	look := look{g: g, now: time.Now()}
 	for look.next() {
@@ -18,14 +18,14 @@ func (g *Gate) admit() {
 	}
 }
 
-// look is one round of asking who may pass.
+// look is one round of asking who may have a permit.
 type look struct {
 	g    *Gate
 	now  time.Time
 	wake time.Time
 }
 
-// next admits one waiter and reports whether it did. The member served goes to the end of the turn.
+// next admits one waiter and reports whether it did. The member served goes to the end of the list.
 func (k *look) next() bool {
 	for i, m := range k.g.members {
 		if k.ask(m) {
@@ -41,7 +41,7 @@ func (k *look) ask(m *member) bool {
 	for _, w := range slices.Clone(m.waiters) {
 		blocked := false
 		c := w.choose(k.now, func(field string) bool {
-			ok := k.mayPass(m, field)
+			ok := k.allowed(m, field)
 			blocked = blocked || !ok
 			return ok
 		})
@@ -67,21 +67,21 @@ func (w *waiter) hold(limited bool, now time.Time) {
 	}
 }
 
-// at notes a time at which somebody may pass who may not now.
+// at notes a time at which a caller may have a permit who may not now.
 func (k *look) at(t time.Time) {
 	if !t.IsZero() && t.After(k.now) && (k.wake.IsZero() || t.Before(k.wake)) {
 		k.wake = t
 	}
 }
 
-// mayPass says whether a call of a member for a field may be made now.
-func (k *look) mayPass(m *member, field string) bool {
+// allowed reports whether a call of a member for a field may be made now.
+func (k *look) allowed(m *member, field string) bool {
 	if k.g.inFlight >= k.g.cfg.CallsInFlight {
 		return false
 	}
 	for _, key := range keysOf(m, field) {
-		if v := k.g.valves[key]; v != nil && !v.letsProbe(k.now) {
-			k.at(v.until)
+		if br := k.g.breakers[key]; br != nil && !br.letsProbe(k.now) {
+			k.at(br.until)
 			return false
 		}
 	}
@@ -94,17 +94,17 @@ func (k *look) mayPass(m *member, field string) bool {
 	return true
 }
 
-// admit gives the pass. A call that passes a shut valve is its probe: until its answer, nobody else passes.
-func (k *look) admit(m *member, w *waiter, c choice) *pass {
-	p := &pass{g: k.g, m: m, envelope: c.envelope, field: c.field}
+// admit gives the permit. A call that an open breaker lets through is its probe: until its answer there is no other.
+func (k *look) admit(m *member, w *waiter, c choice) *permit {
+	p := &permit{g: k.g, m: m, envelope: c.envelope, field: c.field}
 	for _, b := range k.g.bucketsOf(m, c.field) {
 		b.limiter.AllowN(k.now, 1)
 	}
 	for _, key := range keysOf(m, c.field) {
-		if v := k.g.valves[key]; v != nil {
-			v.probing = true
-			p.probes = append(p.probes, v)
-			p.small = p.small || v.kind == pipeline.TroubleTikTok
+		if br := k.g.breakers[key]; br != nil {
+			br.probing = true
+			p.probes = append(p.probes, br)
+			p.small = p.small || br.kind == pipeline.TroubleTikTok
 		}
 	}
 	k.g.inFlight++

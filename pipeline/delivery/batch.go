@@ -17,8 +17,8 @@ type batch struct {
 	envelope string
 	field    string
 	size     int
-	pass     *pass // for the first call
-	suspect  bool  // a piece of a batch that kept failing
+	first    *permit // for the first call
+	suspect  bool    // a piece of a batch that kept failing
 
 	calls    int
 	parts    int
@@ -28,7 +28,7 @@ type batch struct {
 	cleared  int  // items accepted while they were looked for
 	bad      int  // items refused
 	named    bool // a refusal named its row
-	liar     bool // a refusal named a row that was not to blame
+	misnamed bool // a refusal named a row that was not to blame
 	divided  bool
 	ends     []end
 }
@@ -53,7 +53,7 @@ type part struct {
 	alone    bool      // one of its items got through alone while TikTok seemed away
 }
 
-func (s *sender) newBatch(p *pass, entries []entry) *batch {
+func (s *sender) newBatch(p *permit, entries []entry) *batch {
 	s.queue.mu.Lock()
 	s.queue.batches++
 	id := s.queue.stamp + strconv.FormatInt(s.queue.batches, 10)
@@ -63,10 +63,10 @@ func (s *sender) newBatch(p *pass, entries []entry) *batch {
 }
 
 // run delivers the batch and settles its rows. When the queue is stopped it leaves them unsettled.
-func (b *batch) run(p *pass, entries []entry) {
-	b.pass = p
+func (b *batch) run(p *permit, entries []entry) {
+	b.first = p
 	b.deliver(entries)
-	b.bury()
+	b.writeDeadLetters()
 	b.queue.deps.Metrics.Batch(b.result())
 }
 
@@ -97,7 +97,7 @@ const (
 	refused                     // for its data
 	tooMany
 	gaveUp
-	overdue // given up for the time it took, whoever is to blame
+	overdue // given up for the time it took, whatever the cause
 )
 
 // call sends entries together until TikTok says yes or no, or they are given up. Accepted items are settled.
@@ -108,7 +108,7 @@ func (b *batch) call(entries []entry) outcome {
 		if !ok {
 			return outcome{kind: stopped}
 		}
-		if kind, ends := b.judge(p, t); ends {
+		if kind, ends := b.classify(p, t); ends {
 			return outcome{kind, t.answer, p.entries}
 		}
 		b.queue.deps.Metrics.Retry(t.answer.Verdict)
@@ -124,8 +124,8 @@ func (b *batch) partID() string {
 	return b.id + "." + strconv.Itoa(b.parts-2)
 }
 
-// judge says whether a try ends its part, and how.
-func (b *batch) judge(p *part, t try) (outcomeKind, bool) {
+// classify reports whether a try ends its part, and how.
+func (b *batch) classify(p *part, t try) (outcomeKind, bool) {
 	yes := t.answer.Verdict == pipeline.Accepted || t.answer.Verdict == pipeline.Warned
 	switch {
 	case t.answer.Verdict == pipeline.Retry && b.isOverdue(p):
@@ -151,7 +151,7 @@ func without(entries []entry, e entry) []entry {
 	return slices.DeleteFunc(slices.Clone(entries), func(other entry) bool { return other == e })
 }
 
-// failed counts a failure and says whether to give the part up. A failure counts only if the endpoint has worked for
+// failed counts a failure and reports whether to give the part up. A failure counts only if the endpoint has worked for
 // others since the last one: while TikTok is away nothing is given up (P8).
 func (b *batch) failed(p *part) bool {
 	r, now := b.queue.cfg.Retry, time.Now()
@@ -166,7 +166,7 @@ func (b *batch) failed(p *part) bool {
 	return p.strikes >= b.patience(p)
 }
 
-// isOverdue says whether the part has failed for so long that the configuration gives it up.
+// isOverdue reports whether the part has failed for so long that the configuration gives it up.
 func (b *batch) isOverdue(p *part) bool {
 	if p.began.IsZero() {
 		p.began = time.Now()

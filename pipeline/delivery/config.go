@@ -33,7 +33,7 @@ func (c Config) withDefaults() Config {
 
 // Retry says how calls that failed through no fault of their rows are made again.
 type Retry struct {
-	Attempts    int               `yaml:"attempts" doc:"A batch is given up after so many failed calls, counting only those between which its endpoint worked for others." default:"10"`
+	Attempts    int               `yaml:"attempts" doc:"A batch is given up after this many failed calls, counting only those between which its endpoint worked for others." default:"10"`
 	Base        settings.Duration `yaml:"base" doc:"Pause after the first failed call; it doubles from call to call." default:"500ms"`
 	Max         settings.Duration `yaml:"max" doc:"Longest pause." default:"1m"`
 	GiveUpAfter settings.Duration `yaml:"give_up_after" doc:"Give a batch up after so long even while TikTok is away; 0 never does." default:"0s"`

@@ -23,8 +23,8 @@ type delivery struct {
 
 	gone    bool           // Deliver is leaving: nothing of the chunk is sent any more
 	left    bool           // Deliver has returned: items must not be touched
-	flying  int            // calls in flight that carry its items
-	idle    chan struct{}  // closed when it is gone and nothing flies
+	calls   int            // calls in flight that carry its items
+	idle    chan struct{}  // closed when it is gone and has no calls in flight
 	reading sync.WaitGroup // requests being written from items.Buf; none may be when Deliver returns
 }
 

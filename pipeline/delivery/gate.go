@@ -15,19 +15,19 @@ type GateConfig struct {
 	Endpoints     map[string]float64 // most calls a second by endpoint; "" is any other; 0 or absent: no limit
 	Field         float64            // most calls a second for one pixel
 	Advertiser    float64            // most calls a second of the connection
-	Failures      int                // the breaker opens after so many failed calls without one that worked; 5
+	Failures      int                // the breaker opens after that many failed calls without one that worked; 5
 }
 
-// Gate lets the calls of one connection pass: so many at a time, so many a second, none while TikTok throttles, is away
-// or refuses the token; then one, to see. Its syncs take turns. It is safe for concurrent use and needs no goroutine.
+// Gate gives permits for the calls of one connection: a number at a time and a second, none while TikTok throttles, is away
+// or refuses the token; then one, to probe. Its syncs are served in turn. It is safe for concurrent use and needs no goroutine.
 type Gate struct {
 	cfg GateConfig
 	log *slog.Logger
 
 	mu       sync.Mutex
 	inFlight int
-	members  []*member // in turn: the next to be served first
-	valves   map[valveKey]*valve
+	members  []*member // the next to be served first
+	breakers map[breakerKey]*breaker
 	buckets  map[string]*bucket
 	worked   map[string]time.Time // by endpoint: when it last did its work
 	failed   map[string]int       // by endpoint: calls that failed since
@@ -37,7 +37,7 @@ type Gate struct {
 // member is a queue at the gate.
 type member struct {
 	q       *Queue
-	share   float64
+	quota   float64 // this instance's part of the limits
 	waiters []*waiter
 }
 
@@ -57,10 +57,10 @@ const (
 	choiceLeave                   // there will be nothing to send any more
 )
 
-// waiter is somebody at the gate. choose is asked under Gate.mu; open tells it whether calls for a field may pass.
+// waiter is a caller that waits for a permit. choose is asked under Gate.mu; allowed reports whether a call for a field may be made.
 type waiter struct {
-	choose  func(now time.Time, open func(field string) bool) choice
-	ready   chan *pass
+	choose  func(now time.Time, allowed func(field string) bool) choice
+	ready   chan *permit
 	limited time.Time // since when it is held up by a limit
 }
 
@@ -69,10 +69,10 @@ func NewGate(cfg GateConfig, log *slog.Logger) *Gate {
 	cfg.Failures = cmp.Or(cfg.Failures, 5)
 	g := &Gate{
 		cfg: cfg, log: cmp.Or(log, slog.New(slog.DiscardHandler)),
-		valves: map[valveKey]*valve{}, buckets: map[string]*bucket{},
+		breakers: map[breakerKey]*breaker{}, buckets: map[string]*bucket{},
 		worked: map[string]time.Time{}, failed: map[string]int{},
 	}
-	g.timer = time.AfterFunc(time.Hour, g.poke)
+	g.timer = time.AfterFunc(time.Hour, g.recheck)
 	g.timer.Stop()
 	return g
 }
@@ -80,24 +80,24 @@ func NewGate(cfg GateConfig, log *slog.Logger) *Gate {
 func (g *Gate) join(q *Queue) *member {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	m := &member{q: q, share: 1}
+	m := &member{q: q, quota: 1}
 	g.members = append(g.members, m)
 	return m
 }
 
-func (g *Gate) part(m *member) {
+func (g *Gate) leave(m *member) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.members = slices.DeleteFunc(g.members, func(other *member) bool { return other == m })
 	g.refill()
 }
 
-// enter waits for a pass: the right to make one call. It fails when ctx ends, and gives nil when the waiter wants to leave.
-func (g *Gate) enter(ctx context.Context, m *member, w *waiter) (*pass, error) {
+// acquire waits for a permit: the right to make one call. It fails when ctx ends, and gives nil when the waiter wants to leave.
+func (g *Gate) acquire(ctx context.Context, m *member, w *waiter) (*permit, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	w.ready = make(chan *pass, 1)
+	w.ready = make(chan *permit, 1)
 	g.mu.Lock()
 	m.waiters = append(m.waiters, w)
 	g.admit()
@@ -126,8 +126,8 @@ func (m *member) drop(w *waiter) {
 	m.waiters = slices.DeleteFunc(m.waiters, func(other *waiter) bool { return other == w })
 }
 
-// poke looks again whether somebody may pass: something came, or left, or a time is reached.
-func (g *Gate) poke() {
+// recheck looks again for callers that may go on: something came, or left, or a time is reached.
+func (g *Gate) recheck() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.admit()

@@ -39,7 +39,7 @@ func TestWhateverTikTokAnswersEveryRowSettlesOnceAndRightly(t *testing.T) {
 	}
 }
 
-// model is a sync of random shape before a TikTok of random mood.
+// model is a sync of random shape with a TikTok of random faults.
 type model struct {
 	*testing.T
 	rand   *rand.Rand
@@ -50,9 +50,9 @@ type model struct {
 	mu       sync.Mutex
 	poison   map[string]bool // ids that TikTok refuses
 	named    bool            // refusals name the first of them
-	liar     bool            // or another one
+	misnamed bool            // or another one
 	taken    map[string]int
-	moods    int       // bad answers that TikTok still has
+	faults   int       // bad answers that TikTok still has
 	spell    time.Time // until when it refuses the token or the path
 	badSpell pipeline.Answer
 	decided  int            // calls that were accepted or refused
@@ -61,7 +61,7 @@ type model struct {
 
 func newModel(t *testing.T, seed uint64) *model {
 	r := rand.New(rand.NewPCG(seed, 1))
-	m := &model{T: t, rand: r, poison: map[string]bool{}, taken: map[string]int{}, failed: map[string]int{}, moods: r.IntN(40), named: r.IntN(2) == 0, liar: r.IntN(4) == 0}
+	m := &model{T: t, rand: r, poison: map[string]bool{}, taken: map[string]int{}, failed: map[string]int{}, faults: r.IntN(40), named: r.IntN(2) == 0, misnamed: r.IntN(4) == 0}
 	cfg := Config{
 		MaxItems: 1 + r.IntN(1<<r.IntN(7)), Capacity: 1 + r.IntN(300), Grace: time.Second,
 		Linger: time.Duration(r.IntN(2)*r.IntN(1000)) * time.Millisecond,
@@ -122,13 +122,13 @@ func (m *model) deliver(c *pipeline.Chunk, items *pipeline.Items, impatient bool
 	}
 }
 
-// answer is TikTok's: in a bad mood it says so, before or after it took the call; else it judges the rows.
+// answer is TikTok's: a fault is one, before or after it took the call; else the rows decide.
 func (m *model) answer(call sent) pipeline.Answer {
 	m.mu.Lock()
 	latency := time.Duration(m.rand.IntN(200)) * time.Millisecond
-	a, effect := m.mood(call)
+	a, effect := m.fault(call)
 	if effect {
-		a = m.judge(call, a)
+		a = m.classify(call, a)
 	}
 	m.mu.Unlock()
 	select {
@@ -139,15 +139,15 @@ func (m *model) answer(call sent) pipeline.Answer {
 	}
 }
 
-// mood is a bad answer, if TikTok has one, and whether the call has its effect all the same.
-func (m *model) mood(call sent) (bad pipeline.Answer, effect bool) {
+// fault is a bad answer, if TikTok has one, and whether the call has its effect all the same.
+func (m *model) fault(call sent) (bad pipeline.Answer, effect bool) {
 	if call.at.Before(m.spell) {
 		return m.badSpell, false
 	}
-	if m.moods == 0 || m.rand.IntN(3) > 0 || m.spared(call) {
+	if m.faults == 0 || m.rand.IntN(3) > 0 || m.spared(call) {
 		return yes, true
 	}
-	m.moods--
+	m.faults--
 	reset := pipeline.Answer{Verdict: pipeline.Retry, Network: "reset", Item: -1}
 	scopes := []pipeline.Scope{pipeline.ScopeApp, pipeline.ScopeEndpoint, pipeline.ScopeField, pipeline.ScopeAdvertiser}
 	throttled := tooOften
@@ -177,8 +177,8 @@ func (m *model) spared(call sent) bool {
 	return m.failed[id] > m.w.queue.cfg.Retry.Attempts/2
 }
 
-// judge takes the call whole or refuses it whole.
-func (m *model) judge(call sent, answer pipeline.Answer) pipeline.Answer {
+// classify takes the call whole or refuses it whole.
+func (m *model) classify(call sent, answer pipeline.Answer) pipeline.Answer {
 	bad := slices.IndexFunc(call.ids, func(id string) bool { return m.poison[id] })
 	if bad >= 0 {
 		if answer.Verdict == pipeline.Accepted {
@@ -199,7 +199,7 @@ func (m *model) judge(call sent, answer pipeline.Answer) pipeline.Answer {
 func (m *model) refusal(bad, n int) pipeline.Answer {
 	a := no
 	switch {
-	case m.liar && m.rand.IntN(2) == 0:
+	case m.misnamed && m.rand.IntN(2) == 0:
 		a.Item = m.rand.IntN(n + 2)
 	case m.named:
 		a.Item = bad

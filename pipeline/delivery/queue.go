@@ -29,10 +29,10 @@ type Queue struct {
 	ended  chan struct{}
 
 	mu      sync.Mutex
-	lanes   map[string]*lane
-	turn    []*lane // lanes with something waiting, the next to be served first
+	queues  map[string]*envelopeQueue // by envelope
+	order   []*envelopeQueue          // those with something waiting, the next to be served first
 	waiting int
-	flying  map[*flight]struct{}
+	calls   map[*inFlight]struct{}
 	batches int64
 	warned  time.Time
 }
@@ -46,10 +46,10 @@ func New(cfg Config, deps Deps) *Queue {
 	}
 	q := &Queue{
 		cfg: cfg, deps: deps, log: deps.Log,
-		room:  semaphore.NewWeighted(int64(cfg.Capacity)),
-		stamp: "b" + strconv.FormatInt(time.Now().UnixMilli(), 36) + "-",
-		ended: make(chan struct{}),
-		lanes: map[string]*lane{}, flying: map[*flight]struct{}{},
+		room:   semaphore.NewWeighted(int64(cfg.Capacity)),
+		stamp:  "b" + strconv.FormatInt(time.Now().UnixMilli(), 36) + "-",
+		ended:  make(chan struct{}),
+		queues: map[string]*envelopeQueue{}, calls: map[*inFlight]struct{}{},
 	}
 	q.member = deps.Gate.join(q)
 	deps.Metrics.Queue(0, cfg.Capacity)
@@ -93,34 +93,34 @@ func (q *Queue) await(ctx context.Context, d *delivery) error {
 	}
 }
 
-// enqueue puts the items into their lanes, in order.
+// enqueue adds the items to the queues of their envelopes, in order.
 func (q *Queue) enqueue(d *delivery) {
 	q.mu.Lock()
-	lanes := make([]*lane, len(d.items.Envelopes))
+	queues := make([]*envelopeQueue, len(d.items.Envelopes))
 	for i, it := range d.items.List {
 		if d.open[it.Row] == 0 {
 			continue
 		}
-		l := lanes[it.Envelope]
+		l := queues[it.Envelope]
 		if l == nil {
-			l = q.lane(d.items.Envelopes[it.Envelope])
-			l.entries = slices.Grow(l.entries, d.count/len(lanes))
-			lanes[it.Envelope] = l
+			l = q.queueOf(d.items.Envelopes[it.Envelope])
+			l.entries = slices.Grow(l.entries, d.count/len(queues))
+			queues[it.Envelope] = l
 		}
-		l.add(entry{d, int32(i)})
+		l.addEntry(entry{d, int32(i)})
 	}
 	q.count(d.count)
 	q.mu.Unlock()
-	q.deps.Gate.poke()
+	q.deps.Gate.recheck()
 }
 
-// lane finds a lane and puts it into the turn.
-func (q *Queue) lane(envelope string) *lane {
-	l := q.lanes[envelope]
+// queueOf finds the queue of an envelope, or adds it as the last to be served.
+func (q *Queue) queueOf(envelope string) *envelopeQueue {
+	l := q.queues[envelope]
 	if l == nil {
-		l = &lane{envelope: envelope, field: q.deps.Field(envelope)}
-		q.lanes[envelope] = l
-		q.turn = append(q.turn, l)
+		l = &envelopeQueue{envelope: envelope, field: q.deps.Field(envelope)}
+		q.queues[envelope] = l
+		q.order = append(q.order, l)
 	}
 	return l
 }
@@ -130,26 +130,27 @@ func (q *Queue) count(delta int) {
 	q.deps.Metrics.Queue(q.waiting, q.cfg.Capacity)
 }
 
-// take gives the entries of the next call of a lane and puts the lane at the end of the turn. An empty lane is forgotten.
-func (q *Queue) take(envelope string, most int) []entry {
+// takeEntries takes the entries of the next call out of an envelope's queue, which is then the last to be served. An empty
+// queue is forgotten.
+func (q *Queue) takeEntries(envelope string, most int) []entry {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	l := q.lanes[envelope]
+	l := q.queues[envelope]
 	if l == nil {
 		return nil
 	}
-	taken := l.take(make([]entry, 0, min(most, l.len())), most, q.cfg.MaxBytes-len(envelope)-requestFrame)
+	taken := l.takeEntries(make([]entry, 0, min(most, l.len())), most, q.cfg.MaxBytes-len(envelope)-requestFrame)
 	q.count(-len(taken))
-	q.turn = append(slices.DeleteFunc(q.turn, func(other *lane) bool { return other == l }), l)
+	q.order = append(slices.DeleteFunc(q.order, func(other *envelopeQueue) bool { return other == l }), l)
 	q.sweep()
 	return taken
 }
 
-// sweep forgets lanes with nothing in them.
+// sweep forgets empty queues.
 func (q *Queue) sweep() {
-	q.turn = slices.DeleteFunc(q.turn, func(l *lane) bool {
+	q.order = slices.DeleteFunc(q.order, func(l *envelopeQueue) bool {
 		if l.len() == 0 {
-			delete(q.lanes, l.envelope)
+			delete(q.queues, l.envelope)
 		}
 		return l.len() == 0
 	})
@@ -163,19 +164,19 @@ const requestFrame = 512
 func (q *Queue) leave(d *delivery, why error) error {
 	q.mu.Lock()
 	d.gone = true
-	for _, l := range q.lanes {
+	for _, l := range q.queues {
 		before := l.len()
 		l.drop(d)
 		q.count(l.len() - before)
 	}
 	q.sweep()
 	idle := make(chan struct{})
-	if d.idle = idle; d.flying == 0 {
+	if d.idle = idle; d.calls == 0 {
 		close(idle)
 	}
 	q.mu.Unlock()
-	q.deps.Gate.poke()
-	q.land(idle)
+	q.deps.Gate.recheck()
+	q.awaitCalls(idle)
 	d.reading.Wait()
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -186,7 +187,8 @@ func (q *Queue) leave(d *delivery, why error) error {
 	return why
 }
 
-func (q *Queue) land(idle chan struct{}) {
+// awaitCalls waits until a leaving delivery has no call in flight, for the grace at most.
+func (q *Queue) awaitCalls(idle chan struct{}) {
 	grace := time.NewTimer(q.cfg.Grace)
 	defer grace.Stop()
 	select {
@@ -196,11 +198,11 @@ func (q *Queue) land(idle chan struct{}) {
 	}
 }
 
-// cutOff ends the calls that nobody waits for any more.
+// cutOff ends the calls that no delivery waits for any more.
 func (q *Queue) cutOff() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for f := range q.flying {
+	for f := range q.calls {
 		if !slices.ContainsFunc(f.entries, func(e entry) bool { return !e.d.gone }) {
 			f.cancel()
 		}

@@ -24,7 +24,7 @@ func (q *Queue) Run(ctx context.Context) error {
 	s.sending.Wait()
 	grace.Stop()
 	cutOff()
-	q.deps.Gate.part(q.member)
+	q.deps.Gate.leave(q.member)
 	close(q.ended)
 	return nil
 }
@@ -34,11 +34,11 @@ func (q *Queue) Run(ctx context.Context) error {
 func (s *sender) dispatch() {
 	w := &waiter{choose: s.queue.choose}
 	for {
-		p, err := s.queue.deps.Gate.enter(s.ctx, s.queue.member, w)
+		p, err := s.queue.deps.Gate.acquire(s.ctx, s.queue.member, w)
 		if err != nil {
 			return
 		}
-		entries := s.queue.take(p.envelope, s.queue.most(p))
+		entries := s.queue.takeEntries(p.envelope, s.queue.most(p))
 		if len(entries) == 0 {
 			p.cancel()
 			continue
@@ -48,20 +48,20 @@ func (s *sender) dispatch() {
 	}
 }
 
-// most is the number of items for a call: one for a look whether TikTok is back.
-func (q *Queue) most(p *pass) int {
+// most is the number of items for a call: one for a probe.
+func (q *Queue) most(p *permit) int {
 	if p.small {
 		return 1
 	}
 	return q.cfg.MaxItems
 }
 
-// choose picks the lane to be served: the first in turn that is not held up and does not linger.
-func (q *Queue) choose(now time.Time, open func(field string) bool) choice {
+// choose picks the envelope to be served: the first in order that is not held up and does not linger.
+func (q *Queue) choose(now time.Time, allowed func(field string) bool) choice {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	var wake time.Time
-	for _, l := range q.turn {
+	for _, l := range q.order {
 		if l.len() == 0 {
 			continue
 		}
@@ -69,15 +69,15 @@ func (q *Queue) choose(now time.Time, open func(field string) bool) choice {
 			if wake.IsZero() || until.Before(wake) {
 				wake = until
 			}
-		} else if open(l.field) {
+		} else if allowed(l.field) {
 			return choice{kind: choiceSend, envelope: l.envelope, field: l.field}
 		}
 	}
 	return choice{kind: choiceWait, wake: wake}
 }
 
-// lingers is the time until which a lane waits for more.
-func (q *Queue) lingers(l *lane) time.Time {
+// lingers is the time until which an envelope's queue waits for more.
+func (q *Queue) lingers(l *envelopeQueue) time.Time {
 	if q.cfg.Linger == 0 || l.len() >= q.cfg.MaxItems || l.bytes >= q.cfg.MaxBytes-requestFrame {
 		return time.Time{}
 	}

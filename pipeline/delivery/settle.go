@@ -62,9 +62,9 @@ func (b *batch) rejection(e entry, a *pipeline.Answer, why pipeline.Reason) *pip
 	}
 }
 
-// bury writes the dead letters of the batch and settles their rows once Kafka has them. When it cannot, before the queue
+// writeDeadLetters writes the dead letters of the batch and settles their rows once Kafka has them. When it cannot, before the queue
 // is stopped for good, the rows stay unsettled.
-func (b *batch) bury() {
+func (b *batch) writeDeadLetters() {
 	if len(b.ends) == 0 {
 		return
 	}

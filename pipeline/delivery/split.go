@@ -57,7 +57,7 @@ func (b *batch) narrow(out outcome) (rest []entry) {
 	for len(suspects) > 1 {
 		if i := b.namedIn(out, len(suspects)); i >= 0 {
 			rest = slices.Concat(suspects[:i], suspects[i+1:], rest)
-			b.convict(suspects[i:i+1], outcome{}, true)
+			b.confirm(suspects[i:i+1], outcome{}, true)
 			return rest
 		}
 		half := len(suspects) / 2
@@ -72,13 +72,13 @@ func (b *batch) narrow(out outcome) (rest []entry) {
 		}
 	}
 	b.found++
-	b.convict(suspects, out, false)
+	b.confirm(suspects, out, false)
 	return rest
 }
 
-// namedIn is the index of the item a refusal names, -1 if it names none or has named an innocent one before.
+// namedIn is the index of the item a refusal names, -1 if it names none or has named a good one before.
 func (b *batch) namedIn(out outcome, n int) int {
-	if out.kind != refused || b.liar || out.answer.Item >= n {
+	if out.kind != refused || b.misnamed || out.answer.Item >= n {
 		return -1
 	}
 	return out.answer.Item
@@ -93,10 +93,10 @@ func (b *batch) interrupted(out outcome, rest []entry) []entry {
 	return rest
 }
 
-// convict makes sure that an item alone is refused, and rejects its row. One refusal may be TikTok's accident: it takes
+// confirm makes sure that an item alone is refused, and rejects its row. One refusal may be TikTok's accident: it takes
 // two that were for this item, of which one may have named it among others. last is the refusal of the item alone, if
 // there was one.
-func (b *batch) convict(alone []entry, last outcome, named bool) {
+func (b *batch) confirm(alone []entry, last outcome, named bool) {
 	for refusals := 0; ; {
 		if last.kind == refused {
 			refusals++
@@ -106,7 +106,7 @@ func (b *batch) convict(alone []entry, last outcome, named bool) {
 			break
 		}
 		if last = b.call(alone); last.kind == accepted {
-			b.liar = b.liar || named
+			b.misnamed = b.misnamed || named
 			b.cleared++
 			return
 		}

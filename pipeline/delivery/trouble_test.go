@@ -390,7 +390,7 @@ func TestLimitsAreKeptInEverySecond(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, options{gate: NewGate(c.gate, nil), Config: Config{MaxItems: 1}}, script(yes))
-				w.queue.SetShare(c.share)
+				w.queue.SetQuota(c.share)
 				w.deliver(20 * c.most)
 				calls := w.sent()
 				for i, first := range calls {
@@ -428,8 +428,8 @@ func TestADeliveryCanLeaveDuringAnOutage(t *testing.T) {
 			t.Errorf("left after %v, want with the context", got)
 		}
 		w.queue.mu.Lock()
-		if w.queue.waiting != 0 || len(w.queue.lanes) != 0 {
-			t.Errorf("waiting: got %d in %d lanes, want nothing", w.queue.waiting, len(w.queue.lanes))
+		if w.queue.waiting != 0 || len(w.queue.queues) != 0 {
+			t.Errorf("waiting: got %d in %d queues, want nothing", w.queue.waiting, len(w.queue.queues))
 		}
 		w.queue.mu.Unlock()
 	})

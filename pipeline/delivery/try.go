@@ -13,26 +13,26 @@ type try struct {
 	probe  bool // only one item of the part was sent
 }
 
-// attempt waits for its turn and makes a call; !ok when there is nothing left to send or the queue is stopped.
+// attempt waits for a permit and makes a call; !ok when there is nothing left to send or the queue is stopped.
 func (b *batch) attempt(p *part) (t try, ok bool) {
-	pass := b.turn(p)
-	if pass == nil || b.sender.ctx.Err() != nil {
-		pass.cancel()
+	permit := b.permit(p)
+	if permit == nil || b.sender.ctx.Err() != nil {
+		permit.cancel()
 		return t, false
 	}
-	f := b.load(p, pass.small, &t)
+	f := b.nextCall(p, permit.small, &t)
 	if f == nil {
-		pass.cancel()
+		permit.cancel()
 		return t, false
 	}
-	defer b.queue.landed(f)
+	defer b.queue.finished(f)
 	p.attempts++
 	b.calls++
 	if t.sent = f.entries; !t.probe {
 		p.entries = f.entries
 	}
-	t.answer = b.fly(f, p)
-	pass.finish(&t.answer)
+	t.answer = b.send(f, p)
+	permit.finish(&t.answer)
 	b.queue.note(f, b, p, &t.answer)
 	if v := t.answer.Verdict; v == pipeline.Accepted || v == pipeline.Warned {
 		b.accept(t)
@@ -40,30 +40,30 @@ func (b *batch) attempt(p *part) (t try, ok bool) {
 	return t, b.sender.ctx.Err() == nil || t.answer.Verdict != pipeline.Retry
 }
 
-// load writes the part's call, or for a look whether TikTok is back the call of one of its items, another one each time.
-func (b *batch) load(p *part, small bool, t *try) *flight {
-	p.entries = b.queue.living(p.entries)
+// nextCall writes the part's call, or, for a probe, the call of one of its items, another one each time.
+func (b *batch) nextCall(p *part, small bool, t *try) *inFlight {
+	p.entries = b.queue.stillWanted(p.entries)
 	t.sent, t.probe = p.entries, small && len(p.entries) > 1
 	if t.probe {
 		i := p.attempts % len(p.entries)
 		t.sent = p.entries[i : i+1]
 	}
-	return b.queue.board(b.envelope, t.sent)
+	return b.queue.buildRequest(b.envelope, t.sent)
 }
 
-// turn waits until the part may be sent: its pause is over and the gate lets it pass.
-func (b *batch) turn(p *part) *pass {
-	if pass := b.pass; pass != nil {
-		b.pass = nil
-		return pass
+// permit waits until the part may be sent: its pause is over and the gate gives a permit.
+func (b *batch) permit(p *part) *permit {
+	if first := b.first; first != nil {
+		b.first = nil
+		return first
 	}
-	pass, err := b.queue.deps.Gate.enter(b.sender.ctx, b.queue.member, &waiter{choose: func(now time.Time, open func(string) bool) choice {
+	permit, err := b.queue.deps.Gate.acquire(b.sender.ctx, b.queue.member, &waiter{choose: func(now time.Time, allowed func(string) bool) choice {
 		switch {
-		case len(b.queue.living(p.entries)) == 0:
+		case len(b.queue.stillWanted(p.entries)) == 0:
 			return choice{kind: choiceLeave}
 		case now.Before(p.pause):
 			return choice{kind: choiceWait, wake: p.pause}
-		case open(b.field):
+		case allowed(b.field):
 			return choice{kind: choiceSend, envelope: b.envelope, field: b.field}
 		}
 		return choice{kind: choiceWait}
@@ -71,5 +71,5 @@ func (b *batch) turn(p *part) *pass {
 	if err != nil {
 		return nil
 	}
-	return pass
+	return permit
 }

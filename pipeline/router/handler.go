@@ -17,11 +17,11 @@ import (
 // handling is one sync at work. Its handler runs for several chunks at once, each with a worker of its own.
 type handling struct {
 	Sync
-	workers  sync.Pool
-	usual    atomic.Int64 // bytes of items that a row of the last chunk made
-	share    *share
-	troubles *troubles
-	log      *slog.Logger
+	workers    sync.Pool
+	usual      atomic.Int64 // bytes of items that a row of the last chunk made
+	rejections *rejectionGuard
+	troubles   *troubles
+	log        *slog.Logger
 }
 
 func newHandling(s Sync, o Options) *handling {
@@ -29,11 +29,11 @@ func newHandling(s Sync, o Options) *handling {
 	h.workers.New = func() any { return &worker{steps: s.NewSteps()} }
 	h.usual.Store(usualItem)
 	h.troubles = &troubles{sync: s.Name, board: o.Board, log: h.log}
-	h.share = newShare(s.RejectedShare, h.troubles)
+	h.rejections = newRejectionGuard(s.RejectedShare, h.troubles)
 	return h
 }
 
-// usualItem is the size of an event, before the first chunk has told.
+// usualItem is the size of an event, before the first chunk has shown it.
 const usualItem = 800
 
 // room makes room for the chunk's items, and a little more: a buffer that grows by doubling leaves three times its size
@@ -65,7 +65,7 @@ func (h *handling) handle(m *message.Message) ([]*message.Message, error) {
 func (h *handling) rows(ctx context.Context, chunk *pipeline.Chunk, w *worker) error {
 	w.reset()
 	h.room(w, len(chunk.Records))
-	if err := h.share.wait(ctx); err != nil {
+	if err := h.rejections.wait(ctx); err != nil {
 		return err
 	}
 	began := time.Now()
@@ -73,15 +73,15 @@ func (h *handling) rows(ctx context.Context, chunk *pipeline.Chunk, w *worker) e
 	h.Metrics.DecodeTime(time.Since(began), w.span.TraceID())
 	h.usual.Store(int64(len(w.items.Buf) / max(len(chunk.Records), 1)))
 	w.count(h.Metrics) // whatever err is: rows that were skipped have settled
-	h.tell(chunk, w)
+	h.warnTruncated(chunk, w)
 	if err != nil {
 		return err
 	}
 	w.span.Rows(len(w.items.List), len(w.letters))
-	if err := h.share.admit(ctx, w.tried, w.letters); err != nil {
+	if err := h.rejections.admit(ctx, w.tried, w.letters); err != nil {
 		return err
 	}
-	return h.bury(ctx, chunk, w)
+	return h.writeLetters(ctx, chunk, w)
 }
 
 // each brings the chunk's unsettled rows through the steps.
@@ -120,8 +120,8 @@ func (h *handling) row(ctx context.Context, chunk *pipeline.Chunk, w *worker, i 
 	}
 }
 
-// bury has the letters written; they are acknowledged before their rows settle (P1, P4).
-func (h *handling) bury(ctx context.Context, chunk *pipeline.Chunk, w *worker) error {
+// writeLetters has the letters written; they are acknowledged before their rows settle (P1, P4).
+func (h *handling) writeLetters(ctx context.Context, chunk *pipeline.Chunk, w *worker) error {
 	if len(w.letters) == 0 {
 		return nil
 	}
@@ -129,7 +129,7 @@ func (h *handling) bury(ctx context.Context, chunk *pipeline.Chunk, w *worker) e
 		return fmt.Errorf("write dead letters: %w", err)
 	}
 	n := 0
-	for i, row := range w.buried {
+	for i, row := range w.rejected {
 		if chunk.Settle(row, pipeline.DeadLettered) {
 			h.Metrics.Rejected(w.letters[i].Rejection)
 			n++
@@ -139,10 +139,21 @@ func (h *handling) bury(ctx context.Context, chunk *pipeline.Chunk, w *worker) e
 	return nil
 }
 
+// warnTruncated logs what would go unnoticed otherwise: a table was emptied in one record, without its rows. What TikTok holds of
+// them stays, members of audiences among it.
+func (h *handling) warnTruncated(chunk *pipeline.Chunk, w *worker) {
+	for _, s := range w.skipped {
+		if s.reason == pipeline.SkipTruncate {
+			h.log.Warn("a table was truncated: change data has no rows for that, and what TikTok holds of them stays",
+				"topic", chunk.Topic, "partition", chunk.Partition, "records", s.rows)
+		}
+	}
+}
+
 // ended gives the worker back, once nothing of the chunk is at work in it any more.
 func (h *handling) ended(chunk *pipeline.Chunk, w *worker, err error) {
 	if err == nil {
-		h.share.refused(refused(chunk, w))
+		h.rejections.refused(refused(chunk, w))
 		if !w.oldest.IsZero() {
 			h.Metrics.SourceDelay(time.Since(w.oldest), w.span.TraceID())
 		}
@@ -152,7 +163,7 @@ func (h *handling) ended(chunk *pipeline.Chunk, w *worker, err error) {
 	h.workers.Put(w)
 }
 
-// ending is what a chunk's span says of an error: nothing that a row's could hold.
+// ending is what a chunk's span says of an error, without anything of a row.
 func ending(err error) string {
 	if err == nil {
 		return ""
@@ -172,8 +183,8 @@ func refused(chunk *pipeline.Chunk, w *worker) int {
 	return n
 }
 
-// guard keeps a source that cannot run from taking the router down with it: the sync says why, the others go on.
-func (h *handling) guard(source Source) Source {
+// isolate keeps a source that cannot run from taking the router down with it: the sync says why, the others go on.
+func (h *handling) isolate(source Source) Source {
 	return func(ctx context.Context, offer Offer) error {
 		err := source(ctx, offer)
 		if err != nil && ctx.Err() == nil {

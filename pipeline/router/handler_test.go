@@ -35,7 +35,7 @@ type bench struct {
 	mu        sync.Mutex
 	decoded   map[string]int // how often
 	delivered []string
-	buried    map[string]*pipeline.Rejection
+	written   map[string]*pipeline.Rejection
 	decode    func(row int) error // the test's own outcome of a row
 	deliver   func(*pipeline.Chunk) error
 	bury      func() error
@@ -44,7 +44,7 @@ type bench struct {
 }
 
 func newBench() *bench {
-	b := &bench{board: pipeline.NewBoard(time.Now), decoded: map[string]int{}, buried: map[string]*pipeline.Rejection{},
+	b := &bench{board: pipeline.NewBoard(time.Now), decoded: map[string]int{}, written: map[string]*pipeline.Rejection{},
 		tickets: make(chan pipeline.Ticket, 100), chunks: make(chan *pipeline.Chunk, 100)}
 	b.Sync = Sync{Name: "orders", Topic: "t", Source: b.source, NewSteps: b.steps, Letters: b, Deliver: b.send}
 	return b
@@ -124,7 +124,7 @@ func (b *bench) Rows(ctx context.Context, letters []pipeline.Letter) error {
 		}
 	}
 	for _, l := range letters {
-		b.buried[string(l.Record.Value)] = l.Rejection
+		b.written[string(l.Record.Value)] = l.Rejection
 	}
 	return ctx.Err()
 }
@@ -189,8 +189,8 @@ func TestTroubleIsWaitedOutAtTheRowWhereItHappens(t *testing.T) {
 		if want := []string{"0", "1", "2", "3", "4", "5"}; !slices.Equal(b.delivered, want) {
 			t.Errorf("delivered %v, want %v", b.delivered, want)
 		}
-		if len(b.buried) != 0 {
-			t.Errorf("%d rows were dead-lettered, want none", len(b.buried))
+		if len(b.written) != 0 {
+			t.Errorf("%d rows were dead-lettered, want none", len(b.written))
 		}
 		if err := end(); err != nil {
 			t.Errorf("Run: %v", err)
@@ -423,3 +423,21 @@ func TestARowsPanicBecomesItsRejectionWithoutItsValue(t *testing.T) {
 }
 
 var t0 = "x"
+
+func TestATruncatedTableIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench()
+		b.decode = func(row int) error {
+			if row == 1 {
+				return pipeline.SkipTruncate
+			}
+			return pipeline.SkipTombstone
+		}
+		_, stop := b.run(t)
+		b.handle(t, numbers(0, 3))
+		stop()
+		if got := strings.Count(b.log.String(), "truncated"); got != 1 || !strings.Contains(b.log.String(), "records=1") {
+			t.Errorf("got %d lines, want one of one record:\n%s", got, b.log.String())
+		}
+	})
+}

@@ -27,7 +27,7 @@ func (publisher) Publish(_ string, messages ...*message.Message) error {
 	return nil
 }
 
-// Close does nothing: whoever made the delivery ends it.
+// Close does nothing: the one who made the delivery ends it.
 func (publisher) Close() error { return nil }
 
 func (d *delivery) deliver(ctx context.Context) error {

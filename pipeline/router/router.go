@@ -74,7 +74,7 @@ func New(o Options) (*Router, error) {
 	r := &Router{router: wm}
 	for _, s := range o.Syncs {
 		h := newHandling(s, o)
-		sub := NewSubscriber(h.guard(s.Source))
+		sub := NewSubscriber(h.isolate(s.Source))
 		h.addTo(wm, sub)
 		r.syncs, r.subs = append(r.syncs, h), append(r.subs, sub)
 	}
@@ -87,12 +87,6 @@ func (o Options) withDefaults() Options {
 		o.Board = pipeline.NewBoard(time.Now)
 	}
 	return o
-}
-
-// AddTo adds a sync's handler to a Watermill router of the caller's, fed by a Subscriber of the caller's: Watermill's
-// in-memory channel, say. The sync's Source is not used.
-func AddTo(wm *message.Router, from message.Subscriber, s Sync, o Options) {
-	newHandling(s, o.withDefaults()).addTo(wm, from)
 }
 
 func (h *handling) addTo(wm *message.Router, from message.Subscriber) {
@@ -132,12 +126,12 @@ func (r *Router) until(ctx context.Context, ended <-chan error) error {
 	return <-ended
 }
 
-// Resume lets a sync go on that stopped because too many of its rows were rejected, and tells whether it had stopped.
+// Resume lets a sync go on that stopped because too many of its rows were rejected, and reports whether it had stopped.
 // What it held back goes into the rejected topic.
 func (r *Router) Resume(sync string) bool {
 	for _, h := range r.syncs {
 		if h.Name == sync {
-			return h.share.resume()
+			return h.rejections.resume()
 		}
 	}
 	return false

@@ -8,7 +8,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 )
 
-// troubles tells the board what holds the sync's handlers up. Several may wait for the same thing: it is over when none
+// troubles reports what holds the sync's handlers up in the status. Several may wait for the same thing: it is over when none
 // does any more.
 type troubles struct {
 	sync  string
@@ -32,7 +32,7 @@ func (ts *troubles) enter(before pipeline.TroubleKind, t *pipeline.Trouble) pipe
 		ts.mu.Unlock()
 	}
 	if ts.board.Set(ts.sync, source(t.Kind), t) {
-		ts.log.Error("sync is held up; its rows wait", "kind", t.Kind, "error", t.Error(), "needs_somebody", t.Stop)
+		ts.log.Error("sync is held up; its rows wait", "kind", t.Kind, "error", t.Error(), "needs_operator", t.Stop)
 	}
 	return t.Kind
 }

@@ -18,9 +18,9 @@ type worker struct {
 	change pipeline.Change
 	items  pipeline.Items
 
-	letters []pipeline.Letter
-	buried  []int  // the letters' rows
-	tried   []bool // rows that were not skipped, in order: was it rejected?
+	letters  []pipeline.Letter
+	rejected []int  // the letters' rows
+	tried    []bool // rows that were not skipped, in order: was it rejected?
 
 	ops     [len(pipeline.Ops) + 1]int
 	skipped []skipCount
@@ -36,7 +36,7 @@ type skipCount struct {
 func (w *worker) reset() {
 	w.items.Reset()
 	clear(w.letters)
-	w.letters, w.buried, w.tried = w.letters[:0], w.buried[:0], w.tried[:0]
+	w.letters, w.rejected, w.tried = w.letters[:0], w.rejected[:0], w.tried[:0]
 	w.ops = [len(w.ops)]int{}
 	w.skipped = w.skipped[:0]
 	w.oldest = time.Time{}
@@ -119,11 +119,11 @@ func (w *worker) skip(chunk *pipeline.Chunk, i int, reason pipeline.SkipReason) 
 
 func (w *worker) reject(chunk *pipeline.Chunk, i int, r *pipeline.Rejection) {
 	w.letters = append(w.letters, pipeline.Letter{Record: &chunk.Records[i], Rejection: r, SchemaID: w.change.SchemaID})
-	w.buried = append(w.buried, i)
+	w.rejected = append(w.rejected, i)
 	w.tried = append(w.tried, true)
 }
 
-// count tells the metrics what the rows were.
+// count counts what the rows were.
 func (w *worker) count(m *metrics.Sync) {
 	for _, op := range pipeline.Ops {
 		if n := w.ops[op]; n > 0 {

@@ -19,8 +19,8 @@ func isAddress(url []byte, plain bool) bool {
 
 // What a character is to an address.
 const (
-	noAddress = 1 << iota // stands nowhere in one
-	noHost                // stands in no host
+	noAddress = 1 << iota // is nowhere in one
+	noHost                // is in no host
 	endsHost
 )
 
@@ -36,7 +36,7 @@ var addressByte = func() (is [256]byte) {
 	return is
 }()
 
-// isPlace wants what stands behind the scheme: a host, perhaps behind a user, and whatever follows.
+// isPlace wants what is behind the scheme: a host, perhaps behind a user, and whatever follows.
 func isPlace(rest []byte, plain bool) bool {
 	end := 0
 	for end < len(rest) && addressByte[rest[end]] != endsHost {

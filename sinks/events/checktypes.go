@@ -53,7 +53,7 @@ func (c *Config) checkField(name string, k mapping.Kinds, at settings.Place) {
 func checkTime(f *mapping.Field, k mapping.Kinds, at settings.Place) {
 	kind := f.CheckTypes(k, at)
 	if slices.Contains(noTimes, kind) {
-		at.Problem("the column's type is "+kind.String()+", which is no time", "every row is rejected")
+		at.Problem("the column's type is "+kind.String()+", which is not a time", "every row is rejected")
 	}
 	warnOfNull(f, k, at)
 }

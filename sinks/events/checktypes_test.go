@@ -45,7 +45,7 @@ func TestAMappingIsCheckedAgainstTheSchema(t *testing.T) {
 	}{
 		"all is well": {[]any{"{column: name}", "at", "{column: url, default: 'https://x.example/'}", "amount", "email"}, nil},
 		"types that do not fit": {[]any{"Purchase", "flag", "{value: 'https://x.example/'}", "at", "digest"}, []string{
-			"false web_events.fields.event_time: the column's type is bool, which is no time",
+			"false web_events.fields.event_time: the column's type is bool, which is not a time",
 			"false web_events.fields.properties.value: the column's type is instant, which the field cannot take",
 			"false web_events.fields.user.email: the column's type is bytes, which the field cannot take"}},
 		"types that are made to fit": {[]any{"Purchase", "at", "{value: 'https://x.example/'}", "{column: flag, type: number}", "{column: digest, type: hex}"}, nil},

@@ -2,7 +2,7 @@ package events
 
 import "strings"
 
-// closest suggests the known word that was probably meant, else gives other advice. What stands before the last point
+// closest suggests the known word that was probably meant, else gives other advice. What is before the last point
 // counts too, but does not make two words alike.
 func closest(word string, known []string, advice string) string {
 	own := word[strings.LastIndexByte(word, '.')+1:]

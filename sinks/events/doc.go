@@ -1,5 +1,5 @@
 // Package events makes web events for TikTok's Events API of row changes: it maps, validates, hashes (through identity)
-// and writes each event as the JSON TikTok takes, or rejects the row with the field and the rule. It stands between the
+// and writes each event as the JSON TikTok takes, or rejects the row with the field and the rule. It comes between the
 // gate, which has let the row through, and delivery, which sends what it made.
 //
 // A Plan is one sync's mapping, compiled at start from its Config. A Maker is a Plan at work in one goroutine: Make

@@ -61,7 +61,7 @@ func appendEnvelope(dst []byte, source string, id, test []byte) []byte {
 	return dst
 }
 
-// makeEnvelope writes the row's envelope into m.env and tells its source.
+// makeEnvelope writes the row's envelope into m.env and gives its source.
 func (m *Maker) makeEnvelope() (source, error) {
 	e := &m.plan.envelope
 	if e.fixed != nil {
@@ -139,7 +139,7 @@ func (m *Maker) plainText(g *mapping.Getter, v pipeline.Value) ([]byte, error) {
 	return mapping.Trim(m.row.Text(v)), nil
 }
 
-// printable says whether the text is a code: ASCII without blanks, and short.
+// printable reports whether the text is a code: ASCII without blanks, and short.
 func printable(text []byte, limit int) bool {
 	for _, c := range text {
 		if c <= ' ' || c >= 0x7f {
@@ -147,4 +147,25 @@ func printable(text []byte, limit int) bool {
 		}
 	}
 	return len(text) <= limit
+}
+
+// maxRequest is how large a call's body may become.
+const maxRequest = 1 << 20
+
+// Endpoint is where events go, below the API's base.
+const Endpoint = "/event/track/"
+
+// Limits are how many events a call may hold, and how many bytes.
+func (p *Plan) Limits() (maxItems, maxBytes int) { return p.cfg.Batch.MaxEvents, maxRequest }
+
+// AppendRequest writes the body of a call with these events, which share the envelope.
+func (p *Plan) AppendRequest(dst []byte, envelope string, bodies [][]byte) []byte {
+	dst = append(append(append(dst, '{'), envelope...), `,"data":[`...)
+	for i, body := range bodies {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, body...)
+	}
+	return append(dst, "]}"...)
 }

@@ -15,7 +15,7 @@ type Event struct {
 	Unmapped string
 }
 
-// Names are the events one of the company's names stands for: one, several, or none.
+// Names are the events one of the company's names means: one, several, or none.
 type Names []string
 
 // DecodeNode reads a name, a list of them, or null for none.
@@ -96,7 +96,7 @@ func (id *EventID) DecodeNode(n *settings.Node, at settings.Place) {
 	case i < 0:
 		id.field(n, at)
 	case len(pairs) > 1:
-		at.Problem("columns stands alone here", "")
+		at.Problem("columns must be the only key here", "")
 	case pairs[i].Value.Kind() == settings.String && pairs[i].Value.Text() == "all":
 		id.All = true
 	case pairs[i].Value.Kind() == settings.List:

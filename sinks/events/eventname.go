@@ -16,7 +16,7 @@ type event struct {
 	counters keyCounters
 }
 
-// namePlan finds the events a row stands for.
+// namePlan finds the events a row means.
 type namePlan struct {
 	fixed []*event
 	get   *mapping.Getter
@@ -68,7 +68,7 @@ type customNames map[string][]*event
 // maxCustomNames bounds what a column with a name of its own in every row may cost.
 const maxCustomNames = 1000
 
-// eventNames are the events of the row; nobody may keep the slice. Offline events have TikTok's names alone.
+// eventNames are the events of the row; no caller may keep the slice. Offline events have TikTok's names alone.
 func (m *Maker) eventNames() ([]*event, error) {
 	events, err := m.namedEvents()
 	if err == nil && m.from == offline && slices.ContainsFunc(events, func(e *event) bool { return e.custom }) {

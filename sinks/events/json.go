@@ -10,7 +10,7 @@ const (
 	highs = 0x8080808080808080
 )
 
-// special says whether any of eight bytes needs a look: a control character, a quote, a backslash, or no ASCII.
+// special reports whether any of eight bytes needs a look: a control character, a quote, a backslash, or no ASCII.
 func special(w uint64) bool {
 	control := w - ones*0x20
 	quote := (w ^ ones*'"') - ones

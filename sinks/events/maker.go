@@ -15,14 +15,14 @@ type Maker struct {
 	digest mapping.Digest
 
 	// What is known of the row at hand. The slices are reused.
-	eventID []byte
-	env     []byte
-	from    source
-	keys    matchKeys
-	nobody  *pipeline.Rejection // of the first identifier that is a placeholder
-	sum     productSum
-	values  []pipeline.Value
-	open    *object // where the next field would stand
+	eventID     []byte
+	env         []byte
+	from        source
+	keys        matchKeys
+	placeholder *pipeline.Rejection // of the first identifier that is a placeholder
+	sum         productSum
+	values      []pipeline.Value
+	open        *object // the next field would be in
 
 	custom     customNames
 	sameName   []byte // the last row's name and events: the next row's are usually the same
@@ -39,7 +39,7 @@ func (p *Plan) Maker() *Maker {
 func (m *Maker) Make(items *pipeline.Items, row int, c *pipeline.Change) error {
 	list, bytes := len(items.List), len(items.Buf)
 	m.row.Begin(c)
-	m.eventID, m.keys, m.nobody, m.sum = m.eventID[:0], 0, nil, productSum{}
+	m.eventID, m.keys, m.placeholder, m.sum = m.eventID[:0], 0, nil, productSum{}
 	if err := m.make(items, row, c); err != nil {
 		items.Cut(list, bytes)
 		return m.explained(err, c)

@@ -57,7 +57,7 @@ func (m *Maker) contents(dst []byte, s *step) ([]byte, error) {
 	switch {
 	case mapping.IsList(v):
 		return m.productList(dst, s, v)
-	case mapping.IsObject(v): // a product that is alone may stand without its list
+	case mapping.IsObject(v): // a product that is alone may come without its list
 		dst, err = m.element(append(dst, '['), s, 0, v)
 		return append(dst, ']'), err
 	}
@@ -95,7 +95,7 @@ func separator(dst []byte, start int) byte {
 	return ','
 }
 
-// singleProduct appends the one product that stands in columns, if any of them has a value.
+// singleProduct appends the one product that is in columns, if any of them has a value.
 func (m *Maker) singleProduct(dst []byte, s *step) ([]byte, error) {
 	var p product
 	found := false

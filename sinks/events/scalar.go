@@ -98,7 +98,7 @@ func textRule(reason pipeline.Reason) string {
 	return "a text, number or time; `type: string` or `hex` for binary columns, `path` for a member of JSON"
 }
 
-// breaks tells the rule of its field that a text breaks; plain is what cleanText says of it.
+// breaks is the rule of its field that a text breaks; plain is what cleanText says of it.
 func (m *Maker) breaks(s *step, clean []byte, plain bool) *pipeline.Rejection {
 	switch s.spec.kind {
 	case currency:

@@ -138,8 +138,8 @@ func (m *Maker) settle(s *step, err error) error {
 		return nil
 	case !ok || !rule.Nobody():
 		return identity.Reject(s.spec.name, err)
-	case m.nobody == nil && s.matchKey&identifying != 0:
-		m.nobody = identity.Reject(s.spec.name, err)
+	case m.placeholder == nil && s.matchKey&identifying != 0:
+		m.placeholder = identity.Reject(s.spec.name, err)
 	}
 	return nil
 }

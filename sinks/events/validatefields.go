@@ -49,7 +49,7 @@ func (c *Config) isOwnProperty(name string) bool {
 	return ok && c.CustomProperties && own != "" && !strings.Contains(own, ".")
 }
 
-// fieldHint helps with a name nobody knows: the 1.0 vocabulary, names of app events, near misses.
+// fieldHint helps with an unknown name: the 1.0 vocabulary, names of app events, near misses.
 func (c *Config) fieldHint(name string) string {
 	if now, ok := formerNames[name]; ok {
 		return "write " + now
@@ -70,7 +70,7 @@ func (c *Config) fieldHint(name string) string {
 
 // formerNames are the names of Events API 1.0, and names without their object.
 var formerNames = map[string]string{
-	"timestamp": timeField, "time": timeField, "event": "event, beside fields", "event_id": "event_id, beside fields",
+	"timestamp": timeField, "time": timeField, "event": "event, next to fields", "event_id": "event_id, next to fields",
 	"context.user.email": "user.email", "context.user.phone_number": "user.phone", "context.user.external_id": "user.external_id",
 	"context.user.ttp": "user.ttp", "context.ad.callback": "user.ttclid", "context.ip": "user.ip", "context.user_agent": "user.user_agent",
 	"context.page.url": "page.url", "context.page.referrer": "page.referrer",
@@ -153,7 +153,7 @@ func (c *Config) validateCountry(s *spec, country *mapping.Country, at settings.
 }
 
 // checkConstants holds values written in the configuration to the rules of rows. Identifiers are left out: a rule's text
-// must not tell what is hashed.
+// must not show what is hashed.
 func checkConstants(c *Config, s *spec, f *mapping.Field, at settings.Place) {
 	if s.kind == identifier || s.kind == oneHash || s.kind == contents || s.kind == anything {
 		return

@@ -5,13 +5,13 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 )
 
-// object is a JSON object that fields stand in.
+// object is a JSON object that fields are in.
 type object struct {
 	within *object // nil: the event itself
 	open   []byte  // "user":{
 }
 
-// holds says whether the other stands in this one, or is it.
+// holds reports whether the other is in this one, or is it.
 func (o *object) holds(other *object) bool {
 	for ; other != nil && other != o; other = other.within {
 	}
@@ -68,15 +68,15 @@ func (m *Maker) fields(dst []byte) (_ []byte, err error) {
 	}
 	switch {
 	case !m.plan.requires || m.keys&identifying != 0:
-	case m.nobody != nil:
-		return dst, m.nobody
+	case m.placeholder != nil:
+		return dst, m.placeholder
 	default:
 		return dst, pipeline.Reject(pipeline.StageIdentity, pipeline.NoIdentifier, "user", "an email, phone, external_id, ttp or ttclid")
 	}
 	return m.enter(dst, nil), nil
 }
 
-// applies says whether the field goes into this row's event. Device ids (no sources) are for apps, and sent when asked for.
+// applies reports whether the field goes into this row's event. Device ids (no sources) are for apps, and sent when asked for.
 func (m *Maker) applies(s *step) bool {
 	if s.spec.sources != 0 && s.spec.sources&m.from == 0 {
 		return false

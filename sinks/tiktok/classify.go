@@ -79,7 +79,7 @@ func stateIn(message string) pipeline.State {
 }
 
 // Unanswered is the Answer of a call that got no response, or not all of it. Only a certificate that cannot be trusted
-// needs somebody; everything else on the way passes.
+// needs an operator; everything else on the way passes.
 func Unanswered(err error) pipeline.Answer {
 	kind := network(err)
 	a := pipeline.Answer{Verdict: pipeline.Retry, Item: -1, Network: kind, Message: networkTexts[kind]}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -47,7 +48,7 @@ func New(c Config, token *Token) (*Client, error) {
 	return NewOver(c, token, transport), nil
 }
 
-// NewOver makes a client over a transport of the caller's, which must close every request's body: the sandbox's, say.
+// NewOver makes a client over a transport of the caller's, which must close every request's body: the sandbox's, for example.
 func NewOver(c Config, token *Token, transport http.RoundTripper) *Client {
 	return &Client{
 		base:    strings.TrimSuffix(strings.TrimSuffix(c.BaseURL, "/"), apiPath) + apiPath,
@@ -146,4 +147,24 @@ func (c *Client) zip(body []byte) *zipper {
 // Get asks an endpoint; Data decodes what it answers.
 func (c *Client) Get(ctx context.Context, endpoint string, query url.Values) pipeline.Answer {
 	return c.send(ctx, request{endpoint: endpoint, query: query, auth: true})
+}
+
+// Clock is the time at TikTok, to the second: event times are judged by it. It asks without a token.
+func (c *Client) Clock(ctx context.Context) (time.Time, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/user/info/", nil)
+	if err != nil {
+		return time.Time{}, errors.New("ask for the time: check base_url")
+	}
+	resp, err := c.http.RoundTrip(req)
+	if err != nil {
+		return time.Time{}, errors.New("ask for the time: no answer (" + Unanswered(err).Network + ")")
+	}
+	resp.Body.Close()
+	t, err := http.ParseTime(resp.Header.Get("Date"))
+	if err != nil {
+		return time.Time{}, errors.New("ask for the time: the answer has no date")
+	}
+	return t, nil
 }

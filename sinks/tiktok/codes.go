@@ -84,7 +84,7 @@ var codes = map[int]ruling{
 	40915: {Verdict: pipeline.Refused}, // file content
 }
 
-// rule looks a code up. Unknown client errors are the data's fault, for halving shows whether they are; any other
+// rule looks a code up. Unknown client errors are the data's fault, which halving confirms; any other
 // unknown code is TikTok's own trouble.
 func rule(code int) ruling {
 	if r, ok := codes[code]; ok {

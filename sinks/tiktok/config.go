@@ -52,13 +52,13 @@ func (l Limits) Endpoints() map[string]float64 {
 // Validate reports what is wrong with the connection.
 func (c *Config) Validate(at settings.Place) {
 	if c.AccessToken != "" && c.AccessTokenFile != "" {
-		at.Key("access_token").Problem("must not be given beside access_token_file", "keep one of the two")
+		at.Key("access_token").Problem("must not be given with access_token_file", "keep one of the two")
 	}
 	if strings.HasPrefix(c.AccessToken.Reveal(), "Bearer ") {
 		at.Key("access_token").Problem("must be the token alone, without Bearer", "")
 	}
 	if c.Secret != "" && c.SecretFile != "" {
-		at.Key("secret").Problem("must not be given beside secret_file", "keep one of the two")
+		at.Key("secret").Problem("must not be given with secret_file", "keep one of the two")
 	}
 	if strings.Trim(c.AdvertiserID, "0123456789") != "" {
 		at.Key("advertiser_id").Problem("must be digits", "see the account menu of TikTok Ads Manager")

@@ -10,7 +10,7 @@ var lists = []string{"batch_data", "batch", "data"}
 
 // itemIn finds the item a message names, and its field: `Batch.3.properties.contents.0.content_id: Not a valid string`
 // is item 3, field properties.contents.0.content_id. It is -1 when the message names none. The text is only a hint:
-// whoever acts on it sends the item alone to be sure.
+// the caller sends the item alone to be sure.
 func itemIn(message string) (item int, field string) {
 	for word := range strings.FieldsFuncSeq(message, func(r rune) bool { return strings.ContainsRune(" \t\n,;:'\"`()", r) }) {
 		for _, list := range lists {

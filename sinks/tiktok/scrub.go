@@ -16,7 +16,7 @@ const (
 )
 
 // Scrub makes a text of TikTok's fit for logs, headers and the page: what looks like an e-mail address, telephone number,
-// address on the net, digest or token is replaced, and so is all that stands in quotes, for such texts may repeat what was sent.
+// address on the net, digest or token is replaced, and so is all that is in quotes, for such texts may repeat what was sent.
 // Line breaks become spaces, and at most 500 bytes are left.
 func Scrub(message string) string {
 	message = strings.ToValidUTF8(message, "?")
@@ -29,7 +29,7 @@ func Scrub(message string) string {
 	return cut(scrubWords(scrubQuotes(message)), maxMessage)
 }
 
-// scrubQuotes hides what stands between quotes. An apostrophe inside a word opens nothing.
+// scrubQuotes hides what is between quotes. An apostrophe inside a word opens nothing.
 func scrubQuotes(s string) string {
 	var b strings.Builder
 	for {
@@ -113,7 +113,7 @@ func wordLen(s string) int {
 	return i
 }
 
-// telling says whether a word tells of a person or opens a door.
+// telling reports whether a word tells of a person or opens a door.
 func telling(w string) bool {
 	digits, hex, run, mixed := 0, 0, 0, false // lengths of the runs that end here
 	for i := range len(w) {
@@ -134,7 +134,7 @@ func telling(w string) bool {
 	return isAddress(w)
 }
 
-// isAddress says whether the word is an IP address, which of a person's device is personal data.
+// isAddress reports whether the word is an IP address, which of a person's device is personal data.
 func isAddress(w string) bool {
 	_, err := netip.ParseAddr(strings.Trim(w, ".:"))
 	return err == nil

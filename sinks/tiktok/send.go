@@ -25,7 +25,7 @@ type request struct {
 	auth        bool
 }
 
-// send makes the call and reads its answer. It takes the token anew for each call, so that a changed one counts at once.
+// send makes the call and reads its answer. It asks for the token for each call, so that a changed one counts at once.
 func (c *Client) send(ctx context.Context, r request) pipeline.Answer {
 	began := time.Now()
 	token, err := c.tokenFor(r)
@@ -50,7 +50,7 @@ func (c *Client) tokenFor(r request) (string, error) {
 }
 
 // exchange returns only after net/http is done with the body: it may go on reading it after a response or an error, and
-// whoever called us is about to use its memory again.
+// the caller is about to use its memory again.
 func (c *Client) exchange(ctx context.Context, r request, token string) pipeline.Answer {
 	var open sync.WaitGroup
 	defer open.Wait()

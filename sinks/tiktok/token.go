@@ -25,7 +25,7 @@ type Token struct {
 	value string
 }
 
-// stamp tells one version of a file from another.
+// stamp identifies one version of a file.
 type stamp struct {
 	modified time.Time
 	size     int64
@@ -34,7 +34,7 @@ type stamp struct {
 // FixedToken is a token that never changes.
 func FixedToken(s settings.Secret) *Token { return &Token{fixed: s.Reveal()} }
 
-// FileToken is a token that stands alone in a file, read again whenever the file changes.
+// FileToken is a token alone in a file, read again whenever the file changes.
 func FileToken(path string) *Token { return &Token{path: path, parse: plainToken} }
 
 // StoredToken is the token that `tokrelay auth login` wrote, read again whenever the file changes.

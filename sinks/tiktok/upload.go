@@ -39,7 +39,7 @@ func unreadable(err error) pipeline.Answer {
 	return pipeline.Answer{Verdict: pipeline.Broken, Item: -1, Message: fmt.Sprintf("read the file to upload: %v", err)}
 }
 
-// multipartAround is what stands before and after the file's bytes.
+// multipartAround is what is before and after the file's bytes.
 func multipartAround(parts []Part, name string) (head, tail []byte, contentType string) {
 	var b bytes.Buffer
 	w := multipart.NewWriter(&b)

@@ -40,7 +40,7 @@ func (h *share) run(ctx context.Context) error {
 			return nil
 		case held := <-h.held:
 			if all := h.partitions(ctx); held > 0 && all > 0 {
-				h.queue.SetShare(float64(held) / float64(all))
+				h.queue.SetQuota(float64(held) / float64(all))
 			}
 		}
 	}

@@ -28,8 +28,8 @@ func TestTooManyRejectedRowsStopTheSyncBeforeTheirLettersAreWritten(t *testing.T
 		b.decode = rejecting(func(int) bool { return true })
 		r, end := b.run(t)
 		b.handle(t, numbers(0, 99)) // one row too few to judge
-		if len(b.buried) != 99 {
-			t.Fatalf("%d letters, want 99", len(b.buried))
+		if len(b.written) != 99 {
+			t.Fatalf("%d letters, want 99", len(b.written))
 		}
 		b.chunks <- numbers(100, 50)
 		held := <-b.tickets
@@ -37,8 +37,8 @@ func TestTooManyRejectedRowsStopTheSyncBeforeTheirLettersAreWritten(t *testing.T
 		b.chunks <- numbers(200, 50)
 		waiting := <-b.tickets
 		<-time.After(time.Hour)
-		if len(b.buried) != 99 {
-			t.Errorf("%d letters after the stop, want 99", len(b.buried))
+		if len(b.written) != 99 {
+			t.Errorf("%d letters after the stop, want 99", len(b.written))
 		}
 		troubles := b.board.Troubles("orders")
 		if len(troubles) != 1 || troubles[0].Kind != pipeline.TroubleRejected || !troubles[0].Stop {
@@ -53,8 +53,8 @@ func TestTooManyRejectedRowsStopTheSyncBeforeTheirLettersAreWritten(t *testing.T
 		}
 		<-held.Acked
 		<-waiting.Acked
-		if len(b.buried) != 149 || len(b.board.Troubles("orders")) != 0 {
-			t.Errorf("after Resume: %d letters and %v, want 149 and no trouble", len(b.buried), b.board.Troubles("orders"))
+		if len(b.written) != 149 || len(b.board.Troubles("orders")) != 0 {
+			t.Errorf("after Resume: %d letters and %v, want 149 and no trouble", len(b.written), b.board.Troubles("orders"))
 		}
 		if r.Resume("orders") || r.Resume("nobody") {
 			t.Error("Resume of a sync that runs, or does not exist: got true")
@@ -79,8 +79,8 @@ func TestAStoppedSyncEndsWithTheProgramAndLeavesItsRowsUnsettled(t *testing.T) {
 			t.Errorf("Run: %v", err)
 		}
 		<-ticket.Nacked
-		if c.Left() != 10 || len(b.buried) != 0 {
-			t.Errorf("%d rows unsettled and %d letters, want 10 and none", c.Left(), len(b.buried))
+		if c.Left() != 10 || len(b.written) != 0 {
+			t.Errorf("%d rows unsettled and %d letters, want 10 and none", c.Left(), len(b.written))
 		}
 	})
 }
@@ -107,7 +107,7 @@ func TestTheShareLooksBackOnTheLastRows(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			s := newShare(c.rule, &troubles{sync: "orders", board: pipeline.NewBoard(time.Now), log: quiet()})
+			s := newRejectionGuard(c.rule, &troubles{sync: "orders", board: pipeline.NewBoard(time.Now), log: quiet()})
 			stop := 0
 			for n := range c.rows {
 				if c.skip != nil && c.skip(n) {

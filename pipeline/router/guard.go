@@ -23,9 +23,9 @@ func (r *RejectedShare) Validate(at settings.Place) {
 	}
 }
 
-// share looks back on the last rows of a sync, skipped ones left out, and stops the sync before letters are written
+// rejectionGuard looks back on the last rows of a sync, skipped ones left out, and stops the sync before letters are written
 // when too many were rejected.
-type share struct {
+type rejectionGuard struct {
 	rule     RejectedShare
 	troubles *troubles
 
@@ -37,15 +37,15 @@ type share struct {
 	resumed  chan struct{} // not nil while stopped
 }
 
-func newShare(rule RejectedShare, t *troubles) *share {
-	return &share{rule: rule, troubles: t, rows: make([]bool, rule.Rows)}
+func newRejectionGuard(rule RejectedShare, t *troubles) *rejectionGuard {
+	return &rejectionGuard{rule: rule, troubles: t, rows: make([]bool, rule.Rows)}
 }
 
 // wait returns when the sync is not stopped.
-func (s *share) wait(ctx context.Context) error {
-	s.mu.Lock()
-	resumed := s.resumed
-	s.mu.Unlock()
+func (g *rejectionGuard) wait(ctx context.Context) error {
+	g.mu.Lock()
+	resumed := g.resumed
+	g.mu.Unlock()
 	if resumed == nil {
 		return nil
 	}
@@ -59,57 +59,57 @@ func (s *share) wait(ctx context.Context) error {
 
 // admit looks at a chunk's rows before its letters are written. When they are too many, the sync stops: the chunk, and
 // every other one that comes here, waits for resume or for the end of its context.
-func (s *share) admit(ctx context.Context, tried []bool, letters []pipeline.Letter) error {
-	s.mu.Lock()
+func (g *rejectionGuard) admit(ctx context.Context, tried []bool, letters []pipeline.Letter) error {
+	g.mu.Lock()
 	for _, rejected := range tried {
-		s.push(rejected)
+		g.push(rejected)
 	}
-	if s.exceeded() && s.resumed == nil {
-		s.stop(letters)
+	if g.exceeded() && g.resumed == nil {
+		g.stop(letters)
 	}
-	s.mu.Unlock()
-	return s.wait(ctx)
+	g.mu.Unlock()
+	return g.wait(ctx)
 }
 
 // refused counts rows that the destination refused after they were admitted.
-func (s *share) refused(rows int) {
+func (g *rejectionGuard) refused(rows int) {
 	if rows == 0 {
 		return
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	for range rows {
-		s.push(true)
+		g.push(true)
 	}
-	if s.exceeded() && s.resumed == nil {
-		s.stop(nil)
+	if g.exceeded() && g.resumed == nil {
+		g.stop(nil)
 	}
 }
 
-func (s *share) push(rejected bool) {
-	if len(s.rows) == 0 {
+func (g *rejectionGuard) push(rejected bool) {
+	if len(g.rows) == 0 {
 		return // nothing is looked back on
 	}
-	if s.rows[s.next] {
-		s.rejected--
+	if g.rows[g.next] {
+		g.rejected--
 	}
 	if rejected {
-		s.rejected++
+		g.rejected++
 	}
-	s.rows[s.next] = rejected
-	s.next = (s.next + 1) % len(s.rows)
-	s.seen = min(s.seen+1, len(s.rows))
+	g.rows[g.next] = rejected
+	g.next = (g.next + 1) % len(g.rows)
+	g.seen = min(g.seen+1, len(g.rows))
 }
 
-func (s *share) exceeded() bool {
-	return s.seen == len(s.rows) && float64(s.rejected) > float64(s.rule.Share)*float64(len(s.rows))
+func (g *rejectionGuard) exceeded() bool {
+	return g.seen == len(g.rows) && float64(g.rejected) > float64(g.rule.Share)*float64(len(g.rows))
 }
 
-func (s *share) stop(letters []pipeline.Letter) {
-	s.resumed = make(chan struct{})
-	s.troubles.enter("", &pipeline.Trouble{Kind: pipeline.TroubleRejected, Stop: true,
+func (g *rejectionGuard) stop(letters []pipeline.Letter) {
+	g.resumed = make(chan struct{})
+	g.troubles.enter("", &pipeline.Trouble{Kind: pipeline.TroubleRejected, Stop: true,
 		What: fmt.Sprintf("%d of the last %d rows were rejected%s: correct the mapping and restart, or resume to dead-letter them",
-			s.rejected, len(s.rows), mostly(letters))})
+			g.rejected, len(g.rows), mostly(letters))})
 }
 
 // mostly names the reason most letters have.
@@ -132,16 +132,16 @@ func mostly(letters []pipeline.Letter) string {
 }
 
 // resume lets a stopped sync go on and forgets the rows it stopped for.
-func (s *share) resume() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.resumed == nil {
+func (g *rejectionGuard) resume() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.resumed == nil {
 		return false
 	}
-	clear(s.rows)
-	s.next, s.seen, s.rejected = 0, 0, 0
-	close(s.resumed)
-	s.resumed = nil
-	s.troubles.leave(pipeline.TroubleRejected)
+	clear(g.rows)
+	g.next, g.seen, g.rejected = 0, 0, 0
+	close(g.resumed)
+	g.resumed = nil
+	g.troubles.leave(pipeline.TroubleRejected)
 	return true
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/tracing"
 )
 
-// flight is a call under way.
-type flight struct {
+// inFlight is a call under way.
+type inFlight struct {
 	entries []entry
 	rows    []pipeline.Position // for OnCall; nil without one
 	request *request
@@ -30,13 +30,13 @@ type request struct {
 
 var requests = sync.Pool{New: func() any { return new(request) }}
 
-// board writes the call for those of the entries that are still wanted; nil when none is.
-func (q *Queue) board(envelope string, entries []entry) *flight {
+// buildRequest writes the call for those of the entries that are still wanted; nil when none is.
+func (q *Queue) buildRequest(envelope string, entries []entry) *inFlight {
 	entries = q.claim(entries)
 	if len(entries) == 0 {
 		return nil
 	}
-	f := &flight{entries: entries, request: requests.Get().(*request)}
+	f := &inFlight{entries: entries, request: requests.Get().(*request)}
 	r := f.request
 	r.bodies = r.bodies[:0]
 	for _, e := range entries {
@@ -57,19 +57,19 @@ func (q *Queue) claim(entries []entry) []entry {
 	defer q.mu.Unlock()
 	entries = wanted(entries)
 	eachDelivery(entries, func(d *delivery) {
-		d.flying++
+		d.calls++
 		d.reading.Add(1)
 	})
 	return entries
 }
 
-func (q *Queue) living(entries []entry) []entry {
+func (q *Queue) stillWanted(entries []entry) []entry {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return wanted(entries)
 }
 
-// wanted are the entries that somebody still waits for. Queue.mu is held.
+// wanted are the entries that are still waited for. Queue.mu is held.
 func wanted(entries []entry) []entry {
 	leaving := func(e entry) bool { return e.d.gone }
 	if !slices.ContainsFunc(entries, leaving) {
@@ -78,13 +78,13 @@ func wanted(entries []entry) []entry {
 	return slices.DeleteFunc(slices.Clone(entries), leaving)
 }
 
-// fly makes the part's call.
-func (b *batch) fly(f *flight, p *part) pipeline.Answer {
+// send makes the part's call.
+func (b *batch) send(f *inFlight, p *part) pipeline.Answer {
 	var ctx context.Context
 	ctx, f.cancel = context.WithCancel(b.sender.life)
 	defer f.cancel()
 	b.queue.mu.Lock()
-	b.queue.flying[f] = struct{}{}
+	b.queue.calls[f] = struct{}{}
 	b.queue.mu.Unlock()
 	ctx, f.span = b.trace(ctx, f, p)
 	a := b.queue.deps.Post(ctx, f.request.body)
@@ -93,7 +93,7 @@ func (b *batch) fly(f *flight, p *part) pipeline.Answer {
 }
 
 // trace begins the call's span where tracing is on.
-func (b *batch) trace(ctx context.Context, f *flight, p *part) (context.Context, *tracing.Span) {
+func (b *batch) trace(ctx context.Context, f *inFlight, p *part) (context.Context, *tracing.Span) {
 	if b.queue.deps.Tracing == nil {
 		return ctx, nil
 	}
@@ -102,14 +102,14 @@ func (b *batch) trace(ctx context.Context, f *flight, p *part) (context.Context,
 	return b.queue.deps.Tracing.Call(ctx, call)
 }
 
-// landed ends a flight: leaving deliveries may wait for it.
-func (q *Queue) landed(f *flight) {
+// finished ends a call: leaving deliveries may wait for it.
+func (q *Queue) finished(f *inFlight) {
 	requests.Put(f.request)
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	delete(q.flying, f)
+	delete(q.calls, f)
 	eachDelivery(f.entries, func(d *delivery) {
-		if d.flying--; d.flying == 0 && d.idle != nil {
+		if d.calls--; d.calls == 0 && d.idle != nil {
 			close(d.idle)
 		}
 	})
@@ -126,7 +126,7 @@ func eachDelivery(entries []entry, do func(d *delivery)) {
 	}
 }
 
-// positions tell where the entries come from. Their event ids share one text.
+// positions are where the entries come from. Their event ids share one text.
 func positions(entries []entry) []pipeline.Position {
 	var ids strings.Builder
 	ids.Grow(32 * len(entries)) // the usual length of an id
@@ -142,8 +142,8 @@ func positions(entries []entry) []pipeline.Position {
 	return list
 }
 
-// note tells metrics and the live debugger of a call.
-func (q *Queue) note(f *flight, b *batch, p *part, a *pipeline.Answer) {
+// note reports a call to metrics and the live debugger.
+func (q *Queue) note(f *inFlight, b *batch, p *part, a *pipeline.Answer) {
 	now := time.Now()
 	q.deps.Metrics.Call(metrics.Call{Endpoint: q.deps.Endpoint, Items: len(f.entries), Answer: a, At: now, Trace: f.span.TraceID()})
 	if q.deps.OnCall == nil {

@@ -2,8 +2,8 @@ package delivery
 
 import "slices"
 
-// lane is what waits for calls of one envelope, oldest first. Queue.mu guards it.
-type lane struct {
+// envelopeQueue is what waits for calls of one envelope, oldest first. Queue.mu guards it.
+type envelopeQueue struct {
 	envelope string
 	field    string
 	entries  []entry
@@ -11,10 +11,10 @@ type lane struct {
 	bytes    int // of the waiting items, with a comma each
 }
 
-func (l *lane) waiting() []entry { return l.entries[l.head:] }
-func (l *lane) len() int         { return len(l.entries) - l.head }
+func (l *envelopeQueue) waiting() []entry { return l.entries[l.head:] }
+func (l *envelopeQueue) len() int         { return len(l.entries) - l.head }
 
-func (l *lane) add(e entry) {
+func (l *envelopeQueue) addEntry(e entry) {
 	if l.head > 0 && len(l.entries) == cap(l.entries) && l.head >= len(l.entries)/2 {
 		n := copy(l.entries, l.entries[l.head:])
 		clear(l.entries[n:])
@@ -24,8 +24,8 @@ func (l *lane) add(e entry) {
 	l.bytes += e.size()
 }
 
-// take moves up to n items, of no more than size bytes together, to the end of into; the first is taken whatever its size.
-func (l *lane) take(into []entry, n, size int) []entry {
+// takeEntries moves up to n items, of no more than size bytes together, to the end of into; the first is taken whatever its size.
+func (l *envelopeQueue) takeEntries(into []entry, n, size int) []entry {
 	for _, e := range l.waiting() {
 		size -= e.size()
 		if n == 0 || size < 0 && len(into) > 0 {
@@ -41,7 +41,7 @@ func (l *lane) take(into []entry, n, size int) []entry {
 }
 
 // drop forgets what a leaving delivery has waiting.
-func (l *lane) drop(d *delivery) {
+func (l *envelopeQueue) drop(d *delivery) {
 	l.entries = slices.DeleteFunc(l.entries[l.head:], func(e entry) bool {
 		if e.d == d {
 			l.bytes -= e.size()
