@@ -30,7 +30,7 @@ func busy() *metrics.Metrics {
 	m.SchemaCache(1)
 	m.DecoderFallback("mismatch")
 	m.CallWritten()
-	m.Troubles(pipeline.NewBoard(time.Now))
+	m.Troubles(pipeline.NewStatus(time.Now))
 	s := m.Sync("web", "events")
 	s.Lost("t", 1)
 	s.Moved("t", "below_start")

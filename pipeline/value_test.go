@@ -78,8 +78,8 @@ func TestARowSettlesOnce(t *testing.T) {
 	}
 }
 
-func TestTheBoardTellsNewsOnce(t *testing.T) {
-	b := NewBoard(nowStub)
+func TestTheStatusReportsNewsOnce(t *testing.T) {
+	b := NewStatus(nowStub)
 	if !b.Set("s", "delivery", &Trouble{Kind: TroubleThrottled}) || b.Set("s", "delivery", &Trouble{Kind: TroubleThrottled, What: "again"}) {
 		t.Error("the same kind of trouble is news once")
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 )
 
-const source = "dead letters" // on the board
+const source = "dead letters" // in the status
 
 // write produces until every record is acknowledged. Only a context that ended makes it give up.
 func (w *Writer) write(ctx context.Context, topic string, pages []page) error {
@@ -67,7 +67,7 @@ type trying struct {
 	failures int
 }
 
-// failed tells the board. The sync stands still until Kafka takes the letters: skipping one would lose a row.
+// failed tells the status. The sync stands still until Kafka takes the letters: skipping one would lose a row.
 func (t *trying) failed(err error) {
 	w := t.w
 	w.mu.Lock()
@@ -75,11 +75,11 @@ func (t *trying) failed(err error) {
 		w.failing++
 	}
 	w.mu.Unlock()
-	if w.deps.Board == nil {
+	if w.deps.Status == nil {
 		return
 	}
 	trouble := &pipeline.Trouble{Kind: pipeline.TroubleDeadLetter, What: "write dead letters: " + err.Error(), Until: time.Now().Add(t.backoff.After(t.failures - 1))}
-	if w.deps.Board.Set(w.about.Sync, source, trouble) {
+	if w.deps.Status.Set(w.about.Sync, source, trouble) {
 		w.deps.Log.Error("dead letters cannot be written, the sync waits", "topic", t.topic, "error", err)
 	}
 }
@@ -95,7 +95,7 @@ func (t *trying) over() {
 	if w.failing--; w.failing > 0 {
 		return
 	}
-	if w.deps.Board != nil && w.deps.Board.Clear(w.about.Sync, source) {
+	if w.deps.Status != nil && w.deps.Status.Clear(w.about.Sync, source) {
 		w.deps.Log.Info("dead letters are written again", "topic", t.topic)
 	}
 }

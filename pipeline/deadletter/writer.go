@@ -33,7 +33,7 @@ type Deps struct {
 	Producer   Producer
 	TooLarge   func(error) bool       // the error of a record that Kafka will never take
 	Partitions func(topic string) int // how many partitions a topic has, 0 if unknown; nil: unknown
-	Board      *pipeline.Board        // nil: none
+	Status     *pipeline.Status       // nil: none
 	Metrics    *metrics.Sync          // nil: none
 	Tracing    *tracing.Sync          // nil: none
 	Log        *slog.Logger           // nil: none
@@ -62,7 +62,7 @@ func NewWriter(cfg Config, about About, deps Deps) *Writer {
 }
 
 // Rows writes rejected rows and returns nil once Kafka has acknowledged every one. It tries without end, and says so on
-// the board; it fails only when ctx ends, and may have written some of the rows then.
+// the status; it fails only when ctx ends, and may have written some of the rows then.
 func (w *Writer) Rows(ctx context.Context, letters []pipeline.Letter) error {
 	pages := make([]page, len(letters))
 	for i := range letters {

@@ -42,10 +42,10 @@ func (b *broker) Produce(_ context.Context, records []pipeline.Record) []error {
 	return errs
 }
 
-func newWriter(cfg Config, b *broker, board *pipeline.Board) *Writer {
+func newWriter(cfg Config, b *broker, status *pipeline.Status) *Writer {
 	about := About{Sync: "purchases", Sink: "purchases", SinkKind: "events", Instance: "host-1", Version: "v1.2.3"}
 	return NewWriter(settings.WithDefaults(cfg), about, Deps{
-		Producer: b, Board: board,
+		Producer: b, Status: status,
 		TooLarge:   func(err error) bool { return errors.Is(err, errTooLarge) },
 		Partitions: func(string) int { return 6 },
 	})
@@ -308,14 +308,14 @@ func TestHeadersStayWithinTheirBudget(t *testing.T) {
 
 func TestAWriterNeverGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		board := pipeline.NewBoard(time.Now)
+		status := pipeline.NewStatus(time.Now)
 		b := &broker{fail: func(try int, r *pipeline.Record) error {
 			if try < 150 || try < 300 && string(r.Key) == "b" {
 				return errors.New("broker is away")
 			}
 			return nil
 		}}
-		w := newWriter(Config{}, b, board)
+		w := newWriter(Config{}, b, status)
 		done := make(chan error, 1)
 		go func() {
 			letters := []pipeline.Letter{letter(), letter(), letter()}
@@ -325,14 +325,14 @@ func TestAWriterNeverGivesUp(t *testing.T) {
 			done <- w.Rows(context.Background(), letters)
 		}()
 		<-time.After(time.Hour)
-		troubles := board.Troubles("purchases")
+		troubles := status.Troubles("purchases")
 		if len(troubles) != 1 || troubles[0].Kind != pipeline.TroubleDeadLetter || time.Until(troubles[0].Until) > 30*time.Second {
 			t.Errorf("troubles: got %v, want one with dead letters, tried again within 30 s", troubles)
 		}
 		if err := <-done; err != nil || len(b.records) != 3 {
 			t.Errorf("Rows: got %v and %d records, want nil and 3", err, len(b.records))
 		}
-		if got := board.Troubles("purchases"); len(got) > 0 {
+		if got := status.Troubles("purchases"); len(got) > 0 {
 			t.Errorf("troubles at the end: got %v, want none", got)
 		}
 	})

@@ -64,7 +64,7 @@ func (g *Gate) reset(br *breaker) {
 }
 
 func (q *Queue) trouble(br *breaker, t *pipeline.Trouble) {
-	if q.deps.Board == nil || !q.deps.Board.Set(q.deps.Sync, br.source(), t) {
+	if q.deps.Status == nil || !q.deps.Status.Set(q.deps.Sync, br.source(), t) {
 		return
 	}
 	level := slog.LevelWarn
@@ -75,7 +75,7 @@ func (q *Queue) trouble(br *breaker, t *pipeline.Trouble) {
 }
 
 func (q *Queue) recovered(br *breaker) {
-	if q.deps.Board != nil && q.deps.Board.Clear(q.deps.Sync, br.source()) {
+	if q.deps.Status != nil && q.deps.Status.Clear(q.deps.Sync, br.source()) {
 		q.log.Info("sync goes on", "kind", br.kind, "after", time.Since(br.first).Round(time.Millisecond))
 	}
 }

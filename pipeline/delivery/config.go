@@ -77,7 +77,7 @@ type Deps struct {
 	Post          func(ctx context.Context, body []byte) pipeline.Answer
 	Gate          *Gate
 	DeadLetters   DeadLetters
-	Board         *pipeline.Board     // nil: none
+	Status        *pipeline.Status    // nil: none
 	Metrics       *metrics.Sync       // nil: none
 	Tracing       *tracing.Sync       // nil: none
 	OnCall        func(pipeline.Call) // nil: none; Call.Request may be used during the call only

@@ -19,13 +19,13 @@ import (
 // world is a queue with everything around it played by the test: TikTok answers what post says.
 type world struct {
 	*testing.T
-	queue *Queue
-	gate  *Gate
-	board *pipeline.Board
-	post  func(call sent) pipeline.Answer
-	dead  deadLetters
-	stop  context.CancelFunc
-	ended chan struct{}
+	queue  *Queue
+	gate   *Gate
+	status *pipeline.Status
+	post   func(call sent) pipeline.Answer
+	dead   deadLetters
+	stop   context.CancelFunc
+	ended  chan struct{}
 
 	mu    sync.Mutex
 	calls []sent
@@ -52,14 +52,14 @@ type options struct {
 
 // newWorld makes one and runs its queue until the test ends.
 func newWorld(t *testing.T, o options, post func(call sent) pipeline.Answer) *world {
-	w := &world{T: t, post: post, board: pipeline.NewBoard(time.Now), gate: o.gate, ended: make(chan struct{})}
+	w := &world{T: t, post: post, status: pipeline.NewStatus(time.Now), gate: o.gate, ended: make(chan struct{})}
 	if w.gate == nil {
 		w.gate = NewGate(GateConfig{CallsInFlight: 8}, nil)
 	}
 	o.name = cmp.Or(o.name, "purchases")
 	deps := Deps{
 		Sync: o.name, Endpoint: cmp.Or(o.path, "/event/track/"), AppendRequest: appendRequest, Post: w.answer, Gate: w.gate,
-		DeadLetters: &w.dead, Board: w.board,
+		DeadLetters: &w.dead, Status: w.status,
 	}
 	if o.calls {
 		deps.OnCall = w.onCall

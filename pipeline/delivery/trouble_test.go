@@ -42,7 +42,7 @@ func (w *world) wantTimes(want ...time.Duration) {
 func (w *world) wantTroubles(want ...pipeline.TroubleKind) {
 	w.Helper()
 	var got []pipeline.TroubleKind
-	for _, t := range w.board.Troubles(w.queue.deps.Sync) {
+	for _, t := range w.status.Troubles(w.queue.deps.Sync) {
 		got = append(got, t.Kind)
 	}
 	if !slices.Equal(got, want) {
@@ -308,7 +308,7 @@ func TestARefusedTokenStopsTheConnectionUntilItWorks(t *testing.T) {
 		elapse(10 * time.Minute)
 		for _, w := range []*world{one, two} {
 			w.wantTroubles(pipeline.TroubleToken)
-			if !w.board.Troubles(w.queue.deps.Sync)[0].Stop {
+			if !w.status.Troubles(w.queue.deps.Sync)[0].Stop {
 				t.Error("trouble with the token: got Stop false, want true")
 			}
 		}
@@ -362,7 +362,7 @@ func TestARefusedPermissionOrAWrongPathStopsItsSyncOnly(t *testing.T) {
 				synctest.Wait()
 				two.deliver(5)
 				two.wantTroubles()
-				if got := one.board.Troubles("one"); len(got) != 1 || !got[0].Stop {
+				if got := one.status.Troubles("one"); len(got) != 1 || !got[0].Stop {
 					t.Errorf("troubles: got %v, want one that stops the sync", got)
 				}
 				<-done

@@ -78,7 +78,7 @@ func (c Config) isolation() kgo.IsolationLevel {
 }
 
 // clientLog passes on what franz-go says, for whoever debugs: it speaks of its own workings and goes on trying by
-// itself. What somebody should know of reaches the log and the board from here.
+// itself. What somebody should know of reaches the log and the status from here.
 type clientLog struct{ log *slog.Logger }
 
 func (l clientLog) Level() kgo.LogLevel {

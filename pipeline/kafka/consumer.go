@@ -30,7 +30,7 @@ type ConsumerOptions struct {
 	MaxChunk   int                  // records in a chunk, default and at most 1000
 	Drain      time.Duration        // how long chunks in flight and the last commit may take once Run's context has ended
 	Assigned   func(partitions int) // told after every rebalance how many partitions this instance reads; must not block
-	Board      *pipeline.Board
+	Status     *pipeline.Status
 	Metrics    *metrics.Sync
 	Log        *slog.Logger
 }
@@ -38,8 +38,8 @@ type ConsumerOptions struct {
 func (o ConsumerOptions) withDefaults() ConsumerOptions {
 	o.Window = cmp.Or(o.Window, 16)
 	o.MaxChunk = min(cmp.Or(o.MaxChunk, maxChunk), maxChunk)
-	if o.Board == nil {
-		o.Board = pipeline.NewBoard(time.Now)
+	if o.Status == nil {
+		o.Status = pipeline.NewStatus(time.Now)
 	}
 	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler)).With("sync", o.Sync)
 	return o
@@ -120,7 +120,7 @@ type birth Consumer
 func (b *birth) OnNewClient(client *kgo.Client) { b.client = client }
 
 // Run reads until ctx ends and hands chunks to offer, from one goroutine per partition. Then it stops reading, lets the
-// chunks in flight settle for at most Drain, commits, and leaves the group. Trouble with Kafka shows on the board and
+// chunks in flight settle for at most Drain, commits, and leaves the group. Trouble with Kafka shows in the status and
 // passes by itself. It returns nil, *DrainMissed, or the reason why it could not start.
 func (c *Consumer) Run(ctx context.Context, offer Offer) error {
 	c.flow = newFlow(c.opts, int64(c.cfg.Budget))

@@ -83,7 +83,7 @@ func (c *Consumer) drop(parts []*partition) {
 		delete(c.parts, p.key())
 		p.stop()
 		p.cancel()
-		c.opts.Board.Clear(c.opts.Sync, p.batchSource())
+		c.opts.Status.Clear(c.opts.Sync, p.batchSource())
 		c.opts.Metrics.ForgetPartition(p.topic, p.id)
 	}
 }

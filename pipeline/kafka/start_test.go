@@ -74,9 +74,9 @@ func TestAPartitionAddedLaterIsReadFromItsBeginningWhateverTheStart(t *testing.T
 func TestFailWithoutOffsetsStopsAndSaysSo(t *testing.T) {
 	cluster := newCluster(t, 1)
 	produceTo(t, cluster, testTopic, 0, 3)
-	board := pipeline.NewBoard(testNow)
-	m := join(t, cluster, nothing(t), func(_ *Config, o *ConsumerOptions) { o.Start, o.Board = Fail, board })
-	eventually(t, "the board shows it", func() bool { return stopped(board, "start is fail") })
+	status := pipeline.NewStatus(testNow)
+	m := join(t, cluster, nothing(t), func(_ *Config, o *ConsumerOptions) { o.Start, o.Status = Fail, status })
+	eventually(t, "the status shows it", func() bool { return stopped(status, "start is fail") })
 	m.leave(t)
 	if got := committed(cluster, testTopic, 0); got != -1 {
 		t.Errorf("committed %d, want nothing", got)
@@ -90,7 +90,7 @@ func nothing(t *testing.T) Offer {
 	}
 }
 
-func stopped(b *pipeline.Board, word string) bool {
+func stopped(b *pipeline.Status, word string) bool {
 	for _, t := range b.Troubles("orders") {
 		if t.Stop && strings.Contains(t.What, word) {
 			return true
@@ -115,12 +115,12 @@ func TestAnOffsetThatIsGoneFollowsThePolicy(t *testing.T) {
 				t.Fatal(err)
 			}
 			ends := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.ListOffsets}, Observe: true, Count: -1})
-			board, chunks, counts := pipeline.NewBoard(testNow), make(handler, 10), metrics.New()
+			status, chunks, counts := pipeline.NewStatus(testNow), make(handler, 10), metrics.New()
 			m := join(t, cluster, chunks.offer, func(_ *Config, o *ConsumerOptions) {
-				o.OutOfRange, o.Board, o.Metrics = c.policy, board, counts.Sync("orders", "events")
+				o.OutOfRange, o.Status, o.Metrics = c.policy, status, counts.Sync("orders", "events")
 			})
 			if c.first < 0 {
-				eventually(t, "the board shows it", func() bool { return stopped(board, "out_of_range is fail") })
+				eventually(t, "the status shows it", func() bool { return stopped(status, "out_of_range is fail") })
 				m.leave(t)
 				return
 			}

@@ -117,7 +117,7 @@ func TestAnOpenTransactionThatHoldsAPartitionIsNamedAndIsNoLag(t *testing.T) {
 	}{{"after rows", 0, 5}, {"after aborted rows", 4, 5}}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			cluster, board, counts := newCluster(t, 1), pipeline.NewBoard(time.Now), metrics.New()
+			cluster, status, counts := newCluster(t, 1), pipeline.NewStatus(time.Now), metrics.New()
 			produceTo(t, cluster, testTopic, 0, c.rows)
 			abort := openTransaction(t, cluster, testTopic, 0, c.aborted)
 			end := openTransaction(t, cluster, testTopic, 0, 7)
@@ -126,7 +126,7 @@ func TestAnOpenTransactionThatHoldsAPartitionIsNamedAndIsNoLag(t *testing.T) {
 			}
 			b := newBook(t, cluster)
 			b.markers = true
-			m := join(t, cluster, b.settleAll, func(_ *Config, o *ConsumerOptions) { o.Board, o.Metrics = board, counts.Sync("orders", "events") })
+			m := join(t, cluster, b.settleAll, func(_ *Config, o *ConsumerOptions) { o.Status, o.Metrics = status, counts.Sync("orders", "events") })
 			reached(t, b, c.rows)
 			eventually(t, "the rows are committed", func() bool { return committed(cluster, testTopic, 0) >= int64(c.rows) })
 			now := time.Now()
@@ -139,9 +139,9 @@ func TestAnOpenTransactionThatHoldsAPartitionIsNamedAndIsNoLag(t *testing.T) {
 				t.Errorf("lag: got %d records and %s, want none", records, age)
 			}
 			held := fmt.Sprintf("an open transaction holds %s/0 at offset %d:", testTopic, c.rows+c.aborted)
-			troubles := board.Troubles("orders")
+			troubles := status.Troubles("orders")
 			if len(troubles) != 1 || !strings.HasPrefix(troubles[0].What, held) || troubles[0].Stop {
-				t.Fatalf("board: got %v, want %q", troubles, held)
+				t.Fatalf("status: got %v, want %q", troubles, held)
 			}
 			if d, _ := p.opened(now); d < openAfter {
 				t.Errorf("held for %s, want at least %s", d, openAfter)
@@ -149,8 +149,8 @@ func TestAnOpenTransactionThatHoldsAPartitionIsNamedAndIsNoLag(t *testing.T) {
 			end(kgo.TryCommit)
 			reached(t, b, c.rows+7)
 			m.askEnds(t.Context(), now)
-			if troubles := board.Troubles("orders"); len(troubles) != 0 {
-				t.Errorf("board once it has ended: got %v, want nothing", troubles)
+			if troubles := status.Troubles("orders"); len(troubles) != 0 {
+				t.Errorf("status once it has ended: got %v, want nothing", troubles)
 			}
 			m.leave(t)
 		})

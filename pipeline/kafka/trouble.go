@@ -14,7 +14,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 )
 
-// Where trouble with Kafka comes from, as the board tells it apart.
+// Where trouble with Kafka comes from, as the status tells it apart.
 const (
 	sourceBroker = "kafka broker"
 	sourceGroup  = "kafka group"
@@ -32,13 +32,13 @@ const (
 )
 
 func (c *Consumer) troubled(source string, t *pipeline.Trouble) {
-	if c.opts.Board.Set(c.opts.Sync, source, t) {
+	if c.opts.Status.Set(c.opts.Sync, source, t) {
 		c.opts.Log.Error("sync is held up by Kafka", "source", source, "error", t)
 	}
 }
 
 func (c *Consumer) calm(source string) {
-	if c.opts.Board.Clear(c.opts.Sync, source) {
+	if c.opts.Status.Clear(c.opts.Sync, source) {
 		c.opts.Log.Info("trouble with Kafka is over", "source", source)
 	}
 }

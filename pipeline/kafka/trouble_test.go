@@ -141,7 +141,7 @@ func TestABrokerIsAwayWhenNobodyHasAnsweredForAWhile(t *testing.T) {
 	})
 }
 
-func TestABrokerThatIsAwayShowsOnTheBoardAndPasses(t *testing.T) {
+func TestABrokerThatIsAwayShowsInTheStatusAndPasses(t *testing.T) {
 	t.Parallel()
 	nobody, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -149,8 +149,8 @@ func TestABrokerThatIsAwayShowsOnTheBoardAndPasses(t *testing.T) {
 	}
 	address := nobody.Addr().String()
 	nobody.Close()
-	board := pipeline.NewBoard(time.Now)
-	consumer, err := NewConsumer(settings.WithDefaults(Config{Brokers: []string{address}}), ConsumerOptions{Start: Earliest, Sync: "orders", Group: testGroup, Topics: []string{testTopic}, Board: board})
+	status := pipeline.NewStatus(time.Now)
+	consumer, err := NewConsumer(settings.WithDefaults(Config{Brokers: []string{address}}), ConsumerOptions{Start: Earliest, Sync: "orders", Group: testGroup, Topics: []string{testTopic}, Status: status})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,32 +165,32 @@ func TestABrokerThatIsAwayShowsOnTheBoardAndPasses(t *testing.T) {
 			return pipeline.Ticket{Acked: done, Nacked: make(chan struct{})}
 		})
 	}()
-	eventually(t, "the board shows it", func() bool {
-		troubles := board.Troubles("orders")
+	eventually(t, "the status shows it", func() bool {
+		troubles := status.Troubles("orders")
 		return len(troubles) == 1 && troubles[0].Kind == pipeline.TroubleKafka && !troubles[0].Stop
 	})
 	cluster := newCluster(t, 1, kfake.ListenFn(func(network, _ string) (net.Listener, error) { return net.Listen(network, address) }))
 	produceTo(t, cluster, testTopic, 0, 1)
 	<-settled
-	eventually(t, "the board is clear", func() bool { return len(board.Troubles("orders")) == 0 })
+	eventually(t, "the status is clear", func() bool { return len(status.Troubles("orders")) == 0 })
 	stop()
 	if err := <-ended; err != nil {
 		t.Errorf("Run: got %v, want nil", err)
 	}
 }
 
-func TestAGroupThatMayNotBeJoinedShowsOnTheBoardAndPasses(t *testing.T) {
+func TestAGroupThatMayNotBeJoinedShowsInTheStatusAndPasses(t *testing.T) {
 	cluster := newCluster(t, 1)
 	produceTo(t, cluster, testTopic, 0, 1)
-	board := pipeline.NewBoard(time.Now)
+	status := pipeline.NewStatus(time.Now)
 	forbidden := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.JoinGroup}, Err: kerr.GroupAuthorizationFailed, TopLevel: true, Count: -1})
 	b := newBook(t, cluster)
-	m := join(t, cluster, b.settleAll, func(_ *Config, o *ConsumerOptions) { o.Board = board })
-	eventually(t, "the board shows it", func() bool { return len(board.Troubles("orders")) == 1 })
+	m := join(t, cluster, b.settleAll, func(_ *Config, o *ConsumerOptions) { o.Status = status })
+	eventually(t, "the status shows it", func() bool { return len(status.Troubles("orders")) == 1 })
 	forbidden.Remove()
 	reached(t, b, 1)
-	if left := board.Troubles("orders"); len(left) != 0 {
-		t.Errorf("board afterwards: got %v, want nothing", left)
+	if left := status.Troubles("orders"); len(left) != 0 {
+		t.Errorf("status afterwards: got %v, want nothing", left)
 	}
 	m.leave(t)
 }

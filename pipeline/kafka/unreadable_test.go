@@ -77,7 +77,7 @@ func TestABatchThatCannotBeReadHoldsItsPartitionAndSaysHowToGoOn(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		batch func(t *testing.T) []byte
-		want  string // part of what the board says
+		want  string // part of what the status says
 	}{
 		{"zstd that unpacks to too much", func(t *testing.T) []byte { return swollen(t, kgo.ZstdCompression(), kgo.CodecZstd, 9*megabyte) }, "raise kafka.max_batch_bytes"},
 		{"gzip that unpacks to too much", func(t *testing.T) []byte { return swollen(t, kgo.GzipCompression(), kgo.CodecGzip, 9*megabyte) }, "raise kafka.max_batch_bytes"},
@@ -91,26 +91,26 @@ func TestABatchThatCannotBeReadHoldsItsPartitionAndSaysHowToGoOn(t *testing.T) {
 			produceTo(t, cluster, testTopic, 0, 10)
 			produceRaw(t, cluster, 0, c.batch(t))
 			produceTo(t, cluster, testTopic, 0, 10)
-			board, b := pipeline.NewBoard(time.Now), newBook(t, cluster)
-			m := join(t, cluster, b.settleAll, func(cfg *Config, o *ConsumerOptions) { o.Board, cfg.MaxBatchBytes = board, 8*megabyte })
-			eventually(t, "the board shows it", func() bool { return len(board.Troubles("orders")) > 0 })
+			status, b := pipeline.NewStatus(time.Now), newBook(t, cluster)
+			m := join(t, cluster, b.settleAll, func(cfg *Config, o *ConsumerOptions) { o.Status, cfg.MaxBatchBytes = status, 8*megabyte })
+			eventually(t, "the status shows it", func() bool { return len(status.Troubles("orders")) > 0 })
 			produceTo(t, cluster, testTopic, 1, 30)
 			reached(t, b, 40)
-			troubles := board.Troubles("orders")
+			troubles := status.Troubles("orders")
 			if len(troubles) != 1 || troubles[0].Kind != pipeline.TroubleBatch || !troubles[0].Stop {
-				t.Fatalf("board: got %v, want one batch that cannot be read", troubles)
+				t.Fatalf("status: got %v, want one batch that cannot be read", troubles)
 			}
 			for _, want := range []string{"offsets 10 to ", "shop.orders/0", c.want, "tokrelay skip --sync orders --topic shop.orders --partition 0 --offset 10"} {
 				if !strings.Contains(troubles[0].What, want) {
-					t.Errorf("the board says %q, want %q in it", troubles[0].What, want)
+					t.Errorf("the status says %q, want %q in it", troubles[0].What, want)
 				}
 			}
 			m.leave(t)
 			if got := committed(cluster, testTopic, 0); got != 10 {
 				t.Errorf("committed %d, want 10: everything before the batch, and nothing of it", got)
 			}
-			if left := board.Troubles("orders"); len(left) != 0 {
-				t.Errorf("board of an instance that gave the partition up: got %v, want nothing", left)
+			if left := status.Troubles("orders"); len(left) != 0 {
+				t.Errorf("status of an instance that gave the partition up: got %v, want nothing", left)
 			}
 		})
 	}
@@ -143,16 +143,16 @@ func TestADamagedBatchIsReadOnceItIsWhole(t *testing.T) {
 	}
 	var rots atomic.Bool
 	rots.Store(true)
-	board, b := pipeline.NewBoard(time.Now), newBook(t, cluster)
+	status, b := pipeline.NewStatus(time.Now), newBook(t, cluster)
 	m := join(t, cluster, b.settleAll, func(cfg *Config, o *ConsumerOptions) {
-		o.Board = board
+		o.Status = status
 		cfg.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := new(net.Dialer).DialContext(ctx, network, address)
 			return bitRot{conn, &rots}, err
 		}
 	})
-	eventually(t, "the board shows it", func() bool {
-		troubles := board.Troubles("orders")
+	eventually(t, "the status shows it", func() bool {
+		troubles := status.Troubles("orders")
 		return len(troubles) == 1 && troubles[0].Kind == pipeline.TroubleBatch && strings.Contains(troubles[0].What, "offsets 0 to 0 of shop.orders/0")
 	})
 	rots.Store(false)
@@ -161,8 +161,8 @@ func TestADamagedBatchIsReadOnceItIsWhole(t *testing.T) {
 	p.lookAgain = time.Now() // half a minute has passed
 	p.mu.Unlock()
 	reached(t, b, 1)
-	if left := board.Troubles("orders"); len(left) != 0 {
-		t.Errorf("board: got %v, want nothing", left)
+	if left := status.Troubles("orders"); len(left) != 0 {
+		t.Errorf("status: got %v, want nothing", left)
 	}
 	m.leave(t)
 }

@@ -45,19 +45,19 @@ func troubleIs(t *testing.T, m *metrics.Metrics, on ...pipeline.TroubleKind) {
 }
 
 func TestTroubleLastsAsLongAsAnySourceHasIt(t *testing.T) {
-	m, board := metrics.New(), pipeline.NewBoard(time.Now)
-	m.Troubles(board)
+	m, status := metrics.New(), pipeline.NewStatus(time.Now)
+	m.Troubles(status)
 	m.Sync("web", "events")
 	troubleIs(t, m)
 	for _, source := range []string{"start", "kafka broker"} {
-		board.Set("web", source, &pipeline.Trouble{Kind: pipeline.TroubleKafka})
+		status.Set("web", source, &pipeline.Trouble{Kind: pipeline.TroubleKafka})
 	}
-	board.Set("web", "delivery", &pipeline.Trouble{Kind: pipeline.TroubleToken})
+	status.Set("web", "delivery", &pipeline.Trouble{Kind: pipeline.TroubleToken})
 	troubleIs(t, m, pipeline.TroubleKafka, pipeline.TroubleToken)
-	board.Clear("web", "start")
+	status.Clear("web", "start")
 	troubleIs(t, m, pipeline.TroubleKafka, pipeline.TroubleToken)
-	board.Clear("web", "kafka broker")
-	board.Clear("web", "delivery")
+	status.Clear("web", "kafka broker")
+	status.Clear("web", "delivery")
 	troubleIs(t, m)
 }
 

@@ -40,12 +40,12 @@ func TestTooManyRejectedRowsStopTheSyncBeforeTheirLettersAreWritten(t *testing.T
 		if len(b.written) != 99 {
 			t.Errorf("%d letters after the stop, want 99", len(b.written))
 		}
-		troubles := b.board.Troubles("orders")
+		troubles := b.status.Troubles("orders")
 		if len(troubles) != 1 || troubles[0].Kind != pipeline.TroubleRejected || !troubles[0].Stop {
-			t.Fatalf("board: got %v, want the rejected share", troubles)
+			t.Fatalf("status: got %v, want the rejected share", troubles)
 		}
 		if what := troubles[0].What; !strings.Contains(what, "100 of the last 100 rows") || !strings.Contains(what, "required_field (user.email)") {
-			t.Errorf("board says %q, want the share and the reason", what)
+			t.Errorf("status says %q, want the share and the reason", what)
 		}
 		b.set(func() { b.decode = nil }) // the other rows are good
 		if !r.Resume("orders") {
@@ -53,8 +53,8 @@ func TestTooManyRejectedRowsStopTheSyncBeforeTheirLettersAreWritten(t *testing.T
 		}
 		<-held.Acked
 		<-waiting.Acked
-		if len(b.written) != 149 || len(b.board.Troubles("orders")) != 0 {
-			t.Errorf("after Resume: %d letters and %v, want 149 and no trouble", len(b.written), b.board.Troubles("orders"))
+		if len(b.written) != 149 || len(b.status.Troubles("orders")) != 0 {
+			t.Errorf("after Resume: %d letters and %v, want 149 and no trouble", len(b.written), b.status.Troubles("orders"))
 		}
 		if r.Resume("orders") || r.Resume("nobody") {
 			t.Error("Resume of a sync that runs, or does not exist: got true")
@@ -107,7 +107,7 @@ func TestTheShareLooksBackOnTheLastRows(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			s := newRejectionGuard(c.rule, &troubles{sync: "orders", board: pipeline.NewBoard(time.Now), log: quiet()})
+			s := newRejectionGuard(c.rule, &troubles{sync: "orders", status: pipeline.NewStatus(time.Now), log: quiet()})
 			stop := 0
 			for n := range c.rows {
 				if c.skip != nil && c.skip(n) {
@@ -138,8 +138,8 @@ func TestRowsThatTikTokRefusesCountToo(t *testing.T) {
 		_, end := b.run(t)
 		b.handle(t, numbers(0, 10))
 		synctest.Wait()
-		if troubles := b.board.Troubles("orders"); len(troubles) != 1 || troubles[0].Kind != pipeline.TroubleRejected {
-			t.Errorf("board: got %v, want the rejected share", troubles)
+		if troubles := b.status.Troubles("orders"); len(troubles) != 1 || troubles[0].Kind != pipeline.TroubleRejected {
+			t.Errorf("status: got %v, want the rejected share", troubles)
 		}
 		if err := end(); err != nil {
 			t.Errorf("Run: %v", err)

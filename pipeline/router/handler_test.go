@@ -29,8 +29,8 @@ func numbers(from, n int) *pipeline.Chunk {
 // bench is a sync whose every part the test can change.
 type bench struct {
 	Sync
-	board *pipeline.Board
-	log   bytes.Buffer
+	status *pipeline.Status
+	log    bytes.Buffer
 
 	mu        sync.Mutex
 	decoded   map[string]int // how often
@@ -44,7 +44,7 @@ type bench struct {
 }
 
 func newBench() *bench {
-	b := &bench{board: pipeline.NewBoard(time.Now), decoded: map[string]int{}, written: map[string]*pipeline.Rejection{},
+	b := &bench{status: pipeline.NewStatus(time.Now), decoded: map[string]int{}, written: map[string]*pipeline.Rejection{},
 		tickets: make(chan pipeline.Ticket, 100), chunks: make(chan *pipeline.Chunk, 100)}
 	b.Sync = Sync{Name: "orders", Topic: "t", Source: b.source, NewSteps: b.steps, Letters: b, Deliver: b.send}
 	return b
@@ -138,7 +138,7 @@ func (b *bench) set(change func()) {
 // run starts the router; the returned function ends it.
 func (b *bench) run(t *testing.T) (*Router, func() error) {
 	t.Helper()
-	r, err := New(Options{Syncs: []Sync{b.Sync}, Board: b.board, Log: slog.New(slog.NewTextHandler(&b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	r, err := New(Options{Syncs: []Sync{b.Sync}, Status: b.status, Log: slog.New(slog.NewTextHandler(&b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,14 +174,14 @@ func TestTroubleIsWaitedOutAtTheRowWhereItHappens(t *testing.T) {
 		b.chunks <- c
 		ticket := <-b.tickets
 		<-time.After(time.Minute)
-		troubles := b.board.Troubles("orders")
+		troubles := b.status.Troubles("orders")
 		if len(troubles) != 1 || troubles[0].Kind != pipeline.TroubleRegistry {
-			t.Errorf("board: got %v, want the registry", troubles)
+			t.Errorf("status: got %v, want the registry", troubles)
 		}
 		b.set(func() { away = false })
 		<-ticket.Acked
-		if left := b.board.Troubles("orders"); len(left) != 0 {
-			t.Errorf("board afterwards: got %v, want nothing", left)
+		if left := b.status.Troubles("orders"); len(left) != 0 {
+			t.Errorf("status afterwards: got %v, want nothing", left)
 		}
 		if b.decoded["2"] != 1 || b.decoded["3"] < 3 || b.decoded["4"] != 1 {
 			t.Errorf("decoded %v, want only row 3 more than once", b.decoded)
@@ -237,12 +237,12 @@ func TestSeveralChunksInTheSameTroubleClearItTogether(t *testing.T) {
 		synctest.Wait()
 		b.set(func() { delete(stuck, 0) })
 		<-first.Acked
-		if len(b.board.Troubles("orders")) != 1 {
+		if len(b.status.Troubles("orders")) != 1 {
 			t.Error("the trouble was cleared although a chunk still waits")
 		}
 		b.set(func() { delete(stuck, 10) })
 		<-second.Acked
-		if len(b.board.Troubles("orders")) != 0 {
+		if len(b.status.Troubles("orders")) != 0 {
 			t.Error("the trouble was not cleared")
 		}
 		if err := end(); err != nil {
@@ -340,8 +340,8 @@ func TestRunReturnsWhatTheSourcesReturnAndOneThatCannotRunLeavesTheOthersAlone(t
 		good, bad := newBench(), newBench()
 		broken := errors.New("no such group")
 		bad.Name, bad.Source = "broken", func(context.Context, Offer) error { return broken }
-		board := pipeline.NewBoard(time.Now)
-		r, err := New(Options{Syncs: []Sync{bad.Sync, good.Sync}, Board: board})
+		status := pipeline.NewStatus(time.Now)
+		r, err := New(Options{Syncs: []Sync{bad.Sync, good.Sync}, Status: status})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -349,8 +349,8 @@ func TestRunReturnsWhatTheSourcesReturnAndOneThatCannotRunLeavesTheOthersAlone(t
 		ended := make(chan error, 1)
 		go func() { ended <- r.Run(ctx) }()
 		good.handle(t, numbers(0, 3))
-		if troubles := board.Troubles("broken"); len(troubles) != 1 || !troubles[0].Stop {
-			t.Errorf("board: got %v, want a sync that stopped", troubles)
+		if troubles := status.Troubles("broken"); len(troubles) != 1 || !troubles[0].Stop {
+			t.Errorf("status: got %v, want a sync that stopped", troubles)
 		}
 		stop()
 		if err := <-ended; !errors.Is(err, broken) {

@@ -46,9 +46,9 @@ type Sync struct {
 
 // Options are the router's parts.
 type Options struct {
-	Syncs []Sync
-	Board *pipeline.Board
-	Log   *slog.Logger
+	Syncs  []Sync
+	Status *pipeline.Status
+	Log    *slog.Logger
 	// Stop is what sources and handlers may take to end: the router waits a little longer before it gives up.
 	Stop time.Duration
 }
@@ -83,8 +83,8 @@ func New(o Options) (*Router, error) {
 
 func (o Options) withDefaults() Options {
 	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
-	if o.Board == nil {
-		o.Board = pipeline.NewBoard(time.Now)
+	if o.Status == nil {
+		o.Status = pipeline.NewStatus(time.Now)
 	}
 	return o
 }

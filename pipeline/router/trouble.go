@@ -11,9 +11,9 @@ import (
 // troubles reports what holds the sync's handlers up in the status. Several may wait for the same thing: it is over when none
 // does any more.
 type troubles struct {
-	sync  string
-	board *pipeline.Board
-	log   *slog.Logger
+	sync   string
+	status *pipeline.Status
+	log    *slog.Logger
 
 	mu      sync.Mutex
 	waiting map[pipeline.TroubleKind]int
@@ -31,7 +31,7 @@ func (ts *troubles) enter(before pipeline.TroubleKind, t *pipeline.Trouble) pipe
 		ts.waiting[t.Kind]++
 		ts.mu.Unlock()
 	}
-	if ts.board.Set(ts.sync, source(t.Kind), t) {
+	if ts.status.Set(ts.sync, source(t.Kind), t) {
 		ts.log.Error("sync is held up; its rows wait", "kind", t.Kind, "error", t.Error(), "needs_operator", t.Stop)
 	}
 	return t.Kind
@@ -46,7 +46,7 @@ func (ts *troubles) leave(kind pipeline.TroubleKind) {
 	if ts.waiting[kind]--; ts.waiting[kind] > 0 {
 		return
 	}
-	if ts.board.Clear(ts.sync, source(kind)) {
+	if ts.status.Clear(ts.sync, source(kind)) {
 		ts.log.Info("sync goes on", "kind", kind)
 	}
 }

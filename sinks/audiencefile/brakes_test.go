@@ -23,7 +23,7 @@ func TestFewerThanAThousandMembersAreRefusedBeforeAnyCall(t *testing.T) {
 		if n := w.tiktok.Stats().Calls; n != 0 {
 			t.Errorf("got %d calls, want none", n)
 		}
-		if len(i.board.Troubles("lapsed")) != 1 {
+		if len(i.status.Troubles("lapsed")) != 1 {
 			t.Error("nobody was told")
 		}
 	})
@@ -44,12 +44,12 @@ func TestAShrunkenAudienceWaitsForForce(t *testing.T) {
 		if m.Members != 1400 || m.Previous != 3000 || w.tiktok.Stats().Endpoints[endpointUpload].Calls != before {
 			t.Errorf("got %+v, want 1400 of 3000 and no upload", m)
 		}
-		if troubles := i.board.Troubles("lapsed"); len(troubles) != 1 || !troubles[0].Stop {
+		if troubles := i.status.Troubles("lapsed"); len(troubles) != 1 || !troubles[0].Stop {
 			t.Errorf("got troubles %v, want one that needs somebody", troubles)
 		}
 		i.upload(Uploaded, Options{Force: true})
 		w.holdsTheTable()
-		if troubles := i.board.Troubles("lapsed"); len(troubles) != 0 {
+		if troubles := i.status.Troubles("lapsed"); len(troubles) != 0 {
 			t.Errorf("got troubles %v after the upload, want none", troubles)
 		}
 	})
@@ -178,7 +178,7 @@ func TestAnUploadTikTokCannotUseIsReportedAfterTwoDays(t *testing.T) {
 		if s, err := i.Settle(t.Context()); s != Failed || err != nil {
 			t.Errorf("got %q, %v, want failed", s, err)
 		}
-		if troubles := i.board.Troubles("lapsed"); len(troubles) != 1 || !troubles[0].Stop {
+		if troubles := i.status.Troubles("lapsed"); len(troubles) != 1 || !troubles[0].Stop {
 			t.Errorf("got troubles %v, want one that needs somebody", troubles)
 		}
 	})

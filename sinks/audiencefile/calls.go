@@ -24,7 +24,7 @@ const (
 var methods = map[string]string{endpointUpload: http.MethodPost, endpointCreate: http.MethodPost, endpointUpdate: http.MethodPost,
 	endpointGet: http.MethodGet, endpointList: http.MethodGet}
 
-// sources of trouble on the board.
+// sources of trouble in the status.
 const (
 	sourceRead = "read"
 	sourceCall = "call"

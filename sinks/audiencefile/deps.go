@@ -46,7 +46,7 @@ type Deps struct {
 	Letters    DeadLetters
 	Store      Store
 	Folder     string              // where files are built unless the configuration says
-	Board      *pipeline.Board     // nil: none
+	Status     *pipeline.Status    // nil: none
 	Metrics    *metrics.Sync       // nil: none
 	Tracing    *tracing.Sync       // nil: none
 	OnCall     func(pipeline.Call) // nil: none

@@ -68,8 +68,8 @@ func (r *run) afterPutOff(e errPutOff) time.Time {
 	return r.job.deps.now().Add(day)
 }
 
-// alarm puts what somebody should know on the board, and takes it off once TikTok holds the audience. The trouble of a
-// verdict is on the board only: for whoever called, the manifest says it.
+// alarm puts what somebody should know in the status, and takes it off once TikTok holds the audience. The trouble of a
+// verdict is in the status only: for whoever called, the manifest says it.
 func (r *run) alarm(err error) *pipeline.Trouble {
 	v, isVerdict := errors.AsType[verdict](err)
 	_, isPutOff := errors.AsType[errPutOff](err)

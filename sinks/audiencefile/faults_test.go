@@ -48,7 +48,7 @@ func TestTroubleOnTheWayCostsTimeAndNothingElse(t *testing.T) {
 				if a, _ := w.held(); len(a.History) != 2 {
 					t.Errorf("TikTok took %d changes, want a creation and a replace: %+v", len(a.History), a.History)
 				}
-				if troubles := i.board.Troubles("lapsed"); len(troubles) != 0 {
+				if troubles := i.status.Troubles("lapsed"); len(troubles) != 0 {
 					t.Errorf("got troubles %v at the end, want none", troubles)
 				}
 			})
@@ -82,7 +82,7 @@ func TestARefusalThatNobodyKnowsStopsAndIsTold(t *testing.T) {
 		w.tiktok.AddFault(sandbox.Fault{Endpoint: endpointCreate, Code: 40502, Count: 1})
 		i := w.instance(t.TempDir())
 		i.upload(Stopped, Options{})
-		if troubles := i.board.Troubles("lapsed"); len(troubles) != 1 || !troubles[0].Stop {
+		if troubles := i.status.Troubles("lapsed"); len(troubles) != 1 || !troubles[0].Stop {
 			t.Errorf("got troubles %v, want one that needs somebody", troubles)
 		}
 		i.upload(Uploaded, Options{})

@@ -57,7 +57,7 @@ type instance struct {
 	*world
 	*Job
 	folder string
-	board  *pipeline.Board
+	status *pipeline.Status
 	log    bytes.Buffer
 	m      *metrics.Metrics
 }
@@ -75,11 +75,11 @@ func (w *world) instance(folder string) *instance {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	i := &instance{world: w, folder: folder, board: pipeline.NewBoard(time.Now), m: metrics.New()}
+	i := &instance{world: w, folder: folder, status: pipeline.NewStatus(time.Now), m: metrics.New()}
 	i.Job, err = NewJob(plan, Deps{
 		Sync: "lapsed", Advertiser: sandbox.DefaultAdvertiser, API: w.api(), Folder: folder, Letters: w.deadLetters(),
 		Source:   Source{Spans: w.topic.spans, Read: w.readTopic},
-		NewSteps: func() Steps { return steps(cols) }, Store: w.store(), Board: i.board, Metrics: i.m.Sync("lapsed", "audiencefile"),
+		NewSteps: func() Steps { return steps(cols) }, Store: w.store(), Status: i.status, Metrics: i.m.Sync("lapsed", "audiencefile"),
 		Log: slog.New(slog.NewTextHandler(&i.log, nil)), Parallel: 2,
 	})
 	if err != nil {

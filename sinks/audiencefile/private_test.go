@@ -15,7 +15,7 @@ import (
 )
 
 // TestClearIdentifiersStandNowhere drives marked rows through runs that end well and badly and looks at everything that is
-// written while they go on: every file in the work folder, the log, the metrics, the state topic, the board and the
+// written while they go on: every file in the work folder, the log, the metrics, the state topic, the status and the
 // requests (P3). Files and folders must be private, and gone at the end.
 func TestClearIdentifiersStandNowhere(t *testing.T) {
 	t.Parallel()
@@ -57,7 +57,7 @@ func TestClearIdentifiersStandNowhere(t *testing.T) {
 			fmt.Fprintf(&said, "%s %s\n", r.Key, r.Value)
 		}
 		fmt.Fprintln(&said, i.log.String(), metrics.String(), m, i.Progress())
-		for _, trouble := range i.board.Troubles("lapsed") {
+		for _, trouble := range i.status.Troubles("lapsed") {
 			fmt.Fprintln(&said, trouble.What)
 		}
 		noMark(t, "what was said", said.Bytes(), mark)

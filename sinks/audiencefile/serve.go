@@ -47,7 +47,7 @@ func (j *Job) Serve(ctx context.Context) error {
 	}
 }
 
-// sourceServe is the board's source for what keeps Serve from looking.
+// sourceServe is the status's source for what keeps Serve from looking.
 const sourceServe = "serve"
 
 // turn does what is due now, if anything.

@@ -59,5 +59,5 @@ func (j *Job) announce(u *Upload, text string) {
 	j.trouble(sourceProcessing, asTrouble(err))
 }
 
-// sourceProcessing is the board's source for uploads that TikTok could not use.
+// sourceProcessing is the status's source for uploads that TikTok could not use.
 const sourceProcessing = "processing"

@@ -128,20 +128,20 @@ func TestAStateTopicThatIsAwayIsWaitedForAndShown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(t, newsletter)
 		memory := &stalled{Memory: s.sink.deps.Memory, err: errCrash}
-		s.sink.deps.Memory, s.sink.deps.Board = memory, pipeline.NewBoard(time.Now)
+		s.sink.deps.Memory, s.sink.deps.Status = memory, pipeline.NewStatus(time.Now)
 		done := make(chan pipeline.Outcome, 1)
 		go func() { done <- s.row(1, upsert("ann@x.org")) }()
 		<-time.After(time.Minute)
-		troubles := s.sink.deps.Board.Troubles("newsletter")
+		troubles := s.sink.deps.Status.Troubles("newsletter")
 		if len(troubles) != 1 || troubles[0].Kind != pipeline.TroubleState {
-			t.Errorf("board: got %v, want the state topic", troubles)
+			t.Errorf("status: got %v, want the state topic", troubles)
 		}
 		memory.set(nil)
 		if got := <-done; got != pipeline.Delivered {
 			t.Errorf("got %v, want delivered", got)
 		}
-		if troubles := s.sink.deps.Board.Troubles("newsletter"); len(troubles) != 0 {
-			t.Errorf("board: got %v, want nothing", troubles)
+		if troubles := s.sink.deps.Status.Troubles("newsletter"); len(troubles) != 0 {
+			t.Errorf("status: got %v, want nothing", troubles)
 		}
 	})
 }

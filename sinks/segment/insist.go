@@ -9,7 +9,7 @@ import (
 )
 
 // insist does something that needs others until it succeeds or ctx ends. Trouble is no reason to give up (P8): it is on
-// the board, under source, while it lasts.
+// the status, under source, while it lasts.
 func (s *Sink) insist(ctx context.Context, source string, do func() error) error {
 	defer s.relieved(source)
 	backoff := pipeline.Backoff{First: 500 * time.Millisecond, Most: 30 * time.Second}
@@ -33,13 +33,13 @@ func (s *Sink) told(source string, err error) {
 	if !ok {
 		trouble = &pipeline.Trouble{Kind: pipeline.TroubleState, What: err.Error()}
 	}
-	if s.deps.Board != nil {
-		s.deps.Board.Set(s.deps.Sync, source, trouble)
+	if s.deps.Status != nil {
+		s.deps.Status.Set(s.deps.Sync, source, trouble)
 	}
 }
 
 func (s *Sink) relieved(source string) {
-	if s.deps.Board != nil {
-		s.deps.Board.Clear(s.deps.Sync, source)
+	if s.deps.Status != nil {
+		s.deps.Status.Clear(s.deps.Sync, source)
 	}
 }

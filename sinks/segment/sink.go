@@ -31,9 +31,9 @@ type Deps struct {
 	Queue       Queue
 	DeadLetters DeadLetters
 	Audiences   Audiences
-	Memory      Memory          // required if the Plan remembers
-	Generation  func() uint64   // grows with every full resync; nil: always 0
-	Board       *pipeline.Board // nil: none
+	Memory      Memory           // required if the Plan remembers
+	Generation  func() uint64    // grows with every full resync; nil: always 0
+	Status      *pipeline.Status // nil: none
 }
 
 // Sink takes the chunks of a sync. It wants the chunks of one partition one after the other; those of several partitions

@@ -46,7 +46,7 @@ type Options struct {
 type Daemon struct {
 	Config  *Config
 	Metrics *metrics.Metrics
-	Board   *pipeline.Board
+	Status  *pipeline.Status
 	Calls   *calls.Log
 	Log     *slog.Logger
 
@@ -82,11 +82,11 @@ func New(c *Config, o Options) (*Daemon, error) {
 	if o.Instance == "" {
 		o.Instance, _ = os.Hostname()
 	}
-	d := &Daemon{Config: c, Metrics: metrics.New(), Board: pipeline.NewBoard(time.Now),
+	d := &Daemon{Config: c, Metrics: metrics.New(), Status: pipeline.NewStatus(time.Now),
 		Log: o.Log, connections: map[string]*connection{}, segments: map[string]*segmentParts{}, files: map[string]*audiencefile.Job{}, options: o}
 	d.Metrics.Build(o.Version, o.Commit, runtime.Version())
 	d.Metrics.Config(c.hash())
-	d.Metrics.Troubles(d.Board)
+	d.Metrics.Troubles(d.Status)
 	if err := d.clients(); err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func New(c *Config, o Options) (*Daemon, error) {
 		syncs = append(syncs, s)
 	}
 	var err error
-	d.router, err = router.New(router.Options{Syncs: syncs, Board: d.Board, Log: o.Log, Stop: c.Budget().Stop()})
+	d.router, err = router.New(router.Options{Syncs: syncs, Status: d.Status, Log: o.Log, Stop: c.Budget().Stop()})
 	return d, err
 }
 
@@ -178,7 +178,7 @@ func (d *Daemon) sync(s *Sync) (router.Sync, error) {
 	queue := d.queue(s, flow, letters, m)
 	consumer, err := kafka.NewConsumer(d.kafka(), kafka.ConsumerOptions{
 		Sync: s.Name, Group: d.Config.GroupOf(s), Topics: s.AllTopics(), Pattern: s.Pattern, Exclude: s.excluded(), Start: s.Start, OutOfRange: s.OutOfRange,
-		Window: flow.sink.window, Drain: d.Config.Shutdown.Drain.Std(), Board: d.Board, Metrics: m, Log: d.Log,
+		Window: flow.sink.window, Drain: d.Config.Shutdown.Drain.Std(), Status: d.Status, Metrics: m, Log: d.Log,
 		Assigned: d.newShare(s, queue).assigned,
 	})
 	if err != nil {
@@ -208,7 +208,7 @@ func (d *Daemon) letters(s *Sync, m *metrics.Sync) *deadletter.Writer {
 	m.DeadLetters(topics.RejectedTopic, topics.FailedTopic)
 	return deadletter.NewWriter(d.Config.DeadLetter,
 		deadletter.About{Sync: s.Name, Sink: s.Name, SinkKind: s.Kind(), Instance: d.options.Instance, Version: d.options.Version},
-		deadletter.Deps{Producer: d.producer, TooLarge: tooLarge, Partitions: d.partitionsOf, Board: d.Board, Metrics: m, Tracing: d.tracing(s), Log: d.Log})
+		deadletter.Deps{Producer: d.producer, TooLarge: tooLarge, Partitions: d.partitionsOf, Status: d.Status, Metrics: m, Tracing: d.tracing(s), Log: d.Log})
 }
 
 func tooLarge(err error) bool {
@@ -227,7 +227,7 @@ func (d *Daemon) queue(s *Sync, flow *Flow, letters *deadletter.Writer, m *metri
 			Post: func(ctx context.Context, body []byte) pipeline.Answer {
 				return connection.client.Post(ctx, endpoint, body)
 			},
-			DeadLetters: letters, Board: d.Board, Metrics: m, Tracing: d.tracing(s), OnCall: d.Calls.Add, Log: d.Log,
+			DeadLetters: letters, Status: d.Status, Metrics: m, Tracing: d.tracing(s), OnCall: d.Calls.Add, Log: d.Log,
 		})
 	d.queues = append(d.queues, q)
 	return q

@@ -43,7 +43,7 @@ func (d *Daemon) fileSync(s *Sync) error {
 		NewSteps: func() audiencefile.Steps {
 			return audiencefile.Steps{Decode: flow.decode, Pass: flow.gate.Worker().Pass}
 		},
-		Letters: d.letters(s, m), Store: d.state, Folder: folder, Board: d.Board, Metrics: m, Tracing: d.tracing(s), OnCall: d.Calls.Add, Log: d.Log, Now: d.options.Now,
+		Letters: d.letters(s, m), Store: d.state, Folder: folder, Status: d.Status, Metrics: m, Tracing: d.tracing(s), OnCall: d.Calls.Add, Log: d.Log, Now: d.options.Now,
 	})
 	if err != nil {
 		return err

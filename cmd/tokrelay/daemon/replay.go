@@ -193,7 +193,7 @@ func (r *Replay) newRouter(sources *sources) (*router.Router, error) {
 		s.RejectedShare = router.RejectedShare{Share: cmp.Or(r.o.MaxFailures, 0.5), Rows: replayChunk}
 		list = append(list, s)
 	}
-	return router.New(router.Options{Syncs: list, Board: r.Board, Log: r.Log, Stop: drainReplay + delivery.Grace})
+	return router.New(router.Options{Syncs: list, Status: r.Status, Log: r.Log, Stop: drainReplay + delivery.Grace})
 }
 
 // remember makes the state of audiences, which New makes for the syncs it is given.

@@ -32,7 +32,7 @@ func (r *Replay) Run(ctx context.Context) (*ReplayReport, error) {
 	}
 	services.Go(func() { _ = r.runCalls(behind) }) // always nil
 	for _, run := range r.services {
-		services.Go(func() { _ = run(behind) }) // what it fails at shows on the board
+		services.Go(func() { _ = run(behind) }) // what it fails at shows in the status
 	}
 	routing, endRouting := context.WithCancel(behind)
 	services.Go(func() { _ = rt.Run(routing) }) // its sources end without errors
@@ -278,7 +278,7 @@ func (s *sending) watch(ctx context.Context, cutOff func()) {
 		case <-tick.C:
 		}
 		for name := range s.lanes {
-			for _, t := range s.Board.Troubles(name) {
+			for _, t := range s.Status.Troubles(name) {
 				if t.Stop {
 					s.stop(stopped(name, t.Trouble))
 					cutOff()

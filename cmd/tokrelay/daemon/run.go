@@ -99,7 +99,7 @@ func (d *Daemon) Checks(ctx context.Context) []Check {
 	for i := range d.Config.Syncs {
 		name := d.Config.Syncs[i].Name
 		check := Check{Name: "sync " + name}
-		for _, t := range d.Board.Troubles(name) {
+		for _, t := range d.Status.Troubles(name) {
 			if t.Kind == pipeline.TroubleKafka || t.Kind == pipeline.TroubleRegistry {
 				check.Err = t.Trouble
 			}

@@ -25,7 +25,7 @@ func (d *Daemon) joinSegment(s *Sync, plan *segment.Plan, joined *router.Sync, m
 	name, _ := d.Config.ConnectionOf(s)
 	parts := &segmentParts{target: plan.NewTarget(s.Name, d.connections[name].client, d.state)}
 	deps := segment.Deps{Sync: s.Name, Queue: deliverFunc(joined.Deliver), DeadLetters: joined.Letters, Audiences: parts.target,
-		Generation: parts.target.Generation, Board: d.Board}
+		Generation: parts.target.Generation, Status: d.Status}
 	if plan.Remembers() {
 		parts.members = state.NewMembers(d.stateLog(d.Config.membersTopic(s)), segment.EachClaim, m)
 		deps.Memory = parts.members

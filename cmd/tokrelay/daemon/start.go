@@ -73,12 +73,12 @@ func (d *Daemon) memory(s *Sync) []func(context.Context) error {
 	return list
 }
 
-// insist tries until it works, and says on the board what the syncs wait for. It fails only when ctx ends.
+// insist tries until it works, and says in the status what the syncs wait for. It fails only when ctx ends.
 func (d *Daemon) insist(ctx context.Context, syncs []string, kind pipeline.TroubleKind, do func(context.Context) error) error {
 	const source = "start"
 	defer func() {
 		for _, name := range syncs {
-			d.Board.Clear(name, source)
+			d.Status.Clear(name, source)
 		}
 	}()
 	backoff := pipeline.Backoff{First: time.Second, Most: 30 * time.Second}
@@ -88,7 +88,7 @@ func (d *Daemon) insist(ctx context.Context, syncs []string, kind pipeline.Troub
 			return ctx.Err()
 		}
 		for i, name := range syncs {
-			if d.Board.Set(name, source, &pipeline.Trouble{Kind: kind, What: err.Error()}) && i == 0 {
+			if d.Status.Set(name, source, &pipeline.Trouble{Kind: kind, What: err.Error()}) && i == 0 {
 				d.Log.Error("cannot start yet; trying again", "kind", kind, "syncs", syncs, "error", err)
 			}
 		}

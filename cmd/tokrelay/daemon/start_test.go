@@ -113,12 +113,12 @@ func TestMissingRightsHoldUpTheirOwnSyncAlone(t *testing.T) {
 		return slices.ContainsFunc(tiktok.Events(), func(e sandbox.Event) bool { return e.ID == id })
 	}
 	troubled := func(sync string, kind pipeline.TroubleKind) bool {
-		return slices.ContainsFunc(d.Board.Troubles(sync), func(r pipeline.TroubleSince) bool { return r.Kind == kind })
+		return slices.ContainsFunc(d.Status.Troubles(sync), func(r pipeline.TroubleSince) bool { return r.Kind == kind })
 	}
 	await(t, "the row of the open topic", func() bool { return delivered("open") })
 	await(t, "trouble of the closed topic's sync", func() bool { return troubled("closed", pipeline.TroubleKafka) })
 	await(t, "trouble of the audience that nobody may remember", func() bool { return troubled("newsletter", pipeline.TroubleKafka) })
-	if got := d.Board.Troubles("open"); len(got) > 0 || delivered("closed") {
+	if got := d.Status.Troubles("open"); len(got) > 0 || delivered("closed") {
 		t.Errorf("the sync that may work has trouble: %v", got)
 	}
 
@@ -132,5 +132,5 @@ func TestMissingRightsHoldUpTheirOwnSyncAlone(t *testing.T) {
 	}
 	await(t, "the row of the topic that was closed", func() bool { return delivered("closed") })
 	await(t, "the member", func() bool { list := tiktok.Audiences(); return len(list) == 1 && list[0].Members == 1 })
-	await(t, "the end of trouble", func() bool { return len(d.Board.Troubles("newsletter")) == 0 })
+	await(t, "the end of trouble", func() bool { return len(d.Status.Troubles("newsletter")) == 0 })
 }

@@ -45,7 +45,7 @@ func (p *Page) file(ctx context.Context, s *daemon.Sync, progress audiencefile.P
 	c := s.AudienceFile
 	f := fileView{Sync: s.Name, Audience: cmp.Or(c.Audience.Name, c.Audience.ID), Schedule: c.Schedule, Zone: c.Timezone,
 		Progress: progress, State: fileState(progress, c.Schedule), Busy: progress.Phase != audiencefile.PhaseIdle && progress.Phase != ""}
-	if troubles := p.d.Board.Troubles(s.Name); len(troubles) > 0 {
+	if troubles := p.d.Status.Troubles(s.Name); len(troubles) > 0 {
 		f.State = troubleState(troubles[0])
 	}
 	var err error

@@ -63,7 +63,7 @@ func (p *Page) overview(r *http.Request) (any, error) {
 }
 
 func (p *Page) look(ctx context.Context, s *daemon.Sync) syncView {
-	f, troubles := p.sampler.figures(s.Name), p.d.Board.Troubles(s.Name)
+	f, troubles := p.sampler.figures(s.Name), p.d.Status.Troubles(s.Name)
 	v := syncView{Name: s.Name, Kind: s.Kind(), From: from(s), To: to(s), State: stateOf(troubles, f), Rate: f.Rate,
 		LagRows: f.Total.LagRecords, Lag: f.Total.LagSeconds, Delivered: f.Delivered, Rejected: f.Rejected, Skipped: f.Skipped,
 		LastSuccess: f.Total.LastSuccess}

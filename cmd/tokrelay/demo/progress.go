@@ -32,7 +32,7 @@ func (p *progress) show(d *daemon.Daemon, written int) {
 		delivered += c.Settled[pipeline.Delivered]
 		rejected += c.Settled[pipeline.DeadLettered]
 		skipped += c.Settled[pipeline.Skipped]
-		for _, t := range d.Board.Troubles(s.Name) {
+		for _, t := range d.Status.Troubles(s.Name) {
 			state = "waiting: " + string(t.Kind)
 		}
 	}
