@@ -73,7 +73,8 @@ func TestTimesFitIntoEachOther(t *testing.T) {
 }
 
 func TestASupervisorWaitsForTheWholeStop(t *testing.T) {
-	b := new(Config).Budget()
+	c := settings.WithDefaults(Config{})
+	b := c.Budget()
 	if got, want := b.Supervisor(), 60*time.Second; got != want {
 		t.Errorf("defaults need %s of a supervisor's patience; the manifests and docs say %s", got, want)
 	}

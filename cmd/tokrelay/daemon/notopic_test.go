@@ -79,7 +79,7 @@ func TestAPatternThatMatchesNothingReadsNothingAndSaysSo(t *testing.T) {
 
 func clientsOf(t *testing.T, cluster *kfake.Cluster) (*kafka.Admin, *kafka.Producer) {
 	t.Helper()
-	cfg := kafka.Config{Brokers: cluster.ListenAddrs()}
+	cfg := settings.WithDefaults(kafka.Config{Brokers: cluster.ListenAddrs()})
 	admin, err := kafka.NewAdmin(cfg, "test", nil)
 	if err != nil {
 		t.Fatal(err)

@@ -15,13 +15,11 @@ import (
 // meantZeros are the keys where zero means something, and what their descriptions have to say about it. Everywhere else
 // it is refused.
 var meantZeros = map[string]string{
-	"kafka.revoke_drain":                        "0s does not wait",
 	"schema_registry.missing_retry":             "0s asks once",
 	"connections.main.limits.pixel":             "0 is no limit",
 	"connections.main.limits.advertiser":        "0 is no limit",
 	"dead_letter.partitions":                    "0: as many as",
 	"dead_letter.replication":                   "0: 3, or as many as there are brokers",
-	"shutdown.drain":                            "0s does not wait",
 	"syncs[0].rejected_share.share":             "0% allows none",
 	"syncs[0].retry.give_up_after":              "0 never does",
 	"syncs[0].web_events.max_age":               "0s for no limit",
