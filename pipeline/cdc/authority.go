@@ -79,32 +79,3 @@ func (p *program) envelopeFromNative(m map[string]any, into *reading, ch *pipeli
 		}
 	}
 }
-
-// fromNative fills the slots from a record that goavro decoded.
-func (p *rowPlan) fromNative(m map[string]any, values []pipeline.Value) {
-	for _, slot := range p.absent {
-		values[slot] = pipeline.Value{}
-	}
-	for i := range p.steps {
-		s := &p.steps[i]
-		v := m[s.field.goName]
-		switch {
-		case s.slot >= 0:
-			values[s.slot] = p.dialect.native(s.field.typ, v)
-		case s.sub != nil && v == nil:
-			s.sub.setNull(values)
-		case s.sub != nil:
-			s.sub.fromNative(s.within(v), values)
-		}
-	}
-	p.copy(values)
-}
-
-// within takes a nested record out of its union.
-func (s *step) within(v any) map[string]any {
-	m, _ := v.(map[string]any)
-	if s.null >= 0 {
-		m, _ = m[s.typ.goavroName()].(map[string]any)
-	}
-	return m
-}

@@ -177,3 +177,9 @@ func refusal(err error, schema string, body []byte) error {
 	r.Detail = "schema " + schema
 	return r
 }
+
+// Schemas gives writer schemas by their id. An error is a *pipeline.Rejection (the registry does not know the id, or the
+// schema is too large) or a *pipeline.Trouble (the registry is away).
+type Schemas interface {
+	Schema(ctx context.Context, id SchemaID) (*Source, error)
+}

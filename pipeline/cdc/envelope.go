@@ -16,12 +16,13 @@ func (k *compiler) isEnvelope(t *typ) bool {
 	case formatFlat:
 		return false
 	case formatDebezium:
-		return t.hasImage()
+		return mayHaveImage(t)
 	}
-	return strings.HasSuffix(t.shortName(), "Envelope") && op && source && t.hasImage()
+	return strings.HasSuffix(t.shortName(), "Envelope") && op && source && mayHaveImage(t)
 }
 
-func (t *typ) hasImage() bool {
+// mayHaveImage reports whether a record has a field for an image.
+func mayHaveImage(t *typ) bool {
 	_, before := t.field("before")
 	_, after := t.field("after")
 	return before || after
@@ -92,7 +93,7 @@ func (k *compiler) images(p *program) error {
 func (k *compiler) imageWants(p *program, row *typ, pl *planner) []want {
 	wants := k.columns(p, row, false)
 	pl.hidden = int32(len(p.shape.Names))
-	p.marks.deletedWhen = pl.ask(row, k.cfg.DeletedWhen.column(), &wants)
+	p.marks.deletedWhen = ask(pl, row, k.cfg.DeletedWhen.column(), &wants)
 	k.needMark(p, k.cfg.DeletedWhen.column(), p.marks.deletedWhen)
 	return wants
 }

@@ -160,7 +160,7 @@ func (d *Decoder) mind(r *pipeline.Record, p *program) error {
 // missingCure is what to do about a column that is not there, by what the record looks like.
 func (k *compiler) missingCure(p *program) string {
 	switch {
-	case p.form == formFlat && p.record.hasImage() && k.cfg.Format == formatAuto:
+	case p.form == formFlat && mayHaveImage(p.record) && k.cfg.Format == formatAuto:
 		return "the record looks like a change: set `format: debezium` if it is one, else correct the mapping"
 	case p.record.name != "" && len(k.cfg.Records) == 0:
 		return "correct the mapping, set `missing_column: null` or `reject`, or, if the topic holds several record types, name those to read in `records`"

@@ -19,7 +19,7 @@ func (k *compiler) flat(p *program) error {
 	pl := &planner{dialect: k.dialect, matcher: matcher{k.cfg.CaseInsensitive}, leaves: map[*typ]*goavro.Codec{}, noLeaves: k.noLeaves}
 	wants := k.columns(p, p.record, true)
 	pl.hidden = int32(len(p.shape.Names))
-	ask := func(name string) int32 { return pl.ask(p.record, name, &wants) }
+	ask := func(name string) int32 { return ask(pl, p.record, name, &wants) }
 	p.marks = marks{
 		operation: ask(k.cfg.Operation.column()), flag: ask(k.cfg.Operation.flag()), deletedWhen: ask(k.cfg.DeletedWhen.column()),
 		op: ask("__op"), deleted: ask("__deleted"), time: ask("__source_ts_ms"), table: ask("__table"), connector: ask("__source_connector"),
@@ -33,7 +33,7 @@ func (k *compiler) flat(p *program) error {
 }
 
 // ask wants a column, or a path into one, in a hidden slot; -1 if the record has none of that name.
-func (p *planner) ask(record *typ, name string, wants *[]want) int32 {
+func ask(p *planner, record *typ, name string, wants *[]want) int32 {
 	if name == "" || !hasColumn(record, name, p.matcher) {
 		return -1
 	}

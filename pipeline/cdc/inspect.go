@@ -131,8 +131,6 @@ func columnOf(name string, of *typ) Column {
 	return c
 }
 
-func (t *typ) isNull() bool { return t.kind == kindNull }
-
 // typeText says what values of a type are. Within, it names no more than a few levels.
 func typeText(t *typ, levels int) string {
 	t, _, _ = t.nullable()

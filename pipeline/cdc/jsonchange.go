@@ -249,7 +249,7 @@ func (p *program) imageFromJSON(doc *jsonDoc, payload int32, name string, plan *
 // sourceFromJSON reads the source block, whose fields are the same with and without a schema.
 func sourceFromJSON(doc *jsonDoc, source int32, into *[srcSlots]pipeline.Value) {
 	names := &typ{kind: kindRecord}
-	names.addMembers(doc, source)
+	addMembers(names, doc, source)
 	for _, w := range sourceWants(names) {
 		if i, ok := doc.member(source, w.name); ok {
 			into[w.slot] = rawJSONValue(doc, i)

@@ -29,7 +29,7 @@ func (j *jsonReader) byMembers(doc *jsonDoc, payload int32, envelope bool) (*wri
 	}
 	row := &typ{kind: kindRecord}
 	for _, o := range objects {
-		row.addMembers(doc, o)
+		addMembers(row, doc, o)
 	}
 	if len(row.fields) > maxMembers {
 		return nil, pipeline.Reject(pipeline.StageDecode, pipeline.TooLarge, "", "at most "+strconv.Itoa(maxMembers)+" members in a row")
@@ -90,7 +90,7 @@ func (c *inferredJSON) fits(doc *jsonDoc, objects []int32) bool {
 }
 
 // addMembers makes fields of an object's members.
-func (t *typ) addMembers(doc *jsonDoc, object int32) {
+func addMembers(t *typ, doc *jsonDoc, object int32) {
 	for k := object + 1; k < doc.nodes[object].next; k = doc.nodes[k+1].next {
 		t.addField(string(doc.str(k)), anyType)
 	}

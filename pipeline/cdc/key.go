@@ -170,7 +170,7 @@ func (k *keyReader) json(body []byte, shape *pipeline.Shape) *recordKey {
 		return nil
 	}
 	record := &typ{kind: kindRecord}
-	record.addMembers(key.doc, object)
+	addMembers(record, key.doc, object)
 	if wrapped {
 		if t, err := connectType(key.doc, schema, 0); err == nil && t.kind == kindRecord {
 			record = t

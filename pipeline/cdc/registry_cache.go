@@ -66,7 +66,7 @@ func (c *schemaCache) remove(e *list.Element) {
 func (c *schemaCache) count(entry *cacheEntry, sign int) {
 	if entry.src != nil {
 		c.entries += sign
-		c.bytes += sign * entry.src.size()
+		c.bytes += sign * sizeOf(entry.src)
 	}
 }
 
@@ -87,8 +87,8 @@ func (c *schemaCache) withFingerprint(crc uint64) *Source {
 	return nil
 }
 
-// size is the length of all its texts.
-func (s *Source) size() int {
+// sizeOf is the length of all texts of a schema.
+func sizeOf(s *Source) int {
 	n := len(s.Text)
 	for _, r := range s.References {
 		n += len(r.Text)

@@ -1,13 +1,5 @@
 package cdc
 
-import "context"
-
-// Schemas gives writer schemas by their id. An error is a *pipeline.Rejection (the registry does not know the id, or the
-// schema is too large) or a *pipeline.Trouble (the registry is away).
-type Schemas interface {
-	Schema(ctx context.Context, id SchemaID) (*Source, error)
-}
-
 // Source is a schema's text and what it refers to, dependencies first.
 type Source struct {
 	Text       string
@@ -151,3 +143,5 @@ func measure(t *typ, seen map[*typ]bool) int {
 	t.minSize = size
 	return size
 }
+
+func (t *typ) isNull() bool { return t.kind == kindNull }
