@@ -1,6 +1,7 @@
 package cdc
 
 import (
+	"encoding/asn1"
 	"encoding/hex"
 	"encoding/json"
 	"math/big"
@@ -144,5 +145,13 @@ func unscaled(t testing.TB, text string, scale int32) []byte {
 	if !r.IsInt() {
 		t.Fatalf("%s has more than %d digits", text, scale)
 	}
-	return twosComplement(r.Num())
+	der, err := asn1.Marshal(r.Num()) // an ASN.1 INTEGER has the same content
+	var value asn1.RawValue
+	if err == nil {
+		_, err = asn1.Unmarshal(der, &value)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value.Bytes
 }

@@ -2,10 +2,14 @@ package cdc
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"math/big"
 	"strings"
 	"testing"
+
+	"github.com/linkedin/goavro/v2"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
@@ -220,4 +224,20 @@ func FuzzReadFrame(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestASingleObjectOfGoavroNamesItsSchema(t *testing.T) {
+	codec, err := goavro.NewCodec(`{"type":"record","name":"a.Order","fields":[{"name":"id","type":"long"},{"name":"amount","type":{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}}]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, err := codec.SingleFromNative(nil, map[string]any{"id": 1, "amount": big.NewRat(5, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, body, err := readFrame(Framing{}, &pipeline.Record{Value: value}, false)
+	want := binary.LittleEndian.Uint64(value[2:])
+	if err != nil || uint64(id.N) != want || len(body) != 4 {
+		t.Errorf("got %+v, %x, %v; want fingerprint %016x and four bytes", id, body, err, want)
+	}
 }

@@ -96,10 +96,11 @@ func folderWith(t *testing.T, files map[string]string) string {
 }
 
 func TestAFolderFindsSchemasByEveryID(t *testing.T) {
+	guid := [16]byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}
 	order := recordSchema("shop.Order", ofType("buyer", "shop.Buyer"), ofType("seller", "shop.Buyer"))
 	buyer := recordSchema("shop.Buyer", ofType("at", "shop.Address"))
 	address := recordSchema("shop.Address")
-	dir := folderWith(t, map[string]string{"42.avsc": order, "shop.Buyer.avsc": buyer, guidText(aGUID) + ".avsc": address, "readme.txt": "no schema"})
+	dir := folderWith(t, map[string]string{"42.avsc": order, "shop.Buyer.avsc": buyer, guidText(guid) + ".avsc": address, "readme.txt": "no schema"})
 	r := hurried(t, RegistryConfig{Folder: dir}, nil)
 	inlined := strings.Replace(order, `"shop.Buyer"`, strings.Replace(buyer, `"shop.Address"`, address, 1), 1)
 	for _, c := range []struct {
@@ -111,7 +112,7 @@ func TestAFolderFindsSchemasByEveryID(t *testing.T) {
 		{SchemaID{Kind: GlobalID, N: 42}, order, []string{"shop.Address", "shop.Buyer"}},
 		{namedID("shop.Order"), order, []string{"shop.Address", "shop.Buyer"}},
 		{namedID("shop.Buyer"), buyer, []string{"shop.Address"}},
-		{SchemaID{Kind: GUIDID, GUID: aGUID}, address, nil},
+		{SchemaID{Kind: GUIDID, GUID: guid}, address, nil},
 		{SchemaID{Kind: FingerprintID, N: int64(fingerprintOf(&Source{Text: inlined}))}, order, []string{"shop.Address", "shop.Buyer"}},
 	} {
 		src, err := r.Schema(t.Context(), c.id)
@@ -208,7 +209,7 @@ func TestAFingerprintIsFoundAmongTheSchemasInMemory(t *testing.T) {
 	}
 }
 
-func TestASingleObjectOfGoavroNamesItsSchema(t *testing.T) {
+func TestTheFingerprintInASingleObjectOfGoavroIsKnown(t *testing.T) {
 	codec, err := goavro.NewCodec(singleObject)
 	if err != nil {
 		t.Fatal(err)
@@ -217,11 +218,8 @@ func TestASingleObjectOfGoavroNamesItsSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, body, err := readFrame(Framing{}, &pipeline.Record{Value: value}, false)
-	want := binary.LittleEndian.Uint64(value[2:])
-	known := slices.Contains(fingerprintsOf(&Source{Text: singleObject}), want)
-	if err != nil || uint64(id.N) != want || !known || len(body) != 4 {
-		t.Errorf("got %+v, %x, %v; want fingerprint %016x and four bytes", id, body, err, want)
+	if want := binary.LittleEndian.Uint64(value[2:]); !slices.Contains(fingerprintsOf(&Source{Text: singleObject}), want) {
+		t.Errorf("fingerprint %016x is not known", want)
 	}
 }
 
