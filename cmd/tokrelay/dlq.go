@@ -14,6 +14,7 @@ import (
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
@@ -161,9 +162,9 @@ func (d *desk) checkSyncs(named []string) {
 
 // opener reads rows with the settings of their syncs. Schema ids nobody knows are not waited for.
 func (d *desk) opener(reveal bool) (*letters.Opener, error) {
-	registry := d.config.SchemaRegistry
-	registry.MissingRetry = 0
-	schemas, err := cdc.NewRegistry(registry, cdc.RegistryDeps{Log: slog.New(slog.DiscardHandler), Metrics: metrics.New()})
+	where := d.config.SchemaRegistry
+	where.MissingRetry = 0
+	schemas, err := registry.New(where, registry.Deps{Log: slog.New(slog.DiscardHandler), Metrics: metrics.New()})
 	if err != nil {
 		return nil, err
 	}

@@ -12,12 +12,14 @@ import (
 	"github.com/linkedin/goavro/v2"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 )
 
 // oneSchema is a registry that knows one schema.
-type oneSchema struct{ src *Source }
+type oneSchema struct{ src *avro.Source }
 
-func (o oneSchema) Schema(context.Context, SchemaID) (*Source, error) { return o.src, nil }
+func (o oneSchema) Schema(context.Context, registry.ID) (*avro.Source, error) { return o.src, nil }
 
 // framed puts Confluent's prefix with id 1 before a row.
 func framed(body []byte) []byte {
@@ -110,7 +112,7 @@ func cpuOf(b *testing.B, n int, step func() error) time.Duration {
 // planOf is the plan of a schema, run on a record.
 func planOf(b *testing.B, schema string, body []byte, wanted Wanted) func() error {
 	cfg := plainConfig
-	w, err := (&compiler{cfg: cfg, wanted: wanted, dialect: newDialect(cfg.UnavailablePlaceholder)}).writer(&Source{Text: schema})
+	w, err := (&compiler{cfg: cfg, wanted: wanted, dialect: avro.NewDialect(cfg.UnavailablePlaceholder)}).writer(&avro.Source{Text: schema})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -150,7 +152,7 @@ func cpuTime(b *testing.B) time.Duration {
 
 // benchDecode measures the whole Decode: framing, schema lookup and what makes a change of it.
 func benchDecode(b *testing.B, schema string, body []byte, wanted Wanted) {
-	d, err := NewDecoder(plainConfig, wanted, oneSchema{&Source{Text: schema}}, nil)
+	d, err := NewDecoder(plainConfig, wanted, oneSchema{&avro.Source{Text: schema}}, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

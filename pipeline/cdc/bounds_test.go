@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 )
 
 // What one record or schema may cost, whatever its bytes: far above what honest ones do, far below what hurts. The time is
@@ -40,9 +42,9 @@ func cost(t *testing.T, what string, f func()) (allocated uint64) {
 }
 
 // anySchema knows one schema by every id.
-type anySchema struct{ src *Source }
+type anySchema struct{ src *avro.Source }
 
-func (a anySchema) Schema(context.Context, SchemaID) (*Source, error) { return a.src, nil }
+func (a anySchema) Schema(context.Context, registry.ID) (*avro.Source, error) { return a.src, nil }
 
 // framings are the settings under which a record may come, and what stands before an honest row there.
 var framings = []struct {
@@ -74,7 +76,7 @@ func TestRandomBytesUnderEveryFramingCostLittle(t *testing.T) {
 	honest := envelope.encode(t, envelopeOf("u", eventRow, eventRow))
 	for _, f := range framings {
 		t.Run(f.name, func(t *testing.T) {
-			d := decoderFor(t, Config{Framing: f.of}, Wanted{Columns: webEvent, All: true}, anySchema{&Source{Text: envelope.text}})
+			d := decoderFor(t, Config{Framing: f.of}, Wanted{Columns: webEvent, All: true}, anySchema{&avro.Source{Text: envelope.text}})
 			var c pipeline.Change
 			var total uint64
 			const records = 300
@@ -121,7 +123,7 @@ func TestPromisesOfHugeListsCostLittle(t *testing.T) {
 	list := func(items string) string {
 		return `{"type":"record","name":"r","fields":[{"name":"a","type":{"type":"array","items":` + items + `}}]}`
 	}
-	many := binary.AppendVarint(nil, maxBlock)
+	many := binary.AppendVarint(nil, avro.MaxBlock)
 	for name, test := range map[string]struct {
 		schema string
 		body   []byte
@@ -141,7 +143,7 @@ func TestPromisesOfHugeListsCostLittle(t *testing.T) {
 	} {
 		for _, decoder := range []string{"plan", decoderGoavro} {
 			t.Run(name+"/"+decoder, func(t *testing.T) {
-				d := decoderFor(t, Config{Decoder: decoder}, Wanted{All: true}, oneSchema{&Source{Text: test.schema}})
+				d := decoderFor(t, Config{Decoder: decoder}, Wanted{All: true}, oneSchema{&avro.Source{Text: test.schema}})
 				var c pipeline.Change
 				cost(t, name, func() {
 					checkChange(t, &c, d.Decode(t.Context(), &pipeline.Record{Value: framed(test.body)}, &c))
@@ -211,7 +213,7 @@ func TestHostileSchemasAreRefusedQuickly(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var err error
-			cost(t, name, func() { _, err = Inspect(plainConfig, Wanted{All: true}, &Source{Text: text}) })
+			cost(t, name, func() { _, err = Inspect(plainConfig, Wanted{All: true}, &avro.Source{Text: text}) })
 			if err == nil {
 				t.Fatal("it was accepted")
 			}
@@ -224,7 +226,7 @@ func TestHostileSchemasAreRefusedQuickly(t *testing.T) {
 
 func TestAWideSchemaIsAccepted(t *testing.T) {
 	schema, row := wideTable(t, 10_000)
-	d := decoderFor(t, Config{}, Wanted{All: true}, oneSchema{&Source{Text: schema.text}})
+	d := decoderFor(t, Config{}, Wanted{All: true}, oneSchema{&avro.Source{Text: schema.text}})
 	var c pipeline.Change
 	if err := d.Decode(t.Context(), &pipeline.Record{Value: framed(schema.encode(t, row))}, &c); err != nil {
 		t.Fatal(err)
@@ -257,7 +259,7 @@ func TestValuesThatExplodeAreRefusedQuickly(t *testing.T) {
 	} {
 		for _, decoder := range []string{"plan", decoderGoavro} {
 			t.Run(name+"/"+decoder, func(t *testing.T) {
-				d := decoderFor(t, Config{Decoder: decoder}, Wanted{All: true}, oneSchema{&Source{Text: c.schema}})
+				d := decoderFor(t, Config{Decoder: decoder}, Wanted{All: true}, oneSchema{&avro.Source{Text: c.schema}})
 				var ch pipeline.Change
 				var err error
 				cost(t, name, func() { err = d.Decode(t.Context(), &pipeline.Record{Value: framed(c.body)}, &ch) })

@@ -14,6 +14,8 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
@@ -85,31 +87,31 @@ type caseConfig struct {
 }
 
 // schemaID is the id of the case's schema.
-func (c *caseConfig) schemaID(t *testing.T) SchemaID {
+func (c *caseConfig) schemaID(t *testing.T) registry.ID {
 	kind, text, _ := strings.Cut(c.ID, " ")
 	n, err := strconv.ParseInt(text, 0, 64)
 	switch {
 	case c.ID == "":
-		return SchemaID{Kind: NumberID, N: 1}
+		return registry.ID{Kind: registry.NumberID, N: 1}
 	case kind == "name":
-		return namedID(text)
+		return registry.Named(text)
 	case kind == "guid":
-		guid, ok := parseGUID(text)
+		guid, ok := registry.ParseGUID(text)
 		if !ok {
 			t.Fatalf("id: %q is no GUID", text)
 		}
-		return SchemaID{Kind: GUIDID, GUID: guid}
+		return registry.ID{Kind: registry.GUIDID, GUID: guid}
 	case err != nil:
 		t.Fatalf("id: %q is none", c.ID)
 	case kind == "number":
-		return SchemaID{Kind: NumberID, N: n}
+		return registry.ID{Kind: registry.NumberID, N: n}
 	case kind == "global":
-		return SchemaID{Kind: GlobalID, N: n}
+		return registry.ID{Kind: registry.GlobalID, N: n}
 	case kind == "fingerprint":
-		return SchemaID{Kind: FingerprintID, N: n}
+		return registry.ID{Kind: registry.FingerprintID, N: n}
 	}
 	t.Fatalf("id: %q is none", c.ID)
-	return SchemaID{}
+	return registry.ID{}
 }
 
 // config is the case's configuration, and the columns it wants.
@@ -172,17 +174,17 @@ func (c *testCase) headers() (headers []pipeline.Header) {
 	return headers
 }
 
-func (c *testCase) value(schemas caseSchemas, id SchemaID) []byte {
+func (c *testCase) value(schemas caseSchemas, id registry.ID) []byte {
 	if text, ok := c.parts["value.txt"]; ok {
 		return []byte(strings.TrimSuffix(text, "\n"))
 	}
 	if schema, ok := c.parts["schema.json"]; ok {
-		schemas[id] = &Source{Text: schema, JSON: true}
+		schemas[id] = &avro.Source{Text: schema, JSON: true}
 		return framed([]byte(strings.TrimSuffix(c.parts["body.txt"], "\n")))
 	}
 	schema, ok := c.parts["schema.avsc"]
 	if ok {
-		schemas[id] = &Source{Text: c.schemaText(schema), References: c.references()}
+		schemas[id] = &avro.Source{Text: c.schemaText(schema), References: c.references()}
 	}
 	if digits, ok := c.parts["value.hex"]; ok {
 		return unhex(c.t, digits)
@@ -202,7 +204,7 @@ func (c *testCase) key(schemas caseSchemas) []byte {
 		return []byte(strings.TrimSuffix(text, "\n"))
 	}
 	if text, ok := c.parts["key-body.txt"]; ok {
-		schemas[SchemaID{Kind: NumberID, N: 2}] = &Source{Text: c.parts["key-schema.json"], JSON: true}
+		schemas[registry.ID{Kind: registry.NumberID, N: 2}] = &avro.Source{Text: c.parts["key-schema.json"], JSON: true}
 		return append([]byte{0, 0, 0, 0, 2}, strings.TrimSuffix(text, "\n")...)
 	}
 	plain, ok := c.parts["key.json"]
@@ -226,25 +228,25 @@ func (c *testCase) schemaText(text string) string {
 	return text
 }
 
-func (c *testCase) references() (refs []Reference) {
+func (c *testCase) references() (refs []avro.Reference) {
 	for name, text := range c.parts {
 		if ref, ok := strings.CutPrefix(name, "reference-"); ok {
-			refs = append(refs, Reference{strings.TrimSuffix(ref, ".avsc"), text})
+			refs = append(refs, avro.Reference{Name: strings.TrimSuffix(ref, ".avsc"), Text: text})
 		}
 	}
-	slices.SortFunc(refs, func(a, b Reference) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(refs, func(a, b avro.Reference) int { return strings.Compare(a.Name, b.Name) })
 	return refs
 }
 
 // caseSchemas knows the schemas of a case by their ids.
-type caseSchemas map[SchemaID]*Source
+type caseSchemas map[registry.ID]*avro.Source
 
-func (s caseSchemas) add(t *testing.T, id int64, text string, refs []Reference) {
+func (s caseSchemas) add(t *testing.T, id int64, text string, refs []avro.Reference) {
 	t.Helper()
-	s[SchemaID{Kind: NumberID, N: id}] = &Source{Text: text, References: refs}
+	s[registry.ID{Kind: registry.NumberID, N: id}] = &avro.Source{Text: text, References: refs}
 }
 
-func (s caseSchemas) Schema(_ context.Context, id SchemaID) (*Source, error) {
+func (s caseSchemas) Schema(_ context.Context, id registry.ID) (*avro.Source, error) {
 	if src, ok := s[id]; ok {
 		return src, nil
 	}

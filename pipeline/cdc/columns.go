@@ -5,24 +5,25 @@ import (
 	"strings"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
 )
 
 // columns makes the shape of a row: the wanted columns, then, if all are asked for, every other one. It returns what the
 // plan has to read, and notes which columns are missing.
-func (k *compiler) columns(p *program, row *typ, flat bool) []want {
-	m := matcher{k.cfg.CaseInsensitive}
+func (k *compiler) columns(p *program, row *avro.Type, flat bool) []avro.Want {
+	m := avro.Matcher{Fold: k.cfg.CaseInsensitive}
 	names, present := slices.Clone(k.wanted.Columns), []int32{}
-	taken := make([]bool, len(row.fields))
+	taken := make([]bool, len(row.Fields))
 	for slot, name := range k.wanted.Columns {
-		if i := m.find(row, name); i >= 0 && !taken[i] {
+		if i := m.Find(row, name); i >= 0 && !taken[i] {
 			taken[i] = true
 			present = append(present, int32(slot))
 		}
 	}
-	for i := range row.fields {
-		if k.wanted.All && !taken[i] && !(flat && isMetadata(row.fields[i].name)) {
+	for i := range row.Fields {
+		if k.wanted.All && !taken[i] && !(flat && isMetadata(row.Fields[i].Name)) {
 			present = append(present, int32(len(names)))
-			names = append(names, row.fields[i].name)
+			names = append(names, row.Fields[i].Name)
 		}
 	}
 	slices.SortFunc(present, func(a, b int32) int { return strings.Compare(names[a], names[b]) })
@@ -36,16 +37,16 @@ func (k *compiler) columns(p *program, row *typ, flat bool) []want {
 // is written again, so they are no part of "all columns".
 func isMetadata(name string) bool { return strings.HasPrefix(name, "__") }
 
-func wantsOf(names []string) []want {
-	wants := make([]want, len(names))
+func wantsOf(names []string) []avro.Want {
+	wants := make([]avro.Want, len(names))
 	for i, n := range names {
-		wants[i] = want{n, int32(i)}
+		wants[i] = avro.Want{Name: n, Slot: int32(i)}
 	}
 	return wants
 }
 
 // missing lists the wanted columns the row's schema does not have, as far as the configuration minds.
-func (k *compiler) missing(row *typ, m matcher) (missing []string) {
+func (k *compiler) missing(row *avro.Type, m avro.Matcher) (missing []string) {
 	for i, name := range k.wanted.Columns {
 		mind := k.cfg.MissingColumn == missingReject || k.cfg.MissingColumn == missingStop ||
 			k.cfg.MissingColumn == missingDefault && !k.wanted.optional(i)
@@ -62,7 +63,7 @@ func (k *compiler) missing(row *typ, m matcher) (missing []string) {
 }
 
 // noneOf lists the columns of fields that can do without each of them, but not without all.
-func (k *compiler) noneOf(row *typ, m matcher) (missing []string) {
+func (k *compiler) noneOf(row *avro.Type, m avro.Matcher) (missing []string) {
 	if k.cfg.MissingColumn != missingDefault {
 		return nil // minds every column, or none
 	}
@@ -74,11 +75,11 @@ func (k *compiler) noneOf(row *typ, m matcher) (missing []string) {
 	return missing
 }
 
-func hasColumn(row *typ, name string, m matcher) bool {
-	if m.find(row, name) >= 0 {
+func hasColumn(row *avro.Type, name string, m avro.Matcher) bool {
+	if m.Find(row, name) >= 0 {
 		return true
 	}
 	head, rest, nested := strings.Cut(name, ".")
-	i := m.find(row, head)
-	return nested && i >= 0 && hasPath(row.fields[i].typ, rest, m)
+	i := m.Find(row, head)
+	return nested && i >= 0 && avro.HasPath(row.Fields[i].Type, rest, m)
 }

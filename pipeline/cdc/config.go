@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 
+	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
@@ -62,7 +63,7 @@ func (c *Config) Validate(at settings.Place) {
 	limits := at.Key("limits")
 	within(limits.Key("max_bytes"), int64(c.Limits.MaxBytes), 1<<30, "1GiB")
 	within(limits.Key("max_depth"), int64(c.Limits.MaxDepth), 1000, "1000")
-	within(limits.Key("max_values"), int64(c.Limits.MaxValues), maxBlock, "1048576")
+	within(limits.Key("max_values"), int64(c.Limits.MaxValues), avro.MaxBlock, "1048576")
 	if c.UnavailablePlaceholder == "" {
 		at.Key("unavailable_placeholder").Problem("must not be empty", "leave it out unless the connector sets unavailable.value.placeholder")
 	}

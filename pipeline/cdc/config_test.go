@@ -5,10 +5,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
-
-	"github.com/tokrelay/tokrelay/pipeline"
 )
 
 func load(text string) (Config, *settings.Report) {
@@ -88,15 +89,15 @@ func TestAnEmptyConfigurationIsValid(t *testing.T) {
 func TestGivingUpAPlanIsCountedOnce(t *testing.T) {
 	m := metrics.New()
 	text := `{"type":"record","name":"r","fields":[{"name":"a","type":"int"},{"name":"b","type":"int"}]}`
-	d, err := NewDecoder(plainConfig, Wanted{All: true}, oneSchema{&Source{Text: text}}, m)
+	d, err := NewDecoder(plainConfig, Wanted{All: true}, oneSchema{&avro.Source{Text: text}}, m)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := d.writer(t.Context(), SchemaID{Kind: NumberID, N: 1})
+	w, err := d.writer(t.Context(), registry.ID{Kind: registry.NumberID, N: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.programs[0].row.steps[0].meaning = days // the fault: a number taken for a day
+	w.programs[0].row.Steps[0].Meaning = avro.Days // the fault: a number taken for a day
 	for range 3 {
 		var c pipeline.Change
 		if err := d.Decode(t.Context(), &pipeline.Record{Value: framed([]byte{2, 4})}, &c); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
 )
 
 // errDisagree is the mark of a plan that goavro contradicts: the caller gives the schema to goavro and says so.
@@ -17,7 +18,7 @@ func (w *writer) crossCheck(body []byte, into *reading, c *pipeline.Change, plan
 	if w.unchecked.Load() > 0 {
 		w.unchecked.Add(-1)
 	}
-	if isLimit(planErr) || errors.Is(planErr, errBlock) {
+	if isLimit(planErr) || errors.Is(planErr, avro.ErrBlock) {
 		return planErr
 	}
 	var other reading
@@ -35,7 +36,7 @@ func (w *writer) crossCheck(body []byte, into *reading, c *pipeline.Change, plan
 }
 
 func isLimit(err error) bool {
-	_, ok := errors.AsType[limitError](err)
+	_, ok := errors.AsType[avro.LimitError](err)
 	return ok
 }
 

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 )
 
@@ -44,7 +46,7 @@ type Decoder struct {
 }
 
 type cached struct {
-	id SchemaID
+	id registry.ID
 	*writer
 	unreadable string // why the schema cannot be used
 }
@@ -56,7 +58,7 @@ const maxWriters = 1000
 func NewDecoder(cfg Config, wanted Wanted, schemas Schemas, m *metrics.Metrics) (*Decoder, error) {
 	cfg = cfg.withLog()
 	d := &Decoder{cfg: cfg, schemas: schemas, metrics: m, usualFrames: cfg.Framing.expectsUsual(),
-		compiler: &compiler{cfg: cfg, wanted: wanted, dialect: newDialect(cfg.UnavailablePlaceholder)}}
+		compiler: &compiler{cfg: cfg, wanted: wanted, dialect: avro.NewDialect(cfg.UnavailablePlaceholder)}}
 	d.keys.decoder, d.jsonReader.compiler = d, d.compiler
 	return d, nil
 }
@@ -80,13 +82,13 @@ func (d *Decoder) Decode(ctx context.Context, r *pipeline.Record, into *pipeline
 	if err != nil {
 		return err
 	}
-	if id.Kind == NoSchema {
+	if id.Kind == registry.NoSchema {
 		return d.json(ctx, r, body, into)
 	}
 	return d.avro(ctx, r, id, body, into)
 }
 
-func (d *Decoder) avro(ctx context.Context, r *pipeline.Record, id SchemaID, body []byte, into *pipeline.Change) error {
+func (d *Decoder) avro(ctx context.Context, r *pipeline.Record, id registry.ID, body []byte, into *pipeline.Change) error {
 	w, err := d.writer(ctx, id)
 	if err != nil {
 		into.SchemaID = id.String() // for the dead letter
@@ -110,7 +112,7 @@ func (d *Decoder) avro(ctx context.Context, r *pipeline.Record, id SchemaID, bod
 }
 
 // writer finds or makes the compiled form of a schema. The registry holds schemas for ever; so do we, within bounds.
-func (d *Decoder) writer(ctx context.Context, id SchemaID) (*writer, error) {
+func (d *Decoder) writer(ctx context.Context, id registry.ID) (*writer, error) {
 	c := d.last.Load()
 	if c == nil || c.id != id {
 		var err error
@@ -127,7 +129,7 @@ func (d *Decoder) writer(ctx context.Context, id SchemaID) (*writer, error) {
 	return c.writer, nil
 }
 
-func (d *Decoder) find(ctx context.Context, id SchemaID) (*cached, error) {
+func (d *Decoder) find(ctx context.Context, id registry.ID) (*cached, error) {
 	if c, ok := d.writers.Load(id); ok {
 		return c.(*cached), nil
 	}
@@ -163,8 +165,8 @@ func (d *Decoder) disagree(w *writer, r *pipeline.Record) {
 // refusal makes a rejection of what a decoder says.
 func refusal(err error, schema string, body []byte) error {
 	r := pipeline.Reject(pipeline.StageDecode, pipeline.AvroDecode, "", err.Error())
-	if f, ok := errors.AsType[*fieldError](err); ok {
-		r.Field, r.Rule = "column "+strings.Trim(short(f.field), `"`), f.err.Error()
+	if f, ok := errors.AsType[*avro.FieldError](err); ok {
+		r.Field, r.Rule = "column "+strings.Trim(avro.Short(f.Field), `"`), f.Err.Error()
 	}
 	switch {
 	case isLimit(err):
@@ -181,5 +183,5 @@ func refusal(err error, schema string, body []byte) error {
 // Schemas gives writer schemas by their id. An error is a *pipeline.Rejection (the registry does not know the id, or the
 // schema is too large) or a *pipeline.Trouble (the registry is away).
 type Schemas interface {
-	Schema(ctx context.Context, id SchemaID) (*Source, error)
+	Schema(ctx context.Context, id registry.ID) (*avro.Source, error)
 }

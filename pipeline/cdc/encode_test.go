@@ -10,23 +10,25 @@ import (
 	"testing"
 
 	"github.com/linkedin/goavro/v2"
+
+	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
 )
 
 // testSchema is a schema of testdata/schemas, ready to encode with goavro. Bytes of tests never come from our own code.
 type testSchema struct {
 	text  string
-	root  *typ
+	root  *avro.Type
 	codec *goavro.Codec
 }
 
-func schemaOf(t testing.TB, text string, references ...Reference) *testSchema {
+func schemaOf(t testing.TB, text string, references ...avro.Reference) *testSchema {
 	t.Helper()
-	root, err := parse(&Source{Text: text, References: references})
+	root, err := avro.Parse(&avro.Source{Text: text, References: references})
 	if err != nil {
 		t.Fatalf("parse: %v", err)
 	}
-	name(root)
-	codec, err := codecOf(root)
+	avro.Legal(root)
+	codec, err := avro.CodecOf(root)
 	if err != nil {
 		t.Fatalf("goavro: %v", err)
 	}
@@ -60,56 +62,56 @@ func (s *testSchema) encode(t testing.TB, plainJSON string) []byte {
 	return out
 }
 
-func forGoavro(t testing.TB, of *typ, v any) any {
+func forGoavro(t testing.TB, of *avro.Type, v any) any {
 	t.Helper()
-	switch of.kind {
-	case kindUnion:
+	switch of.Kind {
+	case avro.KindUnion:
 		return unionForGoavro(t, of, v)
-	case kindRecord:
+	case avro.KindRecord:
 		row, out := v.(map[string]any), map[string]any{}
-		for _, f := range of.fields {
-			out[f.goName] = forGoavro(t, f.typ, row[f.name])
+		for _, f := range of.Fields {
+			out[f.GoName] = forGoavro(t, f.Type, row[f.Name])
 		}
 		return out
-	case kindArray:
+	case avro.KindArray:
 		out := []any{}
 		for _, e := range v.([]any) {
-			out = append(out, forGoavro(t, of.items, e))
+			out = append(out, forGoavro(t, of.Items, e))
 		}
 		return out
-	case kindMap:
+	case avro.KindMap:
 		out := map[string]any{}
 		for k, e := range v.(map[string]any) {
-			out[k] = forGoavro(t, of.items, e)
+			out[k] = forGoavro(t, of.Items, e)
 		}
 		return out
 	}
 	return scalarForGoavro(t, of, v)
 }
 
-func unionForGoavro(t testing.TB, of *typ, v any) any {
+func unionForGoavro(t testing.TB, of *avro.Type, v any) any {
 	t.Helper()
 	if v == nil {
 		return nil
 	}
 	if m, ok := v.(map[string]any); ok && m["$branch"] != nil {
 		n, _ := m["$branch"].(json.Number).Int64()
-		b := of.branches[n]
-		return goavro.Union(b.goavroName(), forGoavro(t, b, m["value"]))
+		b := of.Branches[n]
+		return goavro.Union(b.GoavroName(), forGoavro(t, b, m["value"]))
 	}
-	for _, b := range of.branches {
-		if b.kind != kindNull {
-			return goavro.Union(b.goavroName(), forGoavro(t, b, v))
+	for _, b := range of.Branches {
+		if b.Kind != avro.KindNull {
+			return goavro.Union(b.GoavroName(), forGoavro(t, b, v))
 		}
 	}
 	return nil
 }
 
-func scalarForGoavro(t testing.TB, of *typ, v any) any {
+func scalarForGoavro(t testing.TB, of *avro.Type, v any) any {
 	t.Helper()
 	switch v := v.(type) {
 	case json.Number:
-		if of.kind == kindFloat || of.kind == kindDouble {
+		if of.Kind == avro.KindFloat || of.Kind == avro.KindDouble {
 			f, _ := v.Float64()
 			return f
 		}
@@ -120,8 +122,8 @@ func scalarForGoavro(t testing.TB, of *typ, v any) any {
 		return n
 	case string:
 		switch {
-		case of.meaning == decimal && !strings.HasPrefix(v, "hex:"):
-			return unscaled(t, v, of.scale)
+		case of.Meaning == avro.Decimal && !strings.HasPrefix(v, "hex:"):
+			return unscaled(t, v, of.Scale)
 		case strings.HasPrefix(v, "hex:"):
 			b, err := hex.DecodeString(v[4:])
 			if err != nil {

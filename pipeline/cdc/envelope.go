@@ -3,43 +3,43 @@ package cdc
 import (
 	"strings"
 
-	"github.com/linkedin/goavro/v2"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
 )
 
 // isEnvelope recognises Debezium's envelope: the topic routing transform may change the prefix of its name, not the end.
 // Where the configuration says that the topic holds envelopes, an image is enough: Flink, Materialize and CockroachDB name
 // theirs otherwise and leave fields out.
-func (k *compiler) isEnvelope(t *typ) bool {
-	_, op := t.field("op")
-	_, source := t.field("source")
+func (k *compiler) isEnvelope(t *avro.Type) bool {
+	_, op := t.Field("op")
+	_, source := t.Field("source")
 	switch k.cfg.Format {
 	case formatFlat:
 		return false
 	case formatDebezium:
 		return mayHaveImage(t)
 	}
-	return strings.HasSuffix(t.shortName(), "Envelope") && op && source && mayHaveImage(t)
+	return strings.HasSuffix(t.ShortName(), "Envelope") && op && source && mayHaveImage(t)
 }
 
 // mayHaveImage reports whether a record has a field for an image.
-func mayHaveImage(t *typ) bool {
-	_, before := t.field("before")
-	_, after := t.field("after")
+func mayHaveImage(t *avro.Type) bool {
+	_, before := t.Field("before")
+	_, after := t.Field("after")
 	return before || after
 }
 
 func (k *compiler) envelope(p *program) error {
-	for i := range p.record.fields {
-		f := &p.record.fields[i]
-		t, null, _ := f.typ.nullable()
-		part := part{typ: t, null: int8(null), field: f, role: roleOf(f.name)}
+	for i := range p.record.Fields {
+		f := &p.record.Fields[i]
+		t, null, _ := f.Type.Nullable()
+		part := part{typ: t, null: int8(null), field: f, role: roleOf(f.Name)}
 		if why := unfit(part.role, t); why != "" {
 			p.form, p.refused = formRefused, why
 			return nil
 		}
 		p.parts = append(p.parts, part)
 	}
-	_, op := p.record.field("op")
+	_, op := p.record.Field("op")
 	p.opless = !op
 	return k.images(p)
 }
@@ -59,15 +59,15 @@ func roleOf(name string) role {
 }
 
 // unfit says why a field of an envelope cannot be what its name says.
-func unfit(r role, t *typ) string {
+func unfit(r role, t *avro.Type) string {
 	switch {
-	case (r == roleBefore || r == roleAfter) && t.kind == kindString:
+	case (r == roleBefore || r == roleAfter) && t.Kind == avro.KindString:
 		return "a MongoDB change holds documents, not rows; only relational connectors are read"
-	case (r == roleBefore || r == roleAfter || r == roleSource) && t.kind != kindRecord:
+	case (r == roleBefore || r == roleAfter || r == roleSource) && t.Kind != avro.KindRecord:
 		return "the envelope's images and source are not records"
-	case r == roleSource && strings.HasPrefix(t.name, debezium+"connector.mongodb."):
+	case r == roleSource && strings.HasPrefix(t.Name, avro.Debezium+"connector.mongodb."):
 		return "a MongoDB change holds documents, not rows; only relational connectors are read"
-	case r == roleOp && t.kind != kindString:
+	case r == roleOp && t.Kind != avro.KindString:
 		return "the envelope's op is not a text"
 	}
 	return ""
@@ -75,32 +75,32 @@ func unfit(r role, t *typ) string {
 
 // images compiles the plans of both images, which are usually one, and of the source block.
 func (k *compiler) images(p *program) error {
-	pl := &planner{dialect: k.dialect, matcher: matcher{k.cfg.CaseInsensitive}, leaves: map[*typ]*goavro.Codec{}, noLeaves: k.noLeaves}
+	pl := k.planner()
 	row := p.rowType()
 	wants := k.imageWants(p, row, pl)
-	plans := map[*typ]*rowPlan{}
+	plans := map[*avro.Type]*avro.Plan{}
 	for i := range p.parts {
 		if err := k.part(p, &p.parts[i], pl, wants, plans); err != nil {
 			return err
 		}
 	}
-	p.size = int(pl.hidden)
+	p.size = int(pl.Hidden)
 	p.fuse()
 	return nil
 }
 
 // imageWants are the columns of an envelope's images, and behind them the one that marks a deleted row.
-func (k *compiler) imageWants(p *program, row *typ, pl *planner) []want {
+func (k *compiler) imageWants(p *program, row *avro.Type, pl *avro.Planner) []avro.Want {
 	wants := k.columns(p, row, false)
-	pl.hidden = int32(len(p.shape.Names))
+	pl.Hidden = int32(len(p.shape.Names))
 	p.marks.deletedWhen = ask(pl, row, k.cfg.DeletedWhen.column(), &wants)
 	k.needMark(p, k.cfg.DeletedWhen.column(), p.marks.deletedWhen)
 	return wants
 }
 
 // rowType is the record of the after image, or of the only one there is.
-func (p *program) rowType() *typ {
-	var row *typ
+func (p *program) rowType() *avro.Type {
+	var row *avro.Type
 	for _, part := range p.parts {
 		if part.role == roleAfter || part.role == roleBefore && row == nil {
 			row = part.typ
@@ -109,11 +109,11 @@ func (p *program) rowType() *typ {
 	return row
 }
 
-func (k *compiler) part(p *program, at *part, pl *planner, wants []want, plans map[*typ]*rowPlan) (err error) {
+func (k *compiler) part(p *program, at *part, pl *avro.Planner, wants []avro.Want, plans map[*avro.Type]*avro.Plan) (err error) {
 	switch at.role {
 	case roleBefore, roleAfter:
 		if plans[at.typ] == nil {
-			plans[at.typ], _, err = pl.row(at.typ, wants)
+			plans[at.typ], _, err = pl.Row(at.typ, wants)
 		}
 		at.plan = plans[at.typ]
 		if at.role == roleBefore {
@@ -122,8 +122,8 @@ func (k *compiler) part(p *program, at *part, pl *planner, wants []want, plans m
 			p.after = at.plan
 		}
 	case roleSource:
-		source := &planner{dialect: k.dialect, leaves: pl.leaves, hidden: srcSlots}
-		at.plan, _, err = source.row(at.typ, sourceWants(at.typ))
+		source := pl.Beside(srcSlots)
+		at.plan, _, err = source.Row(at.typ, sourceWants(at.typ))
 		p.source = at.plan
 	}
 	return err
@@ -138,11 +138,11 @@ func (p *program) fuse() {
 			continue
 		}
 		if len(parts) == 0 || parts[len(parts)-1].role != rolePassed {
-			parts = append(parts, part{role: rolePassed, null: -1, plan: &rowPlan{record: p.record}, field: at.field})
+			parts = append(parts, part{role: rolePassed, null: -1, plan: &avro.Plan{Record: p.record}, field: at.field})
 		}
-		op, size := skipOp(at.typ)
+		op, size := avro.SkipOp(at.typ)
 		plan := parts[len(parts)-1].plan
-		plan.steps = append(plan.steps, step{op: op, size: size, null: at.null, slot: -1, typ: at.typ, field: at.field})
+		plan.Steps = append(plan.Steps, avro.Step{Op: op, Size: size, Null: at.null, Slot: -1, Type: at.typ, Field: at.field})
 	}
 	p.parts = parts
 }

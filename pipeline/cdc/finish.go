@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
 )
 
 // finish turns what was read into a change: what happened, where it came from, and how much of the old row is real.
@@ -33,7 +34,7 @@ func (d *Decoder) finishEnvelope(ctx context.Context, r *pipeline.Record, w *wri
 	}
 	c.Op, c.Shape = op, p.shape
 	c.Source = pipeline.Source{Connector: w.connector.text(src[srcConnector].Bytes()), Table: w.table.text(src[srcTable].Bytes()),
-		Time: unixMillis(src[srcTime].Int()), Log: src[srcLog].Bytes(), Pos: src[srcPos].Int()}
+		Time: avro.UnixMillis(src[srcTime].Int()), Log: src[srcLog].Bytes(), Pos: src[srcPos].Int()}
 	if err := d.mind(r, p); err != nil {
 		return err
 	}
@@ -81,7 +82,7 @@ func (d *Decoder) finishFlat(ctx context.Context, r *pipeline.Record, w *writer,
 	}
 	c.Op, c.Shape = op, p.shape
 	c.Source = pipeline.Source{Connector: w.connector.text(connectorOf(at(values, p.marks.connector), r)),
-		Table: w.table.text(at(values, p.marks.table).Bytes()), Time: unixMillis(at(values, p.marks.time).Int())}
+		Table: w.table.text(at(values, p.marks.table).Bytes()), Time: avro.UnixMillis(at(values, p.marks.time).Int())}
 	if err := d.mind(r, p); err != nil {
 		return err
 	}
@@ -162,18 +163,18 @@ func (k *compiler) missingCure(p *program) string {
 	switch {
 	case p.form == formFlat && mayHaveImage(p.record) && k.cfg.Format == formatAuto:
 		return "the record looks like a change: set `format: debezium` if it is one, else correct the mapping"
-	case p.record.name != "" && len(k.cfg.Records) == 0:
+	case p.record.Name != "" && len(k.cfg.Records) == 0:
 		return "correct the mapping, set `missing_column: null` or `reject`, or, if the topic holds several record types, name those to read in `records`"
 	}
 	return "correct the mapping, or set `missing_column: null` or `reject`"
 }
 
 // ofRecord is " of " and the record's name, where it has one.
-func ofRecord(record *typ) string {
-	if record.name == "" {
+func ofRecord(record *avro.Type) string {
+	if record.Name == "" {
 		return ""
 	}
-	return " of " + record.name
+	return " of " + record.Name
 }
 
 // noted is what the values of a topic are.

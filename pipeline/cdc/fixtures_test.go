@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 )
 
 // capture is what Debezium wrote with one setting of its converter, as the capture script of deploy/e2e stored it.
@@ -34,7 +36,7 @@ type registered struct {
 	} `json:"references"`
 }
 
-func (c captured) Schema(_ context.Context, id SchemaID) (*Source, error) {
+func (c captured) Schema(_ context.Context, id registry.ID) (*avro.Source, error) {
 	r, ok := c.ContentIDs[id.String()]
 	if !ok {
 		r, ok = c.GlobalIDs[id.String()]
@@ -42,12 +44,12 @@ func (c captured) Schema(_ context.Context, id SchemaID) (*Source, error) {
 	if !ok {
 		return nil, pipeline.Reject(pipeline.StageDecode, pipeline.SchemaNotFound, "", "schema "+id.String())
 	}
-	src := &Source{Text: r.Schema, ID: id.String()}
+	src := &avro.Source{Text: r.Schema, ID: id.String()}
 	c.collect(r, src, map[string]bool{})
 	return src, nil
 }
 
-func (c captured) collect(r registered, into *Source, seen map[string]bool) {
+func (c captured) collect(r registered, into *avro.Source, seen map[string]bool) {
 	for _, ref := range r.References {
 		if seen[ref.Subject] {
 			continue
@@ -55,7 +57,7 @@ func (c captured) collect(r registered, into *Source, seen map[string]bool) {
 		seen[ref.Subject] = true
 		of := c.Subjects[ref.Subject][strconv.Itoa(ref.Version)]
 		c.collect(of, into, seen)
-		into.References = append(into.References, Reference{ref.Name, of.Schema})
+		into.References = append(into.References, avro.Reference{Name: ref.Name, Text: of.Schema})
 	}
 }
 

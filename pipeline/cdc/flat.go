@@ -3,9 +3,8 @@ package cdc
 import (
 	"bytes"
 
-	"github.com/linkedin/goavro/v2"
-
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
 )
 
 // marks are the hidden slots of the columns that say what happened to a plain row; -1 where there is none.
@@ -16,9 +15,9 @@ type marks struct {
 
 // flat compiles the plan of a plain row: the wanted columns, and behind them the ones that say what happened.
 func (k *compiler) flat(p *program) error {
-	pl := &planner{dialect: k.dialect, matcher: matcher{k.cfg.CaseInsensitive}, leaves: map[*typ]*goavro.Codec{}, noLeaves: k.noLeaves}
+	pl := k.planner()
 	wants := k.columns(p, p.record, true)
-	pl.hidden = int32(len(p.shape.Names))
+	pl.Hidden = int32(len(p.shape.Names))
 	ask := func(name string) int32 { return ask(pl, p.record, name, &wants) }
 	p.marks = marks{
 		operation: ask(k.cfg.Operation.column()), flag: ask(k.cfg.Operation.flag()), deletedWhen: ask(k.cfg.DeletedWhen.column()),
@@ -27,19 +26,19 @@ func (k *compiler) flat(p *program) error {
 	k.needMark(p, k.cfg.Operation.column(), p.marks.operation)
 	k.needMark(p, k.cfg.DeletedWhen.column(), p.marks.deletedWhen)
 	var err error
-	p.row, _, err = pl.row(p.record, wants)
-	p.size = int(pl.hidden)
+	p.row, _, err = pl.Row(p.record, wants)
+	p.size = int(pl.Hidden)
 	return err
 }
 
 // ask wants a column, or a path into one, in a hidden slot; -1 if the record has none of that name.
-func ask(p *planner, record *typ, name string, wants *[]want) int32 {
-	if name == "" || !hasColumn(record, name, p.matcher) {
+func ask(p *avro.Planner, record *avro.Type, name string, wants *[]avro.Want) int32 {
+	if name == "" || !hasColumn(record, name, p.Matcher) {
 		return -1
 	}
-	*wants = append(*wants, want{name, p.hidden})
-	p.hidden++
-	return p.hidden - 1
+	*wants = append(*wants, avro.Want{Name: name, Slot: p.Hidden})
+	p.Hidden++
+	return p.Hidden - 1
 }
 
 // needMark counts a configured column that says what happened, and that is not there, among the missing.

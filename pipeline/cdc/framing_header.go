@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 )
 
 // headerNames are the headers that carry schema ids, for values or for keys.
@@ -22,7 +23,7 @@ const avroInJSON = "Avro's JSON encoding: not supported; set apicurio.registry.a
 const azurePrefix = "avro/binary+"
 
 // fromHeader reads records that must have their id in a header.
-func (f *frame) fromHeader() (SchemaID, []byte, error) {
+func (f *frame) fromHeader() (registry.ID, []byte, error) {
 	id, found, err := f.headerID()
 	if !found && err == nil {
 		err = f.reject(pipeline.ShortHeader, "framing.style asks for a header with the schema id, and the record has none")
@@ -32,7 +33,7 @@ func (f *frame) fromHeader() (SchemaID, []byte, error) {
 
 // headerID looks for an id in the headers. The last of one name wins, as with Kafka's own readers; Confluent's wins over
 // Apicurio's, and a globalId over a contentId.
-func (f *frame) headerID() (id SchemaID, found bool, err error) {
+func (f *frame) headerID() (id registry.ID, found bool, err error) {
 	names := valueHeaders
 	if f.key {
 		names = keyHeaders
@@ -41,14 +42,14 @@ func (f *frame) headerID() (id SchemaID, found bool, err error) {
 	for i := len(f.headers) - 1; i >= 0; i-- {
 		h := &f.headers[i]
 		if h.Key == names.encoding && strings.EqualFold(string(h.Value), "JSON") {
-			return SchemaID{}, true, f.reject(pipeline.UnsupportedFraming, avroInJSON)
+			return registry.ID{}, true, f.reject(pipeline.UnsupportedFraming, avroInJSON)
 		}
 		r := f.rank(h, names)
 		if r <= rank {
 			continue
 		}
 		if id, err = f.readHeader(h, names); err != nil {
-			return SchemaID{}, true, err
+			return registry.ID{}, true, err
 		}
 		rank = r
 	}
@@ -76,31 +77,31 @@ func (f *frame) rank(h *pipeline.Header, names headerNames) int {
 	return 0
 }
 
-func (f *frame) readHeader(h *pipeline.Header, names headerNames) (SchemaID, error) {
+func (f *frame) readHeader(h *pipeline.Header, names headerNames) (registry.ID, error) {
 	switch {
 	case h.Key == names.confluent:
 		return f.confluentHeader(h)
 	case h.Key == "content-type":
-		guid, ok := parseGUID(string(h.Value[len(azurePrefix):]))
+		guid, ok := registry.ParseGUID(string(h.Value[len(azurePrefix):]))
 		if !ok {
-			return SchemaID{}, f.reject(pipeline.ShortHeader, "header content-type: avro/binary+ must be followed by 32 hexadecimal digits")
+			return registry.ID{}, f.reject(pipeline.ShortHeader, "header content-type: avro/binary+ must be followed by 32 hexadecimal digits")
 		}
-		return SchemaID{Kind: GUIDID, GUID: guid}, nil
+		return registry.ID{Kind: registry.GUIDID, GUID: guid}, nil
 	case len(h.Value) != 8:
-		return SchemaID{}, f.reject(pipeline.ShortHeader, "header "+h.Key+" must hold a number of 8 bytes")
+		return registry.ID{}, f.reject(pipeline.ShortHeader, "header "+h.Key+" must hold a number of 8 bytes")
 	case h.Key == names.content || h.Key == f.of.IDHeader && f.of.ID != idGlobal:
-		return SchemaID{Kind: NumberID, N: int64(binary.BigEndian.Uint64(h.Value))}, nil
+		return registry.ID{Kind: registry.NumberID, N: int64(binary.BigEndian.Uint64(h.Value))}, nil
 	}
-	return SchemaID{Kind: GlobalID, N: int64(binary.BigEndian.Uint64(h.Value))}, nil
+	return registry.ID{Kind: registry.GlobalID, N: int64(binary.BigEndian.Uint64(h.Value))}, nil
 }
 
 // confluentHeader holds what would stand before the row: a GUID, or a number.
-func (f *frame) confluentHeader(h *pipeline.Header) (SchemaID, error) {
+func (f *frame) confluentHeader(h *pipeline.Header) (registry.ID, error) {
 	switch v := h.Value; {
 	case len(v) == 17 && v[0] == magicGUID:
-		return SchemaID{Kind: GUIDID, GUID: [16]byte(v[1:])}, nil
+		return registry.ID{Kind: registry.GUIDID, GUID: [16]byte(v[1:])}, nil
 	case len(v) == 5 && v[0] == magicNumber:
-		return SchemaID{Kind: NumberID, N: int64(int32(binary.BigEndian.Uint32(v[1:])))}, nil
+		return registry.ID{Kind: registry.NumberID, N: int64(int32(binary.BigEndian.Uint32(v[1:])))}, nil
 	}
-	return SchemaID{}, f.reject(pipeline.ShortHeader, "header "+h.Key+" must be 0x01 and a GUID of 16 bytes, or 0x00 and a number of 4")
+	return registry.ID{}, f.reject(pipeline.ShortHeader, "header "+h.Key+" must be 0x01 and a GUID of 16 bytes, or 0x00 and a number of 4")
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/linkedin/goavro/v2"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
@@ -45,13 +46,13 @@ func framingOf(t testing.TB, text string) Framing {
 }
 
 func TestEveryFramingIsRead(t *testing.T) {
-	number := func(n int64) SchemaID { return SchemaID{Kind: NumberID, N: n} }
-	global := func(n int64) SchemaID { return SchemaID{Kind: GlobalID, N: n} }
-	guid := SchemaID{Kind: GUIDID, GUID: aGUID}
+	number := func(n int64) registry.ID { return registry.ID{Kind: registry.NumberID, N: n} }
+	global := func(n int64) registry.ID { return registry.ID{Kind: registry.GlobalID, N: n} }
+	guid := registry.ID{Kind: registry.GUIDID, GUID: aGUID}
 	for _, c := range []struct {
 		name, framing, payload string
 		headers                []pipeline.Header
-		want                   SchemaID
+		want                   registry.ID
 		body                   string
 	}{
 		{"Confluent prefix", "auto", "00 0000002a 0102", nil, number(42), "0102"},
@@ -74,11 +75,11 @@ func TestEveryFramingIsRead(t *testing.T) {
 		{"eight bytes", "{id_bytes: 8}", "00 000000000000002a 02", nil, global(42), "02"},
 		{"eight bytes with a contentId", "{id_bytes: 8, id: content}", "00 000000000000002a 02", nil, number(42), "02"},
 		{"four bytes with a globalId", "{id: global}", "00 0000002a 02", nil, global(42), "02"},
-		{"single object", "auto", "c301 efcdab8967452301 02", nil, SchemaID{Kind: FingerprintID, N: 0x0123456789abcdef}, "02"},
-		{"single object by name", "single_object", "c301 ffffffffffffffff", nil, SchemaID{Kind: FingerprintID, N: -1}, ""},
-		{"JSON", "auto", "7b7d", nil, SchemaID{}, "7b7d"},
-		{"JSON by name, with space", "json", "207b7d", nil, SchemaID{}, "207b7d"},
-		{"bare", "{style: bare, schema: shop.Order}", "00 0000002a", nil, namedID("shop.Order"), "000000002a"},
+		{"single object", "auto", "c301 efcdab8967452301 02", nil, registry.ID{Kind: registry.FingerprintID, N: 0x0123456789abcdef}, "02"},
+		{"single object by name", "single_object", "c301 ffffffffffffffff", nil, registry.ID{Kind: registry.FingerprintID, N: -1}, ""},
+		{"JSON", "auto", "7b7d", nil, registry.ID{}, "7b7d"},
+		{"JSON by name, with space", "json", "207b7d", nil, registry.ID{}, "207b7d"},
+		{"bare", "{style: bare, schema: shop.Order}", "00 0000002a", nil, registry.Named("shop.Order"), "000000002a"},
 		{"another framing for the topic", "{style: json, topics: {orders: confluent}}", "00 0000002a 02", nil, number(42), "02"},
 		{"the framing of another topic", "{topics: {others: json}}", "00 0000002a 02", nil, number(42), "02"},
 	} {
@@ -97,12 +98,12 @@ func TestKeysHaveTheirOwnFraming(t *testing.T) {
 		Headers: []pipeline.Header{header(t, "apicurio.value.globalId", "0000000000000007"), header(t, "__key_schema_id", "00 00000003")}}
 	for _, c := range []struct {
 		framing string
-		want    SchemaID
+		want    registry.ID
 	}{
-		{"auto", SchemaID{Kind: NumberID, N: 3}},
-		{"{key: json}", SchemaID{}},
-		{"{topics: {orders: {key: json}}}", SchemaID{}},
-		{"{topics: {others: {key: json}}}", SchemaID{Kind: NumberID, N: 3}},
+		{"auto", registry.ID{Kind: registry.NumberID, N: 3}},
+		{"{key: json}", registry.ID{}},
+		{"{topics: {orders: {key: json}}}", registry.ID{}},
+		{"{topics: {others: {key: json}}}", registry.ID{Kind: registry.NumberID, N: 3}},
 	} {
 		id, body, err := readFrame(framingOf(t, c.framing), r, true)
 		if err != nil || id != c.want || !bytes.Equal(body, r.Key) {

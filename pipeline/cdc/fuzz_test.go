@@ -10,6 +10,9 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
+	"github.com/tokrelay/tokrelay/pipeline/jsontext"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
@@ -26,7 +29,7 @@ func FuzzPlanAgreesWithGoavro(f *testing.F) {
 		wanted := Wanted{All: mode&1 == 0, Columns: []string{"f1", "f0.f1"}}
 		cfg := settings.WithDefaults(Config{MissingColumn: missingNull}).withLog()
 		cfg.Limits.MaxValues = 1 << 12
-		w, err := (&compiler{cfg: cfg, wanted: wanted, dialect: newDialect(plainConfig.UnavailablePlaceholder)}).writer(&Source{Text: text})
+		w, err := (&compiler{cfg: cfg, wanted: wanted, dialect: avro.NewDialect(plainConfig.UnavailablePlaceholder)}).writer(&avro.Source{Text: text})
 		if err != nil {
 			return // two branches of one type, say
 		}
@@ -43,7 +46,7 @@ func agree(t *testing.T, w *writer, body []byte, text string) {
 	var fast, slow reading
 	var a, b pipeline.Change
 	planErr := w.plan(body, &fast, &a)
-	if isLimit(planErr) || errors.Is(planErr, errBlock) {
+	if isLimit(planErr) || errors.Is(planErr, avro.ErrBlock) {
 		return
 	}
 	goavroErr := w.goavro(body, &slow, &b)
@@ -67,8 +70,8 @@ func FuzzEnvelopeBytes(f *testing.F) {
 	for _, row := range []string{envelopeOf("c", "null", eventRow), envelopeOf("u", eventRow, eventRow), envelopeOf("t", "null", "null")} {
 		f.Add(schema.encode(f, row))
 	}
-	w, err := (&compiler{cfg: plainConfig.withLog(), wanted: Wanted{Columns: webEvent, All: true}, dialect: newDialect(plainConfig.UnavailablePlaceholder)}).
-		writer(&Source{Text: schema.text})
+	w, err := (&compiler{cfg: plainConfig.withLog(), wanted: Wanted{Columns: webEvent, All: true}, dialect: avro.NewDialect(plainConfig.UnavailablePlaceholder)}).
+		writer(&avro.Source{Text: schema.text})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -87,15 +90,15 @@ func FuzzSchema(f *testing.F) {
 	}
 	f.Add(`{"type":"record","name":"r","fields":[{"name":"a","type":"x.y"}]}`, `{"type":"enum","name":"x.y","symbols":["A"]}`)
 	f.Fuzz(func(t *testing.T, text, reference string) {
-		src := &Source{Text: text}
+		src := &avro.Source{Text: text}
 		if reference != "" {
-			src.References = []Reference{{"reference", reference}}
+			src.References = []avro.Reference{{Name: "reference", Text: reference}}
 		}
 		in, err := Inspect(plainConfig, Wanted{All: true}, src)
 		if (in == nil) == (err == nil) {
 			t.Fatalf("neither a schema nor an error: %v", err)
 		}
-		if in, err := Inspect(plainConfig, Wanted{All: true}, &Source{Text: text, JSON: true}); (in == nil) == (err == nil) {
+		if in, err := Inspect(plainConfig, Wanted{All: true}, &avro.Source{Text: text, JSON: true}); (in == nil) == (err == nil) {
 			t.Fatalf("neither a JSON Schema nor an error: %v", err)
 		}
 	})
@@ -120,7 +123,7 @@ func FuzzRows(f *testing.F) {
 	var decoders []*Decoder
 	for _, cfg := range []Config{{}, {Format: formatDebezium}, {Operation: &Operation{Column: "nested.op"}, DeletedWhen: &DeletedWhen{Column: "nested.a", Is: isNotNull}}} {
 		cfg.MissingColumn = missingNull
-		decoder, err := NewDecoder(settings.WithDefaults(cfg), wanted, caseSchemas{{Kind: NumberID, N: 1}: {Text: `{}`, JSON: true}}, nil)
+		decoder, err := NewDecoder(settings.WithDefaults(cfg), wanted, caseSchemas{{Kind: registry.NumberID, N: 1}: {Text: `{}`, JSON: true}}, nil)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -166,15 +169,15 @@ func FuzzNumbers(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		var doc jsonDoc
-		if doc.parse([]byte(text), jsonLimits{1, 1}) != nil || doc.nodes[0].kind != jsonNumber {
+		var doc jsontext.Doc
+		if doc.Parse([]byte(text), jsontext.Limits{Depth: 1, Nodes: 1}) != nil || doc.Nodes[0].Kind != jsontext.Number {
 			return
 		}
-		got := numberValue(doc.raw(0))
+		got := avro.NumberValue(doc.Raw(0))
 		if got.Kind() == pipeline.String {
 			return // beyond what is read as a number
 		}
-		if want, ok := rational(string(doc.raw(0))); ok {
+		if want, ok := rational(string(doc.Raw(0))); ok {
 			if have, ok := rational(got.Text()); !ok || have.Cmp(want) != 0 {
 				t.Errorf("got %s, want the number of %s", got.Text(), text)
 			}

@@ -2,6 +2,9 @@ package cdc
 
 import (
 	"bytes"
+
+	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
+	"github.com/tokrelay/tokrelay/pipeline/jsontext"
 )
 
 // headerText is the text of a header that Kafka Connect wrote, nil where it cannot be read. Its header.converter decides the
@@ -29,15 +32,15 @@ func headerText(value []byte) []byte {
 }
 
 func jsonHeaderText(value []byte) []byte {
-	var doc jsonDoc
-	if doc.parse(value, jsonLimits{depth: 16, nodes: 256}) != nil {
+	var doc jsontext.Doc
+	if doc.Parse(value, jsontext.Limits{Depth: 16, Nodes: 256}) != nil {
 		return value
 	}
 	_, payload, _ := unwrapJSON(&doc)
-	if doc.nodes[payload].kind != jsonString {
+	if doc.Nodes[payload].Kind != jsontext.String {
 		return value
 	}
-	return bytes.TrimSpace(doc.str(payload))
+	return bytes.TrimSpace(doc.Str(payload))
 }
 
 // avroHeaderText reads the Avro string that fills what is behind a frame, or a string in a union with null.
@@ -45,14 +48,14 @@ func avroHeaderText(value []byte, frame int) ([]byte, bool) {
 	if len(value) <= frame {
 		return nil, false
 	}
-	c := cursor{buf: value, pos: frame}
-	if text, err := c.bytes(); err == nil && c.left() == 0 {
+	c := avro.Cursor{Buf: value, Pos: frame}
+	if text, err := c.Bytes(); err == nil && c.Left() == 0 {
 		return bytes.TrimSpace(text), true
 	}
-	c.pos = frame
-	if branch, err := c.long(); err != nil || branch&^1 != 0 {
+	c.Pos = frame
+	if branch, err := c.Long(); err != nil || branch&^1 != 0 {
 		return nil, false
 	}
-	text, err := c.bytes()
-	return bytes.TrimSpace(text), err == nil && c.left() == 0
+	text, err := c.Bytes()
+	return bytes.TrimSpace(text), err == nil && c.Left() == 0
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
 )
 
 // Inspection is what a sync would make of a writer schema: what `check --online` tells.
@@ -31,9 +32,9 @@ type Column struct {
 
 // Inspect compiles a writer schema as the decoder would, and tells of each type of a union at the root, or of the only one.
 // An error is a schema that cannot be used.
-func Inspect(cfg Config, wanted Wanted, src *Source) ([]*Inspection, error) {
+func Inspect(cfg Config, wanted Wanted, src *avro.Source) ([]*Inspection, error) {
 	cfg = cfg.withLog()
-	w, err := (&compiler{cfg: cfg, wanted: wanted, dialect: newDialect(cfg.UnavailablePlaceholder)}).writer(src)
+	w, err := (&compiler{cfg: cfg, wanted: wanted, dialect: avro.NewDialect(cfg.UnavailablePlaceholder)}).writer(src)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +44,7 @@ func Inspect(cfg Config, wanted Wanted, src *Source) ([]*Inspection, error) {
 	var all []*Inspection
 	for _, p := range w.programs {
 		in := p.inspect(cfg, wanted)
-		in.Record = p.record.name
+		in.Record = p.record.Name
 		all = append(all, in)
 	}
 	return all, nil
@@ -63,30 +64,30 @@ func (p *program) inspect(cfg Config, wanted Wanted) *Inspection {
 	if p.form == formEnvelope {
 		in.What, in.Connector, row = "change", connectorName(p.record), p.rowRecord()
 	}
-	for _, f := range row.fields {
-		in.Columns = append(in.Columns, columnOf(f.name, f.typ))
+	for _, f := range row.Fields {
+		in.Columns = append(in.Columns, columnOf(f.Name, f.Type))
 	}
 	for _, name := range wanted.Columns {
-		in.Mapped = append(in.Mapped, mappedColumn(row, name, matcher{cfg.CaseInsensitive}))
+		in.Mapped = append(in.Mapped, mappedColumn(row, name, avro.Matcher{Fold: cfg.CaseInsensitive}))
 	}
 	return in
 }
 
-func (p *program) rowRecord() *typ {
+func (p *program) rowRecord() *avro.Type {
 	if p.after != nil {
-		return p.after.record
+		return p.after.Record
 	}
-	return p.before.record
+	return p.before.Record
 }
 
 // connectorName is the connector in the name of the envelope's source block: io.debezium.connector.postgresql.Source.
-func connectorName(envelope *typ) string {
-	source, ok := envelope.field("source")
+func connectorName(envelope *avro.Type) string {
+	source, ok := envelope.Field("source")
 	if !ok {
 		return ""
 	}
-	source, _, _ = source.nullable()
-	name, ok := strings.CutPrefix(source.name, debezium+"connector.")
+	source, _, _ = source.Nullable()
+	name, ok := strings.CutPrefix(source.Name, avro.Debezium+"connector.")
 	if !ok {
 		return ""
 	}
@@ -95,35 +96,35 @@ func connectorName(envelope *typ) string {
 }
 
 // mappedColumn is what a row's schema says of a wanted column, which may stand in a record.
-func mappedColumn(row *typ, name string, m matcher) Column {
-	if i := m.find(row, name); i >= 0 {
-		return columnOf(name, row.fields[i].typ)
+func mappedColumn(row *avro.Type, name string, m avro.Matcher) Column {
+	if i := m.Find(row, name); i >= 0 {
+		return columnOf(name, row.Fields[i].Type)
 	}
 	head, rest, nested := strings.Cut(name, ".")
-	i := m.find(row, head)
+	i := m.Find(row, head)
 	if !nested || i < 0 {
 		return Column{Name: name}
 	}
-	of, _, nullable := row.fields[i].typ.nullable()
+	of, _, nullable := row.Fields[i].Type.Nullable()
 	switch {
-	case of.kind == kindRecord && of.meaning == plain:
+	case of.Kind == avro.KindRecord && of.Meaning == avro.Plain:
 		c := mappedColumn(of, rest, m)
 		c.Name, c.Nullable = name, c.Nullable || nullable
 		return c
-	case hasMembers(of):
+	case avro.HasMembers(of):
 		return Column{Name: name, Type: "a member of " + head, Nullable: true}
 	}
 	return Column{Name: name}
 }
 
-func columnOf(name string, of *typ) Column {
-	t, _, nullable := of.nullable()
-	c := Column{Name: name, Type: typeText(t, 3), Nullable: nullable || t.isNull() || slices.ContainsFunc(t.branches, (*typ).isNull)}
-	switch t.kind {
-	case kindUnion, kindNull:
-	case kindArray:
+func columnOf(name string, of *avro.Type) Column {
+	t, _, nullable := of.Nullable()
+	c := Column{Name: name, Type: typeText(t, 3), Nullable: nullable || t.IsNull() || slices.ContainsFunc(t.Branches, (*avro.Type).IsNull)}
+	switch t.Kind {
+	case avro.KindUnion, avro.KindNull:
+	case avro.KindArray:
 		c.Kind = pipeline.List
-	case kindMap:
+	case avro.KindMap:
 		c.Kind = pipeline.Struct
 	default:
 		c.Kind = sample(t).Kind()
@@ -132,69 +133,69 @@ func columnOf(name string, of *typ) Column {
 }
 
 // typeText says what values of a type are. Within, it names no more than a few levels.
-func typeText(t *typ, levels int) string {
-	t, _, _ = t.nullable()
+func typeText(t *avro.Type, levels int) string {
+	t, _, _ = t.Nullable()
 	switch {
 	case levels == 0:
 		return "…"
-	case t.kind == kindArray:
-		return "list of " + typeText(t.items, levels-1)
-	case t.kind == kindMap:
-		return "map of " + typeText(t.items, levels-1)
-	case t.kind == kindUnion:
+	case t.Kind == avro.KindArray:
+		return "list of " + typeText(t.Items, levels-1)
+	case t.Kind == avro.KindMap:
+		return "map of " + typeText(t.Items, levels-1)
+	case t.Kind == avro.KindUnion:
 		return "one of several types"
-	case t.meaning == decimal:
-		return "decimal(" + strconv.Itoa(int(t.scale)) + ")"
+	case t.Meaning == avro.Decimal:
+		return "decimal(" + strconv.Itoa(int(t.Scale)) + ")"
 	}
 	return sample(t).Kind().String()
 }
 
 // sample is a value of a type, to learn its kind.
-func sample(t *typ) pipeline.Value {
-	switch t.kind {
-	case kindNull:
+func sample(t *avro.Type) pipeline.Value {
+	switch t.Kind {
+	case avro.KindNull:
 		return pipeline.NullValue()
-	case kindBool:
+	case avro.KindBool:
 		return pipeline.BoolValue(false)
-	case kindInt, kindLong:
-		return intValue(t.meaning, 0)
-	case kindFloat, kindDouble:
+	case avro.KindInt, avro.KindLong:
+		return avro.IntValue(t.Meaning, 0)
+	case avro.KindFloat, avro.KindDouble:
 		return pipeline.FloatValue(0)
-	case kindRecord:
-		return sampleRecord(t.meaning)
-	case kindBytes, kindFixed:
-		return newDialect("-").bytesValue(t, nil)
+	case avro.KindRecord:
+		return sampleRecord(t.Meaning)
+	case avro.KindBytes, avro.KindFixed:
+		return avro.NewDialect("-").BytesValue(t, nil)
 	}
-	return sampleText(t.meaning)
+	return sampleText(t.Meaning)
 }
 
-func sampleRecord(m meaning) pipeline.Value {
+func sampleRecord(m avro.Meaning) pipeline.Value {
 	switch m {
-	case varDecimal:
+	case avro.VarDecimal:
 		return pipeline.DecimalValue(0, 0)
-	case structuredDate:
+	case avro.StructuredDate:
 		return pipeline.DateValue(0)
-	case structuredTime:
+	case avro.StructuredTime:
 		return pipeline.TimeOfDayValue(0)
-	case structuredTimestamp:
+	case avro.StructuredTimestamp:
 		return pipeline.LocalValue(0, 0)
-	case structuredZonedTimestamp:
+	case avro.StructuredZonedTimestamp:
 		return pipeline.InstantValue(0, 0)
 	}
 	return pipeline.StructValue(nil, nil)
 }
 
-func sampleText(m meaning) pipeline.Value {
+func sampleText(m avro.Meaning) pipeline.Value {
 	switch m {
-	case jsonText:
+	case avro.JSONText:
 		return pipeline.JSONValue(nil)
-	case zonedTimestamp:
+	case avro.ZonedTimestamp:
 		return pipeline.InstantValue(0, 0)
-	case isoTimestamp:
+	case avro.ISOTimestamp:
 		return pipeline.LocalValue(0, 0)
-	case isoDate:
+	case avro.ISODate:
 		return pipeline.DateValue(0)
-	case zonedTime:
+	case avro.ZonedTime:
 		return pipeline.TimeOfDayValue(0)
 	}
 	return pipeline.StringValue(nil)

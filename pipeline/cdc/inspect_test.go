@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
@@ -52,7 +53,7 @@ func TestInspectTellsWhatIsNoRow(t *testing.T) {
 
 func inspectOne(t *testing.T, cfg Config, wanted Wanted, schema string) *Inspection {
 	t.Helper()
-	all, err := Inspect(cfg, wanted, &Source{Text: schema})
+	all, err := Inspect(cfg, wanted, &avro.Source{Text: schema})
 	if err != nil || len(all) != 1 {
 		t.Fatalf("got %d inspections and %v, want one", len(all), err)
 	}

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
+	"github.com/tokrelay/tokrelay/pipeline/jsontext"
 )
 
 // jsonReader reads rows and changes written as JSON: by Connect's JsonConverter, with its schema beside the payload or
@@ -28,22 +30,22 @@ type describedJSON struct {
 	*writer
 }
 
-func (j *jsonReader) doc() *jsonDoc {
-	if d, ok := j.docs.Get().(*jsonDoc); ok {
+func (j *jsonReader) doc() *jsontext.Doc {
+	if d, ok := j.docs.Get().(*jsontext.Doc); ok {
 		return d
 	}
-	return &jsonDoc{}
+	return &jsontext.Doc{}
 }
 
 func rejectJSON(rule string) error {
 	return pipeline.Reject(pipeline.StageDecode, pipeline.JSONDecode, "", rule)
 }
 
-func (j *jsonReader) parse(doc *jsonDoc, text []byte) error {
+func (j *jsonReader) parse(doc *jsontext.Doc, text []byte) error {
 	limits := j.compiler.cfg.Limits
-	err := doc.parse(text, jsonLimits{depth: limits.MaxDepth + 16, nodes: 2 * limits.MaxValues})
+	err := doc.Parse(text, jsontext.Limits{Depth: limits.MaxDepth + 16, Nodes: 2 * limits.MaxValues})
 	switch {
-	case err == errJSONDepth, err == errJSONNodes, err == errJSONTooLong:
+	case err == jsontext.ErrDepth, err == jsontext.ErrNodes, err == jsontext.ErrTooLong:
 		return pipeline.Reject(pipeline.StageDecode, pipeline.TooLarge, "", err.Error())
 	case err != nil:
 		return rejectJSON(err.Error())
@@ -65,12 +67,12 @@ func (d *Decoder) jsonText(ctx context.Context, r *pipeline.Record, text []byte,
 		return notJSON(err, within)
 	}
 	schema, payload, wrapped := unwrapJSON(doc)
-	switch kind := doc.nodes[payload].kind; {
-	case kind == jsonNull:
+	switch kind := doc.Nodes[payload].Kind; {
+	case kind == jsontext.Null:
 		return d.tombstone(ctx, r, into)
-	case kind == jsonString && !within:
-		return d.jsonText(ctx, r, doc.str(payload), true, into)
-	case kind != jsonObject:
+	case kind == jsontext.String && !within:
+		return d.jsonText(ctx, r, doc.Str(payload), true, into)
+	case kind != jsontext.Object:
 		return notAnObject()
 	}
 	var w *writer
@@ -98,14 +100,14 @@ func notJSON(err error, within bool) error {
 	return err
 }
 
-func (d *Decoder) jsonRow(ctx context.Context, r *pipeline.Record, w *writer, doc *jsonDoc, payload int32, into *pipeline.Change) error {
+func (d *Decoder) jsonRow(ctx context.Context, r *pipeline.Record, w *writer, doc *jsontext.Doc, payload int32, into *pipeline.Change) error {
 	var read reading
 	w.json(doc, payload, &read, into)
 	return d.finish(ctx, r, w, &read, into)
 }
 
 // undescribed is the program of a document without a schema, or why it has none.
-func (d *Decoder) undescribed(doc *jsonDoc, topic string) (*writer, error) {
+func (d *Decoder) undescribed(doc *jsontext.Doc, topic string) (*writer, error) {
 	if skip := specialJSON(doc, topic); skip != "" {
 		return nil, skip
 	}
@@ -118,7 +120,7 @@ func (d *Decoder) undescribed(doc *jsonDoc, topic string) (*writer, error) {
 const untyped = "`records` picks by the name of the record type, and JSON without a schema has none; take `records` out, or have the producer write the schema"
 
 // asRow finds or compiles the program of a document by its members: an envelope or a row, as the configuration says.
-func (j *jsonReader) asRow(doc *jsonDoc) (*writer, error) {
+func (j *jsonReader) asRow(doc *jsontext.Doc) (*writer, error) {
 	switch j.compiler.cfg.Format {
 	case formatFlat:
 		return j.byMembers(doc, 0, false)
@@ -136,25 +138,25 @@ func (j *jsonReader) asRow(doc *jsonDoc) (*writer, error) {
 
 // unwrapJSON finds the schema and payload of Connect's wrapper, which holds nothing else; without it, everything is the
 // payload.
-func unwrapJSON(doc *jsonDoc) (schema, payload int32, wrapped bool) {
-	schema, hasSchema := doc.member(0, "schema")
-	payload, hasPayload := doc.member(0, "payload")
+func unwrapJSON(doc *jsontext.Doc) (schema, payload int32, wrapped bool) {
+	schema, hasSchema := doc.Member(0, "schema")
+	payload, hasPayload := doc.Member(0, "payload")
 	last := max(schema, payload)
-	if !hasSchema || !hasPayload || min(schema, payload) != 2 || doc.nodes[2].next != last-1 || doc.nodes[last].next != doc.nodes[0].next {
+	if !hasSchema || !hasPayload || min(schema, payload) != 2 || doc.Nodes[2].Next != last-1 || doc.Nodes[last].Next != doc.Nodes[0].Next {
 		return 0, 0, false
 	}
-	return schema, payload, doc.nodes[schema].kind == jsonObject
+	return schema, payload, doc.Nodes[schema].Kind == jsontext.Object
 }
 
 // bySchema finds or compiles the program of the schema beside a payload.
-func (j *jsonReader) bySchema(doc *jsonDoc, schema int32) (*writer, error) {
-	text := doc.raw(schema)
+func (j *jsonReader) bySchema(doc *jsontext.Doc, schema int32) (*writer, error) {
+	text := doc.Raw(schema)
 	if c := j.described.Load(); c != nil && bytes.Equal(c.schema, text) {
 		return c.writer, nil
 	}
-	t, err := connectType(doc, schema, 0)
+	t, err := avro.ConnectType(doc, schema, 0)
 	if err == nil {
-		t, _, _ = t.nullable()
+		t, _, _ = t.Nullable()
 		var p *program
 		if p, err = j.compiler.forJSON().program(t); err == nil {
 			c := &describedJSON{bytes.Clone(text), &writer{programs: []*program{p}}}
@@ -175,28 +177,28 @@ func (k *compiler) forJSON() *compiler {
 }
 
 // isJSONEnvelope recognises Debezium's envelope where no schema names it.
-func isJSONEnvelope(doc *jsonDoc, object int32) bool {
-	op, hasOp := doc.member(object, "op")
-	source, hasSource := doc.member(object, "source")
-	return hasOp && hasSource && hasImage(doc, object) && doc.nodes[op].kind == jsonString && doc.nodes[source].kind == jsonObject
+func isJSONEnvelope(doc *jsontext.Doc, object int32) bool {
+	op, hasOp := doc.Member(object, "op")
+	source, hasSource := doc.Member(object, "source")
+	return hasOp && hasSource && hasImage(doc, object) && doc.Nodes[op].Kind == jsontext.String && doc.Nodes[source].Kind == jsontext.Object
 }
 
-func hasImage(doc *jsonDoc, object int32) bool {
-	_, before := doc.member(object, "before")
-	_, after := doc.member(object, "after")
+func hasImage(doc *jsontext.Doc, object int32) bool {
+	_, before := doc.Member(object, "before")
+	_, after := doc.Member(object, "after")
 	return before || after
 }
 
 // isResolvedJSON recognises CockroachDB's marks of time.
-func isResolvedJSON(doc *jsonDoc) bool {
-	v, ok := doc.member(0, "resolved")
-	return ok && v == 2 && doc.nodes[v].next == doc.nodes[0].next
+func isResolvedJSON(doc *jsontext.Doc) bool {
+	v, ok := doc.Member(0, "resolved")
+	return ok && v == 2 && doc.Nodes[v].Next == doc.Nodes[0].Next
 }
 
 // specialJSON recognises Debezium's own records, and the control records of AWS DMS, where no schema names them.
-func specialJSON(doc *jsonDoc, topic string) pipeline.SkipReason {
+func specialJSON(doc *jsontext.Doc, topic string) pipeline.SkipReason {
 	has := func(name string) bool {
-		_, ok := doc.member(0, name)
+		_, ok := doc.Member(0, name)
 		return ok
 	}
 	switch {
@@ -208,62 +210,62 @@ func specialJSON(doc *jsonDoc, topic string) pipeline.SkipReason {
 		return pipeline.SkipSchemaChange
 	case isControl(doc):
 		return pipeline.SkipSchemaChange
-	case doc.textOf(0, "op") == "m" && has("message") && has("source"):
+	case doc.Text(0, "op") == "m" && has("message") && has("source"):
 		return pipeline.SkipMessage
 	}
 	return ""
 }
 
 // isControl recognises what AWS DMS writes when it creates or changes a table: there is no row in it.
-func isControl(doc *jsonDoc) bool {
-	metadata, ok := doc.member(0, "metadata")
-	return ok && doc.textOf(metadata, "record-type") == "control"
+func isControl(doc *jsontext.Doc) bool {
+	metadata, ok := doc.Member(0, "metadata")
+	return ok && doc.Text(metadata, "record-type") == "control"
 }
 
 // json fills a change's images from a payload.
-func (w *writer) json(doc *jsonDoc, payload int32, into *reading, c *pipeline.Change) {
+func (w *writer) json(doc *jsontext.Doc, payload int32, into *reading, c *pipeline.Change) {
 	into.program = w.programs[0]
 	p := into.program
 	switch p.form {
 	case formFlat:
 		c.After.Present = true
-		p.row.fromJSON(doc, payload, p.room(&c.After))
+		p.row.FromJSON(doc, payload, p.room(&c.After))
 	case formEnvelope:
 		p.imageFromJSON(doc, payload, "before", p.before, &c.Before)
 		p.imageFromJSON(doc, payload, "after", p.after, &c.After)
-		into.op = []byte(doc.textOf(payload, "op"))
-		if source, ok := doc.member(payload, "source"); ok && doc.nodes[source].kind == jsonObject {
+		into.op = []byte(doc.Text(payload, "op"))
+		if source, ok := doc.Member(payload, "source"); ok && doc.Nodes[source].Kind == jsontext.Object {
 			sourceFromJSON(doc, source, &into.source)
 		}
 	}
 }
 
-func (p *program) imageFromJSON(doc *jsonDoc, payload int32, name string, plan *rowPlan, image *pipeline.Image) {
-	i, ok := doc.member(payload, name)
-	if ok && plan != nil && doc.nodes[i].kind == jsonObject {
+func (p *program) imageFromJSON(doc *jsontext.Doc, payload int32, name string, plan *avro.Plan, image *pipeline.Image) {
+	i, ok := doc.Member(payload, name)
+	if ok && plan != nil && doc.Nodes[i].Kind == jsontext.Object {
 		image.Present = true
-		plan.fromJSON(doc, i, p.room(image))
+		plan.FromJSON(doc, i, p.room(image))
 	}
 }
 
 // sourceFromJSON reads the source block, whose fields are the same with and without a schema.
-func sourceFromJSON(doc *jsonDoc, source int32, into *[srcSlots]pipeline.Value) {
-	names := &typ{kind: kindRecord}
+func sourceFromJSON(doc *jsontext.Doc, source int32, into *[srcSlots]pipeline.Value) {
+	names := &avro.Type{Kind: avro.KindRecord}
 	addMembers(names, doc, source)
 	for _, w := range sourceWants(names) {
-		if i, ok := doc.member(source, w.name); ok {
-			into[w.slot] = rawJSONValue(doc, i)
+		if i, ok := doc.Member(source, w.Name); ok {
+			into[w.Slot] = rawJSONValue(doc, i)
 		}
 	}
 }
 
-func rawJSONValue(doc *jsonDoc, i int32) pipeline.Value {
-	switch doc.nodes[i].kind {
-	case jsonString:
-		return pipeline.StringValue(doc.str(i))
-	case jsonNumber:
-		return numberValue(doc.raw(i))
-	case jsonTrue: // older connectors write the snapshot marker as a boolean
+func rawJSONValue(doc *jsontext.Doc, i int32) pipeline.Value {
+	switch doc.Nodes[i].Kind {
+	case jsontext.String:
+		return pipeline.StringValue(doc.Str(i))
+	case jsontext.Number:
+		return avro.NumberValue(doc.Raw(i))
+	case jsontext.True: // older connectors write the snapshot marker as a boolean
 		return pipeline.StringValue([]byte("true"))
 	}
 	return pipeline.NullValue()

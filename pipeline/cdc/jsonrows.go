@@ -3,9 +3,9 @@ package cdc
 import (
 	"strconv"
 
-	"github.com/linkedin/goavro/v2"
-
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
+	"github.com/tokrelay/tokrelay/pipeline/jsontext"
 )
 
 // inferredJSON is the program for rows of certain members.
@@ -17,26 +17,26 @@ type inferredJSON struct {
 }
 
 // byMembers finds or compiles the program for rows with the members of these.
-func (j *jsonReader) byMembers(doc *jsonDoc, payload int32, envelope bool) (*writer, error) {
+func (j *jsonReader) byMembers(doc *jsontext.Doc, payload int32, envelope bool) (*writer, error) {
 	objects, err := rowObjects(doc, payload, envelope)
 	if err != nil {
 		return nil, err
 	}
-	_, op := doc.member(payload, "op")
+	_, op := doc.Member(payload, "op")
 	opless := envelope && !op
 	if c := j.inferred.Load(); c != nil && c.envelope == envelope && c.opless == opless && c.fits(doc, objects) {
 		return c.writer, nil
 	}
-	row := &typ{kind: kindRecord}
+	row := &avro.Type{Kind: avro.KindRecord}
 	for _, o := range objects {
 		addMembers(row, doc, o)
 	}
-	if len(row.fields) > maxMembers {
+	if len(row.Fields) > maxMembers {
 		return nil, pipeline.Reject(pipeline.StageDecode, pipeline.TooLarge, "", "at most "+strconv.Itoa(maxMembers)+" members in a row")
 	}
 	c := &inferredJSON{envelope: envelope, opless: opless}
-	for _, f := range row.fields {
-		c.names = append(c.names, f.name)
+	for _, f := range row.Fields {
+		c.names = append(c.names, f.Name)
 	}
 	p, err := j.compiler.forJSON().inferred(row, envelope)
 	if err != nil {
@@ -54,16 +54,16 @@ func (j *jsonReader) byMembers(doc *jsonDoc, payload int32, envelope bool) (*wri
 const maxMembers = 10_000
 
 // rowObjects are the objects that are rows: the images of an envelope, the new one first, or the payload itself.
-func rowObjects(doc *jsonDoc, payload int32, envelope bool) ([]int32, error) {
+func rowObjects(doc *jsontext.Doc, payload int32, envelope bool) ([]int32, error) {
 	if !envelope {
 		return []int32{payload}, nil
 	}
 	var rows []int32
 	for _, name := range []string{"after", "before"} {
-		i, ok := doc.member(payload, name)
+		i, ok := doc.Member(payload, name)
 		switch {
-		case !ok || doc.nodes[i].kind == jsonNull:
-		case doc.nodes[i].kind == jsonObject:
+		case !ok || doc.Nodes[i].Kind == jsontext.Null:
+		case doc.Nodes[i].Kind == jsontext.Object:
 			rows = append(rows, i)
 		default:
 			return nil, pipeline.Reject(pipeline.StageDecode, pipeline.NotAChange, name, "must be a row (a MongoDB document is none)")
@@ -73,11 +73,11 @@ func rowObjects(doc *jsonDoc, payload int32, envelope bool) ([]int32, error) {
 }
 
 // fits reports whether the first object has just the members of the program, in order, and the others have no more.
-func (c *inferredJSON) fits(doc *jsonDoc, objects []int32) bool {
+func (c *inferredJSON) fits(doc *jsontext.Doc, objects []int32) bool {
 	for n, o := range objects {
 		i := 0
-		for k := o + 1; k < doc.nodes[o].next; k = doc.nodes[k+1].next {
-			if i >= len(c.names) || c.names[i] != string(doc.str(k)) {
+		for k := o + 1; k < doc.Nodes[o].Next; k = doc.Nodes[k+1].Next {
+			if i >= len(c.names) || c.names[i] != string(doc.Str(k)) {
 				return false
 			}
 			i++
@@ -90,25 +90,26 @@ func (c *inferredJSON) fits(doc *jsonDoc, objects []int32) bool {
 }
 
 // addMembers makes fields of an object's members.
-func addMembers(t *typ, doc *jsonDoc, object int32) {
-	for k := object + 1; k < doc.nodes[object].next; k = doc.nodes[k+1].next {
-		t.addField(string(doc.str(k)), anyType)
+func addMembers(t *avro.Type, doc *jsontext.Doc, object int32) {
+	for k := object + 1; k < doc.Nodes[object].Next; k = doc.Nodes[k+1].Next {
+		t.AddField(string(doc.Str(k)), anyType)
 	}
 }
 
 // anyType is the type of a JSON value nobody described.
-var anyType = &typ{kind: kindAny}
+var anyType = &avro.Type{Kind: avro.KindAny}
 
 // inferred compiles the program for rows without a schema.
-func (k *compiler) inferred(row *typ, envelope bool) (*program, error) {
+func (k *compiler) inferred(row *avro.Type, envelope bool) (*program, error) {
 	p := &program{record: row, form: formFlat}
 	if !envelope {
 		return p, k.flat(p)
 	}
 	p.form = formEnvelope
-	pl := &planner{dialect: k.dialect, matcher: matcher{k.cfg.CaseInsensitive}, noLeaves: true, leaves: map[*typ]*goavro.Codec{}}
+	pl := avro.NewPlanner(k.dialect, avro.Matcher{Fold: k.cfg.CaseInsensitive})
+	pl.NoLeaves = true
 	wants := k.imageWants(p, row, pl)
-	plan, _, err := pl.row(row, wants)
-	p.before, p.after, p.size = plan, plan, int(pl.hidden)
+	plan, _, err := pl.Row(row, wants)
+	p.before, p.after, p.size = plan, plan, int(pl.Hidden)
 	return p, err
 }

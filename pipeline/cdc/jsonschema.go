@@ -5,20 +5,22 @@ import (
 	"slices"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
+	"github.com/tokrelay/tokrelay/pipeline/jsontext"
 )
 
 // A registry's JSON Schema describes values in JSON (JSON_SR). It is read for what Connect's converter writes into it: the
 // columns, and by title and connect.type what their values mean. What it does not describe is read for what it looks like.
 
 // jsonWriter compiles a JSON Schema. A writer without a program is one whose schema describes no row.
-func (k *compiler) jsonWriter(src *Source) (*writer, error) {
-	var doc jsonDoc
-	if err := doc.parse([]byte(src.Text), schemaJSON); err != nil {
+func (k *compiler) jsonWriter(src *avro.Source) (*writer, error) {
+	var doc jsontext.Doc
+	if err := doc.Parse([]byte(src.Text), avro.SchemaJSON); err != nil {
 		return nil, err
 	}
-	root, _, _ := jsonSchemaType(&doc, 0, 0).nullable()
-	if root.kind == kindAny {
-		root = &typ{kind: kindAny, name: doc.textOf(0, "title")}
+	root, _, _ := jsonSchemaType(&doc, 0, 0).Nullable()
+	if root.Kind == avro.KindAny {
+		root = &avro.Type{Kind: avro.KindAny, Name: doc.Text(0, "title")}
 	}
 	w := &writer{id: src.ID, root: root, isJSON: true, limits: k.cfg.Limits, dialect: k.dialect}
 	if k.passedOver(root) == "" && !describesRows(root) {
@@ -33,10 +35,10 @@ func (k *compiler) jsonWriter(src *Source) (*writer, error) {
 }
 
 // describesRows is true for a record whose images, if it has any, are records.
-func describesRows(t *typ) bool {
-	return t.kind == kindRecord && !slices.ContainsFunc(t.fields, func(f field) bool {
-		of, _, _ := f.typ.nullable()
-		return roleOf(f.name) != rolePassed && of.kind == kindAny
+func describesRows(t *avro.Type) bool {
+	return t.Kind == avro.KindRecord && !slices.ContainsFunc(t.Fields, func(f avro.Field) bool {
+		of, _, _ := f.Type.Nullable()
+		return roleOf(f.Name) != rolePassed && of.Kind == avro.KindAny
 	})
 }
 
@@ -50,12 +52,12 @@ func (d *Decoder) registered(ctx context.Context, r *pipeline.Record, w *writer,
 	if err := d.jsonReader.parse(doc, body); err != nil {
 		return err
 	}
-	switch kind := doc.nodes[0].kind; {
-	case kind == jsonNull:
+	switch kind := doc.Nodes[0].Kind; {
+	case kind == jsontext.Null:
 		return d.tombstone(ctx, r, into)
-	case kind == jsonString:
-		return d.jsonText(ctx, r, doc.str(0), true, into)
-	case kind != jsonObject:
+	case kind == jsontext.String:
+		return d.jsonText(ctx, r, doc.Str(0), true, into)
+	case kind != jsontext.Object:
 		return notAnObject()
 	case len(w.programs) == 0:
 		var err error
@@ -67,11 +69,11 @@ func (d *Decoder) registered(ctx context.Context, r *pipeline.Record, w *writer,
 }
 
 // jsonSchemaKinds are JSON Schema's types. A number is read exactly, by what it looks like.
-var jsonSchemaKinds = map[string]kind{"string": kindString, "boolean": kindBool, "integer": kindLong, "array": kindArray, "object": kindRecord}
+var jsonSchemaKinds = map[string]avro.Kind{"string": avro.KindString, "boolean": avro.KindBool, "integer": avro.KindLong, "array": avro.KindArray, "object": avro.KindRecord}
 
 // jsonSchemaType reads the schema at node i. What it cannot tell is any type.
-func jsonSchemaType(doc *jsonDoc, i int32, depth int) *typ {
-	if depth > maxSchemaDepth || doc.nodes[i].kind != jsonObject {
+func jsonSchemaType(doc *jsontext.Doc, i int32, depth int) *avro.Type {
+	if depth > avro.MaxSchemaDepth || doc.Nodes[i].Kind != jsontext.Object {
 		return anyType
 	}
 	if one, null := alternative(doc, i); one >= 0 {
@@ -81,16 +83,16 @@ func jsonSchemaType(doc *jsonDoc, i int32, depth int) *typ {
 	if !ok {
 		return anyType
 	}
-	t := &typ{kind: k}
-	t.describe(doc, i, "title", "connect.parameters")
+	t := &avro.Type{Kind: k}
+	t.Describe(doc, i, "title", "connect.parameters")
 	switch k {
-	case kindArray:
-		t.items = anyType
-		if items, ok := doc.member(i, "items"); ok {
-			t.items = jsonSchemaType(doc, items, depth+1)
+	case avro.KindArray:
+		t.Items = anyType
+		if items, ok := doc.Member(i, "items"); ok {
+			t.Items = jsonSchemaType(doc, items, depth+1)
 		}
-	case kindRecord:
-		t.name = doc.textOf(i, "title")
+	case avro.KindRecord:
+		t.Name = doc.Text(i, "title")
 		if !jsonSchemaFields(doc, i, t, depth) {
 			return anyType
 		}
@@ -98,26 +100,26 @@ func jsonSchemaType(doc *jsonDoc, i int32, depth int) *typ {
 	return nullableIf(null, t)
 }
 
-func nullableIf(null bool, t *typ) *typ {
-	if !null || t.kind == kindUnion || t.kind == kindAny {
+func nullableIf(null bool, t *avro.Type) *avro.Type {
+	if !null || t.Kind == avro.KindUnion || t.Kind == avro.KindAny {
 		return t
 	}
-	return &typ{kind: kindUnion, branches: []*typ{{kind: kindNull}, t}}
+	return &avro.Type{Kind: avro.KindUnion, Branches: []*avro.Type{{Kind: avro.KindNull}, t}}
 }
 
 // alternative is the only type but null of a oneOf or anyOf, -1 where there is no such list or more than one.
-func alternative(doc *jsonDoc, i int32) (one int32, null bool) {
-	list, ok := doc.member(i, "oneOf")
+func alternative(doc *jsontext.Doc, i int32) (one int32, null bool) {
+	list, ok := doc.Member(i, "oneOf")
 	if !ok {
-		list, ok = doc.member(i, "anyOf")
+		list, ok = doc.Member(i, "anyOf")
 	}
 	one = -1
-	if !ok || doc.nodes[list].kind != jsonArray {
+	if !ok || doc.Nodes[list].Kind != jsontext.Array {
 		return one, false
 	}
-	for c := list + 1; c < doc.nodes[list].next; c = doc.nodes[c].next {
+	for c := list + 1; c < doc.Nodes[list].Next; c = doc.Nodes[c].Next {
 		switch {
-		case doc.textOf(c, "type") == "null":
+		case doc.Text(c, "type") == "null":
 			null = true
 		case one >= 0:
 			return -1, false
@@ -129,11 +131,11 @@ func alternative(doc *jsonDoc, i int32) (one int32, null bool) {
 }
 
 // jsonSchemaKind is the kind of a schema's type: Connect's where it says so, else JSON's.
-func jsonSchemaKind(doc *jsonDoc, i int32) (k kind, null, ok bool) {
-	word := doc.textOf(i, "type")
-	if list, listed := doc.member(i, "type"); listed && doc.nodes[list].kind == jsonArray {
-		for c := list + 1; c < doc.nodes[list].next; c = doc.nodes[c].next {
-			if name := string(doc.str(c)); name == "null" {
+func jsonSchemaKind(doc *jsontext.Doc, i int32) (k avro.Kind, null, ok bool) {
+	word := doc.Text(i, "type")
+	if list, listed := doc.Member(i, "type"); listed && doc.Nodes[list].Kind == jsontext.Array {
+		for c := list + 1; c < doc.Nodes[list].Next; c = doc.Nodes[c].Next {
+			if name := string(doc.Str(c)); name == "null" {
 				null = true
 			} else if word == "" {
 				word = name
@@ -142,33 +144,33 @@ func jsonSchemaKind(doc *jsonDoc, i int32) (k kind, null, ok bool) {
 			}
 		}
 	}
-	if k, ok = connectKinds[doc.textOf(i, "connect.type")]; ok && k != kindMap {
+	if k, ok = avro.ConnectKinds[doc.Text(i, "connect.type")]; ok && k != avro.KindMap {
 		return k, null, true
 	}
 	k, ok = jsonSchemaKinds[word]
-	return k, null, ok && doc.textOf(i, "connect.type") == ""
+	return k, null, ok && doc.Text(i, "connect.type") == ""
 }
 
 // jsonSchemaFields reads the properties of an object. One that is not required may be left out, which is NULL.
-func jsonSchemaFields(doc *jsonDoc, i int32, t *typ, depth int) bool {
-	all, ok := doc.member(i, "properties")
-	if !ok || doc.nodes[all].kind != jsonObject {
+func jsonSchemaFields(doc *jsontext.Doc, i int32, t *avro.Type, depth int) bool {
+	all, ok := doc.Member(i, "properties")
+	if !ok || doc.Nodes[all].Kind != jsontext.Object {
 		return false
 	}
-	for k := all + 1; k < doc.nodes[all].next; k = doc.nodes[k+1].next {
-		name := string(doc.str(k))
-		t.addField(name, nullableIf(!isRequired(doc, i, name), jsonSchemaType(doc, k+1, depth+1)))
+	for k := all + 1; k < doc.Nodes[all].Next; k = doc.Nodes[k+1].Next {
+		name := string(doc.Str(k))
+		t.AddField(name, nullableIf(!isRequired(doc, i, name), jsonSchemaType(doc, k+1, depth+1)))
 	}
-	return len(t.fields) > 0
+	return len(t.Fields) > 0
 }
 
-func isRequired(doc *jsonDoc, i int32, name string) bool {
-	list, ok := doc.member(i, "required")
-	if !ok || doc.nodes[list].kind != jsonArray {
+func isRequired(doc *jsontext.Doc, i int32, name string) bool {
+	list, ok := doc.Member(i, "required")
+	if !ok || doc.Nodes[list].Kind != jsontext.Array {
 		return false
 	}
-	for c := list + 1; c < doc.nodes[list].next; c = doc.nodes[c].next {
-		if doc.nodes[c].kind == jsonString && string(doc.str(c)) == name {
+	for c := list + 1; c < doc.Nodes[list].Next; c = doc.Nodes[c].Next {
+		if doc.Nodes[c].Kind == jsontext.String && string(doc.Str(c)) == name {
 			return true
 		}
 	}

@@ -5,9 +5,10 @@ import (
 	"errors"
 	"sync"
 
-	"github.com/linkedin/goavro/v2"
-
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
+	"github.com/tokrelay/tokrelay/pipeline/jsontext"
 )
 
 // keyReader reads record keys: to know which columns of a key-only image are real, and to make the row of a delete that
@@ -19,14 +20,14 @@ type keyReader struct {
 }
 
 type keyPlanID struct {
-	schema SchemaID
+	schema registry.ID
 	shape  *pipeline.Shape // nil: of the key's own
 }
 
 // keyPlan reads the key columns among those of a shape.
 type keyPlan struct {
 	shape *pipeline.Shape
-	plan  *rowPlan
+	plan  *avro.Plan
 	isKey []bool
 	size  int
 }
@@ -35,7 +36,7 @@ type keyPlan struct {
 type recordKey struct {
 	*keyPlan
 	body   []byte
-	doc    *jsonDoc // of a key in JSON
+	doc    *jsontext.Doc // of a key in JSON
 	object int32
 }
 
@@ -92,11 +93,11 @@ func (k *keyReader) read(key *recordKey, c *pipeline.Change) bool {
 	}
 	values := c.Before.Values[:key.size]
 	if key.doc != nil {
-		key.plan.fromJSON(key.doc, key.object, values)
+		key.plan.FromJSON(key.doc, key.object, values)
 	} else {
 		limits := k.decoder.cfg.Limits
-		cur := cursor{buf: key.body, values: limits.MaxValues, depth: limits.MaxDepth, lists: &c.Lists}
-		if key.plan.run(&cur, values) != nil || cur.pos != len(key.body) {
+		cur := avro.Cursor{Buf: key.body, Values: limits.MaxValues, Depth: limits.MaxDepth, Lists: &c.Lists}
+		if key.plan.Run(&cur, values) != nil || cur.Pos != len(key.body) {
 			return false
 		}
 	}
@@ -136,7 +137,7 @@ func (k *keyReader) key(ctx context.Context, r *pipeline.Record, shape *pipeline
 	switch {
 	case err != nil:
 		return nil, nil
-	case id.Kind == NoSchema:
+	case id.Kind == registry.NoSchema:
 		return k.json(body, shape), nil
 	}
 	at := keyPlanID{id, shape}
@@ -161,18 +162,18 @@ func (k *keyReader) key(ctx context.Context, r *pipeline.Record, shape *pipeline
 // json reads a key written as JSON, with Connect's schema around it or without. It is compiled anew for every key: such
 // keys are those of test set-ups.
 func (k *keyReader) json(body []byte, shape *pipeline.Shape) *recordKey {
-	key := &recordKey{doc: &jsonDoc{}}
+	key := &recordKey{doc: &jsontext.Doc{}}
 	if k.decoder.jsonReader.parse(key.doc, body) != nil {
 		return nil
 	}
 	schema, object, wrapped := unwrapJSON(key.doc)
-	if key.object = object; key.doc.nodes[object].kind != jsonObject {
+	if key.object = object; key.doc.Nodes[object].Kind != jsontext.Object {
 		return nil
 	}
-	record := &typ{kind: kindRecord}
+	record := &avro.Type{Kind: avro.KindRecord}
 	addMembers(record, key.doc, object)
 	if wrapped {
-		if t, err := connectType(key.doc, schema, 0); err == nil && t.kind == kindRecord {
+		if t, err := avro.ConnectType(key.doc, schema, 0); err == nil && t.Kind == avro.KindRecord {
 			record = t
 		}
 	}
@@ -183,9 +184,9 @@ func (k *keyReader) json(body []byte, shape *pipeline.Shape) *recordKey {
 	return key
 }
 
-func (k *keyReader) schema(ctx context.Context, id SchemaID) (*typ, error) {
+func (k *keyReader) schema(ctx context.Context, id registry.ID) (*avro.Type, error) {
 	if t, ok := k.schemas.Load(id); ok {
-		return t.(*typ), nil
+		return t.(*avro.Type), nil
 	}
 	src, err := k.decoder.schemas.Schema(ctx, id)
 	if _, rejected := errors.AsType[*pipeline.Rejection](err); rejected {
@@ -198,20 +199,20 @@ func (k *keyReader) schema(ctx context.Context, id SchemaID) (*typ, error) {
 		k.schemas.Store(id, anyType)
 		return anyType, nil
 	}
-	t, err := parse(src)
+	t, err := avro.Parse(src)
 	if err == nil {
-		name(t)
+		avro.Legal(t)
 	}
-	if err != nil || t.kind != kindRecord {
+	if err != nil || t.Kind != avro.KindRecord {
 		t = nil
 	}
 	k.schemas.Store(id, t)
 	return t, nil
 }
 
-func (k *keyReader) compile(record *typ, shape *pipeline.Shape, isJSON bool) (*keyPlan, error) {
+func (k *keyReader) compile(record *avro.Type, shape *pipeline.Shape, isJSON bool) (*keyPlan, error) {
 	compiler := k.decoder.compiler
-	m := matcher{compiler.cfg.CaseInsensitive}
+	m := avro.Matcher{Fold: compiler.cfg.CaseInsensitive}
 	if shape == nil {
 		p := &program{record: record}
 		compiler.columns(p, record, true)
@@ -221,9 +222,10 @@ func (k *keyReader) compile(record *typ, shape *pipeline.Shape, isJSON bool) (*k
 	for i, n := range shape.Names {
 		plan.isKey[i] = hasColumn(record, n, m)
 	}
-	pl := &planner{dialect: compiler.dialect, matcher: m, leaves: map[*typ]*goavro.Codec{}, hidden: int32(len(shape.Names)), noLeaves: isJSON}
+	pl := avro.NewPlanner(compiler.dialect, m)
+	pl.Hidden, pl.NoLeaves = int32(len(shape.Names)), isJSON
 	var err error
-	plan.plan, _, err = pl.row(record, wantsOf(shape.Names))
-	plan.size = int(pl.hidden)
+	plan.plan, _, err = pl.Row(record, wantsOf(shape.Names))
+	plan.size = int(pl.Hidden)
 	return plan, err
 }

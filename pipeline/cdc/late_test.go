@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 )
 
 func TestVersionsInterleaveAndAMissingColumnStopsOnlyItsOwn(t *testing.T) {
@@ -32,12 +34,12 @@ func TestVersionsInterleaveAndAMissingColumnStopsOnlyItsOwn(t *testing.T) {
 // lateSchemas know a schema only when told.
 type lateSchemas struct {
 	known bool
-	src   *Source
+	src   *avro.Source
 	asked int
 	err   error
 }
 
-func (l *lateSchemas) Schema(context.Context, SchemaID) (*Source, error) {
+func (l *lateSchemas) Schema(context.Context, registry.ID) (*avro.Source, error) {
 	l.asked++
 	if !l.known {
 		return nil, l.err
@@ -50,7 +52,7 @@ func TestASchemaThatComesLateIsUsedAndAskedForOnce(t *testing.T) {
 		pipeline.Reject(pipeline.StageDecode, pipeline.SchemaNotFound, "", "schema 1"),
 		&pipeline.Trouble{Kind: pipeline.TroubleRegistry, What: "away"},
 	} {
-		l := &lateSchemas{src: &Source{Text: `{"type":"record","name":"r","fields":[{"name":"id","type":"long"}]}`}, err: err}
+		l := &lateSchemas{src: &avro.Source{Text: `{"type":"record","name":"r","fields":[{"name":"id","type":"long"}]}`}, err: err}
 		d := decoderFor(t, Config{}, Wanted{All: true}, l)
 		r := pipeline.Record{Value: framed([]byte{2})}
 		var c pipeline.Change

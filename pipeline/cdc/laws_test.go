@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
@@ -36,7 +38,7 @@ func decoderFor(t testing.TB, cfg Config, wanted Wanted, schemas Schemas) *Decod
 func TestAllColumnsCostNoAllocation(t *testing.T) {
 	schema := schemaFile(t, "postgres-envelope")
 	r := pipeline.Record{Topic: "t", Offset: 1, Value: framed(schema.encode(t, envelopeOf("u", eventRow, eventRow)))}
-	d := decoderFor(t, Config{BeforeImage: beforeFull}, Wanted{Columns: webEvent, All: true}, oneSchema{&Source{Text: schema.text}})
+	d := decoderFor(t, Config{BeforeImage: beforeFull}, Wanted{Columns: webEvent, All: true}, oneSchema{&avro.Source{Text: schema.text}})
 	var c pipeline.Change
 	decode := func() {
 		if err := d.Decode(t.Context(), &r, &c); err != nil {
@@ -54,7 +56,7 @@ func TestAllColumnsCostNoAllocation(t *testing.T) {
 func TestSkippingAWideTableCostsNoAllocation(t *testing.T) {
 	schema, row := wideTable(t, 300)
 	r := pipeline.Record{Topic: "t", Offset: 1, Value: framed(schema.encode(t, row))}
-	d := decoderFor(t, Config{}, Wanted{Columns: []string{"c7", "c299"}}, oneSchema{&Source{Text: schema.text}})
+	d := decoderFor(t, Config{}, Wanted{Columns: []string{"c7", "c299"}}, oneSchema{&avro.Source{Text: schema.text}})
 	var c pipeline.Change
 	decode := func() {
 		if err := d.Decode(t.Context(), &r, &c); err != nil {
@@ -94,14 +96,14 @@ func TestAReusedChangeKeepsNothingOfTheRowBefore(t *testing.T) {
 func TestAPlanThatIsWrongIsGivenUpForGoavro(t *testing.T) {
 	var log bytes.Buffer
 	text := `{"type":"record","name":"r","fields":[{"name":"a","type":"string"},{"name":"b","type":"string"}]}`
-	d := decoderFor(t, Config{Log: slog.New(slog.NewTextHandler(&log, nil))}, Wanted{Columns: []string{"a", "b"}}, oneSchema{&Source{Text: text}})
-	w, err := d.writer(t.Context(), SchemaID{Kind: NumberID, N: 1})
+	d := decoderFor(t, Config{Log: slog.New(slog.NewTextHandler(&log, nil))}, Wanted{Columns: []string{"a", "b"}}, oneSchema{&avro.Source{Text: text}})
+	w, err := d.writer(t.Context(), registry.ID{Kind: registry.NumberID, N: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	steps := w.programs[0].row.steps
-	steps[0].slot, steps[1].slot = steps[1].slot, steps[0].slot // the fault: values in the wrong columns
-	steps[0].field, steps[1].field = steps[1].field, steps[0].field
+	steps := w.programs[0].row.Steps
+	steps[0].Slot, steps[1].Slot = steps[1].Slot, steps[0].Slot // the fault: values in the wrong columns
+	steps[0].Field, steps[1].Field = steps[1].Field, steps[0].Field
 	r := pipeline.Record{Topic: "t", Value: framed(schemaOf(t, text).encode(t, `{"a":"clear-a","b":"clear-b"}`)), Key: []byte("k")}
 	var c pipeline.Change
 	for range 2 {
@@ -145,7 +147,7 @@ func TestManyGoroutinesShareADecoder(t *testing.T) {
 func TestErrorsHoldNoValues(t *testing.T) {
 	schema := schemaFile(t, "postgres-envelope")
 	body := framed(schema.encode(t, envelopeOf("c", "null", eventRow)))
-	d := decoderFor(t, Config{}, Wanted{All: true}, oneSchema{&Source{Text: schema.text}})
+	d := decoderFor(t, Config{}, Wanted{All: true}, oneSchema{&avro.Source{Text: schema.text}})
 	var ch pipeline.Change
 	for cut := 5; cut < len(body); cut++ {
 		err := d.Decode(t.Context(), &pipeline.Record{Topic: "t", Value: body[:cut]}, &ch)

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
 )
 
 // form is what a record of a schema is.
@@ -22,19 +23,19 @@ type program struct {
 	form    form
 	skip    pipeline.SkipReason // of formSpecial
 	refused string              // of formRefused: what it is, for a person
-	record  *typ
+	record  *avro.Type
 
 	shape   *pipeline.Shape
 	missing []string // wanted columns that must be there and are not
 	size    int      // slots of an image, the hidden ones behind those of the shape
 
-	parts  []part   // of an envelope
-	before *rowPlan // of an envelope; the images differ in nothing but where they are put
-	after  *rowPlan
-	source *rowPlan
+	parts  []part     // of an envelope
+	before *avro.Plan // of an envelope; the images differ in nothing but where they are put
+	after  *avro.Plan
+	source *avro.Plan
 	opless bool // an envelope without op: its images say what happened
 
-	row   *rowPlan // of a plain row
+	row   *avro.Plan // of a plain row
 	marks marks
 }
 
@@ -42,9 +43,9 @@ type program struct {
 type part struct {
 	role  role
 	null  int8
-	typ   *typ
-	plan  *rowPlan
-	field *field
+	typ   *avro.Type
+	plan  *avro.Plan
+	field *avro.Field
 }
 
 type role uint8
@@ -61,22 +62,29 @@ const (
 type compiler struct {
 	cfg     Config
 	wanted  Wanted
-	dialect *dialect
+	dialect *avro.Dialect
 
 	noLeaves bool // for JSON: goavro has no part in it
 }
 
-func (k *compiler) program(record *typ) (*program, error) {
+// planner plans the rows of one record.
+func (k *compiler) planner() *avro.Planner {
+	pl := avro.NewPlanner(k.dialect, avro.Matcher{Fold: k.cfg.CaseInsensitive})
+	pl.NoLeaves = k.noLeaves
+	return pl
+}
+
+func (k *compiler) program(record *avro.Type) (*program, error) {
 	p := &program{record: record, form: formFlat}
 	if p.skip = k.passedOver(record); p.skip != "" {
 		p.form = formSpecial
 		return p, nil
 	}
 	switch {
-	case record.kind == kindString:
+	case record.Kind == avro.KindString:
 		p.form = formText
-	case record.kind != kindRecord:
-		p.form, p.refused = formRefused, "the schema is a "+record.kind.String()+", not a record"
+	case record.Kind != avro.KindRecord:
+		p.form, p.refused = formRefused, "the schema is a "+record.Kind.String()+", not a record"
 	case k.isEnvelope(record):
 		p.form = formEnvelope
 		return p, k.envelope(p)
@@ -94,7 +102,7 @@ const notAnEnvelope = "the record is not a Debezium envelope: it has neither bef
 func (p *program) unread() bool { return p.form == formSpecial || p.form == formRefused }
 
 // passedOver says why records of a type are skipped, "" for those that are read.
-func (k *compiler) passedOver(t *typ) pipeline.SkipReason {
+func (k *compiler) passedOver(t *avro.Type) pipeline.SkipReason {
 	switch skip := special(t); {
 	case skip != "":
 		return skip
@@ -107,17 +115,17 @@ func (k *compiler) passedOver(t *typ) pipeline.SkipReason {
 }
 
 // special recognises the records Debezium writes for itself.
-func special(t *typ) pipeline.SkipReason {
-	if !isDebezium(t.name) {
+func special(t *avro.Type) pipeline.SkipReason {
+	if !avro.IsDebezium(t.Name) {
 		return ""
 	}
-	return specialName(t.name)
+	return specialName(t.Name)
 }
 
 // isResolved recognises the marks of time among CockroachDB's changes.
-func isResolved(t *typ) bool {
-	_, resolved := t.field("resolved")
-	return resolved && len(t.fields) == 1
+func isResolved(t *avro.Type) bool {
+	_, resolved := t.Field("resolved")
+	return resolved && len(t.Fields) == 1
 }
 
 func specialName(full string) pipeline.SkipReason {

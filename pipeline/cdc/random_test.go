@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
 )
 
 // dice turns a fuzzer's bytes into choices; when they are used up, every choice is the first one.
@@ -99,25 +101,25 @@ func (r *randomSchema) union(depth int) string {
 }
 
 // value writes bytes that fit a type, until it gets too deep or long: then what comes is cut off.
-func (d *dice) value(t *typ, out []byte, depth int) []byte {
+func (d *dice) value(t *avro.Type, out []byte, depth int) []byte {
 	if d.made++; depth > 20 || d.made > 4096 {
 		return out
 	}
-	switch t.kind {
-	case kindBool:
+	switch t.Kind {
+	case avro.KindBool:
 		return append(out, byte(d.roll(2)))
-	case kindInt, kindLong:
+	case avro.KindInt, avro.KindLong:
 		return binary.AppendVarint(out, d.number())
-	case kindFloat:
+	case avro.KindFloat:
 		return binary.LittleEndian.AppendUint32(out, math.Float32bits(float32(d.number())))
-	case kindDouble:
+	case avro.KindDouble:
 		return binary.LittleEndian.AppendUint64(out, math.Float64bits(float64(d.number())))
-	case kindBytes, kindString:
+	case avro.KindBytes, avro.KindString:
 		return d.text(out)
-	case kindFixed:
-		return append(out, make([]byte, t.size)...)
-	case kindEnum:
-		return binary.AppendVarint(out, int64(d.roll(len(t.symbols))))
+	case avro.KindFixed:
+		return append(out, make([]byte, t.Size)...)
+	case avro.KindEnum:
+		return binary.AppendVarint(out, int64(d.roll(len(t.Symbols))))
 	}
 	return d.nested(t, out, depth+1)
 }
@@ -136,23 +138,23 @@ func (d *dice) text(out []byte) []byte {
 	return append(binary.AppendVarint(out, int64(len(s))), s...)
 }
 
-func (d *dice) nested(t *typ, out []byte, depth int) []byte {
-	switch t.kind {
-	case kindRecord:
-		for i := range t.fields {
-			out = d.value(t.fields[i].typ, out, depth)
+func (d *dice) nested(t *avro.Type, out []byte, depth int) []byte {
+	switch t.Kind {
+	case avro.KindRecord:
+		for i := range t.Fields {
+			out = d.value(t.Fields[i].Type, out, depth)
 		}
-	case kindUnion:
-		n := d.roll(len(t.branches))
-		return d.value(t.branches[n], binary.AppendVarint(out, int64(n)), depth)
-	case kindArray, kindMap:
+	case avro.KindUnion:
+		n := d.roll(len(t.Branches))
+		return d.value(t.Branches[n], binary.AppendVarint(out, int64(n)), depth)
+	case avro.KindArray, avro.KindMap:
 		for n := d.roll(4); n > 0; n = d.roll(3) {
 			out = binary.AppendVarint(out, int64(n))
 			for range n {
-				if t.kind == kindMap {
+				if t.Kind == avro.KindMap {
 					out = d.text(out)
 				}
-				out = d.value(t.items, out, depth)
+				out = d.value(t.Items, out, depth)
 			}
 		}
 		return append(out, 0)

@@ -4,11 +4,12 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 // picks reports whether the sync reads records of a type. Without `records` it reads all.
-func (c *Config) picks(t *typ) bool {
+func (c *Config) picks(t *avro.Type) bool {
 	if len(c.Records) == 0 {
 		return true
 	}
@@ -17,8 +18,8 @@ func (c *Config) picks(t *typ) bool {
 
 // recordNames are the names a record type answers to: its full name; of an envelope, that of its row too; and of Debezium's
 // names, which end in Envelope or Value, what is before that: the table.
-func recordNames(t *typ) (names []string) {
-	for _, name := range []string{t.name, imageName(t, "after"), imageName(t, "before")} {
+func recordNames(t *avro.Type) (names []string) {
+	for _, name := range []string{t.Name, imageName(t, "after"), imageName(t, "before")} {
 		if name == "" {
 			continue
 		}
@@ -32,13 +33,13 @@ func recordNames(t *typ) (names []string) {
 	return names
 }
 
-func imageName(t *typ, field string) string {
-	image, ok := t.field(field)
+func imageName(t *avro.Type, field string) string {
+	image, ok := t.Field(field)
 	if !ok {
 		return ""
 	}
-	image, _, _ = image.nullable()
-	return image.name
+	image, _, _ = image.Nullable()
+	return image.Name
 }
 
 // Subjects are the registry's subjects where a topic's value schemas may be: named by the topic, and for a topic with several

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
@@ -32,7 +33,7 @@ func TestARecordTypeAnswersToTheNamesAPersonKnows(t *testing.T) {
 	} {
 		var read []string
 		for name, text := range schemas {
-			root, err := parse(&Source{Text: text})
+			root, err := avro.Parse(&avro.Source{Text: text})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -47,7 +48,7 @@ func TestARecordTypeAnswersToTheNamesAPersonKnows(t *testing.T) {
 }
 
 func TestInspectJudgesTheTypesOfAUnionByThemselves(t *testing.T) {
-	union := &Source{Text: `["null",{"type":"record","name":"Shipped","namespace":"e","fields":[{"name":"id","type":"long"}]},
+	union := &avro.Source{Text: `["null",{"type":"record","name":"Shipped","namespace":"e","fields":[{"name":"id","type":"long"}]},
 		{"type":"record","name":"Paid","namespace":"e","fields":[{"name":"id","type":"long"},{"name":"email","type":"string"}]}]`}
 	for _, c := range []struct {
 		records []string
@@ -75,7 +76,7 @@ func TestInspectJudgesTheTypesOfAUnionByThemselves(t *testing.T) {
 }
 
 func TestInspectReadsAJSONSchema(t *testing.T) {
-	src := &Source{JSON: true, Text: `{"type":"object","title":"shop.Customer","required":["id"],"properties":{"id":{"type":"integer"},"email":{"type":"string"}}}`}
+	src := &avro.Source{JSON: true, Text: `{"type":"object","title":"shop.Customer","required":["id"],"properties":{"id":{"type":"integer"},"email":{"type":"string"}}}`}
 	all, err := Inspect(plainConfig, Wanted{Columns: []string{"id", "email", "gone"}}, src)
 	if err != nil || len(all) != 1 {
 		t.Fatalf("got %v and %v, want one inspection", all, err)
@@ -84,7 +85,7 @@ func TestInspectReadsAJSONSchema(t *testing.T) {
 	if in := all[0]; !in.IsRow() || !slices.Equal(in.Mapped, want) || !slices.Equal(in.Missing, []string{"gone"}) {
 		t.Errorf("got %+v, want %v with gone missing", in, want)
 	}
-	all, err = Inspect(plainConfig, Wanted{Columns: []string{"id"}}, &Source{JSON: true, Text: `{"type":"object"}`})
+	all, err = Inspect(plainConfig, Wanted{Columns: []string{"id"}}, &avro.Source{JSON: true, Text: `{"type":"object"}`})
 	if err != nil || len(all) != 1 || all[0].IsRow() {
 		t.Errorf("got %v and %v, want one that only the rows can tell", all, err)
 	}

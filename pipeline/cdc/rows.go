@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
+	"github.com/tokrelay/tokrelay/pipeline/jsontext"
 )
 
 // Rows decodes the rows people write for `preview --rows`, one JSON value a line: an object is a new row; an object with
@@ -14,7 +16,7 @@ import (
 type Rows struct {
 	reader   jsonReader
 	compiler *compiler
-	doc      jsonDoc
+	doc      jsontext.Doc
 }
 
 // NewRows makes a decoder of rows for a sync. A wanted column that a row does not have is NULL, unless the configuration
@@ -24,7 +26,7 @@ func NewRows(wanted Wanted, cfg Config) *Rows {
 	if cfg.MissingColumn != missingReject {
 		cfg.MissingColumn = missingNull
 	}
-	k := &compiler{cfg: cfg, wanted: wanted, dialect: newDialect(cfg.UnavailablePlaceholder)}
+	k := &compiler{cfg: cfg, wanted: wanted, dialect: avro.NewDialect(cfg.UnavailablePlaceholder)}
 	return &Rows{reader: jsonReader{compiler: k}, compiler: k}
 }
 
@@ -37,10 +39,10 @@ func (r *Rows) Decode(line []byte, into *pipeline.Change) error {
 	if err := r.reader.parse(&r.doc, line); err != nil {
 		return err
 	}
-	switch r.doc.nodes[0].kind {
-	case jsonNull:
+	switch r.doc.Nodes[0].Kind {
+	case jsontext.Null:
 		return r.tombstone(into)
-	case jsonObject:
+	case jsontext.Object:
 		return r.object(into)
 	}
 	return rejectJSON("a row is a JSON object, or null")
@@ -72,7 +74,7 @@ func (r *Rows) object(into *pipeline.Change) error {
 	if change {
 		into.Op, err = read.operation(into)
 		into.Source = pipeline.Source{Connector: read.source[srcConnector].Text(), Table: read.source[srcTable].Text(),
-			Time: unixMillis(read.source[srcTime].Int())}
+			Time: avro.UnixMillis(read.source[srcTime].Int())}
 		whole = r.compiler.softDeleted(p, into)
 	} else if into.Op, _, err = r.compiler.happened(p.marks, into.After.Values, nil); into.Op == pipeline.Delete {
 		into.Before, into.After = into.After, into.Before
@@ -97,7 +99,7 @@ func (r *Rows) special() pipeline.SkipReason {
 // isChange is true for an object with op and an image. Where the sync says that its topic holds envelopes an image is enough,
 // as it is there; a line without one is a new row all the same: people write such lines.
 func (r *Rows) isChange() bool {
-	_, hasOp := r.doc.member(0, "op")
+	_, hasOp := r.doc.Member(0, "op")
 	format := r.compiler.cfg.Format
 	return hasImage(&r.doc, 0) && (format == formatDebezium || format != formatFlat && hasOp)
 }
@@ -142,12 +144,12 @@ func (r *Rows) old(c *pipeline.Change) {
 
 // keyAlone is true for an image that has members, but none that is wanted. A member that is there and null is an answer.
 func (r *Rows) keyAlone(values []pipeline.Value) bool {
-	before, ok := r.doc.member(0, "before")
+	before, ok := r.doc.Member(0, "before")
 	if !ok || len(values) == 0 || slices.ContainsFunc(values, func(v pipeline.Value) bool { return !v.IsNull() }) {
 		return false
 	}
-	for k := before + 1; k < r.doc.nodes[before].next; k = r.doc.nodes[k+1].next {
-		if r.doc.nodes[k+1].kind == jsonNull {
+	for k := before + 1; k < r.doc.Nodes[before].Next; k = r.doc.Nodes[k+1].Next {
+		if r.doc.Nodes[k+1].Kind == jsontext.Null {
 			return false
 		}
 	}

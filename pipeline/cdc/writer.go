@@ -7,17 +7,18 @@ import (
 	"github.com/linkedin/goavro/v2"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
 )
 
 // writer is a writer schema, ready to read. It is compiled once per schema and sync, and used by many goroutines.
 type writer struct {
 	id       string
-	root     *typ
+	root     *avro.Type
 	codec    *goavro.Codec
 	programs []*program // one for each type of a union at the root, or the only one
 	isJSON   bool       // values are JSON text; without a program the schema describes no row
 	limits   Limits
-	dialect  *dialect
+	dialect  *avro.Dialect
 
 	connector, table interned
 
@@ -32,25 +33,25 @@ const (
 )
 
 // writer compiles a schema. An error is a schema that cannot be used.
-func (k *compiler) writer(src *Source) (*writer, error) {
+func (k *compiler) writer(src *avro.Source) (*writer, error) {
 	if src.JSON {
 		return k.jsonWriter(src)
 	}
-	root, err := parse(src)
+	root, err := avro.Parse(src)
 	if err != nil {
 		return nil, err
 	}
-	name(root)
-	codec, err := codecOf(root)
+	avro.Legal(root)
+	codec, err := avro.CodecOf(root)
 	if err != nil {
 		return nil, err
 	}
 	w := &writer{id: src.ID, root: root, codec: codec, limits: k.cfg.Limits, dialect: k.dialect}
 	w.unchecked.Store(firstChecked)
 	w.fallback.Store(k.cfg.Decoder == decoderGoavro)
-	branches := []*typ{root}
-	if root.kind == kindUnion {
-		branches = root.branches
+	branches := []*avro.Type{root}
+	if root.Kind == avro.KindUnion {
+		branches = root.Branches
 	}
 	for _, t := range branches {
 		p, err := k.program(t)
@@ -83,9 +84,9 @@ func (w *writer) read(body []byte, check bool, into *reading, c *pipeline.Change
 
 // plan decodes with the compiled plan.
 func (w *writer) plan(body []byte, into *reading, ch *pipeline.Change) error {
-	c := cursor{buf: body, values: w.limits.MaxValues, depth: w.limits.MaxDepth, lists: &ch.Lists}
+	c := avro.Cursor{Buf: body, Values: w.limits.MaxValues, Depth: w.limits.MaxDepth, Lists: &ch.Lists}
 	p, err := w.programs[0], error(nil)
-	if w.root.kind == kindUnion {
+	if w.root.Kind == avro.KindUnion {
 		p, err = w.pick(&c)
 	}
 	if into.program = p; err != nil {
@@ -93,32 +94,32 @@ func (w *writer) plan(body []byte, into *reading, ch *pipeline.Change) error {
 	}
 	switch p.form {
 	case formText:
-		into.op, err = c.bytes()
+		into.op, err = c.Bytes()
 	case formEnvelope:
 		err = p.runEnvelope(&c, into, ch)
 	case formFlat:
-		err = p.row.run(&c, p.room(&ch.After))
+		err = p.row.Run(&c, p.room(&ch.After))
 		ch.After.Present = true
 	default:
 		return nil
 	}
-	if err == nil && c.pos != len(body) {
+	if err == nil && c.Pos != len(body) {
 		return errTrailing
 	}
 	return err
 }
 
 // pick is the program of the record at the cursor: of a union at the root, the one of its branch.
-func (w *writer) pick(c *cursor) (*program, error) {
-	if w.root.kind != kindUnion {
+func (w *writer) pick(c *avro.Cursor) (*program, error) {
+	if w.root.Kind != avro.KindUnion {
 		return w.programs[0], nil
 	}
-	n, err := c.long()
+	n, err := c.Long()
 	switch {
 	case err != nil:
 		return w.programs[0], err
 	case n < 0 || n >= int64(len(w.programs)):
-		return w.programs[0], errBranch
+		return w.programs[0], avro.ErrBranch
 	}
 	return w.programs[n], nil
 }
@@ -134,19 +135,19 @@ func (p *program) room(m *pipeline.Image) []pipeline.Value {
 	return m.Values
 }
 
-func (p *program) runEnvelope(c *cursor, into *reading, ch *pipeline.Change) error {
-	if err := c.spend(len(p.parts) + 1); err != nil {
+func (p *program) runEnvelope(c *avro.Cursor, into *reading, ch *pipeline.Change) error {
+	if err := c.Spend(len(p.parts) + 1); err != nil {
 		return err
 	}
 	for i := range p.parts {
 		at := &p.parts[i]
 		if at.null >= 0 {
-			n, err := c.long()
+			n, err := c.Long()
 			if err == nil && n&^1 != 0 {
-				err = errBranch
+				err = avro.ErrBranch
 			}
 			if err != nil {
-				return inField(at.field.name, err)
+				return avro.InField(at.field.Name, err)
 			}
 			if n == int64(at.null) {
 				continue
@@ -159,23 +160,23 @@ func (p *program) runEnvelope(c *cursor, into *reading, ch *pipeline.Change) err
 	return nil
 }
 
-func (p *program) runPart(c *cursor, at *part, into *reading, ch *pipeline.Change) (err error) {
+func (p *program) runPart(c *avro.Cursor, at *part, into *reading, ch *pipeline.Change) (err error) {
 	switch at.role {
 	case roleBefore:
 		ch.Before.Present = true
-		return at.plan.run(c, p.room(&ch.Before))
+		return at.plan.Run(c, p.room(&ch.Before))
 	case roleAfter:
 		ch.After.Present = true
-		return at.plan.run(c, p.room(&ch.After))
+		return at.plan.Run(c, p.room(&ch.After))
 	case roleSource:
-		return at.plan.run(c, into.source[:])
+		return at.plan.Run(c, into.source[:])
 	case roleOp:
-		if into.op, err = c.bytes(); err != nil {
-			return inField("op", err)
+		if into.op, err = c.Bytes(); err != nil {
+			return avro.InField("op", err)
 		}
 		return nil
 	}
-	return at.plan.run(c, nil)
+	return at.plan.Run(c, nil)
 }
 
 // interned keeps the last of a few texts that repeat record after record.

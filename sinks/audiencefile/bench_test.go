@@ -15,6 +15,8 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 	"github.com/tokrelay/tokrelay/pipeline/identity"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
@@ -67,8 +69,8 @@ const benchSchema = `{"type":"record","name":"Value","namespace":"shop.public.cu
 
 type oneSchema struct{}
 
-func (oneSchema) Schema(context.Context, cdc.SchemaID) (*cdc.Source, error) {
-	return &cdc.Source{Text: benchSchema}, nil
+func (oneSchema) Schema(context.Context, registry.ID) (*avro.Source, error) {
+	return &avro.Source{Text: benchSchema}, nil
 }
 
 // customers generates n rows as a reader gives them: blocks of one partition after the other.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/cdc"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/router"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
@@ -54,7 +54,7 @@ func daemonSteps(a addresses) (router.Steps, error) {
 		return router.Steps{}, err
 	}
 	m, quiet := metrics.New(), slog.New(slog.DiscardHandler)
-	registry, err := cdc.NewRegistry(c.SchemaRegistry, cdc.RegistryDeps{Log: quiet, Metrics: m})
+	registry, err := registry.New(c.SchemaRegistry, registry.Deps{Log: quiet, Metrics: m})
 	if err != nil {
 		return router.Steps{}, err
 	}

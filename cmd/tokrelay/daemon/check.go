@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tokrelay/tokrelay/pipeline/cdc"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 )
@@ -232,7 +232,7 @@ func (u *checkup) checkFlow(s *Sync) (*Flow, error) {
 	if err != nil {
 		return nil, err
 	}
-	schemas, err := cdc.NewRegistry(u.Config.SchemaRegistry, cdc.RegistryDeps{Log: slog.New(slog.DiscardHandler), Metrics: metrics.New()})
+	schemas, err := registry.New(u.Config.SchemaRegistry, registry.Deps{Log: slog.New(slog.DiscardHandler), Metrics: metrics.New()})
 	if err != nil {
 		return nil, err
 	}

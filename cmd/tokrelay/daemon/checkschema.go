@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
@@ -36,7 +37,7 @@ func (u *checkup) schema(ctx context.Context, f *Flow, topic string) {
 
 // judgeSchema says what the sync finds in a writer schema: its mapped columns and their types, and what will be rejected
 // and why. Of a union at the root every type with rows is judged by itself.
-func (f *Flow) judgeSchema(what string, src *cdc.Source) (findings []Finding) {
+func (f *Flow) judgeSchema(what string, src *avro.Source) (findings []Finding) {
 	all, err := cdc.Inspect(f.Sync.Config, f.Wanted, src)
 	if err != nil {
 		return []Finding{{FindingFail, what, "cannot be used: " + err.Error(), "its rows are rejected as schema_unreadable: correct the schema"}}
@@ -56,7 +57,7 @@ func (f *Flow) judgeSchema(what string, src *cdc.Source) (findings []Finding) {
 }
 
 // judgeType judges one record type of a schema.
-func (f *Flow) judgeType(what string, src *cdc.Source, in *cdc.Inspection) []Finding {
+func (f *Flow) judgeType(what string, src *avro.Source, in *cdc.Inspection) []Finding {
 	findings := f.judgeColumns(what, src, in)
 	findings = append(findings, f.judgeTypes(in)...)
 	findings = append(findings, f.judgeLoads(in)...)
@@ -67,7 +68,7 @@ func (f *Flow) judgeType(what string, src *cdc.Source, in *cdc.Inspection) []Fin
 }
 
 // judgeColumns says which mapped columns a schema has.
-func (f *Flow) judgeColumns(what string, src *cdc.Source, in *cdc.Inspection) []Finding {
+func (f *Flow) judgeColumns(what string, src *avro.Source, in *cdc.Inspection) []Finding {
 	var have, there, optional []string
 	for _, c := range in.Columns {
 		have = append(have, c.Name)

@@ -10,7 +10,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
-	"github.com/tokrelay/tokrelay/pipeline/cdc"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
@@ -49,7 +49,7 @@ func compareWithSchema(t *testing.T, file string) {
 		t.Fatal(err)
 	}
 	var got strings.Builder
-	for _, finding := range f.judgeSchema("schema t-value", &cdc.Source{Text: parts["schema.avsc"], ID: "7"}) {
+	for _, finding := range f.judgeSchema("schema t-value", &avro.Source{Text: parts["schema.avsc"], ID: "7"}) {
 		got.WriteString(finding.State + " " + finding.What + ": " + finding.Says + "\n")
 		if finding.Cure != "" {
 			got.WriteString("  → " + finding.Cure + "\n")

@@ -15,6 +15,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline/calls"
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/delivery"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
@@ -30,7 +31,7 @@ import (
 // Config is the configuration file.
 type Config struct {
 	Kafka          kafka.Config             `yaml:"kafka" doc:"The Kafka cluster to read from and to write dead letters to."`
-	SchemaRegistry cdc.RegistryConfig       `yaml:"schema_registry" doc:"Where the writers' Avro schemas are."`
+	SchemaRegistry registry.Config          `yaml:"schema_registry" doc:"Where the writers' Avro schemas are."`
 	Connections    map[string]tiktok.Config `yaml:"connections" doc:"TikTok accounts by name; a sync may leave connection out when there is one."`
 	DeadLetter     deadletter.Config        `yaml:"dead_letter" doc:"Topics for rejected rows and failed batches."`
 	StateTopic     string                   `yaml:"state_topic" default:"tokrelay.state" doc:"Compacted topic with audience ids, modes and the upload ledger."`

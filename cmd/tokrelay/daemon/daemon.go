@@ -15,7 +15,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/calls"
-	"github.com/tokrelay/tokrelay/pipeline/cdc"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/delivery"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
@@ -50,7 +50,7 @@ type Daemon struct {
 	Calls   *calls.Log
 	Log     *slog.Logger
 
-	registry    *cdc.Registry
+	registry    *registry.Registry
 	producer    *kafka.Producer
 	admin       *kafka.Admin
 	connections map[string]*connection
@@ -111,7 +111,7 @@ func New(c *Config, o Options) (*Daemon, error) {
 
 // clients makes what syncs share: registry, producer, admin client, TikTok connections.
 func (d *Daemon) clients() (err error) {
-	if d.registry, err = cdc.NewRegistry(d.Config.SchemaRegistry, cdc.RegistryDeps{Log: d.Log, Metrics: d.Metrics}); err != nil {
+	if d.registry, err = registry.New(d.Config.SchemaRegistry, registry.Deps{Log: d.Log, Metrics: d.Metrics}); err != nil {
 		return err
 	}
 	if d.producer, err = kafka.NewProducer(d.kafka(), "dead-letters", d.Log); err != nil {

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/cdc"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
@@ -34,7 +34,7 @@ func TestTheSameRowReadAgainIsTheSameEvent(t *testing.T) {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
-	schemas, err := cdc.NewRegistry(c.SchemaRegistry, cdc.RegistryDeps{Log: slog.New(slog.DiscardHandler), Metrics: metrics.New()})
+	schemas, err := registry.New(c.SchemaRegistry, registry.Deps{Log: slog.New(slog.DiscardHandler), Metrics: metrics.New()})
 	if err == nil {
 		err = f.DecodeWith(schemas, metrics.New(), slog.New(slog.NewTextHandler(&log, nil)))
 	}

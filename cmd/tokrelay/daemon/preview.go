@@ -9,7 +9,7 @@ import (
 	"log/slog"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/cdc"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 )
@@ -148,11 +148,11 @@ type TopicRange struct {
 func (p *Preview) Topic(ctx context.Context, c *Config, r TopicRange) error {
 	quiet := slog.New(slog.DiscardHandler)
 	m := metrics.New()
-	registry, err := cdc.NewRegistry(c.SchemaRegistry, cdc.RegistryDeps{Log: quiet, Metrics: m})
+	schemas, err := registry.New(c.SchemaRegistry, registry.Deps{Log: quiet, Metrics: m})
 	if err != nil {
 		return err
 	}
-	if err := p.flow.DecodeWith(registry, m, quiet); err != nil {
+	if err := p.flow.DecodeWith(schemas, m, quiet); err != nil {
 		return err
 	}
 	admin, err := kafka.NewAdmin(c.Kafka, "preview", r.Log)
