@@ -36,7 +36,7 @@ type Decoder struct {
 	usualFrames bool
 
 	last    atomic.Pointer[cached] // the writer of the last record: usually the next one's too
-	writers sync.Map               // SchemaID → *cached
+	writers sync.Map               // registry.ID → *cached
 	count   atomic.Int32
 	keys    keyReader
 	flat    sync.Map // topic → whether its values are plain rows

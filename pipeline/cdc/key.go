@@ -15,7 +15,7 @@ import (
 // is known by its key alone. A key that cannot be read fails no row: then no column is known.
 type keyReader struct {
 	decoder *Decoder
-	schemas sync.Map // SchemaID → *typ; nil where the key is not a record, anyType where it is JSON
+	schemas sync.Map // registry.ID → *avro.Type; nil where the key is not a record, anyType where it is JSON
 	plans   sync.Map // keyPlanID → *keyPlan
 }
 

@@ -7,14 +7,14 @@ import (
 	"strconv"
 )
 
-// ID names a writer schema. The zero SchemaID is none: the value is JSON. SchemaIDs can be compared and be keys.
+// ID names a writer schema. The zero ID is none: the value is JSON. IDs can be compared and be keys.
 type ID struct {
 	Kind IDKind
 	N    int64    // NumberID, GlobalID, FingerprintID
 	GUID [16]byte // GUIDID; of NamedID, a digest of the name
 }
 
-// IDKind says what a SchemaID is.
+// IDKind is what an ID is.
 type IDKind uint8
 
 const (
