@@ -42,8 +42,10 @@ func (b *build) collect(ctx context.Context, spans []Span, entries *spill, w *wr
 }
 
 func (c *collection) worker() *worker {
-	return &worker{collection: c, steps: c.deps.NewSteps(), maker: c.plan.Maker(), in: make(chan []row, 4), counts: newCounts(),
+	w := &worker{collection: c, maker: c.plan.Maker(), in: make(chan []row, 4), counts: newCounts(),
 		out: c.entries.writer(c.memory.buffer(c.parallel)), share: share{most: c.maxRejected}}
+	w.runner.Steps = w.stepsOf(c.deps.NewSteps())
+	return w
 }
 
 // read hands the records to the workers.

@@ -23,7 +23,7 @@ func (w *worker) reject(ctx context.Context, r *row, why *pipeline.Rejection) er
 	}
 	w.deps.Metrics.Rejected(why)
 	record := r.Record
-	w.letters = append(w.letters, pipeline.Letter{Record: &record, Rejection: why, SchemaID: w.change.SchemaID})
+	w.letters = append(w.letters, pipeline.Letter{Record: &record, Rejection: why, SchemaID: w.runner.Change.SchemaID})
 	w.places = append(w.places, place{r.partition, r.Offset + 1})
 	if len(w.letters) < maxLetters {
 		return nil
