@@ -10,12 +10,13 @@ import (
 
 // worker turns the records of some partitions into entries, in their order.
 type worker struct {
-	*collection
-	runner pipeline.Runner // its items are the lines of one row, in Buf
-	maker  *Maker
-	out    *spillWriter
-	in     chan []row
-	counts Counts
+	collection *collection
+	build      *build
+	runner     pipeline.Runner // its items are the lines of one row, in Buf
+	maker      *Maker
+	out        *spillWriter
+	in         chan []row
+	counts     Counts
 
 	key []byte
 
@@ -44,8 +45,8 @@ func (w *worker) run(ctx context.Context) error {
 			}
 		}
 		w.counts.Records += int64(len(batch))
-		w.job.progress.add(len(batch))
-		w.recycle(batch)
+		w.build.job.progress.add(len(batch))
+		w.collection.recycle(batch)
 	}
 	if err := w.send(ctx); err != nil {
 		return err
@@ -70,7 +71,7 @@ func (w *worker) take(ctx context.Context, r *row) error {
 	} else if err != nil {
 		return err
 	}
-	if err := w.share.row(rejected && r.Offset >= w.written.of(r.partition)); err != nil {
+	if err := w.share.row(rejected && r.Offset >= w.collection.written.of(r.partition)); err != nil {
 		return err
 	}
 	if len(r.Key) == 0 {
@@ -86,10 +87,10 @@ func (w *worker) read(ctx context.Context, r *row) ([]byte, error) {
 		lines, err := w.attempt(ctx, r)
 		trouble, ok := errors.AsType[*pipeline.Trouble](err)
 		if !ok || trouble.Stop {
-			w.clear(tries > 0)
+			w.collection.clear(tries > 0)
 			return lines, err
 		}
-		if err := w.wait(ctx, trouble, tries); err != nil {
+		if err := w.collection.wait(ctx, trouble, tries); err != nil {
 			return nil, err
 		}
 	}
@@ -138,14 +139,14 @@ func (w *worker) write(r *row, lines []byte) error {
 	if err != nil {
 		return err
 	}
-	entry(out).setHead(key, orderOf(r.Timestamp.UnixMilli(), r.partition), len(lines)/w.plan.layout.width)
+	entry(out).setHead(key, orderOf(r.Timestamp.UnixMilli(), r.partition), len(lines)/w.build.plan.layout.width)
 	copy(out[entryHead:], lines)
 	return nil
 }
 
 // keyOf is the digest a record's key goes by.
 func (w *worker) keyOf(r *row) [keySize]byte {
-	w.key = append(append(w.key[:0], w.prefixes[r.partition]...), r.Key...)
+	w.key = append(append(w.key[:0], w.collection.prefixes[r.partition]...), r.Key...)
 	sum := sha256.Sum256(w.key)
 	return [keySize]byte(sum[:])
 }
