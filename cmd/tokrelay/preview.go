@@ -15,8 +15,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
-	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/cdc"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 )
 
@@ -93,7 +91,7 @@ func preview(c *cobra.Command, f previewFlags) error {
 		}
 		return p.Topic(c.Context(), config, daemon.TopicRange{Partition: f.partition, Offset: f.offset, Limit: f.limit, Log: warnings(c)})
 	}
-	return previewRows(c.Context(), p, flow, s, f.rows, c.InOrStdin())
+	return previewRows(c.Context(), p, f.rows, c.InOrStdin())
 }
 
 // pickSync is the named sync, or the only one.
@@ -133,7 +131,7 @@ func syncNames(c *daemon.Config, suits func(*daemon.Sync) bool) (names []string)
 
 const maxRow = 64 << 20 // bytes of one JSON row
 
-func previewRows(ctx context.Context, p *daemon.Preview, flow *daemon.Flow, s *daemon.Sync, path string, stdin io.Reader) error {
+func previewRows(ctx context.Context, p *daemon.Preview, path string, stdin io.Reader) error {
 	in := stdin
 	if path != "-" {
 		file, err := os.Open(path)
@@ -143,7 +141,6 @@ func previewRows(ctx context.Context, p *daemon.Preview, flow *daemon.Flow, s *d
 		defer file.Close()
 		in = file
 	}
-	rows := cdc.NewRows(flow.Wanted, s.Config)
 	lines := bufio.NewScanner(in)
 	lines.Buffer(make([]byte, 64<<10), maxRow)
 	for lines.Scan() && ctx.Err() == nil {
@@ -151,8 +148,7 @@ func previewRows(ctx context.Context, p *daemon.Preview, flow *daemon.Flow, s *d
 		if len(line) == 0 {
 			continue
 		}
-		decode := func(into *pipeline.Change) error { return rows.Decode(line, into) }
-		if err := p.Row(decode); err != nil {
+		if err := p.Line(ctx, line); err != nil {
 			return err
 		}
 	}

@@ -11,7 +11,7 @@ import (
 func BenchmarkRouterPerRecord(b *testing.B) {
 	const rows = 1000
 	records := make([]pipeline.Record, rows)
-	steps := Steps{
+	steps := pipeline.Steps{
 		Decode: func(_ context.Context, _ *pipeline.Record, into *pipeline.Change) error {
 			into.Op = pipeline.Insert
 			return nil
@@ -35,7 +35,7 @@ func BenchmarkRouterPerRecord(b *testing.B) {
 		}
 		return nil
 	}
-	r, err := New(Options{Syncs: []Sync{{Name: "orders", Source: source, NewSteps: func() Steps { return steps }, Deliver: settle}}})
+	r, err := New(Options{Syncs: []Sync{{Name: "orders", Source: source, NewSteps: func() pipeline.Steps { return steps }, Deliver: settle}}})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -98,9 +98,9 @@ func (l *letters) Rows(_ context.Context, letters []pipeline.Letter) error {
 }
 
 // numbered steps skip every tenth row, reject those ending in 3, panic at those ending in 13, and make an item of the rest.
-func numbered() router.Steps {
+func numbered() pipeline.Steps {
 	var number int
-	return router.Steps{
+	return pipeline.Steps{
 		Decode: func(_ context.Context, r *pipeline.Record, into *pipeline.Change) error {
 			into.Op = pipeline.Insert
 			n, err := strconv.Atoi(string(r.Value))

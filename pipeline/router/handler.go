@@ -26,7 +26,7 @@ type handling struct {
 
 func newHandling(s Sync, o Options) *handling {
 	h := &handling{Sync: s, log: o.Log.With("sync", s.Name)}
-	h.workers.New = func() any { return &worker{steps: s.NewSteps()} }
+	h.workers.New = func() any { return &worker{runner: pipeline.Runner{Steps: s.NewSteps()}} }
 	h.usual.Store(usualItem)
 	h.troubles = &troubles{sync: s.Name, status: o.Status, log: h.log}
 	h.rejections = newRejectionGuard(s.RejectedShare, h.troubles)
@@ -39,7 +39,7 @@ const usualItem = 800
 // room makes room for the chunk's items, and a little more: a buffer that grows by doubling leaves three times its size
 // as garbage.
 func (h *handling) room(w *worker, rows int) {
-	w.items.Buf = slices.Grow(w.items.Buf, rows*int(h.usual.Load())*9/8)
+	w.runner.Items.Buf = slices.Grow(w.runner.Items.Buf, rows*int(h.usual.Load())*9/8)
 }
 
 // handle is the sync's Watermill handler. A row that cannot succeed costs itself only (P7); trouble that is not the
@@ -49,7 +49,7 @@ func (h *handling) handle(m *message.Message) ([]*message.Message, error) {
 	var ctx context.Context
 	ctx, w.span = h.Tracing.Chunk(m.Context(), chunk)
 	err := h.rows(ctx, chunk, w)
-	if err == nil && len(w.items.List) > 0 {
+	if err == nil && len(w.runner.Items.List) > 0 {
 		out := message.NewMessage(m.UUID, nil)
 		out.SetContext(context.WithValue(ctx, deliveryKey{}, &delivery{sync: h, chunk: chunk, worker: w}))
 		return []*message.Message{out}, nil
@@ -71,13 +71,13 @@ func (h *handling) rows(ctx context.Context, chunk *pipeline.Chunk, w *worker) e
 	began := time.Now()
 	err := h.each(ctx, chunk, w)
 	h.Metrics.DecodeTime(time.Since(began), w.span.TraceID())
-	h.usual.Store(int64(len(w.items.Buf) / max(len(chunk.Records), 1)))
+	h.usual.Store(int64(len(w.runner.Items.Buf) / max(len(chunk.Records), 1)))
 	w.count(h.Metrics) // whatever err is: rows that were skipped have settled
 	h.warnTruncated(chunk, w)
 	if err != nil {
 		return err
 	}
-	w.span.Rows(len(w.items.List), len(w.letters))
+	w.span.Rows(len(w.runner.Items.List), len(w.letters))
 	if err := h.rejections.admit(ctx, w.tried, w.letters); err != nil {
 		return err
 	}
@@ -174,7 +174,7 @@ func ending(err error) string {
 // refused counts rows that were sent and came back as dead letters.
 func refused(chunk *pipeline.Chunk, w *worker) int {
 	n, last := 0, int32(-1)
-	for _, item := range w.items.List {
+	for _, item := range w.runner.Items.List {
 		if item.Row != last && chunk.Settled(int(item.Row)) == pipeline.DeadLettered {
 			n++
 		}

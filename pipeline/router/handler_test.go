@@ -76,8 +76,8 @@ func (b *bench) source(ctx context.Context, offer Offer) error {
 	}
 }
 
-func (b *bench) steps() Steps {
-	return Steps{
+func (b *bench) steps() pipeline.Steps {
+	return pipeline.Steps{
 		Decode: func(_ context.Context, r *pipeline.Record, into *pipeline.Change) error {
 			into.Op, into.Key = pipeline.Insert, r.Value
 			b.mu.Lock()
@@ -399,30 +399,6 @@ func TestAPanicOutsideTheRowsNacksAndItsValueIsNotLogged(t *testing.T) {
 		})
 	}
 }
-
-func TestARowsPanicBecomesItsRejectionWithoutItsValue(t *testing.T) {
-	cases := []struct {
-		name  string
-		panic func()
-		want  string
-	}{
-		{"with a text", func() { panic("jane@example.com") }, "panic with string"},
-		{"with an error", func() { panic(errors.New("jane@example.com")) }, "panic with *errors.errorString"},
-		{"of the runtime", func() { _ = []int{}[len(t0)] }, "runtime error: index out of range [1] with length 0"},
-	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			w := &worker{steps: Steps{Decode: func(context.Context, *pipeline.Record, *pipeline.Change) error { c.panic(); return nil }}}
-			err := w.try(t.Context(), numbers(0, 1), 0)
-			rejection, ok := errors.AsType[*pipeline.Rejection](err)
-			if !ok || rejection.Reason != pipeline.StepPanicked || rejection.Detail != c.want {
-				t.Errorf("got %v, want a rejection with %q", err, c.want)
-			}
-		})
-	}
-}
-
-var t0 = "x"
 
 func TestATruncatedTableIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

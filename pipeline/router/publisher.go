@@ -31,7 +31,7 @@ func (publisher) Publish(_ string, messages ...*message.Message) error {
 func (publisher) Close() error { return nil }
 
 func (d *delivery) deliver(ctx context.Context) error {
-	err := d.sync.Deliver(ctx, d.chunk, &d.worker.items)
+	err := d.sync.Deliver(ctx, d.chunk, &d.worker.runner.Items)
 	if err == nil {
 		err = unsettled(d.chunk)
 	}

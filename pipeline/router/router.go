@@ -16,14 +16,6 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/tracing"
 )
 
-// Steps bring one row from record to items. They belong to one goroutine at a time. Each returns nil, or one of
-// pipeline.SkipReason, *pipeline.Rejection and *pipeline.Trouble. Pass may be nil.
-type Steps struct {
-	Decode func(ctx context.Context, r *pipeline.Record, into *pipeline.Change) error
-	Pass   func(c *pipeline.Change) error
-	Make   func(items *pipeline.Items, row int, c *pipeline.Change) error
-}
-
 // Letters writes dead letters: it returns nil when all are acknowledged, or an error when ctx ended first.
 type Letters interface {
 	Rows(ctx context.Context, letters []pipeline.Letter) error
@@ -34,7 +26,7 @@ type Sync struct {
 	Name     string
 	Topic    string // for logs: what the sync reads
 	Source   Source
-	NewSteps func() Steps // called once per worker; workers are as many as chunks in flight
+	NewSteps func() pipeline.Steps // called once per worker; workers are as many as chunks in flight
 	Letters  Letters
 	// Deliver returns nil when every row that has items has settled, and an error only when ctx ended. It counts what it
 	// settles in the sync's metrics. It skips rows that have settled before.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -14,9 +13,7 @@ import (
 
 // worker is what one chunk's handling needs and the next one can use again. It belongs to one goroutine at a time.
 type worker struct {
-	steps  Steps
-	change pipeline.Change
-	items  pipeline.Items
+	runner pipeline.Runner
 
 	letters  []pipeline.Letter
 	rejected []int  // the letters' rows
@@ -34,7 +31,7 @@ type skipCount struct {
 }
 
 func (w *worker) reset() {
-	w.items.Reset()
+	w.runner.Items.Reset()
 	clear(w.letters)
 	w.letters, w.rejected, w.tried = w.letters[:0], w.rejected[:0], w.tried[:0]
 	w.ops = [len(w.ops)]int{}
@@ -42,28 +39,13 @@ func (w *worker) reset() {
 	w.oldest = time.Time{}
 }
 
-// try brings row i through the steps. A row that fails leaves no items; a panic costs its row only.
-func (w *worker) try(ctx context.Context, chunk *pipeline.Chunk, i int) (err error) {
-	items, bytes := len(w.items.List), len(w.items.Buf)
-	defer func() {
-		if r := recover(); r != nil {
-			err = panicked(r)
-		}
-		if err != nil {
-			w.items.Cut(items, bytes)
-		}
-	}()
-	w.change.Reset()
-	if err := w.steps.Decode(ctx, &chunk.Records[i], &w.change); err != nil {
-		return err
+// try brings row i through the steps and notes what was decoded.
+func (w *worker) try(ctx context.Context, chunk *pipeline.Chunk, i int) error {
+	err := w.runner.Row(ctx, &chunk.Records[i], i)
+	if w.runner.Decoded {
+		w.note(&w.runner.Change)
 	}
-	w.note(&w.change)
-	if w.steps.Pass != nil {
-		if err := w.steps.Pass(&w.change); err != nil {
-			return err
-		}
-	}
-	return w.steps.Make(&w.items, i, &w.change)
+	return err
 }
 
 func (w *worker) note(c *pipeline.Change) {
@@ -75,7 +57,7 @@ func (w *worker) note(c *pipeline.Change) {
 
 // made notes a row that the steps accepted. One without items has nothing to be sent, and is at rest.
 func (w *worker) made(chunk *pipeline.Chunk, i int) {
-	if n := len(w.items.List); n == 0 || w.items.List[n-1].Row != int32(i) {
+	if n := len(w.runner.Items.List); n == 0 || w.runner.Items.List[n-1].Row != int32(i) {
 		w.skip(chunk, i, pipeline.SkipNoChange)
 		return
 	}
@@ -99,7 +81,7 @@ func (w *worker) sort(ctx context.Context, chunk *pipeline.Chunk, i int, err err
 	case ctx.Err() != nil:
 		return nil, false
 	default:
-		w.reject(chunk, i, fault(fmt.Sprintf("a step returned %T", err)))
+		w.reject(chunk, i, pipeline.StepFault(fmt.Sprintf("a step returned %T", err)))
 	}
 	return nil, true
 }
@@ -118,7 +100,7 @@ func (w *worker) skip(chunk *pipeline.Chunk, i int, reason pipeline.SkipReason) 
 }
 
 func (w *worker) reject(chunk *pipeline.Chunk, i int, r *pipeline.Rejection) {
-	w.letters = append(w.letters, pipeline.Letter{Record: &chunk.Records[i], Rejection: r, SchemaID: w.change.SchemaID})
+	w.letters = append(w.letters, pipeline.Letter{Record: &chunk.Records[i], Rejection: r, SchemaID: w.runner.Change.SchemaID})
 	w.rejected = append(w.rejected, i)
 	w.tried = append(w.tried, true)
 }
@@ -138,18 +120,4 @@ func (w *worker) count(m *metrics.Sync) {
 	if total > 0 {
 		m.Settled(pipeline.Skipped, total)
 	}
-}
-
-// panicked turns a panic into the row's rejection. The runtime's own words say what went wrong and hold no values;
-// a panic's own value might.
-func panicked(r any) *pipeline.Rejection {
-	detail := fmt.Sprintf("panic with %T", r)
-	if err, ok := r.(runtime.Error); ok {
-		detail = err.Error()
-	}
-	return fault(detail)
-}
-
-func fault(detail string) *pipeline.Rejection {
-	return &pipeline.Rejection{Stage: pipeline.StageMap, Reason: pipeline.StepPanicked, Detail: detail}
 }

@@ -8,39 +8,6 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 )
 
-func TestARejectedRowLeavesNoItems(t *testing.T) {
-	for name, fail := range map[string]func() error{
-		"rejected": func() error { return pipeline.Reject(pipeline.StageMap, pipeline.WrongType, "f", "r") },
-		"panicked": func() error { panic("a bug") },
-	} {
-		t.Run(name, func(t *testing.T) {
-			bad := false
-			w := &worker{steps: Steps{
-				Decode: func(context.Context, *pipeline.Record, *pipeline.Change) error { return nil },
-				Make: func(items *pipeline.Items, row int, _ *pipeline.Change) error {
-					items.Buf = append(items.Buf, "item"...)
-					items.List = append(items.List, pipeline.Item{Row: int32(row), End: 4})
-					if bad {
-						return fail()
-					}
-					return nil
-				},
-			}}
-			c := numbers(0, 2)
-			if err := w.try(t.Context(), c, 0); err != nil {
-				t.Fatal(err)
-			}
-			bad = true
-			if err := w.try(t.Context(), c, 1); err == nil {
-				t.Fatal("got nil, want a rejection")
-			}
-			if len(w.items.List) != 1 || string(w.items.Buf) != "item" {
-				t.Errorf("got %d items in %q, want the first row's alone", len(w.items.List), w.items.Buf)
-			}
-		})
-	}
-}
-
 func TestWhatAStepReturnsDecidesTheRow(t *testing.T) {
 	cases := []struct {
 		name    string
@@ -79,6 +46,33 @@ func TestAnErrorAfterTheEndOfTheContextIsNoRejection(t *testing.T) {
 	w := &worker{}
 	if _, done := w.sort(ctx, numbers(0, 1), 0, context.Canceled); done || len(w.letters) > 0 {
 		t.Error("a row was rejected because the program ends")
+	}
+}
+
+func TestARowIsCountedOnceItIsDecoded(t *testing.T) {
+	refuse := pipeline.Reject(pipeline.StageMap, pipeline.WrongType, "f", "r")
+	for name, c := range map[string]struct {
+		decode, pass error
+		want         int
+	}{
+		"passed":      {nil, nil, 1},
+		"filtered":    {nil, pipeline.SkipFiltered, 1},
+		"half a row":  {refuse, nil, 0},
+		"not one row": {pipeline.SkipTombstone, nil, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := &worker{runner: pipeline.Runner{Steps: pipeline.Steps{
+				Decode: func(_ context.Context, _ *pipeline.Record, into *pipeline.Change) error {
+					into.Op = pipeline.Update
+					return c.decode
+				},
+				Pass: func(*pipeline.Change) error { return c.pass },
+			}}}
+			_ = w.try(t.Context(), numbers(0, 1), 0)
+			if got := w.ops[pipeline.Update]; got != c.want {
+				t.Errorf("counted %d updates, want %d", got, c.want)
+			}
+		})
 	}
 }
 

@@ -178,7 +178,9 @@ func buildOnce(b *testing.B, n int) {
 	j, err := NewJob(plan, Deps{Sync: "bench", Advertiser: "1", Folder: b.TempDir(), Store: emptyStore(), Source: Source{
 		Spans: func(context.Context) ([]Span, error) { return spans, nil },
 		Read:  func(_ context.Context, _ []Span, each func(*pipeline.Record) error) error { return customers(n, each) },
-	}, NewSteps: func() Steps { return Steps{Decode: decoder.Decode, Pass: func(*pipeline.Change) error { return nil }} }})
+	}, NewSteps: func() pipeline.Steps {
+		return pipeline.Steps{Decode: decoder.Decode, Pass: func(*pipeline.Change) error { return nil }}
+	}})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -198,13 +199,34 @@ func TestASetsDigestKnowsItsLinesAndNotTheirOrder(t *testing.T) {
 	}
 }
 
+func TestARowThatPanicsTakesItsMemberOutAndNoOther(t *testing.T) {
+	w := newWorld(t, plainConfig)
+	w.people(0, 10)
+	b := &builder{instance: w.instance(t.TempDir()), memory: 256 << 20}
+	inner, asked := b.deps.NewSteps, atomic.Int32{}
+	b.deps.NewSteps = func() pipeline.Steps {
+		s := inner()
+		s.Pass = func(c *pipeline.Change) error {
+			if asked.Add(1) == 1 {
+				panic(string(c.Key))
+			}
+			return nil
+		}
+		return s
+	}
+	out, _ := b.build(true)
+	if out.Members != 9 || out.Rejected[pipeline.StepPanicked] != 1 {
+		t.Errorf("got %d members and %v rejected, want 9 and the row that panicked", out.Members, out.Rejected)
+	}
+}
+
 func TestAMissingColumnStopsTheRun(t *testing.T) {
 	w := newWorld(t, plainConfig)
 	w.people(0, 10)
 	b := &builder{instance: w.instance(t.TempDir()), memory: 256 << 20}
 	inner, asked := b.deps.NewSteps, 0
 	b.deps.Parallel = 1
-	b.deps.NewSteps = func() Steps {
+	b.deps.NewSteps = func() pipeline.Steps {
 		s := inner()
 		decode := s.Decode
 		s.Decode = func(ctx context.Context, r *pipeline.Record, c *pipeline.Change) error {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
@@ -38,7 +39,7 @@ func TestTheRealClientUploadsFilesOfEveryType(t *testing.T) {
 			}
 			i := w.instance(t.TempDir())
 			i.deps.API = client
-			i.deps.NewSteps = func() Steps { return i.everyone(t) }
+			i.deps.NewSteps = func() pipeline.Steps { return i.everyone(t) }
 			m := i.upload(Uploaded, Options{})
 			uploads := w.tiktok.Uploads()
 			if len(uploads) != len(m.Files) || len(uploads) < 2 {
@@ -59,7 +60,7 @@ func TestTheRealClientUploadsFilesOfEveryType(t *testing.T) {
 }
 
 // everyone decodes rows of a number alone: identifiers of every type are made of it.
-func (i *instance) everyone(t *testing.T) Steps {
+func (i *instance) everyone(t *testing.T) pipeline.Steps {
 	cols := &mapping.Columns{}
 	if _, err := New(i.plan.cfg, cols, time.Now); err != nil { // asks for the same columns in the same order
 		t.Fatal(err)

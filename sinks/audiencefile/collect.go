@@ -12,7 +12,7 @@ import (
 
 // collection reads the topic into entries. A partition's records stay in their order: they all go to one worker.
 type collection struct {
-	*build
+	build   *build
 	entries *spill
 	written *written
 	workers []*worker
@@ -42,8 +42,10 @@ func (b *build) collect(ctx context.Context, spans []Span, entries *spill, w *wr
 }
 
 func (c *collection) worker() *worker {
-	return &worker{collection: c, steps: c.deps.NewSteps(), maker: c.plan.Maker(), in: make(chan []row, 4), counts: newCounts(),
-		out: c.entries.writer(c.memory.buffer(c.parallel)), share: share{most: c.maxRejected}}
+	w := &worker{collection: c, build: c.build, maker: c.build.plan.Maker(), in: make(chan []row, 4), counts: newCounts(),
+		out: c.entries.writer(c.build.memory.buffer(c.build.parallel)), share: share{most: c.build.maxRejected}}
+	w.runner.Steps = w.stepsOf(c.build.deps.NewSteps())
+	return w
 }
 
 // read hands the records to the workers.
@@ -54,7 +56,7 @@ func (c *collection) read(ctx context.Context, spans []Span) error {
 			close(w.in)
 		}
 	}()
-	err := c.deps.Source.Read(ctx, spans, func(r *pipeline.Record) error {
+	err := c.build.deps.Source.Read(ctx, spans, func(r *pipeline.Record) error {
 		partition, ok := c.index.of(r)
 		if !ok {
 			return nil
@@ -145,13 +147,13 @@ func (x *partitionIndex) of(r *pipeline.Record) (number int, ok bool) {
 
 // wait waits until a trouble that passes may have passed.
 func (c *collection) wait(ctx context.Context, t *pipeline.Trouble, tries int) error {
-	c.job.trouble(sourceRead, t)
+	c.build.job.trouble(sourceRead, t)
 	return pipeline.Backoff{First: time.Second, Most: 30 * time.Second}.Wait(ctx, tries)
 }
 
 func (c *collection) clear(had bool) {
 	if had {
-		c.job.clear(sourceRead)
+		c.build.job.clear(sourceRead)
 	}
 }
 

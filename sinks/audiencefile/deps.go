@@ -41,8 +41,8 @@ type Deps struct {
 	Advertiser string // of the connection
 	API        API    // its calls may take minutes: a file is one call
 	Source     Source
-	NewSteps   func() Steps
-	Mapping    string // changes whenever the sync's decoding or gate do
+	NewSteps   func() pipeline.Steps // for one goroutine each; their Make is not used: a run makes lines
+	Mapping    string                // changes whenever the sync's decoding or gate do
 	Letters    DeadLetters
 	Store      Store
 	Folder     string              // where files are built unless the configuration says

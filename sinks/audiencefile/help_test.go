@@ -79,7 +79,7 @@ func (w *world) instance(folder string) *instance {
 	i.Job, err = NewJob(plan, Deps{
 		Sync: "lapsed", Advertiser: sandbox.DefaultAdvertiser, API: w.api(), Folder: folder, Letters: w.deadLetters(),
 		Source:   Source{Spans: w.topic.spans, Read: w.readTopic},
-		NewSteps: func() Steps { return steps(cols) }, Store: w.store(), Status: i.status, Metrics: i.m.Sync("lapsed", "audiencefile"),
+		NewSteps: func() pipeline.Steps { return steps(cols) }, Store: w.store(), Status: i.status, Metrics: i.m.Sync("lapsed", "audiencefile"),
 		Log: slog.New(slog.NewTextHandler(&i.log, nil)), Parallel: 2,
 	})
 	if err != nil {
@@ -97,11 +97,11 @@ func (w *world) step(name string) error {
 
 // row is what a record of the tests holds: email, member and an operation; decode reads "c|email|true", and "t" as a
 // truncate.
-func steps(cols *mapping.Columns) Steps {
+func steps(cols *mapping.Columns) pipeline.Steps {
 	email, member := cols.Index("email"), cols.Index("member")
 	names, _ := cols.Wanted()
 	shape := &pipeline.Shape{Names: names}
-	return Steps{
+	return pipeline.Steps{
 		Decode: func(_ context.Context, r *pipeline.Record, c *pipeline.Change) error {
 			c.Reset()
 			op, rest, _ := bytes.Cut(r.Value, []byte("|"))
@@ -398,10 +398,10 @@ func (i *instance) upload(want Result, o Options) *Manifest {
 }
 
 // numbered decodes "c|7|true" into a row whose every identifier is made of the number.
-func numbered(cols *mapping.Columns) Steps {
+func numbered(cols *mapping.Columns) pipeline.Steps {
 	names, _ := cols.Wanted()
 	shape := &pipeline.Shape{Names: names}
-	return Steps{
+	return pipeline.Steps{
 		Decode: func(_ context.Context, r *pipeline.Record, c *pipeline.Change) error {
 			c.Reset()
 			n := strings.Split(string(r.Value), "|")[1]

@@ -11,7 +11,7 @@ import (
 
 // Maker makes lines of rows, in one goroutine.
 type Maker struct {
-	*Plan
+	plan   *Plan
 	row    *mapping.Row
 	values []pipeline.Value
 	lines  []byte
@@ -19,7 +19,7 @@ type Maker struct {
 }
 
 // Maker makes one for another goroutine.
-func (p *Plan) Maker() *Maker { return &Maker{Plan: p, row: mapping.NewRow(p.now)} }
+func (p *Plan) Maker() *Maker { return &Maker{plan: p, row: mapping.NewRow(p.now)} }
 
 // Lines appends the lines of the change's row: none for a row that is deleted or no member. Its error is a
 // *pipeline.Rejection; then it has appended nothing. A row that is no member is not looked at further: an opt-out counts,
@@ -29,14 +29,14 @@ func (m *Maker) Lines(dst []byte, c *pipeline.Change) ([]byte, error) {
 		return dst, nil
 	}
 	m.row.Begin(c)
-	if m.member != nil {
-		if member, err := m.member.True(m.row, "member_when"); err != nil || !member {
+	if m.plan.member != nil {
+		if member, err := m.plan.member.True(m.row, "member_when"); err != nil || !member {
 			return dst, err
 		}
 	}
 	out := dst
 	m.nobody = nil
-	for i := range m.ids {
+	for i := range m.plan.ids {
 		var err error
 		if out, err = m.identify(out, len(dst), i); err != nil {
 			return dst, err
@@ -65,10 +65,10 @@ func (m *Maker) Make(items *pipeline.Items, row int, c *pipeline.Change) error {
 	for len(lines) > 0 {
 		start := int32(len(items.Buf))
 		items.Buf = append(items.Buf, `{"line":"`...)
-		items.Buf = m.layout.appendText(items.Buf, lines[:m.layout.width])
+		items.Buf = m.plan.layout.appendText(items.Buf, lines[:m.plan.layout.width])
 		items.Buf = append(items.Buf, `"}`...)
 		items.List = append(items.List, pipeline.Item{Row: int32(row), Start: start, End: int32(len(items.Buf)), Envelope: items.EnvelopeIndex(nil)})
-		lines = lines[m.layout.width:]
+		lines = lines[m.plan.layout.width:]
 	}
 	return nil
 }
@@ -76,7 +76,7 @@ func (m *Maker) Make(items *pipeline.Items, row int, c *pipeline.Change) error {
 // identify puts the identifiers of one type into the lines that begin at start: the first of each type into the first
 // line, the second into the second. TikTok knows sets of identifiers, not persons, so it does not matter who shares a line.
 func (m *Maker) identify(lines []byte, start, i int) (_ []byte, err error) {
-	id, c := &m.ids[i], m.layout.columns[i]
+	id, c := &m.plan.ids[i], m.plan.layout.columns[i]
 	if m.values, err = id.Values(m.row, m.values[:0]); err != nil {
 		return lines, err
 	}
@@ -93,13 +93,13 @@ func (m *Maker) identify(lines []byte, start, i int) (_ []byte, err error) {
 			continue
 		}
 		if start == len(lines) {
-			lines = append(lines, make([]byte, m.layout.width)...)
+			lines = append(lines, make([]byte, m.plan.layout.width)...)
 		}
 		digest := h.AppendDigest(lines[start+c.at : start+c.at])
 		if bytes.Equal(digest, noDigest[:c.size]) {
 			return lines, pipeline.Reject(pipeline.StageIdentity, pipeline.InvalidIdentifier, id.Field, "a digest of something")
 		}
-		start += m.layout.width
+		start += m.plan.layout.width
 	}
 	return lines, nil
 }

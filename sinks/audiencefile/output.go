@@ -51,11 +51,11 @@ func (o *output) list() []File {
 
 // filesWriter writes lines to files of its own, for one goroutine.
 type filesWriter struct {
-	*output
-	now  File
-	file *os.File
-	sum  hash.Hash
-	buf  []byte
+	output *output
+	now    File
+	file   *os.File
+	sum    hash.Hash
+	buf    []byte
 }
 
 const writeSize = 128 << 10
@@ -66,9 +66,9 @@ func (w *filesWriter) line(line []byte) error {
 			return err
 		}
 	}
-	w.buf = append(w.layout.appendText(w.buf, line), '\n')
+	w.buf = append(w.output.layout.appendText(w.buf, line), '\n')
 	w.now.Lines++
-	full := w.now.Bytes+int64(len(w.buf)+w.layout.textSize()) > w.limit
+	full := w.now.Bytes+int64(len(w.buf)+w.output.layout.textSize()) > w.output.limit
 	if len(w.buf) < writeSize && !full {
 		return nil
 	}
@@ -79,14 +79,14 @@ func (w *filesWriter) line(line []byte) error {
 }
 
 func (w *filesWriter) open() (err error) {
-	w.mu.Lock()
-	w.begun++
-	w.now = File{Name: fmt.Sprintf("part-%04d.csv", w.begun)}
-	w.mu.Unlock()
-	if w.file, err = os.OpenFile(filepath.Join(w.folder, w.now.Name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
+	w.output.mu.Lock()
+	w.output.begun++
+	w.now = File{Name: fmt.Sprintf("part-%04d.csv", w.output.begun)}
+	w.output.mu.Unlock()
+	if w.file, err = os.OpenFile(filepath.Join(w.output.folder, w.now.Name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
 		return fmt.Errorf("create upload file: %w", err)
 	}
-	w.sum, w.buf = md5.New(), append(w.buf[:0], w.layout.header...)
+	w.sum, w.buf = md5.New(), append(w.buf[:0], w.output.layout.header...)
 	return nil
 }
 
@@ -113,8 +113,8 @@ func (w *filesWriter) close() error {
 	}
 	w.file = nil
 	w.now.MD5 = hex.EncodeToString(w.sum.Sum(nil))
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.files = append(w.files, w.now)
+	w.output.mu.Lock()
+	defer w.output.mu.Unlock()
+	w.output.files = append(w.output.files, w.now)
 	return nil
 }

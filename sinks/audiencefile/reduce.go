@@ -36,7 +36,7 @@ func (b *build) reduce(ctx context.Context, base, entries *spill) (*spill, error
 
 // reduction is the second pass.
 type reduction struct {
-	*build
+	build       *build
 	lines, base *spill
 	forget      uint64
 	workers     []*reducer
@@ -50,16 +50,16 @@ type reducer struct {
 }
 
 func (r *reduction) run(ctx context.Context, sources []*spill) error {
-	buffer := r.memory.buffer(2 * r.parallel)
-	for range r.parallel {
-		w := &reducer{winners: winners{width: r.plan.layout.width}, lines: r.lines.writer(buffer)}
+	buffer := r.build.memory.buffer(2 * r.build.parallel)
+	for range r.build.parallel {
+		w := &reducer{winners: winners{width: r.build.plan.layout.width}, lines: r.lines.writer(buffer)}
 		if r.base != nil {
 			w.base = r.base.writer(buffer)
 		}
 		r.workers = append(r.workers, w)
 	}
-	width := r.plan.layout.width
-	d := &division{folder: r.path, limit: r.memory.entries(r.parallel), workers: r.parallel, work: r.bucket,
+	width := r.build.plan.layout.width
+	d := &division{folder: r.build.path, limit: r.build.memory.entries(r.build.parallel), workers: r.build.parallel, work: r.bucket,
 		cut:    func(records []byte) (_, _ []byte) { return cutEntry(records, width) },
 		byteAt: func(record []byte, level int) byte { return record[level] }}
 	if err := d.run(ctx, sources); err != nil {

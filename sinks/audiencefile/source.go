@@ -24,12 +24,6 @@ type Source struct {
 	Read func(ctx context.Context, spans []Span, each func(*pipeline.Record) error) error
 }
 
-// Steps are the sync's steps before its Maker, for one goroutine.
-type Steps struct {
-	Decode func(ctx context.Context, r *pipeline.Record, into *pipeline.Change) error
-	Pass   func(c *pipeline.Change) error
-}
-
 // sameTopic reports whether both are of one topic, and not of two of the same name.
 func (s Span) sameTopic(other Span) bool { return s.TopicID != "" && s.TopicID == other.TopicID }
 

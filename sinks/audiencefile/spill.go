@@ -87,7 +87,7 @@ func (s *spill) each(bucket int, buf *[]byte, f func(records []byte) error) erro
 
 // spillWriter adds records to a spill, for one goroutine. flush must be called at the end.
 type spillWriter struct {
-	*spill
+	spill *spill
 	limit int
 	bufs  [buckets][]byte
 }
@@ -99,7 +99,7 @@ func (s *spill) writer(limit int) *spillWriter { return &spillWriter{spill: s, l
 func (w *spillWriter) room(bucket, n int) ([]byte, error) {
 	b := w.bufs[bucket]
 	if len(b)+n > w.limit && len(b) > 0 {
-		if err := w.add(bucket, b); err != nil {
+		if err := w.spill.add(bucket, b); err != nil {
 			return nil, err
 		}
 		b = b[:0]
@@ -123,7 +123,7 @@ func (w *spillWriter) flush() error {
 		if len(b) == 0 {
 			continue
 		}
-		if err := w.add(i, b); err != nil {
+		if err := w.spill.add(i, b); err != nil {
 			return err
 		}
 		w.bufs[i] = b[:0]

@@ -10,16 +10,15 @@ import (
 
 // worker turns the records of some partitions into entries, in their order.
 type worker struct {
-	*collection
-	steps  Steps
-	maker  *Maker
-	out    *spillWriter
-	in     chan []row
-	counts Counts
+	collection *collection
+	build      *build
+	runner     pipeline.Runner // its items are the lines of one row, in Buf
+	maker      *Maker
+	out        *spillWriter
+	in         chan []row
+	counts     Counts
 
-	change pipeline.Change
-	lines  []byte
-	key    []byte
+	key []byte
 
 	letters []pipeline.Letter
 	places  []place // of the letters
@@ -46,8 +45,8 @@ func (w *worker) run(ctx context.Context) error {
 			}
 		}
 		w.counts.Records += int64(len(batch))
-		w.job.progress.add(len(batch))
-		w.recycle(batch)
+		w.build.job.progress.add(len(batch))
+		w.collection.recycle(batch)
 	}
 	if err := w.send(ctx); err != nil {
 		return err
@@ -72,7 +71,7 @@ func (w *worker) take(ctx context.Context, r *row) error {
 	} else if err != nil {
 		return err
 	}
-	if err := w.share.row(rejected && r.Offset >= w.written.of(r.partition)); err != nil {
+	if err := w.share.row(rejected && r.Offset >= w.collection.written.of(r.partition)); err != nil {
 		return err
 	}
 	if len(r.Key) == 0 {
@@ -88,44 +87,50 @@ func (w *worker) read(ctx context.Context, r *row) ([]byte, error) {
 		lines, err := w.attempt(ctx, r)
 		trouble, ok := errors.AsType[*pipeline.Trouble](err)
 		if !ok || trouble.Stop {
-			w.clear(tries > 0)
+			w.collection.clear(tries > 0)
 			return lines, err
 		}
-		if err := w.wait(ctx, trouble, tries); err != nil {
+		if err := w.collection.wait(ctx, trouble, tries); err != nil {
 			return nil, err
 		}
 	}
 }
 
-func (w *worker) attempt(ctx context.Context, r *row) (lines []byte, err error) {
-	defer func() {
-		if recover() != nil {
-			err = pipeline.Reject(pipeline.StageMap, pipeline.StepPanicked, "", "a step that copes with every row")
-		}
-	}()
-	if err := w.decode(ctx, r); err != nil {
-		return nil, err
-	}
-	if err := w.steps.Pass(&w.change); err != nil {
-		return nil, err
-	}
-	if len(r.Key) == 0 {
-		return nil, pipeline.Reject(pipeline.StageMap, pipeline.InvalidDeliveryKey, "", "a record key that names the member")
-	}
-	lines, err = w.maker.Lines(w.lines[:0], &w.change)
-	w.lines = lines
-	return lines, err
+func (w *worker) attempt(ctx context.Context, r *row) ([]byte, error) {
+	w.runner.Items.Reset()
+	err := w.runner.Row(ctx, &r.Record, 0)
+	return w.runner.Items.Buf, err
 }
 
-// decode reads the record. Every tombstone of a key is a delete: behind Debezium's delete it repeats it, and once
-// compaction has taken that away it is all that is left.
-func (w *worker) decode(ctx context.Context, r *row) error {
-	if r.Value == nil && len(r.Key) > 0 {
-		w.change.Reset()
-		w.change.Op, w.change.Key, w.change.KeyRow = pipeline.Delete, r.Key, true
-		return nil
+// stepsOf are the sync's steps for a run: they end in lines.
+func (w *worker) stepsOf(s pipeline.Steps) pipeline.Steps {
+	decode := s.Decode
+	s.Decode = func(ctx context.Context, r *pipeline.Record, into *pipeline.Change) error {
+		if deleted(r, into) {
+			return nil
+		}
+		return decode(ctx, r, into)
 	}
-	return w.steps.Decode(ctx, &r.Record, &w.change)
+	s.Make = w.make
+	return s
+}
+
+// deleted makes a delete of every tombstone of a key: behind Debezium's delete it repeats it, and once compaction has taken
+// that away it is all that is left.
+func deleted(r *pipeline.Record, into *pipeline.Change) bool {
+	if r.Value != nil || len(r.Key) == 0 {
+		return false
+	}
+	into.Op, into.Key, into.KeyRow = pipeline.Delete, r.Key, true
+	return true
+}
+
+func (w *worker) make(items *pipeline.Items, _ int, c *pipeline.Change) (err error) {
+	if len(c.Key) == 0 {
+		return pipeline.Reject(pipeline.StageMap, pipeline.InvalidDeliveryKey, "", "a record key that names the member")
+	}
+	items.Buf, err = w.maker.Lines(items.Buf, c)
+	return err
 }
 
 func (w *worker) write(r *row, lines []byte) error {
@@ -134,14 +139,14 @@ func (w *worker) write(r *row, lines []byte) error {
 	if err != nil {
 		return err
 	}
-	entry(out).setHead(key, orderOf(r.Timestamp.UnixMilli(), r.partition), len(lines)/w.plan.layout.width)
+	entry(out).setHead(key, orderOf(r.Timestamp.UnixMilli(), r.partition), len(lines)/w.build.plan.layout.width)
 	copy(out[entryHead:], lines)
 	return nil
 }
 
 // keyOf is the digest a record's key goes by.
 func (w *worker) keyOf(r *row) [keySize]byte {
-	w.key = append(append(w.key[:0], w.prefixes[r.partition]...), r.Key...)
+	w.key = append(append(w.key[:0], w.collection.prefixes[r.partition]...), r.Key...)
 	sum := sha256.Sum256(w.key)
 	return [keySize]byte(sum[:])
 }

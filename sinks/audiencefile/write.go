@@ -33,14 +33,14 @@ func (b *build) write(ctx context.Context, lines *spill, out *built) error {
 
 // writing is the third pass.
 type writing struct {
-	*build
-	*output
+	build   *build
+	output  *output
 	members *spill
 	workers []*writer
 }
 
 type writer struct {
-	*writing
+	writing *writing
 	seen    lineSet
 	files   filesWriter
 	members *spillWriter
@@ -51,14 +51,14 @@ type writer struct {
 
 func (w *writing) run(ctx context.Context, parallel int, sources []*spill) error {
 	for range parallel {
-		one := &writer{writing: w, seen: lineSet{width: w.plan.layout.width}, files: filesWriter{output: w.output}}
+		one := &writer{writing: w, seen: lineSet{width: w.build.plan.layout.width}, files: filesWriter{output: w.output}}
 		if w.members != nil {
-			one.members = w.members.writer(w.memory.buffer(parallel))
+			one.members = w.members.writer(w.build.memory.buffer(parallel))
 		}
 		w.workers = append(w.workers, one)
 	}
-	width := w.plan.layout.width
-	d := &division{folder: w.path, limit: w.memory.lines(parallel), workers: parallel,
+	width := w.build.plan.layout.width
+	d := &division{folder: w.build.path, limit: w.build.memory.lines(parallel), workers: parallel,
 		cut:    func(records []byte) (_, _ []byte) { return records[:width], records[width:] },
 		byteAt: func(record []byte, level int) byte { return byte(scatter(record) >> (56 - 8*level)) },
 		work: func(worker int, sources []*spill, bucket int) error {
@@ -81,7 +81,7 @@ func (w *writer) bucket(lines, previous *spill, bucket int) error {
 		return err
 	}
 	w.Members += int64(w.seen.n)
-	w.job.progress.write(w.seen.n)
+	w.writing.build.job.progress.write(w.seen.n)
 	for i := range uint32(w.seen.n) {
 		line := w.seen.line(i)
 		w.digest.add(line)

@@ -9,7 +9,6 @@ import (
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/demo"
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/router"
 	"github.com/tokrelay/tokrelay/schemas"
 )
 
@@ -21,17 +20,16 @@ const chunk = 1000
 func BenchmarkRow(b *testing.B) {
 	rows, steps := benchRows(b)
 	var byHand bare
-	var items pipeline.Items
-	var change pipeline.Change
+	runner := pipeline.Runner{Steps: steps}
 	ctx, best := b.Context(), map[string]time.Duration{}
 	b.ReportAllocs()
 	for n := 0; b.Loop(); n++ {
 		part := rows[n%5*chunk:][:chunk]
 		turn(best, "bare", func() error { return byHand.events(part) })
 		turn(best, "daemon", func() error {
-			items.Reset()
+			runner.Items.Reset()
 			for i := range part {
-				if err := row(ctx, steps, &items, i, &part[i], &change); err != nil {
+				if err := runner.Row(ctx, &part[i], i); err != nil {
 					return err
 				}
 			}
@@ -79,7 +77,7 @@ func BenchmarkDecode(b *testing.B) {
 	b.ReportMetric(float64(best["goavro"])/float64(best["decoder"]), "times-goavro")
 }
 
-func benchRows(b *testing.B) ([]pipeline.Record, router.Steps) {
+func benchRows(b *testing.B) ([]pipeline.Record, pipeline.Steps) {
 	registry := srfake.New()
 	b.Cleanup(registry.Close)
 	rows, err := demo.Orders(registry, 5*chunk)

@@ -12,7 +12,6 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
-	"github.com/tokrelay/tokrelay/pipeline/router"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
@@ -23,47 +22,34 @@ func runSteps(ctx context.Context, a addresses) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	var items pipeline.Items
-	var change pipeline.Change
+	runner := pipeline.Runner{Steps: steps}
 	return fetchAndPost(ctx, a, func(body []byte, r *kgo.Record) ([]byte, error) {
-		items.Reset()
+		runner.Items.Reset()
 		record := pipeline.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp, Key: r.Key, Value: r.Value}
-		if err := row(ctx, steps, &items, 0, &record, &change); err != nil {
+		if err := runner.Row(ctx, &record, 0); err != nil {
 			return body, err
 		}
-		return append(body, items.Body(0)...), nil
+		return append(body, runner.Items.Body(0)...), nil
 	})
 }
 
-// row is a row's way through the daemon's steps.
-func row(ctx context.Context, steps router.Steps, items *pipeline.Items, i int, r *pipeline.Record, change *pipeline.Change) error {
-	change.Reset()
-	if err := steps.Decode(ctx, r, change); err != nil {
-		return err
-	}
-	if err := steps.Pass(change); err != nil {
-		return err
-	}
-	return steps.Make(items, i, change)
-}
-
 // daemonSteps are the steps of the daemon's configuration, with their metrics.
-func daemonSteps(a addresses) (router.Steps, error) {
+func daemonSteps(a addresses) (pipeline.Steps, error) {
 	c, err := fullConfig(a)
 	if err != nil {
-		return router.Steps{}, err
+		return pipeline.Steps{}, err
 	}
 	m, quiet := metrics.New(), slog.New(slog.DiscardHandler)
 	registry, err := registry.New(c.SchemaRegistry, registry.Deps{Log: quiet, Metrics: m})
 	if err != nil {
-		return router.Steps{}, err
+		return pipeline.Steps{}, err
 	}
 	flow, err := daemon.NewFlow(&c.Syncs[0], time.Now, m.Sync("orders", "web_events"))
 	if err != nil {
-		return router.Steps{}, err
+		return pipeline.Steps{}, err
 	}
 	if err := flow.DecodeWith(registry, m, quiet); err != nil {
-		return router.Steps{}, err
+		return pipeline.Steps{}, err
 	}
 	return flow.Steps(), nil
 }

@@ -52,7 +52,7 @@ func (u *checkup) try(ctx context.Context, f *Flow, what string) {
 		return // its topics were said to be missing
 	}
 	t := tried{rejected: map[string]int{}, skipped: map[pipeline.SkipReason]int{}}
-	steps := &dryFlow{Steps: f.Steps()}
+	steps := newDryFlow(f)
 	err = u.admin.Read(ctx, span, func(r *pipeline.Record) error {
 		t.note(r, steps.try(ctx, r))
 		if t.trouble != nil || t.rows == triedRows {

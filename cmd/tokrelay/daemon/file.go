@@ -40,10 +40,7 @@ func (d *Daemon) fileSync(s *Sync) error {
 	}
 	job, err := audiencefile.NewJob(flow.sink.file, audiencefile.Deps{
 		Sync: s.Name, Advertiser: s.advertiser, API: client, Source: d.fileSource(s), Mapping: s.fingerprint(),
-		NewSteps: func() audiencefile.Steps {
-			return audiencefile.Steps{Decode: flow.decode, Pass: flow.gate.Worker().Pass}
-		},
-		Letters: d.letters(s, m), Store: d.state, Folder: folder, Status: d.Status, Metrics: m, Tracing: d.tracing(s), OnCall: d.Calls.Add, Log: d.Log, Now: d.options.Now,
+		NewSteps: flow.Steps, Letters: d.letters(s, m), Store: d.state, Folder: folder, Status: d.Status, Metrics: m, Tracing: d.tracing(s), OnCall: d.Calls.Add, Log: d.Log, Now: d.options.Now,
 	})
 	if err != nil {
 		return err

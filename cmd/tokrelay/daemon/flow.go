@@ -10,7 +10,6 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
-	"github.com/tokrelay/tokrelay/pipeline/router"
 )
 
 // Flow is a sync's way from record to items, compiled: decode, pass, make. run, preview and replay share it.
@@ -57,12 +56,12 @@ func (f *Flow) DecodeWith(schemas cdc.Schemas, m *metrics.Metrics, log *slog.Log
 }
 
 // Steps are the flow's steps for one worker.
-func (f *Flow) Steps() router.Steps {
-	return router.Steps{Decode: f.decode, Pass: f.gate.Worker().Pass, Make: f.sink.newMaker().Make}
+func (f *Flow) Steps() pipeline.Steps {
+	return pipeline.Steps{Decode: f.decode, Pass: f.gate.Worker().Pass, Make: f.sink.newMaker().Make}
 }
 
 // PreviewSteps are the flow's steps for a preview: those of a sink that looks at what a member was begin with no memory.
-func (f *Flow) PreviewSteps() router.Steps {
+func (f *Flow) PreviewSteps() pipeline.Steps {
 	steps := f.Steps()
 	if f.sink.previewMaker != nil {
 		steps.Make = f.sink.previewMaker().Make

@@ -21,18 +21,18 @@ type Preview struct {
 	requests bool
 
 	row    int
-	change pipeline.Change
-	items  pipeline.Items
-	pass   func(*pipeline.Change) error
-	make   func(*pipeline.Items, int, *pipeline.Change) error
+	runner pipeline.Runner // decodes rows of JSON, or a topic's records
 }
 
 // NewPreview prints to out; with requests it keeps the items for the API calls at the end.
 func NewPreview(f *Flow, out io.Writer, requests bool) *Preview {
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)
-	steps := f.PreviewSteps()
-	return &Preview{flow: f, out: encoder, requests: requests, pass: steps.Pass, make: steps.Make}
+	steps, rows := f.PreviewSteps(), cdc.NewRows(f.Wanted, f.Sync.Config)
+	steps.Decode = func(_ context.Context, r *pipeline.Record, into *pipeline.Change) error {
+		return rows.Decode(r.Value, into)
+	}
+	return &Preview{flow: f, out: encoder, requests: requests, runner: pipeline.Runner{Steps: steps}}
 }
 
 // The printed lines, one kind per outcome: the keys never vary. A field is "" where the whole row is meant.
@@ -58,16 +58,21 @@ type (
 	}
 )
 
-// Row prints what the row becomes that decode reads: a line per item, or one for its rejection or skip.
-func (p *Preview) Row(decode func(into *pipeline.Change) error) error {
+// Line prints what a row of JSON becomes. The line is the preview's to keep.
+func (p *Preview) Line(ctx context.Context, line []byte) error {
+	return p.show(ctx, &pipeline.Record{Value: line})
+}
+
+// show prints what the record's row becomes: a line per item, or one for its rejection or skip.
+func (p *Preview) show(ctx context.Context, r *pipeline.Record) error {
 	p.row++
-	first := len(p.items.List)
-	err := p.turn(decode)
-	if err != nil {
+	items := &p.runner.Items
+	first := len(items.List)
+	if err := p.runner.Row(ctx, r, p.row); err != nil {
 		return p.refused(err)
 	}
-	for i := first; i < len(p.items.List); i++ {
-		line, err := p.flow.Line(&p.items, i)
+	for i := first; i < len(items.List); i++ {
+		line, err := p.flow.Line(items, i)
 		if err != nil {
 			return fmt.Errorf("print item: %w", err)
 		}
@@ -76,20 +81,9 @@ func (p *Preview) Row(decode func(into *pipeline.Change) error) error {
 		}
 	}
 	if !p.requests {
-		p.items.Reset()
+		items.Reset()
 	}
 	return nil
-}
-
-func (p *Preview) turn(decode func(*pipeline.Change) error) error {
-	p.change.Reset()
-	if err := decode(&p.change); err != nil {
-		return err
-	}
-	if err := p.pass(&p.change); err != nil {
-		return err
-	}
-	return p.make(&p.items, p.row, &p.change)
 }
 
 // refused prints a rejection or a skip; other errors end the preview.
@@ -123,7 +117,7 @@ func (p *Preview) Requests() error {
 	if !p.requests {
 		return nil
 	}
-	bodies, err := p.flow.Requests(&p.items)
+	bodies, err := p.flow.Requests(&p.runner.Items)
 	if err != nil {
 		return fmt.Errorf("make requests: %w", err)
 	}
@@ -155,6 +149,7 @@ func (p *Preview) Topic(ctx context.Context, c *Config, r TopicRange) error {
 	if err := p.flow.DecodeWith(schemas, m, quiet); err != nil {
 		return err
 	}
+	p.runner.Steps.Decode = p.flow.decode
 	admin, err := kafka.NewAdmin(c.Kafka, "preview", r.Log)
 	if err != nil {
 		return err
@@ -169,7 +164,7 @@ func (p *Preview) Topic(ctx context.Context, c *Config, r TopicRange) error {
 		if seen++; seen > r.Limit {
 			return kafka.ErrStop
 		}
-		return p.Row(func(into *pipeline.Change) error { return p.flow.decode(ctx, record, into) })
+		return p.show(ctx, record)
 	})
 	if err != nil {
 		return err

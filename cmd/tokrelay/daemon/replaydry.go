@@ -8,7 +8,6 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
-	"github.com/tokrelay/tokrelay/pipeline/router"
 )
 
 // dryRun brings rows through the steps of their syncs and forgets what they become.
@@ -18,9 +17,7 @@ type dryRun struct {
 }
 
 type dryFlow struct {
-	router.Steps
-	change pipeline.Change
-	items  pipeline.Items
+	runner pipeline.Runner
 }
 
 func (d *dryRun) rows(ctx context.Context, list []*deadletter.Dead) error {
@@ -76,31 +73,19 @@ func (d *dryRun) flow(name string) (*dryFlow, error) {
 	if err := flow.DecodeWith(d.registry, d.Metrics, d.Log); err != nil {
 		return nil, err
 	}
-	d.steps[name] = &dryFlow{Steps: flow.Steps()}
+	d.steps[name] = newDryFlow(flow)
 	return d.steps[name], nil
 }
 
-// try brings one row through the steps; a panic is the row's rejection, as in run.
-func (f *dryFlow) try(ctx context.Context, r *pipeline.Record) (err error) {
-	defer func() {
-		if recover() != nil {
-			err = pipeline.Reject(pipeline.StageMap, pipeline.StepPanicked, "", "")
-		}
-	}()
-	f.change.Reset()
-	f.items.Reset()
-	if err := f.Decode(ctx, r, &f.change); err != nil {
+func newDryFlow(f *Flow) *dryFlow { return &dryFlow{runner: pipeline.Runner{Steps: f.Steps()}} }
+
+// try brings one row through the steps, as in run, and forgets its items.
+func (f *dryFlow) try(ctx context.Context, r *pipeline.Record) error {
+	f.runner.Items.Reset()
+	if err := f.runner.Row(ctx, r, 0); err != nil {
 		return err
 	}
-	if f.Pass != nil {
-		if err := f.Pass(&f.change); err != nil {
-			return err
-		}
-	}
-	if err := f.Make(&f.items, 0, &f.change); err != nil {
-		return err
-	}
-	if len(f.items.List) == 0 {
+	if len(f.runner.Items.List) == 0 {
 		return pipeline.SkipNoChange
 	}
 	return nil

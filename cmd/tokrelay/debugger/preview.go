@@ -13,7 +13,6 @@ import (
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/cdc"
 )
 
 // previewPage shows what rows become. Nothing is sent, committed or kept, and what was pasted is not written back: the
@@ -80,12 +79,12 @@ func (p *Page) previewRows(ctx context.Context, sync, text string, out *bytes.Bu
 	if err != nil {
 		return err
 	}
-	rows, shown := cdc.NewRows(flow.Wanted, s.Config), daemon.NewPreview(flow, out, false)
+	shown := daemon.NewPreview(flow, out, false)
 	for _, line := range rowsOf(text) {
 		if ctx.Err() != nil {
 			return errors.New("it took too long: give fewer rows")
 		}
-		if err := shown.Row(func(into *pipeline.Change) error { return rows.Decode(line, into) }); err != nil {
+		if err := shown.Line(ctx, line); err != nil {
 			return err
 		}
 	}

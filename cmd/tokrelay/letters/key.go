@@ -25,12 +25,12 @@ func (o *Opener) WithKey(text string) func(*pipeline.Record) bool {
 		if err != nil || len(r.Key) == 0 {
 			return false
 		}
-		var c pipeline.Change
+		runner := pipeline.Runner{Steps: pipeline.Steps{Decode: decoder.Decode}}
 		twin := pipeline.Record{Topic: r.Topic, Key: r.Key, Headers: r.Headers}
-		if decoder.Decode(context.Background(), &twin, &c) != nil || c.Shape == nil {
+		if runner.Row(context.Background(), &twin, 0) != nil || runner.Change.Shape == nil {
 			return false
 		}
-		return hasKey(&c, text, pairs)
+		return hasKey(&runner.Change, text, pairs)
 	}
 }
 

@@ -71,8 +71,9 @@ func (o *Opener) Row(ctx context.Context, sync string, r *pipeline.Record) (*Row
 	if err != nil {
 		return nil, err
 	}
-	var c pipeline.Change
-	if err := decoder.Decode(ctx, r, &c); err != nil {
+	runner := pipeline.Runner{Steps: pipeline.Steps{Decode: decoder.Decode}}
+	c := &runner.Change
+	if err := runner.Row(ctx, r, 0); err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
@@ -83,7 +84,7 @@ func (o *Opener) Row(ctx context.Context, sync string, r *pipeline.Record) (*Row
 		return row, nil
 	}
 	row.Op = c.Op.String()
-	row.After, row.Before = o.columns(&c, &c.After), o.columns(&c, &c.Before)
+	row.After, row.Before = o.columns(c, &c.After), o.columns(c, &c.Before)
 	return row, nil
 }
 
