@@ -2,6 +2,8 @@ package kafka
 
 import (
 	"context"
+	"flag"
+	"os"
 	"strconv"
 	"sync"
 	"testing"
@@ -20,10 +22,20 @@ const (
 	testGroup = "tokrelay.orders"
 )
 
+// TestMain has many tests run at a time, unless -parallel says how many: most wait for Kafka's clocks, and each has a broker
+// of its own.
+func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
+
 // newCluster is a broker in this process.
 func newCluster(t *testing.T, partitions int32, opts ...kfake.Opt) *kfake.Cluster {
 	t.Helper()
-	c, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1), kfake.SeedTopics(partitions, testTopic)}, opts...)...)
+	beats := kfake.BrokerConfigs(map[string]string{"group.consumer.heartbeat.interval.ms": "100"}) // rebalances wait for them
+	c, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1), kfake.SeedTopics(partitions, testTopic), beats}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +73,7 @@ type testMember struct {
 
 func join(t *testing.T, c *kfake.Cluster, offer Offer, change func(*Config, *ConsumerOptions)) *testMember {
 	t.Helper()
-	cfg, opts := configFor(c), ConsumerOptions{Sync: "orders", Group: testGroup, Topics: []string{testTopic}, Start: Earliest, Drain: 10 * time.Second}
+	cfg, opts := configFor(c), ConsumerOptions{Sync: "orders", Group: testGroup, Topics: []string{testTopic}, Start: Earliest, Drain: 10 * time.Second, heartbeat: 200 * time.Millisecond}
 	if change != nil {
 		change(&cfg, &opts)
 	}

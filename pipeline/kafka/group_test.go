@@ -119,6 +119,7 @@ func (s *sloppy) inOrder(c *pipeline.Chunk) {
 }
 
 func TestShutdownWaitsForChunksInFlightAndCommitsThem(t *testing.T) {
+	t.Parallel()
 	cluster := newCluster(t, 1)
 	produceTo(t, cluster, testTopic, 0, 30)
 	b := newBook(t, cluster)
@@ -145,6 +146,7 @@ func TestShutdownWaitsForChunksInFlightAndCommitsThem(t *testing.T) {
 }
 
 func TestAMissedDrainDeadlineIsToldAndCommitsOnlyWhatSettledInOrder(t *testing.T) {
+	t.Parallel()
 	cluster := newCluster(t, 1)
 	produceTo(t, cluster, testTopic, 0, 30)
 	b := newBook(t, cluster)

@@ -52,6 +52,7 @@ func TestWhereRetentionOvertookTheGroupReadingGoesOnWithTheOldestThatIsLeft(t *t
 	t.Parallel()
 	for _, start := range []Start{Earliest, Latest, Fail} {
 		t.Run(string(start), func(t *testing.T) {
+			t.Parallel()
 			cluster, counts := newCluster(t, 1), metrics.New()
 			produceTo(t, cluster, testTopic, 0, 5)
 			setOffsets(t, cluster, Offsets{testTopic: {0: 5}})
@@ -85,6 +86,7 @@ func TestBeyondTheEndReadingGoesOnAtTheEnd(t *testing.T) {
 	}{{"", 3}, {Latest, 3}, {Earliest, 13}}
 	for _, c := range cases {
 		t.Run("out of range "+string(c.outOfRange), func(t *testing.T) {
+			t.Parallel()
 			cluster, counts := newCluster(t, 1), metrics.New()
 			produceTo(t, cluster, testTopic, 0, 10)
 			setOffsets(t, cluster, Offsets{testTopic: {0: 100}})
@@ -151,6 +153,7 @@ func TestATopicOfAPatternThatAppearsLaterIsReadFromItsBeginning(t *testing.T) {
 }
 
 func TestNewTopicsAreLookedForEveryTwentySeconds(t *testing.T) {
+	t.Parallel()
 	cluster := newCluster(t, 1)
 	m := join(t, cluster, nothing(t), nil)
 	eventually(t, "it reads", func() bool { return len(m.all()) == 1 })
@@ -166,8 +169,9 @@ func TestInstancesThatStartAtTheSameTimeBeginAtTheEnd(t *testing.T) {
 	t.Parallel()
 	for _, protocol := range []string{Classic, NextGen} {
 		t.Run(protocol, func(t *testing.T) {
+			t.Parallel()
 			const partitions, members = 6, 3
-			cluster := newCluster(t, partitions, kfake.BrokerConfigs(map[string]string{"group.consumer.heartbeat.interval.ms": "100"}))
+			cluster := newCluster(t, partitions)
 			for p := range int32(partitions) {
 				produceTo(t, cluster, testTopic, p, 50)
 			}
@@ -283,6 +287,7 @@ func TestOffsetsThatAreSetFromOutsideAreReadFrom(t *testing.T) {
 
 // Of a sync that is held up, retention may remove all that is left: nothing comes by fetching then.
 func TestWhatRetentionRemovesWhileNothingIsReadIsCountedAndPassed(t *testing.T) {
+	t.Parallel()
 	cluster, counts := newCluster(t, 1), metrics.New()
 	b := newBook(t, cluster)
 	b.markers = true
