@@ -102,10 +102,10 @@ func TestALastCommitWaitsForAnotherMemberThatGivesPartitionsUp(t *testing.T) {
 	drains := join(t, cluster, offer(&slow, release), set)
 	eventually(t, "both read", func() bool { return len(stays.all()) == 3 && len(drains.all()) == 3 })
 	slow.Store(true)
+	refused := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: kerr.RebalanceInProgress, Count: -1})
 	for p := range int32(6) {
 		produceTo(t, cluster, testTopic, p, 10)
 	}
-	refused := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: kerr.RebalanceInProgress, Count: -1})
 	eventually(t, "the first member's rows settle", func() bool {
 		rows := 0
 		for _, p := range stays.all() {
