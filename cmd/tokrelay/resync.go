@@ -26,7 +26,8 @@ func resyncCommand() *cobra.Command {
 		Use:   "resync",
 		Short: "Read a sync's topic again from the start, or from a time",
 		Long: `Move a sync's consumer group back, so that its rows are read again. Every instance of the sync has to be stopped first.
-It shows what will be read again, and what TikTok will and will not recognise, and asks.
+It shows what will be read again, and what TikTok will and will not recognise, and asks. Kafka counts offsets, not rows: those of
+rows that a transaction took back, of the ends of transactions and of what compaction removed are among them.
 
 A full resync of a streamed audience sends every member again. It is also needed when an audience changes its mode, and with
 --recreate when a streamed audience is to be another one: the new one is filled from the start, the old one stays as it is.`,
@@ -77,7 +78,7 @@ func resync(c *cobra.Command, f *resyncFlags) error {
 	if err := vacant(plan.Group, plan.Members); err != nil {
 		return err
 	}
-	if err := d.confirm(fmt.Sprintf("Let %s read %s row(s) again?", s.Name, thousands(plan.Records)), f.yes); err != nil {
+	if err := d.confirm(fmt.Sprintf("Let %s read at most %s row(s) again?", s.Name, thousands(plan.Records)), f.yes); err != nil {
 		return err
 	}
 	return d.move(c.Context(), s, plan)
@@ -94,7 +95,7 @@ func (d *desk) resync(s *daemon.Sync, plan *daemon.ResyncPlan) {
 		rows = append(rows, []string{p.Topic, strconv.Itoa(int(p.Partition)), committed, strconv.FormatInt(p.To, 10), thousands(p.End - p.To)})
 	}
 	d.print("sync %s, group %s\n", s.Name, plan.Group)
-	d.table([]string{"TOPIC", "PARTITION", "STANDS AT", "GOES TO", "ROWS TO READ"}, rows)
+	d.table([]string{"TOPIC", "PARTITION", "STANDS AT", "GOES TO", "ROWS AT MOST"}, rows)
 	d.print("\n%s\n", d.paint(yellow, recognised(s, plan)))
 }
 
@@ -111,8 +112,8 @@ func recognised(s *daemon.Sync, plan *daemon.ResyncPlan) string {
 		return "The audience is replaced as a whole by one upload, which is made of the rows that are read again, as soon as the sync runs."
 	}
 	recent := plan.Records - plan.Older
-	return fmt.Sprintf("TikTok drops events it has seen in the last 48 hours by their event id: of the rows to read, %s were written since then\n"+
-		"and are dropped where they were delivered, as long as event_id is made as it was. %s are older: each that was delivered counts a second time.",
+	return fmt.Sprintf("TikTok drops events it has seen in the last 48 hours by their event id: of the rows to read, at most %s were written since then\n"+
+		"and are dropped where they were delivered, as long as event_id is made as it was. At most %s are older: each that was delivered counts a second time.",
 		thousands(recent), thousands(plan.Older))
 }
 

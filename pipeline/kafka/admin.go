@@ -23,6 +23,8 @@ type Admin struct {
 	client *kgo.Client
 	adm    *kadm.Client
 	log    *slog.Logger
+
+	mostFetched int32 // bytes of an answer, half of it of one partition
 }
 
 // NewAdmin makes an admin; it connects with the first question.
@@ -35,7 +37,8 @@ func NewAdmin(cfg Config, name string, log *slog.Logger) (*Admin, error) {
 	if err != nil {
 		return nil, fmt.Errorf("admin %s: %w", name, err)
 	}
-	return &Admin{cfg: cfg, client: client, adm: kadm.NewClient(client), log: cmp.Or(log, slog.New(slog.DiscardHandler))}, nil
+	return &Admin{cfg: cfg, client: client, adm: kadm.NewClient(client), log: cmp.Or(log, slog.New(slog.DiscardHandler)),
+		mostFetched: readMaxBytes}, nil
 }
 
 const adminPatience = 20 * time.Second

@@ -27,6 +27,7 @@ func newAdmin(t *testing.T, c *kfake.Cluster) *Admin {
 }
 
 func TestDeadLetterTopicsAreCreatedWithTheirSettings(t *testing.T) {
+	t.Parallel()
 	cluster := newCluster(t, 1, kfake.NumBrokers(3))
 	a := newAdmin(t, cluster)
 	want := []Wanted{
@@ -57,6 +58,7 @@ func TestDeadLetterTopicsAreCreatedWithTheirSettings(t *testing.T) {
 }
 
 func TestWhatIsWrongWithATopicIsSaid(t *testing.T) {
+	t.Parallel()
 	cluster := newCluster(t, 1)
 	a := newAdmin(t, cluster)
 	compact := "compact"
@@ -79,8 +81,10 @@ func TestWhatIsWrongWithATopicIsSaid(t *testing.T) {
 }
 
 func TestOffsetsOfAGroupCanBeSetOnlyWithoutMembers(t *testing.T) {
+	t.Parallel()
 	for _, protocol := range []string{Classic, NextGen} {
 		t.Run(protocol, func(t *testing.T) {
+			t.Parallel()
 			cluster := newCluster(t, 2)
 			produceTo(t, cluster, testTopic, 0, 10)
 			cfg := configFor(cluster)
@@ -124,6 +128,7 @@ func reads(m Member) int {
 }
 
 func TestOffsetsAreListedByTimeAndDeletedUpTo(t *testing.T) {
+	t.Parallel()
 	cluster := newCluster(t, 1)
 	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...))
 	if err != nil {
@@ -168,6 +173,7 @@ func readAll(ctx context.Context, t *testing.T, a *Admin, r Range) map[int32][]s
 }
 
 func TestReadEndsExactlyAtTheRecordedEnds(t *testing.T) {
+	t.Parallel()
 	cluster := newCluster(t, 3, kfake.NumBrokers(3))
 	for p := range int32(3) {
 		produceTo(t, cluster, testTopic, p, 1000)
@@ -192,6 +198,7 @@ func TestReadEndsExactlyAtTheRecordedEnds(t *testing.T) {
 }
 
 func TestReadPassesAbortedTransactionsAndDeletedRecords(t *testing.T) {
+	t.Parallel()
 	cluster := newCluster(t, 1)
 	produceTo(t, cluster, testTopic, 0, 10)
 	transaction(t, cluster, "one", kgo.TryAbort, 5)
@@ -233,6 +240,7 @@ func transaction(t *testing.T, c *kfake.Cluster, name string, end kgo.Transactio
 }
 
 func TestReadStopsWhenToldTo(t *testing.T) {
+	t.Parallel()
 	cluster := newCluster(t, 1)
 	produceTo(t, cluster, testTopic, 0, 100)
 	a, n, boom := newAdmin(t, cluster), 0, errors.New("boom")
@@ -279,6 +287,7 @@ func TestReadSaysWhenTheTopicBecameAnother(t *testing.T) {
 }
 
 func TestTopicsHaveTheReplicasThatAreWanted(t *testing.T) {
+	t.Parallel()
 	cluster := newCluster(t, 1, kfake.NumBrokers(3))
 	a := newAdmin(t, cluster)
 	if _, err := a.EnsureTopics(t.Context(), true, Wanted{Name: "two", Replication: 2}, Wanted{Name: "default"}); err != nil {

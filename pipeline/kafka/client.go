@@ -45,7 +45,7 @@ func (c Config) groupOptions(o ConsumerOptions) []kgo.Opt {
 		kgo.BlockRebalanceOnPoll(),
 		kgo.SessionTimeout(c.SessionTimeout.Std()),
 		kgo.RebalanceTimeout(c.RebalanceTimeout.Std()),
-		kgo.HeartbeatInterval(min(heartbeat, c.SessionTimeout.Std()/3)),
+		kgo.HeartbeatInterval(min(o.heartbeat, c.SessionTimeout.Std()/3)),
 		kgo.FetchMaxWait(fetchMaxWait),
 		kgo.FetchMaxBytes(int32(c.FetchMaxBytes)),
 		kgo.BrokerMaxReadBytes(int32(c.FetchMaxBytes) + mostFetchBytes), // a batch may be larger than what was asked for

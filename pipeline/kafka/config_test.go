@@ -92,7 +92,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 
 // TestWhatPassesTheCheckStarts gives a consumer the largest settings that Validate takes.
 func TestWhatPassesTheCheckStarts(t *testing.T) {
-	c := settings.WithDefaults(Config{Brokers: []string{"k:1"}, FetchMaxBytes: 100 << 20, FetchMaxPartitionBytes: 100 << 20, MaxBatchBytes: 100 << 20})
+	c := settings.WithDefaults(Config{Brokers: []string{"k:1"}, FetchMaxBytes: 100 << 20, FetchMaxPartitionBytes: 100 << 20, MaxBatchBytes: 1 << 30})
 	report := &settings.Report{}
 	c.Validate(settings.Root(report))
 	if err := report.Err(); err != nil {

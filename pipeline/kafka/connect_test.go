@@ -24,8 +24,10 @@ import (
 )
 
 func TestPasswordsAreTakenByTheBrokerAndReadAgainFromTheirFile(t *testing.T) {
+	t.Parallel()
 	for _, mechanism := range []string{mechanismPlain, mechanismScram256, mechanismScram512} {
 		t.Run(mechanism, func(t *testing.T) {
+			t.Parallel()
 			cluster := newCluster(t, 1, kfake.EnableSASL(), kfake.Superuser(mechanism, "user", "right"))
 			file := filepath.Join(t.TempDir(), "password")
 			cfg := configFor(cluster)
@@ -106,6 +108,7 @@ func certificates(t *testing.T) (certFile, keyFile string) {
 }
 
 func TestConnectionsAreMutuallyAuthenticatedByCertificate(t *testing.T) {
+	t.Parallel()
 	certFile, keyFile := certificates(t)
 	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err != nil {

@@ -33,11 +33,14 @@ type ConsumerOptions struct {
 	Status     *pipeline.Status
 	Metrics    *metrics.Sync
 	Log        *slog.Logger
+
+	heartbeat time.Duration // how often the group hears of this member; default 3 s
 }
 
 func (o ConsumerOptions) withDefaults() ConsumerOptions {
 	o.Window = cmp.Or(o.Window, 16)
 	o.MaxChunk = min(cmp.Or(o.MaxChunk, maxChunk), maxChunk)
+	o.heartbeat = cmp.Or(o.heartbeat, heartbeat)
 	if o.Status == nil {
 		o.Status = pipeline.NewStatus(time.Now)
 	}

@@ -28,6 +28,7 @@ import (
 const factBrokers = "TOKRELAY_E2E_BROKERS"
 
 func TestFactsOfTheBroker(t *testing.T) {
+	t.Parallel()
 	for _, f := range []struct {
 		fact  string
 		holds func(t *testing.T, b *factBroker)
@@ -44,7 +45,12 @@ func TestFactsOfTheBroker(t *testing.T) {
 		{"a read to recorded ends gives every record, and says what a purge took", aReadToRecordedEnds},
 		{"a commit is taken while another member is joining", aCommitWhileAnotherJoins},
 	} {
-		t.Run(f.fact, func(t *testing.T) { f.holds(t, newFactBroker(t)) })
+		t.Run(f.fact, func(t *testing.T) {
+			if os.Getenv(factBrokers) == "" {
+				t.Parallel()
+			}
+			f.holds(t, newFactBroker(t))
+		})
 	}
 }
 
@@ -56,11 +62,15 @@ type factBroker struct {
 	client  *kgo.Client
 	adm     *kadm.Client
 	topic   string
+	answer  int32 // most bytes of one
 }
+
+// large is the size of a record fourteen of which are more than an answer holds.
+func (b *factBroker) large() int { return int(b.answer) * 75 / 1024 }
 
 func newFactBroker(t *testing.T) *factBroker {
 	t.Helper()
-	b := &factBroker{t: t, topic: fmt.Sprintf("tokrelay.facts.%d", time.Now().UnixNano())}
+	b := &factBroker{t: t, topic: fmt.Sprintf("tokrelay.facts.%d", time.Now().UnixNano()), answer: readMaxBytes}
 	if list := os.Getenv(factBrokers); list != "" {
 		b.brokers = strings.Split(list, ",")
 	} else {
@@ -69,7 +79,7 @@ func newFactBroker(t *testing.T) *factBroker {
 			t.Fatal(err)
 		}
 		t.Cleanup(fake.Close)
-		b.fake, b.brokers = fake, fake.ListenAddrs()
+		b.fake, b.brokers, b.answer = fake, fake.ListenAddrs(), smallAnswers
 	}
 	b.client = b.connect()
 	b.adm = kadm.NewClient(b.client)
@@ -158,12 +168,12 @@ func (b *factBroker) id() [16]byte {
 func (b *factBroker) fetch(client *kgo.Client, leader int32, id [16]byte, ids []int32, at ...int64) *kmsg.FetchResponse {
 	b.t.Helper()
 	req := kmsg.NewPtrFetchRequest()
-	req.MaxWaitMillis, req.MinBytes, req.MaxBytes, req.IsolationLevel = 300, 1, 8<<20, 1
+	req.MaxWaitMillis, req.MinBytes, req.MaxBytes, req.IsolationLevel = 300, 1, b.answer, 1
 	topic := kmsg.NewFetchRequestTopic()
 	topic.Topic, topic.TopicID = b.topic, id
 	for i, id := range ids {
 		p := kmsg.NewFetchRequestTopicPartition()
-		p.Partition, p.PartitionMaxBytes = id, 4<<20
+		p.Partition, p.PartitionMaxBytes = id, b.answer/2
 		if i < len(at) {
 			p.FetchOffset = at[i]
 		}
@@ -211,13 +221,11 @@ func (b *factBroker) walk(leader, id int32) (end int64, seen []int64) {
 	}
 }
 
-const factRecord = 600 << 10
-
 func aFullAnswer(t *testing.T, b *factBroker) {
 	leader, ids := b.create(4, nil)
 	for _, id := range ids {
-		for range 10 { // 6 MB
-			b.write(b.client, id, "k", factRecord)
+		for range 10 { // three quarters of an answer
+			b.write(b.client, id, "k", b.large())
 		}
 	}
 	for first := range ids {
@@ -235,8 +243,8 @@ func aFullAnswer(t *testing.T, b *factBroker) {
 				silent++
 			}
 		}
-		if bytesOf[order[0]] == 0 || total > 8<<20+factRecord {
-			t.Errorf("the first partition got %d bytes of %d, want some, of 8 MiB", bytesOf[order[0]], total)
+		if bytesOf[order[0]] == 0 || total > int(b.answer)+b.large() {
+			t.Errorf("the first partition got %d bytes of %d, want some, of %d at most", bytesOf[order[0]], total, b.answer)
 		}
 		switch {
 		case b.fake != nil && len(parts) < len(ids): // the embedded broker leaves out of the answer what has no room, or says it is empty
@@ -249,9 +257,9 @@ func aFullAnswer(t *testing.T, b *factBroker) {
 func aFullAnswerAndTransactions(t *testing.T, b *factBroker) {
 	leader, ids := b.create(3, nil)
 	for _, id := range ids {
-		b.transact(id, 3, factRecord, kgo.TryAbort)
+		b.transact(id, 3, b.large(), kgo.TryAbort)
 		for range 4 {
-			b.write(b.client, id, "k", factRecord)
+			b.write(b.client, id, "k", b.large())
 		}
 	}
 	leftOut := 0
@@ -348,7 +356,7 @@ func aThrottledAnswer(t *testing.T, b *factBroker) {
 	}
 	leader, ids := b.create(1, nil)
 	for range 10 {
-		b.write(b.client, ids[0], "k", factRecord)
+		b.write(b.client, ids[0], "k", b.large())
 	}
 	name := b.topic
 	entity := kadm.ClientQuotaEntity{{Type: "client-id", Name: &name}}
@@ -426,7 +434,7 @@ func aReadToRecordedEnds(t *testing.T, b *factBroker) {
 	_, ids := b.create(4, nil)
 	for _, id := range ids {
 		for range 10 {
-			b.write(b.client, id, "k", factRecord)
+			b.write(b.client, id, "k", b.large())
 		}
 		b.transact(id, 2, 10, kgo.TryAbort)
 	}
@@ -435,6 +443,7 @@ func aReadToRecordedEnds(t *testing.T, b *factBroker) {
 		t.Fatal(err)
 	}
 	t.Cleanup(a.Close)
+	a.mostFetched = b.answer
 	all, err := a.All(t.Context(), b.topic)
 	if err != nil {
 		t.Fatal(err)

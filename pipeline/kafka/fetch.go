@@ -67,7 +67,7 @@ func parts(answer *kmsg.FetchResponse, spans []*span) iter.Seq2[*span, *kmsg.Fet
 
 func (rd *reader) request(spans []*span) *kmsg.FetchRequest {
 	req := kmsg.NewPtrFetchRequest()
-	req.MaxWaitMillis, req.MinBytes, req.MaxBytes = int32(readWait.Milliseconds()), 1, readMaxBytes
+	req.MaxWaitMillis, req.MinBytes, req.MaxBytes = int32(readWait.Milliseconds()), 1, rd.admin.mostFetched
 	if rd.admin.cfg.Isolation == ReadCommitted {
 		req.IsolationLevel = 1
 	}
@@ -81,7 +81,7 @@ func (rd *reader) request(spans []*span) *kmsg.FetchRequest {
 			req.Topics = append(req.Topics, t)
 		}
 		p := kmsg.NewFetchRequestTopicPartition()
-		p.Partition, p.FetchOffset, p.PartitionMaxBytes = s.id, s.at, readMaxBytes/2
+		p.Partition, p.FetchOffset, p.PartitionMaxBytes = s.id, s.at, rd.admin.mostFetched/2
 		req.Topics[i].Partitions = append(req.Topics[i].Partitions, p)
 	}
 	return req

@@ -3,8 +3,11 @@ package kafka
 import (
 	"context"
 	"crypto/rand"
+	"flag"
 	"fmt"
+	"maps"
 	mrand "math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 
@@ -14,6 +17,8 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 )
 
+var laws = flag.Int("laws", 2, "runs of the intake's law for each start")
+
 // TestRowsInTheTopicsAreSettledOrLeft throws at a sync what happens to topics: transactions, partitions and topics that are
 // added while it runs and while it does not, topics that are made again, retention, offsets that are set by hand, restarts.
 // Once it has caught up, every row that was written and committed since its first start, and that neither retention nor
@@ -21,7 +26,7 @@ import (
 func TestRowsInTheTopicsAreSettledOrLeft(t *testing.T) {
 	t.Parallel()
 	for _, start := range []Start{Earliest, Latest} {
-		for range 3 {
+		for range *laws {
 			seed := mrand.Uint64()
 			t.Run(fmt.Sprintf("%s, seed %d", start, seed), func(t *testing.T) {
 				t.Parallel()
@@ -243,10 +248,10 @@ func (l *intakeLaw) refresh() {
 
 // catchUp waits until the group has committed the end of everything.
 func (l *intakeLaw) catchUp() {
+	ends, err := l.admin.Ends(l.t.Context(), slices.Collect(maps.Keys(l.topics))...)
+	l.none(err)
 	eventually(l.t, "the ends are committed", func() bool {
 		for topic, n := range l.topics {
-			ends, err := l.admin.Ends(l.t.Context(), topic)
-			l.none(err)
 			for id := range n {
 				if committed(l.cluster, topic, id) != ends[topic][id] {
 					return false

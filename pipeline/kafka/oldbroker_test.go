@@ -13,6 +13,7 @@ import (
 // TestOldBrokers does with brokers of each version what docs/operations says of it: reading, writing, committing and every
 // question of the commands. The embedded broker speaks no more than the version does.
 func TestOldBrokers(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		versions *kversion.Versions
 		ids      bool // topics have ids
@@ -21,6 +22,7 @@ func TestOldBrokers(t *testing.T) {
 		"2.8": {kversion.V2_8_0(), true}, "3.1": {kversion.V3_1_0(), true}, "4.0": {kversion.V4_0_0(), true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			cluster := newCluster(t, 2, kfake.MaxVersions(test.versions))
 			produceTo(t, cluster, testTopic, 0, 10)
 			b := newBook(t, cluster)

@@ -25,6 +25,7 @@ func newProducer(t *testing.T, c *kfake.Cluster) *Producer {
 }
 
 func TestProducedRecordsKeepTheirBytesAndHeaders(t *testing.T) {
+	t.Parallel()
 	cluster := newCluster(t, 1)
 	p := newProducer(t, cluster)
 	sent := []pipeline.Record{
@@ -111,6 +112,7 @@ func TestAPassingFailureIsRetriedAndALastingOneReturned(t *testing.T) {
 }
 
 func TestProduceEndsWithItsContextEvenWhenTheBrokerIsSilent(t *testing.T) {
+	t.Parallel()
 	cluster := newCluster(t, 1)
 	p := newProducer(t, cluster)
 	ctx, cancel := context.WithCancel(t.Context())

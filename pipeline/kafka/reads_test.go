@@ -35,7 +35,11 @@ type scenario struct {
 	parts   []produced
 }
 
-const largeRecord = 600 << 10
+// Records and answers in the proportion of a large record to readMaxBytes, but small: the race detector reads every byte.
+const (
+	largeRecord  = 75 << 10
+	smallAnswers = 1 << 20
+)
 
 // newScenario makes a topic whose partitions share one or two leaders. Compaction and aborted transactions are kept
 // apart: the embedded broker loses what the producer of an aborted transaction commits after a compaction.
@@ -51,7 +55,7 @@ func newScenario(t *testing.T, seed uint64, compacted bool) *scenario {
 	if compacted {
 		set := func(key, value string) { configs[key] = &value }
 		set("cleanup.policy", "compact")
-		set("segment.bytes", strconv.Itoa(1<<20))
+		set("segment.bytes", strconv.Itoa(1<<17))
 		set("min.cleanable.dirty.ratio", "0")
 	}
 	parts := 5 + random.IntN(4)
@@ -61,6 +65,13 @@ func newScenario(t *testing.T, seed uint64, compacted bool) *scenario {
 		t.Fatal(err)
 	}
 	return s
+}
+
+func (s *scenario) admin() *Admin {
+	s.t.Helper()
+	a := newAdmin(s.t, s.cluster)
+	a.mostFetched = smallAnswers
+	return a
 }
 
 func (s *scenario) client(opts ...kgo.Opt) *kgo.Client {
@@ -196,15 +207,19 @@ func (s *scenario) all(a *Admin) Range {
 // forEachSeed reads by Read and by Scan in turn.
 func forEachSeed(t *testing.T, seeds uint64, do func(t *testing.T, seed uint64, scan bool)) {
 	for seed := range seeds {
-		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) { do(t, seed, seed%2 == 1) })
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+			t.Parallel()
+			do(t, seed, seed%2 == 1)
+		})
 	}
 }
 
 func TestAReadToRecordedEndsGivesEveryRecordBeforeThem(t *testing.T) {
+	t.Parallel()
 	forEachSeed(t, 2, func(t *testing.T, seed uint64, scan bool) {
 		s := newScenario(t, seed, false)
 		s.fill(true)
-		a := newAdmin(t, s.cluster)
+		a := s.admin()
 		r := s.all(a)
 		var later sync.Once
 		out := s.read(a, r, scan, func(n int) {
@@ -225,10 +240,11 @@ func TestAReadToRecordedEndsGivesEveryRecordBeforeThem(t *testing.T) {
 }
 
 func TestAReadOvertakenByAPurgeSaysWhichOffsetsAreGone(t *testing.T) {
+	t.Parallel()
 	forEachSeed(t, 2, func(t *testing.T, seed uint64, scan bool) {
 		s := newScenario(t, 100+seed, false)
 		s.fill(true)
-		a := newAdmin(t, s.cluster)
+		a := s.admin()
 		r, purged := s.all(a), map[int32]int64{}
 		out := s.read(a, r, scan, func(n int) {
 			if n%5 != 0 {
@@ -252,11 +268,12 @@ func TestAReadOvertakenByAPurgeSaysWhichOffsetsAreGone(t *testing.T) {
 }
 
 func TestAReadOfACompactedTopicGivesTheNewestRecordOfEveryKey(t *testing.T) {
+	t.Parallel()
 	forEachSeed(t, 2, func(t *testing.T, seed uint64, scan bool) {
 		s := newScenario(t, 200+seed, true)
 		s.fill(false)
 		s.cluster.Compact()
-		a := newAdmin(t, s.cluster)
+		a := s.admin()
 		r := s.all(a)
 		out := s.read(a, r, scan, func(n int) {
 			if n%10 == 0 {

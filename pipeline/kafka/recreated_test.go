@@ -29,6 +29,7 @@ func TestAPartitionOfATopicThatWasCreatedAgainMovesWithItsPosition(t *testing.T)
 	t.Parallel()
 	for _, start := range []Start{Earliest, Latest} {
 		t.Run(string(start), func(t *testing.T) {
+			t.Parallel()
 			cluster := newCluster(t, 2)
 			set := func(_ *Config, o *ConsumerOptions) { o.Start = start }
 			old, b := newBookOfRows(t), newBookOfRows(t)
@@ -84,6 +85,7 @@ func TestAnOffsetWithoutATopicsIDIsTrusted(t *testing.T) {
 	cases := []struct{ name, metadata string }{{"none", ""}, {"a member's, by earlier releases", "tokrelay-orders-5c1e"}}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			cluster := newCluster(t, 1)
 			produceTo(t, cluster, testTopic, 0, 20)
 			o := kadm.Offsets{}

@@ -14,6 +14,7 @@ func allow(resource kmsg.ACLResourceType, name string, op kmsg.ACLOperation) kfa
 }
 
 func TestRightsAreWhatTheBrokerGrants(t *testing.T) {
+	t.Parallel()
 	topic, group := kmsg.ACLResourceTypeTopic, kmsg.ACLResourceTypeGroup
 	cluster := newCluster(t, 1, kfake.EnableSASL(), kfake.EnableACLs(), kfake.SeedTopics(1, "closed", "described"),
 		kfake.User("PLAIN", "relay", "secret",
@@ -52,6 +53,7 @@ func TestRightsAreWhatTheBrokerGrants(t *testing.T) {
 }
 
 func TestWithoutAccessControlEverythingIsAllowed(t *testing.T) {
+	t.Parallel()
 	a := newAdmin(t, newCluster(t, 1))
 	topics, err := a.TopicRights(t.Context(), testTopic, "nowhere")
 	if err != nil || !topics[testTopic].Has(RightWrite) {

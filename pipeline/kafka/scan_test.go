@@ -49,6 +49,7 @@ func mixedRecord(random *rand.Rand) *kgo.Record {
 }
 
 func TestAScanReadsWhatReadReads(t *testing.T) {
+	t.Parallel()
 	cluster := newCluster(t, 3)
 	a := newAdmin(t, cluster)
 	for _, seed := range []uint64{1, 2, 3} {
@@ -81,6 +82,7 @@ func TestAScanReadsWhatReadReads(t *testing.T) {
 }
 
 func TestAScanCanBeStopped(t *testing.T) {
+	t.Parallel()
 	cluster := newCluster(t, 1)
 	a := newAdmin(t, cluster)
 	produceTo(t, cluster, testTopic, 0, 50)
@@ -97,6 +99,7 @@ func TestAScanCanBeStopped(t *testing.T) {
 }
 
 func TestAScanOfADamagedBatchNamesIt(t *testing.T) {
+	t.Parallel()
 	cluster := newCluster(t, 1)
 	a := newAdmin(t, cluster)
 	produceTo(t, cluster, testTopic, 0, 50)

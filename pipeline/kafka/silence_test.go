@@ -43,6 +43,7 @@ func outOfRange(_ int64, p *kmsg.FetchResponseTopicPartition) { // as Apache Kaf
 }
 
 func TestSilenceIsNotTakenForAnEnd(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name    string
 		answer  func(n int, at int64, req *kmsg.FetchRequest) *kmsg.FetchResponse
@@ -135,6 +136,7 @@ func control(cluster *kfake.Cluster, answer func(n int, at int64, req *kmsg.Fetc
 }
 
 func TestAReaderThatAPurgeOvertookGoesOnAtTheStartAndLogsWhatIsGone(t *testing.T) {
+	t.Parallel()
 	cluster := newCluster(t, 1)
 	produceTo(t, cluster, testTopic, 0, 50)
 	asked, once := make(chan struct{}), sync.Once{}
@@ -173,6 +175,7 @@ func TestAReaderThatAPurgeOvertookGoesOnAtTheStartAndLogsWhatIsGone(t *testing.T
 }
 
 func TestReadRefusesATopicThatWasMadeAgainSinceItsEndWasLookedUp(t *testing.T) {
+	t.Parallel()
 	cluster := newCluster(t, 1)
 	produceTo(t, cluster, testTopic, 0, 20)
 	a := newAdmin(t, cluster)
@@ -195,6 +198,7 @@ func TestReadRefusesATopicThatWasMadeAgainSinceItsEndWasLookedUp(t *testing.T) {
 }
 
 func TestNoTopicsAreNotAllTopics(t *testing.T) {
+	t.Parallel()
 	cluster := newCluster(t, 2)
 	produceTo(t, cluster, testTopic, 0, 5)
 	a := newAdmin(t, cluster)

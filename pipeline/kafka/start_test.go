@@ -14,6 +14,7 @@ import (
 )
 
 func TestEarliestReadsWhatIsThere(t *testing.T) {
+	t.Parallel()
 	cluster := newCluster(t, 1)
 	produceTo(t, cluster, testTopic, 0, 7)
 	b := newBook(t, cluster)
@@ -45,8 +46,10 @@ func TestLatestIsPinnedSoThatARestartSkipsNothing(t *testing.T) {
 }
 
 func TestAPartitionAddedLaterIsReadFromItsBeginningWhateverTheStart(t *testing.T) {
+	t.Parallel()
 	for _, start := range []Start{Latest, Fail} {
 		t.Run(string(start), func(t *testing.T) {
+			t.Parallel()
 			cluster := newCluster(t, 1)
 			admin := newAdmin(t, cluster)
 			if err := admin.SetOffsets(t.Context(), testGroup, Offsets{testTopic: {0: 0}}); err != nil {
@@ -72,6 +75,7 @@ func TestAPartitionAddedLaterIsReadFromItsBeginningWhateverTheStart(t *testing.T
 }
 
 func TestFailWithoutOffsetsStopsAndSaysSo(t *testing.T) {
+	t.Parallel()
 	cluster := newCluster(t, 1)
 	produceTo(t, cluster, testTopic, 0, 3)
 	status := pipeline.NewStatus(testNow)
@@ -100,12 +104,14 @@ func stopped(b *pipeline.Status, word string) bool {
 }
 
 func TestAnOffsetThatIsGoneFollowsThePolicy(t *testing.T) {
+	t.Parallel()
 	cases := []struct {
 		policy Start
 		first  int64 // -1: reads nothing and stops
 	}{{Earliest, 6}, {Latest, 10}, {Fail, -1}}
 	for _, c := range cases {
 		t.Run(string(c.policy), func(t *testing.T) {
+			t.Parallel()
 			cluster := newCluster(t, 1)
 			produceTo(t, cluster, testTopic, 0, 10)
 			if err := newAdmin(t, cluster).SetOffsets(t.Context(), testGroup, Offsets{testTopic: {0: 2}}); err != nil {
@@ -186,6 +192,7 @@ func TestATopicThatIsCreatedAgainIsReadFromItsStart(t *testing.T) {
 }
 
 func TestTopicsOfAPatternAreReadAsTheyAppear(t *testing.T) {
+	t.Parallel()
 	cluster := newCluster(t, 1)
 	produceTo(t, cluster, testTopic, 0, 2)
 	chunks := make(handler, 10)
@@ -212,10 +219,12 @@ func TestTopicsOfAPatternAreReadAsTheyAppear(t *testing.T) {
 
 // TestExcludedTopicsDoNotBelongToAPattern: neither to a consumer, in both group protocols, nor to the commands' list.
 func TestExcludedTopicsDoNotBelongToAPattern(t *testing.T) {
+	t.Parallel()
 	const pattern = `shop\..*`
 	exclude := []string{`shop\.rejected`, `shop\.heartbeat.*`}
 	for _, protocol := range []string{Classic, NextGen} {
 		t.Run(protocol, func(t *testing.T) {
+			t.Parallel()
 			cluster := newCluster(t, 1, kfake.SeedTopics(1, "shop.rejected", "shop.heartbeat.eu", "shop.rejected-orders", "workshop.orders"))
 			for _, topic := range []string{"shop.rejected", "shop.heartbeat.eu", "shop.rejected-orders", "workshop.orders", testTopic} {
 				produceTo(t, cluster, topic, 0, 1)

@@ -57,6 +57,7 @@ func TestThePositionMovesOverTheEndsOfTransactionsAndAbortedRows(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			cluster, counts := newCluster(t, 1), metrics.New()
 			for _, how := range c.ends {
 				openTransaction(t, cluster, testTopic, 0, 3)(how)
@@ -117,6 +118,7 @@ func TestAnOpenTransactionThatHoldsAPartitionIsNamedAndIsNoLag(t *testing.T) {
 	}{{"after rows", 0, 5}, {"after aborted rows", 4, 5}}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			cluster, status, counts := newCluster(t, 1), pipeline.NewStatus(time.Now), metrics.New()
 			produceTo(t, cluster, testTopic, 0, c.rows)
 			abort := openTransaction(t, cluster, testTopic, 0, c.aborted)

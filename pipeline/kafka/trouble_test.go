@@ -180,6 +180,7 @@ func TestABrokerThatIsAwayShowsInTheStatusAndPasses(t *testing.T) {
 }
 
 func TestAGroupThatMayNotBeJoinedShowsInTheStatusAndPasses(t *testing.T) {
+	t.Parallel()
 	cluster := newCluster(t, 1)
 	produceTo(t, cluster, testTopic, 0, 1)
 	status := pipeline.NewStatus(time.Now)
@@ -215,6 +216,7 @@ func TestTheCoordinatorMayMoveAndCommitsGoOn(t *testing.T) {
 }
 
 func TestAStaticMemberKeepsItsPartitionsOverARestart(t *testing.T) {
+	t.Parallel()
 	cluster := newCluster(t, 1)
 	produceTo(t, cluster, testTopic, 0, 10)
 	b := newBook(t, cluster)

@@ -74,6 +74,7 @@ func produceRaw(t *testing.T, cluster *kfake.Cluster, partition int32, batch []b
 const megabyte = 1 << 20
 
 func TestABatchThatCannotBeReadHoldsItsPartitionAndSaysHowToGoOn(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name  string
 		batch func(t *testing.T) []byte
@@ -168,6 +169,7 @@ func TestADamagedBatchIsReadOnceItIsWhole(t *testing.T) {
 }
 
 func TestABatchIsDescribedByItsHeaderWhateverIsInIt(t *testing.T) {
+	t.Parallel()
 	cluster := newCluster(t, 1)
 	a := newAdmin(t, cluster)
 	a.cfg.MaxBatchBytes = 8 * megabyte
@@ -200,6 +202,7 @@ func TestABatchIsDescribedByItsHeaderWhateverIsInIt(t *testing.T) {
 }
 
 func TestReadingToAnEndStopsAtABatchThatUnpacksToTooMuch(t *testing.T) {
+	t.Parallel()
 	cluster := newCluster(t, 1)
 	produceRaw(t, cluster, 0, swollen(t, kgo.ZstdCompression(), kgo.CodecZstd, 9*megabyte))
 	cfg := configFor(cluster)

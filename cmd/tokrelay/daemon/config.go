@@ -162,6 +162,11 @@ func (s *Sync) validateTopics(at settings.Place) {
 	if _, err := regexp.Compile(s.Pattern); err != nil {
 		at.Key("topic_pattern").Problem("must be a regular expression", err.Error())
 	}
+	for i, topic := range s.Topics {
+		if slices.Contains(s.Topics[:i], topic) {
+			at.Key("topics").Index(i).Problem("topic "+topic+" is named twice", "name each topic once")
+		}
+	}
 	s.validateExclude(at.Key("exclude_topics"))
 }
 

@@ -57,6 +57,10 @@ func TestAPatternThatMatchesNothingReadsNothingAndSaysSo(t *testing.T) {
 			_, err := PlanResync(t.Context(), d.admin, d.Config, s, ResyncOptions{Partition: -1}, time.Now())
 			return 0, err
 		},
+		"skip": func(d *Daemon, s *Sync) (int, error) {
+			topic, err := s.skipTopic(t.Context(), d.admin, "")
+			return len(topic), err
+		},
 		"search of the page": func(d *Daemon, _ *Sync) (n int, err error) {
 			err = d.NewestRows(t.Context(), 10, func([]string, *pipeline.Record) error { n++; return nil })
 			return n, err

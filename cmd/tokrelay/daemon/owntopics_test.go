@@ -171,6 +171,7 @@ syncs:
 		"state":                {"topic: tokrelay.state", "it is state_topic: "},
 		"calls":                {"topic: shop.calls", "it is calls.topic: "},
 		"another sync's":       {"topic: tokrelay.vip.members", "it is the members topic of sync vip: "},
+		"a topic twice":        {"topics: [orders, a.b, orders]", "syncs[1].topics[2]: topic orders is named twice (name each topic once)"},
 		"exclude alone":        {"topic: orders\n    exclude_topics: [x]", "syncs[1].exclude_topics: goes with topic_pattern alone"},
 		"exclude is no regexp": {"topic_pattern: a.*\n    exclude_topics: [a, 'b[']", "syncs[1].exclude_topics[1]: must be a topic's name or a regular expression"},
 		"a pattern of all":     {"topic_pattern: .*\n    exclude_topics: [a.b, 'c\\..*']", ""},
