@@ -24,6 +24,10 @@ for a reason; ` + "`tokrelay_rows_settled_total{outcome=\"dead_lettered\"}`" + `
 
 The law of a sync at rest: ` + "`tokrelay_records_total = tokrelay_rows_settled_total + tokrelay_unsettled_records`" + `, labels summed.
 
+**Rows behind an open transaction** are no lag, neither in records nor in seconds, from the moment it begins. ` + "`tokrelay_open_transaction_seconds`" + ` begins to count
+within 45 seconds; after five minutes the sync is in trouble ([TokrelayHeldUp](alerts.md#tokrelayheldup)) and the log names the partition. One thing counts as
+lag until then: aborted rows right before the open transaction, for those 45 seconds at most.
+
 | metric | type | labels | meaning | when to worry |
 |---|---|---|---|---|
 `

@@ -57,14 +57,16 @@ func toCommit(parts []*partition) map[string]map[int32]kgo.EpochOffset {
 	return offsets
 }
 
-// noteCommitted takes what Kafka accepted, and returns the first refusal.
+// noteCommitted takes what Kafka accepted, and returns a refusal. What settled in a topic that is gone is forgotten:
+// nobody reads it again.
 func noteCommitted(parts []*partition, offsets map[string]map[int32]kgo.EpochOffset, answer *kmsg.OffsetCommitResponse) error {
 	var refusal error
-	accepted := map[topicPartition]bool{}
+	accepted, gone := map[topicPartition]bool{}, map[topicPartition]bool{}
 	for _, t := range answer.Topics {
 		for _, p := range t.Partitions {
 			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
 				refusal = err
+				gone[topicPartition{t.Topic, p.Partition}] = errors.Is(err, kerr.UnknownTopicID)
 				continue
 			}
 			accepted[topicPartition{t.Topic, p.Partition}] = true
@@ -73,6 +75,9 @@ func noteCommitted(parts []*partition, offsets map[string]map[int32]kgo.EpochOff
 	for _, p := range parts {
 		if accepted[p.key()] {
 			p.noteCommitted(offsets[p.topic][p.id].Offset)
+		}
+		if gone[p.key()] {
+			p.forgetSettled()
 		}
 	}
 	return refusal
@@ -103,6 +108,12 @@ func (p *partition) noteCommitted(offset int64) {
 	defer p.mu.Unlock()
 	p.committed, p.settled = offset, p.settled-p.offered
 	p.offered = 0
+}
+
+func (p *partition) forgetSettled() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.settled, p.offered = p.settled-p.offered, 0
 }
 
 // unsettled is the number of rows that were handed over and have not settled.

@@ -25,6 +25,7 @@ type ConsumerOptions struct {
 	Pattern    string               // regular expression over whole topic names
 	Exclude    []string             // regular expressions over whole names of topics that do not belong to Pattern
 	Start      Start                // of the sync's first start
+	MarkTopic  string               // topic of our own where the group notes that the sync has begun; "" for none
 	OutOfRange Start                // where to go on when Kafka no longer has the group's offset; default the nearest it has
 	Window     int                  // chunks in flight per partition, default 16; 1 keeps the order
 	MaxChunk   int                  // records in a chunk, default and at most 1000
@@ -69,8 +70,9 @@ type Consumer struct {
 
 	mu     sync.Mutex
 	parts  map[topicPartition]*partition
-	begun  bool // the group has, or had, an offset in a topic of the sync
-	closed bool // shutdown has begun: take no partition any more
+	begun  bool      // the group has, or had, an offset in a topic of the sync
+	markAt time.Time // when that is to be noted again
+	closed bool      // shutdown has begun: take no partition any more
 }
 
 type topicPartition struct {
@@ -158,8 +160,14 @@ func (c *Consumer) poll(ctx context.Context) {
 		fetches := c.client.PollRecords(ctx, n)
 		c.hand(fetches)
 		c.client.AllowRebalance()
+		if fetches.NumRecords() == 0 && len(fetches.Errors()) > 0 && pipeline.Wait(ctx, errorPause) != nil {
+			return
+		}
 	}
 }
+
+// errorPause comes after errors alone: Kafka answers the next fetch of such a partition at once, with the same error.
+const errorPause = 100 * time.Millisecond
 
 func (c *Consumer) hand(fetches kgo.Fetches) {
 	fetches.EachPartition(func(ftp kgo.FetchTopicPartition) {

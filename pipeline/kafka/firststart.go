@@ -36,14 +36,14 @@ func (c *Consumer) begins() {
 	c.begun = true
 }
 
-// hasBegun reports whether the group has an offset in a topic of the sync, or had one. It is remembered: Kafka forgets
-// the offsets of a topic that is deleted.
+// hasBegun reports whether the group has an offset in a topic of the sync, or had one. It is remembered, here and in the
+// group's mark: Kafka forgets the offsets of a topic that is deleted.
 func (c *Consumer) hasBegun(notes kadm.OffsetResponses) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for topic, partitions := range notes {
 		for _, p := range partitions {
-			c.begun = c.begun || c.ours(topic) && p.Err == nil && p.At >= 0
+			c.begun = c.begun || (c.ours(topic) || c.isMark(topic, p.Metadata)) && p.Err == nil && p.At >= 0
 		}
 	}
 	return c.begun
@@ -72,6 +72,7 @@ func (c *Consumer) pinAll(ctx context.Context, given map[string]map[int32]kgo.Of
 		if err := c.commitAll(ctx, ends); err != nil {
 			return nil, err
 		}
+		c.markBegun(ctx, time.Now())
 	}
 	for tries := 0; ; tries++ {
 		notes, err := c.groupOffsets(ctx)

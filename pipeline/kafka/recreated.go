@@ -69,7 +69,7 @@ func (c *Consumer) noteRecreated(answer *kmsg.OffsetCommitResponse) {
 // does so by itself. Begin sees that the group's offsets are the old topic's.
 func (c *Consumer) readRecreated() {
 	for _, topic := range c.recreated.take() {
-		c.opts.Log.Warn("topic was deleted and created again; reading the new one", "topic", topic)
+		c.opts.Log.Warn("topic was deleted; reading the new one of its name once there is one", "topic", topic)
 		c.forget(topic)
 		c.client.PurgeTopicsFromConsuming(topic)
 		if c.opts.Pattern == "" {

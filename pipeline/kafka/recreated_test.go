@@ -115,3 +115,24 @@ func TestAnOffsetThatIsTrustedGetsTheTopicsID(t *testing.T) {
 	})
 	m.leave(t)
 }
+
+// Rows of a topic that is gone are read by nobody again: an instance that ends before it has noticed said that they were.
+func TestAnInstanceThatEndsRightAfterItsTopicWasMadeAgainHasMissedNothing(t *testing.T) {
+	t.Parallel()
+	cluster := newCluster(t, 1)
+	produceTo(t, cluster, testTopic, 0, 20)
+	chunks := make(handler, 10)
+	m := join(t, cluster, chunks.offer, nil)
+	h := <-chunks
+	if err := cluster.DeleteTopic(testTopic); err != nil {
+		t.Fatal(err)
+	}
+	if err := cluster.CreateTopic(testTopic, 1, nil); err != nil {
+		t.Fatal(err)
+	}
+	h.ack()
+	m.leave(t)
+	if got := committed(cluster, testTopic, 0); got >= 0 {
+		t.Errorf("committed %d in the new topic, want nothing", got)
+	}
+}

@@ -8,6 +8,7 @@ import (
 const (
 	tickEvery   = time.Second
 	endsEvery   = 15 // ticks between questions for the partitions' ends, which a stalled sync does not learn by fetching
+	askTopics   = 10 // ticks between questions whether the topics are there
 	stuckAfter  = time.Second
 	pauseReason = "stuck"
 )
@@ -25,9 +26,15 @@ func (c *Consumer) tick(ctx context.Context) {
 			c.commitNow()
 			c.checkHealth(now)
 			c.readRecreated()
+			if c.hasBegun(nil) {
+				c.markBegun(ctx, now)
+			}
 			if n%endsEvery == 0 {
 				c.askEnds(ctx, now)
 				c.watchBegin(ctx)
+			}
+			if n%askTopics == 0 {
+				c.reportMissing(ctx)
 			}
 			parts := c.all()
 			c.holdBack(parts, now)

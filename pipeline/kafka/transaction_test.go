@@ -131,13 +131,23 @@ func TestAnOpenTransactionThatHoldsAPartitionIsNamedAndIsNoLag(t *testing.T) {
 			m := join(t, cluster, b.settleAll, func(_ *Config, o *ConsumerOptions) { o.Status, o.Metrics = status, counts.Sync("orders", "events") })
 			reached(t, b, c.rows)
 			eventually(t, "the rows are committed", func() bool { return committed(cluster, testTopic, 0) >= int64(c.rows) })
-			now := time.Now()
+			now, p := time.Now(), m.part(testTopic, 0)
+			for range 4 { // as often as within 45 seconds
+				m.askEnds(t.Context(), now)
+				now = now.Add(endsEvery * tickEvery)
+			}
+			records, age := p.lag(now)
+			if d, _ := p.opened(now); d <= 0 || records != 0 || age != 0 {
+				t.Errorf("after a minute: held for %s, %d records and %s behind, want some time, and nothing behind", d, records, age)
+			}
+			if troubles := status.Troubles("orders"); len(troubles) != 0 {
+				t.Errorf("status after a minute: got %v, want nothing", troubles)
+			}
 			for range 3 { // the last one after openAfter
 				m.askEnds(t.Context(), now)
 				now = now.Add(openAfter)
 			}
-			p := m.part(testTopic, 0)
-			if records, age := p.lag(now.Add(time.Hour)); records != 0 || age != 0 {
+			if records, age = p.lag(now.Add(time.Hour)); records != 0 || age != 0 {
 				t.Errorf("lag: got %d records and %s, want none", records, age)
 			}
 			held := fmt.Sprintf("an open transaction holds %s/0 at offset %d:", testTopic, c.rows+c.aborted)

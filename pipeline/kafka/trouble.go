@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -20,6 +22,7 @@ const (
 	sourceGroup  = "kafka group"
 	sourceTopic  = "kafka topic"
 	sourceStart  = "kafka start"
+	sourceGone   = "kafka topic missing"
 
 	sourceTransaction = "kafka transaction"
 )
@@ -64,6 +67,32 @@ func (c *Consumer) fetchFailed(topic string, id int32, err error) {
 		c.topicFailedAt.Store(time.Now().UnixNano())
 		c.troubled(sourceTopic, trouble)
 	}
+}
+
+// reportMissing tells the operator of topics that do not exist: the client waits for them without a word. Those of a
+// pattern may go.
+func (c *Consumer) reportMissing(ctx context.Context) {
+	if c.opts.Pattern != "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
+	defer cancel()
+	details, err := kadm.NewClient(c.client).ListTopics(ctx, c.opts.Topics...)
+	if err != nil {
+		return
+	}
+	var missing []string
+	for _, topic := range c.opts.Topics {
+		if d, asked := details[topic]; asked && errors.Is(d.Err, kerr.UnknownTopicOrPartition) {
+			missing = append(missing, topic)
+		}
+	}
+	if len(missing) == 0 {
+		c.calm(sourceGone)
+		return
+	}
+	c.troubled(sourceGone, &pipeline.Trouble{Kind: pipeline.TroubleKafka, What: fmt.Sprintf("topic %s does not exist, or not any more: "+
+		"create it, and it is read from its beginning, or take it out of the sync's topics", strings.Join(missing, ", "))})
 }
 
 // gone stops a partition that must not go on by itself.

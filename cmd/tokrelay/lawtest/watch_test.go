@@ -107,6 +107,9 @@ func (w *watch) commit(r *kmsg.OffsetCommitRequest) {
 		taken[e.ID] = true
 	}
 	for _, t := range r.Topics {
+		if t.Topic == failed {
+			continue // the mark that the sync has begun
+		}
 		for _, p := range t.Partitions {
 			for ; w.passed[p.Partition] < p.Offset; w.passed[p.Partition]++ {
 				w.check(place{w.made, p.Partition, w.passed[p.Partition]}, taken)

@@ -29,6 +29,7 @@ const (
 	topic    = "shop.public.orders"
 	group    = "law.orders"
 	rejected = "law.rejected"
+	failed   = "law.failed"
 	port     = 9092
 )
 

@@ -136,6 +136,11 @@ func TestAnOpenTransactionHoldsItsPartitionAlone(t *testing.T) {
 		behind, found := p.metric("tokrelay_consumer_lag_records", `partition="1"`)
 		return found && behind == 0
 	})
+	until(t, "the metrics say for how long the transaction has held the other one", func() bool {
+		seconds, _ := p.metric("tokrelay_open_transaction_seconds", `partition="0"`)
+		return seconds > 0
+	})
+	p.atRest("rows behind an open transaction cannot be read")
 	if got := without(held, p.events(pixel)); len(got) != len(held) {
 		t.Errorf("%d of %d rows behind an open transaction were sent", len(held)-len(got), len(held))
 	}
