@@ -182,7 +182,9 @@ func TestInstancesThatStartAtTheSameTimeBeginAtTheEnd(t *testing.T) {
 			together := holdJoins(cluster, members)
 			var running []*testMember
 			for range members {
-				running = append(running, join(t, cluster, b.settleAll, func(cfg *Config, o *ConsumerOptions) { o.Start, o.heartbeat, cfg.Protocol = Latest, time.Second, protocol }))
+				running = append(running, join(t, cluster, b.settleAll, func(cfg *Config, o *ConsumerOptions) {
+					o.Start, o.heartbeat, cfg.Protocol = Latest, time.Second, protocol
+				}))
 			}
 			eventually(t, "every instance has its share", func() bool {
 				for _, m := range running {
