@@ -349,6 +349,7 @@ func TestRunReturnsWhatTheSourcesReturnAndOneThatCannotRunLeavesTheOthersAlone(t
 		ended := make(chan error, 1)
 		go func() { ended <- r.Run(ctx) }()
 		good.handle(t, numbers(0, 3))
+		synctest.Wait() // the source that cannot run may be the last to say so
 		if troubles := status.Troubles("broken"); len(troubles) != 1 || !troubles[0].Stop {
 			t.Errorf("status: got %v, want a sync that stopped", troubles)
 		}
