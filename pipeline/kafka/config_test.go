@@ -50,7 +50,7 @@ func TestWhatIsWrongWithTheConfigurationIsSaidWithItsPlace(t *testing.T) {
 		{"too little memory", "brokers: [k:1]\nbudget: 1KiB\nfetch_max_partition_bytes: 9MiB",
 			[]string{"budget: must be at least 1MiB", "fetch_max_bytes: must be"}},
 		{"answers that the client would not read", "brokers: [k:1]\nfetch_max_bytes: 101MiB", []string{"fetch_max_bytes: must be at most 100MiB"}},
-		{"the largest answers", "brokers: [k:1]\nfetch_max_bytes: 100MiB\nfetch_max_partition_bytes: 100MiB", nil},
+		{"the largest answers", "brokers: [k:1]\nfetch_max_bytes: 100MiB\nfetch_max_partition_bytes: 100MiB\nmax_batch_bytes: 100MiB", nil},
 		{"a name that only the client knows to be too long", "brokers: [k:1]\nclient_id: " + strings.Repeat("n", 200), []string{"the Kafka client takes: client id length 264"}},
 		{"a time that does not fit its field", "brokers: [k:1]\nrebalance_timeout: 720h", []string{"the Kafka client takes: rebalance timeout 720h0m0s is larger"}},
 	}
@@ -92,7 +92,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 
 // TestWhatPassesTheCheckStarts gives a consumer the largest settings that Validate takes.
 func TestWhatPassesTheCheckStarts(t *testing.T) {
-	c := Config{Brokers: []string{"k:1"}, FetchMaxBytes: 100 << 20, FetchMaxPartitionBytes: 100 << 20}
+	c := settings.WithDefaults(Config{Brokers: []string{"k:1"}, FetchMaxBytes: 100 << 20, FetchMaxPartitionBytes: 100 << 20, MaxBatchBytes: 1 << 30})
 	report := &settings.Report{}
 	c.Validate(settings.Root(report))
 	if err := report.Err(); err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 // The facts of the broker that this package relies on. They are asked of the embedded broker, and of a real one when
@@ -429,7 +430,7 @@ func aReadToRecordedEnds(t *testing.T, b *factBroker) {
 		}
 		b.transact(id, 2, 10, kgo.TryAbort)
 	}
-	a, err := NewAdmin(Config{Brokers: b.brokers}, "facts", nil)
+	a, err := NewAdmin(settings.WithDefaults(Config{Brokers: b.brokers}), "facts", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
