@@ -178,8 +178,7 @@ func (d *Daemon) sync(s *Sync) (router.Sync, error) {
 	queue := d.queue(s, flow, letters, m)
 	consumer, err := kafka.NewConsumer(d.kafka(), kafka.ConsumerOptions{
 		Sync: s.Name, Group: d.Config.GroupOf(s), Topics: s.AllTopics(), Pattern: s.Pattern, Exclude: s.excluded(), Start: s.Start, OutOfRange: s.OutOfRange,
-		MarkTopic: d.Config.DeadLetter.FailedTopic,
-		Window:    flow.sink.window, Drain: d.Config.Shutdown.Drain.Std(), Status: d.Status, Metrics: m, Log: d.Log,
+		MarkTopic: d.Config.DeadLetter.FailedTopic, Window: flow.sink.window, Drain: d.Config.Shutdown.Drain.Std(), Status: d.Status, Metrics: m, Log: d.Log,
 		Assigned: d.newShare(s, queue).assigned,
 	})
 	if err != nil {
