@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"errors"
 	"github.com/expr-lang/expr"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -39,7 +40,7 @@ func (c *Condition) True(r *Row, setting string) (bool, error) {
 	if err == nil {
 		return truthOf(out, setting)
 	}
-	if rejection, ok := err.(*pipeline.Rejection); ok {
+	if rejection, ok := errors.AsType[*pipeline.Rejection](err); ok {
 		rejection.Field = setting
 	}
 	return false, err

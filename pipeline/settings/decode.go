@@ -3,6 +3,7 @@ package settings
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -96,10 +97,8 @@ func (n *Node) checkEnum(f reflect.StructField, at Place) {
 		return
 	}
 	allowed := strings.Split(list, ",")
-	for _, a := range allowed {
-		if n.text == a {
-			return
-		}
+	if slices.Contains(allowed, n.text) {
+		return
 	}
 	at.Problem("must be one of "+strings.Join(allowed, ", "), nearest(n.text, allowed))
 }

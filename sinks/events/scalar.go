@@ -1,6 +1,7 @@
 package events
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -184,7 +185,7 @@ func appendPlace(dst []byte, s *step, clean []byte) ([]byte, error) {
 	start := len(dst)
 	dst, err := identity.Place{}.Append(append(dst, '"'), clean)
 	switch {
-	case err == identity.RulePlaceholder:
+	case errors.Is(err, identity.RulePlaceholder):
 		return dst[:start], nil
 	case err != nil:
 		return dst, identity.Reject(s.spec.name, err)

@@ -364,7 +364,7 @@ func TestAPersonsDigestFindsTheirEventAndWhatHappenedToIt(t *testing.T) {
 		t.Fatalf("call %d has no address by digest: %.300s", number, request)
 	}
 	_, html := post(t, "/search", url.Values{"digest": {string(digest[1])}})
-	if !bytes.Contains(html, []byte(fmt.Sprintf("/calls/%d?from=", number))) || !bytes.Contains(html, []byte("accepted")) {
+	if !bytes.Contains(html, fmt.Appendf(nil, "/calls/%d?from=", number)) || !bytes.Contains(html, []byte("accepted")) {
 		t.Errorf("the search does not find call %d: %s", number, html)
 	}
 	_, html = post(t, "/search", url.Values{"digest": {strings.Repeat("ab", 32)}})
