@@ -11,7 +11,7 @@ import (
 // Condition is an expression that is true or false for a row. It keeps no state and may be shared by goroutines.
 type Condition struct{ expr *Expr }
 
-// CheckCondition reports what is wrong with a condition's text; the empty text is no condition.
+// CheckCondition reports what is wrong with a condition's text; the empty text is not a condition.
 func CheckCondition(text string, at settings.Place) {
 	if text != "" {
 		checkExpr(text, at, expr.AsBool())

@@ -20,7 +20,7 @@ type Decoder interface {
 func (n *Node) Decode(into any, at Place) {
 	v := reflect.ValueOf(into)
 	if v.Kind() != reflect.Pointer || v.IsNil() {
-		panic(fmt.Sprintf("settings: Decode into %T, which is no pointer", into))
+		panic(fmt.Sprintf("settings: Decode into %T, which is not a pointer", into))
 	}
 	n.decode(v.Elem(), at)
 }

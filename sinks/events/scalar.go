@@ -71,7 +71,7 @@ func (m *Maker) cleanText(v pipeline.Value) (clean []byte, plain bool, reason pi
 	return mapping.Trim(m.row.Text(v)), false, ""
 }
 
-// notText is the reason why a value is no text, "" if it is.
+// notText is the reason why a value is not text, "" if it is.
 func notText(v pipeline.Value) pipeline.Reason {
 	switch v.Kind() {
 	case pipeline.String:
