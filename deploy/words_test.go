@@ -2,6 +2,7 @@ package deploy_test
 
 import (
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -92,4 +93,23 @@ func leftOut(file string) bool {
 		}
 	}
 	return false
+}
+
+var decisionHead = regexp.MustCompile(`^# \d{4}: .+\n\n- Status: (accepted|superseded by \d{4})\n- Date: \d{4}-\d\d-\d\d\n\n## Context\n`)
+
+// TestDecisionsHaveOneForm: number, status and date, then context, decision, consequences.
+func TestDecisionsHaveOneForm(t *testing.T) {
+	pages, err := filepath.Glob("../docs/decisions/*.md")
+	if err != nil || len(pages) < 10 {
+		t.Fatalf("%d pages, %v", len(pages), err)
+	}
+	for _, page := range pages {
+		text := read(t, page)
+		if !decisionHead.MatchString(text) || !strings.HasPrefix(text, "# "+filepath.Base(page)[:4]+": ") {
+			t.Errorf("%s: the head has another form", page)
+		}
+		if d, c := strings.Index(text, "\n## Decision\n"), strings.Index(text, "\n## Consequences\n"); d < 0 || c < d {
+			t.Errorf("%s: wants Context, Decision, Consequences in this order", page)
+		}
+	}
 }
