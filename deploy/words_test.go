@@ -45,7 +45,7 @@ var unread = map[string]string{
 
 // TestWordsArePlain reads every source and page.
 func TestWordsArePlain(t *testing.T) {
-	files := tracked(t, "*.go", "*.md", "*.html", "*.tmpl", "*.yml", "*.yaml")
+	files := tracked(t, "*.go", "*.md", "*.html", "*.tmpl", "*.yml", "*.yaml", "*.txtar")
 	for _, word := range avoided {
 		find := regexp.MustCompile(`(?i)\b(` + word.pattern + `)\b`)
 		for _, file := range files {
