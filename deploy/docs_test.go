@@ -58,7 +58,7 @@ func TestCommandsInTheDocsExist(t *testing.T) {
 			out, err := exec.CommandContext(t.Context(), binary, append(slices.Clone(words[:end]), "--help")...).CombinedOutput()
 			help, _, _ := strings.Cut(string(out), "Use \"tokrelay")
 			if err != nil || !strings.Contains(help, "tokrelay "+strings.Join(words[:end], " ")) {
-				t.Errorf("%s: %q is no command", page, line)
+				t.Errorf("%s: %q is not a command", page, line)
 				continue
 			}
 			for _, w := range words[end:] {

@@ -19,7 +19,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
-var update = flag.Bool("update", false, "write the files anew that are made of others")
+var update = flag.Bool("update", false, "write the files again that are made of others")
 
 // object is a Kubernetes object.
 type object struct {

@@ -44,7 +44,7 @@ franz-go counts for every client: each sync's ` + "`consumer`" + `, and ` + "`de
 - ` + "`tokrelay_kafka_buffered_fetch_bytes`, `tokrelay_kafka_buffered_produce_bytes`" + `: what the client holds now.
 `
 
-// worries say when a metric that no alert watches should worry somebody, or more than its alerts say.
+// worries say when a metric that no alert watches should worry someone, or more than its alerts say.
 var worries = map[string]string{
 	"tokrelay_records_total":                          "none for long, though the source changes",
 	"tokrelay_record_bytes_total":                     "grows faster than records: larger rows need more memory",

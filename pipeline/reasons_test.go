@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write the documentation of reasons anew")
+var update = flag.Bool("update", false, "write the documentation of reasons again")
 
 const reasonsPage = "../docs/operations/reasons.md"
 

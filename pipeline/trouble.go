@@ -18,7 +18,7 @@ const (
 	SkipFiltered        SkipReason = "filtered"          // the sync's `when` is false
 	SkipUnmapped        SkipReason = "event_not_mapped"  // the event map has no entry for the row's name, and says so
 	SkipNoChange        SkipReason = "no_change"         // an audience row whose membership and identifiers are as before
-	SkipNotMember       SkipReason = "not_member"        // an audience row that was and is no member
+	SkipNotMember       SkipReason = "not_member"        // an audience row that was and is not a member
 	SkipSuperseded      SkipReason = "superseded"        // a later row of the same member in the same flush decides
 	SkipDuplicateReplay SkipReason = "replay_superseded" // a replayed row that a newer change of the member has overtaken
 	SkipBeforeImage     SkipReason = "before_image"      // a before-image that only informs a later row

@@ -85,10 +85,10 @@ func TestTheStatusReportsNewsOnce(t *testing.T) {
 	}
 	b.Set("s", "decode", &Trouble{Kind: TroubleConfig, Stop: true})
 	if got := b.Troubles("s"); len(got) != 2 || !got[0].Stop {
-		t.Errorf("troubles are %v; the one that needs somebody comes first", got)
+		t.Errorf("troubles are %v; the one that needs someone comes first", got)
 	}
 	if !b.Clear("s", "decode") || b.Clear("s", "decode") {
-		t.Error("clearing tells whether there was trouble")
+		t.Error("clearing reports whether there was trouble")
 	}
 }
 

@@ -1,5 +1,5 @@
 // Package schemas holds the Avro schemas tokrelay ships: the demo's source tables as Debezium registers them. They are
-// files so that people can read them, and embedded so that the binary needs nothing beside it.
+// files so that people can read them, and embedded so that the binary needs nothing next to it.
 package schemas
 
 import (

@@ -45,7 +45,7 @@ func audienceListCommand() *cobra.Command {
 	var f audienceFlags
 	c := &cobra.Command{
 		Use: "list", Short: "List the advertisers' custom audiences at TikTok", Args: noArgs,
-		Long: `List every custom audience of the configuration's advertisers, whoever made it. STATE is what TikTok's answer comes to:
+		Long: `List every custom audience of the configuration's advertisers, no matter who made it. STATE is what TikTok's answer comes to:
 ready, processing (TikTok says the same of audiences below 1000 people), failed or expired.`,
 		Example: "  tokrelay audience list\n  tokrelay audience list --json | jq '.[] | select(.state != \"ready\").name'",
 		RunE:    func(c *cobra.Command, _ []string) error { return audienceList(c, &f) },
@@ -73,7 +73,7 @@ func audienceList(c *cobra.Command, f *audienceFlags) error {
 		asked[connection.AdvertiserID] = true
 		list, err := daemon.Audiences(c.Context(), connection, storedToken(name))
 		if err != nil {
-			return fmt.Errorf("connection %s: %w\n`%s` says whether it is the network, the token or what it may do", name, err, toCopy(f.config, "check --online"))
+			return fmt.Errorf("connection %s: %w\n`%s` reports whether it is the network, the token or what it may do", name, err, toCopy(f.config, "check --online"))
 		}
 		all = append(all, list...)
 	}
@@ -128,7 +128,7 @@ func (s *screen) audiences(list []audience.Details, changed time.Time) {
 	}
 }
 
-// statusWords say what a state means for somebody who waits for the audience.
+// statusWords say what a state means for someone who waits for the audience.
 func statusWords(d *audience.Details, status audience.Status) string {
 	switch {
 	case status == audience.Expired:

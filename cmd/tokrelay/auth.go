@@ -44,7 +44,7 @@ type account struct {
 	*screen
 	name   string
 	config tiktok.Config
-	path   string // of the token; plain says whether it stands alone in there
+	path   string // of the token; plain reports whether it stands alone in there
 	plain  bool
 }
 

@@ -83,7 +83,7 @@ func TestAnAnswerOfAnotherLoginIsRefused(t *testing.T) {
 		{"another state", func(t *testing.T, address string) string {
 			u, _ := url.Parse(consentOn(t, address))
 			q := u.Query()
-			q.Set("state", "of somebody else")
+			q.Set("state", "of someone else")
 			u.RawQuery = q.Encode()
 			return u.String()
 		}, "does not belong to this login"},
@@ -92,7 +92,7 @@ func TestAnAnswerOfAnotherLoginIsRefused(t *testing.T) {
 			u, _ := url.Parse(address)
 			return "http://127.0.0.1:8765/callback?state=" + u.Query().Get("state")
 		}, "has no code"},
-		{"no address", func(*testing.T, string) string { return "hello" }, "that is no address"},
+		{"no address", func(*testing.T, string) string { return "hello" }, "that is not an address"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			home := t.TempDir()

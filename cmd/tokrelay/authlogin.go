@@ -96,7 +96,7 @@ func (a *account) login(ctx context.Context, f *loginFlags) error {
 	return a.keep(grant)
 }
 
-// consent is what is asked of the advertiser. The state ties the answer to this login: anybody can send a browser to our
+// consent is what is asked of the advertiser. The state ties the answer to this login: anyone can send a browser to our
 // redirect address with a code of their own.
 type consent struct{ address, redirect, state string }
 
@@ -147,19 +147,19 @@ func storeAlone(path, token string) error {
 	return nil
 }
 
-// byPaste has somebody else's browser do it.
+// byPaste has someone else's browser do it.
 func (a *account) byPaste(ctx context.Context, ask consent) (url.Values, error) {
 	a.note("Open this address, give consent, and paste the address the browser ends up on:\n\n  %s\n\n", ask.address)
 	pasted := make(chan string, 1)
 	go func() { // a read of standard input cannot be interrupted; the process ends soon
-		line, _ := a.in.ReadString('\n') // an empty line is no address
+		line, _ := a.in.ReadString('\n') // an empty line is not an address
 		pasted <- strings.TrimSpace(line)
 	}()
 	select {
 	case line := <-pasted:
 		u, err := url.Parse(line)
 		if err != nil || u.RawQuery == "" {
-			return nil, usageError{errors.New("that is no address with TikTok's answer: paste the whole line, with everything behind the question mark")}
+			return nil, usageError{errors.New("that is not an address with TikTok's answer: paste the whole line, with everything behind the question mark")}
 		}
 		if !ask.answeredBy(u.Query()) {
 			return nil, errors.New("the answer does not belong to this login (its state is another one): nothing was stored; run tokrelay auth login again")

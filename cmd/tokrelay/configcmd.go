@@ -22,7 +22,7 @@ func configFlag(c *cobra.Command, path *string) {
 }
 
 // loadConfig reads the file and prints every problem of it; a configuration with problems is a usage error. Its warnings
-// are left to the commands that are about the configuration: somebody who repairs rows has other things to read.
+// are left to the commands that are about the configuration: someone who repairs rows has other things to read.
 func loadConfig(c *cobra.Command, path string) (*daemon.Config, error) {
 	return loadWith(c, path, settings.Process(), false)
 }

@@ -25,8 +25,8 @@ func dlqCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "dlq",
 		Short: "Count, explain, replay and purge rejected rows",
-		Long: `Rows that could not be delivered stand in the rejected topic, with their original bytes and headers that say why; batches
-that failed as a whole stand in the failed topic, and their rows in the rejected one.`,
+		Long: `Rows that could not be delivered are in the rejected topic, with their original bytes and headers that say why; batches
+that failed as a whole are in the failed topic, and their rows in the rejected one.`,
 		Example: `  tokrelay dlq list                       # what was rejected, how often, and why
   tokrelay dlq show shop.public.orders/2/1041
   tokrelay dlq replay --sync purchases --dry-run

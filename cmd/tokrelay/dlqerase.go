@@ -18,7 +18,7 @@ import (
 // kept is what a partition keeps of a member.
 type kept struct {
 	letters int64
-	alone   int64 // of them, with no letter of anybody else before
+	alone   int64 // of them, with no letter of another member before
 	others  int64 // letters of others before the member's last
 	upTo    int64 // behind the last that stands alone
 	last    int64 // behind the last
@@ -36,7 +36,7 @@ func (p *purge) member(ctx context.Context) error {
 		return err
 	}
 	if p.topics.Payload == "none" {
-		p.note("dead_letter.payload is none: newer letters hold no key and no row, only where it stands in its source\n")
+		p.note("dead_letter.payload is none: newer letters hold no key and no row, only where it is in its source\n")
 	}
 	if len(found) == 0 {
 		p.print("No letter in %s is of this member.\n", topic)
@@ -102,7 +102,7 @@ func (p *purge) keptOf(ctx context.Context, topic string, filter *letters.Filter
 	return found, err
 }
 
-// add counts a letter of the member that so many of others stand before.
+// add counts a letter of the member that n letters of others come before.
 func (k *kept) add(offset, others int64) {
 	k.letters++
 	k.others, k.last = others, offset+1

@@ -28,7 +28,7 @@ func dlqPurgeCommand() *cobra.Command {
 
 --before deletes what was rejected before a time, in both topics. --offset deletes a partition's letters up to and with a
 place. --key is for erasure requests: it finds every letter of one member (the record key, or the value of its column;
-name=value,name=value of several), deletes those that no letter of anybody else stands before, and says what remains.
+name=value,name=value of several), deletes those that no letter of another member comes before, and says what remains.
 --with-others deletes the rest too, with the letters that stand before them: replay those first.`,
 		Example: `  tokrelay dlq purge --before 14d
   tokrelay dlq purge --offset tokrelay.rejected/2/118

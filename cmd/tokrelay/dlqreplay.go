@@ -57,7 +57,7 @@ the next upload repairs them.`,
 	f.add(c)
 	flags := c.Flags()
 	flags.BoolVar(&f.dryRun, "dry-run", false, "say what would become of the rows; send and change nothing")
-	flags.Int64Var(&f.limit, "limit", 0, "at most so many rows")
+	flags.Int64Var(&f.limit, "limit", 0, "at most this number of rows")
 	flags.Float64Var(&f.rate, "rate", 0, "rows a second; default: as fast as TikTok's limits allow")
 	flags.StringVar(&f.failures, "max-failures", "50%", "stop when more than this share of the last 200 rows fails again")
 	flags.BoolVar(&f.duplicates, "allow-duplicates", false, "also rows older than TikTok's memory of 48 hours")
@@ -98,7 +98,7 @@ func (f *replayFlags) options() (daemon.ReplayOptions, error) {
 	}
 	share, err := strconv.ParseFloat(strings.TrimSuffix(f.failures, "%"), 64)
 	if err != nil || share <= 0 || share > 100 {
-		return o, usageError{fmt.Errorf("--max-failures: %q is no share: give 1%% to 100%%", f.failures)}
+		return o, usageError{fmt.Errorf("--max-failures: %q is not a share: give 1%% to 100%%", f.failures)}
 	}
 	o.MaxFailures = settings.Percent(share / 100)
 	if f.limit < 0 || f.rate < 0 {

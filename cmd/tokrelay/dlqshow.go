@@ -38,7 +38,7 @@ is given.`,
 	}
 	configFlag(c, &f.config)
 	f.add(c)
-	c.Flags().IntVar(&f.limit, "limit", 10, "show at most so many")
+	c.Flags().IntVar(&f.limit, "limit", 10, "show at most this number")
 	c.Flags().BoolVar(&f.reveal, "reveal", false, "show the rows' values: they are personal data")
 	c.Flags().BoolVar(&f.json, "json", false, "print one JSON object a line")
 	return c

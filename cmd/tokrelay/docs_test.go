@@ -15,7 +15,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
-var update = flag.Bool("update", false, "write the configuration reference anew")
+var update = flag.Bool("update", false, "write the configuration reference again")
 
 func TestEveryExampleOfTheDocsIsValid(t *testing.T) {
 	for _, page := range []string{configurationPage, "../../README.md"} {

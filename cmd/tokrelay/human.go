@@ -25,7 +25,7 @@ type screen struct {
 	out, err io.Writer
 	colour   bool // out is a terminal and NO_COLOR is not set
 	live     bool // err is a terminal: a line may be drawn over
-	asks     bool // in is a terminal: somebody can answer
+	asks     bool // in is a terminal: someone can answer
 }
 
 func newScreen(c *cobra.Command) *screen {
@@ -166,7 +166,7 @@ func when(flag, text string, now time.Time) (time.Time, error) {
 	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
 		return now.Add(-ago), nil
 	}
-	return time.Time{}, usageError{fmt.Errorf("%s: %q is no time: give 2026-01-31T12:00:00Z, 2026-01-31 (UTC), or how long ago: 90m, 24h, 7d", flag, text)}
+	return time.Time{}, usageError{fmt.Errorf("%s: %q is not a time: give 2026-01-31T12:00:00Z, 2026-01-31 (UTC), or how long ago: 90m, 24h, 7d", flag, text)}
 }
 
 // toCopy is a command to copy, for the same configuration.

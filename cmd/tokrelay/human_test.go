@@ -58,7 +58,7 @@ func TestOnlyAYesConfirms(t *testing.T) {
 	}
 	s := &screen{in: reader("y\n"), err: &bytes.Buffer{}}
 	if err := s.confirm("Delete?", false); err == nil {
-		t.Error("confirmed by somebody who was not asked")
+		t.Error("confirmed by someone who was not asked")
 	}
 }
 
@@ -94,14 +94,14 @@ func TestRowsBeyondTheDedupeWindowNeedAWord(t *testing.T) {
 		name   string
 		plan   *daemon.ReplayPlan
 		flags  replayFlags
-		answer string // of somebody at a terminal; "" is nobody
+		answer string // of someone at a terminal; "" is nobody
 		want   string // of the error; "" is none
 	}{
 		{"without the flag", old, replayFlags{yes: true}, "", "give --allow-duplicates"},
 		{"with the flag", old, replayFlags{yes: true, duplicates: true}, "", ""},
-		{"somebody agrees to both questions", old, replayFlags{}, "y\ny\n", ""},
-		{"somebody does not", old, replayFlags{}, "n\n", "nothing was done"},
-		{"somebody agrees to the first alone", old, replayFlags{}, "y\nn\n", "nothing was done"},
+		{"someone agrees to both questions", old, replayFlags{}, "y\ny\n", ""},
+		{"someone does not", old, replayFlags{}, "n\n", "nothing was done"},
+		{"someone agrees to the first alone", old, replayFlags{}, "y\nn\n", "nothing was done"},
 		{"none is old", &daemon.ReplayPlan{Rows: 10}, replayFlags{yes: true}, "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

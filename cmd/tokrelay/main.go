@@ -70,7 +70,7 @@ func signals() (context.Context, context.CancelFunc) {
 		<-heard
 		cancel()
 		<-heard
-		os.Exit(exitError)
+		os.Exit(exitError) //revive:disable-line:deep-exit the second signal: nothing deferred may hold the process any more
 	}()
 	return ctx, cancel
 }

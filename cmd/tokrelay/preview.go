@@ -50,7 +50,7 @@ Debezium's letters; null is a tombstone. It opens no connection. --from-topic re
 	c.Flags().BoolVar(&f.fromTopic, "from-topic", false, "read records of the sync's topic")
 	c.Flags().Int32Var(&f.partition, "partition", -1, "with --from-topic: this partition alone")
 	c.Flags().Int64Var(&f.offset, "offset", -1, "with --from-topic: begin here; default: the newest records")
-	c.Flags().IntVar(&f.limit, "limit", 10, "with --from-topic: at most so many records")
+	c.Flags().IntVar(&f.limit, "limit", 10, "with --from-topic: at most this number of records")
 	c.Flags().BoolVar(&f.requests, "requests", false, "print the API requests too")
 	c.Flags().StringVar(&f.now, "now", "", "RFC 3339 time to take for now")
 	return c

@@ -39,7 +39,7 @@ func (f *logFlags) logger(w io.Writer) (*slog.Logger, error) {
 	return nil, usageError{fmt.Errorf("--log-format: must be json or text")}
 }
 
-// lastSpans sends the spans that wait, for no longer than anybody would.
+// lastSpans sends the spans that wait, for no longer than a person would.
 func lastSpans(t *tracing.Tracer, log *slog.Logger) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()

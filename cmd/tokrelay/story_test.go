@@ -84,7 +84,7 @@ func browse(address string) int {
 	return 0
 }
 
-// secret FILE fails when the token in the file stands in what the last command printed.
+// secret FILE fails when the token in the file is in what the last command printed.
 func secret(ts *testscript.TestScript, _ bool, args []string) {
 	token := strings.TrimSpace(ts.ReadFile(args[0]))
 	var stored struct {
@@ -340,7 +340,7 @@ func (s *stack) letters(ts *testscript.TestScript, args []string) {
 		for _, h := range r.Headers {
 			headers[h.Key] = string(h.Value)
 			if !utf8.Valid(h.Value) || bytes.ContainsFunc(h.Value, unicode.IsControl) {
-				ts.Fatalf("letter %d/%d: header %s is no line of text: %q", r.Partition, r.Offset, h.Key, h.Value)
+				ts.Fatalf("letter %d/%d: header %s is not a line of text: %q", r.Partition, r.Offset, h.Key, h.Value)
 			}
 		}
 		place := headers["__connect.errors.topic"] + "/" + headers["__connect.errors.partition"] + "/" + headers["__connect.errors.offset"]

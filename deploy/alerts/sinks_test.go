@@ -31,7 +31,7 @@ var (
 	every = append([]string{slack}, pages...)
 )
 
-// notice is a message that reached somebody.
+// notice is a message that reached someone.
 type notice struct {
 	channel  string
 	resolved bool

@@ -107,7 +107,7 @@ func isName(rest []byte) bool {
 	return len(rest) > 0 && rest[0] == ':'
 }
 
-// EachText calls each with every text of the JSON that is no name, as it is written, until each returns false.
+// EachText calls each with every text of the JSON that is not a name, as it is written, until each returns false.
 func EachText(text []byte, each func(value []byte) bool) {
 	for {
 		i := bytes.IndexByte(text, '"')

@@ -172,8 +172,8 @@ func read(r *pipeline.Record) (*Entry, error) {
 // RowsText is the part of a record's value that says where the rows of the call are, and their event ids.
 func RowsText(value []byte) []byte {
 	_, rows, _ := bytes.Cut(value, rowsBegin)
-	if i := bytes.Index(rows, rowsEnd); i >= 0 {
-		return rows[:i]
+	if before, _, ok := bytes.Cut(rows, rowsEnd); ok {
+		return before
 	}
 	return rows
 }

@@ -221,7 +221,7 @@ func TestHistoryGoesBackAndStaysBounded(t *testing.T) {
 	}
 }
 
-// written waits until so many calls are in the topic.
+// written waits until n calls are in the topic.
 func written(t *testing.T, i *instance, wanted int) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {

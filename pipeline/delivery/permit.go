@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"slices"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -119,10 +120,5 @@ func (p *permit) trip(key breakerKey, kind pipeline.TroubleKind, a *pipeline.Ans
 }
 
 func (p *permit) probed(br *breaker) bool {
-	for _, own := range p.probes {
-		if own == br {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(p.probes, br)
 }

@@ -341,7 +341,7 @@ func TestANewTokenIsTriedAtOnce(t *testing.T) {
 		works.Store(true)
 		now := time.Now()
 		w.gate.TryNow()
-		if at := <-done; at != now {
+		if at := <-done; !at.Equal(now) {
 			t.Errorf("delivered %v after the token changed, want at once", at.Sub(now))
 		}
 	})

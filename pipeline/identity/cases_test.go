@@ -130,7 +130,7 @@ func hasherOf(t testing.TB, kind string) (h Hasher, place bool) {
 }
 
 func countryIn(options string) Country {
-	for _, option := range strings.Fields(options) {
+	for option := range strings.FieldsSeq(options) {
 		if c, ok := ParseCountry([]byte(option)); ok {
 			return c
 		}

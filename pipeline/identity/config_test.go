@@ -23,7 +23,7 @@ func TestAModeIsReadByItsName(t *testing.T) {
 	}
 	for _, name := range []string{"Auto", "sha256", "hash", " raw"} {
 		if _, err := ParseMode(name); err == nil {
-			t.Errorf("%q is no mode", name)
+			t.Errorf("%q is not a mode", name)
 		}
 	}
 }

@@ -18,7 +18,7 @@
 //
 // Text that databases and exports write when they mean nothing (null, undefined, none, nan, n/a, -, 0 and the like) is
 // refused as a placeholder rather than taken for nothing, because a row that has nothing else is a fault someone should
-// see; hashed, it would make strangers one person. Sinks leave a placeholder out beside another identifier. The digests of
+// see; hashed, it would make strangers one person. Sinks leave a placeholder out next to another identifier. The digests of
 // such texts are refused everywhere: they match nobody. Whether a digest is one of something properly normalised cannot be
 // seen; what a column holds is the configuration's word, see Mode.
 //

@@ -118,7 +118,7 @@ func (e Email) strip(local []byte) []byte {
 	return kept
 }
 
-// isDomain wants two labels or more. The last is no number, or it would be an IP address.
+// isDomain wants two labels or more. The last is not a number, or it would be an IP address.
 func isDomain(domain []byte) bool {
 	last, start := byte('.'), 0 // the character before, and where the label begins
 	for i, c := range domain {

@@ -2,7 +2,7 @@ package identity
 
 import "unicode"
 
-// maxOpaque bounds identifiers that have no form of their own. TikTok names no limit; longer text is no identifier.
+// maxOpaque bounds identifiers that have no form of their own. TikTok names no limit; longer text is not an identifier.
 const maxOpaque = 1024
 
 // ExternalID hashes the company's own id of a person. It is only trimmed: it must equal what the browser pixel hashes.

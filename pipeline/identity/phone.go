@@ -6,7 +6,7 @@ import (
 	"github.com/nyaruka/phonenumbers"
 )
 
-// E.164 allows 15 digits; below 8 is no number with a country code that can be reached from abroad.
+// E.164 allows 15 digits; below 8 is not a number with a country code that can be reached from abroad.
 const (
 	minE164 = 8
 	maxE164 = 15
@@ -98,7 +98,7 @@ func northAmerican(dst, digits []byte, c Country) ([]byte, error) {
 	return fromLibrary(dst, string(digits), c.String())
 }
 
-// valid asks the library whether the text is a number somebody can have.
+// valid asks the library whether the text is a number someone can have.
 func (c Country) valid(text []byte) bool {
 	if c.IsZero() && text[0] != '+' {
 		return false
@@ -108,7 +108,7 @@ func (c Country) valid(text []byte) bool {
 }
 
 // fromLibrary takes what the library makes of a number. A zero that is still behind the country code must be one that
-// the country dials: the library takes off one trunk zero, and a number with two is no number.
+// the country dials: the library takes off one trunk zero, and a number with two is not a number.
 func fromLibrary(dst []byte, text, region string) ([]byte, error) {
 	e164 := parse(text, region)
 	if len(e164) < 1+minE164 || len(e164) > 1+maxE164 {

@@ -1,10 +1,14 @@
 package identity
 
-import "github.com/tokrelay/tokrelay/pipeline"
+import (
+	"errors"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
 
 // Reject makes a row's rejection of the error that an identifier in a field of it gave.
 func Reject(field string, err error) *pipeline.Rejection {
-	rule, _ := err.(Rule)
+	rule, _ := errors.AsType[Rule](err)
 	return pipeline.Reject(pipeline.StageIdentity, rule.reason(), field, err.Error())
 }
 

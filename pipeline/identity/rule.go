@@ -36,8 +36,8 @@ var rules = []struct{ rule, meaning Rule }{
 	{RuleInvalidUTF8, "valid UTF-8"},
 }
 
-// Nobody says of a rule that the value is a placeholder, which stands for no person at all. It is no fault of form: whoever
-// knows the row may leave such a value out. The digest of one is not among them: whoever hashed nothing has to know.
+// Nobody says of a rule that the value is a placeholder, which stands for no person at all. It is not a fault of form: the caller,
+// who knows the row, may leave such a value out. The digest of one is not among them: who hashed nothing has to know.
 func (r Rule) Nobody() bool { return r == RulePlaceholder || r == RuleZeroDeviceID }
 
 // Rules lists every rule in the order of the documentation.

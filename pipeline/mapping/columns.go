@@ -2,12 +2,12 @@ package mapping
 
 import "slices"
 
-// Columns are the columns a sync reads. Whoever needs one asks for its index while the sync is put together; the
+// Columns are the columns a sync reads. A step that needs one asks for its index while the sync is put together; the
 // decoder then fills every image in this order. The zero Columns asks for nothing. It is not safe for concurrent use:
 // it is complete before the first row.
 type Columns struct {
 	names    []string
-	optional []bool // beside names: nobody needs it
+	optional []bool // next to names: nobody needs it
 	anyOf    [][]string
 	old      []string
 	all      bool
@@ -15,7 +15,7 @@ type Columns struct {
 	suspect  func(column string)
 }
 
-// Index is where the column will stand in every image; asking adds it.
+// Index is where the column will be in every image; asking adds it.
 func (c *Columns) Index(name string) int {
 	i := c.IndexOptional(name)
 	c.optional[i] = false

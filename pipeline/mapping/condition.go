@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"errors"
 	"github.com/expr-lang/expr"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -10,7 +11,7 @@ import (
 // Condition is an expression that is true or false for a row. It keeps no state and may be shared by goroutines.
 type Condition struct{ expr *Expr }
 
-// CheckCondition reports what is wrong with a condition's text; the empty text is no condition.
+// CheckCondition reports what is wrong with a condition's text; the empty text is not a condition.
 func CheckCondition(text string, at settings.Place) {
 	if text != "" {
 		checkExpr(text, at, expr.AsBool())
@@ -39,7 +40,7 @@ func (c *Condition) True(r *Row, setting string) (bool, error) {
 	if err == nil {
 		return truthOf(out, setting)
 	}
-	if rejection, ok := err.(*pipeline.Rejection); ok {
+	if rejection, ok := errors.AsType[*pipeline.Rejection](err); ok {
 		rejection.Field = setting
 	}
 	return false, err

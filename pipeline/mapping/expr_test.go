@@ -78,7 +78,7 @@ func TestExpressionsThatCannotWorkAreFoundAtStart(t *testing.T) {
 		report := &settings.Report{}
 		CheckCondition(text, settings.Root(report))
 		if len(report.Problems()) != 1 {
-			t.Errorf("%s: got %v, want one problem: it is no condition", text, report.Problems())
+			t.Errorf("%s: got %v, want one problem: it is not a condition", text, report.Problems())
 		}
 	}
 }

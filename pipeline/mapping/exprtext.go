@@ -10,11 +10,11 @@ import (
 	"github.com/expr-lang/expr/ast"
 )
 
-// textOf is the function that stands in for the library's string(): that one makes "<nil>" of NULL, which would go into
+// textOf replaces the library's string(): that one makes "<nil>" of NULL, which would go into
 // the event_id of every such row and make them one event, and 1.234567e+06 of an amount.
 const textOf = "$string"
 
-// textPatcher puts it in its place. It runs last: the name is no column.
+// textPatcher puts it in its place. It runs last: the name is not a column.
 type textPatcher struct{}
 
 func (textPatcher) Visit(node *ast.Node) {

@@ -10,7 +10,7 @@ import (
 
 // Field says where the value of a field comes from. In YAML it is a column's name, a list of columns (the first that
 // has a value; all of them where a field takes several), or a map with `column`, `columns`, `value` or `expr` and what
-// to make of it. The zero Field is no field.
+// to make of it. The zero Field is not a field.
 type Field struct {
 	Column    string            `yaml:"column" doc:"the column the value comes from"`
 	Columns   []string          `yaml:"columns" doc:"several columns: the first that has a value; all of them where the field takes several"`

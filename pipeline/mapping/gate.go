@@ -45,7 +45,7 @@ func (o On) Validate(defaults On, at settings.Place) {
 	at.Problem("at least one operation must be sent", "")
 }
 
-// Sends says whether rows of that operation are sent, where defaults say what is not said.
+// Sends reports whether rows of that operation are sent, where defaults say what is not said.
 func (o On) Sends(defaults On, op pipeline.Op) bool {
 	if said := o.of(op); said != "" {
 		return said == "send"

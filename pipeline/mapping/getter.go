@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"errors"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -182,7 +183,7 @@ func (g *Getter) Reject(reason pipeline.Reason, rule string) *pipeline.Rejection
 
 // named puts the field's name on a rejection made below it.
 func (g *Getter) named(err error) error {
-	if r, ok := err.(*pipeline.Rejection); ok {
+	if r, ok := errors.AsType[*pipeline.Rejection](err); ok {
 		r.Field = g.name
 	}
 	return err

@@ -100,15 +100,15 @@ func TestFieldsReadAllTheirValues(t *testing.T) {
 	row := columns{"a": str("1"), "blank": str(""), "list": pipeline.ListValue([]pipeline.Value{num(2), pipeline.NullValue(), str("3")}), "json": jsn(`["4", null, 5]`),
 		"text": str(" x ;y;; "), "written": str(`["6"]`), "looks": str("[7"), "unread": pipeline.UnavailableValue(), "object": jsn(`{"a":1}`)}
 	for name, test := range map[string]struct{ field, want string }{
-		"columns":               {"[a, blank, list, json]", "string 1,int 2,string 3,string 4,int 5"},
-		"separator":             {"{column: text, separator: ;}", "string x,string y"},
-		"json in text":          {"written", "string 6"},
-		"not quite":             {"looks", "string [7"},
-		"default":               {"{columns: [blank, missing], default: [p, q]}", "string p,string q"},
-		"constants":             {"{value: [p, q]}", "string p,string q"},
-		"not read: no default":  {"{column: unread, default: p}", ""},
-		"an object is no list":  {"object", `json {"a":1}`},
-		"a list of expressions": {"{expr: '[a, 2]'}", "string 1,int 2"},
+		"columns":                 {"[a, blank, list, json]", "string 1,int 2,string 3,string 4,int 5"},
+		"separator":               {"{column: text, separator: ;}", "string x,string y"},
+		"json in text":            {"written", "string 6"},
+		"not quite":               {"looks", "string [7"},
+		"default":                 {"{columns: [blank, missing], default: [p, q]}", "string p,string q"},
+		"constants":               {"{value: [p, q]}", "string p,string q"},
+		"not read: no default":    {"{column: unread, default: p}", ""},
+		"an object is not a list": {"object", `json {"a":1}`},
+		"a list of expressions":   {"{expr: '[a, 2]'}", "string 1,int 2"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f, cols, r := field(t, test.field), &Columns{}, NewRow(clockAtNoon)

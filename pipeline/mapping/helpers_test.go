@@ -20,7 +20,7 @@ func jsn(s string) pipeline.Value  { return pipeline.JSONValue([]byte(s)) }
 func num(n int64) pipeline.Value   { return pipeline.IntValue(n) }
 func flt(f float64) pipeline.Value { return pipeline.FloatValue(f) }
 
-// change makes a change of images whose columns stand in the order asked for.
+// change makes a change of images whose columns are in the order asked for.
 func change(cols *Columns, op pipeline.Op, before, after columns) *pipeline.Change {
 	c := &pipeline.Change{Op: op, Shape: &pipeline.Shape{}, BeforeComplete: before != nil}
 	c.Shape.Names, _ = cols.Wanted()

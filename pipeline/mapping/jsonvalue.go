@@ -7,7 +7,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 )
 
-// wholeJSON trims the text and says whether it is one well-formed value.
+// wholeJSON trims the text and reports whether it is one well-formed value.
 func wholeJSON(text []byte) ([]byte, bool) {
 	s := scanner{src: text}
 	v := s.value(0)
@@ -59,7 +59,7 @@ func numberOf(raw []byte) pipeline.Value {
 	return pipeline.DecimalValue(unscaled, scale)
 }
 
-// unescape gives the text of a JSON string without its quotes. A lone surrogate is no text.
+// unescape gives the text of a JSON string without its quotes. A lone surrogate is not text.
 func unescape(raw []byte, scratch *[]byte) ([]byte, bool) {
 	i := 0
 	for i < len(raw) && raw[i] != '\\' {

@@ -21,7 +21,7 @@ type Elements struct {
 	scratch *[]byte
 }
 
-// IsList says whether the value is a list: an array, or JSON text of one.
+// IsList reports whether the value is a list: an array, or JSON text of one.
 func IsList(v pipeline.Value) bool {
 	switch v.Kind() {
 	case pipeline.List:
@@ -61,7 +61,7 @@ func (e *Elements) nextOfList() bool {
 	return true
 }
 
-// ends steps over what stands before the next element, and tells whether the list is over instead.
+// ends steps over what stands before the next element, and reports whether the list is over instead.
 func (e *Elements) ends(open, close byte) bool {
 	if !e.started {
 		e.started = true
@@ -96,7 +96,7 @@ type Members struct {
 	names []string
 }
 
-// IsObject says whether the value has members.
+// IsObject reports whether the value has members.
 func IsObject(v pipeline.Value) bool {
 	switch v.Kind() {
 	case pipeline.Struct:

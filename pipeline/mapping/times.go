@@ -12,7 +12,7 @@ import (
 const minPlainSeconds = 100_000_000 // 1973
 
 // unitOf is how many units make a second for a number whose type nobody told. The ranges of the units do not touch for
-// any time between 1973 and 5138, so this is no guess.
+// any time between 1973 and 5138, so this is not a guess.
 func unitOf(n int64) (perSecond int64, ok bool) {
 	switch {
 	case n < minPlainSeconds:
@@ -103,7 +103,7 @@ func floatOf(v pipeline.Value) (float64, bool) {
 	return 0, false
 }
 
-// plainNumber keeps out what ParseFloat takes beside numbers: Inf, NaN, hexadecimal, underscores.
+// plainNumber keeps out what ParseFloat takes next to numbers: Inf, NaN, hexadecimal, underscores.
 func plainNumber(text []byte) bool {
 	for _, c := range text {
 		if !isDigit(c) && c != '.' && c != '-' && c != 'e' && c != 'E' && c != '+' {

@@ -118,7 +118,7 @@ func sampleOf(kind pipeline.Kind) (v pipeline.Value, certain bool) {
 	return v, true
 }
 
-// MayBeNull says whether a row may have no value for the field: all its columns may be NULL, and there is no default.
+// MayBeNull reports whether a row may have no value for the field: all its columns may be NULL, and there is no default.
 func (f *Field) MayBeNull(k Kinds) bool {
 	if f.Default != nil || f.Value != nil || f.Expr != "" {
 		return false

@@ -58,12 +58,12 @@ func TestFieldsAreCheckedAgainstTheSchema(t *testing.T) {
 		t.Run(text, func(t *testing.T) {
 			report, f := &settings.Report{}, field(t, text)
 			kind, null := f.CheckTypes(kinds, settings.Root(report)), f.MayBeNull(kinds)
-			var problems string
+			var problems strings.Builder
 			for _, p := range report.Problems() {
-				problems += p.Rule
+				problems.WriteString(p.Rule)
 			}
-			if (problems == "") != (want.problem == "") || !strings.Contains(problems, want.problem) {
-				t.Errorf("got %q, want %q", problems, want.problem)
+			if (problems.String() == "") != (want.problem == "") || !strings.Contains(problems.String(), want.problem) {
+				t.Errorf("got %q, want %q", problems.String(), want.problem)
 			}
 			if want.problem == "" && kind != want.kind || null != want.null {
 				t.Errorf("got %s, may be NULL %t, want %s, %t", kind, null, want.kind, want.null)

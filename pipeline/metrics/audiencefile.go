@@ -31,7 +31,7 @@ func (s *Sync) AudienceMembers(audience string, n int64) {
 	}
 }
 
-// AudienceBelowMinimum says whether the audience has too few members to be uploaded.
+// AudienceBelowMinimum reports whether the audience has too few members to be uploaded.
 func (s *Sync) AudienceBelowMinimum(below bool) {
 	if s == nil {
 		return

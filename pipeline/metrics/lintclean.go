@@ -7,7 +7,7 @@ import (
 )
 
 // lintClean leaves out gauges that are named like counters: franz-go's kprom has two, and no option to leave them out.
-// Whoever takes rate() of one reads nonsense; the same in bytes is there under an honest name.
+// rate() of one is nonsense; the same in bytes is there under an honest name.
 type lintClean struct{ prometheus.Registerer }
 
 var misnamed = []string{"_buffered_fetch_records_total", "_buffered_produce_records_total"}

@@ -58,7 +58,7 @@ var (
 	sizes   = []float64{1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000}
 )
 
-// New makes the metrics in a registry of their own, with Go's and the process's beside them.
+// New makes the metrics in a registry of their own, with Go's and the process's next to them.
 func New() *Metrics {
 	m := &Metrics{Registry: prometheus.NewRegistry()}
 	m.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

@@ -9,7 +9,7 @@ import (
 )
 
 // Troubles publishes what the status says of every sync as tokrelay_trouble. Several steps may be in trouble of one kind;
-// only the status knows whether one still is, so it is asked at each scrape and nobody counts beside it.
+// only the status knows whether one still is, so it is asked at each scrape and nobody counts next to it.
 func (m *Metrics) Troubles(status *pipeline.Status) {
 	m.Registry.MustRegister(&troubles{m: m, status: status, desc: prometheus.NewDesc("tokrelay_trouble",
 		"1 while the sync is held up by something that is not its rows' fault, by kind.", []string{"sync", "kind"}, nil)})

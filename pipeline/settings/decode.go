@@ -3,6 +3,7 @@ package settings
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -19,7 +20,7 @@ type Decoder interface {
 func (n *Node) Decode(into any, at Place) {
 	v := reflect.ValueOf(into)
 	if v.Kind() != reflect.Pointer || v.IsNil() {
-		panic(fmt.Sprintf("settings: Decode into %T, which is no pointer", into))
+		panic(fmt.Sprintf("settings: Decode into %T, which is not a pointer", into))
 	}
 	n.decode(v.Elem(), at)
 }
@@ -96,10 +97,8 @@ func (n *Node) checkEnum(f reflect.StructField, at Place) {
 		return
 	}
 	allowed := strings.Split(list, ",")
-	for _, a := range allowed {
-		if n.text == a {
-			return
-		}
+	if slices.Contains(allowed, n.text) {
+		return
 	}
 	at.Problem("must be one of "+strings.Join(allowed, ", "), nearest(n.text, allowed))
 }

@@ -127,7 +127,7 @@ func elementTree(v reflect.Value) any {
 	return "null"
 }
 
-// scalarTree is the text of a scalar as it stands in YAML, or nil for empty text.
+// scalarTree is the text of a scalar as it is in YAML, or nil for empty text.
 func scalarTree(v reflect.Value) any {
 	if v.Kind() == reflect.String && v.Len() == 0 {
 		return nil

@@ -41,7 +41,7 @@ func (n *Node) Kind() Kind {
 	return n.kind
 }
 
-// Line is where the value stands in the text, 0 if nowhere.
+// Line is where the value is in the text, 0 if nowhere.
 func (n *Node) Line() int {
 	if n == nil {
 		return 0

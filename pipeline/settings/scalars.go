@@ -78,7 +78,7 @@ func (n *Node) decodeUint(v reflect.Value, at Place) {
 	v.SetUint(u)
 }
 
-// wholeNumber says whether the value is written as one. A leading zero means eight to some readers of YAML and ten to
+// wholeNumber reports whether the value is written as one. A leading zero means eight to some readers of YAML and ten to
 // others, so it is refused.
 func (n *Node) wholeNumber(at Place) bool {
 	switch {

@@ -2,6 +2,7 @@ package settings
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -55,10 +56,8 @@ func orReference(kind string) map[string]any {
 }
 
 func structSchema(t reflect.Type, inside []reflect.Type) map[string]any {
-	for _, outer := range inside {
-		if outer == t {
-			return map[string]any{"type": "object"}
-		}
+	if slices.Contains(inside, t) {
+		return map[string]any{"type": "object"}
 	}
 	properties := map[string]any{}
 	fs := fieldsOf(t)

@@ -14,7 +14,7 @@ type TLS struct {
 	CertFile           string `yaml:"cert_file" doc:"This client's certificate, for mutual TLS."`
 	KeyFile            string `yaml:"key_file" doc:"The certificate's private key."`
 	ServerName         string `yaml:"server_name" doc:"Name in the server's certificate, when it is not the host connected to."`
-	InsecureSkipVerify bool   `yaml:"insecure_skip_verify" doc:"Accept any certificate. Whoever stands in between reads everything."`
+	InsecureSkipVerify bool   `yaml:"insecure_skip_verify" doc:"Accept any certificate. A proxy in between reads everything."`
 }
 
 // Validate reports what is wrong; there is nothing wrong with none.

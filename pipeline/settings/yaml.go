@@ -34,7 +34,7 @@ func (w *yamlWriter) block(tree any, indent int) {
 	}
 }
 
-// under prints the value of a key: a scalar beside it, more on the next lines.
+// under prints the value of a key: a scalar next to it, more on the next lines.
 func (w *yamlWriter) under(value any, indent int) {
 	if text, ok := value.(string); ok {
 		w.WriteString(" " + text + "\n")

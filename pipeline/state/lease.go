@@ -8,7 +8,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 )
 
-// A lease is decided by the order of records of one key, which is the same for every reader: whoever asks first while it
+// A lease is decided by the order of records of one key, which is the same for every reader: the first to ask while it
 // is free has it, until it gives it back or its time is over. Asking writes a record; reading back tells who was first.
 
 // lease is who has one.
@@ -17,7 +17,7 @@ type lease struct {
 	until time.Time
 }
 
-// claim is a record of a lease: somebody asks for it, has it for longer, or gives it back.
+// claim is a record of a lease: someone asks for it, has it for longer, or gives it back.
 type claim struct {
 	Owner    string    `json:"owner"`
 	At       time.Time `json:"at"`
@@ -33,7 +33,7 @@ func (l lease) after(value []byte) lease {
 	}
 	switch {
 	case l.owner != "" && l.owner != c.Owner && c.At.Before(l.until):
-		return l // somebody else has it
+		return l // someone else has it
 	case c.Released:
 		return lease{}
 	}

@@ -57,7 +57,7 @@ func (m *Members) Put(ctx context.Context, keys [][16]byte, values [][]byte) err
 }
 
 // apply takes over records of the topic, all of them or none in the eyes of readers. Records with other keys than ours
-// are somebody else's.
+// are someone else's.
 func (m *Members) apply(records []pipeline.Record, instead bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

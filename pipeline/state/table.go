@@ -68,7 +68,7 @@ func (t *table) value(slot uint64) []byte {
 	return e[header : header+n : header+n]
 }
 
-// set puts a value in and says whether there was room for it: values longer than maxValue are left out.
+// set puts a value in and reports whether there was room for it: values longer than maxValue are left out.
 func (t *table) set(k key, value []byte) bool {
 	if len(value) > maxValue {
 		t.remove(k)

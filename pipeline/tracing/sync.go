@@ -35,7 +35,7 @@ func (t *Tracer) Sync(a About) *Sync {
 }
 
 // Chunk begins the span of a chunk's handling, from decoding until every row has settled. Where rows carry the trace
-// context of whoever wrote them, it links to them.
+// context of their writers, it links to them.
 func (s *Sync) Chunk(ctx context.Context, c *pipeline.Chunk) (context.Context, *Span) {
 	if s == nil || len(c.Records) == 0 {
 		return ctx, nil

@@ -23,7 +23,7 @@ type Tracer struct {
 	tracer   trace.Tracer
 }
 
-// Options are what a Tracer is made of beside the variables that the SDK reads itself.
+// Options are what a Tracer is made of next to the variables that the SDK reads itself.
 type Options struct {
 	Env     func(name string) string // os.Getenv
 	Version string                   // service.version

@@ -61,7 +61,7 @@ func (b *Binding) allows(sync string, want Binding) *pipeline.Trouble {
 	return nil
 }
 
-// same says whether both mean one audience: of a name, or of ids where there is none.
+// same reports whether both mean one audience: of a name, or of ids where there is none.
 func (b *Binding) same(want Binding) bool {
 	return b.Name == want.Name && (want.Name != "" || maps.Equal(b.IDs, want.IDs))
 }

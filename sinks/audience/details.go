@@ -34,7 +34,7 @@ func (t *Time) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// IsPartner says whether the audience can be filled through the Segment API.
+// IsPartner reports whether the audience can be filled through the Segment API.
 func (d *Details) IsPartner() bool {
 	return strings.HasPrefix(d.Type, "Partner") || strings.HasPrefix(d.ListType, "Partner")
 }

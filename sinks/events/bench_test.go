@@ -15,7 +15,7 @@ const benchRow = `{"id":123456,"event_name":"order_paid","occurred_at":{"$instan
 	"page_url":"https://shop.example/thanks?order=123456&utm_source=tiktok&ttclid=E.C.P.abcdefghijklmnopqrstuvwxyz",
 	"amount":{"$decimal":"129.90"},"currency":"EUR",
 	"items":{"$json":"[{\"content_id\":\"sku-1\",\"price\":64.95,\"quantity\":1},{\"content_id\":\"sku-2\",\"price\":64.95,\"quantity\":1}]"},
-	"c1":"one","c2":2,"c3":null,"c4":true,"c5":"a longer text that somebody wrote","c6":6.5,"c7":{"$date":"2026-01-01T00:00:00Z"},
+	"c1":"one","c2":2,"c3":null,"c4":true,"c5":"a longer text that someone wrote","c6":6.5,"c7":{"$date":"2026-01-01T00:00:00Z"},
 	"c8":"x","c9":null,"c10":10,"c11":"eleven","c12":12}`
 
 func BenchmarkDesignMapping(b *testing.B) {

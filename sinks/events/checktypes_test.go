@@ -103,11 +103,12 @@ func TestWhatTheCheckRefusesIsRejected(t *testing.T) {
 }
 
 func checkedWith(field string) string {
-	text := "web_events:\n  pixel_code: CTESTPIXELCODE000000\n  event: Purchase\n  event_id: {column: id}\n  fields:\n    " + field + ": c\n"
+	var text strings.Builder
+	text.WriteString("web_events:\n  pixel_code: CTESTPIXELCODE000000\n  event: Purchase\n  event_id: {column: id}\n  fields:\n    " + field + ": c\n")
 	for name, form := range map[string]string{timeField: "at", "page.url": "{value: 'https://x.example/'}", "user.external_id": "id"} {
 		if name != field {
-			text += "    " + name + ": " + form + "\n"
+			text.WriteString("    " + name + ": " + form + "\n")
 		}
 	}
-	return text
+	return text.String()
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
-// TestConfigurationsGetTheirProblems runs every file of testdata/config: beside it stands what `check` says of it.
+// TestConfigurationsGetTheirProblems runs every file of testdata/config: next to it stands what `check` says of it.
 func TestConfigurationsGetTheirProblems(t *testing.T) {
 	files, err := filepath.Glob("testdata/config/*.yaml")
 	if err != nil || len(files) == 0 {

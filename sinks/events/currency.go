@@ -24,7 +24,7 @@ type currencyList struct {
 
 func builtinCurrencyList() currencyList {
 	l := currencyList{date: builtinCurrencyDate, codes: map[[3]byte]bool{}}
-	for _, code := range strings.Fields(builtinCurrencies) {
+	for code := range strings.FieldsSeq(builtinCurrencies) {
 		l.codes[[3]byte([]byte(code))] = true
 	}
 	return l

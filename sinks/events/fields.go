@@ -140,7 +140,7 @@ var specs = []spec{
 	{name: "limited_data_use", kind: boolean, sources: web},
 }
 
-// timeField is no spec: it is written first, and in seconds.
+// timeField is not a spec: it is written first, and in seconds.
 const timeField = "event_time"
 
 func words(s string) []string { return strings.Fields(s) }

@@ -20,7 +20,7 @@ import (
 // lawRows is how many random rows each configuration of the law gets: each run of the test gets others.
 const lawRows = 5_000
 
-// marker stands in every clear identifier of the random rows.
+// marker is in every clear identifier of the random rows.
 const marker = "clear7marker"
 
 // TestTikTokTakesWhatWeAccept is the law of this package: every accepted row is accepted by the strict sandbox, so every

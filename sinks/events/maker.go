@@ -1,6 +1,7 @@
 package events
 
 import (
+	"errors"
 	"strconv"
 	"time"
 
@@ -49,7 +50,7 @@ func (m *Maker) Make(items *pipeline.Items, row int, c *pipeline.Change) error {
 
 // explained adds the event id the row would have had, and says it where a deleted row's last image is to blame.
 func (m *Maker) explained(err error, c *pipeline.Change) error {
-	rejection, ok := err.(*pipeline.Rejection)
+	rejection, ok := errors.AsType[*pipeline.Rejection](err)
 	if !ok {
 		return err
 	}
@@ -178,7 +179,7 @@ func timeReason(reason pipeline.Reason) pipeline.Reason {
 
 // asTimeError: a time that its `type` or `format` cannot read is an invalid time.
 func asTimeError(err error) error {
-	if r, ok := err.(*pipeline.Rejection); ok && r.Reason == pipeline.WrongType {
+	if r, ok := errors.AsType[*pipeline.Rejection](err); ok && r.Reason == pipeline.WrongType {
 		r.Stage, r.Reason = pipeline.StageValidate, pipeline.InvalidEventTime
 	}
 	return err

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"errors"
 	"strconv"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -171,7 +172,7 @@ func (m *Maker) member(dst []byte, member, index int, v pipeline.Value) ([]byte,
 	if err == nil {
 		return dst, nil
 	}
-	if r, ok := err.(*pipeline.Rejection); ok {
+	if r, ok := errors.AsType[*pipeline.Rejection](err); ok {
 		r.Field = memberField(index, productMembers[member].name)
 	}
 	return dst, err

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -70,7 +71,7 @@ func (m *Maker) cleanText(v pipeline.Value) (clean []byte, plain bool, reason pi
 	return mapping.Trim(m.row.Text(v)), false, ""
 }
 
-// notText is the reason why a value is no text, "" if it is.
+// notText is the reason why a value is not text, "" if it is.
 func notText(v pipeline.Value) pipeline.Reason {
 	switch v.Kind() {
 	case pipeline.String:
@@ -184,7 +185,7 @@ func appendPlace(dst []byte, s *step, clean []byte) ([]byte, error) {
 	start := len(dst)
 	dst, err := identity.Place{}.Append(append(dst, '"'), clean)
 	switch {
-	case err == identity.RulePlaceholder:
+	case errors.Is(err, identity.RulePlaceholder):
 		return dst[:start], nil
 	case err != nil:
 		return dst, identity.Reject(s.spec.name, err)

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -132,7 +133,7 @@ func (m *Maker) hash(into *identity.Hash, s *step, v pipeline.Value) (err error)
 // settle makes a rejection of the rule that an identifier breaks. A placeholder is left out instead: it counts only where
 // the row has no other identifier.
 func (m *Maker) settle(s *step, err error) error {
-	rule, ok := err.(identity.Rule)
+	rule, ok := errors.AsType[identity.Rule](err)
 	switch {
 	case err == nil:
 		return nil

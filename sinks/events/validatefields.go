@@ -1,6 +1,7 @@
 package events
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -190,7 +191,7 @@ func checkConstantTimes(f *mapping.Field, at settings.Place) {
 func (m *Maker) checkConstant(s *spec, constant *mapping.Constant, at settings.Place) {
 	for _, text := range constant.Texts {
 		if _, err := m.scalar(nil, &step{spec: s}, pipeline.StringValue([]byte(text))); err != nil {
-			rejection, _ := err.(*pipeline.Rejection)
+			rejection, _ := errors.AsType[*pipeline.Rejection](err)
 			at.Problem("must be "+rejection.Rule, "")
 		}
 	}

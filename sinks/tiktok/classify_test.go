@@ -26,7 +26,7 @@ var wantCodes = map[pipeline.Verdict]string{
 
 func TestEveryCodeHasItsVerdict(t *testing.T) {
 	for want, list := range wantCodes {
-		for _, text := range strings.Fields(list) {
+		for text := range strings.FieldsSeq(list) {
 			code, scope, _ := strings.Cut(text, "/")
 			t.Run(code, func(t *testing.T) {
 				body := fmt.Sprintf(`{"code":%s,"message":"Some text.","request_id":"20260813abc","data":{}}`, code)
@@ -45,7 +45,7 @@ func TestEveryCodeHasItsVerdict(t *testing.T) {
 func TestTheTableOfCodesIsTestedWhole(t *testing.T) {
 	tested := map[string]bool{}
 	for _, list := range wantCodes {
-		for _, text := range strings.Fields(list) {
+		for text := range strings.FieldsSeq(list) {
 			code, _, _ := strings.Cut(text, "/")
 			tested[code] = true
 		}

@@ -161,7 +161,7 @@ func TestTLS(t *testing.T) {
 	}))
 	s.Config.ErrorLog = nil
 	t.Cleanup(s.Close)
-	t.Run("a certificate nobody trusts needs somebody", func(t *testing.T) {
+	t.Run("a certificate nobody trusts needs someone", func(t *testing.T) {
 		a := client(t, Config{BaseURL: s.URL}).Post(t.Context(), "/event/track/", []byte(`{}`))
 		if a.Verdict != pipeline.Broken || a.Network != "certificate" {
 			t.Errorf("got %v %q, want broken certificate", a.Verdict, a.Network)

@@ -16,7 +16,7 @@ const (
 	callsInFlight = 8
 )
 
-// tiktok takes every call, a while after it came, and tells whoever asks how it went.
+// tiktok takes every call, a while after it came, and says how it went when asked.
 type tiktok struct {
 	wait time.Duration
 

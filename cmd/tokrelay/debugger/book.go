@@ -12,7 +12,7 @@ import (
 )
 
 // book is every call the page knows: those in the memory of this process, at hand and whole, and, where they have a topic,
-// those of all instances and of earlier days. The topic is read by one goroutine, while somebody looks.
+// those of all instances and of earlier days. The topic is read by one goroutine, while it is looked at.
 type book struct {
 	memory   *calls.Log
 	history  *calls.History  // nil: no topic

@@ -18,7 +18,7 @@ import (
 //go:embed assets
 var assets embed.FS
 
-// Page serves the debugger of one daemon. Run has to run beside it, for what is shown over time.
+// Page serves the debugger of one daemon. Run has to run next to it, for what is shown over time.
 type Page struct {
 	d       *daemon.Daemon
 	mux     *http.ServeMux

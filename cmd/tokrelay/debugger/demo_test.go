@@ -214,7 +214,7 @@ func TestTheCallsTopicTellsNobodysData(t *testing.T) {
 			t.Errorf("a record of %s tells %q in clear", r.Key, found)
 		}
 		if bytes.Contains(r.Value, []byte(sandbox.DefaultToken)) || !json.Valid(r.Value) {
-			t.Errorf("a record of %s tells the token, or is no JSON", r.Key)
+			t.Errorf("a record of %s tells the token, or is not JSON", r.Key)
 		}
 		digests += len(emailDigest.FindAll(r.Value, -1))
 		return nil
@@ -364,12 +364,12 @@ func TestAPersonsDigestFindsTheirEventAndWhatHappenedToIt(t *testing.T) {
 		t.Fatalf("call %d has no address by digest: %.300s", number, request)
 	}
 	_, html := post(t, "/search", url.Values{"digest": {string(digest[1])}})
-	if !bytes.Contains(html, []byte(fmt.Sprintf("/calls/%d?from=", number))) || !bytes.Contains(html, []byte("accepted")) {
+	if !bytes.Contains(html, fmt.Appendf(nil, "/calls/%d?from=", number)) || !bytes.Contains(html, []byte("accepted")) {
 		t.Errorf("the search does not find call %d: %s", number, html)
 	}
 	_, html = post(t, "/search", url.Values{"digest": {strings.Repeat("ab", 32)}})
 	if !bytes.Contains(html, []byte("Not among what is remembered")) {
-		t.Errorf("a digest of nobody finds somebody: %s", html)
+		t.Errorf("a digest of nobody finds someone: %s", html)
 	}
 	if response, _ := post(t, "/search", url.Values{"digest": {"ada@example.com"}}); response.StatusCode != http.StatusBadRequest {
 		t.Errorf("clear text is answered %s, want 400", response.Status)

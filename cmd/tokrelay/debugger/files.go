@@ -84,6 +84,6 @@ var resultTones = map[audiencefile.Result]string{
 // resultWords say it.
 var resultWords = map[audiencefile.Result]string{
 	audiencefile.Uploaded: "uploaded", audiencefile.Unchanged: "unchanged, not sent", audiencefile.TooSoon: "too soon after the last",
-	audiencefile.PutOff: "put off: TikTok is busy", audiencefile.TooSmall: "too few members", audiencefile.Shrunk: "shrank too much: somebody has to look",
+	audiencefile.PutOff: "put off: TikTok is busy", audiencefile.TooSmall: "too few members", audiencefile.Shrunk: "shrank too much: someone has to look",
 	audiencefile.Stopped: "stopped", audiencefile.Broken: "failed, will be tried again",
 }

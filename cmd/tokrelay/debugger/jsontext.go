@@ -22,7 +22,7 @@ type jsonWriter struct {
 	depth  int
 }
 
-// jsonHTML is JSON for people: indented, its parts marked up. Text that is no JSON is shown as what was shown of it until
+// jsonHTML is JSON for people: indented, its parts marked up. Text that is not JSON is shown as what was shown of it until
 // there.
 func jsonHTML(text []byte, mask masker) template.HTML {
 	w := newJSONWriter(text, mask)

@@ -119,7 +119,7 @@ func to(s *daemon.Sync) string {
 	return "TikTok"
 }
 
-// headline is the one sentence that says whether somebody has to act.
+// headline is the one sentence that reports whether the operator has to act.
 func headline(syncs []syncView) (text, tone string) {
 	var stopped, waiting []string
 	for _, s := range syncs {

@@ -19,7 +19,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
-// quest is what is looked for: digests of what somebody typed, in the forms it may have been hashed in, or a place.
+// quest is what is looked for: digests of what was typed, in the forms it may have been hashed in, or a place.
 type quest struct {
 	sent    map[string]bool            // SHA-256 and MD5 digests as requests hold them, in hexadecimal
 	digests map[[sha256.Size]byte]bool // of texts in clear
@@ -62,7 +62,7 @@ func (q *quest) in(e *calls.Entry) (list []int) {
 	return list
 }
 
-// wants tells whether a record of the calls topic may hold what is looked for: any text of it that is one of the digests, or
+// wants reports whether a record of the calls topic may hold what is looked for: any text of it that is one of the digests, or
 // has one, or its place.
 func (q *quest) wants(record []byte) (found bool) {
 	if q.place != nil {
@@ -78,7 +78,7 @@ func (q *quest) wants(record []byte) (found bool) {
 	return found
 }
 
-// isSent tells whether JSON holds one of the digests.
+// isSent reports whether JSON holds one of the digests.
 func (q *quest) isSent(text []byte) (found bool) {
 	if len(q.sent) == 0 {
 		return false
@@ -102,7 +102,7 @@ func (q *quest) isText(text string) bool {
 	return len(q.digests) > 0 && q.digests[sha256.Sum256([]byte(text))]
 }
 
-// isPerson tells whether a text of a row is what was typed, in one of the forms identifiers have.
+// isPerson reports whether a text of a row is what was typed, in one of the forms identifiers have.
 func (q *quest) isPerson(text string) bool {
 	trimmed := strings.TrimSpace(text)
 	if trimmed == "" {
@@ -126,7 +126,7 @@ func (q *quest) isHash(h identity.Hash, err error) bool {
 	return err == nil && !h.IsZero() && q.digests[[sha256.Size]byte(h.AppendDigest(nil))]
 }
 
-// phoneLike tells whether a text may be a telephone number: few others are worth the work.
+// phoneLike reports whether a text may be a telephone number: few others are worth the work.
 func phoneLike(text string) bool {
 	digits := 0
 	for _, r := range text {

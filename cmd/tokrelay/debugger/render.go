@@ -52,7 +52,7 @@ func execute(w io.Writer, f frame, entry string) error {
 	return err
 }
 
-// moves tells whether a page has a part that moves.
+// moves reports whether a page has a part that moves.
 func moves(name string) bool { return templates[name].Lookup("live") != nil }
 
 // words are the functions templates use.
@@ -78,7 +78,7 @@ func newTab(f frame, section, path, name string) tab { return tab{path, name, f.
 func sum(counts any) (total int64, err error) {
 	v := reflect.ValueOf(counts)
 	if v.Kind() != reflect.Map {
-		return 0, fmt.Errorf("sum: %s is no map of counts", v.Kind())
+		return 0, fmt.Errorf("sum: %s is not a map of counts", v.Kind())
 	}
 	for _, key := range v.MapKeys() {
 		total += v.MapIndex(key).Int()

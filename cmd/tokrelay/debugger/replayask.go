@@ -9,7 +9,7 @@ import (
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
 )
 
-// replayAsk is what somebody wants to have replayed, as the options of `tokrelay dlq replay` name it.
+// replayAsk is what someone wants to have replayed, as the options of `tokrelay dlq replay` name it.
 type replayAsk struct {
 	Sync, Reason string
 	Limit        int64   // most rows; 0: all

@@ -11,7 +11,7 @@ import (
 )
 
 // sampler looks at the counters once a second and remembers an hour of them, so that the page can show rates, charts and
-// what came today. It costs the same whether anybody looks or not.
+// what came today. It costs the same whether someone looks or not.
 type sampler struct {
 	read func() (map[string]*metrics.Counts, error)
 	now  func() time.Time

@@ -12,7 +12,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 )
 
-// found is what a search found: "is this person's event there, and what happened to it?"
+// found is what a search found: whether the event of this person is there, and what happened to it.
 type found struct {
 	Verdict  string
 	Tone     string

@@ -16,7 +16,7 @@ type state struct {
 	Until  time.Time `json:"until,omitzero"`
 }
 
-// troubled are the kinds of trouble in words; what is done about each stands in docs/operations.
+// troubled are the kinds of trouble in words; what is done about each is in docs/operations.
 var troubled = map[pipeline.TroubleKind]string{
 	pipeline.TroubleRegistry:   "waiting for the schema registry",
 	pipeline.TroubleKafka:      "waiting for Kafka",

@@ -21,7 +21,7 @@ type customer struct {
 
 // members writes the life of the customers table. Its replica identity is PostgreSQL's default: updates come without
 // the old row, deletes with the key alone. People join, change their address, leave, return, share an address with
-// somebody else, and are deleted.
+// someone else, and are deleted.
 func (s *story) members() error {
 	for i := range int64(customers) {
 		c := &customer{id: i + 1, email: s.shop.email(i), phone: s.shop.phone(i), optIn: i%8 != 0, lapsed: i%3 != 1}

@@ -12,7 +12,7 @@ import (
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
 )
 
-// judge holds what the story meant beside what happened: by the daemon's counters, and by TikTok's own.
+// judge holds what the story meant next to what happened: by the daemon's counters, and by TikTok's own.
 type judge struct {
 	syncs    []verdict
 	tiktok   sandbox.Stats

@@ -9,7 +9,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 )
 
-// report prints what happened and tells whether all of it is as it should be.
+// report prints what happened and reports whether all of it is as it should be.
 func report(out io.Writer, j *judge, took time.Duration) bool {
 	fmt.Fprintf(out, "What became of the rows (%.1f s):\n\n", took.Seconds())
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -50,7 +50,7 @@ func rejections(out io.Writer, j *judge) {
 
 // answers tells of TikTok's answers other than success.
 func answers(out io.Writer, j *judge) {
-	fmt.Fprintln(out, "\nTikTok's bad days on the way:")
+	fmt.Fprintln(out, "\nTikTok's faults on the way:")
 	words := map[string]string{
 		"40100": "calls throttled: the sync waited and sent them again",
 		"502":   "calls met a server error: sent again",

@@ -22,7 +22,7 @@ var (
 	same = flag.Bool("same", false, "every run with the same seed")
 )
 
-// each runs a model test so many times, or as often as the flag says, each time with another seed.
+// each runs a model test n times, or as often as the flag says, each time with another seed.
 func each(t *testing.T, few int, run func(t *testing.T, r *rand.Rand, log *logs)) {
 	n, first := few, *seed
 	if *runs > 0 {
@@ -89,7 +89,7 @@ func TestWhateverHappensEveryRowSettlesOnceAndRightly(t *testing.T) {
 		w := newWorld(t, r, log, randomConfig(r), 1+r.Int32N(6))
 		defer w.end()
 		w.begin()
-		if !w.liar {
+		if !w.misnames {
 			w.annoy(accident)
 		}
 		for range 2 + r.IntN(8) {

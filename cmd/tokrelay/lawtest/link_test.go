@@ -16,7 +16,7 @@ import (
 )
 
 // link is all that joins a member to the world: connections to the broker, and calls to TikTok. Cut, it breaks what is
-// under way and lets nothing through; a member whose link is cut for good has crashed as far as anybody else can tell.
+// under way and lets nothing through; a member whose link is cut for good has crashed as far as another can tell.
 type link struct {
 	net *kfake.VirtualNetwork
 	api http.RoundTripper
@@ -27,7 +27,7 @@ type link struct {
 	conns map[net.Conn]struct{}
 }
 
-// refused is the error of a network without anybody who listens.
+// refused is the error of a network where nothing listens.
 var refused = &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 
 func newLink(n *kfake.VirtualNetwork, api http.RoundTripper) *link {

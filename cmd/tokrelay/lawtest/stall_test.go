@@ -93,7 +93,7 @@ func (w *world) measure(m *member) load {
 	return load{stats.HeapInuse, runtime.NumGoroutine(), m.link.open(), counts.Unsettled}
 }
 
-// like says whether the load is about another one: rows in hand exactly, the rest within what a garbage collector, and a
+// like reports whether the load is about another one: rows in hand exactly, the rest within what a garbage collector, and a
 // call that is just being tried, make of it.
 func (l load) like(o load) bool {
 	return l.unsettled == o.unsettled && l.goroutines <= o.goroutines+10 && l.connections <= o.connections+2 && l.heap < o.heap+8<<20

@@ -89,7 +89,7 @@ func (w *watch) hear(member string) {
 	w.heard[member] = time.Now()
 }
 
-// silent says whether a member has not been heard of for longer than any session lasts.
+// silent reports whether a member has not been heard of for longer than any session lasts.
 func (w *watch) silent(member string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

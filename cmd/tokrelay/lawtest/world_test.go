@@ -47,9 +47,9 @@ type world struct {
 	partitions int32
 	config     string
 	members    []*member
-	moods      []int // faults of TikTok that pass
+	faults     []int // faults of TikTok that pass
 	faults     []*kfake.FaultHandle
-	liar       bool // TikTok names the wrong row now and then
+	misnames   bool // TikTok names the wrong row now and then
 	moved      bool // partitions may have moved
 	log        *logs
 	trouble    trouble
@@ -67,7 +67,7 @@ type member struct {
 }
 
 func newWorld(t *testing.T, r *rand.Rand, log *logs, config string, partitions int32) *world {
-	w := &world{T: t, rand: r, log: log, liar: r.IntN(2) == 0, partitions: partitions, config: config, written: map[int32]int64{}, tiktok: sandbox.New(sandbox.Config{Refuse: sandbox.Strict(), Limits: sandbox.NoLimits()})}
+	w := &world{T: t, rand: r, log: log, misnames: r.IntN(2) == 0, partitions: partitions, config: config, written: map[int32]int64{}, tiktok: sandbox.New(sandbox.Config{Refuse: sandbox.Strict(), Limits: sandbox.NoLimits()})}
 	var err error
 	w.broker, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(port), kfake.MaxVersions(withoutZstd()), kfake.ListenFn(w.net.Listen), kfake.SeedTopics(partitions, topic))
 	if err != nil {
@@ -180,7 +180,7 @@ func (w *world) produce(n int) {
 	}
 }
 
-// write notes the row's fate before anybody can read it.
+// write notes the row's fate before anyone can read it.
 func (w *world) write(r pipeline.Record, f fate) {
 	f.key = string(r.Key)
 	w.put(w.client, w.rand.Int32N(w.partitions), r, &placed{fate: f})
@@ -213,17 +213,17 @@ func (w *world) refuse(id string) {
 	switch n := w.rand.IntN(3); {
 	case n == 0:
 		f.Message = "Invalid parameters."
-	case n == 1 && w.liar:
+	case n == 1 && w.misnames:
 		wrong := w.rand.IntN(20)
 		f.RowIndex = &wrong
 	}
 	w.trouble.poison = append(w.trouble.poison, w.tiktok.AddFault(f))
 }
 
-// quiet ends all trouble but the poison rows, and what is left of the broker's moods: those pass by themselves, and
+// quiet ends all trouble but the poison rows, and what is left of the broker's faults: those pass by themselves, and
 // nothing that comes after them may be needed to get over them.
 func (w *world) quiet() {
-	for _, id := range w.moods {
+	for _, id := range w.faults {
 		w.tiktok.RemoveFault(id)
 	}
 	w.tiktok.GrantToken(sandbox.Token{Value: sandbox.DefaultToken})

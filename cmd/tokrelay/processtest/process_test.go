@@ -75,7 +75,7 @@ func TestMembersThatJoinAndLeaveLoseNothing(t *testing.T) {
 }
 
 // TestAFrozenMemberLosesNothing freezes a process for longer than its session lasts: it comes back to partitions that are
-// somebody else's, with rows of them in hand.
+// someone else's, with rows of them in hand.
 func TestAFrozenMemberLosesNothing(t *testing.T) {
 	s := newStack(t, 10_000)
 	s.tiktok.AddFault(sandbox.Fault{Delay: 20 * time.Millisecond})

@@ -14,7 +14,7 @@ import (
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
 )
 
-// The long forms of the tests beside them: `make soak`. Their moments are random; the seed is in the log.
+// The long forms of the tests next to them: `make soak`. Their moments are random; the seed is in the log.
 
 var seed = flag.Uint64("seed", 0, "of the random moments; 0: another one each time")
 
@@ -22,7 +22,7 @@ var seed = flag.Uint64("seed", 0, "of the random moments; 0: another one each ti
 func soakStack(t *testing.T, rows int) (*stack, *rand.Rand) {
 	s := newStack(t, rows)
 	s.patience = 5 * time.Minute
-	s.bury()
+	s.forget()
 	s.tiktok.AddFault(sandbox.Fault{Delay: time.Second})
 	n := *seed
 	if n == 0 {

@@ -10,7 +10,7 @@ import (
 )
 
 // The primary dies and a standby takes its place, without the connector's slot, which PostgreSQL before 17 keeps to itself.
-// Whoever writes goes on before Debezium is back, and Debezium makes a new slot and a new snapshot. That brings back every
+// The application goes on before Debezium is back, and Debezium makes a new slot and a new snapshot. That brings back every
 // row there is; what it cannot tell is which rows were deleted meanwhile. They are deleted once more, as
 // docs/operations/disaster-recovery.md says, and then TikTok holds what SQL says.
 func TestAFailoverOfTheDatabaseWithoutItsSlotLosesNothing(t *testing.T) {
@@ -42,7 +42,7 @@ func TestAFailoverOfTheDatabaseWithoutItsSlotLosesNothing(t *testing.T) {
 	f.source.written(t)
 	f.caughtUp()
 	former := f.source.rows(t, "SELECT encode(sha256(convert_to(lower(trim(email)), 'UTF8')), 'hex') FROM gone")
-	same(t, "members, whoever was one", slices.Concat(f.members("People", "EMAIL_SHA256"), former), slices.Concat(f.source.rows(t, sqlMembers), former))
+	same(t, "members, and those who were", slices.Concat(f.members("People", "EMAIL_SHA256"), former), slices.Concat(f.source.rows(t, sqlMembers), former))
 	f.source.exec(t, "INSERT INTO people SELECT DISTINCT ON (id) id, email, opted_in FROM gone WHERE op = 'DELETE' ON CONFLICT DO NOTHING")
 	f.source.exec(t, "DELETE FROM people WHERE id IN (SELECT id FROM gone WHERE op = 'DELETE')")
 	f.laws()

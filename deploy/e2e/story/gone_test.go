@@ -17,7 +17,7 @@ import (
 // Records go while they are being read: by retention, here as a deletion of records, and with their topic. What Kafka still
 // has is read, each row once, and no reading stops half way for what is gone.
 
-// throttle has the broker hold back every reader at so many bytes a second. It answers a reader that had its share at once,
+// throttle has the broker hold back every reader at a number of bytes a second. It answers a reader that had its share at once,
 // and with nothing.
 func (p *feed) throttle(bytesPerSecond float64) {
 	p.t.Helper()

@@ -84,7 +84,7 @@ func (f *flow) called() (ids []string) {
 			}
 		}
 		if err := json.Unmarshal([]byte(r.Payload), &call); err != nil {
-			f.t.Fatalf("call %d/%d is no JSON: %v", r.Partition, r.Offset, err)
+			f.t.Fatalf("call %d/%d is not JSON: %v", r.Partition, r.Offset, err)
 		}
 		if strings.Contains(r.Payload, "@example.com") {
 			f.t.Errorf("call %d/%d holds a clear address", r.Partition, r.Offset)

@@ -22,7 +22,7 @@ type source struct {
 	connectors []string
 }
 
-// newSource makes the schema anew and fills it from files; connectors come later.
+// newSource makes the schema again and fills it from files; connectors come later.
 func newSource(t *testing.T, schema string, files ...string) *source {
 	t.Helper()
 	s := &source{schema: schema}
@@ -68,7 +68,7 @@ func (s *source) disconnect(t *testing.T) {
 	}
 }
 
-// dropped drops a slot that nobody reads and tells whether there is none of the name.
+// dropped drops a slot that nobody reads and reports whether there is none of the name.
 func (s *source) dropped(name string) bool {
 	slot := fmt.Sprintf("FROM pg_replication_slots WHERE slot_name = '%s'", name)
 	psql(context.Background(), s.schema, "-c", "SELECT pg_drop_replication_slot(slot_name) "+slot+" AND NOT active")
@@ -108,7 +108,7 @@ func (s *source) rows(t *testing.T, query string) []string {
 
 // written waits until everything committed so far is in Kafka: marks are written behind it, and the connectors have told
 // PostgreSQL that they need nothing before the marks any more, which they do once Kafka has acknowledged it. A connector
-// that gave up during an outage is started again, as whoever runs Connect does.
+// that gave up during an outage is started again, as the operator of Connect does.
 func (s *source) written(t *testing.T) {
 	t.Helper()
 	at := s.rows(t, "SELECT pg_current_wal_lsn()")[0]

@@ -49,7 +49,7 @@ func TestAFileUploadOutlastsTheBrokersFaults(t *testing.T) {
 	f.laws()
 }
 
-// fired tells whether a fault has struck.
+// fired reports whether a fault has struck.
 func (f *flow) fired(id int) bool {
 	for _, state := range f.tiktok.Faults() {
 		if state.ID == id {

@@ -18,7 +18,7 @@ func CheckTypes(section string, i *Identifiers, r *Rules, k mapping.Kinds, at se
 	for n, f := range i.fields() {
 		place := at.Key(section).Key(Kind(n).Name())
 		if kind := f.CheckTypes(k, place); !slices.Contains(readable, kind) {
-			place.Problem("the column's type is "+kind.String()+", which is no identifier", "every row with a value in it is rejected; see `type`")
+			place.Problem("the column's type is "+kind.String()+", which is not an identifier", "every row with a value in it is rejected; see `type`")
 		}
 	}
 	k.CheckTypes(r.MemberWhen, at.Key("member_when"))

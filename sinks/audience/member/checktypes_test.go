@@ -23,7 +23,7 @@ func TestIdentifiersAreCheckedAgainstTheSchema(t *testing.T) {
 	}
 }
 
-// What the check says is no identifier is rejected, and what it lets pass is not rejected for its type.
+// What the check says is not an identifier is rejected, and what it lets pass is not rejected for its type.
 func TestWhatTheCheckRefusesIsRejected(t *testing.T) {
 	readers, shape := compiled(t, "ids: {EMAIL_SHA256: c}")
 	c, _ := load("ids: {EMAIL_SHA256: c}")

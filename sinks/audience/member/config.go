@@ -21,7 +21,7 @@ func (i *Identifiers) fields() [Kinds]*mapping.Field {
 	return [...]*mapping.Field{&i.Email, &i.Phone, &i.IDFA, &i.IDFA5, &i.GAID, &i.GAID5}
 }
 
-// Any says whether at least one is mapped.
+// Any reports whether at least one is mapped.
 func (i *Identifiers) Any() bool {
 	for _, f := range i.fields() {
 		if !f.IsZero() {
@@ -52,10 +52,10 @@ type Rules struct {
 	StripPlusTag   bool   `yaml:"strip_plus_tag" doc:"hash ann+shop@x.org as ann@x.org"`
 	StripDots      bool   `yaml:"strip_dots" doc:"hash a.nn@x.org as ann@x.org"`
 	DefaultCountry string `yaml:"default_country" doc:"country of phone numbers in national form: US"`
-	MemberWhen     string `yaml:"member_when" doc:"an expression that says whether a row is a member; without it every row is one until it is deleted"`
+	MemberWhen     string `yaml:"member_when" doc:"an expression that reports whether a row is a member; without it every row is one until it is deleted"`
 }
 
-// Validate reports what is wrong with a sink's identifiers and rules; section is where the identifiers stand in its
+// Validate reports what is wrong with a sink's identifiers and rules; section is where the identifiers are in its
 // configuration. That there are none is the sink's to report.
 func Validate(section string, i *Identifiers, r *Rules, at settings.Place) {
 	modes := r.Hash.modes()

@@ -1,6 +1,6 @@
 package member
 
-// Kind is a type of identifier. Its number, plus one, stands in stored member state: never reorder.
+// Kind is a type of identifier. Its number, plus one, is in stored member state: never reorder.
 type Kind int
 
 // Kinds is how many there are.

@@ -1,6 +1,7 @@
 package member
 
 import (
+	"errors"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/identity"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
@@ -52,7 +53,7 @@ func (r *Reader) Hash(row *mapping.Row, v pipeline.Value) (h identity.Hash, err 
 	} else {
 		h, err = r.hasher.Hash(clear)
 	}
-	if rule, ok := err.(identity.Rule); ok && rule.Nobody() {
+	if rule, ok := errors.AsType[identity.Rule](err); ok && rule.Nobody() {
 		return h, &Nobody{identity.Reject(r.Field, err)}
 	}
 	if err != nil {

@@ -54,7 +54,7 @@ func TestTheViewListsEventsAndCalls(t *testing.T) {
 		{"events?from=4&limit=9", "4"}, {"events?from=9", ""}, {"events?limit=0", ""}, {"events?test=true", "t"},
 	}
 	for _, c := range cases {
-		got := ""
+		var got strings.Builder
 		for line := range strings.Lines(admin(t, s, "GET", c.path, "").Raw) {
 			var e struct {
 				ID   string         `json:"event_id"`
@@ -63,10 +63,10 @@ func TestTheViewListsEventsAndCalls(t *testing.T) {
 			if err := json.Unmarshal([]byte(line), &e); err != nil || e.Body["event_id"] != e.ID {
 				t.Fatalf("%s: got %s: %v", c.path, line, err)
 			}
-			got += e.ID
+			got.WriteString(e.ID)
 		}
-		if got != c.want {
-			t.Errorf("%s: got %q, want %q", c.path, got, c.want)
+		if got.String() != c.want {
+			t.Errorf("%s: got %q, want %q", c.path, got.String(), c.want)
 		}
 	}
 	if got := admin(t, s, "GET", "events?limit=x", ""); got.Status != 400 {

@@ -129,7 +129,7 @@ func (j *job) result(old memberSets) memberSets {
 	return content
 }
 
-// usable says whether the audience can be used and changed now.
+// usable reports whether the audience can be used and changed now.
 func (a *audience) usable() bool { return a.valid && a.job == nil }
 
 // visibleCover is the size TikTok shows.

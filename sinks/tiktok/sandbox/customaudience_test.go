@@ -5,6 +5,7 @@ import (
 	"crypto/md5"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"mime/multipart"
 	"net/http"
 	"net/url"
@@ -31,9 +32,7 @@ func uploadCall(t *testing.T, s *Sandbox, name, content string, parts map[string
 	all := map[string]string{
 		"advertiser_id": DefaultAdvertiser, "calculate_type": "EMAIL_SHA256", "file_signature": fmt.Sprintf("%x", md5.Sum([]byte(content))),
 	}
-	for k, v := range parts {
-		all[k] = v
-	}
+	maps.Copy(all, parts)
 	var form bytes.Buffer
 	w := multipart.NewWriter(&form)
 	if name != "" {

@@ -74,7 +74,7 @@ func (v value) at(i int32) value {
 // text is the string value; the slice may point into the body.
 func (v value) text() []byte { return unescape(v.raw(), v.node().escaped) }
 
-// key is the name under which the value stands in its object.
+// key is the name under which the value is in its object.
 func (v value) key() []byte {
 	n := v.node()
 	return unescape(v.d.src[n.keyStart:n.keyEnd], n.keyEscaped)

@@ -170,7 +170,7 @@ func (f Fault) at(row int) *Fault {
 	return &f
 }
 
-// strikes counts a matching call and says whether it is this one's turn.
+// strikes counts a matching call and reports whether it is this one's turn.
 func (f *FaultState) strikes() bool {
 	n := f.Matched - f.Fault.Skip
 	f.Matched++

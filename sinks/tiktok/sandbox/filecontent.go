@@ -17,7 +17,7 @@ var uploadTypes = map[string]int{
 // tableTypes are the headers of a MULTIPLE_TYPES file; MAID is a raw device id.
 var tableTypes = map[string]int{"MAID": 36, "PHONE_SHA256": 64, "EMAIL_SHA256": 64, "MAID_SHA256": 64, "MAID_MD5": 32}
 
-// maxSameHeader is how often one header may stand in a MULTIPLE_TYPES file.
+// maxSameHeader is how often one header may be in a MULTIPLE_TYPES file.
 const maxSameHeader = 3
 
 // parsedFile is the content of a good file.

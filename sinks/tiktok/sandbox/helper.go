@@ -21,7 +21,7 @@ func (s *Sandbox) pixelList(c *call) (any, *refusal) {
 	return map[string]any{"pixels": list, "page_info": info}, nil
 }
 
-// picks says whether a filter that may be absent lets a value pass.
+// picks reports whether a filter that may be absent lets a value pass.
 func (q *query) picks(name, value string) bool {
 	return !q.values.Has(name) || q.values.Get(name) == value
 }

@@ -36,7 +36,7 @@ type EndpointStats struct {
 	Calls       int64         `json:"calls"`
 	Rows        int64         `json:"rows"`
 	RefusedRows int64         `json:"refused_rows"`
-	Codes       map[int]int64 `json:"codes"`      // answers by return code; 20001 is no refusal
+	Codes       map[int]int64 `json:"codes"`      // answers by return code; 20001 is not a refusal
 	Unanswered  int64         `json:"unanswered"` // timeouts, resets and answers that were not JSON
 	InFlight    int           `json:"in_flight"`  // now
 	MostAtOnce  int           `json:"most_at_once"`

@@ -54,7 +54,7 @@ func (s *Sandbox) portal(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, back.String(), http.StatusFound)
 }
 
-// redirects says whether the app may be redirected to.
+// redirects reports whether the app may be redirected to.
 func (a App) redirects(text string, to *url.URL) bool {
 	if a.Redirects != nil {
 		return slices.Contains(a.Redirects, text)

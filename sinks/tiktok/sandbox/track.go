@@ -7,7 +7,7 @@ import (
 
 const (
 	maxEvents      = 1000
-	milliseconds   = 100_000_000_000 // an event_time above this is no time in seconds
+	milliseconds   = 100_000_000_000 // an event_time above this is not a time in seconds
 	viewWindow     = 7 * 24 * time.Hour
 	textPixelOwner = "No permission to operate pixel code: %s. You must be an admin or operator of this advertiser account."
 )

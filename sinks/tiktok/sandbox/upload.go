@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"mime/multipart"
+	"slices"
 	"strings"
 	"time"
 )
@@ -159,10 +160,8 @@ func (a *audiences) processing(u *upload) bool {
 		if one.job == nil {
 			continue
 		}
-		for _, file := range one.job.files {
-			if file == u {
-				return true
-			}
+		if slices.Contains(one.job.files, u) {
+			return true
 		}
 	}
 	return false

@@ -5,7 +5,7 @@ import "strings"
 // set makes a lookup table of the words of a text.
 func set(words string) map[string]bool {
 	m := map[string]bool{}
-	for _, w := range strings.Fields(words) {
+	for w := range strings.FieldsSeq(words) {
 		m[w] = true
 	}
 	return m

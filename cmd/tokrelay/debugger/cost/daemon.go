@@ -90,7 +90,7 @@ func runDaemon() error {
 	if err := holds(); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(os.Getenv("COST_FOLDER"), "seconds"), []byte(fmt.Sprint(took.Seconds())), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(os.Getenv("COST_FOLDER"), "seconds"), fmt.Append(nil, took.Seconds()), 0o600); err != nil {
 		return err
 	}
 	counts, err := d.Metrics.Counts("orders")

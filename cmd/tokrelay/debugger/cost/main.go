@@ -24,7 +24,7 @@ type addresses struct {
 	Records                  int
 }
 
-// The bounds that the figures are shown beside.
+// The bounds that the figures are shown next to.
 const (
 	mostCPU    = 3  // percent
 	mostMemory = 32 // MiB

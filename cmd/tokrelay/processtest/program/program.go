@@ -1,4 +1,4 @@
-// Package program runs a program beside a test and keeps what it says. The tests of the real binary use it, here and in
+// Package program runs a program next to a test and keeps what it says. The tests of the real binary use it, here and in
 // deploy; what they run, and against what, is theirs.
 package program
 
@@ -67,7 +67,7 @@ func (p *Program) Exit() int {
 	return p.cmd.ProcessState.ExitCode()
 }
 
-// Ended tells whether the program has ended.
+// Ended reports whether the program has ended.
 func (p *Program) Ended() bool {
 	select {
 	case <-p.over:

@@ -63,7 +63,7 @@ func (w *world) stir() {
 
 func randomOf[T any](w *world, list []T) T { return list[w.rand.IntN(len(list))] }
 
-// accident refuses a call for no reason of a row's. It happens once a run: two refusals convict a
+// accident refuses a call for no reason of a row's. It happens once a run: two refusals confirm a
 // row, of which one may be a text that names it among others. So it does not happen where TikTok names the wrong ones.
 var accident = sandbox.Fault{Code: 40002, Message: "Invalid parameters."}
 
@@ -78,13 +78,13 @@ var tiktokMoods = []sandbox.Fault{
 	{Delay: 3 * time.Second}, {Delay: 200 * time.Millisecond}, {Delay: 200 * time.Millisecond},
 }
 
-// annoy puts TikTok in a mood that passes.
+// annoy gives TikTok a fault that passes.
 func (w *world) annoy(f sandbox.Fault) {
 	f.Count, f.Skip, f.Every = 1+w.rand.IntN(1<<w.rand.IntN(7)), w.rand.IntN(4), w.rand.IntN(3)
 	if f.Code == accident.Code {
 		f.Count = 1
 	}
-	w.moods = append(w.moods, w.tiktok.AddFault(f))
+	w.faults = append(w.faults, w.tiktok.AddFault(f))
 }
 
 var brokerMoods = []kfake.Fault{

@@ -11,9 +11,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// bury does what a broker does and kfake does not: members that died while they were joining are out of the group after
+// forget does what a broker does and kfake does not: members that died while they were joining are out of the group after
 // their session. kfake waits for them for ever, and nobody else gets partitions. It works until the test ends.
-func (s *stack) bury() {
+func (s *stack) forget() {
 	client, err := kgo.NewClient(kgo.SeedBrokers(s.broker.ListenAddrs()...))
 	if err != nil {
 		s.t.Fatal(err)
