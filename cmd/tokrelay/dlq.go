@@ -17,7 +17,6 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
-	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 func dlqCommand() *cobra.Command {
@@ -159,18 +158,18 @@ func (d *desk) checkSyncs(named []string) {
 	}
 }
 
-// opener reads rows with the settings of their syncs. Schema ids nobody knows are not waited for.
-func (d *desk) opener(reveal bool) (*letters.Opener, error) {
+// schemas are the registry's. Schema ids nobody knows are not waited for.
+func (d *desk) schemas() (*cdc.Registry, error) {
 	registry := d.config.SchemaRegistry
 	registry.MissingRetry = 0
-	schemas, err := cdc.NewRegistry(registry, cdc.RegistryDeps{Log: slog.New(slog.DiscardHandler), Metrics: metrics.New()})
+	return cdc.NewRegistry(registry, cdc.RegistryDeps{Log: slog.New(slog.DiscardHandler), Metrics: metrics.New()})
+}
+
+// opener reads rows with the settings of their syncs.
+func (d *desk) opener(reveal bool) (*letters.Opener, error) {
+	schemas, err := d.schemas()
 	if err != nil {
 		return nil, err
 	}
-	return &letters.Opener{Admin: d.admin, Schemas: schemas, Reveal: reveal, Reading: func(sync string) cdc.Config {
-		if s, err := d.config.Sync(sync); err == nil {
-			return s.Config
-		}
-		return settings.WithDefaults(cdc.Config{})
-	}}, nil
+	return d.config.NewOpener(d.admin, schemas, reveal), nil
 }

@@ -78,14 +78,14 @@ func (p *purge) weigh(topic string, found map[int32]*kept) kafka.Offsets {
 }
 
 func (p *purge) keptOf(ctx context.Context, topic string, filter *letters.Filter) (map[int32]*kept, error) {
-	span, err := letters.SpanOf(ctx, p.admin, topic, time.Time{}, time.Time{})
+	span, err := letters.SpanOf(ctx, daemon.LettersIn(p.admin), topic, time.Time{}, time.Time{})
 	if err != nil {
 		return nil, err
 	}
 	bar, read := p.progress("searching "+topic), int64(0)
 	defer bar.end()
 	found, others := map[int32]*kept{}, map[int32]int64{}
-	err = letters.Scan(ctx, p.admin, span, filter, func(r *pipeline.Record, _ *deadletter.Head, chosen bool) error {
+	err = letters.Scan(ctx, daemon.LettersIn(p.admin), span, filter, func(r *pipeline.Record, _ *deadletter.Head, chosen bool) error {
 		if read++; read%1024 == 0 {
 			bar.show(read, span.Records)
 		}

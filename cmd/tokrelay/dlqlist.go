@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 )
@@ -95,7 +96,7 @@ func dlqList(c *cobra.Command, f *listFlags) error {
 }
 
 func (d *desk) countRows(ctx context.Context, l *listed, filter *letters.Filter, by []string) error {
-	span, err := letters.SpanOf(ctx, d.admin, l.Rejected, filter.Since, filter.Until)
+	span, err := letters.SpanOf(ctx, daemon.LettersIn(d.admin), l.Rejected, filter.Since, filter.Until)
 	if err != nil {
 		return err
 	}
@@ -109,17 +110,17 @@ func (d *desk) countRows(ctx context.Context, l *listed, filter *letters.Filter,
 		read += records
 		bar.show(read, span.Records)
 	}
-	tally, err := letters.CountRows(ctx, d.admin, span, filter, by, seen)
+	tally, err := letters.CountRows(ctx, daemon.LettersIn(d.admin), span, filter, by, seen)
 	l.Rows, l.Total = append(l.Rows, tally.Counts()...), tally.Rows
 	return err
 }
 
 func (d *desk) countBatches(ctx context.Context, l *listed, filter *letters.Filter) error {
-	span, err := letters.SpanOf(ctx, d.admin, l.Failed, filter.Since, filter.Until)
+	span, err := letters.SpanOf(ctx, daemon.LettersIn(d.admin), l.Failed, filter.Since, filter.Until)
 	if err != nil {
 		return err
 	}
-	return letters.Batches(ctx, d.admin, span, filter, func(b *deadletter.DeadBatch) error {
+	return letters.Batches(ctx, daemon.LettersIn(d.admin), span, filter, func(b *deadletter.DeadBatch) error {
 		day := b.Failed.UTC().Format(time.DateOnly)
 		i := slices.IndexFunc(l.Batches, func(g batchCount) bool { return g.Sync == b.Sync && g.Reason == string(b.Reason) && g.Day == day })
 		if i < 0 {
@@ -193,10 +194,11 @@ func (d *desk) choose(filter *letters.Filter, key string) error {
 	if key == "" {
 		return nil
 	}
-	opener, err := d.opener(true)
+	schemas, err := d.schemas()
 	if err != nil {
 		return err
 	}
-	filter.Key = opener.WithKey(key)
-	return nil
+	decode, err := daemon.KeyDecoder(schemas)
+	filter.Key = letters.WithKey(key, decode)
+	return err
 }

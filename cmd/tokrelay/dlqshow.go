@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
@@ -97,7 +98,7 @@ func (s *shower) places(ctx context.Context, places []pipeline.Position, filter 
 			filter.Rows[letters.PlaceText(p)] = true
 			continue
 		}
-		r, err := letters.Fetch(ctx, s.admin, p)
+		r, err := letters.Fetch(ctx, daemon.LettersIn(s.admin), p)
 		if err != nil {
 			return err
 		}
@@ -159,7 +160,7 @@ func (s *shower) filtered(ctx context.Context, filter letters.Filter) error {
 var errLimit = errors.New("limit")
 
 func (s *shower) each(ctx context.Context, filter letters.Filter, show func(*deadletter.Dead) error) error {
-	span, err := letters.SpanOf(ctx, s.admin, s.topics.RejectedTopic, filter.Since, filter.Until)
+	span, err := letters.SpanOf(ctx, daemon.LettersIn(s.admin), s.topics.RejectedTopic, filter.Since, filter.Until)
 	if err != nil {
 		return err
 	}
@@ -170,7 +171,7 @@ func (s *shower) each(ctx context.Context, filter letters.Filter, show func(*dea
 			bar.show(read, span.Records)
 		}
 	}
-	return letters.Rows(ctx, s.admin, span, &filter, seen, func(r *pipeline.Record, _ *deadletter.Head) error {
+	return letters.Rows(ctx, daemon.LettersIn(s.admin), span, &filter, seen, func(r *pipeline.Record, _ *deadletter.Head) error {
 		d, err := deadletter.Parse(letters.Keep(r))
 		if err != nil {
 			return err

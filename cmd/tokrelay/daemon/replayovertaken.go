@@ -62,7 +62,7 @@ func (r *Replay) memberRows(ctx context.Context, l *lanes) ([]memberRow, error) 
 	filter := r.o.Filter
 	filter.Syncs = []string{l.sync.Name}
 	var list []*deadletter.Dead
-	err := letters.Rows(ctx, r.admin, r.span, &filter, nil, func(record *pipeline.Record, h *deadletter.Head) error {
+	err := letters.Rows(ctx, LettersIn(r.admin), r.span, &filter, nil, func(record *pipeline.Record, h *deadletter.Head) error {
 		if lane := r.wants(record, h); lane == nil || !r.allowed(lane, l.sync.Name) {
 			return nil
 		}

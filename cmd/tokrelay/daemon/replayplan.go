@@ -36,7 +36,7 @@ func (r *Replay) Plan(ctx context.Context, now time.Time, progress func(done, of
 		}
 	}
 	plan.Resumed = r.resumed()
-	err := letters.Rows(ctx, r.admin, r.span, &r.o.Filter, count, func(record *pipeline.Record, h *deadletter.Head) error {
+	err := letters.Rows(ctx, LettersIn(r.admin), r.span, &r.o.Filter, count, func(record *pipeline.Record, h *deadletter.Head) error {
 		return r.planRow(plan, tally, record, h, now)
 	})
 	if err != nil && !errors.Is(err, kafka.ErrStop) {
@@ -87,18 +87,18 @@ func firstFailed(r *pipeline.Record, h *deadletter.Head) time.Time {
 func (r *Replay) find(ctx context.Context) error {
 	topic := r.Config.DeadLetter.RejectedTopic
 	var err error
-	if r.span, err = letters.SpanOf(ctx, r.admin, topic, r.o.Filter.Since, r.o.Filter.Until); err != nil {
+	if r.span, err = letters.SpanOf(ctx, LettersIn(r.admin), topic, r.o.Filter.Since, r.o.Filter.Until); err != nil {
 		return err
 	}
 	r.o.Filter.Until = time.Time{} // the span ends there; letters beside it are left to later replays
-	least := kafka.Offsets{}
+	least := map[int32]int64{}
 	for _, l := range r.lanes {
 		if err := l.load(ctx, r.admin, topic); err != nil {
 			return err
 		}
 	}
-	for id := range r.span.To[topic] {
-		least.Set(topic, id, r.leastDone(id))
+	for id := range r.span.To {
+		least[id] = r.leastDone(id)
 	}
 	r.span.After(least)
 	return nil

@@ -43,7 +43,7 @@ func (r *Replay) complete(ctx context.Context, list []*deadletter.Dead) error {
 	if len(places) == 0 {
 		return nil
 	}
-	err := letters.FetchAll(ctx, r.admin, places, func(found *pipeline.Record) {
+	err := letters.FetchAll(ctx, LettersIn(r.admin), places, func(found *pipeline.Record) {
 		for _, d := range wanted[found.Position()] {
 			d.Omitted = ""
 			d.Record.Key, d.Record.Value = found.Key, found.Value
@@ -68,7 +68,7 @@ func (r *Replay) DryRun(ctx context.Context) (*ReplayReport, error) {
 		batch = nil
 		return dry.rows(ctx, list)
 	}
-	err := letters.Rows(ctx, r.admin, r.span, &r.o.Filter, nil, func(record *pipeline.Record, h *deadletter.Head) error {
+	err := letters.Rows(ctx, LettersIn(r.admin), r.span, &r.o.Filter, nil, func(record *pipeline.Record, h *deadletter.Head) error {
 		lane := r.wants(record, h)
 		if lane == nil || !r.allowed(lane, string(h.Sync)) || r.o.Limit > 0 && taken == r.o.Limit {
 			return nil

@@ -113,7 +113,7 @@ type sending struct {
 
 // read hands on every letter of the plan, in chunks by sync.
 func (s *sending) read(ctx context.Context) error {
-	err := letters.Scan(ctx, s.admin, s.span, &s.o.Filter, func(r *pipeline.Record, h *deadletter.Head, chosen bool) error {
+	err := letters.Scan(ctx, LettersIn(s.admin), s.span, &s.o.Filter, func(r *pipeline.Record, h *deadletter.Head, chosen bool) error {
 		if chosen {
 			if err := s.letter(ctx, r, h); err != nil {
 				return err
@@ -141,10 +141,8 @@ func (s *sending) read(ctx context.Context) error {
 
 // readAll notes that nothing is left before the ends, also where the last records were none.
 func (s *sending) readAll() {
-	for _, partitions := range s.span.To {
-		for id, end := range partitions {
-			s.seen.read(id, end-1)
-		}
+	for id, end := range s.span.To {
+		s.seen.read(id, end-1)
 	}
 }
 

@@ -2,39 +2,33 @@ package letters
 
 import (
 	"context"
-	"log/slog"
 	"strings"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/cdc"
-	"github.com/tokrelay/tokrelay/pipeline/metrics"
-	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
-// WithKey tells letters with a key: one whose bytes are the text, whose only column has the value, or whose columns are
-// as name=value,name=value says. A key that cannot be read has no columns. Keys of several syncs may look the same: name
-// the sync too.
-func (o *Opener) WithKey(text string) func(*pipeline.Record) bool {
-	// The record's empty twin is a delete known by its key alone: that is how the decoder reads keys.
-	decoder, err := cdc.NewDecoder(settings.WithDefaults(cdc.Config{Format: "flat", Log: slog.New(slog.DiscardHandler)}), cdc.Wanted{All: true}, o.Schemas, metrics.New())
+// WithKey chooses letters with a key: one whose bytes are the text, whose only column has the value, or whose columns are
+// as name=value,name=value says. decode reads a plain row known by its key alone, as a delete is: a key that it cannot read
+// has no columns. Keys of several syncs may look the same: name the sync too.
+func WithKey(text string, decode Decode) func(*pipeline.Record) bool {
 	pairs := pairsOf(text)
 	return func(r *pipeline.Record) bool {
 		if string(r.Key) == text {
 			return true
 		}
-		if err != nil || len(r.Key) == 0 {
+		if len(r.Key) == 0 {
 			return false
 		}
 		var c pipeline.Change
-		twin := pipeline.Record{Topic: r.Topic, Key: r.Key, Headers: r.Headers}
-		if decoder.Decode(context.Background(), &twin, &c) != nil || c.Shape == nil {
+		alone := pipeline.Record{Topic: r.Topic, Key: r.Key, Headers: r.Headers}
+		if decode(context.Background(), &alone, &c) != nil || c.Shape == nil {
 			return false
 		}
 		return hasKey(&c, text, pairs)
 	}
 }
 
-// pairsOf reads name=value,name=value; nil where the text is none.
+// pairsOf reads name=value,name=value; nil where the text is not that.
 func pairsOf(text string) map[string]string {
 	pairs := map[string]string{}
 	for part := range strings.SplitSeq(text, ",") {
