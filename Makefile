@@ -23,7 +23,7 @@ lint: ## gofmt, go vet, staticcheck
 	$(GO) tool staticcheck ./...
 
 bench: ## speed, as ratios to a bare loop in the same run
-	$(GO) test -run '^$$' -bench . -benchtime 1s ./pipeline/... ./sinks/... ./cmd/tokrelay/bench ./cmd/tokrelay/letters ./cmd/tokrelay/debugger
+	$(GO) test -run '^$$' -bench . -benchtime 1s ./pipeline/... ./sinks/... ./cmd/tokrelay/bench ./cmd/tokrelay/debugger
 	$(GO) run ./cmd/tokrelay/bench
 
 RUNS ?= 2000

@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
@@ -85,8 +84,8 @@ func names[T ~string](list []T) []string {
 }
 
 // filter checks the flags' words.
-func (f *filterFlags) filter(now time.Time) (letters.Filter, error) {
-	filter := letters.Filter{Syncs: f.syncs, Reasons: f.reasons, Classes: f.classes, Fields: f.fields, Topics: f.topics, Batch: f.batch, EventID: f.eventID}
+func (f *filterFlags) filter(now time.Time) (deadletter.Filter, error) {
+	filter := deadletter.Filter{Syncs: f.syncs, Reasons: f.reasons, Classes: f.classes, Fields: f.fields, Topics: f.topics, Batch: f.batch, EventID: f.eventID}
 	var err error
 	if filter.Since, err = when("--since", f.since, now); err != nil {
 		return filter, err
@@ -166,7 +165,7 @@ func (d *desk) schemas() (*cdc.Registry, error) {
 }
 
 // opener reads rows with the settings of their syncs.
-func (d *desk) opener(reveal bool) (*letters.Opener, error) {
+func (d *desk) opener(reveal bool) (*deadletter.Opener, error) {
 	schemas, err := d.schemas()
 	if err != nil {
 		return nil, err

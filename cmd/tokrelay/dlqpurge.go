@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
+	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 )
 
@@ -90,7 +90,7 @@ type purge struct {
 func (p *purge) time(ctx context.Context, before time.Time) error {
 	to := kafka.Offsets{}
 	for _, topic := range []string{p.topics.RejectedTopic, p.topics.FailedTopic} {
-		span, err := letters.SpanOf(ctx, daemon.LettersIn(p.admin), topic, time.Time{}, before)
+		span, err := deadletter.SpanOf(ctx, daemon.LettersIn(p.admin), topic, time.Time{}, before)
 		if err != nil {
 			return err
 		}
@@ -104,14 +104,14 @@ func (p *purge) time(ctx context.Context, before time.Time) error {
 }
 
 func (p *purge) offset(ctx context.Context) error {
-	place, err := letters.ParsePlace(p.flags.upTo)
+	place, err := deadletter.ParsePlace(p.flags.upTo)
 	if err != nil {
 		return usageError{fmt.Errorf("--offset: %w", err)}
 	}
 	if place.Topic != p.topics.RejectedTopic && place.Topic != p.topics.FailedTopic {
 		return usageError{fmt.Errorf("--offset: %s is no dead-letter topic: only %s and %s are purged", place.Topic, p.topics.RejectedTopic, p.topics.FailedTopic)}
 	}
-	span, err := letters.SpanOf(ctx, daemon.LettersIn(p.admin), place.Topic, time.Time{}, time.Time{})
+	span, err := deadletter.SpanOf(ctx, daemon.LettersIn(p.admin), place.Topic, time.Time{}, time.Time{})
 	if err != nil {
 		return err
 	}

@@ -5,36 +5,36 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
+	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 // LettersIn is Kafka as the readers of dead letters want it.
-func LettersIn(admin *kafka.Admin) letters.Source {
-	return letters.Source{
-		All: func(ctx context.Context, topic string) (letters.Span, error) {
+func LettersIn(admin *kafka.Admin) deadletter.Source {
+	return deadletter.Source{
+		All: func(ctx context.Context, topic string) (deadletter.Span, error) {
 			there, err := admin.Topics(ctx, topic)
 			if err != nil || len(there) == 0 {
-				return letters.Span{Topic: topic}, err
+				return deadletter.Span{Topic: topic}, err
 			}
 			all, err := admin.All(ctx, topic)
-			return letters.Span{Topic: topic, ID: all.IDs[topic], From: all.From[topic], To: all.To[topic]}, err
+			return deadletter.Span{Topic: topic, ID: all.IDs[topic], From: all.From[topic], To: all.To[topic]}, err
 		},
 		At: func(ctx context.Context, topic string, t time.Time) (map[int32]int64, error) {
 			at, err := admin.At(ctx, t, topic)
 			return at[topic], err
 		},
-		Scan: func(ctx context.Context, s letters.Span, each func(*pipeline.Record) error) error {
+		Scan: func(ctx context.Context, s deadletter.Span, each func(*pipeline.Record) error) error {
 			return admin.Scan(ctx, rangeOf(s), each)
 		},
 	}
 }
 
-func rangeOf(s letters.Span) kafka.Range {
+func rangeOf(s deadletter.Span) kafka.Range {
 	r := kafka.Range{From: kafka.Offsets{s.Topic: s.From}, To: kafka.Offsets{s.Topic: s.To}, IDs: map[string]string{s.Topic: s.ID}}
 	if s.Sparse {
 		r.Gone = func(kafka.Gap) {}
@@ -44,8 +44,8 @@ func rangeOf(s letters.Span) kafka.Range {
 
 // NewOpener reads the rows of dead letters with the settings of their syncs. With reveal it gives clear values, which must
 // not leave the process.
-func (c *Config) NewOpener(admin *kafka.Admin, schemas cdc.Schemas, reveal bool) *letters.Opener {
-	return &letters.Opener{Source: LettersIn(admin), Reveal: reveal, Decoder: func(sync string) (letters.Decode, error) {
+func (c *Config) NewOpener(admin *kafka.Admin, schemas cdc.Schemas, reveal bool) *deadletter.Opener {
+	return &deadletter.Opener{Source: LettersIn(admin), Reveal: reveal, Decoder: func(sync string) (deadletter.Decode, error) {
 		if s, err := c.Sync(sync); err == nil {
 			return decodeAll(s.Config, schemas)
 		}
@@ -54,11 +54,11 @@ func (c *Config) NewOpener(admin *kafka.Admin, schemas cdc.Schemas, reveal bool)
 }
 
 // KeyDecoder reads records that have a key alone, as deletes of plain rows.
-func KeyDecoder(schemas cdc.Schemas) (letters.Decode, error) {
+func KeyDecoder(schemas cdc.Schemas) (deadletter.Decode, error) {
 	return decodeAll(settings.WithDefaults(cdc.Config{Format: "flat"}), schemas)
 }
 
-func decodeAll(c cdc.Config, schemas cdc.Schemas) (letters.Decode, error) {
+func decodeAll(c cdc.Config, schemas cdc.Schemas) (deadletter.Decode, error) {
 	c.Log = slog.New(slog.DiscardHandler)
 	decoder, err := cdc.NewDecoder(c, cdc.Wanted{All: true}, schemas, metrics.New())
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/sinks/audiencefile"
@@ -54,15 +53,15 @@ func (d *Daemon) ReadAudiences(ctx context.Context, sync string) {
 
 // NewestLetters reads the newest letters of the rejected topic that the filter chooses, newest first, looking at no more
 // than depth records per partition. The letters are the caller's.
-func (d *Daemon) NewestLetters(ctx context.Context, f *letters.Filter, n int, depth int64) ([]*deadletter.Dead, error) {
-	span, err := letters.SpanOf(ctx, LettersIn(d.admin), d.Config.DeadLetter.RejectedTopic, time.Time{}, time.Time{})
+func (d *Daemon) NewestLetters(ctx context.Context, f *deadletter.Filter, n int, depth int64) ([]*deadletter.Dead, error) {
+	span, err := deadletter.SpanOf(ctx, LettersIn(d.admin), d.Config.DeadLetter.RejectedTopic, time.Time{}, time.Time{})
 	if err != nil {
 		return nil, fmt.Errorf("read dead letters: %w", err)
 	}
 	span.Latest(depth)
 	var list []*deadletter.Dead
-	err = letters.Rows(ctx, LettersIn(d.admin), span, f, nil, func(r *pipeline.Record, _ *deadletter.Head) error {
-		if l, err := deadletter.Parse(letters.Keep(r)); err == nil {
+	err = deadletter.Rows(ctx, LettersIn(d.admin), span, f, nil, func(r *pipeline.Record, _ *deadletter.Head) error {
+		if l, err := deadletter.Parse(deadletter.Keep(r)); err == nil {
 			list = append(list, l)
 		}
 		if len(list) >= 4*n+256 {
@@ -112,7 +111,7 @@ func (d *Daemon) NewestRows(ctx context.Context, depth int64, each func(syncs []
 // Letter reads one letter of the rejected topic; nil when it is not there (any more).
 func (d *Daemon) Letter(ctx context.Context, partition int32, offset int64) (*deadletter.Dead, error) {
 	at := pipeline.Position{Topic: d.Config.DeadLetter.RejectedTopic, Partition: partition, Offset: offset}
-	r, err := letters.Fetch(ctx, LettersIn(d.admin), at)
+	r, err := deadletter.Fetch(ctx, LettersIn(d.admin), at)
 	if err != nil || r == nil {
 		return nil, err
 	}
@@ -124,7 +123,7 @@ func (d *Daemon) Letter(ctx context.Context, partition int32, offset int64) (*de
 }
 
 // Opener reads the rows of letters. With reveal it gives clear values, which must not leave the process.
-func (d *Daemon) Opener(reveal bool) *letters.Opener {
+func (d *Daemon) Opener(reveal bool) *deadletter.Opener {
 	return d.Config.NewOpener(d.admin, d.registry, reveal)
 }
 

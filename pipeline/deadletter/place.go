@@ -1,4 +1,4 @@
-package letters
+package deadletter
 
 import (
 	"bytes"
@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 )
 
 // ParsePlace reads topic/partition/offset, as letters, logs and dlq show print it.
@@ -107,7 +106,7 @@ func Keep(r *pipeline.Record) *pipeline.Record {
 }
 
 // ofRow tells whether the letter is of one of the rows, which are keyed as PlaceText writes them.
-func ofRow(rows map[string]bool, h *deadletter.Head) bool {
+func ofRow(rows map[string]bool, h *Head) bool {
 	var memory [300]byte
 	key := append(append(memory[:0], h.Topic...), '/')
 	key = append(append(append(key, h.Partition...), '/'), h.Offset...)

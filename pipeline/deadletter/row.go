@@ -1,4 +1,4 @@
-package letters
+package deadletter
 
 import (
 	"context"
@@ -9,7 +9,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 )
 
 // Row is a dead letter's row for a person.
@@ -44,9 +43,9 @@ type Opener struct {
 
 // Open reads a letter's row; of a letter without payload, from the source. What cannot be read is said in the Row. Only
 // the end of ctx, and Kafka's trouble with the source, are errors.
-func (o *Opener) Open(ctx context.Context, d *deadletter.Dead) (*Row, error) {
+func (o *Opener) Open(ctx context.Context, d *Dead) (*Row, error) {
 	record := &d.Record
-	if d.Omitted == deadletter.OmittedUnreadable {
+	if d.Omitted == OmittedUnreadable {
 		return &Row{Problem: "the letter is for a batch that could not be read"}, nil
 	}
 	if d.AtSource() {

@@ -1,11 +1,10 @@
-package letters
+package deadletter
 
 import (
 	"context"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 )
 
 // Source is how topics are read: those of dead letters, and those that their rows come from.
@@ -95,16 +94,16 @@ func (src Source) scan(ctx context.Context, s Span, each func(*pipeline.Record) 
 
 // Scan calls each for every record of the span, in the order of its partition, and says whether it is a letter that the
 // filter chooses. Record and head are valid during the call only.
-func Scan(ctx context.Context, src Source, s Span, f *Filter, each func(r *pipeline.Record, h *deadletter.Head, chosen bool) error) error {
-	var head deadletter.Head
+func Scan(ctx context.Context, src Source, s Span, f *Filter, each func(r *pipeline.Record, h *Head, chosen bool) error) error {
+	var head Head
 	return src.scan(ctx, s, func(r *pipeline.Record) error {
 		return each(r, &head, head.Read(r) && f.Match(r, &head))
 	})
 }
 
 // Rows is Scan for the chosen letters alone. seen, if not nil, is told of every record read.
-func Rows(ctx context.Context, src Source, s Span, f *Filter, seen func(), each func(*pipeline.Record, *deadletter.Head) error) error {
-	return Scan(ctx, src, s, f, func(r *pipeline.Record, h *deadletter.Head, chosen bool) error {
+func Rows(ctx context.Context, src Source, s Span, f *Filter, seen func(), each func(*pipeline.Record, *Head) error) error {
+	return Scan(ctx, src, s, f, func(r *pipeline.Record, h *Head, chosen bool) error {
 		if seen != nil {
 			seen()
 		}
@@ -117,12 +116,12 @@ func Rows(ctx context.Context, src Source, s Span, f *Filter, seen func(), each 
 
 // Batches calls each for every failed batch of the span that the filter chooses. Filters that only rows can pass choose
 // none.
-func Batches(ctx context.Context, src Source, s Span, f *Filter, each func(*deadletter.DeadBatch) error) error {
+func Batches(ctx context.Context, src Source, s Span, f *Filter, each func(*DeadBatch) error) error {
 	if len(f.Fields) > 0 || f.EventID != "" || f.Key != nil || len(f.Rows) > 0 {
 		return nil
 	}
 	return src.scan(ctx, s, func(r *pipeline.Record) error {
-		b, err := deadletter.ParseBatch(r)
+		b, err := ParseBatch(r)
 		if err != nil || !f.Match(r, batchHead(b)) {
 			return nil // a record of another program, or not chosen
 		}
@@ -130,8 +129,8 @@ func Batches(ctx context.Context, src Source, s Span, f *Filter, each func(*dead
 	})
 }
 
-func batchHead(b *deadletter.DeadBatch) *deadletter.Head {
-	h := &deadletter.Head{Sync: []byte(b.Sync), Reason: []byte(b.Reason), Class: []byte(pipeline.ClassFailed), BatchID: []byte(b.ID)}
+func batchHead(b *DeadBatch) *Head {
+	h := &Head{Sync: []byte(b.Sync), Reason: []byte(b.Reason), Class: []byte(pipeline.ClassFailed), BatchID: []byte(b.ID)}
 	if len(b.Rows) > 0 {
 		h.Topic = []byte(b.Rows[0].Topic)
 	}

@@ -1,4 +1,4 @@
-package letters
+package deadletter
 
 import (
 	"bytes"
@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 )
 
 // Filter chooses dead letters. What is empty chooses all; of a list, one has to fit.
@@ -23,7 +22,7 @@ type Filter struct {
 }
 
 // Match tells whether a letter, whose head h was read of it, is chosen.
-func (f *Filter) Match(r *pipeline.Record, h *deadletter.Head) bool {
+func (f *Filter) Match(r *pipeline.Record, h *Head) bool {
 	switch {
 	case !f.Since.IsZero() && r.Timestamp.Before(f.Since), !f.Until.IsZero() && !r.Timestamp.Before(f.Until):
 		return false

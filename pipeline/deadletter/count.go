@@ -1,4 +1,4 @@
-package letters
+package deadletter
 
 import (
 	"context"
@@ -9,7 +9,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 )
 
 // mostReaders bounds the memory: each reader holds a fetch.
@@ -68,7 +67,7 @@ func (s Span) split(n int) []Span {
 func (t *Tally) read(ctx context.Context, src Source, s Span, f *Filter, seen func(int64)) error {
 	const many = 4096
 	read := int64(0)
-	return Scan(ctx, src, s, f, func(r *pipeline.Record, h *deadletter.Head, chosen bool) error {
+	return Scan(ctx, src, s, f, func(r *pipeline.Record, h *Head, chosen bool) error {
 		if read++; read%many == 0 && seen != nil {
 			seen(many)
 		}

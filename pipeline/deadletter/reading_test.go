@@ -1,4 +1,4 @@
-package letters
+package deadletter
 
 import (
 	"context"
@@ -13,7 +13,6 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
-	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
@@ -21,8 +20,8 @@ import (
 
 const rejected = "tokrelay.rejected"
 
-// broker is a broker with dead letters that the real writer wrote: n of them, in turn for each of the reasons.
-func broker(t testing.TB, n int, reasons ...pipeline.Reason) Source {
+// brokerWith is a broker with dead letters that the real writer wrote: n of them, in turn for each of the reasons.
+func brokerWith(t testing.TB, n int, reasons ...pipeline.Reason) Source {
 	t.Helper()
 	_, src := cluster(t, n, reasons...)
 	return src
@@ -46,8 +45,8 @@ func cluster(t testing.TB, n int, reasons ...pipeline.Reason) (*kfake.Cluster, S
 		t.Fatal(err)
 	}
 	t.Cleanup(admin.Close)
-	w := deadletter.NewWriter(settings.WithDefaults(deadletter.Config{}), deadletter.About{Sync: "purchases", Sink: "purchases", SinkKind: "events", Instance: "host-1", Version: "test"},
-		deadletter.Deps{Producer: producer})
+	w := NewWriter(settings.WithDefaults(Config{}), About{Sync: "purchases", Sink: "purchases", SinkKind: "events", Instance: "host-1", Version: "test"},
+		Deps{Producer: producer})
 	for start := 0; start < n; start += 5000 {
 		if err := w.Rows(t.Context(), lettersFrom(start, min(start+5000, n), reasons)); err != nil {
 			t.Fatal(err)
@@ -113,7 +112,7 @@ func count(t testing.TB, src Source, f *Filter, by ...string) *Tally {
 }
 
 func TestFiltersChooseByWhatHeadersSay(t *testing.T) {
-	src := broker(t, 90, pipeline.InvalidCurrency, pipeline.InvalidEmail, pipeline.InvalidCurrency)
+	src := brokerWith(t, 90, pipeline.InvalidCurrency, pipeline.InvalidEmail, pipeline.InvalidCurrency)
 	for _, c := range []struct {
 		name   string
 		filter Filter
@@ -142,7 +141,7 @@ func TestFiltersChooseByWhatHeadersSay(t *testing.T) {
 }
 
 func TestTheTallySumsUpToTheLetters(t *testing.T) {
-	src := broker(t, 100, pipeline.InvalidCurrency, pipeline.InvalidEmail, pipeline.InvalidURL)
+	src := brokerWith(t, 100, pipeline.InvalidCurrency, pipeline.InvalidEmail, pipeline.InvalidURL)
 	for _, by := range [][]string{nil, {"sync"}, {"reason"}, By, {"topic", "day"}} {
 		sum := int64(0)
 		counts := count(t, src, &Filter{}, by...).Counts()
@@ -160,14 +159,14 @@ func TestTheTallySumsUpToTheLetters(t *testing.T) {
 }
 
 func TestATopicThatDoesNotExistHasNoLetters(t *testing.T) {
-	src := broker(t, 0)
+	src := brokerWith(t, 0)
 	span, err := SpanOf(t.Context(), src, "nowhere", time.Now().Add(-time.Hour), time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	row := func(*pipeline.Record, *deadletter.Head) error { t.Error("read a record"); return nil }
+	row := func(*pipeline.Record, *Head) error { t.Error("read a record"); return nil }
 	err = Rows(t.Context(), src, span, &Filter{}, nil, row)
-	other := Batches(t.Context(), src, span, &Filter{}, func(*deadletter.DeadBatch) error { t.Error("read a batch"); return nil })
+	other := Batches(t.Context(), src, span, &Filter{}, func(*DeadBatch) error { t.Error("read a batch"); return nil })
 	tally, third := CountRows(t.Context(), src, span, &Filter{}, By, nil)
 	if err != nil || other != nil || third != nil || tally.Rows != 0 {
 		t.Errorf("errors %v, %v, %v, %d letters; want none", err, other, third, tally.Rows)
@@ -198,7 +197,7 @@ func TestPlacesAreReadAsTheyArePrinted(t *testing.T) {
 }
 
 func TestRecordsAreFetchedByPlace(t *testing.T) {
-	src := broker(t, 30, pipeline.InvalidCurrency)
+	src := brokerWith(t, 30, pipeline.InvalidCurrency)
 	var places []pipeline.Position
 	want := map[string]bool{}
 	span, err := SpanOf(t.Context(), src, rejected, time.Time{}, time.Time{})
@@ -277,13 +276,13 @@ func TestKeysAreMatchedByBytesAndColumns(t *testing.T) {
 }
 
 func TestAnExplanationHasACommandForTheReason(t *testing.T) {
-	src := broker(t, 1, pipeline.InvalidCurrency)
+	src := brokerWith(t, 1, pipeline.InvalidCurrency)
 	o := &Opener{Source: src, Decoder: func(string) (Decode, error) { return decoder(t, cdc.Config{}), nil }}
 	span, _ := SpanOf(t.Context(), src, rejected, time.Time{}, time.Time{})
 	seen := 0
-	err := Rows(t.Context(), src, span, &Filter{}, nil, func(r *pipeline.Record, _ *deadletter.Head) error {
+	err := Rows(t.Context(), src, span, &Filter{}, nil, func(r *pipeline.Record, _ *Head) error {
 		seen++
-		d, err := deadletter.Parse(Keep(r))
+		d, err := Parse(Keep(r))
 		if err != nil {
 			return err
 		}
