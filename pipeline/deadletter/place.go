@@ -104,11 +104,3 @@ func Keep(r *pipeline.Record) *pipeline.Record {
 	}
 	return &kept
 }
-
-// ofRow tells whether the letter is of one of the rows, which are keyed as PlaceText writes them.
-func ofRow(rows map[string]bool, h *Head) bool {
-	var memory [300]byte
-	key := append(append(memory[:0], h.Topic...), '/')
-	key = append(append(append(key, h.Partition...), '/'), h.Offset...)
-	return rows[string(key)]
-}
