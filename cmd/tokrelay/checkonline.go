@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"log/slog"
 
 	"github.com/spf13/cobra"
 
@@ -14,7 +13,7 @@ func checkOnline(c *cobra.Command, config *daemon.Config, asJSON bool) error {
 	s := newScreen(c)
 	counts := map[string]int{}
 	var unprinted error
-	err := daemon.CheckOnline(c.Context(), config, daemon.Options{Log: slog.New(slog.DiscardHandler), Version: version, Commit: commit(), Stored: storedToken},
+	err := daemon.CheckOnline(c.Context(), config, storedToken,
 		func(f daemon.Finding) {
 			counts[f.State]++
 			if asJSON {

@@ -145,7 +145,7 @@ func (p *purge) delete(ctx context.Context, to kafka.Offsets) error {
 			return err
 		}
 		for topic := range to {
-			err = fmt.Errorf("%w\ngrant it: %s", err, p.config.Grant("--topic", topic, kafka.RightDelete))
+			err = fmt.Errorf("%w\ngrant it: %s", err, daemon.Grant(p.config.Kafka, "--topic", topic, kafka.RightDelete))
 		}
 		return err
 	}

@@ -13,9 +13,10 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
+	"github.com/tokrelay/tokrelay/sinks/tiktok"
 )
 
-// How a Finding stands.
+// States of a Finding.
 const (
 	FindingOK   = "ok"
 	FindingWarn = "warn" // it works, and may not for long or not as meant
@@ -32,24 +33,31 @@ type Finding struct {
 
 // checkup looks at everything a configuration talks about. It changes nothing and sends no row.
 type checkup struct {
-	*Daemon
-	emit func(Finding)
-	now  time.Time
+	config   *Config
+	admin    *kafka.Admin
+	registry *cdc.Registry
+	accounts map[string]account             // by connection
+	stored   func(connection string) string // the file of a token that auth login stored; nil: there is none
+	emit     func(Finding)
+	now      time.Time
 
 	waited time.Duration // for the place of groups
 }
 
-// CheckOnline tells emit what each check found, in the order in which one would repair.
-func CheckOnline(ctx context.Context, c *Config, o Options, emit func(Finding)) error {
-	registry := c.SchemaRegistry
-	c.SchemaRegistry.MissingRetry = 0 // nothing is waited for
-	defer func() { c.SchemaRegistry = registry }()
-	d, err := newHelper(c, o)
-	if err != nil {
+// account is a TikTok account.
+type account struct {
+	client *tiktok.Client
+	token  *tiktok.Token
+}
+
+// CheckOnline tells emit what each check found, in the order in which one would repair. stored names the file of a
+// connection's token that auth login stored; it may be nil.
+func CheckOnline(ctx context.Context, c *Config, stored func(connection string) string, emit func(Finding)) error {
+	u := &checkup{config: c, accounts: map[string]account{}, stored: stored, emit: once(emit), now: time.Now()}
+	if err := u.clients(); err != nil {
 		return err
 	}
-	defer d.close()
-	u := &checkup{Daemon: d, emit: once(emit), now: time.Now()}
+	defer u.admin.Close()
 	reached := u.brokers(ctx)
 	if reached {
 		u.kafka(ctx)
@@ -64,6 +72,23 @@ func CheckOnline(ctx context.Context, c *Config, o Options, emit func(Finding)) 
 		u.connection(ctx, name)
 	}
 	return ctx.Err()
+}
+
+func (u *checkup) clients() (err error) {
+	registry := u.config.SchemaRegistry
+	registry.MissingRetry = 0 // nothing is waited for
+	if u.registry, err = cdc.NewRegistry(registry, cdc.RegistryDeps{Log: slog.New(slog.DiscardHandler), Metrics: metrics.New()}); err != nil {
+		return err
+	}
+	for name, c := range u.config.Connections {
+		var a account
+		if a.client, a.token, err = NewClient(name, c, u.stored); err != nil {
+			return fmt.Errorf("connection %s: %w", name, err)
+		}
+		u.accounts[name] = a
+	}
+	u.admin, err = kafka.NewAdmin(u.config.Kafka, "admin", nil)
+	return err
 }
 
 // once leaves out what was said before: syncs share topics.
@@ -89,7 +114,7 @@ func (u *checkup) failed(what string, err error) {
 func (u *checkup) brokers(ctx context.Context) bool {
 	quick, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	list := strings.Join(u.Config.Kafka.Brokers, ", ")
+	list := strings.Join(u.config.Kafka.Brokers, ", ")
 	if err := u.admin.Ping(quick); err != nil {
 		u.fail("brokers", err.Error(), "none of "+list+" answers: start Kafka, or correct kafka.brokers, kafka.tls and kafka.sasl")
 		return false
@@ -101,15 +126,15 @@ func (u *checkup) brokers(ctx context.Context) bool {
 // kafka looks at topics, groups, and what this client may do with them.
 func (u *checkup) kafka(ctx context.Context) {
 	largest := 0
-	for i := range u.Config.Syncs {
-		largest = max(largest, u.sources(ctx, &u.Config.Syncs[i]))
+	for i := range u.config.Syncs {
+		largest = max(largest, u.sources(ctx, &u.config.Syncs[i]))
 	}
 	u.ownTopicsSet(ctx, largest)
 }
 
 // sources looks at what a sync reads, and gives the largest record its topics take.
 func (u *checkup) sources(ctx context.Context, s *Sync) (largest int) {
-	topics, err := s.topics(ctx, u.admin)
+	topics, err := s.SourceTopics(ctx, u.admin)
 	if none, ok := errors.AsType[*NoTopic](err); ok {
 		u.warn("sync "+s.Name, "no topic matches "+none.Pattern+" yet", "the sync waits for one; correct topic_pattern if it should match")
 	} else if err != nil {
@@ -147,17 +172,17 @@ func (u *checkup) source(s *Sync, name string, t kafka.Topic, exists bool, right
 		u.fail(what, "does not exist", "correct the topic of sync "+s.Name+", or start its connector: the sync waits for it")
 		return
 	case !r.Has(kafka.RightRead):
-		u.fail(what, "this client may not read it", u.Config.Grant("--topic", name, kafka.RightRead))
+		u.fail(what, "this client may not read it", Grant(u.config.Kafka, "--topic", name, kafka.RightRead))
 		return
 	case !r.Has(kafka.RightDescribeConfigs):
-		u.warn(what, "this client may not see its settings, so that they are not checked", u.Config.Grant("--topic", name, kafka.RightDescribeConfigs))
+		u.warn(what, "this client may not see its settings, so that they are not checked", Grant(u.config.Kafka, "--topic", name, kafka.RightDescribeConfigs))
 		return
 	}
 	says := fmt.Sprintf("%d partition(s), cleanup.policy %s", t.Partitions, t.Policy)
 	switch {
 	case s.Kind() == KindEvents && t.Compacted():
 		u.warn(what, says+": compaction removes events that have not been read", "set cleanup.policy=delete with a retention longer than your longest outage")
-	case s.isAudience() && !t.Compacted() && t.Retention >= 0:
+	case s.IsAudience() && !t.Compacted() && t.Retention >= 0:
 		u.warn(what, says+": members whose last change is older than its retention are missing in a resync and in an upload",
 			"set cleanup.policy=compact, keyed by the member, or retention.ms=-1")
 	default:
@@ -166,12 +191,12 @@ func (u *checkup) source(s *Sync, name string, t kafka.Topic, exists bool, right
 }
 
 // Grant is the command that gives this client rights.
-func (c *Config) Grant(resource, name string, rights ...kafka.Right) string {
+func Grant(k kafka.Config, resource, name string, rights ...kafka.Right) string {
 	principal := "User:<this client's principal>"
-	if sasl := c.Kafka.SASL; sasl != nil && sasl.Username != "" {
+	if sasl := k.SASL; sasl != nil && sasl.Username != "" {
 		principal = "User:" + sasl.Username
 	}
-	command := fmt.Sprintf("kafka-acls.sh --bootstrap-server %s --add --allow-principal '%s'", c.Kafka.Brokers[0], principal)
+	command := fmt.Sprintf("kafka-acls.sh --bootstrap-server %s --add --allow-principal '%s'", k.Brokers[0], principal)
 	for _, right := range rights {
 		command += " --operation " + string(right)
 	}
@@ -179,7 +204,7 @@ func (c *Config) Grant(resource, name string, rights ...kafka.Right) string {
 }
 
 func (u *checkup) group(ctx context.Context, s *Sync) {
-	name := u.Config.GroupOf(s)
+	name := u.config.GroupOf(s)
 	for _, group := range []string{name, name + ".replay"} {
 		rights, err := u.groupRights(ctx, group)
 		switch {
@@ -189,7 +214,7 @@ func (u *checkup) group(ctx context.Context, s *Sync) {
 		case err != nil:
 			u.failed("group "+group, err)
 		case !rights.Has(kafka.RightRead):
-			u.fail("group "+group, "this client may not use it", u.Config.Grant("--resource-pattern-type prefixed --group", name, kafka.RightRead))
+			u.fail("group "+group, "this client may not use it", Grant(u.config.Kafka, "--resource-pattern-type prefixed --group", name, kafka.RightRead))
 		case group == name:
 			u.ok("group "+group, "may be used")
 		}
@@ -211,9 +236,9 @@ func (u *checkup) groupRights(ctx context.Context, group string) (kafka.Rights, 
 	return rights, err
 }
 
-// registryAnswers tells whether schemas can be asked for.
+// registryAnswers reports whether schemas can be asked for.
 func (u *checkup) registryAnswers(ctx context.Context) bool {
-	if len(u.Config.SchemaRegistry.URL) == 0 {
+	if len(u.config.SchemaRegistry.URL) == 0 {
 		return false
 	}
 	quick, cancel := context.WithTimeout(ctx, 5*time.Second)
@@ -222,7 +247,7 @@ func (u *checkup) registryAnswers(ctx context.Context) bool {
 		u.fail("schema registry", err.Error(), "start it, or correct schema_registry.url and its credentials")
 		return false
 	}
-	u.ok("schema registry", strings.Join(u.Config.SchemaRegistry.URL, ", ")+" answers")
+	u.ok("schema registry", strings.Join(u.config.SchemaRegistry.URL, ", ")+" answers")
 	return true
 }
 
@@ -232,9 +257,5 @@ func (u *checkup) checkFlow(s *Sync) (*Flow, error) {
 	if err != nil {
 		return nil, err
 	}
-	schemas, err := cdc.NewRegistry(u.Config.SchemaRegistry, cdc.RegistryDeps{Log: slog.New(slog.DiscardHandler), Metrics: metrics.New()})
-	if err != nil {
-		return nil, err
-	}
-	return f, f.DecodeWith(schemas, u.Metrics, slog.New(slog.DiscardHandler))
+	return f, f.DecodeWith(u.registry, metrics.New(), slog.New(slog.DiscardHandler))
 }

@@ -28,7 +28,7 @@ func checked(t *testing.T, cluster *kfake.Cluster, text string, tiktok *sandbox.
 		t.Fatal(err)
 	}
 	var list []Finding
-	if err := CheckOnline(t.Context(), c, Options{}, func(f Finding) { list = append(list, f) }); err != nil {
+	if err := CheckOnline(t.Context(), c, nil, func(f Finding) { list = append(list, f) }); err != nil {
 		t.Fatal(err)
 	}
 	return list

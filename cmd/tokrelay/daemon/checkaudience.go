@@ -12,12 +12,12 @@ import (
 // audiences looks at the audiences that syncs of the connection fill: whether they are there, and how they are.
 func (u *checkup) audiences(ctx context.Context, connection string) {
 	lists := map[string][]audience.Details{}
-	for i := range u.Config.Syncs {
-		s := &u.Config.Syncs[i]
-		if name, _ := u.Config.ConnectionOf(s); name != connection || !s.isAudience() {
+	for i := range u.config.Syncs {
+		s := &u.config.Syncs[i]
+		if name, _ := u.config.ConnectionOf(s); name != connection || !s.IsAudience() {
 			continue
 		}
-		for _, advertiser := range s.advertisers() {
+		for _, advertiser := range s.Advertisers() {
 			list, asked := lists[advertiser]
 			if !asked {
 				list, asked = u.audiencesOf(ctx, connection, advertiser)
@@ -32,7 +32,7 @@ func (u *checkup) audiences(ctx context.Context, connection string) {
 
 // audiencesOf asks for something that only a token for audiences gets.
 func (u *checkup) audiencesOf(ctx context.Context, connection, advertiser string) ([]audience.Details, bool) {
-	list, err := audience.Directory{API: u.connections[connection].client, Advertiser: advertiser}.List(ctx)
+	list, err := audience.Directory{API: u.accounts[connection].client, Advertiser: advertiser}.List(ctx)
 	if err != nil {
 		u.fail("audiences of "+advertiser, err.Error(), "the token needs Audience Management: add it to the developer app, then run tokrelay auth login --connection "+connection)
 		return nil, false
@@ -41,16 +41,8 @@ func (u *checkup) audiencesOf(ctx context.Context, connection, advertiser string
 	return list, true
 }
 
-// advertisers are those whose audiences the sync fills.
-func (s *Sync) advertisers() []string {
-	if s.AudienceSegment != nil && len(s.AudienceSegment.AdvertiserIDs) > 0 {
-		return s.AudienceSegment.AdvertiserIDs
-	}
-	return []string{s.advertiser}
-}
-
-// wanted is how the configuration names the sync's audience; both are empty where rows do.
-func (s *Sync) wanted() (name, id string) {
+// wantedBy is how the configuration names the sync's audience; both are empty where rows do.
+func wantedBy(s *Sync) (name, id string) {
 	if s.AudienceFile != nil {
 		return s.AudienceFile.Audience.Name, s.AudienceFile.Audience.ID
 	}
@@ -58,7 +50,7 @@ func (s *Sync) wanted() (name, id string) {
 }
 
 func (u *checkup) audience(s *Sync, advertiser string, list []audience.Details) {
-	name, id := s.wanted()
+	name, id := wantedBy(s)
 	if name == "" && id == "" {
 		return // rows name them
 	}

@@ -3,7 +3,6 @@ package daemon
 import (
 	"encoding/binary"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -53,7 +52,7 @@ func TestCheckOnlineComparesSyncsWithARealRegistryAndTopic(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got []string
-	err = CheckOnline(t.Context(), c, Options{Log: slog.New(slog.DiscardHandler)}, func(f Finding) {
+	err = CheckOnline(t.Context(), c, nil, func(f Finding) {
 		if strings.HasPrefix(f.What, "sync ") || strings.HasPrefix(f.What, "schema orders") {
 			got = append(got, f.State+" "+f.What+": "+f.Says)
 		}

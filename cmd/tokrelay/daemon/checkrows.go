@@ -25,7 +25,7 @@ func (u *checkup) rows(ctx context.Context, s *Sync, registered bool) {
 		u.failed(what, err)
 		return
 	}
-	topics, err := s.topics(ctx, u.admin)
+	topics, err := s.SourceTopics(ctx, u.admin)
 	if err != nil {
 		return // said before
 	}
@@ -47,14 +47,14 @@ type tried struct {
 
 // try brings the newest rows through the sync's steps and forgets what they become.
 func (u *checkup) try(ctx context.Context, f *Flow, what string) {
-	span, err := TopicRange{Partition: -1, Offset: -1, Limit: triedRows}.find(ctx, u.admin, f.Sync)
+	span, err := TopicRange{Partition: -1, Offset: -1, Limit: triedRows}.Find(ctx, u.admin, f.Sync)
 	if err != nil {
 		return // its topics were said to be missing
 	}
 	t := tried{rejected: map[string]int{}, skipped: map[pipeline.SkipReason]int{}}
-	steps := &dryFlow{Steps: f.Steps()}
+	trial := f.NewTrial()
 	err = u.admin.Read(ctx, span, func(r *pipeline.Record) error {
-		t.note(r, steps.try(ctx, r))
+		t.note(r, trial.Try(ctx, r))
 		if t.trouble != nil || t.rows == triedRows {
 			return kafka.ErrStop
 		}
@@ -65,7 +65,7 @@ func (u *checkup) try(ctx context.Context, f *Flow, what string) {
 		return
 	}
 	u.judge(f, what, &t)
-	for _, finding := range f.loads.findings(f.Sync.Name) { // of rows without a schema
+	for _, finding := range loadFindings(f) { // of rows without a schema
 		u.emit(finding)
 	}
 }
@@ -97,7 +97,7 @@ func (u *checkup) judge(f *Flow, what string, t *tried) {
 		u.fail(what, t.trouble.Error(), "the sync would stop here: correct the mapping, then look with tokrelay preview --from-topic --sync "+f.Sync.Name)
 	case t.rows == 0:
 		u.ok(what, "its topics are empty: there are no rows to try")
-	case f.Sync.isAudience() && t.keyless > 0:
+	case f.Sync.IsAudience() && t.keyless > 0:
 		u.fail(what, fmt.Sprintf("%d of the newest %d row(s) have no key, so that their member is not known", t.keyless, t.rows), "key the topic by the member (Debezium: message.key.columns)")
 	case refused > 0:
 		u.warn(what, says+": "+counted(t.rejected), "see why: tokrelay preview --from-topic --sync "+f.Sync.Name)

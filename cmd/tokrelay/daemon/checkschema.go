@@ -24,7 +24,7 @@ func (u *checkup) schema(ctx context.Context, f *Flow, topic string) {
 			continue
 		}
 		found = true
-		for _, finding := range f.judgeSchema("schema "+subject, src) {
+		for _, finding := range judgeSchema(f, "schema "+subject, src) {
 			u.emit(finding)
 		}
 	}
@@ -36,7 +36,7 @@ func (u *checkup) schema(ctx context.Context, f *Flow, topic string) {
 
 // judgeSchema says what the sync finds in a writer schema: its mapped columns and their types, and what will be rejected
 // and why. Of a union at the root every type with rows is judged by itself.
-func (f *Flow) judgeSchema(what string, src *cdc.Source) (findings []Finding) {
+func judgeSchema(f *Flow, what string, src *cdc.Source) (findings []Finding) {
 	all, err := cdc.Inspect(f.Sync.Config, f.Wanted, src)
 	if err != nil {
 		return []Finding{{FindingFail, what, "cannot be used: " + err.Error(), "its rows are rejected as schema_unreadable: correct the schema"}}
@@ -50,24 +50,24 @@ func (f *Flow) judgeSchema(what string, src *cdc.Source) (findings []Finding) {
 		if len(all) > 1 {
 			of += " (" + in.Record + ")"
 		}
-		findings = append(findings, f.judgeType(of, src, in)...)
+		findings = append(findings, judgeType(f, of, src, in)...)
 	}
 	return findings
 }
 
 // judgeType judges one record type of a schema.
-func (f *Flow) judgeType(what string, src *cdc.Source, in *cdc.Inspection) []Finding {
-	findings := f.judgeColumns(what, src, in)
-	findings = append(findings, f.judgeTypes(in)...)
-	findings = append(findings, f.judgeLoads(in)...)
-	if rule, hint := f.oldRows(); rule != "" && (in.Connector == "postgresql" || in.What == "row") {
+func judgeType(f *Flow, what string, src *cdc.Source, in *cdc.Inspection) []Finding {
+	findings := judgeColumns(f, what, src, in)
+	findings = append(findings, judgeTypes(f, in)...)
+	findings = append(findings, judgeLoads(f, in)...)
+	if rule, hint := f.OldRows(); rule != "" && (in.Connector == "postgresql" || in.What == "row") {
 		findings = append(findings, Finding{FindingWarn, "sync " + f.Sync.Name, rule, hint})
 	}
 	return findings
 }
 
 // judgeColumns says which mapped columns a schema has.
-func (f *Flow) judgeColumns(what string, src *cdc.Source, in *cdc.Inspection) []Finding {
+func judgeColumns(f *Flow, what string, src *cdc.Source, in *cdc.Inspection) []Finding {
 	var have, there, optional []string
 	for _, c := range in.Columns {
 		have = append(have, c.Name)
@@ -81,7 +81,7 @@ func (f *Flow) judgeColumns(what string, src *cdc.Source, in *cdc.Inspection) []
 	}
 	findings := []Finding{{FindingOK, what, fmt.Sprintf("version with id %s has %d of the %d mapped column(s): %s", src.ID, len(there), len(in.Mapped), strings.Join(there, ", ")), ""}}
 	if len(in.Missing) > 0 {
-		findings = append(findings, Finding{FindingFail, what, "has no column " + strings.Join(in.Missing, ", ") + ": " + f.missingMeans(),
+		findings = append(findings, Finding{FindingFail, what, "has no column " + strings.Join(in.Missing, ", ") + ": " + missingMeans(f),
 			"correct the mapping of sync " + f.Sync.Name + "; the schema has: " + strings.Join(have, ", ")})
 	}
 	if len(optional) > 0 {
@@ -91,7 +91,7 @@ func (f *Flow) judgeColumns(what string, src *cdc.Source, in *cdc.Inspection) []
 }
 
 // missingMeans is what becomes of rows without a column that is not optional.
-func (f *Flow) missingMeans() string {
+func missingMeans(f *Flow) string {
 	if f.Sync.MissingColumn == "reject" {
 		return "every row is rejected (missing_column: reject)"
 	}
@@ -106,23 +106,31 @@ func describeColumn(c cdc.Column) string {
 }
 
 // judgeLoads says which columns of a schema make event ids that do not last.
-func (f *Flow) judgeLoads(in *cdc.Inspection) []Finding {
+func judgeLoads(f *Flow, in *cdc.Inspection) []Finding {
 	for _, c := range in.Columns {
 		if f.Wanted.All && mapping.LooksLikeLoad(c.Name) {
-			f.loads.add(c.Name)
+			f.Loads.Add(c.Name)
 		}
 	}
-	return f.loads.findings(f.Sync.Name)
+	return loadFindings(f)
+}
+
+// loadFindings are what the flow has found so far of columns that change with each load.
+func loadFindings(f *Flow) (list []Finding) {
+	for _, name := range f.Loads.Names() {
+		list = append(list, Finding{FindingWarn, "sync " + f.Sync.Name, "column " + name + " " + LoadRule, LoadCure})
+	}
+	return list
 }
 
 // judgeTypes says which mapped columns and expressions cannot do what the configuration wants of them.
-func (f *Flow) judgeTypes(in *cdc.Inspection) (findings []Finding) {
+func judgeTypes(f *Flow, in *cdc.Inspection) (findings []Finding) {
 	kinds := mapping.Kinds{}
 	for _, c := range in.Mapped {
 		kinds[c.Name] = mapping.Known{Kind: c.Kind, Nullable: c.Nullable && c.Type != ""} // that it is gone was said before
 	}
 	report := &settings.Report{}
-	f.Sync.checkTypes(kinds, settings.Root(report))
+	checkTypes(f.Sync, kinds, settings.Root(report))
 	for _, p := range report.Problems() {
 		state := FindingFail
 		if p.Warning {
@@ -134,7 +142,7 @@ func (f *Flow) judgeTypes(in *cdc.Inspection) (findings []Finding) {
 }
 
 // checkTypes asks the sync's sink, and its condition, about a schema's columns.
-func (s *Sync) checkTypes(k mapping.Kinds, at settings.Place) {
+func checkTypes(s *Sync, k mapping.Kinds, at settings.Place) {
 	k.CheckTypes(s.When, at.Key("when"))
 	switch s.Kind() {
 	case KindEvents:

@@ -50,7 +50,7 @@ func TestAPatternThatMatchesNothingReadsNothingAndSaysSo(t *testing.T) {
 			return len(spans), err
 		},
 		"preview, and check of the newest rows": func(d *Daemon, s *Sync) (int, error) {
-			r, err := TopicRange{Partition: -1, Offset: -1, Limit: 10}.find(t.Context(), d.admin, s)
+			r, err := TopicRange{Partition: -1, Offset: -1, Limit: 10}.Find(t.Context(), d.admin, s)
 			return len(r.To), err
 		},
 		"resync": func(d *Daemon, s *Sync) (int, error) {

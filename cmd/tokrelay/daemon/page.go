@@ -86,7 +86,7 @@ func (d *Daemon) NewestRows(ctx context.Context, depth int64, each func(syncs []
 	readers := map[string][]string{}
 	var none error
 	for i := range d.Config.Syncs {
-		topics, err := d.Config.Syncs[i].topics(ctx, d.admin)
+		topics, err := d.Config.Syncs[i].SourceTopics(ctx, d.admin)
 		if n, ok := errors.AsType[*NoTopic](err); ok {
 			none = errors.Join(none, n)
 		} else if err != nil {

@@ -198,7 +198,7 @@ func (r *Replay) newRouter(sources *sources) (*router.Router, error) {
 // remember makes the state of audiences, which New makes for the syncs it is given.
 func (r *Replay) remember() {
 	for _, l := range r.lanes {
-		if l.sync.isAudience() && r.state == nil {
+		if l.sync.IsAudience() && r.state == nil {
 			r.state = state.NewStore(r.stateLog(r.Config.StateTopic), time.Now)
 		}
 	}

@@ -8,19 +8,12 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
-	"github.com/tokrelay/tokrelay/pipeline/router"
 )
 
 // dryRun brings rows through the steps of their syncs and forgets what they become.
 type dryRun struct {
 	*Replay
-	steps map[string]*dryFlow
-}
-
-type dryFlow struct {
-	router.Steps
-	change pipeline.Change
-	items  pipeline.Items
+	steps map[string]*Trial
 }
 
 func (d *dryRun) rows(ctx context.Context, list []*deadletter.Dead) error {
@@ -49,7 +42,7 @@ func (d *dryRun) row(ctx context.Context, letter *deadletter.Dead) error {
 	if err != nil {
 		return err
 	}
-	err = f.try(ctx, &letter.Record)
+	err = f.Try(ctx, &letter.Record)
 	rejection, rejected := errors.AsType[*pipeline.Rejection](err)
 	skip, skipped := errors.AsType[pipeline.SkipReason](err)
 	switch {
@@ -65,7 +58,7 @@ func (d *dryRun) row(ctx context.Context, letter *deadletter.Dead) error {
 	return nil
 }
 
-func (d *dryRun) flow(name string) (*dryFlow, error) {
+func (d *dryRun) flow(name string) (*Trial, error) {
 	if f := d.steps[name]; f != nil {
 		return f, nil
 	}
@@ -76,32 +69,6 @@ func (d *dryRun) flow(name string) (*dryFlow, error) {
 	if err := flow.DecodeWith(d.registry, d.Metrics, d.Log); err != nil {
 		return nil, err
 	}
-	d.steps[name] = &dryFlow{Steps: flow.Steps()}
+	d.steps[name] = flow.NewTrial()
 	return d.steps[name], nil
-}
-
-// try brings one row through the steps; a panic is the row's rejection, as in run.
-func (f *dryFlow) try(ctx context.Context, r *pipeline.Record) (err error) {
-	defer func() {
-		if recover() != nil {
-			err = pipeline.Reject(pipeline.StageMap, pipeline.StepPanicked, "", "")
-		}
-	}()
-	f.change.Reset()
-	f.items.Reset()
-	if err := f.Decode(ctx, r, &f.change); err != nil {
-		return err
-	}
-	if f.Pass != nil {
-		if err := f.Pass(&f.change); err != nil {
-			return err
-		}
-	}
-	if err := f.Make(&f.items, 0, &f.change); err != nil {
-		return err
-	}
-	if len(f.items.List) == 0 {
-		return pipeline.SkipNoChange
-	}
-	return nil
 }

@@ -48,7 +48,7 @@ func PlanResync(ctx context.Context, admin *kafka.Admin, c *Config, s *Sync, o R
 	if o.Recreate && (s.Kind() != KindSegment || !o.full()) {
 		return nil, errors.New("--recreate is for a streamed audience that is read again as a whole: without --to-time and --partition")
 	}
-	topics, err := s.topics(ctx, admin)
+	topics, err := s.SourceTopics(ctx, admin)
 	if err != nil {
 		return nil, err
 	}

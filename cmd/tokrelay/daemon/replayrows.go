@@ -59,7 +59,7 @@ func (r *Replay) complete(ctx context.Context, list []*deadletter.Dead) error {
 
 // DryRun says what Run would do with the rows: nothing is sent, written or kept.
 func (r *Replay) DryRun(ctx context.Context) (*ReplayReport, error) {
-	dry := &dryRun{Replay: r, steps: map[string]*dryFlow{}}
+	dry := &dryRun{Replay: r, steps: map[string]*Trial{}}
 	var batch []*deadletter.Dead
 	var taken int64
 	flush := func() error {

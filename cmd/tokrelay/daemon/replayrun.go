@@ -190,7 +190,7 @@ func (s *sending) send(ctx context.Context, name string) error {
 	settled := make(chan struct{})
 	s.flying.Go(func() {
 		defer func() { <-s.room; close(settled) }()
-		if l := s.lanes[name]; l.sync.isAudience() { // members keep their order
+		if l := s.lanes[name]; l.sync.IsAudience() { // members keep their order
 			l.order.Lock()
 			defer l.order.Unlock()
 		}

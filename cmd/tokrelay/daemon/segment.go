@@ -27,7 +27,7 @@ func (d *Daemon) joinSegment(s *Sync, plan *segment.Plan, joined *router.Sync, m
 	deps := segment.Deps{Sync: s.Name, Queue: deliverFunc(joined.Deliver), DeadLetters: joined.Letters, Audiences: parts.target,
 		Generation: parts.target.Generation, Status: d.Status}
 	if plan.Remembers() {
-		parts.members = state.NewMembers(d.stateLog(d.Config.membersTopic(s)), segment.EachClaim, m)
+		parts.members = state.NewMembers(d.stateLog(d.Config.MembersTopic(s)), segment.EachClaim, m)
 		deps.Memory = parts.members
 	}
 	parts.sink = segment.NewSink(plan, deps)
@@ -61,8 +61,8 @@ func daily(do func(context.Context) error) func(context.Context) error {
 	}
 }
 
-// membersTopic holds what a streamed audience remembers of its members.
-func (c *Config) membersTopic(s *Sync) string { return c.GroupOf(s) + ".members" }
+// MembersTopic holds what a streamed audience remembers of its members.
+func (c *Config) MembersTopic(s *Sync) string { return c.GroupOf(s) + ".members" }
 
 // stateLog is a compacted topic as pipeline/state wants it.
 func (d *Daemon) stateLog(topic string) state.Log {

@@ -41,7 +41,7 @@ func (d *Daemon) syncNames() []string {
 // begin makes sure of what one sync needs beside that, however long it takes: the topics that remember its audience are
 // there, and read. The other syncs do not wait for it.
 func (d *Daemon) begin(ctx context.Context, s *Sync) error {
-	if !s.isAudience() {
+	if !s.IsAudience() {
 		return nil
 	}
 	alone := []string{s.Name}
@@ -123,7 +123,7 @@ func (d *Daemon) ensureTopics(ctx context.Context) error {
 func (d *Daemon) ensureMemory(ctx context.Context, s *Sync) error {
 	wanted := []kafka.Wanted{{Name: d.Config.StateTopic, Partitions: 1, Compact: true}}
 	if parts := d.segments[s.Name]; parts != nil && parts.members != nil {
-		wanted = append(wanted, kafka.Wanted{Name: d.Config.membersTopic(s), Compact: true})
+		wanted = append(wanted, kafka.Wanted{Name: d.Config.MembersTopic(s), Compact: true})
 	}
 	return d.ensure(ctx, wanted...)
 }
@@ -145,13 +145,16 @@ func (d *Daemon) ensureIf(ctx context.Context, create bool, wanted ...kafka.Want
 	return err
 }
 
+// LettersExtra is what headers may add to a row in the rejected topic.
+const LettersExtra = 64 << 10
+
 // letterTopics are the topics of dead letters as they have to be. The rejected topic has as many partitions as the largest
 // source topic, so that the order per key survives, and takes its largest record.
 func (d *Daemon) letterTopics(ctx context.Context) ([]kafka.Wanted, error) {
 	c := d.Config.DeadLetter
 	rejected := kafka.Wanted{Name: c.RejectedTopic, Partitions: c.Partitions, Retention: c.Retention.Std()}
 	for i := range d.Config.Syncs {
-		topics, err := d.Config.Syncs[i].topics(ctx, d.admin)
+		topics, err := d.Config.Syncs[i].SourceTopics(ctx, d.admin)
 		if _, none := errors.AsType[*NoTopic](err); err != nil && !none {
 			return nil, err
 		}
@@ -162,7 +165,7 @@ func (d *Daemon) letterTopics(ctx context.Context) ([]kafka.Wanted, error) {
 		for _, t := range sources {
 			rejected.Partitions = cmp.Or(c.Partitions, max(rejected.Partitions, t.Partitions, 3))
 			if t.MaxMessageBytes > 0 {
-				rejected.MaxMessageBytes = max(rejected.MaxMessageBytes, t.MaxMessageBytes+lettersExtra)
+				rejected.MaxMessageBytes = max(rejected.MaxMessageBytes, t.MaxMessageBytes+LettersExtra)
 			}
 		}
 	}
