@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/check"
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
@@ -145,7 +146,7 @@ func (p *purge) delete(ctx context.Context, to kafka.Offsets) error {
 			return err
 		}
 		for topic := range to {
-			err = fmt.Errorf("%w\ngrant it: %s", err, daemon.Grant(p.config.Kafka, "--topic", topic, kafka.RightDelete))
+			err = fmt.Errorf("%w\ngrant it: %s", err, check.Grant(p.config.Kafka, "--topic", topic, kafka.RightDelete))
 		}
 		return err
 	}

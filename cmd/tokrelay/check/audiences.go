@@ -1,4 +1,4 @@
-package daemon
+package check
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/sinks/audience"
 )
 
@@ -42,28 +43,28 @@ func (u *checkup) audiencesOf(ctx context.Context, connection, advertiser string
 }
 
 // wantedBy is how the configuration names the sync's audience; both are empty where rows do.
-func wantedBy(s *Sync) (name, id string) {
+func wantedBy(s *daemon.Sync) (name, id string) {
 	if s.AudienceFile != nil {
 		return s.AudienceFile.Audience.Name, s.AudienceFile.Audience.ID
 	}
 	return s.AudienceSegment.Audience.Name, s.AudienceSegment.Audience.ID
 }
 
-func (u *checkup) audience(s *Sync, advertiser string, list []audience.Details) {
+func (u *checkup) audience(s *daemon.Sync, advertiser string, list []audience.Details) {
 	name, id := wantedBy(s)
 	if name == "" && id == "" {
 		return // rows name them
 	}
 	what := "audience " + name + id
 	at := slices.IndexFunc(list, func(d audience.Details) bool {
-		return id != "" && d.ID == id || id == "" && d.Name == audience.Shortened(name) && d.IsPartner() == (s.Kind() == KindSegment)
+		return id != "" && d.ID == id || id == "" && d.Name == audience.Shortened(name) && d.IsPartner() == (s.Kind() == daemon.KindSegment)
 	})
 	switch {
 	case at < 0 && id != "":
 		u.fail(what, "advertiser "+advertiser+" has no audience of this id", "correct it in sync "+s.Name+": tokrelay audience list shows those there are")
 	case at < 0:
 		u.ok(what, "does not exist yet; sync "+s.Name+" makes it")
-	case list[at].IsPartner() != (s.Kind() == KindSegment):
+	case list[at].IsPartner() != (s.Kind() == daemon.KindSegment):
 		u.fail(what, "is filled in another way ("+list[at].Kind+") than sync "+s.Name+" does", "name another audience: TikTok does not mix the two")
 	default:
 		u.audienceState(what, &list[at])

@@ -1,4 +1,4 @@
-package daemon
+package check
 
 import (
 	"cmp"
@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 )
@@ -18,7 +19,7 @@ const triedRows = 100
 
 // rows compares what a sync maps with the newest schemas, then tries the newest rows: that shows types, keys, and what
 // would be rejected.
-func (u *checkup) rows(ctx context.Context, s *Sync, registered bool) {
+func (u *checkup) rows(ctx context.Context, s *daemon.Sync, registered bool) {
 	what := "sync " + s.Name
 	f, err := u.checkFlow(s)
 	if err != nil {
@@ -46,8 +47,8 @@ type tried struct {
 }
 
 // try brings the newest rows through the sync's steps and forgets what they become.
-func (u *checkup) try(ctx context.Context, f *Flow, what string) {
-	span, err := TopicRange{Partition: -1, Offset: -1, Limit: triedRows}.Find(ctx, u.admin, f.Sync)
+func (u *checkup) try(ctx context.Context, f *daemon.Flow, what string) {
+	span, err := daemon.TopicRange{Partition: -1, Offset: -1, Limit: triedRows}.Find(ctx, u.admin, f.Sync)
 	if err != nil {
 		return // its topics were said to be missing
 	}
@@ -86,7 +87,7 @@ func (t *tried) note(r *pipeline.Record, err error) {
 	}
 }
 
-func (u *checkup) judge(f *Flow, what string, t *tried) {
+func (u *checkup) judge(f *daemon.Flow, what string, t *tried) {
 	refused := 0
 	for _, n := range t.rejected {
 		refused += n

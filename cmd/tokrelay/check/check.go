@@ -1,4 +1,7 @@
-package daemon
+// Package check looks at everything a configuration talks about, as tokrelay check --online does: brokers, topics, rights,
+// groups, the registry and its schemas, the newest rows, TikTok's accounts, pixels and audiences. It changes nothing and
+// sends no row.
+package check
 
 import (
 	"context"
@@ -10,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
@@ -18,9 +22,9 @@ import (
 
 // States of a Finding.
 const (
-	FindingOK   = "ok"
-	FindingWarn = "warn" // it works, and may not for long or not as meant
-	FindingFail = "fail" // it does not work
+	OK   = "ok"
+	Warn = "warn" // it works, and may not for long or not as meant
+	Fail = "fail" // it does not work
 )
 
 // Finding is what one check found. Says and Cure hold no personal data and no secret.
@@ -31,9 +35,9 @@ type Finding struct {
 	Cure  string `json:"cure,omitempty"`
 }
 
-// checkup looks at everything a configuration talks about. It changes nothing and sends no row.
+// checkup is one check of a configuration: what it asks, and whom it tells.
 type checkup struct {
-	config   *Config
+	config   *daemon.Config
 	admin    *kafka.Admin
 	registry *cdc.Registry
 	accounts map[string]account             // by connection
@@ -50,9 +54,9 @@ type account struct {
 	token  *tiktok.Token
 }
 
-// CheckOnline tells emit what each check found, in the order in which one would repair. stored names the file of a
+// Run tells emit what each check found, in the order in which one would repair. stored names the file of a
 // connection's token that auth login stored; it may be nil.
-func CheckOnline(ctx context.Context, c *Config, stored func(connection string) string, emit func(Finding)) error {
+func Run(ctx context.Context, c *daemon.Config, stored func(connection string) string, emit func(Finding)) error {
 	u := &checkup{config: c, accounts: map[string]account{}, stored: stored, emit: once(emit), now: time.Now()}
 	if err := u.clients(); err != nil {
 		return err
@@ -82,7 +86,7 @@ func (u *checkup) clients() (err error) {
 	}
 	for name, c := range u.config.Connections {
 		var a account
-		if a.client, a.token, err = NewClient(name, c, u.stored); err != nil {
+		if a.client, a.token, err = daemon.NewClient(name, c, u.stored); err != nil {
 			return fmt.Errorf("connection %s: %w", name, err)
 		}
 		u.accounts[name] = a
@@ -102,9 +106,9 @@ func once(emit func(Finding)) func(Finding) {
 	}
 }
 
-func (u *checkup) ok(what, says string)         { u.emit(Finding{FindingOK, what, says, ""}) }
-func (u *checkup) warn(what, says, cure string) { u.emit(Finding{FindingWarn, what, says, cure}) }
-func (u *checkup) fail(what, says, cure string) { u.emit(Finding{FindingFail, what, says, cure}) }
+func (u *checkup) ok(what, says string)         { u.emit(Finding{OK, what, says, ""}) }
+func (u *checkup) warn(what, says, cure string) { u.emit(Finding{Warn, what, says, cure}) }
+func (u *checkup) fail(what, says, cure string) { u.emit(Finding{Fail, what, says, cure}) }
 
 // failed tells of a question that could not be answered.
 func (u *checkup) failed(what string, err error) {
@@ -133,9 +137,9 @@ func (u *checkup) kafka(ctx context.Context) {
 }
 
 // sources looks at what a sync reads, and gives the largest record its topics take.
-func (u *checkup) sources(ctx context.Context, s *Sync) (largest int) {
+func (u *checkup) sources(ctx context.Context, s *daemon.Sync) (largest int) {
 	topics, err := s.SourceTopics(ctx, u.admin)
-	if none, ok := errors.AsType[*NoTopic](err); ok {
+	if none, ok := errors.AsType[*daemon.NoTopic](err); ok {
 		u.warn("sync "+s.Name, "no topic matches "+none.Pattern+" yet", "the sync waits for one; correct topic_pattern if it should match")
 	} else if err != nil {
 		u.failed("sync "+s.Name, err)
@@ -164,7 +168,7 @@ func (u *checkup) sources(ctx context.Context, s *Sync) (largest int) {
 	return largest
 }
 
-func (u *checkup) source(s *Sync, name string, t kafka.Topic, exists bool, rights map[string]kafka.Rights) {
+func (u *checkup) source(s *daemon.Sync, name string, t kafka.Topic, exists bool, rights map[string]kafka.Rights) {
 	what := "topic " + name
 	r, known := rights[name]
 	switch {
@@ -180,7 +184,7 @@ func (u *checkup) source(s *Sync, name string, t kafka.Topic, exists bool, right
 	}
 	says := fmt.Sprintf("%d partition(s), cleanup.policy %s", t.Partitions, t.Policy)
 	switch {
-	case s.Kind() == KindEvents && t.Compacted():
+	case s.Kind() == daemon.KindEvents && t.Compacted():
 		u.warn(what, says+": compaction removes events that have not been read", "set cleanup.policy=delete with a retention longer than your longest outage")
 	case s.IsAudience() && !t.Compacted() && t.Retention >= 0:
 		u.warn(what, says+": members whose last change is older than its retention are missing in a resync and in an upload",
@@ -203,7 +207,7 @@ func Grant(k kafka.Config, resource, name string, rights ...kafka.Right) string 
 	return command + " " + resource + " " + name
 }
 
-func (u *checkup) group(ctx context.Context, s *Sync) {
+func (u *checkup) group(ctx context.Context, s *daemon.Sync) {
 	name := u.config.GroupOf(s)
 	for _, group := range []string{name, name + ".replay"} {
 		rights, err := u.groupRights(ctx, group)
@@ -252,8 +256,8 @@ func (u *checkup) registryAnswers(ctx context.Context) bool {
 }
 
 // checkFlow is a sync's way with a decoder, for trying rows.
-func (u *checkup) checkFlow(s *Sync) (*Flow, error) {
-	f, err := NewFlow(s, time.Now, nil)
+func (u *checkup) checkFlow(s *daemon.Sync) (*daemon.Flow, error) {
+	f, err := daemon.NewFlow(s, time.Now, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -1,10 +1,11 @@
-package daemon
+package check
 
 import (
 	"context"
 	"errors"
 	"fmt"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
@@ -43,14 +44,14 @@ func (u *checkup) ownTopicsSet(ctx context.Context, largest int) {
 func (u *checkup) wantedTopics(largest int) []kafka.Wanted {
 	c := u.config.DeadLetter
 	wanted := []kafka.Wanted{
-		{Name: c.RejectedTopic, Retention: c.Retention.Std(), MaxMessageBytes: largest + LettersExtra},
+		{Name: c.RejectedTopic, Retention: c.Retention.Std(), MaxMessageBytes: largest + daemon.LettersExtra},
 		{Name: c.FailedTopic, Retention: c.Retention.Std()},
 	}
 	audiences := false
 	for i := range u.config.Syncs {
 		s := &u.config.Syncs[i]
 		audiences = audiences || s.IsAudience()
-		if s.Kind() == KindSegment && s.AudienceSegment.Remembers(s.BeforeImage == "full") {
+		if s.Kind() == daemon.KindSegment && s.AudienceSegment.Remembers(s.BeforeImage == "full") {
 			wanted = append(wanted, kafka.Wanted{Name: u.config.MembersTopic(s), Compact: true})
 		}
 	}
@@ -126,7 +127,7 @@ func (u *checkup) ownSettings(what string, w kafka.Wanted, t kafka.Topic) {
 	case t.Replication < w.Replication:
 		u.warn(what, fmt.Sprintf("%s, has %d replica(s), which is less than dead_letter.replication", says, t.Replication),
 			"add replicas with kafka-reassign-partitions.sh")
-	case w.MaxMessageBytes > LettersExtra && t.MaxMessageBytes > 0 && t.MaxMessageBytes < w.MaxMessageBytes:
+	case w.MaxMessageBytes > daemon.LettersExtra && t.MaxMessageBytes > 0 && t.MaxMessageBytes < w.MaxMessageBytes:
 		u.warn(what, fmt.Sprintf("%s, takes %d bytes: the largest rows would lose their value", says, t.MaxMessageBytes),
 			alter+fmt.Sprintf("max.message.bytes=%d", w.MaxMessageBytes))
 	default:
