@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"time"
 
@@ -117,8 +118,7 @@ func recognised(s *daemon.Sync, plan *daemon.ResyncPlan) string {
 }
 
 func (d *desk) move(ctx context.Context, s *daemon.Sync, plan *daemon.ResyncPlan) error {
-	o := daemon.Options{Version: version, Commit: commit(), Stored: storedToken}
-	if err := plan.Resync(ctx, d.config, s, o); err != nil {
+	if err := plan.Resync(ctx, d.admin, d.config, s, slog.New(slog.DiscardHandler)); err != nil {
 		return err
 	}
 	d.print("done: start %s again, and it reads from there\n", s.Name)

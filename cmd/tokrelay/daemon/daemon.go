@@ -246,3 +246,15 @@ func (d *Daemon) partitionsOf(topic string) int {
 	}
 	return 0
 }
+
+// newHelper is a daemon without syncs, for work beside them.
+func newHelper(c *Config, o Options) (*Daemon, error) {
+	shared := *c
+	shared.Syncs = nil
+	d, err := New(&shared, o)
+	if err != nil {
+		return nil, err
+	}
+	d.Config = c
+	return d, nil
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"time"
@@ -103,22 +104,17 @@ func (p *ResyncPlan) add(part ResyncPart, recent int64) {
 
 // Resync moves the sync's group. A full resync of an audience also makes everything that is remembered of its members a
 // thing of the past, so that each of them is sent again, by whatever mode is configured now: row by row, or in one upload.
-func (p *ResyncPlan) Resync(ctx context.Context, c *Config, s *Sync, o Options) error {
-	d, err := newHelper(c, o)
-	if err != nil {
-		return err
-	}
-	defer d.close()
-	if mode := s.mode(); p.full && mode != "" {
-		if err := d.forgetMembers(ctx, s, mode, p.Recreate); err != nil {
+func (p *ResyncPlan) Resync(ctx context.Context, admin *kafka.Admin, c *Config, s *Sync, log *slog.Logger) error {
+	if mode := modeOf(s); p.full && mode != "" {
+		if err := p.forgetMembers(ctx, admin, c, s, log); err != nil {
 			return err
 		}
 	}
-	return d.admin.SetOffsets(ctx, p.Group, p.offsets)
+	return admin.SetOffsets(ctx, p.Group, p.offsets)
 }
 
-// mode is how the sync fills its audience, "" where it has none.
-func (s *Sync) mode() string {
+// modeOf is how the sync fills its audience, "" where it has none.
+func modeOf(s *Sync) string {
 	switch s.Kind() {
 	case KindSegment:
 		return audience.Segment
@@ -128,26 +124,21 @@ func (s *Sync) mode() string {
 	return ""
 }
 
-func (d *Daemon) forgetMembers(ctx context.Context, s *Sync, mode string, recreate bool) error {
-	if err := d.ensureMemory(ctx, s); err != nil {
+func (p *ResyncPlan) forgetMembers(ctx context.Context, admin *kafka.Admin, c *Config, s *Sync, log *slog.Logger) error {
+	if err := c.EnsureState(ctx, admin, log); err != nil {
 		return err
 	}
-	d.state = state.NewStore(d.stateLog(d.Config.StateTopic), time.Now)
-	if err := audience.Resync(ctx, d.state, s.Name, mode, recreate); err != nil || mode == audience.Segment {
+	producer, err := kafka.NewProducer(c.Kafka, "resync", log)
+	if err != nil {
+		return err
+	}
+	defer producer.Close()
+	store := state.NewStore(StateLog(c.StateTopic, admin, producer, log), time.Now)
+	mode := modeOf(s)
+	if err := audience.Resync(ctx, store, s.Name, mode, p.Recreate); err != nil || mode == audience.Segment {
 		return err
 	}
 	again := audiencefile.Request{At: time.Now(), Why: "resync", Rebuild: true}
-	return audiencefile.Ask(ctx, d.state, s.advertiser, s.AudienceFile.Audience, again)
-}
-
-// newHelper is a daemon without syncs, for work beside them.
-func newHelper(c *Config, o Options) (*Daemon, error) {
-	shared := *c
-	shared.Syncs = nil
-	d, err := New(&shared, o)
-	if err != nil {
-		return nil, err
-	}
-	d.Config = c
-	return d, nil
+	_, connection := c.ConnectionOf(s)
+	return audiencefile.Ask(ctx, store, connection.AdvertiserID, s.AudienceFile.Audience, again)
 }

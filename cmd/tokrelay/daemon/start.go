@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -121,7 +122,7 @@ func (d *Daemon) ensureTopics(ctx context.Context) error {
 
 // ensureMemory makes sure of the topics that remember a sync's audience.
 func (d *Daemon) ensureMemory(ctx context.Context, s *Sync) error {
-	wanted := []kafka.Wanted{{Name: d.Config.StateTopic, Partitions: 1, Compact: true}}
+	wanted := []kafka.Wanted{d.Config.stateTopic()}
 	if parts := d.segments[s.Name]; parts != nil && parts.members != nil {
 		wanted = append(wanted, kafka.Wanted{Name: d.Config.MembersTopic(s), Compact: true})
 	}
@@ -135,14 +136,27 @@ func (d *Daemon) ensure(ctx context.Context, wanted ...kafka.Wanted) error {
 // ensureIf makes sure of topics of our own, which have as many replicas as the configuration says, and creates them where
 // it may.
 func (d *Daemon) ensureIf(ctx context.Context, create bool, wanted ...kafka.Wanted) error {
+	return d.Config.ensureIf(ctx, d.admin, d.Log, create, wanted...)
+}
+
+func (c *Config) ensureIf(ctx context.Context, admin *kafka.Admin, log *slog.Logger, create bool, wanted ...kafka.Wanted) error {
 	for i := range wanted {
-		wanted[i].Replication = d.Config.DeadLetter.Replication
+		wanted[i].Replication = c.DeadLetter.Replication
 	}
-	warnings, err := d.admin.EnsureTopics(ctx, create, wanted...)
+	warnings, err := admin.EnsureTopics(ctx, create, wanted...)
 	for _, w := range warnings {
-		d.Log.Warn(w)
+		log.Warn(w)
 	}
 	return err
+}
+
+// EnsureState makes sure of the topic that remembers audiences.
+func (c *Config) EnsureState(ctx context.Context, admin *kafka.Admin, log *slog.Logger) error {
+	return c.ensureIf(ctx, admin, log, c.DeadLetter.Create, c.stateTopic())
+}
+
+func (c *Config) stateTopic() kafka.Wanted {
+	return kafka.Wanted{Name: c.StateTopic, Partitions: 1, Compact: true}
 }
 
 // LettersExtra is what headers may add to a row in the rejected topic.
