@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 
@@ -52,10 +51,6 @@ func TestAPatternThatMatchesNothingReadsNothingAndSaysSo(t *testing.T) {
 		"preview, and check of the newest rows": func(d *Daemon, s *Sync) (int, error) {
 			r, err := TopicRange{Partition: -1, Offset: -1, Limit: 10}.Find(t.Context(), d.admin, s)
 			return len(r.To), err
-		},
-		"resync": func(d *Daemon, s *Sync) (int, error) {
-			_, err := PlanResync(t.Context(), d.admin, d.Config, s, ResyncOptions{Partition: -1}, time.Now())
-			return 0, err
 		},
 		"search of the page": func(d *Daemon, _ *Sync) (n int, err error) {
 			err = d.NewestRows(t.Context(), 10, func([]string, *pipeline.Record) error { n++; return nil })

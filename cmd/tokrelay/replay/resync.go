@@ -1,4 +1,6 @@
-package daemon
+// Package replay has rows sent a second time: resync moves a sync's consumer group back, so that its topic is read again.
+// Sending dead letters again is still daemon.Replay.
+package replay
 
 import (
 	"context"
@@ -9,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/state"
 	"github.com/tokrelay/tokrelay/sinks/audience"
@@ -45,8 +48,8 @@ type ResyncPart struct {
 }
 
 // PlanResync looks where the sync's group stands and where it would go.
-func PlanResync(ctx context.Context, admin *kafka.Admin, c *Config, s *Sync, o ResyncOptions, now time.Time) (*ResyncPlan, error) {
-	if o.Recreate && (s.Kind() != KindSegment || !o.full()) {
+func PlanResync(ctx context.Context, admin *kafka.Admin, c *daemon.Config, s *daemon.Sync, o ResyncOptions, now time.Time) (*ResyncPlan, error) {
+	if o.Recreate && (s.Kind() != daemon.KindSegment || !o.full()) {
 		return nil, errors.New("--recreate is for a streamed audience that is read again as a whole: without --to-time and --partition")
 	}
 	topics, err := s.SourceTopics(ctx, admin)
@@ -65,7 +68,7 @@ func PlanResync(ctx context.Context, admin *kafka.Admin, c *Config, s *Sync, o R
 func (p *ResyncPlan) lay(ctx context.Context, admin *kafka.Admin, topics []string, o ResyncOptions, now time.Time) error {
 	committed, err := admin.Committed(ctx, p.Group)
 	ends, other := admin.Ends(ctx, topics...)
-	recent, third := admin.At(ctx, now.Add(-DedupeWindow), topics...)
+	recent, third := admin.At(ctx, now.Add(-daemon.DedupeWindow), topics...)
 	targets, fourth := p.targets(ctx, admin, topics, o)
 	if err := errors.Join(err, other, third, fourth); err != nil {
 		return err
@@ -104,7 +107,7 @@ func (p *ResyncPlan) add(part ResyncPart, recent int64) {
 
 // Resync moves the sync's group. A full resync of an audience also makes everything that is remembered of its members a
 // thing of the past, so that each of them is sent again, by whatever mode is configured now: row by row, or in one upload.
-func (p *ResyncPlan) Resync(ctx context.Context, admin *kafka.Admin, c *Config, s *Sync, log *slog.Logger) error {
+func (p *ResyncPlan) Resync(ctx context.Context, admin *kafka.Admin, c *daemon.Config, s *daemon.Sync, log *slog.Logger) error {
 	if mode := modeOf(s); p.full && mode != "" {
 		if err := p.forgetMembers(ctx, admin, c, s, log); err != nil {
 			return err
@@ -114,17 +117,17 @@ func (p *ResyncPlan) Resync(ctx context.Context, admin *kafka.Admin, c *Config, 
 }
 
 // modeOf is how the sync fills its audience, "" where it has none.
-func modeOf(s *Sync) string {
+func modeOf(s *daemon.Sync) string {
 	switch s.Kind() {
-	case KindSegment:
+	case daemon.KindSegment:
 		return audience.Segment
-	case KindFile:
+	case daemon.KindFile:
 		return audience.File
 	}
 	return ""
 }
 
-func (p *ResyncPlan) forgetMembers(ctx context.Context, admin *kafka.Admin, c *Config, s *Sync, log *slog.Logger) error {
+func (p *ResyncPlan) forgetMembers(ctx context.Context, admin *kafka.Admin, c *daemon.Config, s *daemon.Sync, log *slog.Logger) error {
 	if err := c.EnsureState(ctx, admin, log); err != nil {
 		return err
 	}
@@ -133,7 +136,7 @@ func (p *ResyncPlan) forgetMembers(ctx context.Context, admin *kafka.Admin, c *C
 		return err
 	}
 	defer producer.Close()
-	store := state.NewStore(StateLog(c.StateTopic, admin, producer, log), time.Now)
+	store := state.NewStore(daemon.StateLog(c.StateTopic, admin, producer, log), time.Now)
 	mode := modeOf(s)
 	if err := audience.Resync(ctx, store, s.Name, mode, p.Recreate); err != nil || mode == audience.Segment {
 		return err
