@@ -11,7 +11,7 @@ import (
 
 // Explained is a dead letter in words.
 type Explained struct {
-	Letter  string `json:"letter"` // where the letter stands
+	Letter  string `json:"letter"` // where the letter is
 	Source  string `json:"source"` // where its row does
 	Sync    string `json:"sync"`
 	Kind    string `json:"sink_kind,omitempty"`

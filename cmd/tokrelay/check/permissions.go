@@ -25,7 +25,7 @@ var (
 // Permissions lists them.
 var Permissions = []Permission{maySendEvents, mayChange, mayReadBack, mayListPixels}
 
-// GrantedIn tells whether the permission is among the scopes of a grant.
+// GrantedIn reports whether the permission is among the scopes of a grant.
 func (p Permission) GrantedIn(scopes []int64) bool {
 	return slices.ContainsFunc(scopes, func(id int64) bool { return id == p.ID || slices.Contains(wholePermission[id], p.ID) })
 }

@@ -72,7 +72,7 @@ func (u *checkup) clock(ctx context.Context, what string, client *tiktok.Client)
 	return true
 }
 
-// answered tells whether TikTok accepted a question, and what to do if not.
+// answered reports whether TikTok accepted a question; if not, it says what to do.
 func (u *checkup) answered(what, of string, a *pipeline.Answer, cure string) bool {
 	switch a.Verdict {
 	case pipeline.Accepted, pipeline.Warned:

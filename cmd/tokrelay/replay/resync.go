@@ -47,7 +47,7 @@ type ResyncPart struct {
 	Committed, To, End int64
 }
 
-// PlanResync looks where the sync's group stands and where it would go.
+// PlanResync looks where the sync's group is and where it would go.
 func PlanResync(ctx context.Context, admin *kafka.Admin, c *daemon.Config, s *daemon.Sync, o ResyncOptions, now time.Time) (*ResyncPlan, error) {
 	if o.Recreate && (s.Kind() != daemon.KindSegment || !o.full()) {
 		return nil, errors.New("--recreate is for a streamed audience that is read again as a whole: without --to-time and --partition")
