@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/check"
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
@@ -168,7 +169,7 @@ func (a *account) status(ctx context.Context) error {
 
 // scopes says what a grant allows.
 func (a *account) scopes(granted []int64) {
-	for _, p := range daemon.Permissions {
+	for _, p := range check.Permissions {
 		if p.GrantedIn(granted) {
 			a.say("may", "%s", p.May)
 		} else {

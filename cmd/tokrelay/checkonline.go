@@ -2,10 +2,10 @@ package main
 
 import (
 	"fmt"
-	"log/slog"
 
 	"github.com/spf13/cobra"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/check"
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 )
 
@@ -14,8 +14,8 @@ func checkOnline(c *cobra.Command, config *daemon.Config, asJSON bool) error {
 	s := newScreen(c)
 	counts := map[string]int{}
 	var unprinted error
-	err := daemon.CheckOnline(c.Context(), config, daemon.Options{Log: slog.New(slog.DiscardHandler), Version: version, Commit: commit(), Stored: storedToken},
-		func(f daemon.Finding) {
+	err := check.Run(c.Context(), config, storedToken,
+		func(f check.Finding) {
 			counts[f.State]++
 			if asJSON {
 				unprinted = s.line(f)
@@ -29,16 +29,16 @@ func checkOnline(c *cobra.Command, config *daemon.Config, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	s.note("%d ok, %d to look at, %d to repair\n", counts[daemon.FindingOK], counts[daemon.FindingWarn], counts[daemon.FindingFail])
-	if counts[daemon.FindingFail] > 0 {
+	s.note("%d ok, %d to look at, %d to repair\n", counts[check.OK], counts[check.Warn], counts[check.Fail])
+	if counts[check.Fail] > 0 {
 		return errReported
 	}
 	return nil
 }
 
-var findingColours = map[string]string{daemon.FindingOK: green, daemon.FindingWarn: yellow, daemon.FindingFail: red}
+var findingColours = map[string]string{check.OK: green, check.Warn: yellow, check.Fail: red}
 
-func (s *screen) finding(f daemon.Finding) {
+func (s *screen) finding(f check.Finding) {
 	s.print("%s %s: %s\n", s.paint(findingColours[f.State], fmt.Sprintf("%-4s", f.State)), s.paint(bold, f.What), f.Says)
 	if f.Cure != "" {
 		s.print("     %s\n", s.paint(dim, "→ "+f.Cure))

@@ -11,14 +11,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/cdc"
 	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
-	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 func dlqCommand() *cobra.Command {
@@ -87,8 +84,8 @@ func names[T ~string](list []T) []string {
 }
 
 // filter checks the flags' words.
-func (f *filterFlags) filter(now time.Time) (letters.Filter, error) {
-	filter := letters.Filter{Syncs: f.syncs, Reasons: f.reasons, Classes: f.classes, Fields: f.fields, Topics: f.topics, Batch: f.batch, EventID: f.eventID}
+func (f *filterFlags) filter(now time.Time) (deadletter.Filter, error) {
+	filter := deadletter.Filter{Syncs: f.syncs, Reasons: f.reasons, Classes: f.classes, Fields: f.fields, Topics: f.topics, Batch: f.batch, EventID: f.eventID}
 	var err error
 	if filter.Since, err = when("--since", f.since, now); err != nil {
 		return filter, err
@@ -160,18 +157,18 @@ func (d *desk) checkSyncs(named []string) {
 	}
 }
 
-// opener reads rows with the settings of their syncs. Schema ids nobody knows are not waited for.
-func (d *desk) opener(reveal bool) (*letters.Opener, error) {
+// schemas are the registry's. Schema ids that it does not know are not waited for.
+func (d *desk) schemas() (*registry.Registry, error) {
 	where := d.config.SchemaRegistry
 	where.MissingRetry = 0
-	schemas, err := registry.New(where, registry.Deps{Log: slog.New(slog.DiscardHandler), Metrics: metrics.New()})
+	return registry.New(where, registry.Deps{Log: slog.New(slog.DiscardHandler), Metrics: metrics.New()})
+}
+
+// opener reads rows with the settings of their syncs.
+func (d *desk) opener(reveal bool) (*deadletter.Opener, error) {
+	schemas, err := d.schemas()
 	if err != nil {
 		return nil, err
 	}
-	return &letters.Opener{Admin: d.admin, Schemas: schemas, Reveal: reveal, Reading: func(sync string) cdc.Config {
-		if s, err := d.config.Sync(sync); err == nil {
-			return s.Config
-		}
-		return settings.WithDefaults(cdc.Config{})
-	}}, nil
+	return d.config.NewOpener(d.admin, schemas, reveal), nil
 }

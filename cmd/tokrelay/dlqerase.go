@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
@@ -27,7 +26,7 @@ type kept struct {
 // member deletes what can be deleted of a member's letters, and says what remains.
 func (p *purge) member(ctx context.Context) error {
 	topic := p.topics.RejectedTopic
-	filter := letters.Filter{Syncs: p.flags.syncs}
+	filter := deadletter.Filter{Syncs: p.flags.syncs}
 	if err := p.choose(&filter, p.flags.key); err != nil {
 		return err
 	}
@@ -77,15 +76,15 @@ func (p *purge) weigh(topic string, found map[int32]*kept) kafka.Offsets {
 	return to
 }
 
-func (p *purge) keptOf(ctx context.Context, topic string, filter *letters.Filter) (map[int32]*kept, error) {
-	span, err := letters.SpanOf(ctx, p.admin, topic, time.Time{}, time.Time{})
+func (p *purge) keptOf(ctx context.Context, topic string, filter *deadletter.Filter) (map[int32]*kept, error) {
+	span, err := deadletter.SpanOf(ctx, daemon.LettersIn(p.admin), topic, time.Time{}, time.Time{})
 	if err != nil {
 		return nil, err
 	}
 	bar, read := p.progress("searching "+topic), int64(0)
 	defer bar.end()
 	found, others := map[int32]*kept{}, map[int32]int64{}
-	err = letters.Scan(ctx, p.admin, span, filter, func(r *pipeline.Record, _ *deadletter.Head, chosen bool) error {
+	err = deadletter.Scan(ctx, daemon.LettersIn(p.admin), span, filter, func(r *pipeline.Record, _ *deadletter.Head, chosen bool) error {
 		if read++; read%1024 == 0 {
 			bar.show(read, span.Records)
 		}

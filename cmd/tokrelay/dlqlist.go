@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 )
 
@@ -39,19 +39,19 @@ as a whole, whose rows are among the rejected ones. Only headers are read.`,
 	}
 	configFlag(c, &f.config)
 	f.add(c)
-	c.Flags().StringSliceVar(&f.by, "by", letters.By[:5], "what to count by: "+strings.Join(letters.By, ", "))
+	c.Flags().StringSliceVar(&f.by, "by", deadletter.By[:5], "what to count by: "+strings.Join(deadletter.By, ", "))
 	c.Flags().BoolVar(&f.json, "json", false, "print JSON")
-	complete(c, "by", letters.By)
+	complete(c, "by", deadletter.By)
 	return c
 }
 
 // listed is the result of dlq list.
 type listed struct {
-	Rejected string          `json:"rejected_topic"`
-	Failed   string          `json:"failed_topic"`
-	Total    int64           `json:"total"`
-	Rows     []letters.Count `json:"rows"`
-	Batches  []batchCount    `json:"batches"`
+	Rejected string             `json:"rejected_topic"`
+	Failed   string             `json:"failed_topic"`
+	Total    int64              `json:"total"`
+	Rows     []deadletter.Count `json:"rows"`
+	Batches  []batchCount       `json:"batches"`
 }
 
 // batchCount is a group of failed batches.
@@ -66,7 +66,7 @@ type batchCount struct {
 func dlqList(c *cobra.Command, f *listFlags) error {
 	filter, err := f.filter(time.Now())
 	if err == nil {
-		err = known("--by", f.by, letters.By)
+		err = known("--by", f.by, deadletter.By)
 	}
 	if err != nil {
 		return err
@@ -80,7 +80,7 @@ func dlqList(c *cobra.Command, f *listFlags) error {
 	if err := d.choose(&filter, f.key); err != nil {
 		return err
 	}
-	l := &listed{Rejected: d.topics.RejectedTopic, Failed: d.topics.FailedTopic, Rows: []letters.Count{}, Batches: []batchCount{}}
+	l := &listed{Rejected: d.topics.RejectedTopic, Failed: d.topics.FailedTopic, Rows: []deadletter.Count{}, Batches: []batchCount{}}
 	if err := d.countRows(c.Context(), l, &filter, f.by); err != nil {
 		return err
 	}
@@ -94,8 +94,8 @@ func dlqList(c *cobra.Command, f *listFlags) error {
 	return nil
 }
 
-func (d *desk) countRows(ctx context.Context, l *listed, filter *letters.Filter, by []string) error {
-	span, err := letters.SpanOf(ctx, d.admin, l.Rejected, filter.Since, filter.Until)
+func (d *desk) countRows(ctx context.Context, l *listed, filter *deadletter.Filter, by []string) error {
+	span, err := deadletter.SpanOf(ctx, daemon.LettersIn(d.admin), l.Rejected, filter.Since, filter.Until)
 	if err != nil {
 		return err
 	}
@@ -109,17 +109,17 @@ func (d *desk) countRows(ctx context.Context, l *listed, filter *letters.Filter,
 		read += records
 		bar.show(read, span.Records)
 	}
-	tally, err := letters.CountRows(ctx, d.admin, span, filter, by, seen)
+	tally, err := deadletter.CountRows(ctx, daemon.LettersIn(d.admin), span, filter, by, seen)
 	l.Rows, l.Total = append(l.Rows, tally.Counts()...), tally.Rows
 	return err
 }
 
-func (d *desk) countBatches(ctx context.Context, l *listed, filter *letters.Filter) error {
-	span, err := letters.SpanOf(ctx, d.admin, l.Failed, filter.Since, filter.Until)
+func (d *desk) countBatches(ctx context.Context, l *listed, filter *deadletter.Filter) error {
+	span, err := deadletter.SpanOf(ctx, daemon.LettersIn(d.admin), l.Failed, filter.Since, filter.Until)
 	if err != nil {
 		return err
 	}
-	return letters.Batches(ctx, d.admin, span, filter, func(b *deadletter.DeadBatch) error {
+	return deadletter.Batches(ctx, daemon.LettersIn(d.admin), span, filter, func(b *deadletter.DeadBatch) error {
 		day := b.Failed.UTC().Format(time.DateOnly)
 		i := slices.IndexFunc(l.Batches, func(g batchCount) bool { return g.Sync == b.Sync && g.Reason == string(b.Reason) && g.Day == day })
 		if i < 0 {
@@ -189,14 +189,15 @@ func (d *desk) listBatches(l *listed) {
 }
 
 // choose completes the filter with what only the records' keys can tell.
-func (d *desk) choose(filter *letters.Filter, key string) error {
+func (d *desk) choose(filter *deadletter.Filter, key string) error {
 	if key == "" {
 		return nil
 	}
-	opener, err := d.opener(true)
+	schemas, err := d.schemas()
 	if err != nil {
 		return err
 	}
-	filter.Key = opener.WithKey(key)
-	return nil
+	decode, err := daemon.KeyDecoder(schemas)
+	filter.Key = deadletter.WithKey(key, decode)
+	return err
 }

@@ -8,7 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/check"
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 )
 
@@ -89,12 +91,12 @@ type purge struct {
 func (p *purge) time(ctx context.Context, before time.Time) error {
 	to := kafka.Offsets{}
 	for _, topic := range []string{p.topics.RejectedTopic, p.topics.FailedTopic} {
-		span, err := letters.SpanOf(ctx, p.admin, topic, time.Time{}, before)
+		span, err := deadletter.SpanOf(ctx, daemon.LettersIn(p.admin), topic, time.Time{}, before)
 		if err != nil {
 			return err
 		}
-		for id, end := range span.To[topic] {
-			if from, _ := span.From.Get(topic, id); end > from {
+		for id, end := range span.To {
+			if end > span.From[id] {
 				to.Set(topic, id, end)
 			}
 		}
@@ -103,18 +105,18 @@ func (p *purge) time(ctx context.Context, before time.Time) error {
 }
 
 func (p *purge) offset(ctx context.Context) error {
-	place, err := letters.ParsePlace(p.flags.upTo)
+	place, err := deadletter.ParsePlace(p.flags.upTo)
 	if err != nil {
 		return usageError{fmt.Errorf("--offset: %w", err)}
 	}
 	if place.Topic != p.topics.RejectedTopic && place.Topic != p.topics.FailedTopic {
 		return usageError{fmt.Errorf("--offset: %s is no dead-letter topic: only %s and %s are purged", place.Topic, p.topics.RejectedTopic, p.topics.FailedTopic)}
 	}
-	span, err := letters.SpanOf(ctx, p.admin, place.Topic, time.Time{}, time.Time{})
+	span, err := deadletter.SpanOf(ctx, daemon.LettersIn(p.admin), place.Topic, time.Time{}, time.Time{})
 	if err != nil {
 		return err
 	}
-	end, ok := span.To.Get(place.Topic, place.Partition)
+	end, ok := span.To[place.Partition]
 	if !ok || place.Offset >= end {
 		return fmt.Errorf("--offset: %s is not there: the partition ends before offset %d", p.flags.upTo, end)
 	}
@@ -144,7 +146,7 @@ func (p *purge) delete(ctx context.Context, to kafka.Offsets) error {
 			return err
 		}
 		for topic := range to {
-			err = fmt.Errorf("%w\ngrant it: %s", err, p.config.Grant("--topic", topic, kafka.RightDelete))
+			err = fmt.Errorf("%w\ngrant it: %s", err, check.Grant(p.config.Kafka, "--topic", topic, kafka.RightDelete))
 		}
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 )
@@ -54,7 +54,7 @@ func dlqShow(c *cobra.Command, f *showFlags, args []string) error {
 	}
 	places := make([]pipeline.Position, len(args))
 	for i, arg := range args {
-		if places[i], err = letters.ParsePlace(arg); err != nil {
+		if places[i], err = deadletter.ParsePlace(arg); err != nil {
 			return usageError{err}
 		}
 	}
@@ -83,26 +83,26 @@ func dlqShow(c *cobra.Command, f *showFlags, args []string) error {
 // shower prints letters one by one.
 type shower struct {
 	*desk
-	opener *letters.Opener
+	opener *deadletter.Opener
 	flags  *showFlags
 	shown  int
 }
 
 // places shows what is asked for by place, and fails for what is not there.
-func (s *shower) places(ctx context.Context, places []pipeline.Position, filter letters.Filter) error {
+func (s *shower) places(ctx context.Context, places []pipeline.Position, filter deadletter.Filter) error {
 	filter.Rows = map[string]bool{}
 	var missing []string
 	for _, p := range places {
 		if p.Topic != s.topics.RejectedTopic && p.Topic != s.topics.FailedTopic {
-			filter.Rows[letters.PlaceText(p)] = true
+			filter.Rows[deadletter.PlaceText(p)] = true
 			continue
 		}
-		r, err := letters.Fetch(ctx, s.admin, p)
+		r, err := deadletter.Fetch(ctx, daemon.LettersIn(s.admin), p)
 		if err != nil {
 			return err
 		}
 		if r == nil {
-			missing = append(missing, letters.PlaceText(p))
+			missing = append(missing, deadletter.PlaceText(p))
 			continue
 		}
 		if err := s.record(ctx, r); err != nil {
@@ -125,7 +125,7 @@ func (s *shower) places(ctx context.Context, places []pipeline.Position, filter 
 }
 
 // rows shows the letters of rows; those found are taken off the filter's list.
-func (s *shower) rows(ctx context.Context, filter letters.Filter) error {
+func (s *shower) rows(ctx context.Context, filter deadletter.Filter) error {
 	wanted := filter.Rows
 	filter.Rows = map[string]bool{}
 	for row := range wanted {
@@ -138,7 +138,7 @@ func (s *shower) rows(ctx context.Context, filter letters.Filter) error {
 }
 
 // filtered shows the letters the filter chooses, up to the limit.
-func (s *shower) filtered(ctx context.Context, filter letters.Filter) error {
+func (s *shower) filtered(ctx context.Context, filter deadletter.Filter) error {
 	s.checkSyncs(filter.Syncs)
 	err := s.each(ctx, filter, func(d *deadletter.Dead) error {
 		if s.shown == s.flags.limit {
@@ -158,8 +158,8 @@ func (s *shower) filtered(ctx context.Context, filter letters.Filter) error {
 
 var errLimit = errors.New("limit")
 
-func (s *shower) each(ctx context.Context, filter letters.Filter, show func(*deadletter.Dead) error) error {
-	span, err := letters.SpanOf(ctx, s.admin, s.topics.RejectedTopic, filter.Since, filter.Until)
+func (s *shower) each(ctx context.Context, filter deadletter.Filter, show func(*deadletter.Dead) error) error {
+	span, err := deadletter.SpanOf(ctx, daemon.LettersIn(s.admin), s.topics.RejectedTopic, filter.Since, filter.Until)
 	if err != nil {
 		return err
 	}
@@ -170,8 +170,8 @@ func (s *shower) each(ctx context.Context, filter letters.Filter, show func(*dea
 			bar.show(read, span.Records)
 		}
 	}
-	return letters.Rows(ctx, s.admin, span, &filter, seen, func(r *pipeline.Record, _ *deadletter.Head) error {
-		d, err := deadletter.Parse(letters.Keep(r))
+	return deadletter.Rows(ctx, daemon.LettersIn(s.admin), span, &filter, seen, func(r *pipeline.Record, _ *deadletter.Head) error {
+		d, err := deadletter.Parse(deadletter.Keep(r))
 		if err != nil {
 			return err
 		}
@@ -197,7 +197,7 @@ func (s *shower) record(ctx context.Context, r *pipeline.Record) error {
 }
 
 func (s *shower) letter(ctx context.Context, d *deadletter.Dead) error {
-	e := letters.Explain(d)
+	e := deadletter.Explain(d)
 	var err error
 	if e.Row, err = s.opener.Open(ctx, d); err != nil {
 		return err

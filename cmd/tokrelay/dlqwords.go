@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 )
 
@@ -29,7 +28,7 @@ func (s *screen) say(label, format string, a ...any) {
 }
 
 // explained prints a letter for a person.
-func (s *screen) explained(e *letters.Explained) {
+func (s *screen) explained(e *deadletter.Explained) {
 	s.print("%s\n", s.paint(bold, e.Sync+": "+e.Message))
 	s.say("reason", "%s (step %s): %s", e.Reason, e.Stage, e.ClassInWords())
 	s.say("field", "%s", e.Field)
@@ -49,7 +48,7 @@ func (s *screen) explained(e *letters.Explained) {
 	s.row(e.Row)
 }
 
-func (s *screen) said(e *letters.Explained) {
+func (s *screen) said(e *deadletter.Explained) {
 	if e.TikTok == nil {
 		return
 	}
@@ -63,7 +62,7 @@ func (s *screen) said(e *letters.Explained) {
 	s.say("TikTok said", "%s", text)
 }
 
-func batchWords(e *letters.Explained) string {
+func batchWords(e *deadletter.Explained) string {
 	if e.Batch == "" {
 		return ""
 	}
@@ -77,7 +76,7 @@ func at(before string, t time.Time) string {
 	return before + t.UTC().Format("2006-01-02 15:04:05 UTC")
 }
 
-func first(e *letters.Explained) string {
+func first(e *deadletter.Explained) string {
 	if e.First.IsZero() || e.First.Equal(e.Failed) {
 		return ""
 	}
@@ -107,7 +106,7 @@ func omitted(why string) string {
 }
 
 // row prints the columns, or why there are none.
-func (s *screen) row(r *letters.Row) {
+func (s *screen) row(r *deadletter.Row) {
 	s.say("key", "%s", r.Key)
 	if r.Problem != "" {
 		s.say("content", "%d bytes; %s", r.Bytes, r.Problem)
@@ -119,7 +118,7 @@ func (s *screen) row(r *letters.Row) {
 	s.columns("row before", r.Before)
 }
 
-func (s *screen) columns(title string, list []letters.Column) {
+func (s *screen) columns(title string, list []deadletter.Column) {
 	if len(list) == 0 {
 		return
 	}
@@ -145,7 +144,7 @@ func (s *shower) batch(b *deadletter.DeadBatch) error {
 	s.say("batch", "%s, %d row(s), %d call(s) of %s", b.ID, b.RowCount, b.Attempts, b.Endpoint)
 	s.say("failed", "%s", at("", b.Failed))
 	s.say("TikTok said", "HTTP %d, code %d, %q, request %s", b.Answer.HTTPStatus, b.Answer.Code, b.Answer.Message, b.Answer.RequestID)
-	s.say("letter", "%s, part %d of %d", letters.PlaceText(b.At), b.Part, b.Parts)
+	s.say("letter", "%s, part %d of %d", deadletter.PlaceText(b.At), b.Part, b.Parts)
 	s.say("usually", "%s", info.Cause)
 	s.say("to fix", "%s", s.paint(green, info.Cure))
 	s.say("then", "%s", s.paint(green, toCopy(s.path, "dlq replay --sync "+b.Sync+" --batch "+b.ID)))
@@ -155,7 +154,7 @@ func (s *shower) batch(b *deadletter.DeadBatch) error {
 			s.print("    … and %d more (--json lists them)\n", len(b.Rows)-i)
 			break
 		}
-		s.print("    %s  %s\n", letters.PlaceText(p), p.EventID)
+		s.print("    %s  %s\n", deadletter.PlaceText(p), p.EventID)
 	}
 	return nil
 }

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/replay"
 )
 
 // resyncFlags are what resync is asked for.
@@ -66,7 +68,7 @@ func resync(c *cobra.Command, f *resyncFlags) error {
 	if err != nil {
 		return err
 	}
-	plan, err := daemon.PlanResync(c.Context(), d.admin, d.config, s, daemon.ResyncOptions{To: to, Partition: f.partition, Recreate: f.recreate}, now)
+	plan, err := replay.PlanResync(c.Context(), d.admin, d.config, s, replay.ResyncOptions{To: to, Partition: f.partition, Recreate: f.recreate}, now)
 	if err != nil {
 		return err
 	}
@@ -85,7 +87,7 @@ func resync(c *cobra.Command, f *resyncFlags) error {
 }
 
 // resync shows the plan.
-func (d *desk) resync(s *daemon.Sync, plan *daemon.ResyncPlan) {
+func (d *desk) resync(s *daemon.Sync, plan *replay.ResyncPlan) {
 	rows := [][]string{}
 	for _, p := range plan.Parts {
 		committed := "none"
@@ -100,7 +102,7 @@ func (d *desk) resync(s *daemon.Sync, plan *daemon.ResyncPlan) {
 }
 
 // recognised says what TikTok makes of rows it gets a second time.
-func recognised(s *daemon.Sync, plan *daemon.ResyncPlan) string {
+func recognised(s *daemon.Sync, plan *replay.ResyncPlan) string {
 	switch s.Kind() {
 	case daemon.KindSegment:
 		if plan.Recreate {
@@ -117,9 +119,8 @@ func recognised(s *daemon.Sync, plan *daemon.ResyncPlan) string {
 		thousands(recent), thousands(plan.Older))
 }
 
-func (d *desk) move(ctx context.Context, s *daemon.Sync, plan *daemon.ResyncPlan) error {
-	o := daemon.Options{Version: version, Commit: commit(), Stored: storedToken}
-	if err := plan.Resync(ctx, d.config, s, o); err != nil {
+func (d *desk) move(ctx context.Context, s *daemon.Sync, plan *replay.ResyncPlan) error {
+	if err := plan.Resync(ctx, d.admin, d.config, s, slog.New(slog.DiscardHandler)); err != nil {
 		return err
 	}
 	d.print("done: start %s again, and it reads from there\n", s.Name)

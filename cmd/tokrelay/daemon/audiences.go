@@ -10,6 +10,14 @@ import (
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
 )
 
+// Advertisers are those whose audiences the sync fills.
+func (s *Sync) Advertisers() []string {
+	if s.AudienceSegment != nil && len(s.AudienceSegment.AdvertiserIDs) > 0 {
+		return s.AudienceSegment.AdvertiserIDs
+	}
+	return []string{s.advertiser}
+}
+
 // Audiences lists the audiences of a connection's advertiser. It is for commands: the token is read now.
 func Audiences(ctx context.Context, c tiktok.Config, stored string) ([]audience.Details, error) {
 	client, err := tiktok.New(c, tiktok.TokenOf(c, stored))
@@ -37,7 +45,7 @@ func (d *Daemon) Audience(ctx context.Context, name string) (*AudienceReport, er
 		return nil, err
 	}
 	report := &AudienceReport{Sync: name, Kind: s.Kind()}
-	if !s.isAudience() {
+	if !s.IsAudience() {
 		return nil, fmt.Errorf("sync %s fills no audience", name)
 	}
 	if report.New, err = d.neverRan(ctx, s); err != nil || report.New {
@@ -62,7 +70,7 @@ func (d *Daemon) Audience(ctx context.Context, name string) (*AudienceReport, er
 func (d *Daemon) neverRan(ctx context.Context, s *Sync) (bool, error) {
 	topics := []string{d.Config.StateTopic}
 	if parts := d.segments[s.Name]; parts != nil && parts.members != nil {
-		topics = append(topics, d.Config.membersTopic(s))
+		topics = append(topics, d.Config.MembersTopic(s))
 	}
 	there, err := d.admin.Topics(ctx, topics...)
 	return len(there) < len(topics), err

@@ -19,7 +19,7 @@ func (d *Daemon) CaughtUp(ctx context.Context) bool {
 }
 
 func (d *Daemon) caughtUp(ctx context.Context, s *Sync) bool {
-	topics, err := s.topics(ctx, d.admin)
+	topics, err := s.SourceTopics(ctx, d.admin)
 	if _, none := errors.AsType[*NoTopic](err); none {
 		return true
 	}

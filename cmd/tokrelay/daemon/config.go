@@ -190,13 +190,13 @@ func (c *Config) validateConnection(s *Sync, at settings.Place) {
 		at.Key("connection").Problem("must name one of connections", "")
 		return
 	}
-	if name, connection := c.ConnectionOf(s); s.isAudience() && name != "" && connection.AdvertiserID == "" {
+	if name, connection := c.ConnectionOf(s); s.IsAudience() && name != "" && connection.AdvertiserID == "" {
 		at.Problem("an audience needs the advertiser_id of its connection", "set connections."+name+".advertiser_id")
 	}
 }
 
-// isAudience tells whether the sync fills an audience: it needs the state topic and an advertiser.
-func (s *Sync) isAudience() bool { return s.Kind() == KindSegment || s.Kind() == KindFile }
+// IsAudience reports whether the sync fills an audience: it needs the state topic and an advertiser.
+func (s *Sync) IsAudience() bool { return s.Kind() == KindSegment || s.Kind() == KindFile }
 
 // ConnectionOf is the name and settings of the sync's TikTok account.
 func (c *Config) ConnectionOf(s *Sync) (string, tiktok.Config) {
@@ -233,8 +233,8 @@ func (s *Sync) AllTopics() []string {
 	return s.Topics
 }
 
-// topics are the topics the sync reads now: a pattern's are asked of Kafka, and are a *NoTopic when there are none.
-func (s *Sync) topics(ctx context.Context, admin *kafka.Admin) ([]string, error) {
+// SourceTopics are the topics the sync reads now: a pattern's are asked of Kafka, and are a *NoTopic when there are none.
+func (s *Sync) SourceTopics(ctx context.Context, admin *kafka.Admin) ([]string, error) {
 	if s.Pattern == "" {
 		return s.AllTopics(), nil
 	}

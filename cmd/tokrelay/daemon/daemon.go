@@ -129,7 +129,7 @@ func (d *Daemon) clients() (err error) {
 		}
 		d.services = append(d.services, d.connections[name].watchToken)
 	}
-	if slices.ContainsFunc(d.Config.Syncs, func(s Sync) bool { return s.isAudience() }) {
+	if slices.ContainsFunc(d.Config.Syncs, func(s Sync) bool { return s.IsAudience() }) {
 		d.state = state.NewStore(d.stateLog(d.Config.StateTopic), time.Now)
 	}
 	return nil
@@ -143,18 +143,24 @@ func (d *Daemon) kafka() kafka.Config {
 }
 
 func (d *Daemon) connect(name string, c tiktok.Config) (*connection, error) {
-	stored := ""
-	if d.options.Stored != nil {
-		stored = d.options.Stored(name)
-	}
-	token := tiktok.TokenOf(c, stored)
-	client, err := tiktok.New(c, token)
+	client, token, err := NewClient(name, c, d.options.Stored)
 	if err != nil {
 		return nil, err
 	}
 	gate := delivery.NewGate(delivery.GateConfig{CallsInFlight: c.CallsInFlight, Endpoints: c.Limits.Endpoints(),
 		Field: c.Limits.Pixel, Advertiser: c.Limits.Advertiser}, d.Log)
 	return &connection{client: client, gate: gate, token: token}, nil
+}
+
+// NewClient makes the client of a connection, and its token, which tokrelay auth login may have stored; stored may be nil.
+func NewClient(name string, c tiktok.Config, stored func(connection string) string) (*tiktok.Client, *tiktok.Token, error) {
+	file := ""
+	if stored != nil {
+		file = stored(name)
+	}
+	token := tiktok.TokenOf(c, file)
+	client, err := tiktok.New(c, token)
+	return client, token, err
 }
 
 // watchToken has calls tried again as soon as the token's file changes.
@@ -239,4 +245,16 @@ func (d *Daemon) partitionsOf(topic string) int {
 		return (*known)[topic]
 	}
 	return 0
+}
+
+// newHelper is a daemon without syncs, for work beside them.
+func newHelper(c *Config, o Options) (*Daemon, error) {
+	shared := *c
+	shared.Syncs = nil
+	d, err := New(&shared, o)
+	if err != nil {
+		return nil, err
+	}
+	d.Config = c
+	return d, nil
 }

@@ -94,7 +94,7 @@ func (d *Daemon) fileSource(s *Sync) audiencefile.Source {
 
 // spans are the oldest offset and the end of every partition now (P9).
 func (d *Daemon) spans(ctx context.Context, s *Sync) ([]audiencefile.Span, error) {
-	topics, err := s.topics(ctx, d.admin)
+	topics, err := s.SourceTopics(ctx, d.admin)
 	if err != nil {
 		return nil, err
 	}

@@ -18,10 +18,11 @@ type Flow struct {
 	Wanted cdc.Wanted
 	Old    []string // columns that are read from the old row
 
+	Loads LoadColumns
+
 	sink   *sinkPlan
 	gate   *mapping.Gate
 	decode func(ctx context.Context, r *pipeline.Record, into *pipeline.Change) error
-	loads  loadColumns
 }
 
 // NewFlow compiles the sync's gate and sink. A nil *metrics.Sync counts nothing.
@@ -29,7 +30,7 @@ func NewFlow(s *Sync, now func() time.Time, m *metrics.Sync) (*Flow, error) {
 	f := &Flow{Sync: s}
 	cols := &mapping.Columns{}
 	cols.LeaveOut(s.operationColumns()...)
-	cols.OnSuspect(f.loads.add)
+	cols.OnSuspect(f.Loads.Add)
 	var err error
 	if f.sink, err = s.compile(cols, now, m); err != nil {
 		return nil, fmt.Errorf("sync %s: %w", s.Name, err)
@@ -46,7 +47,7 @@ func NewFlow(s *Sync, now func() time.Time, m *metrics.Sync) (*Flow, error) {
 func (f *Flow) DecodeWith(schemas cdc.Schemas, m *metrics.Metrics, log *slog.Logger) error {
 	config := f.Sync.Config
 	config.Log = log.With("sync", f.Sync.Name)
-	f.loads.log = config.Log
+	f.Loads.log = config.Log
 	decoder, err := cdc.NewDecoder(config, f.Wanted, schemas, m)
 	if err != nil {
 		return fmt.Errorf("sync %s: %w", f.Sync.Name, err)

@@ -17,37 +17,35 @@ func (s *Sync) operationColumns() (names []string) {
 	return slices.DeleteFunc(names, func(name string) bool { return name == "" })
 }
 
-// loadColumns are the columns of a sync's rows that are part of their event ids and look as if each load changed them.
-type loadColumns struct {
+// LoadColumns are the columns of a sync's rows that are part of their event ids and look as if each load changed them.
+type LoadColumns struct {
 	log *slog.Logger // nil: nothing is said
 
 	mu    sync.Mutex
 	names []string
 }
 
+// What is said of such a column, and what to do.
 const (
-	loadRule = "looks as if each load of the row changes it, and is part of the default event_id: the same row would count twice"
-	loadCure = "name the columns that make the event: event_id: {column: id}, or {columns: [a, b]}"
+	LoadRule = "looks as if each load of the row changes it, and is part of the default event_id: the same row would count twice"
+	LoadCure = "name the columns that make the event: event_id: {column: id}, or {columns: [a, b]}"
 )
 
-// add warns of a column, once.
-func (l *loadColumns) add(name string) {
+// Add warns of a column, once.
+func (l *LoadColumns) Add(name string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if slices.Contains(l.names, name) {
 		return
 	}
 	if l.names = append(l.names, name); l.log != nil {
-		l.log.Warn("a column "+loadRule, "column", name, "cure", loadCure)
+		l.log.Warn("a column "+LoadRule, "column", name, "cure", LoadCure)
 	}
 }
 
-// findings are what check --online says of them.
-func (l *loadColumns) findings(sync string) (list []Finding) {
+// Names are the columns warned of so far.
+func (l *LoadColumns) Names() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, name := range l.names {
-		list = append(list, Finding{FindingWarn, "sync " + sync, "column " + name + " " + loadRule, loadCure})
-	}
-	return list
+	return slices.Clone(l.names)
 }

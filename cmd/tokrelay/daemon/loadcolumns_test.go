@@ -13,6 +13,9 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
+const aroundSync = "kafka: {brokers: ['localhost:9092']}\nschema_registry: {url: http://localhost:8081}\n" +
+	"connections: {main: {advertiser_id: '7000000000000000001', access_token: '${TOKEN}'}}\nsyncs:\n"
+
 // TestTheSameRowReadAgainIsTheSameEvent reads one row as an insert, a snapshot and a later load write it, and one other row.
 func TestTheSameRowReadAgainIsTheSameEvent(t *testing.T) {
 	c, report := Parse([]byte(aroundSync+`

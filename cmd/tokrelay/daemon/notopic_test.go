@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 
@@ -50,12 +49,8 @@ func TestAPatternThatMatchesNothingReadsNothingAndSaysSo(t *testing.T) {
 			return len(spans), err
 		},
 		"preview, and check of the newest rows": func(d *Daemon, s *Sync) (int, error) {
-			r, err := TopicRange{Partition: -1, Offset: -1, Limit: 10}.find(t.Context(), d.admin, s)
+			r, err := TopicRange{Partition: -1, Offset: -1, Limit: 10}.Find(t.Context(), d.admin, s)
 			return len(r.To), err
-		},
-		"resync": func(d *Daemon, s *Sync) (int, error) {
-			_, err := PlanResync(t.Context(), d.admin, d.Config, s, ResyncOptions{Partition: -1}, time.Now())
-			return 0, err
 		},
 		"skip": func(d *Daemon, s *Sync) (int, error) {
 			topic, err := s.skipTopic(t.Context(), d.admin, "")

@@ -17,14 +17,14 @@ func (c *Config) warnOfOldRows(at settings.Place) {
 		if err != nil {
 			continue // starting says it
 		}
-		if rule, hint := f.oldRows(); rule != "" {
+		if rule, hint := f.OldRows(); rule != "" {
 			at.Key("syncs").Index(i).Key("before_image").Warn(rule, hint)
 		}
 	}
 }
 
-// oldRows says what stands against the old columns that the sync reads; "" where nothing does.
-func (f *Flow) oldRows() (rule, hint string) {
+// OldRows says what stands against the old columns that the sync reads; "" where nothing does.
+func (f *Flow) OldRows() (rule, hint string) {
 	if len(f.Old) == 0 {
 		return "", ""
 	}

@@ -79,7 +79,7 @@ func TestCommandsLeaveOwnTopicsOutOfAPattern(t *testing.T) {
 	defer d.close()
 	for i := range d.Config.Syncs {
 		s := &d.Config.Syncs[i]
-		got, err := s.topics(t.Context(), d.admin)
+		got, err := s.SourceTopics(t.Context(), d.admin)
 		if want := []string{"shop.orders", "shop.signalsets"}; err != nil || !slices.Equal(got, want) {
 			t.Errorf("sync %s: got %v, %v, want %v", s.Name, got, err, want)
 		}

@@ -10,11 +10,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/cdc"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
-	"github.com/tokrelay/tokrelay/pipeline/settings"
 	"github.com/tokrelay/tokrelay/sinks/audiencefile"
 	"github.com/tokrelay/tokrelay/sinks/segment"
 )
@@ -56,15 +53,15 @@ func (d *Daemon) ReadAudiences(ctx context.Context, sync string) {
 
 // NewestLetters reads the newest letters of the rejected topic that the filter chooses, newest first, looking at no more
 // than depth records per partition. The letters are the caller's.
-func (d *Daemon) NewestLetters(ctx context.Context, f *letters.Filter, n int, depth int64) ([]*deadletter.Dead, error) {
-	span, err := letters.SpanOf(ctx, d.admin, d.Config.DeadLetter.RejectedTopic, time.Time{}, time.Time{})
+func (d *Daemon) NewestLetters(ctx context.Context, f *deadletter.Filter, n int, depth int64) ([]*deadletter.Dead, error) {
+	span, err := deadletter.SpanOf(ctx, LettersIn(d.admin), d.Config.DeadLetter.RejectedTopic, time.Time{}, time.Time{})
 	if err != nil {
 		return nil, fmt.Errorf("read dead letters: %w", err)
 	}
 	span.Latest(depth)
 	var list []*deadletter.Dead
-	err = letters.Rows(ctx, d.admin, span, f, nil, func(r *pipeline.Record, _ *deadletter.Head) error {
-		if l, err := deadletter.Parse(letters.Keep(r)); err == nil {
+	err = deadletter.Rows(ctx, LettersIn(d.admin), span, f, nil, func(r *pipeline.Record, _ *deadletter.Head) error {
+		if l, err := deadletter.Parse(deadletter.Keep(r)); err == nil {
 			list = append(list, l)
 		}
 		if len(list) >= 4*n+256 {
@@ -89,7 +86,7 @@ func (d *Daemon) NewestRows(ctx context.Context, depth int64, each func(syncs []
 	readers := map[string][]string{}
 	var none error
 	for i := range d.Config.Syncs {
-		topics, err := d.Config.Syncs[i].topics(ctx, d.admin)
+		topics, err := d.Config.Syncs[i].SourceTopics(ctx, d.admin)
 		if n, ok := errors.AsType[*NoTopic](err); ok {
 			none = errors.Join(none, n)
 		} else if err != nil {
@@ -114,26 +111,20 @@ func (d *Daemon) NewestRows(ctx context.Context, depth int64, each func(syncs []
 // Letter reads one letter of the rejected topic; nil when it is not there (any more).
 func (d *Daemon) Letter(ctx context.Context, partition int32, offset int64) (*deadletter.Dead, error) {
 	at := pipeline.Position{Topic: d.Config.DeadLetter.RejectedTopic, Partition: partition, Offset: offset}
-	r, err := letters.Fetch(ctx, d.admin, at)
+	r, err := deadletter.Fetch(ctx, LettersIn(d.admin), at)
 	if err != nil || r == nil {
 		return nil, err
 	}
 	l, err := deadletter.Parse(r)
 	if err != nil {
-		return nil, nil // somebody else's record
+		return nil, nil // a record of another program
 	}
 	return l, nil
 }
 
 // Opener reads the rows of letters. With reveal it gives clear values, which must not leave the process.
-func (d *Daemon) Opener(reveal bool) *letters.Opener {
-	return &letters.Opener{Admin: d.admin, Schemas: d.registry, Reveal: reveal, Reading: func(sync string) cdc.Config {
-		s, err := d.Config.Sync(sync)
-		if err != nil {
-			return settings.WithDefaults(cdc.Config{})
-		}
-		return s.Config
-	}}
+func (d *Daemon) Opener(reveal bool) *deadletter.Opener {
+	return d.Config.NewOpener(d.admin, d.registry, reveal)
 }
 
 // PreviewTopic writes what real records of a sync become, as Preview does.

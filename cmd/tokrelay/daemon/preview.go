@@ -156,7 +156,7 @@ func (p *Preview) Topic(ctx context.Context, c *Config, r TopicRange) error {
 		return err
 	}
 	defer admin.Close()
-	what, err := r.find(ctx, admin, p.flow.Sync)
+	what, err := r.Find(ctx, admin, p.flow.Sync)
 	if err != nil {
 		return err
 	}
@@ -173,9 +173,9 @@ func (p *Preview) Topic(ctx context.Context, c *Config, r TopicRange) error {
 	return p.Requests()
 }
 
-// find turns the range into offsets: from the wanted one, or so that the newest records of every partition are read.
-func (r TopicRange) find(ctx context.Context, admin *kafka.Admin, s *Sync) (kafka.Range, error) {
-	topics, err := s.topics(ctx, admin)
+// Find turns the range into offsets: from the wanted one, or so that the newest records of every partition are read.
+func (r TopicRange) Find(ctx context.Context, admin *kafka.Admin, s *Sync) (kafka.Range, error) {
+	topics, err := s.SourceTopics(ctx, admin)
 	if err != nil {
 		return kafka.Range{}, err
 	}

@@ -13,7 +13,6 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/delivery"
@@ -34,13 +33,13 @@ const (
 
 // ReplayOptions say which dead letters are sent again, and how.
 type ReplayOptions struct {
-	Filter      letters.Filter   // its Syncs: none means all that can be replayed
-	Limit       int64            // most rows; 0: all
-	Rate        float64          // rows a second; 0: as fast as the connection's limits allow
-	Force       bool             // rows replayed MostReplays times too
-	MaxFailures settings.Percent // stop when more of the last rows fail again; default 50 %
-	Notice      func(string)     // told of what holds the replay up, once per change; may be nil
-	Progress    func(done int64) // told now and then; may be nil
+	Filter      deadletter.Filter // its Syncs: none means all that can be replayed
+	Limit       int64             // most rows; 0: all
+	Rate        float64           // rows a second; 0: as fast as the connection's limits allow
+	Force       bool              // rows replayed MostReplays times too
+	MaxFailures settings.Percent  // stop when more of the last rows fail again; default 50 %
+	Notice      func(string)      // told of what holds the replay up, once per change; may be nil
+	Progress    func(done int64)  // told now and then; may be nil
 }
 
 // Replay sends dead letters again: through the current configuration, inside this process, straight to TikTok (never
@@ -54,7 +53,7 @@ type Replay struct {
 	o     ReplayOptions
 	lanes map[string]*lanes // by sync
 	plan  *ReplayPlan
-	span  letters.Span
+	span  deadletter.Span
 	chunk int
 	pace  *rate.Limiter
 	seen  *seen
@@ -146,7 +145,7 @@ func (s *Sync) notReplayable() string {
 // their own, so that a replay with Force still meets those that one without it passed over.
 func (r *Replay) lanesOf(s *Sync) *lanes {
 	base := r.Config.GroupOf(s) + ".replay"
-	note, tells := letters.NoteOf(&r.o.Filter)
+	note, tells := deadletter.NoteOf(&r.o.Filter)
 	group := base
 	if !tells {
 		group += singleGroup
@@ -199,7 +198,7 @@ func (r *Replay) newRouter(sources *sources) (*router.Router, error) {
 // remember makes the state of audiences, which New makes for the syncs it is given.
 func (r *Replay) remember() {
 	for _, l := range r.lanes {
-		if l.sync.isAudience() && r.state == nil {
+		if l.sync.IsAudience() && r.state == nil {
 			r.state = state.NewStore(r.stateLog(r.Config.StateTopic), time.Now)
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
@@ -15,7 +14,7 @@ import (
 // covered is what a replay with other filters has done: the letters its filter chooses up to an offset of each
 // partition, or letters one by one.
 type covered struct {
-	filter *letters.Filter
+	filter *deadletter.Filter
 	upTo   map[int32]int64
 	single map[int32][]int64 // sorted
 }
@@ -31,7 +30,7 @@ func (c *covered) has(r *pipeline.Record, h *deadletter.Head) bool {
 func coveredBy(marks map[int32]kafka.Mark) covered {
 	c := covered{upTo: map[int32]int64{}, single: map[int32][]int64{}}
 	for id, m := range marks {
-		note, err := letters.ParseNote(m.Note)
+		note, err := deadletter.ParseNote(m.Note)
 		switch {
 		case err != nil: // of a newer version: its letters cannot be told
 		case note.Single != "":
@@ -126,18 +125,18 @@ func (l *lane) marks(topic string, read map[int32]int64) map[int32]kafka.Mark {
 func singles(offsets []int64, passed int64) string {
 	offsets = slices.DeleteFunc(slices.Clone(offsets), func(at int64) bool { return at < passed })
 	slices.Sort(offsets)
-	var n letters.Note
+	var n deadletter.Note
 	n.SetSingle(slices.Compact(offsets))
 	return n.Text()
 }
 
 // fits refuses a replay whose progress Kafka would not keep.
 func (l *lane) fits() error {
-	if len(l.note.Text()) > letters.MostNote {
+	if len(l.note.Text()) > deadletter.MostNote {
 		return fmt.Errorf("these filters are too many to keep the progress of: name fewer")
 	}
 	for id, offsets := range l.planned {
-		if len(singles(slices.Concat(offsets, l.ended[id]), l.done[id])) > letters.MostNote {
+		if len(singles(slices.Concat(offsets, l.ended[id]), l.done[id])) > deadletter.MostNote {
 			return fmt.Errorf("these are too many letters to keep the progress of one by one: choose them by --sync, --reason or --since instead of --key")
 		}
 	}

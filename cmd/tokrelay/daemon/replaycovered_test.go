@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
@@ -43,8 +42,8 @@ func (s *shelf) add(n int) {
 }
 
 // filter is a random one: none, by what a note can tell, or by key.
-func (s *shelf) filter() letters.Filter {
-	var f letters.Filter
+func (s *shelf) filter() deadletter.Filter {
+	var f deadletter.Filter
 	switch s.random.IntN(5) {
 	case 0:
 	case 1:
@@ -61,8 +60,8 @@ func (s *shelf) filter() letters.Filter {
 }
 
 // laneOf is a replay's lane, as NewReplay and find make it.
-func (s *shelf) laneOf(f *letters.Filter) *lane {
-	note, tells := letters.NoteOf(f)
+func (s *shelf) laneOf(f *deadletter.Filter) *lane {
+	note, tells := deadletter.NoteOf(f)
 	l := &lane{group: "g", note: note, single: !tells}
 	if !tells {
 		l.group += singleGroup
@@ -78,7 +77,7 @@ func (s *shelf) laneOf(f *letters.Filter) *lane {
 }
 
 // replay sends the letters the filter chooses, at most limit, and leaves some unsettled when it is interrupted.
-func (s *shelf) replay(f letters.Filter, limit int, interrupted bool) (sent int) {
+func (s *shelf) replay(f deadletter.Filter, limit int, interrupted bool) (sent int) {
 	l := s.laneOf(&f)
 	read := map[int32]int64{}
 	for i := range s.letters {
@@ -121,7 +120,7 @@ func TestNoReplayRepeatsOrHidesWhatAnotherOneDid(t *testing.T) {
 			s.replay(s.filter(), limit, false)
 			s.add(s.random.IntN(10))
 		}
-		s.replay(letters.Filter{}, 1<<30, false)
+		s.replay(deadletter.Filter{}, 1<<30, false)
 		for i := range s.letters {
 			if s.replayed[i] != 1 {
 				t.Fatalf("round %d: letter %d was replayed %d times, want once", round, i, s.replayed[i])
@@ -140,8 +139,8 @@ func TestInterruptedReplaysLoseNothing(t *testing.T) {
 		for range 6 {
 			s.replay(s.filter(), 1<<30, true)
 		}
-		s.replay(letters.Filter{}, 1<<30, false)
-		if sent := s.replay(letters.Filter{}, 1<<30, false); sent > 0 {
+		s.replay(deadletter.Filter{}, 1<<30, false)
+		if sent := s.replay(deadletter.Filter{}, 1<<30, false); sent > 0 {
 			t.Fatalf("round %d: %d letters were still to be sent after all had settled", round, sent)
 		}
 		for i := range s.letters {
@@ -153,8 +152,8 @@ func TestInterruptedReplaysLoseNothing(t *testing.T) {
 }
 
 func TestMarksHoldNoKeyAndStaySmall(t *testing.T) {
-	f := letters.Filter{Key: func(*pipeline.Record) bool { return true }}
-	note, tells := letters.NoteOf(&f)
+	f := deadletter.Filter{Key: func(*pipeline.Record) bool { return true }}
+	note, tells := deadletter.NoteOf(&f)
 	if tells || note.Text() != "" {
 		t.Errorf("a filter by key is noted as %q", note.Text())
 	}
@@ -177,10 +176,10 @@ func TestMarksHoldNoKeyAndStaySmall(t *testing.T) {
 }
 
 func TestLettersAreNotedOneByOne(t *testing.T) {
-	var n letters.Note
+	var n deadletter.Note
 	want := []int64{0, 3, 4, 900, 1 << 50}
 	n.SetSingle(want)
-	read, err := letters.ParseNote(n.Text())
+	read, err := deadletter.ParseNote(n.Text())
 	if got := read.Singles(); err != nil || !slices.Equal(got, want) {
 		t.Errorf("got %v and %v, want %v", got, err, want)
 	}

@@ -13,11 +13,7 @@ import (
 // dryRun brings rows through the steps of their syncs and forgets what they become.
 type dryRun struct {
 	*Replay
-	steps map[string]*dryFlow
-}
-
-type dryFlow struct {
-	runner pipeline.Runner
+	steps map[string]*Trial
 }
 
 func (d *dryRun) rows(ctx context.Context, list []*deadletter.Dead) error {
@@ -46,7 +42,7 @@ func (d *dryRun) row(ctx context.Context, letter *deadletter.Dead) error {
 	if err != nil {
 		return err
 	}
-	err = f.try(ctx, &letter.Record)
+	err = f.Try(ctx, &letter.Record)
 	rejection, rejected := errors.AsType[*pipeline.Rejection](err)
 	skip, skipped := errors.AsType[pipeline.SkipReason](err)
 	switch {
@@ -62,7 +58,7 @@ func (d *dryRun) row(ctx context.Context, letter *deadletter.Dead) error {
 	return nil
 }
 
-func (d *dryRun) flow(name string) (*dryFlow, error) {
+func (d *dryRun) flow(name string) (*Trial, error) {
 	if f := d.steps[name]; f != nil {
 		return f, nil
 	}
@@ -73,20 +69,6 @@ func (d *dryRun) flow(name string) (*dryFlow, error) {
 	if err := flow.DecodeWith(d.registry, d.Metrics, d.Log); err != nil {
 		return nil, err
 	}
-	d.steps[name] = newDryFlow(flow)
+	d.steps[name] = flow.NewTrial()
 	return d.steps[name], nil
-}
-
-func newDryFlow(f *Flow) *dryFlow { return &dryFlow{runner: pipeline.Runner{Steps: f.Steps()}} }
-
-// try brings one row through the steps, as in run, and forgets its items.
-func (f *dryFlow) try(ctx context.Context, r *pipeline.Record) error {
-	f.runner.Items.Reset()
-	if err := f.runner.Row(ctx, r, 0); err != nil {
-		return err
-	}
-	if len(f.runner.Items.List) == 0 {
-		return pipeline.SkipNoChange
-	}
-	return nil
 }

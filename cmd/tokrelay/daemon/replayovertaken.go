@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
@@ -62,11 +61,11 @@ func (r *Replay) memberRows(ctx context.Context, l *lanes) ([]memberRow, error) 
 	filter := r.o.Filter
 	filter.Syncs = []string{l.sync.Name}
 	var list []*deadletter.Dead
-	err := letters.Rows(ctx, r.admin, r.span, &filter, nil, func(record *pipeline.Record, h *deadletter.Head) error {
+	err := deadletter.Rows(ctx, LettersIn(r.admin), r.span, &filter, nil, func(record *pipeline.Record, h *deadletter.Head) error {
 		if lane := r.wants(record, h); lane == nil || !r.allowed(lane, l.sync.Name) {
 			return nil
 		}
-		if d, err := deadletter.Parse(letters.Keep(record)); err == nil {
+		if d, err := deadletter.Parse(deadletter.Keep(record)); err == nil {
 			list = append(list, d)
 		}
 		return nil
@@ -148,7 +147,7 @@ func (w *watch) look(ctx context.Context, r *pipeline.Record, decode func(contex
 	}
 	for _, row := range rows {
 		if row.Offset < r.Offset {
-			w.late[letters.PlaceText(row.Position)] = true
+			w.late[deadletter.PlaceText(row.Position)] = true
 		}
 	}
 	return ctx.Err()

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
@@ -14,13 +13,13 @@ import (
 
 // ReplayPlan is what a replay would send, and what it would not.
 type ReplayPlan struct {
-	Rows      int64           `json:"rows"`
-	Groups    []letters.Count `json:"groups"`    // of Rows, by sync and reason
-	Old       int64           `json:"old"`       // of Rows: first rejected longer ago than TikTok's dedupe reaches back
-	Looped    int64           `json:"looped"`    // replayed MostReplays times already: held back unless forced
-	Elsewhere int64           `json:"elsewhere"` // of syncs that the configuration does not have, or that cannot be replayed
-	Done      int64           `json:"done"`      // chosen, and done by earlier replays with other filters
-	Resumed   bool            `json:"resumed"`   // earlier replays have done a part
+	Rows      int64              `json:"rows"`
+	Groups    []deadletter.Count `json:"groups"`    // of Rows, by sync and reason
+	Old       int64              `json:"old"`       // of Rows: first rejected longer ago than TikTok's dedupe reaches back
+	Looped    int64              `json:"looped"`    // replayed MostReplays times already: held back unless forced
+	Elsewhere int64              `json:"elsewhere"` // of syncs that the configuration does not have, or that cannot be replayed
+	Done      int64              `json:"done"`      // chosen, and done by earlier replays with other filters
+	Resumed   bool               `json:"resumed"`   // earlier replays have done a part
 }
 
 // Plan reads the letters' headers and counts. It changes nothing.
@@ -28,7 +27,7 @@ func (r *Replay) Plan(ctx context.Context, now time.Time, progress func(done, of
 	if err := r.find(ctx); err != nil {
 		return nil, err
 	}
-	plan, tally := &ReplayPlan{}, letters.NewTally([]string{"sync", "reason"})
+	plan, tally := &ReplayPlan{}, deadletter.NewTally([]string{"sync", "reason"})
 	var read int64
 	count := func() {
 		if read++; progress != nil && read%4096 == 0 {
@@ -36,7 +35,7 @@ func (r *Replay) Plan(ctx context.Context, now time.Time, progress func(done, of
 		}
 	}
 	plan.Resumed = r.resumed()
-	err := letters.Rows(ctx, r.admin, r.span, &r.o.Filter, count, func(record *pipeline.Record, h *deadletter.Head) error {
+	err := deadletter.Rows(ctx, LettersIn(r.admin), r.span, &r.o.Filter, count, func(record *pipeline.Record, h *deadletter.Head) error {
 		return r.planRow(plan, tally, record, h, now)
 	})
 	if err != nil && !errors.Is(err, kafka.ErrStop) {
@@ -52,7 +51,7 @@ func (r *Replay) Plan(ctx context.Context, now time.Time, progress func(done, of
 	return plan, r.findOvertaken(ctx)
 }
 
-func (r *Replay) planRow(plan *ReplayPlan, tally *letters.Tally, record *pipeline.Record, h *deadletter.Head, now time.Time) error {
+func (r *Replay) planRow(plan *ReplayPlan, tally *deadletter.Tally, record *pipeline.Record, h *deadletter.Head, now time.Time) error {
 	lane := r.wants(record, h)
 	switch {
 	case r.lanes[string(h.Sync)] == nil:
@@ -87,18 +86,18 @@ func firstFailed(r *pipeline.Record, h *deadletter.Head) time.Time {
 func (r *Replay) find(ctx context.Context) error {
 	topic := r.Config.DeadLetter.RejectedTopic
 	var err error
-	if r.span, err = letters.SpanOf(ctx, r.admin, topic, r.o.Filter.Since, r.o.Filter.Until); err != nil {
+	if r.span, err = deadletter.SpanOf(ctx, LettersIn(r.admin), topic, r.o.Filter.Since, r.o.Filter.Until); err != nil {
 		return err
 	}
 	r.o.Filter.Until = time.Time{} // the span ends there; letters beside it are left to later replays
-	least := kafka.Offsets{}
+	least := map[int32]int64{}
 	for _, l := range r.lanes {
 		if err := l.load(ctx, r.admin, topic); err != nil {
 			return err
 		}
 	}
-	for id := range r.span.To[topic] {
-		least.Set(topic, id, r.leastDone(id))
+	for id := range r.span.To {
+		least[id] = r.leastDone(id)
 	}
 	r.span.After(least)
 	return nil

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
+	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 )
 
@@ -22,7 +22,7 @@ type lanes struct {
 // filter chooses is done with.
 type lane struct {
 	group   string
-	note    letters.Note
+	note    deadletter.Note
 	single  bool // the filter cannot be noted: letters are, one by one
 	done    map[int32]int64
 	others  []covered // what replays with other filters have done

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 )
@@ -43,7 +42,7 @@ func (r *Replay) complete(ctx context.Context, list []*deadletter.Dead) error {
 	if len(places) == 0 {
 		return nil
 	}
-	err := letters.FetchAll(ctx, r.admin, places, func(found *pipeline.Record) {
+	err := deadletter.FetchAll(ctx, LettersIn(r.admin), places, func(found *pipeline.Record) {
 		for _, d := range wanted[found.Position()] {
 			d.Omitted = ""
 			d.Record.Key, d.Record.Value = found.Key, found.Value
@@ -60,7 +59,7 @@ func (r *Replay) complete(ctx context.Context, list []*deadletter.Dead) error {
 
 // DryRun says what Run would do with the rows: nothing is sent, written or kept.
 func (r *Replay) DryRun(ctx context.Context) (*ReplayReport, error) {
-	dry := &dryRun{Replay: r, steps: map[string]*dryFlow{}}
+	dry := &dryRun{Replay: r, steps: map[string]*Trial{}}
 	var batch []*deadletter.Dead
 	var taken int64
 	flush := func() error {
@@ -68,13 +67,13 @@ func (r *Replay) DryRun(ctx context.Context) (*ReplayReport, error) {
 		batch = nil
 		return dry.rows(ctx, list)
 	}
-	err := letters.Rows(ctx, r.admin, r.span, &r.o.Filter, nil, func(record *pipeline.Record, h *deadletter.Head) error {
+	err := deadletter.Rows(ctx, LettersIn(r.admin), r.span, &r.o.Filter, nil, func(record *pipeline.Record, h *deadletter.Head) error {
 		lane := r.wants(record, h)
 		if lane == nil || !r.allowed(lane, string(h.Sync)) || r.o.Limit > 0 && taken == r.o.Limit {
 			return nil
 		}
 		taken++
-		if d, err := deadletter.Parse(letters.Keep(record)); err == nil {
+		if d, err := deadletter.Parse(deadletter.Keep(record)); err == nil {
 			batch = append(batch, d)
 		}
 		if len(batch) < replayChunk {

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
@@ -113,7 +112,7 @@ type sending struct {
 
 // read hands on every letter of the plan, in chunks by sync.
 func (s *sending) read(ctx context.Context) error {
-	err := letters.Scan(ctx, s.admin, s.span, &s.o.Filter, func(r *pipeline.Record, h *deadletter.Head, chosen bool) error {
+	err := deadletter.Scan(ctx, LettersIn(s.admin), s.span, &s.o.Filter, func(r *pipeline.Record, h *deadletter.Head, chosen bool) error {
 		if chosen {
 			if err := s.letter(ctx, r, h); err != nil {
 				return err
@@ -141,10 +140,8 @@ func (s *sending) read(ctx context.Context) error {
 
 // readAll notes that nothing is left before the ends, also where the last records were none.
 func (s *sending) readAll() {
-	for _, partitions := range s.span.To {
-		for id, end := range partitions {
-			s.seen.read(id, end-1)
-		}
+	for id, end := range s.span.To {
+		s.seen.read(id, end-1)
 	}
 }
 
@@ -154,7 +151,7 @@ func (s *sending) letter(ctx context.Context, r *pipeline.Record, h *deadletter.
 	if lane == nil || !s.allowed(lane, name) {
 		return nil
 	}
-	d, err := deadletter.Parse(letters.Keep(r))
+	d, err := deadletter.Parse(deadletter.Keep(r))
 	if err != nil {
 		return nil // its headers were read before: it is a letter
 	}
@@ -193,7 +190,7 @@ func (s *sending) send(ctx context.Context, name string) error {
 	settled := make(chan struct{})
 	s.flying.Go(func() {
 		defer func() { <-s.room; close(settled) }()
-		if l := s.lanes[name]; l.sync.isAudience() { // members keep their order
+		if l := s.lanes[name]; l.sync.IsAudience() { // members keep their order
 			l.order.Lock()
 			defer l.order.Unlock()
 		}
@@ -217,7 +214,7 @@ func (s *sending) settle(name string, list []*deadletter.Dead) {
 	chunk := pipeline.NewChunk(records)
 	for tries := 0; chunk.Left() > 0 && s.ctx.Err() == nil; tries++ {
 		if tries == 5 {
-			s.stop(fmt.Errorf("sync %s: rows from %s on do not settle", name, letters.PlaceText(list[0].At)))
+			s.stop(fmt.Errorf("sync %s: rows from %s on do not settle", name, deadletter.PlaceText(list[0].At)))
 			break
 		}
 		ticket := s.sources.offer(name)(s.ctx, chunk)

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -27,7 +28,7 @@ func (d *Daemon) joinSegment(s *Sync, plan *segment.Plan, joined *router.Sync, m
 	deps := segment.Deps{Sync: s.Name, Queue: deliverFunc(joined.Deliver), DeadLetters: joined.Letters, Audiences: parts.target,
 		Generation: parts.target.Generation, Status: d.Status}
 	if plan.Remembers() {
-		parts.members = state.NewMembers(d.stateLog(d.Config.membersTopic(s)), segment.EachClaim, m)
+		parts.members = state.NewMembers(d.stateLog(d.Config.MembersTopic(s)), segment.EachClaim, m)
 		deps.Memory = parts.members
 	}
 	parts.sink = segment.NewSink(plan, deps)
@@ -61,32 +62,35 @@ func daily(do func(context.Context) error) func(context.Context) error {
 	}
 }
 
-// membersTopic holds what a streamed audience remembers of its members.
-func (c *Config) membersTopic(s *Sync) string { return c.GroupOf(s) + ".members" }
+// MembersTopic holds what a streamed audience remembers of its members.
+func (c *Config) MembersTopic(s *Sync) string { return c.GroupOf(s) + ".members" }
 
-// stateLog is a compacted topic as pipeline/state wants it.
-func (d *Daemon) stateLog(topic string) state.Log {
+// stateLog is a compacted topic of the daemon's.
+func (d *Daemon) stateLog(topic string) state.Log { return StateLog(topic, d.admin, d.producer, d.Log) }
+
+// StateLog is a compacted topic as pipeline/state wants it.
+func StateLog(topic string, admin *kafka.Admin, producer *kafka.Producer, log *slog.Logger) state.Log {
 	return state.Log{
 		Topic: topic,
 		Ends: func(ctx context.Context) (string, map[int32]int64, error) {
-			ids, err := d.admin.IDs(ctx, topic)
+			ids, err := admin.IDs(ctx, topic)
 			if err != nil {
 				return "", nil, err
 			}
-			ends, err := d.admin.Ends(ctx, topic)
+			ends, err := admin.Ends(ctx, topic)
 			return ids[topic], ends[topic], err
 		},
 		Read: func(ctx context.Context, id string, from, to map[int32]int64, each func(*pipeline.Record) error) error {
-			return d.admin.Read(ctx, kafka.Range{From: kafka.Offsets{topic: from}, To: kafka.Offsets{topic: to}, IDs: map[string]string{topic: id}}, each)
+			return admin.Read(ctx, kafka.Range{From: kafka.Offsets{topic: from}, To: kafka.Offsets{topic: to}, IDs: map[string]string{topic: id}}, each)
 		},
 		MadeAgain: func() {
-			d.Log.Warn("topic was deleted and created again: what it remembered is forgotten, and the new one was read from its beginning", "topic", topic)
+			log.Warn("topic was deleted and created again: what it remembered is forgotten, and the new one was read from its beginning", "topic", topic)
 		},
 		Produce: func(ctx context.Context, records []pipeline.Record) []error {
 			for i := range records {
 				records[i].Partition = -1 // where its key belongs
 			}
-			return d.producer.Produce(ctx, records)
+			return producer.Produce(ctx, records)
 		},
 	}
 }

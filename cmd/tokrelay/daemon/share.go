@@ -48,7 +48,7 @@ func (h *share) run(ctx context.Context) error {
 
 // partitions is how many partitions the sync's topics have, 0 if that cannot be asked now.
 func (h *share) partitions(ctx context.Context) int {
-	names, err := h.sync.topics(ctx, h.daemon.admin)
+	names, err := h.sync.SourceTopics(ctx, h.daemon.admin)
 	if err != nil {
 		return 0
 	}

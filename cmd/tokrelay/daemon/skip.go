@@ -66,7 +66,7 @@ func PlanSkip(ctx context.Context, admin *kafka.Admin, c *Config, s *Sync, o Ski
 
 // skipTopic is the topic that is meant, one that the sync reads.
 func (s *Sync) skipTopic(ctx context.Context, admin *kafka.Admin, named string) (string, error) {
-	topics, err := s.topics(ctx, admin)
+	topics, err := s.SourceTopics(ctx, admin)
 	switch {
 	case err != nil:
 		return "", err

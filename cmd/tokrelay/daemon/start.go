@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -41,7 +42,7 @@ func (d *Daemon) syncNames() []string {
 // begin makes sure of what one sync needs beside that, however long it takes: the topics that remember its audience are
 // there, and read. The other syncs do not wait for it.
 func (d *Daemon) begin(ctx context.Context, s *Sync) error {
-	if !s.isAudience() {
+	if !s.IsAudience() {
 		return nil
 	}
 	alone := []string{s.Name}
@@ -121,9 +122,9 @@ func (d *Daemon) ensureTopics(ctx context.Context) error {
 
 // ensureMemory makes sure of the topics that remember a sync's audience.
 func (d *Daemon) ensureMemory(ctx context.Context, s *Sync) error {
-	wanted := []kafka.Wanted{{Name: d.Config.StateTopic, Partitions: 1, Compact: true}}
+	wanted := []kafka.Wanted{d.Config.stateTopic()}
 	if parts := d.segments[s.Name]; parts != nil && parts.members != nil {
-		wanted = append(wanted, kafka.Wanted{Name: d.Config.membersTopic(s), Compact: true})
+		wanted = append(wanted, kafka.Wanted{Name: d.Config.MembersTopic(s), Compact: true})
 	}
 	return d.ensure(ctx, wanted...)
 }
@@ -135,15 +136,31 @@ func (d *Daemon) ensure(ctx context.Context, wanted ...kafka.Wanted) error {
 // ensureIf makes sure of topics of our own, which have as many replicas as the configuration says, and creates them where
 // it may.
 func (d *Daemon) ensureIf(ctx context.Context, create bool, wanted ...kafka.Wanted) error {
+	return d.Config.ensureIf(ctx, d.admin, d.Log, create, wanted...)
+}
+
+func (c *Config) ensureIf(ctx context.Context, admin *kafka.Admin, log *slog.Logger, create bool, wanted ...kafka.Wanted) error {
 	for i := range wanted {
-		wanted[i].Replication = d.Config.DeadLetter.Replication
+		wanted[i].Replication = c.DeadLetter.Replication
 	}
-	warnings, err := d.admin.EnsureTopics(ctx, create, wanted...)
+	warnings, err := admin.EnsureTopics(ctx, create, wanted...)
 	for _, w := range warnings {
-		d.Log.Warn(w)
+		log.Warn(w)
 	}
 	return err
 }
+
+// EnsureState makes sure of the topic that remembers audiences.
+func (c *Config) EnsureState(ctx context.Context, admin *kafka.Admin, log *slog.Logger) error {
+	return c.ensureIf(ctx, admin, log, c.DeadLetter.Create, c.stateTopic())
+}
+
+func (c *Config) stateTopic() kafka.Wanted {
+	return kafka.Wanted{Name: c.StateTopic, Partitions: 1, Compact: true}
+}
+
+// LettersExtra is what headers may add to a row in the rejected topic.
+const LettersExtra = 64 << 10
 
 // letterTopics are the topics of dead letters as they have to be. The rejected topic has as many partitions as the largest
 // source topic, so that the order per key survives, and takes its largest record.
@@ -151,7 +168,7 @@ func (d *Daemon) letterTopics(ctx context.Context) ([]kafka.Wanted, error) {
 	c := d.Config.DeadLetter
 	rejected := kafka.Wanted{Name: c.RejectedTopic, Partitions: c.Partitions, Retention: c.Retention.Std()}
 	for i := range d.Config.Syncs {
-		topics, err := d.Config.Syncs[i].topics(ctx, d.admin)
+		topics, err := d.Config.Syncs[i].SourceTopics(ctx, d.admin)
 		if _, none := errors.AsType[*NoTopic](err); err != nil && !none {
 			return nil, err
 		}
@@ -162,7 +179,7 @@ func (d *Daemon) letterTopics(ctx context.Context) ([]kafka.Wanted, error) {
 		for _, t := range sources {
 			rejected.Partitions = cmp.Or(c.Partitions, max(rejected.Partitions, t.Partitions, 3))
 			if t.MaxMessageBytes > 0 {
-				rejected.MaxMessageBytes = max(rejected.MaxMessageBytes, t.MaxMessageBytes+lettersExtra)
+				rejected.MaxMessageBytes = max(rejected.MaxMessageBytes, t.MaxMessageBytes+LettersExtra)
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
 )
@@ -133,4 +135,46 @@ func TestMissingRightsHoldUpTheirOwnSyncAlone(t *testing.T) {
 	await(t, "the row of the topic that was closed", func() bool { return delivered("closed") })
 	await(t, "the member", func() bool { list := tiktok.Audiences(); return len(list) == 1 && list[0].Members == 1 })
 	await(t, "the end of trouble", func() bool { return len(d.Status.Troubles("newsletter")) == 0 })
+}
+
+// TestEveryTopicOfOursHasTheReplicasConfigured makes those of an audience and of calls, as run does.
+func TestEveryTopicOfOursHasTheReplicasConfigured(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.SeedTopics(1, "people"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	c, report := Parse([]byte(`
+kafka: {brokers: ["`+cluster.ListenAddrs()[0]+`"]}
+connections: {main: {advertiser_id: "7000000000000000001", access_token: "${TOKEN}"}}
+dead_letter: {replication: 2}
+calls: {topic: tokrelay.calls}
+syncs: [{name: vip, topic: people, framing: json, audience_segment: {audience: {name: VIP}, identifiers: {EMAIL_SHA256: email}}}]
+`), settings.Vars(map[string]string{"TOKEN": "t"}))
+	if err := report.Err(); err != nil {
+		t.Fatal(err)
+	}
+	d, err := New(c, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.close()
+	if err := errors.Join(d.ensureTopics(t.Context()), d.ensureMemory(t.Context(), &c.Syncs[0]), d.callsTopicThere(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	names := []string{"tokrelay.rejected", "tokrelay.failed", "tokrelay.state", "tokrelay.vip.members", "tokrelay.calls"}
+	admin, err := kafka.NewAdmin(c.Kafka, "fresh", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	there, err := admin.Topics(t.Context(), names...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if got := there[name].Replication; got != 2 {
+			t.Errorf("%s has %d replicas, want 2", name, got)
+		}
+	}
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
+	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
@@ -57,11 +57,11 @@ func (p *Page) wantedCalls(r *http.Request) []callRow {
 	return p.callRows(q.Get("sync"), outcomes[q.Get("outcome")], callsDownloaded)
 }
 
-func (p *Page) wantedLetters(r *http.Request) (list []*letters.Explained, err error) {
+func (p *Page) wantedLetters(r *http.Request) (list []*deadletter.Explained, err error) {
 	q := r.URL.Query()
 	found, err := p.newestLetters(r.Context(), q.Get("sync"), q.Get("reason"))
 	for _, d := range found {
-		list = append(list, letters.Explain(d))
+		list = append(list, deadletter.Explain(d))
 	}
 	return list, err
 }

@@ -12,9 +12,9 @@ import (
 	"github.com/nyaruka/phonenumbers"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/calls"
+	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/identity"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
@@ -40,7 +40,7 @@ func newQuest(digests []string, at string) (*quest, bool) {
 			q.digests[[sha256.Size]byte(sum)] = true
 		}
 	}
-	if position, err := letters.ParsePlace(at); err == nil {
+	if position, err := deadletter.ParsePlace(at); err == nil {
 		q.place = &position
 	}
 	return q, len(q.sent) > 0 || q.place != nil

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/calls"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
@@ -23,7 +22,7 @@ type rejections struct {
 	Reason  string
 	Reasons []reasonView
 	Since   time.Time // counts are of this process, since it started
-	Letters []*letters.Explained
+	Letters []*deadletter.Explained
 	Problem string // why the topic could not be read
 	Topic   string
 	Deep    int64
@@ -57,7 +56,7 @@ func (p *Page) rejected(r *http.Request) (any, error) {
 		v.Problem = err.Error()
 	}
 	for _, d := range found {
-		v.Letters = append(v.Letters, letters.Explain(d))
+		v.Letters = append(v.Letters, deadletter.Explain(d))
 	}
 	return v, nil
 }
@@ -109,7 +108,7 @@ func addUp(a, b []float64) []float64 {
 // newestLetters are the newest letters of a sync and reason; "" stands for all.
 func (p *Page) newestLetters(ctx context.Context, sync, reason string) ([]*deadletter.Dead, error) {
 	return p.letters.get([2]string{sync, reason}, func() ([]*deadletter.Dead, error) {
-		f := &letters.Filter{Syncs: given(sync), Reasons: given(reason)}
+		f := &deadletter.Filter{Syncs: given(sync), Reasons: given(reason)}
 		return p.d.NewestLetters(ctx, f, lettersShown, lettersDeep)
 	})
 }
@@ -124,7 +123,7 @@ func given(text string) []string {
 
 // letterPage is one rejected row, masked.
 type letterPage struct {
-	*letters.Explained
+	*deadletter.Explained
 	Words string
 	Calls []callRow // of its batch, as far as they are remembered
 }
@@ -144,14 +143,14 @@ func (p *Page) letter(r *http.Request) (any, error) {
 	if d == nil {
 		return nil, errGone
 	}
-	e := letters.Explain(d)
+	e := deadletter.Explain(d)
 	if e.Row, err = p.d.Opener(false).Open(ctx, d); err != nil {
-		e.Row = &letters.Row{Problem: err.Error()}
+		e.Row = &deadletter.Row{Problem: err.Error()}
 	}
 	return &letterPage{Explained: e, Words: e.ClassInWords(), Calls: p.callsOfBatch(e)}, nil
 }
 
-func (p *Page) callsOfBatch(e *letters.Explained) []callRow {
+func (p *Page) callsOfBatch(e *deadletter.Explained) []callRow {
 	root, _, _ := strings.Cut(e.Batch, ".")
 	if root == "" {
 		return nil

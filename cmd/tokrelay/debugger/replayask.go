@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
+	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 )
 
 // replayAsk is what someone wants to have replayed, as the options of `tokrelay dlq replay` name it.
@@ -34,7 +34,7 @@ func readReplayAsk(r *http.Request) (replayAsk, error) {
 
 // options select as `tokrelay dlq replay` does, so that one goes on where the other was.
 func (a replayAsk) options() daemon.ReplayOptions {
-	return daemon.ReplayOptions{Filter: letters.Filter{Syncs: given(a.Sync), Reasons: given(a.Reason)}, Limit: a.Limit, Rate: a.Rate, Force: a.Force}
+	return daemon.ReplayOptions{Filter: deadletter.Filter{Syncs: given(a.Sync), Reasons: given(a.Reason)}, Limit: a.Limit, Rate: a.Rate, Force: a.Force}
 }
 
 // Command is the command that does the same.

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/calls"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
@@ -17,7 +16,7 @@ type found struct {
 	Verdict  string
 	Tone     string
 	Calls    []foundCall
-	Letters  []*letters.Explained
+	Letters  []*deadletter.Explained
 	Looked   int
 	Oldest   time.Time // the oldest call that was looked at
 	Topic    bool      // and those of all instances, from their topic
@@ -109,7 +108,7 @@ func (f *found) take(p *Page, q *quest, e *calls.Entry) {
 // searchLetters looks at the newest letters: their event id and key, and every text of their rows, as it is and as the
 // identifiers it may be. The rows are read in clear, inside this function alone.
 func (p *Page) searchLetters(ctx context.Context, q *quest, f *found) error {
-	list, err := p.d.NewestLetters(ctx, &letters.Filter{}, 5000, lettersDeep)
+	list, err := p.d.NewestLetters(ctx, &deadletter.Filter{}, 5000, lettersDeep)
 	if err != nil {
 		return err
 	}
@@ -122,7 +121,7 @@ func (p *Page) searchLetters(ctx context.Context, q *quest, f *found) error {
 			}
 		}
 		if is && len(f.Letters) < mostFound {
-			f.Letters = append(f.Letters, letters.Explain(d))
+			f.Letters = append(f.Letters, deadletter.Explain(d))
 		}
 	}
 	return nil
@@ -135,7 +134,7 @@ func placeText(at *pipeline.Position) string {
 	return place(*at)
 }
 
-func (q *quest) inRow(ctx context.Context, opener *letters.Opener, d *deadletter.Dead) (bool, error) {
+func (q *quest) inRow(ctx context.Context, opener *deadletter.Opener, d *deadletter.Dead) (bool, error) {
 	row, err := opener.Open(ctx, d)
 	if err != nil {
 		return false, err

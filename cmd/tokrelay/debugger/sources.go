@@ -4,8 +4,8 @@ import (
 	"context"
 	"slices"
 
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/letters"
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 )
 
 // foundRow is a row of a source topic that holds what was looked for: no call and no rejection that is remembered has it.
@@ -34,7 +34,7 @@ func (p *Page) searchSources(ctx context.Context, q *quest, f *found) error {
 	})
 }
 
-func (q *quest) inSource(ctx context.Context, opener *letters.Opener, sync string, r *pipeline.Record) (column string, is bool, err error) {
+func (q *quest) inSource(ctx context.Context, opener *deadletter.Opener, sync string, r *pipeline.Record) (column string, is bool, err error) {
 	if q.isPlace(r.Topic, r.Partition, r.Offset) {
 		return "", true, nil
 	}

@@ -1,4 +1,4 @@
-package daemon
+package check
 
 import (
 	"flag"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
@@ -40,16 +41,16 @@ func compareWithSchema(t *testing.T, file string) {
 	for _, f := range archive.Files {
 		parts[f.Name] = string(f.Data)
 	}
-	c, report := Parse([]byte(aroundSync+parts["sync.yaml"]), settings.Vars(map[string]string{"TOKEN": "t"}))
+	c, report := daemon.Parse([]byte(aroundSync+parts["sync.yaml"]), settings.Vars(map[string]string{"TOKEN": "t"}))
 	if err := report.Err(); err != nil {
 		t.Fatal(err)
 	}
-	f, err := NewFlow(&c.Syncs[0], time.Now, nil)
+	f, err := daemon.NewFlow(&c.Syncs[0], time.Now, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got strings.Builder
-	for _, finding := range f.judgeSchema("schema t-value", &avro.Source{Text: parts["schema.avsc"], ID: "7"}) {
+	for _, finding := range judgeSchema(f, "schema t-value", &avro.Source{Text: parts["schema.avsc"], ID: "7"}) {
 		got.WriteString(finding.State + " " + finding.What + ": " + finding.Says + "\n")
 		if finding.Cure != "" {
 			got.WriteString("  → " + finding.Cure + "\n")

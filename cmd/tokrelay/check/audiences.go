@@ -1,4 +1,4 @@
-package daemon
+package check
 
 import (
 	"context"
@@ -6,18 +6,19 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/sinks/audience"
 )
 
 // audiences looks at the audiences that syncs of the connection fill: whether they are there, and how they are.
 func (u *checkup) audiences(ctx context.Context, connection string) {
 	lists := map[string][]audience.Details{}
-	for i := range u.Config.Syncs {
-		s := &u.Config.Syncs[i]
-		if name, _ := u.Config.ConnectionOf(s); name != connection || !s.isAudience() {
+	for i := range u.config.Syncs {
+		s := &u.config.Syncs[i]
+		if name, _ := u.config.ConnectionOf(s); name != connection || !s.IsAudience() {
 			continue
 		}
-		for _, advertiser := range s.advertisers() {
+		for _, advertiser := range s.Advertisers() {
 			list, asked := lists[advertiser]
 			if !asked {
 				list, asked = u.audiencesOf(ctx, connection, advertiser)
@@ -32,7 +33,7 @@ func (u *checkup) audiences(ctx context.Context, connection string) {
 
 // audiencesOf asks for something that only a token for audiences gets.
 func (u *checkup) audiencesOf(ctx context.Context, connection, advertiser string) ([]audience.Details, bool) {
-	list, err := audience.Directory{API: u.connections[connection].client, Advertiser: advertiser}.List(ctx)
+	list, err := audience.Directory{API: u.accounts[connection].client, Advertiser: advertiser}.List(ctx)
 	if err != nil {
 		u.fail("audiences of "+advertiser, err.Error(), "the token needs Audience Management: add it to the developer app, then run tokrelay auth login --connection "+connection)
 		return nil, false
@@ -41,37 +42,29 @@ func (u *checkup) audiencesOf(ctx context.Context, connection, advertiser string
 	return list, true
 }
 
-// advertisers are those whose audiences the sync fills.
-func (s *Sync) advertisers() []string {
-	if s.AudienceSegment != nil && len(s.AudienceSegment.AdvertiserIDs) > 0 {
-		return s.AudienceSegment.AdvertiserIDs
-	}
-	return []string{s.advertiser}
-}
-
-// wanted is how the configuration names the sync's audience; both are empty where rows do.
-func (s *Sync) wanted() (name, id string) {
+// wantedBy is how the configuration names the sync's audience; both are empty where rows do.
+func wantedBy(s *daemon.Sync) (name, id string) {
 	if s.AudienceFile != nil {
 		return s.AudienceFile.Audience.Name, s.AudienceFile.Audience.ID
 	}
 	return s.AudienceSegment.Audience.Name, s.AudienceSegment.Audience.ID
 }
 
-func (u *checkup) audience(s *Sync, advertiser string, list []audience.Details) {
-	name, id := s.wanted()
+func (u *checkup) audience(s *daemon.Sync, advertiser string, list []audience.Details) {
+	name, id := wantedBy(s)
 	if name == "" && id == "" {
 		return // rows name them
 	}
 	what := "audience " + name + id
 	at := slices.IndexFunc(list, func(d audience.Details) bool {
-		return id != "" && d.ID == id || id == "" && d.Name == audience.Shortened(name) && d.IsPartner() == (s.Kind() == KindSegment)
+		return id != "" && d.ID == id || id == "" && d.Name == audience.Shortened(name) && d.IsPartner() == (s.Kind() == daemon.KindSegment)
 	})
 	switch {
 	case at < 0 && id != "":
 		u.fail(what, "advertiser "+advertiser+" has no audience of this id", "correct it in sync "+s.Name+": tokrelay audience list shows those there are")
 	case at < 0:
 		u.ok(what, "does not exist yet; sync "+s.Name+" makes it")
-	case list[at].IsPartner() != (s.Kind() == KindSegment):
+	case list[at].IsPartner() != (s.Kind() == daemon.KindSegment):
 		u.fail(what, "is filled in another way ("+list[at].Kind+") than sync "+s.Name+" does", "name another audience: TikTok does not mix the two")
 	default:
 		u.audienceState(what, &list[at])

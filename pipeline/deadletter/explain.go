@@ -1,4 +1,4 @@
-package letters
+package deadletter
 
 import (
 	"cmp"
@@ -7,12 +7,11 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 )
 
 // Explained is a dead letter in words.
 type Explained struct {
-	Letter  string `json:"letter"` // where the letter stands
+	Letter  string `json:"letter"` // where the letter is
 	Source  string `json:"source"` // where its row does
 	Sync    string `json:"sync"`
 	Kind    string `json:"sink_kind,omitempty"`
@@ -65,7 +64,7 @@ var classes = map[pipeline.Class]string{
 func (e *Explained) ClassInWords() string { return classes[pipeline.Class(e.Class)] }
 
 // Explain puts a letter into words, without its row.
-func Explain(d *deadletter.Dead) *Explained {
+func Explain(d *Dead) *Explained {
 	r := &d.Rejection
 	info := r.Reason.Info()
 	e := &Explained{

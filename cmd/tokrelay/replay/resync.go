@@ -1,13 +1,17 @@
-package daemon
+// Package replay has rows sent a second time: resync moves a sync's consumer group back, so that its topic is read again.
+// Sending dead letters again is still daemon.Replay.
+package replay
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"time"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/state"
 	"github.com/tokrelay/tokrelay/sinks/audience"
@@ -43,12 +47,12 @@ type ResyncPart struct {
 	Committed, To, End int64
 }
 
-// PlanResync looks where the sync's group stands and where it would go.
-func PlanResync(ctx context.Context, admin *kafka.Admin, c *Config, s *Sync, o ResyncOptions, now time.Time) (*ResyncPlan, error) {
-	if o.Recreate && (s.Kind() != KindSegment || !o.full()) {
+// PlanResync looks where the sync's group is and where it would go.
+func PlanResync(ctx context.Context, admin *kafka.Admin, c *daemon.Config, s *daemon.Sync, o ResyncOptions, now time.Time) (*ResyncPlan, error) {
+	if o.Recreate && (s.Kind() != daemon.KindSegment || !o.full()) {
 		return nil, errors.New("--recreate is for a streamed audience that is read again as a whole: without --to-time and --partition")
 	}
-	topics, err := s.topics(ctx, admin)
+	topics, err := s.SourceTopics(ctx, admin)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +68,7 @@ func PlanResync(ctx context.Context, admin *kafka.Admin, c *Config, s *Sync, o R
 func (p *ResyncPlan) lay(ctx context.Context, admin *kafka.Admin, topics []string, o ResyncOptions, now time.Time) error {
 	committed, err := admin.Committed(ctx, p.Group)
 	ends, other := admin.Ends(ctx, topics...)
-	recent, third := admin.At(ctx, now.Add(-DedupeWindow), topics...)
+	recent, third := admin.At(ctx, now.Add(-daemon.DedupeWindow), topics...)
 	targets, fourth := p.targets(ctx, admin, topics, o)
 	if err := errors.Join(err, other, third, fourth); err != nil {
 		return err
@@ -103,51 +107,41 @@ func (p *ResyncPlan) add(part ResyncPart, recent int64) {
 
 // Resync moves the sync's group. A full resync of an audience also makes everything that is remembered of its members a
 // thing of the past, so that each of them is sent again, by whatever mode is configured now: row by row, or in one upload.
-func (p *ResyncPlan) Resync(ctx context.Context, c *Config, s *Sync, o Options) error {
-	d, err := newHelper(c, o)
-	if err != nil {
-		return err
-	}
-	defer d.close()
-	if mode := s.mode(); p.full && mode != "" {
-		if err := d.forgetMembers(ctx, s, mode, p.Recreate); err != nil {
+func (p *ResyncPlan) Resync(ctx context.Context, admin *kafka.Admin, c *daemon.Config, s *daemon.Sync, log *slog.Logger) error {
+	if mode := modeOf(s); p.full && mode != "" {
+		if err := p.forgetMembers(ctx, admin, c, s, log); err != nil {
 			return err
 		}
 	}
-	return d.admin.SetOffsets(ctx, p.Group, p.offsets)
+	return admin.SetOffsets(ctx, p.Group, p.offsets)
 }
 
-// mode is how the sync fills its audience, "" where it has none.
-func (s *Sync) mode() string {
+// modeOf is how the sync fills its audience, "" where it has none.
+func modeOf(s *daemon.Sync) string {
 	switch s.Kind() {
-	case KindSegment:
+	case daemon.KindSegment:
 		return audience.Segment
-	case KindFile:
+	case daemon.KindFile:
 		return audience.File
 	}
 	return ""
 }
 
-func (d *Daemon) forgetMembers(ctx context.Context, s *Sync, mode string, recreate bool) error {
-	if err := d.ensureMemory(ctx, s); err != nil {
+func (p *ResyncPlan) forgetMembers(ctx context.Context, admin *kafka.Admin, c *daemon.Config, s *daemon.Sync, log *slog.Logger) error {
+	if err := c.EnsureState(ctx, admin, log); err != nil {
 		return err
 	}
-	d.state = state.NewStore(d.stateLog(d.Config.StateTopic), time.Now)
-	if err := audience.Resync(ctx, d.state, s.Name, mode, recreate); err != nil || mode == audience.Segment {
+	producer, err := kafka.NewProducer(c.Kafka, "resync", log)
+	if err != nil {
+		return err
+	}
+	defer producer.Close()
+	store := state.NewStore(daemon.StateLog(c.StateTopic, admin, producer, log), time.Now)
+	mode := modeOf(s)
+	if err := audience.Resync(ctx, store, s.Name, mode, p.Recreate); err != nil || mode == audience.Segment {
 		return err
 	}
 	again := audiencefile.Request{At: time.Now(), Why: "resync", Rebuild: true}
-	return audiencefile.Ask(ctx, d.state, s.advertiser, s.AudienceFile.Audience, again)
-}
-
-// newHelper is a daemon without syncs, for work beside them.
-func newHelper(c *Config, o Options) (*Daemon, error) {
-	shared := *c
-	shared.Syncs = nil
-	d, err := New(&shared, o)
-	if err != nil {
-		return nil, err
-	}
-	d.Config = c
-	return d, nil
+	_, connection := c.ConnectionOf(s)
+	return audiencefile.Ask(ctx, store, connection.AdvertiserID, s.AudienceFile.Audience, again)
 }

@@ -1,9 +1,8 @@
-package daemon
+package check
 
 import (
 	"encoding/binary"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -17,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sr"
 	"github.com/twmb/franz-go/pkg/sr/srfake"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
@@ -48,12 +48,12 @@ func TestCheckOnlineComparesSyncsWithARealRegistryAndTopic(t *testing.T) {
 	t.Cleanup(tiktok.Close)
 	produceOrders(t, broker, register(t, registry))
 
-	c, report := Parse([]byte(fmt.Sprintf(checkedConfig, broker.ListenAddrs()[0], registry.URL(), tiktok.URL)), settings.Vars(map[string]string{"TOKEN": "t"}))
+	c, report := daemon.Parse([]byte(fmt.Sprintf(checkedConfig, broker.ListenAddrs()[0], registry.URL(), tiktok.URL)), settings.Vars(map[string]string{"TOKEN": "t"}))
 	if err := report.Err(); err != nil {
 		t.Fatal(err)
 	}
 	var got []string
-	err = CheckOnline(t.Context(), c, Options{Log: slog.New(slog.DiscardHandler)}, func(f Finding) {
+	err = Run(t.Context(), c, nil, func(f Finding) {
 		if strings.HasPrefix(f.What, "sync ") || strings.HasPrefix(f.What, "schema orders") {
 			got = append(got, f.State+" "+f.What+": "+f.Says)
 		}

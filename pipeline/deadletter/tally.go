@@ -1,4 +1,4 @@
-package letters
+package deadletter
 
 import (
 	"cmp"
@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 )
 
 // By are the things letters can be counted by, in the order of a table's columns.
@@ -42,7 +41,7 @@ type Tally struct {
 func NewTally(by []string) *Tally { return &Tally{by: by, groups: map[string]*Count{}} }
 
 // Add counts a letter.
-func (t *Tally) Add(r *pipeline.Record, h *deadletter.Head) {
+func (t *Tally) Add(r *pipeline.Record, h *Head) {
 	t.Rows++
 	t.key = t.key[:0]
 	for _, by := range t.by {
@@ -63,7 +62,7 @@ func (t *Tally) Add(r *pipeline.Record, h *deadletter.Head) {
 }
 
 // part is the letter's own value of what is counted by.
-func (t *Tally) part(by string, r *pipeline.Record, h *deadletter.Head) []byte {
+func (t *Tally) part(by string, r *pipeline.Record, h *Head) []byte {
 	switch by {
 	case "sync":
 		return h.Sync
@@ -82,7 +81,7 @@ func (t *Tally) part(by string, r *pipeline.Record, h *deadletter.Head) []byte {
 	return r.Timestamp.UTC().AppendFormat(nil, time.DateOnly)
 }
 
-func (t *Tally) group(r *pipeline.Record, h *deadletter.Head) *Count {
+func (t *Tally) group(r *pipeline.Record, h *Head) *Count {
 	c := &Count{First: r.Timestamp, Last: r.Timestamp}
 	for _, by := range t.by {
 		value := string(t.part(by, r, h))

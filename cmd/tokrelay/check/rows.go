@@ -1,4 +1,4 @@
-package daemon
+package check
 
 import (
 	"cmp"
@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 )
@@ -18,14 +19,14 @@ const triedRows = 100
 
 // rows compares what a sync maps with the newest schemas, then tries the newest rows: that shows types, keys, and what
 // would be rejected.
-func (u *checkup) rows(ctx context.Context, s *Sync, registered bool) {
+func (u *checkup) rows(ctx context.Context, s *daemon.Sync, registered bool) {
 	what := "sync " + s.Name
 	f, err := u.checkFlow(s)
 	if err != nil {
 		u.failed(what, err)
 		return
 	}
-	topics, err := s.topics(ctx, u.admin)
+	topics, err := s.SourceTopics(ctx, u.admin)
 	if err != nil {
 		return // said before
 	}
@@ -46,15 +47,15 @@ type tried struct {
 }
 
 // try brings the newest rows through the sync's steps and forgets what they become.
-func (u *checkup) try(ctx context.Context, f *Flow, what string) {
-	span, err := TopicRange{Partition: -1, Offset: -1, Limit: triedRows}.find(ctx, u.admin, f.Sync)
+func (u *checkup) try(ctx context.Context, f *daemon.Flow, what string) {
+	span, err := daemon.TopicRange{Partition: -1, Offset: -1, Limit: triedRows}.Find(ctx, u.admin, f.Sync)
 	if err != nil {
 		return // its topics were said to be missing
 	}
 	t := tried{rejected: map[string]int{}, skipped: map[pipeline.SkipReason]int{}}
-	steps := newDryFlow(f)
+	trial := f.NewTrial()
 	err = u.admin.Read(ctx, span, func(r *pipeline.Record) error {
-		t.note(r, steps.try(ctx, r))
+		t.note(r, trial.Try(ctx, r))
 		if t.trouble != nil || t.rows == triedRows {
 			return kafka.ErrStop
 		}
@@ -65,7 +66,7 @@ func (u *checkup) try(ctx context.Context, f *Flow, what string) {
 		return
 	}
 	u.judge(f, what, &t)
-	for _, finding := range f.loads.findings(f.Sync.Name) { // of rows without a schema
+	for _, finding := range loadFindings(f) { // of rows without a schema
 		u.emit(finding)
 	}
 }
@@ -86,7 +87,7 @@ func (t *tried) note(r *pipeline.Record, err error) {
 	}
 }
 
-func (u *checkup) judge(f *Flow, what string, t *tried) {
+func (u *checkup) judge(f *daemon.Flow, what string, t *tried) {
 	refused := 0
 	for _, n := range t.rejected {
 		refused += n
@@ -97,7 +98,7 @@ func (u *checkup) judge(f *Flow, what string, t *tried) {
 		u.fail(what, t.trouble.Error(), "the sync would stop here: correct the mapping, then look with tokrelay preview --from-topic --sync "+f.Sync.Name)
 	case t.rows == 0:
 		u.ok(what, "its topics are empty: there are no rows to try")
-	case f.Sync.isAudience() && t.keyless > 0:
+	case f.Sync.IsAudience() && t.keyless > 0:
 		u.fail(what, fmt.Sprintf("%d of the newest %d row(s) have no key, so that their member is not known", t.keyless, t.rows), "key the topic by the member (Debezium: message.key.columns)")
 	case refused > 0:
 		u.warn(what, says+": "+counted(t.rejected), "see why: tokrelay preview --from-topic --sync "+f.Sync.Name)

@@ -1,4 +1,4 @@
-package daemon
+package check
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
 	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
@@ -13,7 +14,7 @@ import (
 )
 
 // schema compares what a sync maps with the newest schemas of a topic: with several record types there is one for each.
-func (u *checkup) schema(ctx context.Context, f *Flow, topic string) {
+func (u *checkup) schema(ctx context.Context, f *daemon.Flow, topic string) {
 	found := false
 	for _, subject := range f.Sync.Subjects(topic) {
 		src, err := u.registry.Latest(ctx, subject)
@@ -25,7 +26,7 @@ func (u *checkup) schema(ctx context.Context, f *Flow, topic string) {
 			continue
 		}
 		found = true
-		for _, finding := range f.judgeSchema("schema "+subject, src) {
+		for _, finding := range judgeSchema(f, "schema "+subject, src) {
 			u.emit(finding)
 		}
 	}
@@ -37,38 +38,38 @@ func (u *checkup) schema(ctx context.Context, f *Flow, topic string) {
 
 // judgeSchema says what the sync finds in a writer schema: its mapped columns and their types, and what will be rejected
 // and why. Of a union at the root every type with rows is judged by itself.
-func (f *Flow) judgeSchema(what string, src *avro.Source) (findings []Finding) {
+func judgeSchema(f *daemon.Flow, what string, src *avro.Source) (findings []Finding) {
 	all, err := cdc.Inspect(f.Sync.Config, f.Wanted, src)
 	if err != nil {
-		return []Finding{{FindingFail, what, "cannot be used: " + err.Error(), "its rows are rejected as schema_unreadable: correct the schema"}}
+		return []Finding{{Fail, what, "cannot be used: " + err.Error(), "its rows are rejected as schema_unreadable: correct the schema"}}
 	}
 	rows := slices.DeleteFunc(slices.Clone(all), func(in *cdc.Inspection) bool { return !in.IsRow() })
 	if len(rows) == 0 {
-		return []Finding{{FindingWarn, what, "holds no rows: " + all[len(all)-1].What, "see whether the topic is the right one for sync " + f.Sync.Name}}
+		return []Finding{{Warn, what, "holds no rows: " + all[len(all)-1].What, "see whether the topic is the right one for sync " + f.Sync.Name}}
 	}
 	for _, in := range rows {
 		of := what
 		if len(all) > 1 {
 			of += " (" + in.Record + ")"
 		}
-		findings = append(findings, f.judgeType(of, src, in)...)
+		findings = append(findings, judgeType(f, of, src, in)...)
 	}
 	return findings
 }
 
 // judgeType judges one record type of a schema.
-func (f *Flow) judgeType(what string, src *avro.Source, in *cdc.Inspection) []Finding {
-	findings := f.judgeColumns(what, src, in)
-	findings = append(findings, f.judgeTypes(in)...)
-	findings = append(findings, f.judgeLoads(in)...)
-	if rule, hint := f.oldRows(); rule != "" && (in.Connector == "postgresql" || in.What == "row") {
-		findings = append(findings, Finding{FindingWarn, "sync " + f.Sync.Name, rule, hint})
+func judgeType(f *daemon.Flow, what string, src *avro.Source, in *cdc.Inspection) []Finding {
+	findings := judgeColumns(f, what, src, in)
+	findings = append(findings, judgeTypes(f, in)...)
+	findings = append(findings, judgeLoads(f, in)...)
+	if rule, hint := f.OldRows(); rule != "" && (in.Connector == "postgresql" || in.What == "row") {
+		findings = append(findings, Finding{Warn, "sync " + f.Sync.Name, rule, hint})
 	}
 	return findings
 }
 
 // judgeColumns says which mapped columns a schema has.
-func (f *Flow) judgeColumns(what string, src *avro.Source, in *cdc.Inspection) []Finding {
+func judgeColumns(f *daemon.Flow, what string, src *avro.Source, in *cdc.Inspection) []Finding {
 	var have, there, optional []string
 	for _, c := range in.Columns {
 		have = append(have, c.Name)
@@ -80,19 +81,19 @@ func (f *Flow) judgeColumns(what string, src *avro.Source, in *cdc.Inspection) [
 			optional = append(optional, c.Name)
 		}
 	}
-	findings := []Finding{{FindingOK, what, fmt.Sprintf("version with id %s has %d of the %d mapped column(s): %s", src.ID, len(there), len(in.Mapped), strings.Join(there, ", ")), ""}}
+	findings := []Finding{{OK, what, fmt.Sprintf("version with id %s has %d of the %d mapped column(s): %s", src.ID, len(there), len(in.Mapped), strings.Join(there, ", ")), ""}}
 	if len(in.Missing) > 0 {
-		findings = append(findings, Finding{FindingFail, what, "has no column " + strings.Join(in.Missing, ", ") + ": " + f.missingMeans(),
+		findings = append(findings, Finding{Fail, what, "has no column " + strings.Join(in.Missing, ", ") + ": " + missingMeans(f),
 			"correct the mapping of sync " + f.Sync.Name + "; the schema has: " + strings.Join(have, ", ")})
 	}
 	if len(optional) > 0 {
-		findings = append(findings, Finding{FindingWarn, what, "has no column " + strings.Join(optional, ", ") + ": taken for NULL", "take it out of the mapping, or correct its name"})
+		findings = append(findings, Finding{Warn, what, "has no column " + strings.Join(optional, ", ") + ": taken for NULL", "take it out of the mapping, or correct its name"})
 	}
 	return findings
 }
 
 // missingMeans is what becomes of rows without a column that is not optional.
-func (f *Flow) missingMeans() string {
+func missingMeans(f *daemon.Flow) string {
 	if f.Sync.MissingColumn == "reject" {
 		return "every row is rejected (missing_column: reject)"
 	}
@@ -107,27 +108,35 @@ func describeColumn(c cdc.Column) string {
 }
 
 // judgeLoads says which columns of a schema make event ids that do not last.
-func (f *Flow) judgeLoads(in *cdc.Inspection) []Finding {
+func judgeLoads(f *daemon.Flow, in *cdc.Inspection) []Finding {
 	for _, c := range in.Columns {
 		if f.Wanted.All && mapping.LooksLikeLoad(c.Name) {
-			f.loads.add(c.Name)
+			f.Loads.Add(c.Name)
 		}
 	}
-	return f.loads.findings(f.Sync.Name)
+	return loadFindings(f)
+}
+
+// loadFindings are what the flow has found so far of columns that change with each load.
+func loadFindings(f *daemon.Flow) (list []Finding) {
+	for _, name := range f.Loads.Names() {
+		list = append(list, Finding{Warn, "sync " + f.Sync.Name, "column " + name + " " + daemon.LoadRule, daemon.LoadCure})
+	}
+	return list
 }
 
 // judgeTypes says which mapped columns and expressions cannot do what the configuration wants of them.
-func (f *Flow) judgeTypes(in *cdc.Inspection) (findings []Finding) {
+func judgeTypes(f *daemon.Flow, in *cdc.Inspection) (findings []Finding) {
 	kinds := mapping.Kinds{}
 	for _, c := range in.Mapped {
 		kinds[c.Name] = mapping.Known{Kind: c.Kind, Nullable: c.Nullable && c.Type != ""} // that it is gone was said before
 	}
 	report := &settings.Report{}
-	f.Sync.checkTypes(kinds, settings.Root(report))
+	checkTypes(f.Sync, kinds, settings.Root(report))
 	for _, p := range report.Problems() {
-		state := FindingFail
+		state := Fail
 		if p.Warning {
-			state = FindingWarn
+			state = Warn
 		}
 		findings = append(findings, Finding{state, "sync " + f.Sync.Name, p.Path + ": " + p.Rule, p.Hint})
 	}
@@ -135,14 +144,14 @@ func (f *Flow) judgeTypes(in *cdc.Inspection) (findings []Finding) {
 }
 
 // checkTypes asks the sync's sink, and its condition, about a schema's columns.
-func (s *Sync) checkTypes(k mapping.Kinds, at settings.Place) {
+func checkTypes(s *daemon.Sync, k mapping.Kinds, at settings.Place) {
 	k.CheckTypes(s.When, at.Key("when"))
 	switch s.Kind() {
-	case KindEvents:
+	case daemon.KindEvents:
 		s.WebEvents.CheckTypes(k, at.Key("web_events"))
-	case KindSegment:
+	case daemon.KindSegment:
 		s.AudienceSegment.CheckTypes(k, at.Key("audience_segment"))
-	case KindFile:
+	case daemon.KindFile:
 		s.AudienceFile.CheckTypes(k, at.Key("audience_file"))
 	}
 }

@@ -1,4 +1,4 @@
-package letters
+package deadletter
 
 import (
 	"encoding/base64"
@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Note is what a replay leaves beside the mark of its progress, so that later ones know which letters it has done: those
+// Note is what a replay leaves with the mark of its progress, so that later ones know which letters it has done: those
 // its filter chooses, or letters one by one. It names no key: a key may be an e-mail address, and its digest is no better.
 type Note struct {
 	Since   time.Time `json:"since,omitzero"`
@@ -25,7 +25,7 @@ type Note struct {
 // MostNote is how long a note's text may be: Kafka takes 4096 bytes by default.
 const MostNote = 3500
 
-// NoteOf is the note of a filter beside its syncs, and whether it can tell the letters: a filter by key or by places cannot.
+// NoteOf is the note of a filter without its syncs, and whether it can tell the letters: a filter by key or by places cannot.
 // Where the filter's time ends is left out: the mark does not go beyond it.
 func NoteOf(f *Filter) (n Note, tells bool) {
 	sorted := func(list []string) []string { return slices.Sorted(slices.Values(list)) }
@@ -48,7 +48,7 @@ func (n *Note) Text() string {
 	return string(text)
 }
 
-// ParseNote reads a note. One it does not know is an error: whoever wrote it meant other letters than can be told here.
+// ParseNote reads a note. One it does not know is an error: its writer meant other letters than can be told here.
 func ParseNote(text string) (n Note, err error) {
 	if text != "" {
 		if err := json.Unmarshal([]byte(text), &n); err != nil {

@@ -1,7 +1,6 @@
-package daemon
+package check
 
 import (
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,7 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
 
-	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
 )
@@ -22,13 +21,13 @@ func checked(t *testing.T, cluster *kfake.Cluster, text string, tiktok *sandbox.
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(tiktok.ServeHTTP))
 	t.Cleanup(server.Close)
-	c, report := Parse([]byte(text), settings.Vars(map[string]string{
+	c, report := daemon.Parse([]byte(text), settings.Vars(map[string]string{
 		"BROKER": cluster.ListenAddrs()[0], "PASSWORD": "relay", "TOKEN": sandbox.DefaultToken, "TIKTOK": server.URL}))
 	if err := report.Err(); err != nil {
 		t.Fatal(err)
 	}
 	var list []Finding
-	if err := CheckOnline(t.Context(), c, Options{}, func(f Finding) { list = append(list, f) }); err != nil {
+	if err := Run(t.Context(), c, nil, func(f Finding) { list = append(list, f) }); err != nil {
 		t.Fatal(err)
 	}
 	return list
@@ -45,15 +44,51 @@ func wantFinding(t *testing.T, list []Finding, state, what, says, cure string) {
 	t.Errorf("no %s of %s that says %q and %q in\n%+v", state, what, says, cure, list)
 }
 
+func right(resource kmsg.ACLResourceType, name string, pattern kmsg.ACLResourcePatternType, op kmsg.ACLOperation) kfake.ACL {
+	return kfake.ACL{Resource: resource, Name: name, Pattern: pattern, Operation: op, Allow: true}
+}
+
+// guarded is a cluster where this client may read one of three topics, write dead letters, and not remember anything.
+func guarded(t *testing.T) *kfake.Cluster {
+	t.Helper()
+	topic, literal, prefixed := kmsg.ACLResourceTypeTopic, kmsg.ACLResourcePatternTypeLiteral, kmsg.ACLResourcePatternTypePrefixed
+	acls := []kfake.ACL{
+		right(topic, "open", literal, kmsg.ACLOperationRead), right(topic, "customers", literal, kmsg.ACLOperationRead),
+		right(kmsg.ACLResourceTypeGroup, "tokrelay", prefixed, kmsg.ACLOperationRead),
+		right(kmsg.ACLResourceTypeCluster, "kafka-cluster", literal, kmsg.ACLOperationIdempotentWrite),
+	}
+	for _, op := range []kmsg.ACLOperation{kmsg.ACLOperationRead, kmsg.ACLOperationWrite, kmsg.ACLOperationCreate} {
+		acls = append(acls, right(topic, "tokrelay.rejected", literal, op), right(topic, "tokrelay.failed", literal, op))
+	}
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "open", "closed", "customers"), kfake.EnableSASL(), kfake.EnableACLs(),
+		kfake.Superuser("PLAIN", "root", "root"), kfake.User("PLAIN", "relay", "relay", acls...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	return cluster
+}
+
+const guardedConfig = `
+kafka: {brokers: ["${BROKER}"], sasl: {mechanism: PLAIN, username: relay, password: "${PASSWORD}"}}
+connections: {main: {advertiser_id: "7000000000000000001", access_token: "${TOKEN}", base_url: "${TIKTOK}"}}
+admin: {listen: "127.0.0.1:0"}
+syncs:
+  - {name: open, topic: open, framing: json, web_events: &events {pixel_code: CTESTPIXELCODE000000, event: Lead, event_id: {column: id},
+     fields: {event_time: at, user.email: email, page.url: {value: "https://shop.example/"}}}}
+  - {name: closed, topic: closed, framing: json, web_events: *events}
+  - {name: newsletter, topic: customers, framing: json, audience_segment: {audience: {name: Newsletter}, identifiers: {EMAIL_SHA256: email}}}
+`
+
 func TestMissingRightsAreNamedAsCommands(t *testing.T) {
-	cluster, _ := guarded(t)
+	cluster := guarded(t)
 	list := checked(t, cluster, guardedConfig, sandbox.New(sandbox.Config{}))
-	wantFinding(t, list, FindingWarn, "topic open", "may not see its settings", "--operation DescribeConfigs --topic open")
-	wantFinding(t, list, FindingFail, "topic closed", "may not read it", "--add --allow-principal 'User:relay' --operation Read --topic closed")
-	wantFinding(t, list, FindingWarn, "topic tokrelay.rejected", "if this client may create", "--operation Create --topic tokrelay.rejected")
-	wantFinding(t, list, FindingFail, "topic tokrelay.state", "nor see whether it is there", "--operation Read --operation Write --operation Create --operation DescribeConfigs --topic tokrelay.state")
-	wantFinding(t, list, FindingOK, "group tokrelay.open", "may be used", "")
-	wantFinding(t, list, FindingOK, "audience Newsletter", "sync newsletter makes it", "")
+	wantFinding(t, list, Warn, "topic open", "may not see its settings", "--operation DescribeConfigs --topic open")
+	wantFinding(t, list, Fail, "topic closed", "may not read it", "--add --allow-principal 'User:relay' --operation Read --topic closed")
+	wantFinding(t, list, Warn, "topic tokrelay.rejected", "if this client may create", "--operation Create --topic tokrelay.rejected")
+	wantFinding(t, list, Fail, "topic tokrelay.state", "nor see whether it is there", "--operation Read --operation Write --operation Create --operation DescribeConfigs --topic tokrelay.state")
+	wantFinding(t, list, OK, "group tokrelay.open", "may be used", "")
+	wantFinding(t, list, OK, "audience Newsletter", "sync newsletter makes it", "")
 	said := map[Finding]bool{}
 	for _, f := range list {
 		if said[f] {
@@ -67,7 +102,7 @@ func TestANewClusterIsGivenTimeForItsFirstGroup(t *testing.T) {
 	for name, test := range map[string]struct {
 		refusals int
 		want     string
-	}{"that it needs": {2, FindingOK}, "and then warned of": {1 << 30, FindingWarn}} {
+	}{"that it needs": {2, OK}, "and then warned of": {1 << 30, Warn}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "open"))
@@ -99,7 +134,7 @@ syncs: [{name: open, topic: open, framing: json, web_events: {pixel_code: CTESTP
 `, sandbox.New(sandbox.Config{}))
 			wantFinding(t, list, test.want, "group tokrelay.open", "", "")
 			for _, f := range list {
-				if f.State == FindingFail {
+				if f.State == Fail {
 					t.Errorf("%+v", f)
 				}
 			}
@@ -128,10 +163,10 @@ func TestBrokersWithoutTopicIDsAreWarnedOf(t *testing.T) {
 			t.Cleanup(cluster.Close)
 			list := checked(t, cluster, leadsConfig, sandbox.New(sandbox.Config{}))
 			if test.warned {
-				wantFinding(t, list, FindingWarn, "brokers", "give topics no ids", "tokrelay resync --sync NAME")
+				wantFinding(t, list, Warn, "brokers", "give topics no ids", "tokrelay resync --sync NAME")
 			}
 			for _, f := range list {
-				if f.State == FindingFail || !test.warned && f.State == FindingWarn && f.What == "brokers" {
+				if f.State == Fail || !test.warned && f.State == Warn && f.What == "brokers" {
 					t.Errorf("%+v", f)
 				}
 			}
@@ -146,47 +181,5 @@ func TestReplicasThatTheClusterDoesNotHaveAreFound(t *testing.T) {
 	}
 	t.Cleanup(cluster.Close)
 	list := checked(t, cluster, leadsConfig, sandbox.New(sandbox.Config{}))
-	wantFinding(t, list, FindingFail, "topic tokrelay.rejected", "cannot be made with 2 replicas: the cluster has 1 broker(s)", "dead_letter.replication")
-}
-
-// TestEveryTopicOfOursHasTheReplicasConfigured makes those of an audience and of calls, as run does.
-func TestEveryTopicOfOursHasTheReplicasConfigured(t *testing.T) {
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.SeedTopics(1, "people"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cluster.Close)
-	c, report := Parse([]byte(`
-kafka: {brokers: ["`+cluster.ListenAddrs()[0]+`"]}
-connections: {main: {advertiser_id: "7000000000000000001", access_token: "${TOKEN}"}}
-dead_letter: {replication: 2}
-calls: {topic: tokrelay.calls}
-syncs: [{name: vip, topic: people, framing: json, audience_segment: {audience: {name: VIP}, identifiers: {EMAIL_SHA256: email}}}]
-`), settings.Vars(map[string]string{"TOKEN": "t"}))
-	if err := report.Err(); err != nil {
-		t.Fatal(err)
-	}
-	d, err := New(c, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.close()
-	if err := errors.Join(d.ensureTopics(t.Context()), d.ensureMemory(t.Context(), &c.Syncs[0]), d.callsTopicThere(t.Context())); err != nil {
-		t.Fatal(err)
-	}
-	names := []string{"tokrelay.rejected", "tokrelay.failed", "tokrelay.state", "tokrelay.vip.members", "tokrelay.calls"}
-	admin, err := kafka.NewAdmin(c.Kafka, "fresh", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer admin.Close()
-	there, err := admin.Topics(t.Context(), names...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range names {
-		if got := there[name].Replication; got != 2 {
-			t.Errorf("%s has %d replicas, want 2", name, got)
-		}
-	}
+	wantFinding(t, list, Fail, "topic tokrelay.rejected", "cannot be made with 2 replicas: the cluster has 1 broker(s)", "dead_letter.replication")
 }

@@ -1,4 +1,4 @@
-package letters
+package deadletter
 
 import (
 	"context"
@@ -9,8 +9,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/deadletter"
-	"github.com/tokrelay/tokrelay/pipeline/kafka"
 )
 
 // mostReaders bounds the memory: each reader holds a fetch.
@@ -18,7 +16,7 @@ const mostReaders = 4
 
 // CountRows counts the chosen letters of a span by some of By, partitions side by side. seen, if not nil, is told of records
 // read, many at a time, from several goroutines.
-func CountRows(ctx context.Context, admin *kafka.Admin, s Span, f *Filter, by []string, seen func(records int64)) (*Tally, error) {
+func CountRows(ctx context.Context, src Source, s Span, f *Filter, by []string, seen func(records int64)) (*Tally, error) {
 	parts := s.split(f.readers())
 	tallies := make([]*Tally, len(parts))
 	var readers errgroup.Group
@@ -27,7 +25,7 @@ func CountRows(ctx context.Context, admin *kafka.Admin, s Span, f *Filter, by []
 	for i, part := range parts {
 		tallies[i] = NewTally(by)
 		readers.Go(func() error {
-			err := tallies[i].read(reading, admin, part, f, seen)
+			err := tallies[i].read(reading, src, part, f, seen)
 			if err != nil {
 				stop()
 			}
@@ -53,25 +51,23 @@ func (f *Filter) readers() int {
 // split deals the span's partitions out.
 func (s Span) split(n int) []Span {
 	var parts []Span
-	for topic, partitions := range s.To {
-		for i, id := range slices.Sorted(maps.Keys(partitions)) {
-			if i < n {
-				parts = append(parts, Span{Range: kafka.Range{From: kafka.Offsets{}, To: kafka.Offsets{}, IDs: s.IDs}})
-			}
-			part := parts[i%n]
-			part.To.Set(topic, id, partitions[id])
-			if from, ok := s.From.Get(topic, id); ok {
-				part.From.Set(topic, id, from)
-			}
+	for i, id := range slices.Sorted(maps.Keys(s.To)) {
+		if i < n {
+			parts = append(parts, Span{Topic: s.Topic, ID: s.ID, From: map[int32]int64{}, To: map[int32]int64{}})
+		}
+		part := parts[i%n]
+		part.To[id] = s.To[id]
+		if from, ok := s.From[id]; ok {
+			part.From[id] = from
 		}
 	}
 	return parts
 }
 
-func (t *Tally) read(ctx context.Context, admin *kafka.Admin, s Span, f *Filter, seen func(int64)) error {
+func (t *Tally) read(ctx context.Context, src Source, s Span, f *Filter, seen func(int64)) error {
 	const many = 4096
 	read := int64(0)
-	return Scan(ctx, admin, s, f, func(r *pipeline.Record, h *deadletter.Head, chosen bool) error {
+	return Scan(ctx, src, s, f, func(r *pipeline.Record, h *Head, chosen bool) error {
 		if read++; read%many == 0 && seen != nil {
 			seen(many)
 		}

@@ -1,4 +1,7 @@
-package daemon
+// Package check looks at everything a configuration talks about, as tokrelay check --online does: brokers, topics, rights,
+// groups, the registry and its schemas, the newest rows, TikTok's accounts, pixels and audiences. It changes nothing and
+// sends no row.
+package check
 
 import (
 	"context"
@@ -10,16 +13,18 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
+	"github.com/tokrelay/tokrelay/sinks/tiktok"
 )
 
-// How a Finding stands.
+// States of a Finding.
 const (
-	FindingOK   = "ok"
-	FindingWarn = "warn" // it works, and may not for long or not as meant
-	FindingFail = "fail" // it does not work
+	OK   = "ok"
+	Warn = "warn" // it works, and may not for long or not as meant
+	Fail = "fail" // it does not work
 )
 
 // Finding is what one check found. Says and Cure hold no personal data and no secret.
@@ -30,26 +35,33 @@ type Finding struct {
 	Cure  string `json:"cure,omitempty"`
 }
 
-// checkup looks at everything a configuration talks about. It changes nothing and sends no row.
+// checkup is one check of a configuration: what it asks, and whom it tells.
 type checkup struct {
-	*Daemon
-	emit func(Finding)
-	now  time.Time
+	config   *daemon.Config
+	admin    *kafka.Admin
+	registry *registry.Registry
+	accounts map[string]account             // by connection
+	stored   func(connection string) string // the file of a token that auth login stored; nil: there is none
+	emit     func(Finding)
+	now      time.Time
 
 	waited time.Duration // for the place of groups
 }
 
-// CheckOnline tells emit what each check found, in the order in which one would repair.
-func CheckOnline(ctx context.Context, c *Config, o Options, emit func(Finding)) error {
-	registry := c.SchemaRegistry
-	c.SchemaRegistry.MissingRetry = 0 // nothing is waited for
-	defer func() { c.SchemaRegistry = registry }()
-	d, err := newHelper(c, o)
-	if err != nil {
+// account is a TikTok account.
+type account struct {
+	client *tiktok.Client
+	token  *tiktok.Token
+}
+
+// Run tells emit what each check found, in the order in which one would repair. stored names the file of a
+// connection's token that auth login stored; it may be nil.
+func Run(ctx context.Context, c *daemon.Config, stored func(connection string) string, emit func(Finding)) error {
+	u := &checkup{config: c, accounts: map[string]account{}, stored: stored, emit: once(emit), now: time.Now()}
+	if err := u.clients(); err != nil {
 		return err
 	}
-	defer d.close()
-	u := &checkup{Daemon: d, emit: once(emit), now: time.Now()}
+	defer u.admin.Close()
 	reached := u.brokers(ctx)
 	if reached {
 		u.kafka(ctx)
@@ -66,6 +78,23 @@ func CheckOnline(ctx context.Context, c *Config, o Options, emit func(Finding)) 
 	return ctx.Err()
 }
 
+func (u *checkup) clients() (err error) {
+	where := u.config.SchemaRegistry
+	where.MissingRetry = 0 // nothing is waited for
+	if u.registry, err = registry.New(where, registry.Deps{Log: slog.New(slog.DiscardHandler), Metrics: metrics.New()}); err != nil {
+		return err
+	}
+	for name, c := range u.config.Connections {
+		var a account
+		if a.client, a.token, err = daemon.NewClient(name, c, u.stored); err != nil {
+			return fmt.Errorf("connection %s: %w", name, err)
+		}
+		u.accounts[name] = a
+	}
+	u.admin, err = kafka.NewAdmin(u.config.Kafka, "admin", nil)
+	return err
+}
+
 // once leaves out what was said before: syncs share topics.
 func once(emit func(Finding)) func(Finding) {
 	said := map[Finding]bool{}
@@ -77,9 +106,9 @@ func once(emit func(Finding)) func(Finding) {
 	}
 }
 
-func (u *checkup) ok(what, says string)         { u.emit(Finding{FindingOK, what, says, ""}) }
-func (u *checkup) warn(what, says, cure string) { u.emit(Finding{FindingWarn, what, says, cure}) }
-func (u *checkup) fail(what, says, cure string) { u.emit(Finding{FindingFail, what, says, cure}) }
+func (u *checkup) ok(what, says string)         { u.emit(Finding{OK, what, says, ""}) }
+func (u *checkup) warn(what, says, cure string) { u.emit(Finding{Warn, what, says, cure}) }
+func (u *checkup) fail(what, says, cure string) { u.emit(Finding{Fail, what, says, cure}) }
 
 // failed tells of a question that could not be answered.
 func (u *checkup) failed(what string, err error) {
@@ -89,7 +118,7 @@ func (u *checkup) failed(what string, err error) {
 func (u *checkup) brokers(ctx context.Context) bool {
 	quick, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	list := strings.Join(u.Config.Kafka.Brokers, ", ")
+	list := strings.Join(u.config.Kafka.Brokers, ", ")
 	if err := u.admin.Ping(quick); err != nil {
 		u.fail("brokers", err.Error(), "none of "+list+" answers: start Kafka, or correct kafka.brokers, kafka.tls and kafka.sasl")
 		return false
@@ -101,16 +130,16 @@ func (u *checkup) brokers(ctx context.Context) bool {
 // kafka looks at topics, groups, and what this client may do with them.
 func (u *checkup) kafka(ctx context.Context) {
 	largest := 0
-	for i := range u.Config.Syncs {
-		largest = max(largest, u.sources(ctx, &u.Config.Syncs[i]))
+	for i := range u.config.Syncs {
+		largest = max(largest, u.sources(ctx, &u.config.Syncs[i]))
 	}
 	u.ownTopicsSet(ctx, largest)
 }
 
 // sources looks at what a sync reads, and gives the largest record its topics take.
-func (u *checkup) sources(ctx context.Context, s *Sync) (largest int) {
-	topics, err := s.topics(ctx, u.admin)
-	if none, ok := errors.AsType[*NoTopic](err); ok {
+func (u *checkup) sources(ctx context.Context, s *daemon.Sync) (largest int) {
+	topics, err := s.SourceTopics(ctx, u.admin)
+	if none, ok := errors.AsType[*daemon.NoTopic](err); ok {
 		u.warn("sync "+s.Name, "no topic matches "+none.Pattern+" yet", "the sync waits for one; correct topic_pattern if it should match")
 	} else if err != nil {
 		u.failed("sync "+s.Name, err)
@@ -139,7 +168,7 @@ func (u *checkup) sources(ctx context.Context, s *Sync) (largest int) {
 	return largest
 }
 
-func (u *checkup) source(s *Sync, name string, t kafka.Topic, exists bool, rights map[string]kafka.Rights) {
+func (u *checkup) source(s *daemon.Sync, name string, t kafka.Topic, exists bool, rights map[string]kafka.Rights) {
 	what := "topic " + name
 	r, known := rights[name]
 	switch {
@@ -147,17 +176,17 @@ func (u *checkup) source(s *Sync, name string, t kafka.Topic, exists bool, right
 		u.fail(what, "does not exist", "correct the topic of sync "+s.Name+", or start its connector: the sync waits for it")
 		return
 	case !r.Has(kafka.RightRead):
-		u.fail(what, "this client may not read it", u.Config.Grant("--topic", name, kafka.RightRead))
+		u.fail(what, "this client may not read it", Grant(u.config.Kafka, "--topic", name, kafka.RightRead))
 		return
 	case !r.Has(kafka.RightDescribeConfigs):
-		u.warn(what, "this client may not see its settings, so that they are not checked", u.Config.Grant("--topic", name, kafka.RightDescribeConfigs))
+		u.warn(what, "this client may not see its settings, so that they are not checked", Grant(u.config.Kafka, "--topic", name, kafka.RightDescribeConfigs))
 		return
 	}
 	says := fmt.Sprintf("%d partition(s), cleanup.policy %s", t.Partitions, t.Policy)
 	switch {
-	case s.Kind() == KindEvents && t.Compacted():
+	case s.Kind() == daemon.KindEvents && t.Compacted():
 		u.warn(what, says+": compaction removes events that have not been read", "set cleanup.policy=delete with a retention longer than your longest outage")
-	case s.isAudience() && !t.Compacted() && t.Retention >= 0:
+	case s.IsAudience() && !t.Compacted() && t.Retention >= 0:
 		u.warn(what, says+": members whose last change is older than its retention are missing in a resync and in an upload",
 			"set cleanup.policy=compact, keyed by the member, or retention.ms=-1")
 	default:
@@ -166,20 +195,20 @@ func (u *checkup) source(s *Sync, name string, t kafka.Topic, exists bool, right
 }
 
 // Grant is the command that gives this client rights.
-func (c *Config) Grant(resource, name string, rights ...kafka.Right) string {
+func Grant(k kafka.Config, resource, name string, rights ...kafka.Right) string {
 	principal := "User:<this client's principal>"
-	if sasl := c.Kafka.SASL; sasl != nil && sasl.Username != "" {
+	if sasl := k.SASL; sasl != nil && sasl.Username != "" {
 		principal = "User:" + sasl.Username
 	}
-	command := fmt.Sprintf("kafka-acls.sh --bootstrap-server %s --add --allow-principal '%s'", c.Kafka.Brokers[0], principal)
+	command := fmt.Sprintf("kafka-acls.sh --bootstrap-server %s --add --allow-principal '%s'", k.Brokers[0], principal)
 	for _, right := range rights {
 		command += " --operation " + string(right)
 	}
 	return command + " " + resource + " " + name
 }
 
-func (u *checkup) group(ctx context.Context, s *Sync) {
-	name := u.Config.GroupOf(s)
+func (u *checkup) group(ctx context.Context, s *daemon.Sync) {
+	name := u.config.GroupOf(s)
 	for _, group := range []string{name, name + ".replay"} {
 		rights, err := u.groupRights(ctx, group)
 		switch {
@@ -189,7 +218,7 @@ func (u *checkup) group(ctx context.Context, s *Sync) {
 		case err != nil:
 			u.failed("group "+group, err)
 		case !rights.Has(kafka.RightRead):
-			u.fail("group "+group, "this client may not use it", u.Config.Grant("--resource-pattern-type prefixed --group", name, kafka.RightRead))
+			u.fail("group "+group, "this client may not use it", Grant(u.config.Kafka, "--resource-pattern-type prefixed --group", name, kafka.RightRead))
 		case group == name:
 			u.ok("group "+group, "may be used")
 		}
@@ -211,9 +240,9 @@ func (u *checkup) groupRights(ctx context.Context, group string) (kafka.Rights, 
 	return rights, err
 }
 
-// registryAnswers tells whether schemas can be asked for.
+// registryAnswers reports whether schemas can be asked for.
 func (u *checkup) registryAnswers(ctx context.Context) bool {
-	if len(u.Config.SchemaRegistry.URL) == 0 {
+	if len(u.config.SchemaRegistry.URL) == 0 {
 		return false
 	}
 	quick, cancel := context.WithTimeout(ctx, 5*time.Second)
@@ -222,19 +251,15 @@ func (u *checkup) registryAnswers(ctx context.Context) bool {
 		u.fail("schema registry", err.Error(), "start it, or correct schema_registry.url and its credentials")
 		return false
 	}
-	u.ok("schema registry", strings.Join(u.Config.SchemaRegistry.URL, ", ")+" answers")
+	u.ok("schema registry", strings.Join(u.config.SchemaRegistry.URL, ", ")+" answers")
 	return true
 }
 
 // checkFlow is a sync's way with a decoder, for trying rows.
-func (u *checkup) checkFlow(s *Sync) (*Flow, error) {
-	f, err := NewFlow(s, time.Now, nil)
+func (u *checkup) checkFlow(s *daemon.Sync) (*daemon.Flow, error) {
+	f, err := daemon.NewFlow(s, time.Now, nil)
 	if err != nil {
 		return nil, err
 	}
-	schemas, err := registry.New(u.Config.SchemaRegistry, registry.Deps{Log: slog.New(slog.DiscardHandler), Metrics: metrics.New()})
-	if err != nil {
-		return nil, err
-	}
-	return f, f.DecodeWith(schemas, u.Metrics, slog.New(slog.DiscardHandler))
+	return f, f.DecodeWith(u.registry, metrics.New(), slog.New(slog.DiscardHandler))
 }

@@ -1,4 +1,4 @@
-package letters
+package deadletter
 
 import (
 	"bytes"
@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 )
 
 // Filter chooses dead letters. What is empty chooses all; of a list, one has to fit.
@@ -22,8 +21,8 @@ type Filter struct {
 	Key     func(*pipeline.Record) bool // nil: any
 }
 
-// Match tells whether a letter, whose head h was read of it, is chosen.
-func (f *Filter) Match(r *pipeline.Record, h *deadletter.Head) bool {
+// Match reports whether a letter, whose head h was read of it, is chosen.
+func (f *Filter) Match(r *pipeline.Record, h *Head) bool {
 	switch {
 	case !f.Since.IsZero() && r.Timestamp.Before(f.Since), !f.Until.IsZero() && !r.Timestamp.Before(f.Until):
 		return false
@@ -46,4 +45,12 @@ func one(list []string, value []byte) bool {
 func ofBatch(id []byte, batch string) bool {
 	rest, ok := bytes.CutPrefix(id, []byte(batch))
 	return ok && (len(rest) == 0 || rest[0] == '.')
+}
+
+// ofRow reports whether the letter is of one of the rows, which are keyed as PlaceText writes them.
+func ofRow(rows map[string]bool, h *Head) bool {
+	var memory [300]byte
+	key := append(append(memory[:0], h.Topic...), '/')
+	key = append(append(append(key, h.Partition...), '/'), h.Offset...)
+	return rows[string(key)]
 }

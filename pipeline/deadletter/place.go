@@ -1,4 +1,4 @@
-package letters
+package deadletter
 
 import (
 	"bytes"
@@ -9,8 +9,6 @@ import (
 	"strings"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/deadletter"
-	"github.com/tokrelay/tokrelay/pipeline/kafka"
 )
 
 // ParsePlace reads topic/partition/offset, as letters, logs and dlq show print it.
@@ -32,9 +30,9 @@ func PlaceText(p pipeline.Position) string {
 }
 
 // Fetch reads the record at a place; nil when it is not there (any more).
-func Fetch(ctx context.Context, admin *kafka.Admin, p pipeline.Position) (*pipeline.Record, error) {
+func Fetch(ctx context.Context, src Source, p pipeline.Position) (*pipeline.Record, error) {
 	var found *pipeline.Record
-	err := FetchAll(ctx, admin, []pipeline.Position{p}, func(r *pipeline.Record) { found = r })
+	err := FetchAll(ctx, src, []pipeline.Position{p}, func(r *pipeline.Record) { found = r })
 	return found, err
 }
 
@@ -43,7 +41,7 @@ const farApart = 5000
 
 // FetchAll reads the records at the places, in any order. Those that are not there are passed over. The records are
 // found's to keep.
-func FetchAll(ctx context.Context, admin *kafka.Admin, places []pipeline.Position, found func(*pipeline.Record)) error {
+func FetchAll(ctx context.Context, src Source, places []pipeline.Position, found func(*pipeline.Record)) error {
 	wanted := map[pipeline.Position]bool{}
 	for _, p := range places {
 		wanted[pipeline.Position{Topic: p.Topic, Partition: p.Partition, Offset: p.Offset}] = true
@@ -53,15 +51,14 @@ func FetchAll(ctx context.Context, admin *kafka.Admin, places []pipeline.Positio
 		topics[p.Topic] = true
 	}
 	for topic := range topics {
-		all, err := allOf(ctx, admin, topic)
+		all, err := src.All(ctx, topic)
 		if err != nil {
 			return err
 		}
-		for _, r := range runs(wanted, topic, all.To) {
-			r.IDs, r.Gone = all.IDs, func(kafka.Gap) {} // a place that is gone is passed over
-			err := admin.Read(ctx, r, func(r *pipeline.Record) error {
+		for _, run := range runs(wanted, &all) {
+			err := src.Scan(ctx, run, func(r *pipeline.Record) error {
 				if wanted[pipeline.Position{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}] {
-					found(r)
+					found(Keep(r))
 				}
 				return nil
 			})
@@ -73,30 +70,21 @@ func FetchAll(ctx context.Context, admin *kafka.Admin, places []pipeline.Positio
 	return nil
 }
 
-// allOf is what there is of a topic; nothing of one that does not exist.
-func allOf(ctx context.Context, admin *kafka.Admin, topic string) (kafka.Range, error) {
-	there, err := admin.Topics(ctx, topic)
-	if err != nil || len(there) == 0 {
-		return kafka.Range{}, err
-	}
-	return admin.All(ctx, topic)
-}
-
-// runs are ranges that hold every wanted place of the topic and not much else.
-func runs(wanted map[pipeline.Position]bool, topic string, ends kafka.Offsets) []kafka.Range {
+// runs are spans that hold every wanted place of the topic and not much else. A place that is gone is passed over.
+func runs(wanted map[pipeline.Position]bool, all *Span) []Span {
 	offsets := map[int32][]int64{}
 	for p := range wanted {
-		if end, ok := ends.Get(topic, p.Partition); ok && p.Topic == topic && p.Offset < end {
+		if end, ok := all.To[p.Partition]; ok && p.Topic == all.Topic && p.Offset < end {
 			offsets[p.Partition] = append(offsets[p.Partition], p.Offset)
 		}
 	}
-	var list []kafka.Range
+	var list []Span
 	for id, of := range offsets {
 		slices.Sort(of)
 		from := of[0]
 		for i, at := range of {
 			if i+1 == len(of) || of[i+1]-at > farApart {
-				list = append(list, kafka.Range{From: kafka.Offsets{topic: {id: from}}, To: kafka.Offsets{topic: {id: at + 1}}})
+				list = append(list, Span{Topic: all.Topic, ID: all.ID, From: map[int32]int64{id: from}, To: map[int32]int64{id: at + 1}, Sparse: true})
 			}
 			if i+1 < len(of) && of[i+1]-at > farApart {
 				from = of[i+1]
@@ -115,12 +103,4 @@ func Keep(r *pipeline.Record) *pipeline.Record {
 		kept.Headers[i] = pipeline.Header{Key: strings.Clone(h.Key), Value: bytes.Clone(h.Value)}
 	}
 	return &kept
-}
-
-// ofRow tells whether the letter is of one of the rows, which are keyed as PlaceText writes them.
-func ofRow(rows map[string]bool, h *deadletter.Head) bool {
-	var memory [300]byte
-	key := append(append(memory[:0], h.Topic...), '/')
-	key = append(append(append(key, h.Partition...), '/'), h.Offset...)
-	return rows[string(key)]
 }

@@ -1,4 +1,4 @@
-package daemon
+package check
 
 import (
 	"slices"
@@ -25,7 +25,7 @@ var (
 // Permissions lists them.
 var Permissions = []Permission{maySendEvents, mayChange, mayReadBack, mayListPixels}
 
-// GrantedIn tells whether the permission is among the scopes of a grant.
+// GrantedIn reports whether the permission is among the scopes of a grant.
 func (p Permission) GrantedIn(scopes []int64) bool {
 	return slices.ContainsFunc(scopes, func(id int64) bool { return id == p.ID || slices.Contains(wholePermission[id], p.ID) })
 }
@@ -33,11 +33,11 @@ func (p Permission) GrantedIn(scopes []int64) bool {
 // permissions compares what the syncs of a connection need with what its token was granted. Only a token that auth login
 // stored has that on record: TikTok does not tell.
 func (u *checkup) permissions(name string) {
-	c := u.Config.Connections[name]
-	if c.AccessToken != "" || c.AccessTokenFile != "" || u.options.Stored == nil {
+	c := u.config.Connections[name]
+	if c.AccessToken != "" || c.AccessTokenFile != "" || u.stored == nil {
 		return
 	}
-	grant, err := tiktok.LoadGrant(u.options.Stored(name))
+	grant, err := tiktok.LoadGrant(u.stored(name))
 	if err != nil {
 		return // the token itself was read: it says what is wrong with the file
 	}
@@ -53,13 +53,13 @@ func (u *checkup) permissions(name string) {
 
 // needs are the permissions that the syncs of a connection cannot do without.
 func (u *checkup) needs(connection string) (list []Permission) {
-	for i := range u.Config.Syncs {
-		s := &u.Config.Syncs[i]
-		if name, _ := u.Config.ConnectionOf(s); name != connection {
+	for i := range u.config.Syncs {
+		s := &u.config.Syncs[i]
+		if name, _ := u.config.ConnectionOf(s); name != connection {
 			continue
 		}
 		of := []Permission{maySendEvents}
-		if s.isAudience() {
+		if s.IsAudience() {
 			of = []Permission{mayChange, mayReadBack}
 		}
 		for _, p := range of {

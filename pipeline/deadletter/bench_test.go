@@ -1,4 +1,4 @@
-package letters
+package deadletter
 
 import (
 	"context"
@@ -10,7 +10,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/kafka"
 )
 
 // BenchmarkList counts letters as dlq list does, and beside it reads the same topic with a bare client that does nothing
@@ -19,12 +18,12 @@ import (
 func BenchmarkList(b *testing.B) {
 	for _, n := range []int{100_000, 1_000_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			cluster, admin := cluster(b, n, pipeline.InvalidCurrency, pipeline.InvalidEmail)
+			cluster, src := cluster(b, n, pipeline.InvalidCurrency, pipeline.InvalidEmail)
 			runtime.GC()
 			before, most := heap(), uint64(0)
 			var bare time.Duration
 			for b.Loop() {
-				if rows := count(b, admin, &Filter{}, By...).Rows; rows != int64(n) {
+				if rows := count(b, src, &Filter{}, By...).Rows; rows != int64(n) {
 					b.Fatalf("counted %d, want %d", rows, n)
 				}
 				b.StopTimer()
@@ -67,13 +66,13 @@ func readBare(b *testing.B, brokers []string, n int) {
 // BenchmarkScan reads the letters and looks at nothing: what is left for counting.
 func BenchmarkScan(b *testing.B) {
 	const n = 100_000
-	_, admin := cluster(b, n, pipeline.InvalidCurrency)
-	span, err := SpanOf(b.Context(), admin, rejected, time.Time{}, time.Time{})
+	_, src := cluster(b, n, pipeline.InvalidCurrency)
+	span, err := SpanOf(b.Context(), src, rejected, time.Time{}, time.Time{})
 	if err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		if err := admin.Scan(b.Context(), kafka.Range{To: span.To}, func(*pipeline.Record) error { return nil }); err != nil {
+		if err := src.Scan(b.Context(), Span{Topic: rejected, To: span.To}, func(*pipeline.Record) error { return nil }); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -1,19 +1,14 @@
-package letters
+package deadletter
 
 import (
 	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strconv"
 	"unicode/utf8"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/cdc"
-	"github.com/tokrelay/tokrelay/pipeline/deadletter"
-	"github.com/tokrelay/tokrelay/pipeline/kafka"
-	"github.com/tokrelay/tokrelay/pipeline/metrics"
 )
 
 // Row is a dead letter's row for a person.
@@ -34,25 +29,27 @@ type Column struct {
 	Value string `json:"value"`
 }
 
+// Decode reads all columns of a record, as the decoders of syncs do.
+type Decode func(ctx context.Context, r *pipeline.Record, into *pipeline.Change) error
+
 // Opener reads the rows of dead letters with the settings of their syncs.
 type Opener struct {
-	Admin   *kafka.Admin
-	Schemas cdc.Schemas
-	Reading func(sync string) cdc.Config // the zero Config for syncs that are gone
-	Reveal  bool                         // values in clear
+	Source  Source
+	Decoder func(sync string) (Decode, error) // also for syncs that are gone
+	Reveal  bool                              // values in clear
 
-	decoders map[string]*cdc.Decoder
+	decoders map[string]Decode
 }
 
 // Open reads a letter's row; of a letter without payload, from the source. What cannot be read is said in the Row. Only
 // the end of ctx, and Kafka's trouble with the source, are errors.
-func (o *Opener) Open(ctx context.Context, d *deadletter.Dead) (*Row, error) {
+func (o *Opener) Open(ctx context.Context, d *Dead) (*Row, error) {
 	record := &d.Record
-	if d.Omitted == deadletter.OmittedUnreadable {
+	if d.Omitted == OmittedUnreadable {
 		return &Row{Problem: "the letter is for a batch that could not be read"}, nil
 	}
 	if d.AtSource() {
-		source, err := Fetch(ctx, o.Admin, pipeline.Position{Topic: record.Topic, Partition: record.Partition, Offset: record.Offset})
+		source, err := Fetch(ctx, o.Source, pipeline.Position{Topic: record.Topic, Partition: record.Partition, Offset: record.Offset})
 		if err != nil {
 			return nil, fmt.Errorf("read the row from its source: %w", err)
 		}
@@ -67,11 +64,11 @@ func (o *Opener) Open(ctx context.Context, d *deadletter.Dead) (*Row, error) {
 // Row reads a record of the sync's source, with the same outcomes as Open.
 func (o *Opener) Row(ctx context.Context, sync string, r *pipeline.Record) (*Row, error) {
 	row := &Row{Bytes: len(r.Value), Key: o.key(r.Key)}
-	decoder, err := o.decoder(sync)
+	decode, err := o.decoder(sync)
 	if err != nil {
 		return nil, err
 	}
-	runner := pipeline.Runner{Steps: pipeline.Steps{Decode: decoder.Decode}}
+	runner := pipeline.Runner{Steps: pipeline.Steps{Decode: decode}}
 	c := &runner.Change
 	if err := runner.Row(ctx, r, 0); err != nil {
 		if ctx.Err() != nil {
@@ -98,18 +95,16 @@ func problem(err error) string {
 	return "it cannot be decoded now: " + err.Error()
 }
 
-func (o *Opener) decoder(sync string) (*cdc.Decoder, error) {
+func (o *Opener) decoder(sync string) (Decode, error) {
 	if d := o.decoders[sync]; d != nil {
 		return d, nil
 	}
-	cfg := o.Reading(sync)
-	cfg.Log = slog.New(slog.DiscardHandler)
-	d, err := cdc.NewDecoder(cfg, cdc.Wanted{All: true}, o.Schemas, metrics.New())
+	d, err := o.Decoder(sync)
 	if err != nil {
 		return nil, fmt.Errorf("read rows of sync %s: %w", sync, err)
 	}
 	if o.decoders == nil {
-		o.decoders = map[string]*cdc.Decoder{}
+		o.decoders = map[string]Decode{}
 	}
 	o.decoders[sync] = d
 	return d, nil

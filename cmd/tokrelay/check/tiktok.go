@@ -1,4 +1,4 @@
-package daemon
+package check
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 
 // connection looks at a TikTok account: the token, what it may do, the advertiser, the pixels of its syncs, the clock.
 func (u *checkup) connection(ctx context.Context, name string) {
-	what, parts := "connection "+name, u.connections[name]
+	what, parts := "connection "+name, u.accounts[name]
 	if _, err := parts.token.Read(); err != nil {
 		u.fail(what, err.Error(), "set connections."+name+".access_token, or run tokrelay auth login --connection "+name)
 		return
@@ -40,12 +40,12 @@ func (u *checkup) connection(ctx context.Context, name string) {
 
 // wantedOf says what the syncs of a connection need: audiences, and fixed pixels.
 func (u *checkup) wantedOf(connection string) (audiences bool, pixels []string) {
-	for i := range u.Config.Syncs {
-		s := &u.Config.Syncs[i]
-		if name, _ := u.Config.ConnectionOf(s); name != connection {
+	for i := range u.config.Syncs {
+		s := &u.config.Syncs[i]
+		if name, _ := u.config.ConnectionOf(s); name != connection {
 			continue
 		}
-		audiences = audiences || s.isAudience()
+		audiences = audiences || s.IsAudience()
 		if s.WebEvents != nil && s.WebEvents.PixelCode.Static != "" && !slices.Contains(pixels, s.WebEvents.PixelCode.Static) {
 			pixels = append(pixels, s.WebEvents.PixelCode.Static)
 		}
@@ -72,7 +72,7 @@ func (u *checkup) clock(ctx context.Context, what string, client *tiktok.Client)
 	return true
 }
 
-// answered tells whether TikTok accepted a question, and what to do if not.
+// answered reports whether TikTok accepted a question; if not, it says what to do.
 func (u *checkup) answered(what, of string, a *pipeline.Answer, cure string) bool {
 	switch a.Verdict {
 	case pipeline.Accepted, pipeline.Warned:
@@ -86,12 +86,12 @@ func (u *checkup) answered(what, of string, a *pipeline.Answer, cure string) boo
 }
 
 func (u *checkup) advertiser(ctx context.Context, name string, needed bool) {
-	id := u.Config.Connections[name].AdvertiserID
+	id := u.config.Connections[name].AdvertiserID
 	if id == "" {
 		return // the configuration's check demands it where it is needed
 	}
 	ids, _ := json.Marshal([]string{id}) // a text always encodes
-	answer := u.connections[name].client.Get(ctx, "/advertiser/info/", url.Values{"advertiser_ids": {string(ids)}})
+	answer := u.accounts[name].client.Get(ctx, "/advertiser/info/", url.Values{"advertiser_ids": {string(ids)}})
 	if answer.Verdict == pipeline.Denied && !needed {
 		u.ok("advertiser "+id, "not looked at: the token is for events alone")
 		return
@@ -102,12 +102,12 @@ func (u *checkup) advertiser(ctx context.Context, name string, needed bool) {
 }
 
 func (u *checkup) pixel(ctx context.Context, name, code string) {
-	id := u.Config.Connections[name].AdvertiserID
+	id := u.config.Connections[name].AdvertiserID
 	if id == "" {
 		u.warn("pixel "+code, "not looked for: the connection has no advertiser_id", "")
 		return
 	}
-	answer := u.connections[name].client.Get(ctx, "/pixel/list/", url.Values{"advertiser_id": {id}, "code": {code}, "page_size": {"20"}})
+	answer := u.accounts[name].client.Get(ctx, "/pixel/list/", url.Values{"advertiser_id": {id}, "code": {code}, "page_size": {"20"}})
 	if answer.Verdict == pipeline.Denied {
 		u.warn("pixel "+code, "the token may not list pixels, so that it was not looked for", "compare the code with Events Manager")
 		return

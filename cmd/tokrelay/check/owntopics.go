@@ -1,16 +1,14 @@
-package daemon
+package check
 
 import (
 	"context"
 	"errors"
 	"fmt"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
-
-// lettersExtra is what headers may add to a row in the rejected topic.
-const lettersExtra = 64 << 10
 
 // ownTopicsSet looks at the topics tokrelay writes: that they are there or may be made, that they keep what they have to
 // keep, and that this client may write them.
@@ -44,23 +42,23 @@ func (u *checkup) ownTopicsSet(ctx context.Context, largest int) {
 // wantedTopics are the topics of our own as they should be; a record of the rejected topic may be as large as the largest
 // of a source.
 func (u *checkup) wantedTopics(largest int) []kafka.Wanted {
-	c := u.Config.DeadLetter
+	c := u.config.DeadLetter
 	wanted := []kafka.Wanted{
-		{Name: c.RejectedTopic, Retention: c.Retention.Std(), MaxMessageBytes: largest + lettersExtra},
+		{Name: c.RejectedTopic, Retention: c.Retention.Std(), MaxMessageBytes: largest + daemon.LettersExtra},
 		{Name: c.FailedTopic, Retention: c.Retention.Std()},
 	}
 	audiences := false
-	for i := range u.Config.Syncs {
-		s := &u.Config.Syncs[i]
-		audiences = audiences || s.isAudience()
-		if s.Kind() == KindSegment && s.AudienceSegment.Remembers(s.BeforeImage == "full") {
-			wanted = append(wanted, kafka.Wanted{Name: u.Config.membersTopic(s), Compact: true})
+	for i := range u.config.Syncs {
+		s := &u.config.Syncs[i]
+		audiences = audiences || s.IsAudience()
+		if s.Kind() == daemon.KindSegment && s.AudienceSegment.Remembers(s.BeforeImage == "full") {
+			wanted = append(wanted, kafka.Wanted{Name: u.config.MembersTopic(s), Compact: true})
 		}
 	}
 	if audiences {
-		wanted = append(wanted, kafka.Wanted{Name: u.Config.StateTopic, Compact: true})
+		wanted = append(wanted, kafka.Wanted{Name: u.config.StateTopic, Compact: true})
 	}
-	if calls := u.Config.Calls.Topic; calls != "" {
+	if calls := u.config.Calls.Topic; calls != "" {
 		wanted = append(wanted, kafka.Wanted{Name: calls})
 	}
 	for i := range wanted {
@@ -73,15 +71,15 @@ func (u *checkup) wantedTopics(largest int) []kafka.Wanted {
 func (u *checkup) absent(w kafka.Wanted, mayCreate bool, brokers int) {
 	what := "topic " + w.Name
 	switch {
-	case w.Name == u.Config.Calls.Topic && !u.Config.Calls.Create:
-		u.warn(what, "does not exist, and calls.create is false: calls are remembered in memory alone", createCommand(u.Config.Kafka.Brokers[0], w))
-	case !u.Config.DeadLetter.Create && w.Name != u.Config.Calls.Topic:
-		u.fail(what, "does not exist, and dead_letter.create is false", createCommand(u.Config.Kafka.Brokers[0], w))
+	case w.Name == u.config.Calls.Topic && !u.config.Calls.Create:
+		u.warn(what, "does not exist, and calls.create is false: calls are remembered in memory alone", createCommand(u.config.Kafka.Brokers[0], w))
+	case !u.config.DeadLetter.Create && w.Name != u.config.Calls.Topic:
+		u.fail(what, "does not exist, and dead_letter.create is false", createCommand(u.config.Kafka.Brokers[0], w))
 	case w.Replication > brokers:
 		u.fail(what, fmt.Sprintf("does not exist, and cannot be made with %d replicas: the cluster has %d broker(s)", w.Replication, brokers),
 			"correct dead_letter.replication, or add brokers")
 	case !mayCreate:
-		u.warn(what, "does not exist yet; run makes it, if this client may create topics of this name: Kafka does not say", u.Config.Grant("--topic", w.Name, kafka.RightCreate))
+		u.warn(what, "does not exist yet; run makes it, if this client may create topics of this name: Kafka does not say", Grant(u.config.Kafka, "--topic", w.Name, kafka.RightCreate))
 	default:
 		u.ok(what, "does not exist yet; run makes it")
 	}
@@ -101,7 +99,7 @@ func (u *checkup) ownTopic(w kafka.Wanted, t kafka.Topic, r kafka.Rights) {
 			says += ", nor see whether it is there"
 			missing = append(missing, kafka.RightCreate, kafka.RightDescribeConfigs)
 		}
-		u.fail(what, says, u.Config.Grant("--topic", w.Name, missing...))
+		u.fail(what, says, Grant(u.config.Kafka, "--topic", w.Name, missing...))
 		return
 	}
 	u.ownSettings(what, w, t)
@@ -112,10 +110,10 @@ func (u *checkup) ownSettings(what string, w kafka.Wanted, t kafka.Topic) {
 	if !w.Compact && t.Retention > 0 {
 		says += fmt.Sprintf(", retention %s", settings.Duration(t.Retention))
 	}
-	alter := fmt.Sprintf("kafka-configs.sh --bootstrap-server %s --alter --entity-type topics --entity-name %s --add-config ", u.Config.Kafka.Brokers[0], w.Name)
+	alter := fmt.Sprintf("kafka-configs.sh --bootstrap-server %s --alter --entity-type topics --entity-name %s --add-config ", u.config.Kafka.Brokers[0], w.Name)
 	switch {
 	case t.Policy == "":
-		u.warn(what, "this client may not see its settings, so that they are not checked", u.Config.Grant("--topic", w.Name, kafka.RightDescribeConfigs))
+		u.warn(what, "this client may not see its settings, so that they are not checked", Grant(u.config.Kafka, "--topic", w.Name, kafka.RightDescribeConfigs))
 	case w.Compact && !t.Compacted():
 		u.fail(what, says+": it would forget what it has to remember", alter+"cleanup.policy=compact")
 	case !w.Compact && t.Compacted():
@@ -129,7 +127,7 @@ func (u *checkup) ownSettings(what string, w kafka.Wanted, t kafka.Topic) {
 	case t.Replication < w.Replication:
 		u.warn(what, fmt.Sprintf("%s, has %d replica(s), which is less than dead_letter.replication", says, t.Replication),
 			"add replicas with kafka-reassign-partitions.sh")
-	case w.MaxMessageBytes > lettersExtra && t.MaxMessageBytes > 0 && t.MaxMessageBytes < w.MaxMessageBytes:
+	case w.MaxMessageBytes > daemon.LettersExtra && t.MaxMessageBytes > 0 && t.MaxMessageBytes < w.MaxMessageBytes:
 		u.warn(what, fmt.Sprintf("%s, takes %d bytes: the largest rows would lose their value", says, t.MaxMessageBytes),
 			alter+fmt.Sprintf("max.message.bytes=%d", w.MaxMessageBytes))
 	default:

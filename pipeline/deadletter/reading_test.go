@@ -1,7 +1,9 @@
-package letters
+package deadletter
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"strings"
 	"testing"
@@ -11,21 +13,21 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
-	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 const rejected = "tokrelay.rejected"
 
-// broker is a broker with dead letters that the real writer wrote: n of them, in turn for each of the reasons.
-func broker(t testing.TB, n int, reasons ...pipeline.Reason) *kafka.Admin {
+// brokerWith is a broker with dead letters that the real writer wrote: n of them, in turn for each of the reasons.
+func brokerWith(t testing.TB, n int, reasons ...pipeline.Reason) Source {
 	t.Helper()
-	_, admin := cluster(t, n, reasons...)
-	return admin
+	_, src := cluster(t, n, reasons...)
+	return src
 }
 
-func cluster(t testing.TB, n int, reasons ...pipeline.Reason) (*kfake.Cluster, *kafka.Admin) {
+func cluster(t testing.TB, n int, reasons ...pipeline.Reason) (*kfake.Cluster, Source) {
 	t.Helper()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(3, rejected, "orders"))
 	if err != nil {
@@ -43,14 +45,46 @@ func cluster(t testing.TB, n int, reasons ...pipeline.Reason) (*kfake.Cluster, *
 		t.Fatal(err)
 	}
 	t.Cleanup(admin.Close)
-	w := deadletter.NewWriter(settings.WithDefaults(deadletter.Config{}), deadletter.About{Sync: "purchases", Sink: "purchases", SinkKind: "events", Instance: "host-1", Version: "test"},
-		deadletter.Deps{Producer: producer})
+	w := NewWriter(settings.WithDefaults(Config{}), About{Sync: "purchases", Sink: "purchases", SinkKind: "events", Instance: "host-1", Version: "test"},
+		Deps{Producer: producer})
 	for start := 0; start < n; start += 5000 {
 		if err := w.Rows(t.Context(), lettersFrom(start, min(start+5000, n), reasons)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return cluster, admin
+	return cluster, sourceOf(admin)
+}
+
+// sourceOf is a Source of the real client, as cmd makes it.
+func sourceOf(admin *kafka.Admin) Source {
+	return Source{
+		All: func(ctx context.Context, topic string) (Span, error) {
+			there, err := admin.Topics(ctx, topic)
+			if err != nil || len(there) == 0 {
+				return Span{Topic: topic}, err
+			}
+			all, err := admin.All(ctx, topic)
+			return Span{Topic: topic, ID: all.IDs[topic], From: all.From[topic], To: all.To[topic]}, err
+		},
+		At: func(ctx context.Context, topic string, t time.Time) (map[int32]int64, error) {
+			at, err := admin.At(ctx, t, topic)
+			return at[topic], err
+		},
+		Scan: func(ctx context.Context, s Span, each func(*pipeline.Record) error) error {
+			return admin.Scan(ctx, kafka.Range{From: kafka.Offsets{s.Topic: s.From}, To: kafka.Offsets{s.Topic: s.To}, IDs: map[string]string{s.Topic: s.ID}}, each)
+		},
+	}
+}
+
+// decoder reads rows by a configuration.
+func decoder(t *testing.T, c cdc.Config) Decode {
+	c = settings.WithDefaults(c)
+	c.Log = slog.New(slog.DiscardHandler)
+	d, err := cdc.NewDecoder(c, cdc.Wanted{All: true}, nil, metrics.New())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d.Decode
 }
 
 func lettersFrom(start, end int, reasons []pipeline.Reason) []pipeline.Letter {
@@ -64,13 +98,13 @@ func lettersFrom(start, end int, reasons []pipeline.Reason) []pipeline.Letter {
 	return list
 }
 
-func count(t testing.TB, admin *kafka.Admin, f *Filter, by ...string) *Tally {
+func count(t testing.TB, src Source, f *Filter, by ...string) *Tally {
 	t.Helper()
-	span, err := SpanOf(t.Context(), admin, rejected, f.Since, f.Until)
+	span, err := SpanOf(t.Context(), src, rejected, f.Since, f.Until)
 	if err != nil {
 		t.Fatal(err)
 	}
-	tally, err := CountRows(t.Context(), admin, span, f, by, nil)
+	tally, err := CountRows(t.Context(), src, span, f, by, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +112,7 @@ func count(t testing.TB, admin *kafka.Admin, f *Filter, by ...string) *Tally {
 }
 
 func TestFiltersChooseByWhatHeadersSay(t *testing.T) {
-	admin := broker(t, 90, pipeline.InvalidCurrency, pipeline.InvalidEmail, pipeline.InvalidCurrency)
+	src := brokerWith(t, 90, pipeline.InvalidCurrency, pipeline.InvalidEmail, pipeline.InvalidCurrency)
 	for _, c := range []struct {
 		name   string
 		filter Filter
@@ -99,7 +133,7 @@ func TestFiltersChooseByWhatHeadersSay(t *testing.T) {
 		{"a batch they were not in", Filter{Batch: "b1"}, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := count(t, admin, &c.filter).Rows; got != c.want {
+			if got := count(t, src, &c.filter).Rows; got != c.want {
 				t.Errorf("chose %d letters, want %d", got, c.want)
 			}
 		})
@@ -107,10 +141,10 @@ func TestFiltersChooseByWhatHeadersSay(t *testing.T) {
 }
 
 func TestTheTallySumsUpToTheLetters(t *testing.T) {
-	admin := broker(t, 100, pipeline.InvalidCurrency, pipeline.InvalidEmail, pipeline.InvalidURL)
+	src := brokerWith(t, 100, pipeline.InvalidCurrency, pipeline.InvalidEmail, pipeline.InvalidURL)
 	for _, by := range [][]string{nil, {"sync"}, {"reason"}, By, {"topic", "day"}} {
 		sum := int64(0)
-		counts := count(t, admin, &Filter{}, by...).Counts()
+		counts := count(t, src, &Filter{}, by...).Counts()
 		for _, c := range counts {
 			sum += c.Rows
 		}
@@ -118,9 +152,24 @@ func TestTheTallySumsUpToTheLetters(t *testing.T) {
 			t.Errorf("by %v: %d letters in all, want 100", by, sum)
 		}
 	}
-	counts := count(t, admin, &Filter{}, "reason").Counts()
+	counts := count(t, src, &Filter{}, "reason").Counts()
 	if len(counts) != 3 || counts[0].Rows != 34 || counts[0].Reason != "invalid_currency" {
 		t.Errorf("got %+v, want three reasons, 34 invalid_currency first", counts)
+	}
+}
+
+func TestATopicThatDoesNotExistHasNoLetters(t *testing.T) {
+	src := brokerWith(t, 0)
+	span, err := SpanOf(t.Context(), src, "nowhere", time.Now().Add(-time.Hour), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := func(*pipeline.Record, *Head) error { t.Error("read a record"); return nil }
+	err = Rows(t.Context(), src, span, &Filter{}, nil, row)
+	other := Batches(t.Context(), src, span, &Filter{}, func(*DeadBatch) error { t.Error("read a batch"); return nil })
+	tally, third := CountRows(t.Context(), src, span, &Filter{}, By, nil)
+	if err != nil || other != nil || third != nil || tally.Rows != 0 {
+		t.Errorf("errors %v, %v, %v, %d letters; want none", err, other, third, tally.Rows)
 	}
 }
 
@@ -148,14 +197,14 @@ func TestPlacesAreReadAsTheyArePrinted(t *testing.T) {
 }
 
 func TestRecordsAreFetchedByPlace(t *testing.T) {
-	admin := broker(t, 30, pipeline.InvalidCurrency)
+	src := brokerWith(t, 30, pipeline.InvalidCurrency)
 	var places []pipeline.Position
 	want := map[string]bool{}
-	span, err := SpanOf(t.Context(), admin, rejected, time.Time{}, time.Time{})
+	span, err := SpanOf(t.Context(), src, rejected, time.Time{}, time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for id, end := range span.To[rejected] {
+	for id, end := range span.To {
 		for at := int64(0); at < end; at += 3 {
 			p := pipeline.Position{Topic: rejected, Partition: id, Offset: at}
 			places = append(places, p)
@@ -163,7 +212,7 @@ func TestRecordsAreFetchedByPlace(t *testing.T) {
 		}
 	}
 	places = append(places, pipeline.Position{Topic: rejected, Partition: 0, Offset: 9999}, pipeline.Position{Topic: "nowhere"})
-	err = FetchAll(t.Context(), admin, places, func(r *pipeline.Record) {
+	err = FetchAll(t.Context(), src, places, func(r *pipeline.Record) {
 		if !want[r.Position()] {
 			t.Errorf("%s was not asked for", r.Position())
 		}
@@ -211,7 +260,7 @@ func TestNoValueIsShownUnlessRevealed(t *testing.T) {
 }
 
 func TestKeysAreMatchedByBytesAndColumns(t *testing.T) {
-	o := &Opener{}
+	decode := decoder(t, cdc.Config{Format: "flat"})
 	for _, c := range []struct {
 		key, text string
 		want      bool
@@ -220,20 +269,20 @@ func TestKeysAreMatchedByBytesAndColumns(t *testing.T) {
 		{`{"id":4711}`, "4711", true}, {`{"id":4711}`, "id=4711", true}, {`{"id":4711}`, "id=4712", false},
 		{`{"shop":1,"id":4711}`, "4711", false}, {`{"shop":1,"id":4711}`, "id=4711,shop=1", true}, {`{"shop":1,"id":4711}`, "id=4711", false},
 	} {
-		if got := o.WithKey(c.text)(&pipeline.Record{Topic: "t", Key: []byte(c.key)}); got != c.want {
+		if got := WithKey(c.text, decode)(&pipeline.Record{Topic: "t", Key: []byte(c.key)}); got != c.want {
 			t.Errorf("key %s as %q: got %v, want %v", c.key, c.text, got, c.want)
 		}
 	}
 }
 
 func TestAnExplanationHasACommandForTheReason(t *testing.T) {
-	admin := broker(t, 1, pipeline.InvalidCurrency)
-	o := &Opener{Admin: admin, Reading: func(string) cdc.Config { return settings.WithDefaults(cdc.Config{}) }}
-	span, _ := SpanOf(t.Context(), admin, rejected, time.Time{}, time.Time{})
+	src := brokerWith(t, 1, pipeline.InvalidCurrency)
+	o := &Opener{Source: src, Decoder: func(string) (Decode, error) { return decoder(t, cdc.Config{}), nil }}
+	span, _ := SpanOf(t.Context(), src, rejected, time.Time{}, time.Time{})
 	seen := 0
-	err := Rows(t.Context(), admin, span, &Filter{}, nil, func(r *pipeline.Record, _ *deadletter.Head) error {
+	err := Rows(t.Context(), src, span, &Filter{}, nil, func(r *pipeline.Record, _ *Head) error {
 		seen++
-		d, err := deadletter.Parse(Keep(r))
+		d, err := Parse(Keep(r))
 		if err != nil {
 			return err
 		}

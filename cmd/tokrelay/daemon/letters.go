@@ -1,0 +1,68 @@
+package daemon
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/cdc"
+	"github.com/tokrelay/tokrelay/pipeline/deadletter"
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
+)
+
+// LettersIn is Kafka as the readers of dead letters want it.
+func LettersIn(admin *kafka.Admin) deadletter.Source {
+	return deadletter.Source{
+		All: func(ctx context.Context, topic string) (deadletter.Span, error) {
+			there, err := admin.Topics(ctx, topic)
+			if err != nil || len(there) == 0 {
+				return deadletter.Span{Topic: topic}, err
+			}
+			all, err := admin.All(ctx, topic)
+			return deadletter.Span{Topic: topic, ID: all.IDs[topic], From: all.From[topic], To: all.To[topic]}, err
+		},
+		At: func(ctx context.Context, topic string, t time.Time) (map[int32]int64, error) {
+			at, err := admin.At(ctx, t, topic)
+			return at[topic], err
+		},
+		Scan: func(ctx context.Context, s deadletter.Span, each func(*pipeline.Record) error) error {
+			return admin.Scan(ctx, rangeOf(s), each)
+		},
+	}
+}
+
+func rangeOf(s deadletter.Span) kafka.Range {
+	r := kafka.Range{From: kafka.Offsets{s.Topic: s.From}, To: kafka.Offsets{s.Topic: s.To}, IDs: map[string]string{s.Topic: s.ID}}
+	if s.Sparse {
+		r.Gone = func(kafka.Gap) {}
+	}
+	return r
+}
+
+// NewOpener reads the rows of dead letters with the settings of their syncs. With reveal it gives clear values, which must
+// not leave the process.
+func (c *Config) NewOpener(admin *kafka.Admin, schemas cdc.Schemas, reveal bool) *deadletter.Opener {
+	return &deadletter.Opener{Source: LettersIn(admin), Reveal: reveal, Decoder: func(sync string) (deadletter.Decode, error) {
+		if s, err := c.Sync(sync); err == nil {
+			return decodeAll(s.Config, schemas)
+		}
+		return decodeAll(settings.WithDefaults(cdc.Config{}), schemas)
+	}}
+}
+
+// KeyDecoder reads records that have a key alone, as deletes of plain rows.
+func KeyDecoder(schemas cdc.Schemas) (deadletter.Decode, error) {
+	return decodeAll(settings.WithDefaults(cdc.Config{Format: "flat"}), schemas)
+}
+
+func decodeAll(c cdc.Config, schemas cdc.Schemas) (deadletter.Decode, error) {
+	c.Log = slog.New(slog.DiscardHandler)
+	decoder, err := cdc.NewDecoder(c, cdc.Wanted{All: true}, schemas, metrics.New())
+	if err != nil {
+		return nil, err
+	}
+	return decoder.Decode, nil
+}
