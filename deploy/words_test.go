@@ -1,6 +1,7 @@
 package deploy_test
 
 import (
+	"errors"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -46,13 +47,14 @@ var unread = map[string]string{
 func TestWordsArePlain(t *testing.T) {
 	files := tracked(t, "*.go", "*.md", "*.html", "*.tmpl", "*.yml", "*.yaml", "*.txtar")
 	for _, word := range avoided {
-		find := regexp.MustCompile(`(?i)\b(` + word.pattern + `)\b`)
-		for _, file := range files {
-			for i, line := range strings.Split(read(t, "../"+file), "\n") {
-				if found := find.FindString(line); found != "" {
-					t.Errorf("%s:%d: %q; write: %s", file, i+1, found, word.instead)
-				}
-			}
+		// git's search is many times as fast as a regular expression of ours over the whole tree.
+		find := append([]string{"-C", "..", "grep", "-nIiwoE", "-e", word.pattern, "--"}, files...)
+		out, err := exec.CommandContext(t.Context(), "git", find...).Output()
+		if exit, ok := errors.AsType[*exec.ExitError](err); err != nil && (!ok || exit.ExitCode() != 1) {
+			t.Fatalf("git grep: %v", err)
+		}
+		for found := range strings.Lines(string(out)) {
+			t.Errorf("%s; write: %s", strings.TrimSpace(found), word.instead)
 		}
 	}
 }

@@ -19,7 +19,7 @@ const (
 	Object
 )
 
-// Node is one value of a document. Nodes stand in the order of the text: the first child of node i is i+1, the node
+// Node is one value of a document. Nodes are in the order of the text: the first child of node i is i+1, the node
 // after i and all within it is next. An object's children are key, value, key, value.
 type Node struct {
 	Kind       Kind

@@ -96,7 +96,7 @@ func (u *checkup) advertiser(ctx context.Context, name string, needed bool) {
 		u.ok("advertiser "+id, "not looked at: the token is for events alone")
 		return
 	}
-	if u.answered("advertiser "+id, "it", &answer, "check connections."+name+".advertiser_id; whoever gave consent needs the role Admin or Operator there") {
+	if u.answered("advertiser "+id, "it", &answer, "check connections."+name+".advertiser_id; the person who gave consent needs the role Admin or Operator there") {
 		u.ok("advertiser "+id, "the token reaches it")
 	}
 }

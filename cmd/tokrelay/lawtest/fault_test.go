@@ -84,7 +84,7 @@ func (w *world) annoy(f sandbox.Fault) {
 	if f.Code == accident.Code {
 		f.Count = 1
 	}
-	w.faults = append(w.faults, w.tiktok.AddFault(f))
+	w.refusals = append(w.refusals, w.tiktok.AddFault(f))
 }
 
 var brokerMoods = []kfake.Fault{

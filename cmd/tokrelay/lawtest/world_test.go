@@ -47,7 +47,7 @@ type world struct {
 	partitions int32
 	config     string
 	members    []*member
-	faults     []int // faults of TikTok that pass
+	refusals   []int // faults of TikTok that pass
 	faults     []*kfake.FaultHandle
 	misnames   bool // TikTok names the wrong row now and then
 	moved      bool // partitions may have moved
@@ -223,7 +223,7 @@ func (w *world) refuse(id string) {
 // quiet ends all trouble but the poison rows, and what is left of the broker's faults: those pass by themselves, and
 // nothing that comes after them may be needed to get over them.
 func (w *world) quiet() {
-	for _, id := range w.faults {
+	for _, id := range w.refusals {
 		w.tiktok.RemoveFault(id)
 	}
 	w.tiktok.GrantToken(sandbox.Token{Value: sandbox.DefaultToken})
