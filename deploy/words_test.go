@@ -76,7 +76,7 @@ func tracked(t *testing.T, patterns ...string) (files []string) {
 	if err != nil {
 		t.Fatalf("git ls-files: %v", err)
 	}
-	for _, file := range strings.Fields(string(out)) {
+	for file := range strings.FieldsSeq(string(out)) {
 		if len(patterns) == 0 || !leftOut(file) {
 			files = append(files, file)
 		}

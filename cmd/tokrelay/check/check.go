@@ -200,11 +200,12 @@ func Grant(k kafka.Config, resource, name string, rights ...kafka.Right) string 
 	if sasl := k.SASL; sasl != nil && sasl.Username != "" {
 		principal = "User:" + sasl.Username
 	}
-	command := fmt.Sprintf("kafka-acls.sh --bootstrap-server %s --add --allow-principal '%s'", k.Brokers[0], principal)
+	var command strings.Builder
+	fmt.Fprintf(&command, "kafka-acls.sh --bootstrap-server %s --add --allow-principal '%s'", k.Brokers[0], principal)
 	for _, right := range rights {
-		command += " --operation " + string(right)
+		command.WriteString(" --operation " + string(right))
 	}
-	return command + " " + resource + " " + name
+	return command.String() + " " + resource + " " + name
 }
 
 func (u *checkup) group(ctx context.Context, s *daemon.Sync) {

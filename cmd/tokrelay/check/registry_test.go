@@ -48,7 +48,7 @@ func TestCheckOnlineComparesSyncsWithARealRegistryAndTopic(t *testing.T) {
 	t.Cleanup(tiktok.Close)
 	produceOrders(t, broker, register(t, registry))
 
-	c, report := daemon.Parse([]byte(fmt.Sprintf(checkedConfig, broker.ListenAddrs()[0], registry.URL(), tiktok.URL)), settings.Vars(map[string]string{"TOKEN": "t"}))
+	c, report := daemon.Parse(fmt.Appendf(nil, checkedConfig, broker.ListenAddrs()[0], registry.URL(), tiktok.URL), settings.Vars(map[string]string{"TOKEN": "t"}))
 	if err := report.Err(); err != nil {
 		t.Fatal(err)
 	}

@@ -20,11 +20,11 @@ type Plan struct {
 	slots   []int32 // slots it fills
 }
 
-// opcode is what a step does after a nullable union's branch is read.
-type opcode uint8
+// Opcode is what a step does after a nullable union's branch is read.
+type Opcode uint8
 
 const (
-	opSkip       opcode = iota // anything, by its type
+	opSkip       Opcode = iota // anything, by its type
 	opSkipVarint               // int, long
 	opSkipText                 // string, bytes
 	opSkipFixed
@@ -42,7 +42,7 @@ const (
 
 // Step reads one field.
 type Step struct {
-	Op      opcode
+	Op      Opcode
 	Null    int8    // index of null in a union of null and one more; -1 if the field is no such union
 	Meaning Meaning // of the type below
 	Slot    int32   // -1: nowhere

@@ -138,7 +138,7 @@ func HasPath(t *Type, path string, m Matcher) bool {
 	return i >= 0 && (!nested || HasPath(t.Fields[i].Type, rest, m))
 }
 
-func SkipOp(t *Type) (opcode, int32) {
+func SkipOp(t *Type) (Opcode, int32) {
 	switch t.Kind {
 	case KindInt, KindLong:
 		return opSkipVarint, 0
@@ -162,7 +162,7 @@ func SkipOp(t *Type) (opcode, int32) {
 	return opSkip, 0
 }
 
-func readOp(t *Type) opcode {
+func readOp(t *Type) Opcode {
 	switch t.Kind {
 	case KindInt:
 		return opInt
