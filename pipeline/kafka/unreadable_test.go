@@ -6,6 +6,7 @@ import (
 	"errors"
 	"hash/crc32"
 	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -153,8 +154,9 @@ func TestADamagedBatchIsReadOnceItIsWhole(t *testing.T) {
 		}
 	})
 	eventually(t, "the status shows it", func() bool {
-		troubles := status.Troubles("orders")
-		return len(troubles) == 1 && troubles[0].Kind == pipeline.TroubleBatch && strings.Contains(troubles[0].What, "offsets 0 to 0 of shop.orders/0")
+		return slices.ContainsFunc(status.Troubles("orders"), func(t pipeline.TroubleSince) bool { // a slow look at the batch leaves another one for a while
+			return t.Kind == pipeline.TroubleBatch && strings.Contains(t.What, "offsets 0 to 0 of shop.orders/0")
+		})
 	})
 	rots.Store(false)
 	p := m.part(testTopic, 0)
@@ -162,9 +164,7 @@ func TestADamagedBatchIsReadOnceItIsWhole(t *testing.T) {
 	p.lookAgain = time.Now() // half a minute has passed
 	p.mu.Unlock()
 	reached(t, b, 1)
-	if left := status.Troubles("orders"); len(left) != 0 {
-		t.Errorf("status: got %v, want nothing", left)
-	}
+	eventually(t, "the status shows nothing any more", func() bool { return len(status.Troubles("orders")) == 0 })
 	m.leave(t)
 }
 
