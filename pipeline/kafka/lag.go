@@ -71,6 +71,7 @@ func (c *Consumer) askEnds(ctx context.Context, now time.Time) {
 		}
 	}
 	c.reportOpen(parts, now)
+	c.lookAtStuck(parts)
 }
 
 // noteBounds keeps what Kafka said when it was asked. It returns the offsets that retention removed before they were read.
@@ -81,6 +82,7 @@ func (p *partition) noteBounds(a asked, quiet bool, now time.Time) (from, to int
 	a.position = p.fetchedTo
 	still := quiet && len(p.pending) == 0 && p.handed == 0 && a.position == p.asked.position // since it was asked last
 	p.noteOpen(a, still, now)
+	p.stuck = still && a.position >= a.start && a.stable > a.position && p.lookAgain.IsZero()
 	p.end, p.asked = a.stable, a
 	if !still || a.position < 0 || a.start <= a.position {
 		return 0, 0

@@ -44,6 +44,7 @@ type partition struct {
 	skipTo    int64     // where to go on once nothing is in flight: retention removed what was before; 0: nowhere else
 	end       int64     // end of what can be read of the partition, as Kafka last said; -1 unknown
 	asked     asked     // what Kafka said when it was last asked for the ends
+	stuck     bool      // nothing came between two looks at the ends, though there is more
 	openSince time.Time // since when an open transaction has held the partition; zero: none does
 	headSince time.Time
 	oldest    time.Time // Kafka timestamp of the oldest record that has not settled; zero when none is held

@@ -38,6 +38,24 @@ func (c *Consumer) unreadable(topic string, id int32, err error) bool {
 	return true
 }
 
+// lookAtStuck looks at what comes next in a partition that does not move though Kafka has more: a batch whose checksum is right
+// and whose records are not is fetched again and again by franz-go without a word. One partition at a time: a look may take
+// as long as Kafka does.
+func (c *Consumer) lookAtStuck(parts []*partition) {
+	for _, p := range parts {
+		p.mu.Lock()
+		stuck := p.stuck
+		p.stuck = false
+		p.mu.Unlock()
+		if stuck {
+			c.unreadable(p.topic, p.id, errStuck)
+			return
+		}
+	}
+}
+
+var errStuck = errors.New("nothing is read, though there is more")
+
 // damaged is the batch that polling failed for, nil when another thing failed. What franz-go makes of damaged bytes has no
 // type, so the batch is asked for once more, alone.
 func (c *Consumer) damaged(p *partition, err error) *Batch {

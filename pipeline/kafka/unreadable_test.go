@@ -118,6 +118,24 @@ func TestABatchThatCannotBeReadHoldsItsPartitionAndSaysHowToGoOn(t *testing.T) {
 	}
 }
 
+// TestABatchOfDamagedRecordsWithARightChecksumIsFound: franz-go gives no error for it.
+func TestABatchOfDamagedRecordsWithARightChecksumIsFound(t *testing.T) {
+	t.Parallel()
+	cluster := newCluster(t, 1)
+	produceTo(t, cluster, testTopic, 0, 10)
+	produceRaw(t, cluster, 0, rawBatch(3, kgo.CodecNone, []byte("these are not records")))
+	status, b := pipeline.NewStatus(time.Now), newBook(t, cluster)
+	m := join(t, cluster, b.settleAll, func(_ *Config, o *ConsumerOptions) { o.Status = status })
+	reached(t, b, 10)
+	eventually(t, "the status names the batch", func() bool {
+		m.askEnds(t.Context(), time.Now())
+		return slices.ContainsFunc(status.Troubles("orders"), func(t pipeline.TroubleSince) bool {
+			return t.Kind == pipeline.TroubleBatch && strings.Contains(t.What, "offsets 10 to 12 of shop.orders/0") && strings.Contains(t.What, "tokrelay skip")
+		})
+	})
+	m.leave(t)
+}
+
 // bitRot flips a bit behind a mark in what the broker sends, as long as it is on.
 type bitRot struct {
 	net.Conn
