@@ -14,18 +14,21 @@ import (
 // holds the turn to commit: an offset collected before a fence is then never sent after it. What Kafka does not take
 // before ctx ends is committed with the next round.
 func (c *Consumer) commit(ctx context.Context, parts []*partition) (again bool) {
-	offsets := toCommit(parts)
+	offsets, ids := toCommit(parts)
 	if len(offsets) == 0 {
 		return false
 	}
 	var failure error
-	c.client.CommitOffsetsSync(kgo.PreCommitFnContext(ctx, noteTopics), offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, answer *kmsg.OffsetCommitResponse, err error) {
+	c.client.CommitOffsetsSync(kgo.PreCommitFnContext(ctx, noteTopics(ids)), offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, answer *kmsg.OffsetCommitResponse, err error) {
 		failure = err
 		if err == nil {
 			failure = noteCommitted(parts, offsets, answer)
 		}
 	})
 	c.committed(failure)
+	if errors.Is(failure, kerr.UnknownTopicID) {
+		c.lookSoon.Store(true) // a topic was created again, or deleted
+	}
 	return failure != nil && passes(failure)
 }
 
@@ -42,8 +45,9 @@ func passes(failure error) bool {
 	return answer.Retriable && answer != kerr.UnknownTopicOrPartition && answer != kerr.UnknownTopicID
 }
 
-func toCommit(parts []*partition) map[string]map[int32]kgo.EpochOffset {
-	offsets := map[string]map[int32]kgo.EpochOffset{}
+// toCommit is what is due, and the ids of the topics that it was read from.
+func toCommit(parts []*partition) (map[string]map[int32]kgo.EpochOffset, map[topicPartition]string) {
+	offsets, ids := map[string]map[int32]kgo.EpochOffset{}, map[topicPartition]string{}
 	for _, p := range parts {
 		next, due := p.due()
 		if !due {
@@ -52,9 +56,9 @@ func toCommit(parts []*partition) map[string]map[int32]kgo.EpochOffset {
 		if offsets[p.topic] == nil {
 			offsets[p.topic] = map[int32]kgo.EpochOffset{}
 		}
-		offsets[p.topic][p.id] = next
+		offsets[p.topic][p.id], ids[p.key()] = next, p.beganIn()
 	}
-	return offsets
+	return offsets, ids
 }
 
 // noteCommitted takes what Kafka accepted, and returns a refusal. What settled in a topic that is gone is forgotten:

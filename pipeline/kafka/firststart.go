@@ -85,8 +85,9 @@ func (c *Consumer) pinAll(ctx context.Context, given map[string]map[int32]kgo.Of
 	}
 }
 
-// allEnds are the ends of all partitions of the sync's topics, in their order.
-func (c *Consumer) allEnds(ctx context.Context) ([]partitionEnd, error) {
+// allEnds are the ends of all partitions of the sync's topics, in their order. The topics' ids are asked for before them: an
+// end of a topic that is created again in between is then taken for the old one's, and the new one is read from its beginning.
+func (c *Consumer) allEnds(ctx context.Context) ([]position, error) {
 	details, err := kadm.NewClient(c.client).ListTopics(ctx, c.opts.Topics...) // a pattern has none, which is all topics
 	if err != nil {
 		return nil, fmt.Errorf("list topics: %w", err)
@@ -104,14 +105,14 @@ func (c *Consumer) allEnds(ctx context.Context) ([]partitionEnd, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the ends of partitions to start from: %w", err)
 	}
-	var ends []partitionEnd
+	var ends []position
 	for _, topic := range sortedKeys(topics) {
 		for _, d := range details[topic].Partitions.Sorted() {
 			at, ok := b.of(topic, d.Partition)
 			if !ok {
 				return nil, fmt.Errorf("find the end of %s/%d: Kafka does not say where it is", topic, d.Partition)
 			}
-			ends = append(ends, partitionEnd{topicPartition{topic, d.Partition}, at.stable})
+			ends = append(ends, position{topicPartition{topic, d.Partition}, idText(details[topic].ID), at.stable})
 		}
 	}
 	if len(ends) == 0 {
@@ -120,27 +121,29 @@ func (c *Consumer) allEnds(ctx context.Context) ([]partitionEnd, error) {
 	return ends, nil
 }
 
-type partitionEnd struct {
+// position is a place in a partition of one incarnation of a topic.
+type position struct {
 	topicPartition
-	at int64
+	topicID string // "" where the broker gives none
+	offset  int64
 }
 
 // commitAll commits for all partitions, those of other instances too, in one request: others see all of it or nothing.
-func (c *Consumer) commitAll(ctx context.Context, ends []partitionEnd) (failure error) {
-	offsets := map[string]map[int32]kgo.EpochOffset{}
+func (c *Consumer) commitAll(ctx context.Context, ends []position) (failure error) {
+	offsets, ids := map[string]map[int32]kgo.EpochOffset{}, map[topicPartition]string{}
 	for _, e := range ends {
 		if offsets[e.topic] == nil {
 			offsets[e.topic] = map[int32]kgo.EpochOffset{}
 		}
-		offsets[e.topic][e.id] = kgo.EpochOffset{Epoch: -1, Offset: e.at}
+		offsets[e.topic][e.id], ids[e.topicPartition] = kgo.EpochOffset{Epoch: -1, Offset: e.offset}, e.topicID
 	}
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
-	c.client.CommitOffsetsSync(kgo.PreCommitFnContext(ctx, noteTopics), offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, answer *kmsg.OffsetCommitResponse, err error) {
+	c.client.CommitOffsetsSync(kgo.PreCommitFnContext(ctx, noteTopics(ids)), offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, answer *kmsg.OffsetCommitResponse, err error) {
 		failure = err
 		if err == nil {
 			failure = noteCommitted(nil, nil, answer)
-			c.noteRecreated(answer)
+			c.noteRefused(answer)
 		}
 	})
 	if failure != nil {

@@ -36,6 +36,7 @@ type partition struct {
 	flights []flight // owned by run, oldest first
 
 	mu        sync.Mutex
+	topicID   string        // of the topic that its offsets are of: one that is created again has another; "" unknown
 	pending   []*kgo.Record // fetched, not in a chunk yet
 	held      int64         // weight of pending and flights
 	next      kgo.EpochOffset

@@ -13,19 +13,20 @@ import (
 // topicNote comes before a topic's id in the metadata of an offset.
 const topicNote = "topic-id="
 
-// noteTopics has every offset carry the id of the topic that it belongs to: one that is created again under the name has
-// another id, and the offset means nothing in it. The client commits under the id that it read under.
-func noteTopics(r *kmsg.OffsetCommitRequest) error {
-	for _, t := range r.Topics {
-		if t.TopicID == [16]byte{} {
-			continue // from a broker before 2.8
+// noteTopics has every offset carry the id of the topic that it was read from: one that is created again under the name
+// has another id, and the offset means nothing in it. ids are those that partitions began with. The request's own are not
+// asked: the client may have learnt of the new topic by now, though what it commits is the old one's.
+func noteTopics(ids map[topicPartition]string) func(*kmsg.OffsetCommitRequest) error {
+	return func(r *kmsg.OffsetCommitRequest) error {
+		for _, t := range r.Topics {
+			for i := range t.Partitions {
+				if id := ids[topicPartition{t.Topic, t.Partitions[i].Partition}]; id != "" { // "": a broker before 2.8
+					t.Partitions[i].Metadata = new(topicNote + id)
+				}
+			}
 		}
-		note := topicNote + kadm.TopicID(t.TopicID).String()
-		for i := range t.Partitions {
-			t.Partitions[i].Metadata = &note
-		}
+		return nil
 	}
-	return nil
 }
 
 // topicOf is the id of the topic that an offset was committed for, where its metadata has one.
@@ -54,8 +55,8 @@ func (s *topicSet) take() []string {
 	return topics
 }
 
-// noteRecreated has topics read again whose id Kafka does not know, though it has just described them.
-func (c *Consumer) noteRecreated(answer *kmsg.OffsetCommitResponse) {
+// noteRefused has topics read again whose id Kafka does not know, though it has just described them.
+func (c *Consumer) noteRefused(answer *kmsg.OffsetCommitResponse) {
 	for _, t := range answer.Topics {
 		for _, p := range t.Partitions {
 			if p.ErrorCode == kerr.UnknownTopicID.Code {
@@ -63,6 +64,22 @@ func (c *Consumer) noteRecreated(answer *kmsg.OffsetCommitResponse) {
 			}
 		}
 	}
+}
+
+// noteRecreated has topics read again that have another id by now than when their partitions began.
+func (c *Consumer) noteRecreated(now kadm.TopicDetails) {
+	for _, p := range c.all() {
+		if then, now := p.beganIn(), idText(now[p.topic].ID); then != "" && now != "" && then != now {
+			c.recreated.add(p.topic)
+		}
+	}
+}
+
+// beganIn is the id of the topic that the partition's offsets are of; "" while it is not known.
+func (p *partition) beganIn() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.topicID
 }
 
 // readRecreated makes franz-go forget topics that were deleted and created again, and read the new ones: it never

@@ -5,6 +5,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 )
@@ -134,5 +136,32 @@ func TestAnInstanceThatEndsRightAfterItsTopicWasMadeAgainHasMissedNothing(t *tes
 	m.leave(t)
 	if got := committed(cluster, testTopic, 0); got >= 0 {
 		t.Errorf("committed %d in the new topic, want nothing", got)
+	}
+}
+
+// The client may learn of the new topic while offsets of the old one are still to be committed. Under the new one's id they
+// would skip its first rows.
+func TestAnOffsetCarriesTheIDOfTheTopicItWasReadFrom(t *testing.T) {
+	t.Parallel()
+	client := newAdmin(t, newCluster(t, 1)).client // it knows the id of the topic that there is now
+	then := kadm.TopicID{1}.String()
+	p := newPartition(testTopic, 0, nil)
+	p.next, p.topicID = kgo.EpochOffset{Epoch: -1, Offset: 3}, then
+	r := kmsg.NewPtrOffsetCommitRequest()
+	topic := kmsg.NewOffsetCommitRequestTopic()
+	topic.Topic, topic.TopicID = testTopic, [16]byte{2}
+	topic.Partitions = []kmsg.OffsetCommitRequestTopicPartition{kmsg.NewOffsetCommitRequestTopicPartition()}
+	r.Topics = append(r.Topics, topic)
+	_, ids := toCommit([]*partition{p})
+	if err := noteTopics(ids)(r); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := topicOf(*r.Topics[0].Partitions[0].Metadata); got != then {
+		t.Errorf("the offset carries the id %s, want %s", got, then)
+	}
+	c := &Consumer{client: client, opts: ConsumerOptions{Topics: []string{testTopic}}.withDefaults(), parts: map[topicPartition]*partition{p.key(): p}}
+	c.lookAtTopics(t.Context())
+	if got := c.recreated.take(); len(got) != 1 || got[0] != testTopic {
+		t.Errorf("topics to be read again: %v, want %s", got, testTopic)
 	}
 }

@@ -71,22 +71,22 @@ func (c *Consumer) place(s *survey, p topicPartition, o kgo.Offset) (kgo.Offset,
 		return o, fmt.Errorf("find the beginning of %s/%d: Kafka does not say where it is", p.topic, p.id)
 	case !committed:
 		c.opts.Log.Info("group has no offset for the partition; reading from its beginning", "topic", p.topic, "partition", p.id, "offset", at.start)
-		return c.startAt(p, at.start, -1), nil
+		return c.startAt(s, p, at.start), nil
 	case s.otherTopic(p.topic, note.Metadata) && !known:
 		return o, fmt.Errorf("find the beginning of %s/%d, which was created again: Kafka does not say where it is", p.topic, p.id)
 	case s.otherTopic(p.topic, note.Metadata):
 		c.opts.Log.Warn("topic was deleted and created again since the group's offset was committed; reading the new one from its beginning",
 			"topic", p.topic, "partition", p.id, "committed", note.At, "offset", at.start)
 		c.opts.Metrics.Moved(p.topic, movedTopicAgain)
-		return c.startAt(p, at.start, -1), nil
+		return c.startAt(s, p, at.start), nil
 	case known && (note.At < at.start || note.At > at.end):
-		return c.outOfRange(p, note.At, at, o), nil
+		return c.outOfRange(s, p, note.At, at, o), nil
 	}
 	stamped := note.At
 	if !s.sameTopic(p.topic, note.Metadata) {
 		stamped = -1 // commit it again, with the topic's id
 	}
-	c.standAt(p, kgo.EpochOffset{Epoch: note.LeaderEpoch, Offset: note.At}, stamped)
+	c.goFrom(s, p, kgo.EpochOffset{Epoch: note.LeaderEpoch, Offset: note.At}, stamped)
 	if o.EpochOffset().Offset == note.At {
 		return o, nil
 	}
@@ -95,7 +95,7 @@ func (c *Consumer) place(s *survey, p topicPartition, o kgo.Offset) (kgo.Offset,
 
 // outOfRange is where reading goes on when Kafka no longer has the group's offset: at the nearest that it has, or as
 // out_of_range says.
-func (c *Consumer) outOfRange(p topicPartition, committed int64, at asked, o kgo.Offset) kgo.Offset {
+func (c *Consumer) outOfRange(s *survey, p topicPartition, committed int64, at asked, o kgo.Offset) kgo.Offset {
 	to := at.start
 	if committed > at.end {
 		to = at.end
@@ -116,17 +116,17 @@ func (c *Consumer) outOfRange(p topicPartition, committed int64, at asked, o kgo
 			"topic", p.topic, "partition", p.id, "committed", committed, "end", at.end, "reads_from", to)
 		c.opts.Metrics.Moved(p.topic, movedBeyondEnd)
 	}
-	return c.startAt(p, to, -1)
+	return c.startAt(s, p, to)
 }
 
-// startAt has a partition read from an offset of ours; without an epoch, because none was seen of it.
-func (c *Consumer) startAt(p topicPartition, offset, committed int64) kgo.Offset {
-	c.standAt(p, kgo.EpochOffset{Epoch: -1, Offset: offset}, committed)
+// startAt has a partition read from an offset of ours, and that committed; without an epoch, because none was seen of it.
+func (c *Consumer) startAt(s *survey, p topicPartition, offset int64) kgo.Offset {
+	c.goFrom(s, p, kgo.EpochOffset{Epoch: -1, Offset: offset}, -1)
 	return kgo.NewOffset().At(offset)
 }
 
-// standAt tells a partition where it begins, and what is committed for it: -1 has where it begins committed.
-func (c *Consumer) standAt(key topicPartition, at kgo.EpochOffset, committed int64) {
+// goFrom tells a partition in which topic it begins and where, and what is committed for it: -1 has where it begins committed.
+func (c *Consumer) goFrom(s *survey, key topicPartition, at kgo.EpochOffset, committed int64) {
 	p := c.part(key.topic, key.id)
 	if p == nil {
 		return
@@ -135,5 +135,6 @@ func (c *Consumer) standAt(key topicPartition, at kgo.EpochOffset, committed int
 	defer p.mu.Unlock()
 	if p.next.Offset < 0 {
 		p.next, p.committed, p.fetchedTo = at, committed, at.Offset
+		p.topicID = s.ids[key.topic]
 	}
 }

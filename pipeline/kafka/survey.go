@@ -13,7 +13,7 @@ import (
 // survey is what Kafka says of topics before partitions of them are read.
 type survey struct {
 	bounds bounds
-	ids    map[string]string    // of the topics that have one
+	ids    map[string]string    // "" where the broker gives none
 	notes  kadm.OffsetResponses // the group's offsets, in any topic
 }
 
@@ -28,9 +28,7 @@ func (c *Consumer) survey(ctx context.Context, of map[string]map[int32]kgo.Offse
 	}
 	s := &survey{ids: map[string]string{}}
 	for topic, d := range details {
-		if d.ID != (kadm.TopicID{}) {
-			s.ids[topic] = d.ID.String()
-		}
+		s.ids[topic] = idText(d.ID)
 	}
 	if s.notes, err = c.groupOffsets(ctx); err != nil {
 		return nil, err

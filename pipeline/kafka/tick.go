@@ -8,7 +8,7 @@ import (
 const (
 	tickEvery   = time.Second
 	endsEvery   = 15 // ticks between questions for the partitions' ends, which a stalled sync does not learn by fetching
-	askTopics   = 10 // ticks between questions whether the topics are there
+	askTopics   = 10 // ticks between questions whether the topics are there, and are the same
 	stuckAfter  = time.Second
 	pauseReason = "stuck"
 )
@@ -33,8 +33,8 @@ func (c *Consumer) tick(ctx context.Context) {
 				c.askEnds(ctx, now)
 				c.watchBegin(ctx)
 			}
-			if n%askTopics == 0 {
-				c.reportMissing(ctx)
+			if n%askTopics == 0 || c.lookSoon.Swap(false) {
+				c.lookAtTopics(ctx)
 			}
 			parts := c.all()
 			c.holdBack(parts, now)

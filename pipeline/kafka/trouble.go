@@ -69,18 +69,19 @@ func (c *Consumer) fetchFailed(topic string, id int32, err error) {
 	}
 }
 
-// reportMissing tells the operator of topics that do not exist: the client waits for them without a word. Those of a
-// pattern may go.
-func (c *Consumer) reportMissing(ctx context.Context) {
-	if c.opts.Pattern != "" {
-		return
-	}
+// lookAtTopics finds topics that were created again, and those that do not exist.
+func (c *Consumer) lookAtTopics(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
-	details, err := kadm.NewClient(c.client).ListTopics(ctx, c.opts.Topics...)
-	if err != nil {
-		return
+	if details, err := kadm.NewClient(c.client).ListTopics(ctx, c.opts.Topics...); err == nil { // a pattern has none, which is all topics
+		c.noteRecreated(details)
+		c.reportMissing(details)
 	}
+}
+
+// reportMissing tells the operator of topics that do not exist: the client waits for them without a word. Those of a
+// pattern may go.
+func (c *Consumer) reportMissing(details kadm.TopicDetails) {
 	var missing []string
 	for _, topic := range c.opts.Topics {
 		if d, asked := details[topic]; asked && errors.Is(d.Err, kerr.UnknownTopicOrPartition) {
