@@ -30,7 +30,7 @@ func (p *purge) member(ctx context.Context) error {
 	if err := p.choose(&filter, p.flags.key); err != nil {
 		return err
 	}
-	found, err := p.keptOf(ctx, topic, &filter)
+	found, id, err := p.keptOf(ctx, topic, &filter)
 	if err != nil {
 		return err
 	}
@@ -41,8 +41,7 @@ func (p *purge) member(ctx context.Context) error {
 		p.print("No letter in %s is of this member.\n", topic)
 		return p.remains(ctx)
 	}
-	to := p.weigh(topic, found)
-	if err := p.delete(ctx, to); err != nil {
+	if err := p.delete(ctx, kafka.Range{To: p.weigh(topic, found), IDs: map[string]string{topic: id}}); err != nil {
 		return errors.Join(err, p.remains(ctx))
 	}
 	return p.remains(ctx)
@@ -76,10 +75,11 @@ func (p *purge) weigh(topic string, found map[int32]*kept) kafka.Offsets {
 	return to
 }
 
-func (p *purge) keptOf(ctx context.Context, topic string, filter *deadletter.Filter) (map[int32]*kept, error) {
+// keptOf is what the topic keeps of the member, and the topic's id.
+func (p *purge) keptOf(ctx context.Context, topic string, filter *deadletter.Filter) (map[int32]*kept, string, error) {
 	span, err := deadletter.SpanOf(ctx, daemon.LettersIn(p.admin), topic, time.Time{}, time.Time{})
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	bar, read := p.progress("searching "+topic), int64(0)
 	defer bar.end()
@@ -98,7 +98,7 @@ func (p *purge) keptOf(ctx context.Context, topic string, filter *deadletter.Fil
 		found[r.Partition].add(r.Offset, others[r.Partition])
 		return nil
 	})
-	return found, err
+	return found, span.ID, err
 }
 
 // add counts a letter of the member that n letters of others come before.

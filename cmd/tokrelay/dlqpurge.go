@@ -89,19 +89,20 @@ type purge struct {
 
 // time deletes what is older, partition by partition up to the first letter that is not.
 func (p *purge) time(ctx context.Context, before time.Time) error {
-	to := kafka.Offsets{}
+	r := kafka.Range{To: kafka.Offsets{}, IDs: map[string]string{}}
 	for _, topic := range []string{p.topics.RejectedTopic, p.topics.FailedTopic} {
 		span, err := deadletter.SpanOf(ctx, daemon.LettersIn(p.admin), topic, time.Time{}, before)
 		if err != nil {
 			return err
 		}
+		r.IDs[topic] = span.ID
 		for id, end := range span.To {
 			if end > span.From[id] {
-				to.Set(topic, id, end)
+				r.To.Set(topic, id, end)
 			}
 		}
 	}
-	return p.delete(ctx, to)
+	return p.delete(ctx, r)
 }
 
 func (p *purge) offset(ctx context.Context) error {
@@ -120,12 +121,12 @@ func (p *purge) offset(ctx context.Context) error {
 	if !ok || place.Offset >= end {
 		return fmt.Errorf("--offset: %s is not there: the partition ends before offset %d", p.flags.upTo, end)
 	}
-	return p.delete(ctx, kafka.Offsets{place.Topic: {place.Partition: place.Offset + 1}})
+	return p.delete(ctx, kafka.Range{To: kafka.Offsets{place.Topic: {place.Partition: place.Offset + 1}}, IDs: map[string]string{place.Topic: span.ID}})
 }
 
-// delete says what would go, asks, and lets Kafka delete.
-func (p *purge) delete(ctx context.Context, to kafka.Offsets) error {
-	rows, total, err := p.doomed(ctx, to)
+// delete says what is before the ends of the range, asks, and lets Kafka delete it.
+func (p *purge) delete(ctx context.Context, r kafka.Range) error {
+	rows, total, err := p.doomed(ctx, r.To)
 	if err != nil {
 		return err
 	}
@@ -141,11 +142,11 @@ func (p *purge) delete(ctx context.Context, to kafka.Offsets) error {
 	if err := p.confirm(fmt.Sprintf("Delete up to %s letter(s) for good? Rows that were not replayed are lost with them.", thousands(total)), p.flags.yes); err != nil {
 		return err
 	}
-	if err := p.admin.DeleteRecords(ctx, to); err != nil {
+	if err := p.admin.DeleteRecords(ctx, r); err != nil {
 		if !kafka.Denied(err) {
 			return err
 		}
-		for topic := range to {
+		for topic := range r.To {
 			err = fmt.Errorf("%w\ngrant it: %s", err, check.Grant(p.config.Kafka, "--topic", topic, kafka.RightDelete))
 		}
 		return err

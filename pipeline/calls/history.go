@@ -13,10 +13,16 @@ import (
 // Source is how the topic is read.
 type Source struct {
 	Topic string
-	// Span are the first offsets there are and those behind the last, by partition.
-	Span func(ctx context.Context) (starts, ends map[int32]int64, err error)
-	// Scan calls each for the records between from and to. A record is each's until it returns.
-	Scan func(ctx context.Context, from, to map[int32]int64, each func(*pipeline.Record) error) error
+	// Span is all there is of it now.
+	Span func(ctx context.Context) (Span, error)
+	// Scan calls each for the records of the span. A record is each's until it returns.
+	Scan func(ctx context.Context, s Span, each func(*pipeline.Record) error) error
+}
+
+// Span is a part of the topic: of every partition of To, the records from From up to, and without, To.
+type Span struct {
+	ID       string // of the topic: another one of the same name does not have it; "" where brokers give none
+	From, To map[int32]int64
 }
 
 // History is the calls of all instances as their topic has them. It remembers figures only, reads only while a page looks,
@@ -24,10 +30,9 @@ type Source struct {
 type History struct {
 	source Source
 
-	reading sync.Mutex      // held by the one who reads
-	from    map[int32]int64 // guarded by reading: what of the topic has been read
-	to      map[int32]int64
-	read    int // bytes read to go back
+	reading sync.Mutex // held by the one who reads
+	seen    Span       // guarded by reading: what of the topic has been read
+	read    int        // bytes read to go back
 
 	mu      sync.Mutex
 	entries []*Entry // the oldest first, by time
@@ -52,19 +57,19 @@ func (h *History) Refresh(ctx context.Context) error {
 	}
 	defer h.reading.Unlock()
 	began := time.Now()
-	starts, ends, err := h.source.Span(ctx)
+	now, err := h.source.Span(ctx)
 	if err != nil {
 		return err
 	}
-	if h.isFarBehind(ends) {
-		h.restart(ends)
+	if h.isFarBehind(now) {
+		h.restart(now)
 	}
-	if err := h.take(ctx, h.to, ends); err != nil {
+	if err := h.take(ctx, h.seen.To, now.To); err != nil {
 		return err
 	}
-	h.to = ends
-	for h.goesBack(starts) {
-		if err := h.back(ctx, starts); err != nil {
+	h.seen.To = now.To
+	for h.goesBack(now.From) {
+		if err := h.back(ctx, now.From); err != nil {
 			return err
 		}
 		if time.Since(began) > lookBackFor {
@@ -74,19 +79,19 @@ func (h *History) Refresh(ctx context.Context) error {
 	return nil
 }
 
-// isFarBehind reports whether to begin again at the end: nothing has been read, a partition is new or was made again, or so
-// much has come since that reading it all would cost too much.
-func (h *History) isFarBehind(ends map[int32]int64) bool {
-	for id, end := range ends {
-		if at, known := h.to[id]; !known || end < at || end-at > farBehind {
+// isFarBehind reports whether to begin again at the end: nothing has been read, the topic was made again, a partition is new,
+// or so much has come since that reading it all would cost too much.
+func (h *History) isFarBehind(now Span) bool {
+	for id, end := range now.To {
+		if at, known := h.seen.To[id]; !known || end < at || end-at > farBehind {
 			return true
 		}
 	}
-	return false
+	return now.ID != h.seen.ID
 }
 
-func (h *History) restart(ends map[int32]int64) {
-	h.from, h.to, h.read = maps.Clone(ends), maps.Clone(ends), 0
+func (h *History) restart(now Span) {
+	h.seen, h.read = Span{ID: now.ID, From: maps.Clone(now.To), To: maps.Clone(now.To)}, 0
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.entries, h.reached = nil, false
@@ -97,7 +102,7 @@ func (h *History) goesBack(starts map[int32]int64) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	older := false
-	for id, at := range h.from {
+	for id, at := range h.seen.From {
 		older = older || at > starts[id]
 	}
 	h.reached = !older || h.read >= mostReadBack || len(h.entries) >= mostRemembered
@@ -105,11 +110,11 @@ func (h *History) goesBack(starts map[int32]int64) bool {
 }
 
 func (h *History) back(ctx context.Context, starts map[int32]int64) error {
-	from := before(h.from, starts, stepBack)
-	if err := h.take(ctx, from, h.from); err != nil {
+	from := before(h.seen.From, starts, stepBack)
+	if err := h.take(ctx, from, h.seen.From); err != nil {
 		return err
 	}
-	h.from = from
+	h.seen.From = from
 	return nil
 }
 
@@ -128,7 +133,7 @@ func (h *History) take(ctx context.Context, from, to map[int32]int64) error {
 		return nil
 	}
 	var list []*Entry
-	err := h.source.Scan(ctx, from, to, func(r *pipeline.Record) error {
+	err := h.source.Scan(ctx, Span{h.seen.ID, from, to}, func(r *pipeline.Record) error {
 		h.read += len(r.Value)
 		if e, err := readFigures(r); err == nil { // else a record of another program
 			list = append(list, e)
@@ -191,11 +196,11 @@ func (h *History) Reached() bool {
 
 // Open reads the call at a place of the topic; nil when it is not there (any more).
 func (h *History) Open(ctx context.Context, partition int32, offset int64) (found *Entry, err error) {
-	_, ends, err := h.source.Span(ctx)
-	if end, there := ends[partition]; err != nil || !there || offset < 0 || offset >= end {
+	all, err := h.source.Span(ctx)
+	if end, there := all.To[partition]; err != nil || !there || offset < 0 || offset >= end {
 		return nil, err
 	}
-	err = h.source.Scan(ctx, map[int32]int64{partition: offset}, map[int32]int64{partition: offset + 1}, func(r *pipeline.Record) error {
+	err = h.source.Scan(ctx, Span{all.ID, map[int32]int64{partition: offset}, map[int32]int64{partition: offset + 1}}, func(r *pipeline.Record) error {
 		if e, err := read(r); err == nil && r.Offset == offset {
 			found = e
 		}
@@ -219,17 +224,17 @@ const (
 // beginning is reached. wanted looks at a record's text before it is read: most are passed over so.
 func (h *History) Search(ctx context.Context, wanted func(value []byte) bool, each func(*Entry)) (Searched, error) {
 	var seen Searched
-	starts, ends, err := h.source.Span(ctx)
+	all, err := h.source.Span(ctx)
 	if err != nil {
 		return seen, err
 	}
 	bytes := 0
-	for to := ends; bytes < mostSearched; {
-		from := before(to, starts, stepSearch)
+	for to := all.To; bytes < mostSearched; {
+		from := before(to, all.From, stepSearch)
 		if maps.Equal(from, to) {
 			break
 		}
-		err := h.source.Scan(ctx, from, to, func(r *pipeline.Record) error {
+		err := h.source.Scan(ctx, Span{all.ID, from, to}, func(r *pipeline.Record) error {
 			bytes += len(r.Value)
 			seen.add(r)
 			if wanted(r.Value) {

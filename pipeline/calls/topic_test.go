@@ -67,16 +67,12 @@ func hidden(text string) string { return fmt.Sprintf("(%d bytes)", len(text)) }
 
 func source(admin *kafka.Admin) calls.Source {
 	return calls.Source{Topic: topic,
-		Span: func(ctx context.Context) (starts, ends map[int32]int64, err error) {
-			first, err := admin.Starts(ctx, topic)
-			if err != nil {
-				return nil, nil, err
-			}
-			last, err := admin.Ends(ctx, topic)
-			return first[topic], last[topic], err
+		Span: func(ctx context.Context) (calls.Span, error) {
+			all, err := admin.All(ctx, topic)
+			return calls.Span{ID: all.IDs[topic], From: all.From[topic], To: all.To[topic]}, err
 		},
-		Scan: func(ctx context.Context, from, to map[int32]int64, each func(*pipeline.Record) error) error {
-			return admin.Scan(ctx, kafka.Range{From: kafka.Offsets{topic: from}, To: kafka.Offsets{topic: to}}, each)
+		Scan: func(ctx context.Context, s calls.Span, each func(*pipeline.Record) error) error {
+			return admin.Scan(ctx, kafka.Range{From: kafka.Offsets{topic: s.From}, To: kafka.Offsets{topic: s.To}, IDs: map[string]string{topic: s.ID}}, each)
 		},
 	}
 }
@@ -133,6 +129,37 @@ func TestEveryInstanceSeesTheCallsOfAll(t *testing.T) {
 	}
 	if !bytes.Contains(whole.Request, []byte(`"value":12.5`)) || !json.Valid(whole.Request) {
 		t.Errorf("the request came back as %s", whole.Request)
+	}
+}
+
+// The new topic is as long as the old one was: by offsets alone there is nothing new in it.
+func TestACallsTopicThatWasMadeAgainIsReadFromItsBeginning(t *testing.T) {
+	cluster := broker(t)
+	create := func() {
+		if err := cluster.CreateTopic(topic, 1, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	create()
+	a := start(t, cluster, "a")
+	remember := func(writer *instance, sync string) {
+		for i := range 2 {
+			writer.Add(made(sync, "e", int64(i)))
+		}
+		written(t, writer, 2)
+		if err := a.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	remember(a, "old")
+	a.stop()
+	if err := cluster.DeleteTopic(topic); err != nil {
+		t.Fatal(err)
+	}
+	create()
+	remember(start(t, cluster, "b"), "new")
+	if old, now := a.History.Last("old", 9, nil), a.History.Last("new", 9, nil); len(old) != 0 || len(now) != 2 {
+		t.Errorf("remembers %d calls of the topic that is gone and %d of the new one, want none and 2", len(old), len(now))
 	}
 }
 

@@ -145,7 +145,11 @@ func TestOffsetsAreListedByTimeAndDeletedUpTo(t *testing.T) {
 	if got, err := a.At(t.Context(), testNow().Add(150*time.Minute), testTopic); err != nil || got[testTopic][0] != 3 {
 		t.Errorf("by time: got %v, %v, want 3", got, err)
 	}
-	if err := a.DeleteRecords(t.Context(), Offsets{testTopic: {0: 2}}); err != nil {
+	other := Range{To: Offsets{testTopic: {0: 2}}, IDs: map[string]string{testTopic: "another"}}
+	if err := a.DeleteRecords(t.Context(), other); err == nil || !strings.Contains(err.Error(), "was deleted and created again") {
+		t.Errorf("records of another topic of the name: got %v, want a refusal", err)
+	}
+	if err := a.DeleteRecords(t.Context(), Range{To: Offsets{testTopic: {0: 2}}}); err != nil {
 		t.Fatal(err)
 	}
 	starts, err := a.Starts(t.Context(), testTopic)

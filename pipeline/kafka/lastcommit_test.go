@@ -54,9 +54,11 @@ func TestALastCommitWaitsForASlowCoordinator(t *testing.T) {
 	t.Parallel()
 	cluster := newCluster(t, 1)
 	hold := make(chan struct{})
-	cluster.ControlKey(int16(kmsg.OffsetCommit), func(kmsg.Request) (kmsg.Response, error, bool) {
+	cluster.ControlKey(int16(kmsg.OffsetCommit), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		cluster.KeepControl()
-		cluster.SleepControl(func() { <-hold })
+		if r.(*kmsg.OffsetCommitRequest).Topics[0].Partitions[0].Offset == 10 { // what sleeps wakes in any order: not the first commit, of offset 0
+			cluster.SleepControl(func() { <-hold })
+		}
 		return nil, nil, false
 	})
 	m := settledAndStopped(t, cluster, func(_ *Config, o *ConsumerOptions) { o.Drain = 20 * time.Second })

@@ -235,9 +235,19 @@ func (a *Admin) SetOffsets(ctx context.Context, group string, to Offsets) error 
 	return nil
 }
 
-// DeleteRecords removes everything before the offsets from the topics, for good.
-func (a *Admin) DeleteRecords(ctx context.Context, before Offsets) error {
-	answer, err := a.adm.DeleteRecords(ctx, toKadm(before))
+// DeleteRecords removes everything before the range's ends from the topics, for good. Another topic of the same name, made
+// since the range was looked up, is an error.
+func (a *Admin) DeleteRecords(ctx context.Context, r Range) error {
+	now, err := a.IDs(ctx, slices.Collect(maps.Keys(r.To))...)
+	if err != nil {
+		return err
+	}
+	for topic, id := range now {
+		if r.IDs[topic] != "" && r.IDs[topic] != id {
+			return fmt.Errorf("delete records: topic %s was deleted and created again since its offsets were looked up: look again", topic)
+		}
+	}
+	answer, err := a.adm.DeleteRecords(ctx, toKadm(r.To))
 	if err == nil {
 		err = answer.Error()
 	}

@@ -51,7 +51,7 @@ func TestOldBrokers(t *testing.T) {
 			if err := a.Read(t.Context(), Range{To: ends}, func(r *pipeline.Record) error { headers += len(r.Headers); return nil }); err != nil || headers != 1 {
 				t.Errorf("read back: %v, %d headers, want 1", err, headers)
 			}
-			if err := a.DeleteRecords(t.Context(), ends); err != nil {
+			if err := a.DeleteRecords(t.Context(), Range{To: ends}); err != nil {
 				t.Errorf("purge: %v", err)
 			}
 		})

@@ -45,12 +45,13 @@ func outOfRange(_ int64, p *kmsg.FetchResponseTopicPartition) { // as Apache Kaf
 func TestSilenceIsNotTakenForAnEnd(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		name    string
-		answer  func(n int, at int64, req *kmsg.FetchRequest) *kmsg.FetchResponse
-		local   int64 // where the brokers' own disks begin
-		to      int64
-		records int
-		err     string
+		name     string
+		answer   func(n int, at int64, req *kmsg.FetchRequest) *kmsg.FetchResponse
+		local    int64 // where the brokers' own disks begin
+		to       int64
+		records  int
+		err      string
+		patience time.Duration
 	}{
 		{name: "a quota holds the records back", to: 50, records: 50,
 			answer: func(n int, _ int64, req *kmsg.FetchRequest) *kmsg.FetchResponse {
@@ -82,7 +83,7 @@ func TestSilenceIsNotTakenForAnEnd(t *testing.T) {
 				}
 				return bare(req, outOfRange)
 			}},
-		{name: "a leader that contradicts itself for ever", to: 50, err: "no broker gives the records from offset 0",
+		{name: "a leader that contradicts itself for ever", to: 50, err: "no broker gives the records from offset 0", patience: time.Second,
 			answer: func(_ int, _ int64, req *kmsg.FetchRequest) *kmsg.FetchResponse { return bare(req, outOfRange) }},
 		{name: "compaction took all there was", to: 50,
 			answer: func(_ int, _ int64, req *kmsg.FetchRequest) *kmsg.FetchResponse { return bare(req, unchanged) }},
@@ -98,7 +99,7 @@ func TestSilenceIsNotTakenForAnEnd(t *testing.T) {
 			if c.to == 90 {
 				from = 70
 			}
-			rd := &reader{admin: newAdmin(t, cluster), patience: 3 * time.Second, each: func(*pipeline.Record) error { got++; return nil }}
+			rd := &reader{admin: newAdmin(t, cluster), patience: c.patience, each: func(*pipeline.Record) error { got++; return nil }}
 			err := rd.run(t.Context(), Range{From: Offsets{testTopic: {0: from}}, To: Offsets{testTopic: {0: c.to}}})
 			if got != c.records || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
 				t.Errorf("got %d records and error %v, want %d and %q", got, err, c.records, c.err)

@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"sync/atomic"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/calls"
+	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
 )
@@ -73,27 +73,15 @@ func (d *Daemon) callsTopicThere(ctx context.Context) error {
 }
 
 func (d *Daemon) callsSource(topic string) calls.Source {
-	var seen atomic.Bool // then it is not asked for again with every look
+	in := LettersIn(d.admin)
 	return calls.Source{
 		Topic: topic,
-		Span: func(ctx context.Context) (starts, ends map[int32]int64, err error) {
-			if !seen.Load() {
-				there, err := d.admin.Topics(ctx, topic)
-				if err != nil || len(there) == 0 {
-					return nil, nil, err
-				}
-				seen.Store(true)
-			}
-			last, err := d.admin.Ends(ctx, topic)
-			if err != nil {
-				return nil, nil, err
-			}
-			first, err := d.admin.Starts(ctx, topic)
-			return first[topic], last[topic], err
+		Span: func(ctx context.Context) (calls.Span, error) {
+			s, err := in.All(ctx, topic)
+			return calls.Span{ID: s.ID, From: s.From, To: s.To}, err
 		},
-		Scan: func(ctx context.Context, from, to map[int32]int64, each func(*pipeline.Record) error) error {
-			err := d.admin.Scan(ctx, kafka.Range{From: kafka.Offsets{topic: from}, To: kafka.Offsets{topic: to}}, each)
-			if err != nil {
+		Scan: func(ctx context.Context, s calls.Span, each func(*pipeline.Record) error) error {
+			if err := in.Scan(ctx, deadletter.Span{Topic: topic, ID: s.ID, From: s.From, To: s.To}, each); err != nil {
 				return fmt.Errorf("read calls: %w", err)
 			}
 			return nil
