@@ -65,7 +65,7 @@ type Topic struct {
 	MaxMessageBytes int
 }
 
-// Compacted tells whether old records of a key are removed.
+// Compacted reports whether old records of a key are removed.
 func (t Topic) Compacted() bool { return strings.Contains(t.Policy, "compact") }
 
 // Topics describes the named topics; those that do not exist are left out. The settings stay empty where this client
@@ -80,7 +80,7 @@ func (a *Admin) Topics(ctx context.Context, names ...string) (map[string]Topic, 
 		switch {
 		case d.Err == nil:
 			topics[name] = Topic{Name: name, ID: idText(d.ID), Partitions: len(d.Partitions), Replication: d.Partitions.NumReplicas()}
-		case d.Err != kerr.UnknownTopicOrPartition:
+		case !errors.Is(d.Err, kerr.UnknownTopicOrPartition):
 			return nil, fmt.Errorf("describe topic %s: %w", name, d.Err)
 		}
 	}

@@ -23,7 +23,7 @@ const (
 	markAgain = time.Minute // after a failure
 )
 
-// begunMark is the note of the mark. It stands for what the sync reads: a sync whose topics are all other ones starts as
+// begunMark is the note of the mark. It is of what the sync reads: a sync whose topics are all other ones starts as
 // for the first time.
 func begunMark(o ConsumerOptions) string {
 	topics := slices.Sorted(slices.Values(o.Topics))

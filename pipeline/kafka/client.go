@@ -77,8 +77,8 @@ func (c Config) isolation() kgo.IsolationLevel {
 	return kgo.ReadCommitted()
 }
 
-// clientLog passes on what franz-go says, for whoever debugs: it speaks of its own workings and goes on trying by
-// itself. What somebody should know of reaches the log and the status from here.
+// clientLog passes on what franz-go says, for debugging: it speaks of its own workings and goes on trying by
+// itself. What the operator should know of reaches the log and the status from here.
 type clientLog struct{ log *slog.Logger }
 
 func (l clientLog) Level() kgo.LogLevel {

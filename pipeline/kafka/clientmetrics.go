@@ -6,7 +6,7 @@ import (
 )
 
 // metered has the client's own metrics published, by client and topic and never by broker: one series per broker, client
-// and metric would be more than anybody looks at. sync is "" for a client that all syncs share.
+// and metric would be too much to look at. sync is "" for a client that all syncs share.
 func (c Config) metered(client, sync string) kgo.Opt {
 	if c.Metrics == nil {
 		return kgo.WithHooks()

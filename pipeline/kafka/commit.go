@@ -11,7 +11,7 @@ import (
 )
 
 // commit writes how far the partitions have settled, and reports whether it is worth trying again at once. The caller
-// holds the turn to commit: an offset collected before a fence is then never sent after it. What Kafka does not take
+// holds the semaphore of commits: an offset collected before a fence is then never sent after it. What Kafka does not take
 // before ctx ends is committed with the next round.
 func (c *Consumer) commit(ctx context.Context, parts []*partition) (again bool) {
 	offsets, ids := toCommit(parts)
@@ -62,7 +62,7 @@ func toCommit(parts []*partition) (map[string]map[int32]kgo.EpochOffset, map[top
 }
 
 // noteCommitted takes what Kafka accepted, and returns a refusal. What settled in a topic that is gone is forgotten:
-// nobody reads it again.
+// it is not read again.
 func noteCommitted(parts []*partition, offsets map[string]map[int32]kgo.EpochOffset, answer *kmsg.OffsetCommitResponse) error {
 	var refusal error
 	accepted, gone := map[topicPartition]bool{}, map[topicPartition]bool{}
@@ -135,10 +135,10 @@ func (p *partition) uncommitted() (rows int, from int64) {
 	return p.settled, p.committed
 }
 
-// turn is held by one at a time. It may be held while Kafka is waited for, so it is a channel and no mutex: under
-// virtual time, whoever waits for a mutex holds up the clock.
-type turn chan struct{}
+// semaphore is held by one at a time. It may be held while Kafka is waited for, so it is a channel and no mutex: under
+// virtual time, what waits for a mutex holds up the clock.
+type semaphore chan struct{}
 
-func newTurn() turn  { return make(turn, 1) }
-func (t turn) take() { t <- struct{}{} }
-func (t turn) end()  { <-t }
+func newSemaphore() semaphore { return make(semaphore, 1) }
+func (s semaphore) take()     { s <- struct{}{} }
+func (s semaphore) end()      { <-s }

@@ -22,7 +22,7 @@ type Config struct {
 	SASL       *SASL         `yaml:"sasl" doc:"Authenticate."`
 	ClientID   string        `yaml:"client_id" default:"tokrelay" doc:"Prefix of the client id brokers see: <client_id>-<sync>."`
 	Rack       string        `yaml:"rack" doc:"Where this instance runs; brokers with a rack-aware selector let it read from the nearest replica."`
-	InstanceID string        `yaml:"instance_id" doc:"Static membership: a stable name of this instance. A restart within session_timeout moves no partition; nobody else reads them meanwhile. Not with autoscaling."`
+	InstanceID string        `yaml:"instance_id" doc:"Static membership: a stable name of this instance. A restart within session_timeout moves no partition; no other instance reads them meanwhile. Not with autoscaling."`
 	Protocol   string        `yaml:"protocol" enum:"classic,next_gen" default:"classic" doc:"Group protocol. next_gen is KIP-848: brokers from 4.0, better from 4.3."`
 
 	SessionTimeout   settings.Duration `yaml:"session_timeout" default:"45s" doc:"Without a heartbeat for this long the member is out. Raise it (2m to 5m) with instance_id."`

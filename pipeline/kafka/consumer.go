@@ -64,8 +64,8 @@ type Consumer struct {
 	lookSoon      atomic.Bool  // topics are to be looked at with the next tick
 	topicFailedAt atomic.Int64 // when a topic last could not be read, unix nanoseconds; 0 when none
 
-	committing turn // one commit at a time, and none while partitions are given up
-	failed     bool // the last commit failed: it was said
+	committing semaphore // one commit at a time, and none while partitions are given up
+	failed     bool      // the last commit failed: it was said
 
 	ours func(topic string) bool // whether a topic is one of the sync's
 
@@ -84,7 +84,7 @@ type topicPartition struct {
 // NewConsumer checks the options; it opens no connection.
 func NewConsumer(cfg Config, opts ConsumerOptions) (*Consumer, error) {
 	c := &Consumer{cfg: cfg, opts: opts.withDefaults(),
-		committing: newTurn(), parts: map[topicPartition]*partition{}}
+		committing: newSemaphore(), parts: map[topicPartition]*partition{}}
 	c.ours = func(topic string) bool { return slices.Contains(opts.Topics, topic) }
 	if opts.Pattern != "" {
 		matches, err := compilePattern(opts.Pattern, opts.Exclude)
@@ -114,16 +114,16 @@ func (c *Consumer) clientOptions() ([]kgo.Opt, error) {
 		kgo.OnPartitionsAssigned(c.assigned),
 		kgo.OnPartitionsRevoked(c.revoked),
 		kgo.OnPartitionsLost(c.lost),
-		kgo.WithHooks(&c.health, (*birth)(c)),
+		kgo.WithHooks(&c.health, (*startHook)(c)),
 		c.cfg.metered("consumer", c.opts.Sync),
 	), nil
 }
 
-// birth gives the consumer its client before the client's first callback, which may come before NewClient returns.
-type birth Consumer
+// startHook gives the consumer its client before the client's first callback, which may come before NewClient returns.
+type startHook Consumer
 
 // OnNewClient is called by franz-go.
-func (b *birth) OnNewClient(client *kgo.Client) { b.client = client }
+func (b *startHook) OnNewClient(client *kgo.Client) { b.client = client }
 
 // Run reads until ctx ends and hands chunks to offer, from one goroutine per partition. Then it stops reading, lets the
 // chunks in flight settle for at most Drain, commits, and leaves the group. Trouble with Kafka shows in the status and

@@ -5,5 +5,5 @@
 // affair; the Ticket it answers with is all the Consumer knows. A Producer writes and returns when Kafka has
 // acknowledged. Admin and Reader serve the commands: topics, offsets, bounded reads.
 //
-// It stands at both ends of the flow: before the router, and behind the dead-letter writer.
+// It is at both ends of the flow: before the router, and behind the dead-letter writer.
 package kafka

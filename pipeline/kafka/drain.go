@@ -1,10 +1,10 @@
 package kafka
 
-// drain waits for the chunks in flight, oldest first, until all have settled or the fence comes down. What has not
+// drain waits for the chunks in flight, oldest first, until all have settled or the partition is fenced. What has not
 // settled in order by then cannot be committed and will be read again.
 func (p *partition) drain() {
-	for len(p.flights) > 0 {
-		head := p.flights[0]
+	for len(p.inFlight) > 0 {
+		head := p.inFlight[0]
 		select {
 		case <-head.ticket.Acked:
 			p.settle()
@@ -18,10 +18,10 @@ func (p *partition) drain() {
 	}
 }
 
-// straggle waits for the handlers that are still at work after the fence. Their rows will be read again, by whoever
+// straggle waits for the handlers that are still at work after the fence. Their rows will be read again, by the instance that
 // reads the partition next; those that have settled are repeated, and counted.
 func (p *partition) straggle() {
-	for _, f := range p.flights {
+	for _, f := range p.inFlight {
 		if f.ticket.Acked == nil {
 			p.forget(f)
 			continue
@@ -35,7 +35,7 @@ func (p *partition) straggle() {
 	p.dropPending()
 }
 
-func (p *partition) forget(f flight) {
+func (p *partition) forget(f chunkInFlight) {
 	left := f.chunk.Abandon()
 	p.count(left - len(f.chunk.Records))
 	p.flow.metrics.Forgot(left)

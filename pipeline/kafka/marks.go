@@ -10,8 +10,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// Mark is how far somebody came in a partition, with a note beside it: an offset as a group commits it. Kafka forgets the
-// marks of a group that nobody touches, by default after a week (offsets.retention.minutes).
+// Mark is how far a reader came in a partition, with a note: an offset as a group commits it. Kafka forgets the
+// marks of a group that nothing touches, by default after a week (offsets.retention.minutes).
 type Mark struct {
 	At   int64
 	Note string // 4096 bytes at most, by default
@@ -51,7 +51,7 @@ func (a *Admin) Marks(ctx context.Context, topic, name string) (map[string]map[i
 	return marks, nil
 }
 
-// SetMarks sets marks in a topic for a group that nobody joins.
+// SetMarks sets marks in a topic for a group that no member joins.
 func (a *Admin) SetMarks(ctx context.Context, group, topic string, marks map[int32]Mark) error {
 	o := kadm.Offsets{}
 	for id, m := range marks {

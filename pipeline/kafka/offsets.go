@@ -123,7 +123,7 @@ func listed(answer kadm.ListedOffsets) Offsets {
 	return o
 }
 
-// Committed are the offsets a group has committed; none of a group that nobody has made yet.
+// Committed are the offsets a group has committed; none of a group that does not exist yet.
 func (a *Admin) Committed(ctx context.Context, group string) (Offsets, error) {
 	answer, err := a.adm.FetchOffsets(ctx, group)
 	if err == nil {
@@ -152,10 +152,10 @@ type Member struct {
 	Partitions                 map[string][]int32
 }
 
-// dead is the state of a group that nobody has joined yet.
+// dead is the state of a group that no member has joined yet.
 const dead = "Dead"
 
-// Group describes a group of the configured protocol; one nobody has joined yet is Dead and has no members.
+// Group describes a group of the configured protocol; one without any member yet is Dead and has no members.
 func (a *Admin) Group(ctx context.Context, name string) (Group, error) {
 	describe := a.classicGroup
 	if a.cfg.Protocol == NextGen {

@@ -18,7 +18,7 @@ import (
 type Offer = func(ctx context.Context, c *pipeline.Chunk) pipeline.Ticket
 
 // partition hands the records of one partition over, chunk by chunk in their order, and knows how far they have
-// settled without a gap. Its goroutine owns the flights and waits for the oldest one only: that is the low watermark.
+// settled without a gap. Its goroutine owns the inFlight and waits for the oldest one only: that is the low watermark.
 // The consumer calls add, stop, fence and the readers of the fields under mu.
 type partition struct {
 	topic  string
@@ -33,12 +33,12 @@ type partition struct {
 	ended    chan struct{} // closed when every handler has ended too
 	stopOnce sync.Once
 
-	flights []flight // owned by run, oldest first
+	inFlight []chunkInFlight // owned by run, oldest first
 
 	mu        sync.Mutex
 	topicID   string        // of the topic that its offsets are of: one that is created again has another; "" unknown
 	pending   []*kgo.Record // fetched, not in a chunk yet
-	held      int64         // weight of pending and flights
+	held      int64         // weight of pending and inFlight
 	next      kgo.EpochOffset
 	committed int64     // -1 when it is to be committed whatever next is
 	fetchedTo int64     // offset after the last record given to us, or where reading begins; -1 unknown
@@ -57,8 +57,8 @@ type partition struct {
 	offered   int       // of them: in the commit that is under way
 }
 
-// flight is a chunk that was handed over and has not settled in order.
-type flight struct {
+// chunkInFlight is a chunk that was handed over and has not settled in order.
+type chunkInFlight struct {
 	chunk  *pipeline.Chunk
 	ticket pipeline.Ticket
 	next   kgo.EpochOffset // what to commit once it has settled
@@ -103,16 +103,16 @@ func (p *partition) work() {
 	}
 }
 
-func (p *partition) head() flight {
-	if len(p.flights) == 0 {
-		return flight{}
+func (p *partition) head() chunkInFlight {
+	if len(p.inFlight) == 0 {
+		return chunkInFlight{}
 	}
-	return p.flights[0]
+	return p.inFlight[0]
 }
 
 // fill hands chunks over while the window has room and records wait.
 func (p *partition) fill() {
-	for len(p.flights) < p.flow.window && !p.isStopping() {
+	for len(p.inFlight) < p.flow.window && !p.isStopping() {
 		records, weight := p.take()
 		if len(records) == 0 {
 			p.skip()
@@ -123,12 +123,12 @@ func (p *partition) fill() {
 			p.pass(next, weight)
 			continue
 		}
-		f, size := newFlight(rows, next, weight)
+		f, size := newChunkInFlight(rows, next, weight)
 		p.flow.metrics.Records(p.topic, len(f.chunk.Records), size)
 		p.count(len(f.chunk.Records))
 		f.ticket = p.flow.offer(p.ctx, f.chunk)
-		p.flights = append(p.flights, f)
-		if len(p.flights) == 1 {
+		p.inFlight = append(p.inFlight, f)
+		if len(p.inFlight) == 1 {
 			p.noteHead()
 		}
 	}
@@ -136,7 +136,7 @@ func (p *partition) fill() {
 
 // again hands the oldest chunk over once more, after a pause that unless cuts short. Those behind it stay as they are.
 func (p *partition) again(unless <-chan struct{}) {
-	head := &p.flights[0]
+	head := &p.inFlight[0]
 	pause := time.NewTimer(backoff(head.tries))
 	defer pause.Stop()
 	select {
@@ -149,7 +149,7 @@ func (p *partition) again(unless <-chan struct{}) {
 
 // settle takes the oldest chunk off: everything before its end has settled.
 func (p *partition) settle() {
-	head := p.flights[0]
+	head := p.inFlight[0]
 	p.mu.Lock()
 	p.next = head.next
 	p.held -= head.weight
@@ -158,15 +158,15 @@ func (p *partition) settle() {
 	p.mu.Unlock()
 	p.count(-len(head.chunk.Records))
 	p.flow.free(head.weight)
-	p.flights = slices.Delete(p.flights, 0, 1)
+	p.inFlight = slices.Delete(p.inFlight, 0, 1)
 	p.noteHead()
 }
 
 // pass moves on past offsets that hold no rows: with the last chunk in flight, or at once.
 func (p *partition) pass(next kgo.EpochOffset, weight int64) {
-	if n := len(p.flights); n > 0 {
-		p.flights[n-1].next = next
-		p.flights[n-1].weight += weight
+	if n := len(p.inFlight); n > 0 {
+		p.inFlight[n-1].next = next
+		p.inFlight[n-1].weight += weight
 		return
 	}
 	p.mu.Lock()
@@ -198,9 +198,9 @@ func (p *partition) noteHead() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.headSince, p.oldest = time.Time{}, time.Time{}
-	if len(p.flights) > 0 {
+	if len(p.inFlight) > 0 {
 		p.headSince = time.Now()
-		p.oldest = cmp.Or(written(p.flights[0].chunk.Records[0].Timestamp), p.headSince)
+		p.oldest = cmp.Or(written(p.inFlight[0].chunk.Records[0].Timestamp), p.headSince)
 	}
 }
 

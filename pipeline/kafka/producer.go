@@ -21,14 +21,14 @@ type Producer struct {
 }
 
 const (
-	// deliveryTimeout ends an attempt; whoever produced decides about another one.
+	// deliveryTimeout ends an attempt; the caller decides about another one.
 	deliveryTimeout = 30 * time.Second
 	// largestBatch leaves the verdict on large records to the topic's max.message.bytes, which only the broker knows.
 	largestBatch = 64 << 20
 )
 
 // NewProducer makes a producer; it connects when the first record comes. Records that Kafka does not acknowledge within
-// half a minute come back with an error: whoever produced them decides, and tries again.
+// half a minute come back with an error: the caller them decides, and tries again.
 func NewProducer(cfg Config, name string, log *slog.Logger) (*Producer, error) {
 	opts, err := cfg.options(name, log)
 	if err != nil {

@@ -153,7 +153,7 @@ func (a *Admin) logGone(g Gap) {
 }
 
 // left are the partitions that have not been read to their ends. The one that has waited longest is first: a broker fills
-// its answer in the order of the request, so that none goes hungry behind others.
+// its answer in the order of the request, so that none has to wait for ever behind others.
 func (rd *reader) left() []*span {
 	var left []*span
 	for _, s := range rd.spans {

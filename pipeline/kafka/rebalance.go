@@ -31,8 +31,8 @@ func (c *Consumer) assigned(_ context.Context, _ *kgo.Client, given map[string][
 	c.rebalanced("assigned", given)
 }
 
-// revoked gives partitions up in good order: they settle what they can in a bounded moment and commit. Whoever gets
-// them next starts behind what was settled.
+// revoked gives partitions up in good order: they settle what they can in a bounded moment and commit. The
+// instance that gets them next starts behind what was settled.
 func (c *Consumer) revoked(_ context.Context, _ *kgo.Client, taken map[string][]int32) {
 	ctx, cancel := context.WithTimeout(context.Background(), c.cfg.RevokeDrain.Std())
 	defer cancel()
@@ -40,7 +40,7 @@ func (c *Consumer) revoked(_ context.Context, _ *kgo.Client, taken map[string][]
 	c.rebalanced("revoked", taken)
 }
 
-// lost drops partitions that are somebody else's already: nothing is committed (P1), and handlers are told to end.
+// lost drops partitions that are another member's already: nothing is committed (P1), and handlers are told to end.
 func (c *Consumer) lost(_ context.Context, _ *kgo.Client, gone map[string][]int32) {
 	c.committing.take()
 	c.drop(c.pick(gone))
@@ -173,7 +173,7 @@ func (c *Consumer) awaitHandlers() {
 	}
 }
 
-// leave tells the group and closes the client, in a bounded moment: with Kafka away there is nobody to tell.
+// leave tells the group and closes the client, in a bounded moment: with Kafka away nothing can be told.
 func (c *Consumer) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 	defer cancel()

@@ -54,12 +54,12 @@ func (p *partition) take() ([]*kgo.Record, int64) {
 	return taken, weight
 }
 
-// newFlight makes the chunk of taken records and counts its bytes; next is committed once it has settled. It clears the
+// newChunkInFlight makes the chunk of taken records and counts its bytes; next is committed once it has settled. It clears the
 // slice: the queue's array, which lives on, must not keep the records alive.
-func newFlight(records []*kgo.Record, next kgo.EpochOffset, weight int64) (flight, int) {
+func newChunkInFlight(records []*kgo.Record, next kgo.EpochOffset, weight int64) (chunkInFlight, int) {
 	chunk, size := newChunk(records)
 	clear(records)
-	return flight{chunk: chunk, next: next, weight: weight}, size
+	return chunkInFlight{chunk: chunk, next: next, weight: weight}, size
 }
 
 // withoutMarkers leaves out the records that end transactions. It returns the offset after all of the records, too.

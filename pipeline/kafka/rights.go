@@ -29,7 +29,7 @@ var rightBits = map[Right]kmsg.ACLOperation{
 	RightDescribe: kmsg.ACLOperationDescribe, RightDescribeConfigs: kmsg.ACLOperationDescribeConfigs,
 }
 
-// Denied tells whether the broker refused because this client may not.
+// Denied reports whether the broker refused because this client may not.
 func Denied(err error) bool {
 	for _, denial := range []error{kerr.TopicAuthorizationFailed, kerr.GroupAuthorizationFailed, kerr.ClusterAuthorizationFailed} {
 		if errors.Is(err, denial) {
@@ -40,7 +40,7 @@ func Denied(err error) bool {
 	return denied
 }
 
-// Passing tells whether the error may go away by itself: a coordinator that a new cluster has yet to make, a leader that
+// Passing reports whether the error may go away by itself: a coordinator that a new cluster has yet to make, a leader that
 // moves.
 func Passing(err error) bool { return kerr.IsRetriable(err) }
 
@@ -52,7 +52,7 @@ type Rights struct {
 	denied  bool // not even to be described
 }
 
-// Has tells whether the client may do it.
+// Has reports whether the client may do it.
 func (r Rights) Has(right Right) bool {
 	switch {
 	case r.unknown:

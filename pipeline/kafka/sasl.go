@@ -148,7 +148,7 @@ func (s *SASL) oauth() func(context.Context) (oauth.Auth, error) {
 	}
 }
 
-// bearer fetches or reads the token anew for every connection: connections live long, tokens do not.
+// bearer fetches or reads the token again for every connection: connections live long, tokens do not.
 func (s *SASL) bearer(ctx context.Context) (string, error) {
 	if s.TokenURL == "" {
 		return reveal(s.Token, s.TokenFile)

@@ -110,7 +110,7 @@ func (rd *reader) batch(s *span, b []byte) error {
 	return nil
 }
 
-// fill reads one record of the batch into the loan and tells its offset.
+// fill reads one record of the batch into the loan and returns its offset.
 func (l *loan) fill(c *cursor, s *span, batch []byte) int64 {
 	c.take(1) // attributes: none are in use
 	at := number64(batch, batchFirstTime) + int64(c.varint())
@@ -156,7 +156,7 @@ func (c *cursor) take(n int) []byte {
 	return taken
 }
 
-// bytes are a length and so many bytes; a length of -1 is null.
+// bytes are a length and as many bytes; a length of -1 is null.
 func (c *cursor) bytes() []byte {
 	n := c.varint()
 	if n == -1 {

@@ -43,7 +43,7 @@ func mixedRecord(random *rand.Rand) *kgo.Record {
 		r.Value = []byte(strings.Repeat("value ", random.IntN(100)))
 	}
 	for i := range random.IntN(30) {
-		r.Headers = append(r.Headers, kgo.RecordHeader{Key: fmt.Sprint("header.", i), Value: []byte(fmt.Sprint(random.Uint64()))})
+		r.Headers = append(r.Headers, kgo.RecordHeader{Key: fmt.Sprint("header.", i), Value: fmt.Append(nil, random.Uint64())})
 	}
 	return r
 }

@@ -63,7 +63,7 @@ func (c *Consumer) holdBack(parts []*partition, now time.Time) {
 	half, held := int64(c.cfg.Budget)/2, int64(0)
 	stuck, news := map[topicPartition]bool{}, map[string][]int32{}
 	for _, p := range parts {
-		changed, paused := p.judge(now, half, len(parts) > 1)
+		changed, paused := p.updatePaused(now, half, len(parts) > 1)
 		if changed && paused {
 			news[p.topic] = append(news[p.topic], p.id)
 		}
@@ -81,7 +81,7 @@ func (c *Consumer) holdBack(parts []*partition, now time.Time) {
 }
 
 // resumeBut goes on with what the client has paused and is not stuck. The client keeps a partition paused when it is given
-// up: without this nobody would read it, were it to come back.
+// up: without this it would not be read if it came back.
 func (c *Consumer) resumeBut(stuck map[topicPartition]bool, paused map[string][]int32) {
 	resume := map[string][]int32{}
 	for topic, ids := range paused {
@@ -96,8 +96,8 @@ func (c *Consumer) resumeBut(stuck map[topicPartition]bool, paused map[string][]
 	}
 }
 
-// judge decides whether the partition is to be paused, and tells whether that is news.
-func (p *partition) judge(now time.Time, half int64, others bool) (changed, paused bool) {
+// updatePaused decides whether the partition is to be paused, and reports whether that is news.
+func (p *partition) updatePaused(now time.Time, half int64, others bool) (changed, paused bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	was := p.paused

@@ -33,7 +33,7 @@ func (e *MissingTopic) Error() string {
 
 // EnsureTopics looks for the wanted topics, creates the missing ones if it may (create), and returns what is wrong with
 // those that are there, in words. A missing topic that may not be created is a *MissingTopic; other
-// errors may pass: a broker that is away, rights that somebody has yet to grant.
+// errors may pass: a broker that is away, rights that are yet to be granted.
 func (a *Admin) EnsureTopics(ctx context.Context, create bool, wanted ...Wanted) (warnings []string, err error) {
 	names := make([]string, len(wanted))
 	for i, w := range wanted {
@@ -59,7 +59,7 @@ func (a *Admin) EnsureTopics(ctx context.Context, create bool, wanted ...Wanted)
 	return warnings, nil
 }
 
-// compare says what is wrong with a topic that somebody else made.
+// compare says what is wrong with a topic that it did not make.
 func (w Wanted) compare(t Topic) []string {
 	var says []string
 	switch {

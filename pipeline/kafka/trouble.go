@@ -109,7 +109,7 @@ const (
 	movedTopicAgain = "topic_again" // the topic was deleted and created again
 )
 
-// health hears from franz-go's connections whether anybody answers.
+// health hears from franz-go's connections whether a broker answers.
 type health struct {
 	answered atomic.Int64 // unix nanoseconds
 	failed   atomic.Int64
@@ -133,7 +133,7 @@ func (h *health) note(err error) {
 	h.failed.Store(time.Now().UnixNano())
 }
 
-// away is the last failure when nobody has answered since, and not for a while.
+// away is the last failure when no broker has answered since, and not for a while.
 func (h *health) away(now time.Time) error {
 	answered, failed := h.answered.Load(), h.failed.Load()
 	if failed <= answered || now.Sub(time.Unix(0, answered)) < awayAfter {

@@ -112,7 +112,7 @@ func TestAPartitionIsPausedOnlyWhenItIsStuckAndOthersAreNot(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			was := c.p.paused
-			changed, got := c.p.judge(now, 50, c.others)
+			changed, got := c.p.updatePaused(now, 50, c.others)
 			if got != c.want || changed != (was != c.want) {
 				t.Errorf("got paused %v, changed %v, want %v", got, changed, c.want)
 			}
