@@ -50,6 +50,7 @@ type Router struct {
 	router *message.Router
 	syncs  []*handling
 	subs   []*Subscriber
+	stop   time.Duration // what stopping may take
 }
 
 // closeSlack is what the router waits beyond Options.Stop.
@@ -63,7 +64,7 @@ func New(o Options) (*Router, error) {
 		return nil, fmt.Errorf("make the router: %w", err)
 	}
 	wm.AddMiddleware(middleware.Recoverer)
-	r := &Router{router: wm}
+	r := &Router{router: wm, stop: o.Stop + closeSlack}
 	for _, s := range o.Syncs {
 		h := newHandling(s, o)
 		sub := NewSubscriber(h.isolate(s.Source))
@@ -92,16 +93,17 @@ func (r *Router) Run(ctx context.Context) error {
 	defer stop()
 	ended := make(chan error, 1)
 	go func() { ended <- r.router.Run(running) }()
-	errs := []error{r.until(ctx, ended)}
+	errs := []error{r.until(ctx, stop, ended)}
 	for _, s := range r.subs {
 		errs = append(errs, s.Err())
 	}
 	return errors.Join(errs...)
 }
 
-// until waits for ctx and closes the router, unless it ends before. It is closed only once it runs: Watermill forgets
-// about sources that it is just starting.
-func (r *Router) until(ctx context.Context, ended <-chan error) error {
+// until waits for ctx and stops the router, unless it ends before. It is stopped only once it runs: Watermill forgets about
+// sources that it is just starting. Without its context it has each source drain, and closes once all have. Its Close would
+// hold locks that handlers wait for until the last of them has ended.
+func (r *Router) until(ctx context.Context, stop func(), ended <-chan error) error {
 	select {
 	case err := <-ended:
 		return err
@@ -112,10 +114,15 @@ func (r *Router) until(ctx context.Context, ended <-chan error) error {
 		return err
 	case <-ctx.Done():
 	}
-	if err := r.router.Close(); err != nil {
-		return fmt.Errorf("close the router: %w", err)
+	stop()
+	late := time.NewTimer(r.stop)
+	defer late.Stop()
+	select {
+	case err := <-ended:
+		return err
+	case <-late.C:
+		return fmt.Errorf("stop the router: its sources or handlers have not ended after %s", r.stop)
 	}
-	return <-ended
 }
 
 // Resume lets a sync go on that stopped because too many of its rows were rejected, and reports whether it had stopped.

@@ -3,8 +3,8 @@
 // and time is virtual, so that minutes of backing off, sessions that run out and held calls cost milliseconds.
 //
 // Virtual time wants locks that are channels, for it cannot tell who waits for a lock from who works. franz-go has them
-// under the build tag `synctests`; Watermill's router gets them in a copy made for the test. The test without the tag, a
-// part of `make test`, makes that copy and runs the package again, a few times; `make laws` runs it as often as is asked:
+// under the build tag `synctests`. The test without the tag, a part of `make test`, runs the package again with it, a few
+// times; `make laws` runs it as often as is asked:
 //
 //	make laws RUNS=10000
 //	go test ./cmd/tokrelay/lawtest -args -runs 1 -seed 42
