@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strconv"
 	"time"
 
@@ -120,7 +119,7 @@ func recognised(s *daemon.Sync, plan *replay.ResyncPlan) string {
 }
 
 func (d *desk) move(ctx context.Context, s *daemon.Sync, plan *replay.ResyncPlan) error {
-	if err := plan.Resync(ctx, d.admin, d.config, s, slog.New(slog.DiscardHandler)); err != nil {
+	if err := plan.Resync(ctx, d.config, s, daemon.Options{Version: version, Commit: commit(), Stored: storedToken}); err != nil {
 		return err
 	}
 	d.print("done: start %s again, and it reads from there\n", s.Name)

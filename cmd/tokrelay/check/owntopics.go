@@ -51,7 +51,7 @@ func (u *checkup) wantedTopics(largest int) []kafka.Wanted {
 	for i := range u.config.Syncs {
 		s := &u.config.Syncs[i]
 		audiences = audiences || s.IsAudience()
-		if s.Kind() == daemon.KindSegment && s.AudienceSegment.Remembers(s.BeforeImage == "full") {
+		if s.Remembers() {
 			wanted = append(wanted, kafka.Wanted{Name: u.config.MembersTopic(s), Compact: true})
 		}
 	}

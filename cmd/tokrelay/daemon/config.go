@@ -6,6 +6,8 @@ package daemon
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"os"
@@ -99,6 +101,15 @@ func Parse(text []byte, env settings.Lookup) (*Config, *settings.Report) {
 		c.warnOfOldRows(settings.Root(report))
 	}
 	return c, report
+}
+
+// hash distinguishes configurations, for tokrelay_config_info. Secrets are not in it, and neither is the instance's own name:
+// instances that do the same have the same hash.
+func (c *Config) hash() string {
+	same := *c
+	same.Kafka.InstanceID = ""
+	sum := sha256.Sum256(settings.Effective(&same))
+	return hex.EncodeToString(sum[:6])
 }
 
 // Validate reports everything that cannot work, package by package.

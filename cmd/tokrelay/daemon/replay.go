@@ -15,20 +15,18 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
-	"github.com/tokrelay/tokrelay/pipeline/delivery"
 	"github.com/tokrelay/tokrelay/pipeline/router"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
-	"github.com/tokrelay/tokrelay/pipeline/state"
 )
 
 const (
 	// DedupeWindow is how long TikTok drops events it has seen before (P5).
 	DedupeWindow = 48 * time.Hour
-	// MostReplays is how often a row is replayed before somebody has to insist.
+	// MostReplays is how often a row is replayed before it has to be forced.
 	MostReplays = 3
 
 	replayChunk  = 200
-	replayWindow = 8 // chunks on their way at once
+	replayWindow = 8 // chunks under way at once
 )
 
 // ReplayOptions say which dead letters are sent again, and how.
@@ -44,20 +42,19 @@ type ReplayOptions struct {
 
 // Replay sends dead letters again: through the current configuration, inside this process, straight to TikTok (never
 // back into the source topic). A row that fails again becomes a dead letter again, with its replays counted. Progress is
-// kept as offsets of consumer groups beside the sync's own, with a note of the filter: an interrupted replay goes on where
+// kept as offsets of consumer groups next to the sync's own, with a note of the filter: an interrupted replay goes on where
 // it was, and no replay sends again what another one has done, whatever the filters of both.
 //
 // Make one, ask Plan what it would do, then DryRun or Run it once, and Close it.
 type Replay struct {
-	*Daemon
-	o     ReplayOptions
-	lanes map[string]*lanes // by sync
-	plan  *ReplayPlan
-	span  deadletter.Span
-	chunk int
-	pace  *rate.Limiter
-	seen  *seen
-	late  map[string]bool // places of rows of audiences that a newer change has overtaken
+	wiring  *Wiring
+	options ReplayOptions
+	syncs   map[string]*syncReplay
+	span    deadletter.Span
+	chunk   int
+	pace    *rate.Limiter
+	seen    *seen
+	late    map[string]bool // positions of rows of audiences that a newer change has overtaken
 
 	saving sync.Mutex // one at a time, so that progress never goes back
 
@@ -71,7 +68,7 @@ type ReplayReport struct {
 	Delivered int64                         `json:"delivered"`
 	Rejected  map[pipeline.Reason]int64     `json:"rejected"`
 	Skipped   map[pipeline.SkipReason]int64 `json:"skipped"`
-	Gone      int64                         `json:"gone"` // neither the letter nor the source has the row any more
+	Gone      int64                         `json:"gone"` // neither the letter nor the source has the row
 	Left      int64                         `json:"left"` // for the next time
 }
 
@@ -87,65 +84,57 @@ func (r *ReplayReport) settled() int64 {
 	return n
 }
 
-// ErrTooManyFailures says that a replay stopped because what made the rows fail has not been corrected.
+// ErrTooManyFailures reports that a replay stopped because what made the rows fail has not been corrected.
 var ErrTooManyFailures = errors.New("too many rows fail again")
 
 // NewReplay puts a replay together. It opens no connection yet.
-func NewReplay(c *Config, o Options, r ReplayOptions) (*Replay, error) {
-	d, err := newHelper(c, o) // each sync that is replayed is joined later, with its own source
+func NewReplay(c *Config, with Options, o ReplayOptions) (*Replay, error) {
+	w, err := Wire(c, with)
 	if err != nil {
 		return nil, err
 	}
-	replay := &Replay{Daemon: d, o: r, lanes: map[string]*lanes{}, seen: newSeen(), chunk: replayChunk,
+	r := &Replay{wiring: w, options: o, syncs: map[string]*syncReplay{}, late: map[string]bool{}, seen: newSeen(), chunk: replayChunk,
 		report: ReplayReport{Rejected: map[pipeline.Reason]int64{}, Skipped: map[pipeline.SkipReason]int64{}}}
-	if r.Rate > 0 {
-		replay.chunk = max(1, min(replayChunk, int(r.Rate)))
-		replay.pace = rate.NewLimiter(rate.Limit(r.Rate), replay.chunk)
+	if o.Rate > 0 {
+		r.chunk = max(1, min(replayChunk, int(o.Rate)))
+		r.pace = rate.NewLimiter(rate.Limit(o.Rate), r.chunk)
 	}
-	if err := replay.choose(); err != nil {
-		d.close()
+	if err := r.choose(); err != nil {
+		w.Close()
 		return nil, err
 	}
-	return replay, nil
+	return r, nil
 }
 
 // choose finds the syncs that take part. One that was named and cannot be replayed is an error.
 func (r *Replay) choose() error {
-	named := r.o.Filter.Syncs
+	named, config := r.options.Filter.Syncs, r.wiring.Config
 	for _, name := range named {
-		s, err := r.Config.Sync(name)
+		s, err := config.Sync(name)
 		if err != nil {
 			return err
 		}
-		if why := s.notReplayable(); why != "" {
-			return fmt.Errorf("sync %s: %s", name, why)
+		if s.Kind() == KindFile {
+			return fmt.Errorf("sync %s: its audience is replaced as a whole: the next upload repairs it, there is nothing to replay", name)
 		}
-		r.lanes[name] = r.lanesOf(s)
+		r.syncs[name] = r.progressOf(s)
 	}
-	for i := range r.Config.Syncs {
-		if s := &r.Config.Syncs[i]; len(named) == 0 && s.notReplayable() == "" {
-			r.lanes[s.Name] = r.lanesOf(s)
+	for i := range config.Syncs {
+		if s := &config.Syncs[i]; len(named) == 0 && s.Kind() != KindFile {
+			r.syncs[s.Name] = r.progressOf(s)
 		}
 	}
-	if len(r.lanes) == 0 {
+	if len(r.syncs) == 0 {
 		return errors.New("no sync of the configuration can be replayed: audiences of files are repaired by their next upload")
 	}
 	return nil
 }
 
-// notReplayable says why rows of the sync are not replayed, or nothing.
-func (s *Sync) notReplayable() string {
-	if s.Kind() == KindFile {
-		return "its audience is replaced as a whole: the next upload repairs it, there is nothing to replay"
-	}
-	return ""
-}
-
-// lanesOf names the groups that keep the progress of a sync's replays. Rows that were replayed too often have progress of
+// progressOf names the groups that keep the progress of a sync's replays. Rows that were replayed too often have progress of
 // their own, so that a replay with Force still meets those that one without it passed over.
-func (r *Replay) lanesOf(s *Sync) *lanes {
-	base := r.Config.GroupOf(s) + ".replay"
-	note, tells := deadletter.NoteOf(&r.o.Filter)
+func (r *Replay) progressOf(s *Sync) *syncReplay {
+	base := r.wiring.Config.GroupOf(s) + ".replay"
+	note, tells := deadletter.NoteOf(&r.options.Filter)
 	group := base
 	if !tells {
 		group += singleGroup
@@ -153,69 +142,58 @@ func (r *Replay) lanesOf(s *Sync) *lanes {
 		sum := sha256.Sum256([]byte(text))
 		group += "." + hex.EncodeToString(sum[:6])
 	}
-	return &lanes{sync: s, group: base, plain: &lane{group: group, note: note, single: !tells},
-		insist: &lane{group: group + forcedGroup, note: note, single: !tells}}
+	return &syncReplay{sync: s, group: base, plain: &progress{group: group, note: note, single: !tells},
+		forced: &progress{group: group + forcedGroup, note: note, single: !tells}}
 }
 
 // Close ends the connections.
-func (r *Replay) Close() { r.close() }
+func (r *Replay) Close() { r.wiring.Close() }
 
-// wants says in which lane a letter is replayed; nil when it is not.
-func (r *Replay) wants(record *pipeline.Record, h *deadletter.Head) *lane {
-	l := r.lanes[string(h.Sync)]
-	if l == nil {
+// wants chooses the progress that counts a letter; nil when it is not replayed.
+func (r *Replay) wants(record *pipeline.Record, h *deadletter.Head) *progress {
+	of := r.syncs[string(h.Sync)]
+	if of == nil {
 		return nil
 	}
-	lane := l.plain
-	if n, _ := strconv.Atoi(string(h.Replays)); n >= MostReplays {
-		lane = l.insist
+	replays, _ := strconv.Atoi(string(h.Replays))
+	if p := of.progress(replays); !p.has(record, h) {
+		return p
 	}
-	if lane.has(record, h) {
-		return nil
-	}
-	return lane
+	return nil
 }
 
-// allowed says whether a letter of the lane is replayed, or held back by the guard against loops.
-func (r *Replay) allowed(l *lane, sync string) bool { return r.o.Force || l == r.lanes[sync].plain }
+// allowed reports whether a letter that p counts is replayed, or held back by the guard against loops.
+func (r *Replay) allowed(p *progress, sync string) bool {
+	return r.options.Force || p == r.syncs[sync].plain
+}
 
-// router joins the syncs of the replay; each one's source is the replay itself.
-func (r *Replay) newRouter(sources *sources) (*router.Router, error) {
-	r.remember()
-	var list []router.Sync
-	for name, l := range r.lanes {
-		s, err := r.Daemon.sync(l.sync)
+// streams joins the syncs of the replay; each one's source is the replay itself.
+func (r *Replay) streams(sources *sources) ([]*Stream, error) {
+	var list []*Stream
+	for name, of := range r.syncs {
+		s, err := r.wiring.Stream(of.sync)
 		if err != nil {
 			return nil, fmt.Errorf("sync %s: %w", name, err)
 		}
-		s.Source = sources.of(name)
-		s.RejectedShare = router.RejectedShare{Share: cmp.Or(r.o.MaxFailures, 0.5), Rows: replayChunk}
+		s.Route.Source = sources.of(name)
+		s.Route.RejectedShare = router.RejectedShare{Share: cmp.Or(r.options.MaxFailures, 0.5), Rows: replayChunk}
 		list = append(list, s)
 	}
-	return router.New(router.Options{Syncs: list, Status: r.Status, Log: r.Log, Stop: drainReplay + delivery.Grace})
+	return list, nil
 }
 
-// remember makes the state of audiences, which New makes for the syncs it is given.
-func (r *Replay) remember() {
-	for _, l := range r.lanes {
-		if l.sync.IsAudience() && r.state == nil {
-			r.state = state.NewStore(r.stateLog(r.Config.StateTopic), time.Now)
-		}
-	}
-}
-
-// prepare makes sure of what the daemon's prepare does, and of what each sync of the replay needs.
-func (r *Replay) prepare(ctx context.Context) error {
-	err := r.Daemon.prepare(ctx)
-	for _, l := range r.lanes {
+// await waits for the topics of dead letters, and for what is remembered of the audiences that take part.
+func (r *Replay) await(ctx context.Context, streams []*Stream) error {
+	err := r.wiring.AwaitTopics(ctx)
+	for _, s := range streams {
 		if err == nil {
-			err = r.begin(ctx, l.sync)
+			err = s.AwaitMemory(ctx)
 		}
 	}
 	return err
 }
 
-// drainReplay is how long rows on their way may take once the replay was told to stop.
+// drainReplay is how long rows under way may take once the replay was told to stop.
 const drainReplay = 10 * time.Second
 
 // sources are how the replay gets at the router's handlers.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
@@ -12,12 +11,12 @@ import (
 
 // dryRun brings rows through the steps of their syncs and forgets what they become.
 type dryRun struct {
-	*Replay
-	steps map[string]*Trial
+	replay *Replay
+	trials map[string]*Trial
 }
 
 func (d *dryRun) rows(ctx context.Context, list []*deadletter.Dead) error {
-	if err := d.complete(ctx, list); err != nil {
+	if err := d.replay.complete(ctx, list); err != nil {
 		return err
 	}
 	for _, letter := range list {
@@ -28,47 +27,43 @@ func (d *dryRun) rows(ctx context.Context, list []*deadletter.Dead) error {
 	return nil
 }
 
-// row notes what becomes of one row. Trouble that is not the row's is an error.
+// row counts what becomes of one row. Trouble that is not the row's is an error.
 func (d *dryRun) row(ctx context.Context, letter *deadletter.Dead) error {
 	if letter.Omitted != "" {
-		d.report.Gone++
+		d.replay.report.Gone++
 		return nil
 	}
-	if d.late[letter.Record.Position()] {
-		d.report.Skipped[pipeline.SkipDuplicateReplay]++
+	if d.replay.late[letter.Record.Position()] {
+		d.replay.report.Skipped[pipeline.SkipDuplicateReplay]++
 		return nil
 	}
-	f, err := d.flow(letter.Sync)
+	trial, err := d.trial(letter.Sync)
 	if err != nil {
 		return err
 	}
-	err = f.Try(ctx, &letter.Record)
+	err = trial.Try(ctx, &letter.Record)
 	rejection, rejected := errors.AsType[*pipeline.Rejection](err)
 	skip, skipped := errors.AsType[pipeline.SkipReason](err)
 	switch {
 	case err == nil:
-		d.report.Delivered++
+		d.replay.report.Delivered++
 	case rejected:
-		d.report.Rejected[rejection.Reason]++
+		d.replay.report.Rejected[rejection.Reason]++
 	case skipped:
-		d.report.Skipped[skip]++
+		d.replay.report.Skipped[skip]++
 	default:
 		return fmt.Errorf("row %s: %w", letter.Record.Position(), err)
 	}
 	return nil
 }
 
-func (d *dryRun) flow(name string) (*Trial, error) {
-	if f := d.steps[name]; f != nil {
-		return f, nil
+func (d *dryRun) trial(sync string) (*Trial, error) {
+	if d.trials[sync] == nil {
+		flow, err := d.replay.wiring.Flow(d.replay.syncs[sync].sync, nil)
+		if err != nil {
+			return nil, err
+		}
+		d.trials[sync] = flow.NewTrial()
 	}
-	flow, err := NewFlow(d.lanes[name].sync, time.Now, nil)
-	if err != nil {
-		return nil, err
-	}
-	if err := flow.DecodeWith(d.registry, d.Metrics, d.Log); err != nil {
-		return nil, err
-	}
-	d.steps[name] = flow.NewTrial()
-	return d.steps[name], nil
+	return d.trials[sync], nil
 }

@@ -9,18 +9,18 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 )
 
-// prepare completes letters that keep no payload from the source, and takes out those that need not or cannot be sent:
+// sendable completes letters that keep no payload from the source, and takes out those that need not or cannot be sent:
 // rows that are gone, and rows of audiences that a newer change has overtaken.
-func (s *sending) prepare(ctx context.Context, list []*deadletter.Dead) ([]*deadletter.Dead, error) {
-	if err := s.complete(ctx, list); err != nil {
+func (s *sending) sendable(ctx context.Context, list []*deadletter.Dead) ([]*deadletter.Dead, error) {
+	if err := s.replay.complete(ctx, list); err != nil {
 		return nil, err
 	}
 	return slices.DeleteFunc(list, func(d *deadletter.Dead) bool {
 		switch {
 		case d.Omitted != "":
-			s.add(func(r *ReplayReport) { r.Gone++ })
-		case s.late[d.Record.Position()]:
-			s.add(func(r *ReplayReport) { r.Skipped[pipeline.SkipDuplicateReplay]++ })
+			s.replay.count(func(r *ReplayReport) { r.Gone++ })
+		case s.replay.late[d.Record.Position()]:
+			s.replay.count(func(r *ReplayReport) { r.Skipped[pipeline.SkipDuplicateReplay]++ })
 		default:
 			return false
 		}
@@ -31,22 +31,22 @@ func (s *sending) prepare(ctx context.Context, list []*deadletter.Dead) ([]*dead
 
 // complete reads the rows of letters without payload from where they came from. Those it found are no longer Omitted.
 func (r *Replay) complete(ctx context.Context, list []*deadletter.Dead) error {
-	var places []pipeline.Position
+	var positions []pipeline.Position
 	wanted := map[string][]*deadletter.Dead{}
 	for _, d := range list {
 		if d.AtSource() {
-			places = append(places, pipeline.Position{Topic: d.Record.Topic, Partition: d.Record.Partition, Offset: d.Record.Offset})
+			positions = append(positions, pipeline.Position{Topic: d.Record.Topic, Partition: d.Record.Partition, Offset: d.Record.Offset})
 			wanted[d.Record.Position()] = append(wanted[d.Record.Position()], d)
 		}
 	}
-	if len(places) == 0 {
+	if len(positions) == 0 {
 		return nil
 	}
-	err := deadletter.FetchAll(ctx, LettersIn(r.admin), places, func(found *pipeline.Record) {
+	err := deadletter.FetchAll(ctx, LettersIn(r.wiring.Admin), positions, func(found *pipeline.Record) {
 		for _, d := range wanted[found.Position()] {
 			d.Omitted = ""
 			d.Record.Key, d.Record.Value = found.Key, found.Value
-			if len(d.Headers()) == 0 { // some letters keep the row's headers, though not its value
+			if len(d.Headers()) == 0 { // some letters keep the row's headers, but not its value
 				d.Record.Headers = slices.Concat(found.Headers, d.Record.Headers)
 			}
 		}
@@ -57,9 +57,9 @@ func (r *Replay) complete(ctx context.Context, list []*deadletter.Dead) error {
 	return nil
 }
 
-// DryRun says what Run would do with the rows: nothing is sent, written or kept.
+// DryRun reports what Run would do with the rows: nothing is sent, written or kept.
 func (r *Replay) DryRun(ctx context.Context) (*ReplayReport, error) {
-	dry := &dryRun{Replay: r, steps: map[string]*Trial{}}
+	dry := &dryRun{replay: r, trials: map[string]*Trial{}}
 	var batch []*deadletter.Dead
 	var taken int64
 	flush := func() error {
@@ -67,9 +67,9 @@ func (r *Replay) DryRun(ctx context.Context) (*ReplayReport, error) {
 		batch = nil
 		return dry.rows(ctx, list)
 	}
-	err := deadletter.Rows(ctx, LettersIn(r.admin), r.span, &r.o.Filter, nil, func(record *pipeline.Record, h *deadletter.Head) error {
-		lane := r.wants(record, h)
-		if lane == nil || !r.allowed(lane, string(h.Sync)) || r.o.Limit > 0 && taken == r.o.Limit {
+	err := deadletter.Rows(ctx, LettersIn(r.wiring.Admin), r.span, &r.options.Filter, nil, func(record *pipeline.Record, h *deadletter.Head) error {
+		p := r.wants(record, h)
+		if p == nil || !r.allowed(p, string(h.Sync)) || r.options.Limit > 0 && taken == r.options.Limit {
 			return nil
 		}
 		taken++

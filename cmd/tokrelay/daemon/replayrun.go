@@ -10,32 +10,40 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
+	"github.com/tokrelay/tokrelay/pipeline/delivery"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/router"
 )
 
-// Run replays what Plan found. When ctx ends, or something stops it, rows on their way may still settle; the report then
-// says what is left, and the next replay of the same name goes on from there.
+// Run replays what Plan found. When ctx ends, or something stops it, rows under way may still settle; the report then
+// has what is left, and the next replay of the same name goes on from there.
 func (r *Replay) Run(ctx context.Context) (*ReplayReport, error) {
-	sources := newSources(len(r.lanes))
-	rt, err := r.newRouter(sources)
+	sources := newSources(len(r.syncs))
+	streams, err := r.streams(sources)
 	if err != nil {
 		return nil, err
 	}
-	if err := r.prepare(ctx); err != nil || ctx.Err() != nil {
+	var routes []router.Sync
+	for _, s := range streams {
+		routes = append(routes, s.Route)
+	}
+	rt, err := router.New(router.Options{Syncs: routes, Status: r.wiring.Status, Log: r.wiring.Log, Stop: drainReplay + delivery.Grace})
+	if err != nil {
+		return nil, err
+	}
+	if err := r.await(ctx, streams); err != nil || ctx.Err() != nil {
 		return r.finish(), errors.Join(err, context.Cause(ctx))
 	}
 	behind, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var services sync.WaitGroup
-	for _, q := range r.queues {
-		services.Go(func() { _ = q.Run(behind) }) // always nil
-	}
-	services.Go(func() { _ = r.runCalls(behind) }) // always nil
-	for _, run := range r.services {
-		services.Go(func() { _ = run(behind) }) // what it fails at shows in the status
+	services.Go(func() { r.wiring.Serve(behind) })
+	for _, s := range streams {
+		services.Go(func() { _ = s.Queue.Run(behind) }) // always nil
+		services.Go(func() { s.Serve(behind) })
 	}
 	routing, endRouting := context.WithCancel(behind)
 	services.Go(func() { _ = rt.Run(routing) }) // its sources end without errors
-	err = r.turn(ctx, sources)
+	err = r.send(ctx, sources)
 	endRouting()
 	stop()
 	services.Wait()
@@ -47,8 +55,8 @@ func (r *Replay) Run(ctx context.Context) (*ReplayReport, error) {
 func (r *Replay) finish() *ReplayReport {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for name := range r.lanes {
-		counts, err := r.Metrics.Counts(name)
+	for name := range r.syncs {
+		counts, err := r.wiring.Metrics.Counts(name)
 		if err != nil {
 			continue // the registry is our own and can always be read
 		}
@@ -69,17 +77,17 @@ func addTo[K comparable](counts map[K]int64, what K, n int64) {
 	}
 }
 
-// turn reads the letters and hands them on, until all are settled or something stops it.
-func (r *Replay) turn(ctx context.Context, sources *sources) error {
+// send reads the letters and hands them on, until all are settled or something stops it.
+func (r *Replay) send(ctx context.Context, sources *sources) error {
 	select {
 	case <-sources.ready:
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 	reading, stop := context.WithCancelCause(ctx)
-	chunks, cutOff := context.WithCancel(context.WithoutCancel(ctx)) // rows on their way outlive the reading
+	chunks, cutOff := context.WithCancel(context.WithoutCancel(ctx)) // rows under way outlive the reading
 	defer cutOff()
-	s := &sending{Replay: r, sources: sources, ctx: chunks, room: make(chan struct{}, replayWindow),
+	s := &sending{replay: r, sources: sources, ctx: chunks, permits: make(chan struct{}, replayWindow),
 		pending: map[string][]*deadletter.Dead{}, sent: map[string]int{}, stop: stop}
 	watching := make(chan struct{})
 	go func() { s.watch(reading, cutOff); close(watching) }()
@@ -88,7 +96,7 @@ func (r *Replay) turn(ctx context.Context, sources *sources) error {
 		err = context.Cause(reading)
 		time.AfterFunc(drainReplay, cutOff)
 	}
-	s.flying.Wait()
+	s.settling.Wait()
 	if err == nil {
 		err = context.Cause(reading)
 	}
@@ -99,27 +107,27 @@ func (r *Replay) turn(ctx context.Context, sources *sources) error {
 
 // sending is a replay under way. Its reader is one goroutine; chunks settle in others.
 type sending struct {
-	*Replay
-	sources *sources
-	ctx     context.Context // of chunks
-	stop    context.CancelCauseFunc
-	room    chan struct{}
-	flying  sync.WaitGroup
-	pending map[string][]*deadletter.Dead // by sync: the next chunk's
-	sent    map[string]int                // by sync: rows handed on
-	taken   int64
+	replay   *Replay
+	sources  *sources
+	ctx      context.Context // of chunks
+	stop     context.CancelCauseFunc
+	permits  chan struct{} // one for each chunk under way
+	settling sync.WaitGroup
+	pending  map[string][]*deadletter.Dead // by sync: the next chunk's
+	sent     map[string]int                // by sync: rows handed on
+	taken    int64
 }
 
 // read hands on every letter of the plan, in chunks by sync.
 func (s *sending) read(ctx context.Context) error {
-	err := deadletter.Scan(ctx, LettersIn(s.admin), s.span, &s.o.Filter, func(r *pipeline.Record, h *deadletter.Head, chosen bool) error {
+	err := deadletter.Scan(ctx, LettersIn(s.replay.wiring.Admin), s.replay.span, &s.replay.options.Filter, func(r *pipeline.Record, h *deadletter.Head, chosen bool) error {
 		if chosen {
 			if err := s.letter(ctx, r, h); err != nil {
 				return err
 			}
 		}
-		s.seen.read(r.Partition, r.Offset)
-		if s.o.Limit > 0 && s.taken == s.o.Limit {
+		s.replay.seen.read(r.Partition, r.Offset)
+		if s.replay.options.Limit > 0 && s.taken == s.replay.options.Limit {
 			return kafka.ErrStop
 		}
 		return ctx.Err()
@@ -128,27 +136,27 @@ func (s *sending) read(ctx context.Context) error {
 		return fmt.Errorf("read dead letters: %w", err)
 	}
 	for name := range s.pending {
-		if err := s.send(ctx, name); err != nil {
+		if err := s.offer(ctx, name); err != nil {
 			return err
 		}
 	}
-	if s.o.Limit == 0 || s.taken < s.o.Limit {
+	if s.replay.options.Limit == 0 || s.taken < s.replay.options.Limit {
 		s.readAll()
 	}
 	return nil
 }
 
-// readAll notes that nothing is left before the ends, also where the last records were none.
+// readAll notes that nothing is left before the ends, also where the last records were not letters.
 func (s *sending) readAll() {
-	for id, end := range s.span.To {
-		s.seen.read(id, end-1)
+	for id, end := range s.replay.span.To {
+		s.replay.seen.read(id, end-1)
 	}
 }
 
 func (s *sending) letter(ctx context.Context, r *pipeline.Record, h *deadletter.Head) error {
 	name := string(h.Sync)
-	lane := s.wants(r, h)
-	if lane == nil || !s.allowed(lane, name) {
+	p := s.replay.wants(r, h)
+	if p == nil || !s.replay.allowed(p, name) {
 		return nil
 	}
 	d, err := deadletter.Parse(deadletter.Keep(r))
@@ -156,43 +164,43 @@ func (s *sending) letter(ctx context.Context, r *pipeline.Record, h *deadletter.
 		return nil // its headers were read before: it is a letter
 	}
 	s.taken++
-	lane.begin(r.Partition, r.Offset)
+	p.begin(r.Partition, r.Offset)
 	s.pending[name] = append(s.pending[name], d)
-	if len(s.pending[name]) < s.chunk {
+	if len(s.pending[name]) < s.replay.chunk {
 		return nil
 	}
-	return s.send(ctx, name)
+	return s.offer(ctx, name)
 }
 
-// send offers a sync's pending letters as a chunk and leaves it to settle.
-func (s *sending) send(ctx context.Context, name string) error {
+// offer hands a sync's pending letters to the router as a chunk, and leaves it to settle.
+func (s *sending) offer(ctx context.Context, name string) error {
 	list := s.pending[name]
 	delete(s.pending, name)
 	if len(list) == 0 {
 		return nil
 	}
-	if s.pace != nil {
+	if pace := s.replay.pace; pace != nil {
 		for range list {
-			if err := s.pace.Wait(ctx); err != nil {
+			if err := pace.Wait(ctx); err != nil {
 				return err
 			}
 		}
 	}
-	list, err := s.prepare(ctx, list)
+	list, err := s.sendable(ctx, list)
 	if err != nil || len(list) == 0 {
 		return err
 	}
 	select {
-	case s.room <- struct{}{}:
+	case s.permits <- struct{}{}:
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 	settled := make(chan struct{})
-	s.flying.Go(func() {
-		defer func() { <-s.room; close(settled) }()
-		if l := s.lanes[name]; l.sync.IsAudience() { // members keep their order
-			l.order.Lock()
-			defer l.order.Unlock()
+	s.settling.Go(func() {
+		defer func() { <-s.permits; close(settled) }()
+		if of := s.replay.syncs[name]; of.sync.IsAudience() { // members keep their order
+			of.order.Lock()
+			defer of.order.Unlock()
 		}
 		s.settle(name, list)
 	})
@@ -227,7 +235,7 @@ func (s *sending) settle(name string, list []*deadletter.Dead) {
 	s.settled(name, chunk, list)
 }
 
-// settled takes the rows that have ended off the progress; the others stay for the next replay.
+// settled counts the rows that have ended; the others stay for the next replay.
 func (s *sending) settled(name string, chunk *pipeline.Chunk, list []*deadletter.Dead) {
 	for i, d := range list {
 		o := chunk.Settled(i)
@@ -236,34 +244,29 @@ func (s *sending) settled(name string, chunk *pipeline.Chunk, list []*deadletter
 		}
 		s.done(d)
 		if o == pipeline.Delivered {
-			s.add(func(r *ReplayReport) { r.Delivered++ })
+			s.replay.count(func(r *ReplayReport) { r.Delivered++ })
 		}
 	}
-	if err := s.save(context.WithoutCancel(s.ctx)); err != nil {
+	if err := s.replay.save(context.WithoutCancel(s.ctx)); err != nil {
 		s.stop(err)
 	}
-	if s.o.Progress != nil {
-		s.o.Progress(int64(len(list)))
+	if s.replay.options.Progress != nil {
+		s.replay.options.Progress(int64(len(list)))
 	}
 }
 
-// done takes a letter off its lane.
+// done notes that a letter is done with.
 func (s *sending) done(d *deadletter.Dead) {
-	l := s.lanes[d.Sync]
-	lane := l.plain
-	if d.Replays >= MostReplays {
-		lane = l.insist
-	}
-	lane.end(d.At.Partition, d.At.Offset)
+	s.replay.syncs[d.Sync].progress(d.Replays).end(d.At.Partition, d.At.Offset)
 }
 
-func (r *Replay) add(change func(*ReplayReport)) {
+func (r *Replay) count(change func(*ReplayReport)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	change(&r.report)
 }
 
-// watch tells what holds the replay up, and stops it for what does not pass by itself.
+// watch reports what holds the replay up, and stops it for what does not pass by itself.
 func (s *sending) watch(ctx context.Context, cutOff func()) {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
@@ -274,16 +277,16 @@ func (s *sending) watch(ctx context.Context, cutOff func()) {
 			return
 		case <-tick.C:
 		}
-		for name := range s.lanes {
-			for _, t := range s.Status.Troubles(name) {
+		for name := range s.replay.syncs {
+			for _, t := range s.replay.wiring.Status.Troubles(name) {
 				if t.Stop {
 					s.stop(stopped(name, t.Trouble))
 					cutOff()
 					return
 				}
-				if s.o.Notice != nil && said[name] != t.Kind {
+				if s.replay.options.Notice != nil && said[name] != t.Kind {
 					said[name] = t.Kind
-					s.o.Notice(fmt.Sprintf("sync %s waits: %s", name, t.Error()))
+					s.replay.options.Notice(fmt.Sprintf("sync %s waits: %s", name, t.Error()))
 				}
 			}
 		}

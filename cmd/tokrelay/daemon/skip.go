@@ -45,7 +45,7 @@ func PlanSkip(ctx context.Context, admin *kafka.Admin, c *Config, s *Sync, o Ski
 		return nil, fmt.Errorf("sync %s is an audience_file: it has no group to move, and an audience made without some rows would lose their members\n"+
 			"raise kafka.max_batch_bytes, or repair the topic", s.Name)
 	}
-	topic, err := s.skipTopic(ctx, admin, o.Topic)
+	topic, err := skipTopic(ctx, admin, s, o.Topic)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +55,7 @@ func PlanSkip(ctx context.Context, admin *kafka.Admin, c *Config, s *Sync, o Ski
 		return nil, err
 	}
 	p.Members = group.Members
-	if p.From, err = s.readsFrom(ctx, admin, p.Group, topic, o.Partition); err != nil {
+	if p.From, err = readsFrom(ctx, admin, s, p.Group, topic, o.Partition); err != nil {
 		return nil, err
 	}
 	if p.Batch, err = admin.BatchAt(ctx, topic, o.Partition, p.From); err != nil {
@@ -65,7 +65,7 @@ func PlanSkip(ctx context.Context, admin *kafka.Admin, c *Config, s *Sync, o Ski
 }
 
 // skipTopic is the topic that is meant, one that the sync reads.
-func (s *Sync) skipTopic(ctx context.Context, admin *kafka.Admin, named string) (string, error) {
+func skipTopic(ctx context.Context, admin *kafka.Admin, s *Sync, named string) (string, error) {
 	topics, err := s.SourceTopics(ctx, admin)
 	switch {
 	case err != nil:
@@ -81,7 +81,7 @@ func (s *Sync) skipTopic(ctx context.Context, admin *kafka.Admin, named string) 
 }
 
 // readsFrom is the offset from which the sync reads the partition next.
-func (s *Sync) readsFrom(ctx context.Context, admin *kafka.Admin, group, topic string, partition int32) (int64, error) {
+func readsFrom(ctx context.Context, admin *kafka.Admin, s *Sync, group, topic string, partition int32) (int64, error) {
 	committed, err := admin.Committed(ctx, group)
 	starts, other := admin.Starts(ctx, topic)
 	if err := errors.Join(err, other); err != nil {
@@ -137,18 +137,18 @@ func (p *SkipPlan) write(topic string, next int64) {
 
 // Skip writes the dead letter and moves the group behind what is passed over.
 func (p *SkipPlan) Skip(ctx context.Context, c *Config, s *Sync, o Options) error {
-	d, err := newHelper(c, o)
+	w, err := Wire(c, o)
 	if err != nil {
 		return err
 	}
-	defer d.close()
-	if err := d.ensureTopics(ctx); err != nil {
+	defer w.Close()
+	if err := w.EnsureTopics(ctx); err != nil {
 		return err
 	}
-	if err := d.letters(s, d.Metrics.Sync(s.Name, s.Kind())).Rows(ctx, []pipeline.Letter{p.letter}); err != nil {
+	if err := w.Letters(s, w.Metrics.Sync(s.Name, s.Kind())).Rows(ctx, []pipeline.Letter{p.letter}); err != nil {
 		return err
 	}
 	to := kafka.Offsets{}
 	to.Set(p.Batch.Topic, p.Batch.Partition, p.To)
-	return d.admin.SetOffsets(ctx, p.Group, to)
+	return w.Admin.SetOffsets(ctx, p.Group, to)
 }

@@ -115,12 +115,12 @@ func TestMissingRightsHoldUpTheirOwnSyncAlone(t *testing.T) {
 		return slices.ContainsFunc(tiktok.Events(), func(e sandbox.Event) bool { return e.ID == id })
 	}
 	troubled := func(sync string, kind pipeline.TroubleKind) bool {
-		return slices.ContainsFunc(d.Status.Troubles(sync), func(r pipeline.TroubleSince) bool { return r.Kind == kind })
+		return slices.ContainsFunc(d.Wiring.Status.Troubles(sync), func(r pipeline.TroubleSince) bool { return r.Kind == kind })
 	}
 	await(t, "the row of the open topic", func() bool { return delivered("open") })
 	await(t, "trouble of the closed topic's sync", func() bool { return troubled("closed", pipeline.TroubleKafka) })
 	await(t, "trouble of the audience that nobody may remember", func() bool { return troubled("newsletter", pipeline.TroubleKafka) })
-	if got := d.Status.Troubles("open"); len(got) > 0 || delivered("closed") {
+	if got := d.Wiring.Status.Troubles("open"); len(got) > 0 || delivered("closed") {
 		t.Errorf("the sync that may work has trouble: %v", got)
 	}
 
@@ -134,7 +134,7 @@ func TestMissingRightsHoldUpTheirOwnSyncAlone(t *testing.T) {
 	}
 	await(t, "the row of the topic that was closed", func() bool { return delivered("closed") })
 	await(t, "the member", func() bool { list := tiktok.Audiences(); return len(list) == 1 && list[0].Members == 1 })
-	await(t, "the end of trouble", func() bool { return len(d.Status.Troubles("newsletter")) == 0 })
+	await(t, "the end of trouble", func() bool { return len(d.Wiring.Status.Troubles("newsletter")) == 0 })
 }
 
 // TestEveryTopicOfOursHasTheReplicasConfigured makes those of an audience and of calls, as run does.
@@ -154,12 +154,12 @@ syncs: [{name: vip, topic: people, framing: json, audience_segment: {audience: {
 	if err := report.Err(); err != nil {
 		t.Fatal(err)
 	}
-	d, err := New(c, Options{})
+	w, err := Wire(c, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer d.close()
-	if err := errors.Join(d.ensureTopics(t.Context()), d.ensureMemory(t.Context(), &c.Syncs[0]), d.callsTopicThere(t.Context())); err != nil {
+	defer w.Close()
+	if err := errors.Join(w.EnsureTopics(t.Context()), w.ensureMemory(t.Context(), &c.Syncs[0]), w.ensureCalls(t.Context())); err != nil {
 		t.Fatal(err)
 	}
 	names := []string{"tokrelay.rejected", "tokrelay.failed", "tokrelay.state", "tokrelay.vip.members", "tokrelay.calls"}

@@ -74,10 +74,7 @@ func (r *replayer) plan(ask replayAsk) error {
 	o := ask.options()
 	o.Notice = func(text string) { r.set(func(v *replayView) { v.Notice = text }) }
 	o.Progress = func(n int64) { r.set(func(v *replayView) { v.Done += n }) }
-	replay, err := r.d.NewReplay(o)
-	if errors.Is(err, daemon.ErrNoActions) {
-		return problem{http.StatusForbidden, "the configuration does not let the page do this: set admin.actions"}
-	}
+	replay, err := daemon.NewReplay(r.d.Wiring.Config, r.d.Options(), o)
 	if err != nil {
 		return problem{http.StatusBadRequest, err.Error()}
 	}
@@ -163,7 +160,7 @@ func (p *Page) replayAction(w http.ResponseWriter, r *http.Request) {
 	var err error
 	ask, unclear := readReplayAsk(r)
 	switch {
-	case !p.d.Config.Admin.Actions:
+	case !p.d.Wiring.Config.Admin.Actions:
 		err = problem{http.StatusForbidden, "the configuration does not let the page do this: set admin.actions"}
 	case r.PathValue("action") == "plan" && unclear != nil:
 		err = unclear
@@ -182,6 +179,6 @@ func (p *Page) replayAction(w http.ResponseWriter, r *http.Request) {
 		p.answer(w, r, "replay", nil, err)
 		return
 	}
-	p.d.Log.Info("replay on the page", "action", r.PathValue("action"), "sync", cmp.Or(ask.Sync, "all"), "reason", cmp.Or(ask.Reason, "all"))
+	p.d.Wiring.Log.Info("replay on the page", "action", r.PathValue("action"), "sync", cmp.Or(ask.Sync, "all"), "reason", cmp.Or(ask.Reason, "all"))
 	http.Redirect(w, r, "/replay", http.StatusSeeOther)
 }

@@ -6,14 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
-	"github.com/tokrelay/tokrelay/pipeline/state"
 	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/audiencefile"
 )
@@ -105,15 +103,19 @@ func (p *ResyncPlan) add(part ResyncPart, recent int64) {
 	p.Older += max(0, min(recent, part.End)-part.To)
 }
 
-// Resync moves the sync's group. A full resync of an audience also makes everything that is remembered of its members a
-// thing of the past, so that each of them is sent again, by whatever mode is configured now: row by row, or in one upload.
-func (p *ResyncPlan) Resync(ctx context.Context, admin *kafka.Admin, c *daemon.Config, s *daemon.Sync, log *slog.Logger) error {
+// Resync moves the sync's group. A full resync of an audience also expires all that is remembered of its members, so that each of them is sent again, by whatever mode is configured now: row by row, or in one upload.
+func (p *ResyncPlan) Resync(ctx context.Context, c *daemon.Config, s *daemon.Sync, o daemon.Options) error {
+	w, err := daemon.Wire(c, o)
+	if err != nil {
+		return err
+	}
+	defer w.Close()
 	if mode := modeOf(s); p.full && mode != "" {
-		if err := p.forgetMembers(ctx, admin, c, s, log); err != nil {
+		if err := p.forgetMembers(ctx, w, s); err != nil {
 			return err
 		}
 	}
-	return admin.SetOffsets(ctx, p.Group, p.offsets)
+	return w.Admin.SetOffsets(ctx, p.Group, p.offsets)
 }
 
 // modeOf is how the sync fills its audience, "" where it has none.
@@ -127,21 +129,15 @@ func modeOf(s *daemon.Sync) string {
 	return ""
 }
 
-func (p *ResyncPlan) forgetMembers(ctx context.Context, admin *kafka.Admin, c *daemon.Config, s *daemon.Sync, log *slog.Logger) error {
-	if err := c.EnsureState(ctx, admin, log); err != nil {
+func (p *ResyncPlan) forgetMembers(ctx context.Context, w *daemon.Wiring, s *daemon.Sync) error {
+	if err := w.EnsureState(ctx); err != nil {
 		return err
 	}
-	producer, err := kafka.NewProducer(c.Kafka, "resync", log)
-	if err != nil {
-		return err
-	}
-	defer producer.Close()
-	store := state.NewStore(daemon.StateLog(c.StateTopic, admin, producer, log), time.Now)
 	mode := modeOf(s)
-	if err := audience.Resync(ctx, store, s.Name, mode, p.Recreate); err != nil || mode == audience.Segment {
+	if err := audience.Resync(ctx, w.State, s.Name, mode, p.Recreate); err != nil || mode == audience.Segment {
 		return err
 	}
 	again := audiencefile.Request{At: time.Now(), Why: "resync", Rebuild: true}
-	_, connection := c.ConnectionOf(s)
-	return audiencefile.Ask(ctx, store, connection.AdvertiserID, s.AudienceFile.Audience, again)
+	_, connection := w.Config.ConnectionOf(s)
+	return audiencefile.Ask(ctx, w.State, connection.AdvertiserID, s.AudienceFile.Audience, again)
 }

@@ -93,7 +93,7 @@ func runDaemon() error {
 	if err := os.WriteFile(filepath.Join(os.Getenv("COST_FOLDER"), "seconds"), fmt.Append(nil, took.Seconds()), 0o600); err != nil {
 		return err
 	}
-	counts, err := d.Metrics.Counts("orders")
+	counts, err := d.Wiring.Metrics.Counts("orders")
 	if err != nil {
 		return err
 	}
