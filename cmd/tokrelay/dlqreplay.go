@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/replay"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
@@ -82,16 +83,16 @@ func dlqReplay(c *cobra.Command, f *replayFlags) error {
 	}
 	job := &replayJob{desk: d, flags: f}
 	options.Notice, options.Progress = job.notice, func(n int64) { job.done.Add(n) }
-	replay, err := daemon.NewReplay(d.config, daemon.Options{Log: slog.New(slog.DiscardHandler), Version: version, Commit: commit(), Stored: storedToken}, options)
+	r, err := replay.New(d.config, daemon.Options{Log: slog.New(slog.DiscardHandler), Version: version, Commit: commit(), Stored: storedToken}, options)
 	if err != nil {
 		return usageError{err}
 	}
-	defer replay.Close()
-	return job.run(c.Context(), replay)
+	defer r.Close()
+	return job.run(c.Context(), r)
 }
 
-func (f *replayFlags) options() (daemon.ReplayOptions, error) {
-	o := daemon.ReplayOptions{Limit: f.limit, Rate: f.rate, Force: f.force}
+func (f *replayFlags) options() (replay.Options, error) {
+	o := replay.Options{Limit: f.limit, Rate: f.rate, Force: f.force}
 	var err error
 	if o.Filter, err = f.filter(time.Now()); err != nil {
 		return o, err
@@ -114,9 +115,9 @@ type replayJob struct {
 	done  atomic.Int64
 }
 
-func (j *replayJob) run(ctx context.Context, replay *daemon.Replay) error {
+func (j *replayJob) run(ctx context.Context, r *replay.Replay) error {
 	bar := j.progress("reading " + j.topics.RejectedTopic)
-	plan, err := replay.Plan(ctx, time.Now(), bar.show)
+	plan, err := r.Plan(ctx, time.Now(), bar.show)
 	bar.end()
 	if err != nil {
 		return err
@@ -124,9 +125,9 @@ func (j *replayJob) run(ctx context.Context, replay *daemon.Replay) error {
 	j.plan(plan)
 	switch {
 	case plan.Rows == 0:
-		return j.report(&daemon.ReplayReport{})
+		return j.report(&replay.Report{})
 	case j.flags.dryRun:
-		report, err := replay.DryRun(ctx)
+		report, err := r.DryRun(ctx)
 		if err != nil {
 			return err
 		}
@@ -135,11 +136,11 @@ func (j *replayJob) run(ctx context.Context, replay *daemon.Replay) error {
 	if err := j.agree(plan); err != nil {
 		return err
 	}
-	return j.send(ctx, replay, plan)
+	return j.send(ctx, r, plan)
 }
 
 // plan says what is going to be sent.
-func (j *replayJob) plan(p *daemon.ReplayPlan) {
+func (j *replayJob) plan(p *replay.Plan) {
 	if j.flags.json {
 		return
 	}
@@ -156,7 +157,7 @@ func (j *replayJob) plan(p *daemon.ReplayPlan) {
 		j.note("what earlier replays have done is left out\n")
 	}
 	if p.Looped > 0 {
-		j.note("%s row(s) were replayed %d times already and are left out: --force sends them too\n", thousands(p.Looped), daemon.MostReplays)
+		j.note("%s row(s) were replayed %d times already and are left out: --force sends them too\n", thousands(p.Looped), replay.MostReplays)
 	}
 	if p.Elsewhere > 0 {
 		j.note("%s row(s) are of syncs that %s does not have, or that are not replayed\n", thousands(p.Elsewhere), j.path)
@@ -164,7 +165,7 @@ func (j *replayJob) plan(p *daemon.ReplayPlan) {
 }
 
 // agree asks whether to go on.
-func (j *replayJob) agree(p *daemon.ReplayPlan) error {
+func (j *replayJob) agree(p *replay.Plan) error {
 	if p.Old > 0 && !j.flags.duplicates {
 		question := fmt.Sprintf("%s of the rows failed first more than 48 hours ago: what TikTok did get of them it may count twice. Send them all the same?", thousands(p.Old))
 		if !j.asks || j.flags.yes {
@@ -180,7 +181,7 @@ func (j *replayJob) agree(p *daemon.ReplayPlan) error {
 
 func (j *replayJob) notice(text string) { j.note("%s\n", j.paint(yellow, text)) }
 
-func (j *replayJob) send(ctx context.Context, replay *daemon.Replay, plan *daemon.ReplayPlan) error {
+func (j *replayJob) send(ctx context.Context, r *replay.Replay, plan *replay.Plan) error {
 	ended := make(chan struct{})
 	bar := j.progress("replaying")
 	drawn := make(chan struct{})
@@ -197,7 +198,7 @@ func (j *replayJob) send(ctx context.Context, replay *daemon.Replay, plan *daemo
 			}
 		}
 	}()
-	report, err := replay.Run(ctx)
+	report, err := r.Run(ctx)
 	close(ended)
 	<-drawn
 	bar.end()
@@ -216,14 +217,14 @@ func (j *replayJob) explain(ctx context.Context, err error) error {
 		return nil
 	case ctx.Err() != nil:
 		return errors.New("interrupted: the same command goes on with what is left")
-	case errors.Is(err, daemon.ErrTooManyFailures):
+	case errors.Is(err, replay.ErrTooManyFailures):
 		return fmt.Errorf("%w\ncorrect the mapping, see what would happen with --dry-run, and replay again: it goes on with what is left", err)
 	}
 	return fmt.Errorf("%w\nthe same command goes on with what is left", err)
 }
 
 // report prints what became of the rows.
-func (j *replayJob) report(r *daemon.ReplayReport) error {
+func (j *replayJob) report(r *replay.Report) error {
 	if j.flags.json {
 		return j.json(r)
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/replay"
 )
 
 func reader(text string) *bufio.Reader { return bufio.NewReader(strings.NewReader(text)) }
@@ -89,10 +89,10 @@ func TestProgressIsNotPrintedIntoFiles(t *testing.T) {
 }
 
 func TestRowsBeyondTheDedupeWindowNeedAWord(t *testing.T) {
-	old := &daemon.ReplayPlan{Rows: 10, Old: 4}
+	old := &replay.Plan{Rows: 10, Old: 4}
 	for _, c := range []struct {
 		name   string
-		plan   *daemon.ReplayPlan
+		plan   *replay.Plan
 		flags  replayFlags
 		answer string // of someone at a terminal; "" is nobody
 		want   string // of the error; "" is none
@@ -102,7 +102,7 @@ func TestRowsBeyondTheDedupeWindowNeedAWord(t *testing.T) {
 		{"someone agrees to both questions", old, replayFlags{}, "y\ny\n", ""},
 		{"someone does not", old, replayFlags{}, "n\n", "nothing was done"},
 		{"someone agrees to the first alone", old, replayFlags{}, "y\nn\n", "nothing was done"},
-		{"none is old", &daemon.ReplayPlan{Rows: 10}, replayFlags{yes: true}, "", ""},
+		{"none is old", &replay.Plan{Rows: 10}, replayFlags{yes: true}, "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := &screen{in: reader(c.answer), out: &bytes.Buffer{}, err: &bytes.Buffer{}, asks: c.answer != ""}

@@ -8,13 +8,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/replay"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 )
 
 // skipFlags are what skip is asked for.
 type skipFlags struct {
 	config, sync string
-	place        daemon.SkipOptions
+	place        replay.SkipOptions
 	dryRun, yes  bool
 }
 
@@ -58,7 +59,7 @@ func skip(c *cobra.Command, f *skipFlags) error {
 	if err != nil {
 		return err
 	}
-	plan, err := daemon.PlanSkip(c.Context(), d.admin, d.config, s, f.place)
+	plan, err := replay.PlanSkip(c.Context(), d.admin, d.config, s, f.place)
 	if err != nil {
 		return err
 	}
@@ -81,7 +82,7 @@ func skip(c *cobra.Command, f *skipFlags) error {
 }
 
 // skip shows the plan.
-func (d *desk) skip(s *daemon.Sync, plan *daemon.SkipPlan) {
+func (d *desk) skip(s *daemon.Sync, plan *replay.SkipPlan) {
 	b := plan.Batch
 	d.print("sync %s, group %s\n", s.Name, plan.Group)
 	if plan.Whole {

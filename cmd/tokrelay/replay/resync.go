@@ -1,5 +1,3 @@
-// Package replay has rows sent a second time: resync moves a sync's consumer group back, so that its topic is read again.
-// Sending dead letters again is still daemon.Replay.
 package replay
 
 import (
@@ -66,7 +64,7 @@ func PlanResync(ctx context.Context, admin *kafka.Admin, c *daemon.Config, s *da
 func (p *ResyncPlan) lay(ctx context.Context, admin *kafka.Admin, topics []string, o ResyncOptions, now time.Time) error {
 	committed, err := admin.Committed(ctx, p.Group)
 	ends, other := admin.Ends(ctx, topics...)
-	recent, third := admin.At(ctx, now.Add(-daemon.DedupeWindow), topics...)
+	recent, third := admin.At(ctx, now.Add(-DedupeWindow), topics...)
 	targets, fourth := p.targets(ctx, admin, topics, o)
 	if err := errors.Join(err, other, third, fourth); err != nil {
 		return err

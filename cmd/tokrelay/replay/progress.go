@@ -1,4 +1,4 @@
-package daemon
+package replay
 
 import (
 	"context"
@@ -6,13 +6,14 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 )
 
 // syncReplay is the replay of one sync's letters. Those that were replayed too often already are counted apart.
 type syncReplay struct {
-	sync          *Sync
+	sync          *daemon.Sync
 	group         string // of a replay without filters; those of others go on after its name
 	plain, forced *progress
 	order         sync.Mutex // held by the one chunk of an audience that is under way

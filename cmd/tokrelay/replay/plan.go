@@ -1,4 +1,4 @@
-package daemon
+package replay
 
 import (
 	"context"
@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 )
 
-// ReplayPlan is what a replay would send, and what it would not.
-type ReplayPlan struct {
+// Plan is what a replay would send, and what it would not.
+type Plan struct {
 	Rows      int64              `json:"rows"`
 	Groups    []deadletter.Count `json:"groups"`    // of Rows, by sync and reason
 	Old       int64              `json:"old"`       // of Rows: first rejected longer ago than TikTok's dedupe reaches back
@@ -23,11 +24,11 @@ type ReplayPlan struct {
 }
 
 // Plan reads the letters' headers and counts. It changes nothing.
-func (r *Replay) Plan(ctx context.Context, now time.Time, progress func(done, of int64)) (*ReplayPlan, error) {
+func (r *Replay) Plan(ctx context.Context, now time.Time, progress func(done, of int64)) (*Plan, error) {
 	if err := r.find(ctx); err != nil {
 		return nil, err
 	}
-	plan, tally := &ReplayPlan{}, deadletter.NewTally([]string{"sync", "reason"})
+	plan, tally := &Plan{}, deadletter.NewTally([]string{"sync", "reason"})
 	var read int64
 	count := func() {
 		if read++; progress != nil && read%4096 == 0 {
@@ -35,7 +36,7 @@ func (r *Replay) Plan(ctx context.Context, now time.Time, progress func(done, of
 		}
 	}
 	plan.Resumed = r.resumed()
-	err := deadletter.Rows(ctx, LettersIn(r.wiring.Admin), r.span, &r.options.Filter, count, func(record *pipeline.Record, h *deadletter.Head) error {
+	err := deadletter.Rows(ctx, daemon.LettersIn(r.wiring.Admin), r.span, &r.options.Filter, count, func(record *pipeline.Record, h *deadletter.Head) error {
 		return r.planRow(plan, tally, record, h, now)
 	})
 	if err != nil && !errors.Is(err, kafka.ErrStop) {
@@ -51,7 +52,7 @@ func (r *Replay) Plan(ctx context.Context, now time.Time, progress func(done, of
 	return plan, r.findOvertaken(ctx)
 }
 
-func (r *Replay) planRow(plan *ReplayPlan, tally *deadletter.Tally, record *pipeline.Record, h *deadletter.Head, now time.Time) error {
+func (r *Replay) planRow(plan *Plan, tally *deadletter.Tally, record *pipeline.Record, h *deadletter.Head, now time.Time) error {
 	p := r.wants(record, h)
 	switch {
 	case r.syncs[string(h.Sync)] == nil:
@@ -86,7 +87,7 @@ func firstFailed(r *pipeline.Record, h *deadletter.Head) time.Time {
 func (r *Replay) find(ctx context.Context) error {
 	topic := r.wiring.Config.DeadLetter.RejectedTopic
 	var err error
-	if r.span, err = deadletter.SpanOf(ctx, LettersIn(r.wiring.Admin), topic, r.options.Filter.Since, r.options.Filter.Until); err != nil {
+	if r.span, err = deadletter.SpanOf(ctx, daemon.LettersIn(r.wiring.Admin), topic, r.options.Filter.Since, r.options.Filter.Until); err != nil {
 		return err
 	}
 	r.options.Filter.Until = time.Time{} // the span ends there; letters behind it are left to later replays

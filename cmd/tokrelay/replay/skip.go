@@ -1,4 +1,4 @@
-package daemon
+package replay
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 )
@@ -40,8 +41,8 @@ func (p *SkipPlan) Rows() int64 {
 
 // PlanSkip looks at the place and at where the sync's group is. It refuses a place that the group has not come to: rows
 // before it would be lost, too.
-func PlanSkip(ctx context.Context, admin *kafka.Admin, c *Config, s *Sync, o SkipOptions) (*SkipPlan, error) {
-	if s.Kind() == KindFile {
+func PlanSkip(ctx context.Context, admin *kafka.Admin, c *daemon.Config, s *daemon.Sync, o SkipOptions) (*SkipPlan, error) {
+	if s.Kind() == daemon.KindFile {
 		return nil, fmt.Errorf("sync %s is an audience_file: it has no group to move, and an audience made without some rows would lose their members\n"+
 			"raise kafka.max_batch_bytes, or repair the topic", s.Name)
 	}
@@ -65,7 +66,7 @@ func PlanSkip(ctx context.Context, admin *kafka.Admin, c *Config, s *Sync, o Ski
 }
 
 // skipTopic is the topic that is meant, one that the sync reads.
-func skipTopic(ctx context.Context, admin *kafka.Admin, s *Sync, named string) (string, error) {
+func skipTopic(ctx context.Context, admin *kafka.Admin, s *daemon.Sync, named string) (string, error) {
 	topics, err := s.SourceTopics(ctx, admin)
 	switch {
 	case err != nil:
@@ -81,7 +82,7 @@ func skipTopic(ctx context.Context, admin *kafka.Admin, s *Sync, named string) (
 }
 
 // readsFrom is the offset from which the sync reads the partition next.
-func readsFrom(ctx context.Context, admin *kafka.Admin, s *Sync, group, topic string, partition int32) (int64, error) {
+func readsFrom(ctx context.Context, admin *kafka.Admin, s *daemon.Sync, group, topic string, partition int32) (int64, error) {
 	committed, err := admin.Committed(ctx, group)
 	starts, other := admin.Starts(ctx, topic)
 	if err := errors.Join(err, other); err != nil {
@@ -136,8 +137,8 @@ func (p *SkipPlan) write(topic string, next int64) {
 }
 
 // Skip writes the dead letter and moves the group behind what is passed over.
-func (p *SkipPlan) Skip(ctx context.Context, c *Config, s *Sync, o Options) error {
-	w, err := Wire(c, o)
+func (p *SkipPlan) Skip(ctx context.Context, c *daemon.Config, s *daemon.Sync, o daemon.Options) error {
+	w, err := daemon.Wire(c, o)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package daemon
+package replay
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/delivery"
@@ -17,7 +18,7 @@ import (
 
 // Run replays what Plan found. When ctx ends, or something stops it, rows under way may still settle; the report then
 // has what is left, and the next replay of the same name goes on from there.
-func (r *Replay) Run(ctx context.Context) (*ReplayReport, error) {
+func (r *Replay) Run(ctx context.Context) (*Report, error) {
 	sources := newSources(len(r.syncs))
 	streams, err := r.streams(sources)
 	if err != nil {
@@ -52,7 +53,7 @@ func (r *Replay) Run(ctx context.Context) (*ReplayReport, error) {
 }
 
 // finish completes the report with what the steps counted.
-func (r *Replay) finish() *ReplayReport {
+func (r *Replay) finish() *Report {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for name := range r.syncs {
@@ -87,7 +88,7 @@ func (r *Replay) send(ctx context.Context, sources *sources) error {
 	reading, stop := context.WithCancelCause(ctx)
 	chunks, cutOff := context.WithCancel(context.WithoutCancel(ctx)) // rows under way outlive the reading
 	defer cutOff()
-	s := &sending{replay: r, sources: sources, ctx: chunks, permits: make(chan struct{}, replayWindow),
+	s := &sending{replay: r, sources: sources, ctx: chunks, permits: make(chan struct{}, chunkWindow),
 		pending: map[string][]*deadletter.Dead{}, sent: map[string]int{}, stop: stop}
 	watching := make(chan struct{})
 	go func() { s.watch(reading, cutOff); close(watching) }()
@@ -120,7 +121,7 @@ type sending struct {
 
 // read hands on every letter of the plan, in chunks by sync.
 func (s *sending) read(ctx context.Context) error {
-	err := deadletter.Scan(ctx, LettersIn(s.replay.wiring.Admin), s.replay.span, &s.replay.options.Filter, func(r *pipeline.Record, h *deadletter.Head, chosen bool) error {
+	err := deadletter.Scan(ctx, daemon.LettersIn(s.replay.wiring.Admin), s.replay.span, &s.replay.options.Filter, func(r *pipeline.Record, h *deadletter.Head, chosen bool) error {
 		if chosen {
 			if err := s.letter(ctx, r, h); err != nil {
 				return err
@@ -204,7 +205,7 @@ func (s *sending) offer(ctx context.Context, name string) error {
 		}
 		s.settle(name, list)
 	})
-	if s.sent[name] += len(list); s.sent[name] <= replayChunk {
+	if s.sent[name] += len(list); s.sent[name] <= chunkRows {
 		select { // alone until the rejection guard has its rows: a shorter chunk would reach it first and be written again
 		case <-settled:
 		case <-ctx.Done():
@@ -244,7 +245,7 @@ func (s *sending) settled(name string, chunk *pipeline.Chunk, list []*deadletter
 		}
 		s.done(d)
 		if o == pipeline.Delivered {
-			s.replay.count(func(r *ReplayReport) { r.Delivered++ })
+			s.replay.count(func(r *Report) { r.Delivered++ })
 		}
 	}
 	if err := s.replay.save(context.WithoutCancel(s.ctx)); err != nil {
@@ -260,7 +261,7 @@ func (s *sending) done(d *deadletter.Dead) {
 	s.replay.syncs[d.Sync].progress(d.Replays).end(d.At.Partition, d.At.Offset)
 }
 
-func (r *Replay) count(change func(*ReplayReport)) {
+func (r *Replay) count(change func(*Report)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	change(&r.report)

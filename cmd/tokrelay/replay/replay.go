@@ -1,4 +1,6 @@
-package daemon
+// Package replay changes what becomes of rows that a sync has read, or cannot read: Replay sends dead letters again, a
+// resync moves a sync's consumer group back, a skip moves it past what cannot be read.
+package replay
 
 import (
 	"cmp"
@@ -13,6 +15,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/router"
@@ -25,12 +28,12 @@ const (
 	// MostReplays is how often a row is replayed before it has to be forced.
 	MostReplays = 3
 
-	replayChunk  = 200
-	replayWindow = 8 // chunks under way at once
+	chunkRows   = 200
+	chunkWindow = 8 // chunks under way at once
 )
 
-// ReplayOptions say which dead letters are sent again, and how.
-type ReplayOptions struct {
+// Options say which dead letters are sent again, and how.
+type Options struct {
 	Filter      deadletter.Filter // its Syncs: none means all that can be replayed
 	Limit       int64             // most rows; 0: all
 	Rate        float64           // rows a second; 0: as fast as the connection's limits allow
@@ -47,8 +50,8 @@ type ReplayOptions struct {
 //
 // Make one, ask Plan what it would do, then DryRun or Run it once, and Close it.
 type Replay struct {
-	wiring  *Wiring
-	options ReplayOptions
+	wiring  *daemon.Wiring
+	options Options
 	syncs   map[string]*syncReplay
 	span    deadletter.Span
 	chunk   int
@@ -59,11 +62,11 @@ type Replay struct {
 	saving sync.Mutex // one at a time, so that progress never goes back
 
 	mu     sync.Mutex
-	report ReplayReport
+	report Report
 }
 
-// ReplayReport is what became of the rows.
-type ReplayReport struct {
+// Report is what became of the rows.
+type Report struct {
 	Rows      int64                         `json:"rows"` // that were to be replayed
 	Delivered int64                         `json:"delivered"`
 	Rejected  map[pipeline.Reason]int64     `json:"rejected"`
@@ -73,7 +76,7 @@ type ReplayReport struct {
 }
 
 // settled is how many rows are done with.
-func (r *ReplayReport) settled() int64 {
+func (r *Report) settled() int64 {
 	n := r.Delivered + r.Gone
 	for _, m := range r.Rejected {
 		n += m
@@ -87,16 +90,16 @@ func (r *ReplayReport) settled() int64 {
 // ErrTooManyFailures reports that a replay stopped because what made the rows fail has not been corrected.
 var ErrTooManyFailures = errors.New("too many rows fail again")
 
-// NewReplay puts a replay together. It opens no connection yet.
-func NewReplay(c *Config, with Options, o ReplayOptions) (*Replay, error) {
-	w, err := Wire(c, with)
+// New puts a replay together. It opens no connection yet.
+func New(c *daemon.Config, with daemon.Options, o Options) (*Replay, error) {
+	w, err := daemon.Wire(c, with)
 	if err != nil {
 		return nil, err
 	}
-	r := &Replay{wiring: w, options: o, syncs: map[string]*syncReplay{}, late: map[string]bool{}, seen: newSeen(), chunk: replayChunk,
-		report: ReplayReport{Rejected: map[pipeline.Reason]int64{}, Skipped: map[pipeline.SkipReason]int64{}}}
+	r := &Replay{wiring: w, options: o, syncs: map[string]*syncReplay{}, late: map[string]bool{}, seen: newSeen(), chunk: chunkRows,
+		report: Report{Rejected: map[pipeline.Reason]int64{}, Skipped: map[pipeline.SkipReason]int64{}}}
 	if o.Rate > 0 {
-		r.chunk = max(1, min(replayChunk, int(o.Rate)))
+		r.chunk = max(1, min(chunkRows, int(o.Rate)))
 		r.pace = rate.NewLimiter(rate.Limit(o.Rate), r.chunk)
 	}
 	if err := r.choose(); err != nil {
@@ -114,13 +117,13 @@ func (r *Replay) choose() error {
 		if err != nil {
 			return err
 		}
-		if s.Kind() == KindFile {
+		if s.Kind() == daemon.KindFile {
 			return fmt.Errorf("sync %s: its audience is replaced as a whole: the next upload repairs it, there is nothing to replay", name)
 		}
 		r.syncs[name] = r.progressOf(s)
 	}
 	for i := range config.Syncs {
-		if s := &config.Syncs[i]; len(named) == 0 && s.Kind() != KindFile {
+		if s := &config.Syncs[i]; len(named) == 0 && s.Kind() != daemon.KindFile {
 			r.syncs[s.Name] = r.progressOf(s)
 		}
 	}
@@ -132,7 +135,7 @@ func (r *Replay) choose() error {
 
 // progressOf names the groups that keep the progress of a sync's replays. Rows that were replayed too often have progress of
 // their own, so that a replay with Force still meets those that one without it passed over.
-func (r *Replay) progressOf(s *Sync) *syncReplay {
+func (r *Replay) progressOf(s *daemon.Sync) *syncReplay {
 	base := r.wiring.Config.GroupOf(s) + ".replay"
 	note, tells := deadletter.NoteOf(&r.options.Filter)
 	group := base
@@ -168,22 +171,22 @@ func (r *Replay) allowed(p *progress, sync string) bool {
 }
 
 // streams joins the syncs of the replay; each one's source is the replay itself.
-func (r *Replay) streams(sources *sources) ([]*Stream, error) {
-	var list []*Stream
+func (r *Replay) streams(sources *sources) ([]*daemon.Stream, error) {
+	var list []*daemon.Stream
 	for name, of := range r.syncs {
 		s, err := r.wiring.Stream(of.sync)
 		if err != nil {
 			return nil, fmt.Errorf("sync %s: %w", name, err)
 		}
 		s.Route.Source = sources.of(name)
-		s.Route.RejectedShare = router.RejectedShare{Share: cmp.Or(r.options.MaxFailures, 0.5), Rows: replayChunk}
+		s.Route.RejectedShare = router.RejectedShare{Share: cmp.Or(r.options.MaxFailures, 0.5), Rows: chunkRows}
 		list = append(list, s)
 	}
 	return list, nil
 }
 
 // await waits for the topics of dead letters, and for what is remembered of the audiences that take part.
-func (r *Replay) await(ctx context.Context, streams []*Stream) error {
+func (r *Replay) await(ctx context.Context, streams []*daemon.Stream) error {
 	err := r.wiring.AwaitTopics(ctx)
 	for _, s := range streams {
 		if err == nil {

@@ -1,4 +1,4 @@
-package daemon
+package replay
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"hash/maphash"
 	"maps"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
@@ -16,7 +17,7 @@ import (
 // add behind a newer delete would bring back a member who has left. It reads the source topics from the first letter on.
 func (r *Replay) findOvertaken(ctx context.Context) error {
 	for name, of := range r.syncs {
-		if of.sync.Kind() != KindSegment {
+		if of.sync.Kind() != daemon.KindSegment {
 			continue
 		}
 		f, err := r.wiring.Flow(of.sync, nil)
@@ -47,7 +48,7 @@ func (r *Replay) memberRows(ctx context.Context, sync string) ([]memberRow, erro
 	filter := r.options.Filter
 	filter.Syncs = []string{sync}
 	var list []*deadletter.Dead
-	err := deadletter.Rows(ctx, LettersIn(r.wiring.Admin), r.span, &filter, nil, func(record *pipeline.Record, h *deadletter.Head) error {
+	err := deadletter.Rows(ctx, daemon.LettersIn(r.wiring.Admin), r.span, &filter, nil, func(record *pipeline.Record, h *deadletter.Head) error {
 		if p := r.wants(record, h); p == nil || !r.allowed(p, sync) {
 			return nil
 		}

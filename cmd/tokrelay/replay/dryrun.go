@@ -1,10 +1,11 @@
-package daemon
+package replay
 
 import (
 	"context"
 	"errors"
 	"fmt"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 )
@@ -12,7 +13,7 @@ import (
 // dryRun brings rows through the steps of their syncs and forgets what they become.
 type dryRun struct {
 	replay *Replay
-	trials map[string]*Trial
+	trials map[string]*daemon.Trial
 }
 
 func (d *dryRun) rows(ctx context.Context, list []*deadletter.Dead) error {
@@ -57,7 +58,7 @@ func (d *dryRun) row(ctx context.Context, letter *deadletter.Dead) error {
 	return nil
 }
 
-func (d *dryRun) trial(sync string) (*Trial, error) {
+func (d *dryRun) trial(sync string) (*daemon.Trial, error) {
 	if d.trials[sync] == nil {
 		flow, err := d.replay.wiring.Flow(d.replay.syncs[sync].sync, nil)
 		if err != nil {

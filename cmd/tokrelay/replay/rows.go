@@ -1,10 +1,11 @@
-package daemon
+package replay
 
 import (
 	"context"
 	"fmt"
 	"slices"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 )
@@ -18,9 +19,9 @@ func (s *sending) sendable(ctx context.Context, list []*deadletter.Dead) ([]*dea
 	return slices.DeleteFunc(list, func(d *deadletter.Dead) bool {
 		switch {
 		case d.Omitted != "":
-			s.replay.count(func(r *ReplayReport) { r.Gone++ })
+			s.replay.count(func(r *Report) { r.Gone++ })
 		case s.replay.late[d.Record.Position()]:
-			s.replay.count(func(r *ReplayReport) { r.Skipped[pipeline.SkipDuplicateReplay]++ })
+			s.replay.count(func(r *Report) { r.Skipped[pipeline.SkipDuplicateReplay]++ })
 		default:
 			return false
 		}
@@ -42,7 +43,7 @@ func (r *Replay) complete(ctx context.Context, list []*deadletter.Dead) error {
 	if len(positions) == 0 {
 		return nil
 	}
-	err := deadletter.FetchAll(ctx, LettersIn(r.wiring.Admin), positions, func(found *pipeline.Record) {
+	err := deadletter.FetchAll(ctx, daemon.LettersIn(r.wiring.Admin), positions, func(found *pipeline.Record) {
 		for _, d := range wanted[found.Position()] {
 			d.Omitted = ""
 			d.Record.Key, d.Record.Value = found.Key, found.Value
@@ -58,8 +59,8 @@ func (r *Replay) complete(ctx context.Context, list []*deadletter.Dead) error {
 }
 
 // DryRun reports what Run would do with the rows: nothing is sent, written or kept.
-func (r *Replay) DryRun(ctx context.Context) (*ReplayReport, error) {
-	dry := &dryRun{replay: r, trials: map[string]*Trial{}}
+func (r *Replay) DryRun(ctx context.Context) (*Report, error) {
+	dry := &dryRun{replay: r, trials: map[string]*daemon.Trial{}}
 	var batch []*deadletter.Dead
 	var taken int64
 	flush := func() error {
@@ -67,7 +68,7 @@ func (r *Replay) DryRun(ctx context.Context) (*ReplayReport, error) {
 		batch = nil
 		return dry.rows(ctx, list)
 	}
-	err := deadletter.Rows(ctx, LettersIn(r.wiring.Admin), r.span, &r.options.Filter, nil, func(record *pipeline.Record, h *deadletter.Head) error {
+	err := deadletter.Rows(ctx, daemon.LettersIn(r.wiring.Admin), r.span, &r.options.Filter, nil, func(record *pipeline.Record, h *deadletter.Head) error {
 		p := r.wants(record, h)
 		if p == nil || !r.allowed(p, string(h.Sync)) || r.options.Limit > 0 && taken == r.options.Limit {
 			return nil
@@ -76,7 +77,7 @@ func (r *Replay) DryRun(ctx context.Context) (*ReplayReport, error) {
 		if d, err := deadletter.Parse(deadletter.Keep(record)); err == nil {
 			batch = append(batch, d)
 		}
-		if len(batch) < replayChunk {
+		if len(batch) < chunkRows {
 			return nil
 		}
 		return flush()
