@@ -20,6 +20,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/delivery"
+	"github.com/tokrelay/tokrelay/pipeline/identity"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/pipeline/router"
@@ -234,6 +235,38 @@ func (c *Config) Sync(name string) (*Sync, error) {
 		names = append(names, s.Name)
 	}
 	return nil, fmt.Errorf("no sync named %q; the configuration has %v", name, names)
+}
+
+// Countries are those the configuration names for phone numbers in national form, each once.
+func (c *Config) Countries() (list []identity.Country) {
+	for i := range c.Syncs {
+		for _, code := range c.Syncs[i].countries() {
+			if country, ok := identity.ParseCountry([]byte(code)); ok && !slices.Contains(list, country) {
+				list = append(list, country)
+			}
+		}
+	}
+	return list
+}
+
+// countries are the codes; some may be empty.
+func (s *Sync) countries() []string {
+	of := func(f *mapping.Field) string {
+		if f.Country == nil {
+			return ""
+		}
+		return f.Country.Code + f.Country.Default // only one is set
+	}
+	switch {
+	case s.WebEvents != nil:
+		phone := s.WebEvents.Fields["user.phone"]
+		return []string{of(&phone.Field)}
+	case s.AudienceSegment != nil:
+		return []string{of(&s.AudienceSegment.Identifiers.Phone), s.AudienceSegment.DefaultCountry}
+	case s.AudienceFile != nil:
+		return []string{of(&s.AudienceFile.Identifier.Phone), s.AudienceFile.DefaultCountry}
+	}
+	return nil
 }
 
 // AllTopics are the topics the sync names; a pattern's are known to Kafka alone.

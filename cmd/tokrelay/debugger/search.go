@@ -50,7 +50,7 @@ func (p *Page) search(r *http.Request) (any, error) {
 	if !ok {
 		return nil, problem{http.StatusBadRequest, "nothing to look for: give digests or a place topic/partition/offset"}
 	}
-	q.countries = countriesOf(p.d.Wiring.Config)
+	q.countries = p.d.Wiring.Config.Countries()
 	f := &found{Deep: lettersDeep}
 	ctx, cancel := context.WithTimeout(r.Context(), searchFor)
 	defer cancel()
