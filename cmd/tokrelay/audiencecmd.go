@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -171,7 +170,7 @@ func audienceShow(c *cobra.Command, f *audienceFlags) error {
 		return err
 	}
 	if f.json {
-		return d.json(report)
+		return d.screen.json(report)
 	}
 	d.report(report)
 	return nil
@@ -214,37 +213,33 @@ func pickAudience(config *daemon.Config, name string, kinds []string) (*daemon.S
 
 // audience asks for the report. The parts of a daemon that does not run know how.
 func (d *desk) audience(ctx context.Context, s *daemon.Sync) (*daemon.AudienceReport, error) {
-	parts, err := d.parts()
+	parts, err := daemon.New(d.config, quiet())
 	if err != nil {
 		return nil, err
 	}
 	return parts.Audience(ctx, s.Name)
 }
 
-func (d *desk) parts() (*daemon.Daemon, error) {
-	return daemon.New(d.config, daemon.Options{Log: slog.New(slog.DiscardHandler), Version: version, Commit: commit(), Stored: storedToken})
-}
-
 var kindWords = map[string]string{daemon.KindSegment: "streamed, row by row", daemon.KindFile: "uploaded whole"}
 
 // report prints what is known of an audience.
 func (d *desk) report(r *daemon.AudienceReport) {
-	d.print("%s\n", d.paint(bold, r.Sync+": "+kindWords[r.Kind]))
+	d.screen.print("%s\n", d.screen.paint(bold, r.Sync+": "+kindWords[r.Kind]))
 	switch {
 	case r.New:
-		d.print("Nothing is remembered of it: the sync has not run yet.\n")
+		d.screen.print("Nothing is remembered of it: the sync has not run yet.\n")
 		return
 	case len(r.TikTok) == 0:
-		d.print("TikTok holds no audience of it yet.\n")
+		d.screen.print("TikTok holds no audience of it yet.\n")
 	default:
-		d.audiences(r.TikTok, lastUpload(r))
+		d.screen.audiences(r.TikTok, lastUpload(r))
 	}
 	if r.Members != nil {
-		d.print("\n%s member(s) remembered\n", thousands(int64(*r.Members)))
+		d.screen.print("\n%s member(s) remembered\n", thousands(int64(*r.Members)))
 	}
 	for i := range r.Manifests {
 		if i == 0 {
-			d.print("\nThe last runs:\n")
+			d.screen.print("\nThe last runs:\n")
 		}
 		d.manifest(&r.Manifests[i])
 	}

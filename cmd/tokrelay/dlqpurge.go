@@ -72,7 +72,7 @@ func dlqPurge(c *cobra.Command, f *purgeFlags) error {
 		return err
 	}
 	defer d.close()
-	p := &purge{desk: d, flags: f}
+	p := &purge{screen: d.screen, desk: d, flags: f}
 	switch {
 	case f.key != "":
 		return p.member(c.Context())
@@ -82,16 +82,18 @@ func dlqPurge(c *cobra.Command, f *purgeFlags) error {
 	return p.time(c.Context(), before)
 }
 
+// purge is one deletion from question to result.
 type purge struct {
-	*desk
-	flags *purgeFlags
+	screen *screen
+	desk   *desk
+	flags  *purgeFlags
 }
 
 // time deletes what is older, partition by partition up to the first letter that is not.
 func (p *purge) time(ctx context.Context, before time.Time) error {
 	to := kafka.Offsets{}
-	for _, topic := range []string{p.topics.RejectedTopic, p.topics.FailedTopic} {
-		span, err := deadletter.SpanOf(ctx, daemon.LettersIn(p.admin), topic, time.Time{}, before)
+	for _, topic := range []string{p.desk.topics.RejectedTopic, p.desk.topics.FailedTopic} {
+		span, err := deadletter.SpanOf(ctx, daemon.LettersIn(p.desk.admin), topic, time.Time{}, before)
 		if err != nil {
 			return err
 		}
@@ -109,10 +111,10 @@ func (p *purge) offset(ctx context.Context) error {
 	if err != nil {
 		return usageError{fmt.Errorf("--offset: %w", err)}
 	}
-	if place.Topic != p.topics.RejectedTopic && place.Topic != p.topics.FailedTopic {
-		return usageError{fmt.Errorf("--offset: %s is no dead-letter topic: only %s and %s are purged", place.Topic, p.topics.RejectedTopic, p.topics.FailedTopic)}
+	if place.Topic != p.desk.topics.RejectedTopic && place.Topic != p.desk.topics.FailedTopic {
+		return usageError{fmt.Errorf("--offset: %s is no dead-letter topic: only %s and %s are purged", place.Topic, p.desk.topics.RejectedTopic, p.desk.topics.FailedTopic)}
 	}
-	span, err := deadletter.SpanOf(ctx, daemon.LettersIn(p.admin), place.Topic, time.Time{}, time.Time{})
+	span, err := deadletter.SpanOf(ctx, daemon.LettersIn(p.desk.admin), place.Topic, time.Time{}, time.Time{})
 	if err != nil {
 		return err
 	}
@@ -130,36 +132,36 @@ func (p *purge) delete(ctx context.Context, to kafka.Offsets) error {
 		return err
 	}
 	if total == 0 {
-		p.print("Nothing to delete.\n")
+		p.screen.print("Nothing to delete.\n")
 		return nil
 	}
-	p.table([]string{"TOPIC", "PARTITION", "UP TO OFFSET", "LETTERS"}, rows)
+	p.screen.table([]string{"TOPIC", "PARTITION", "UP TO OFFSET", "LETTERS"}, rows)
 	if p.flags.dryRun {
-		p.note("nothing was deleted: this is a dry run\n")
+		p.screen.note("nothing was deleted: this is a dry run\n")
 		return nil
 	}
-	if err := p.confirm(fmt.Sprintf("Delete up to %s letter(s) for good? Rows that were not replayed are lost with them.", thousands(total)), p.flags.yes); err != nil {
+	if err := p.screen.confirm(fmt.Sprintf("Delete up to %s letter(s) for good? Rows that were not replayed are lost with them.", thousands(total)), p.flags.yes); err != nil {
 		return err
 	}
-	if err := p.admin.DeleteRecords(ctx, to); err != nil {
+	if err := p.desk.admin.DeleteRecords(ctx, to); err != nil {
 		if !kafka.Denied(err) {
 			return err
 		}
 		for topic := range to {
-			err = fmt.Errorf("%w\ngrant it: %s", err, check.Grant(p.config.Kafka, "--topic", topic, kafka.RightDelete))
+			err = fmt.Errorf("%w\ngrant it: %s", err, check.Grant(p.desk.config.Kafka, "--topic", topic, kafka.RightDelete))
 		}
 		return err
 	}
-	p.print("deleted\n")
+	p.screen.print("deleted\n")
 	return nil
 }
 
 func (p *purge) doomed(ctx context.Context, to kafka.Offsets) (rows [][]string, total int64, err error) {
-	for _, topic := range []string{p.topics.RejectedTopic, p.topics.FailedTopic} {
+	for _, topic := range []string{p.desk.topics.RejectedTopic, p.desk.topics.FailedTopic} {
 		if len(to[topic]) == 0 {
 			continue
 		}
-		starts, err := p.admin.Starts(ctx, topic)
+		starts, err := p.desk.admin.Starts(ctx, topic)
 		if err != nil {
 			return nil, 0, err
 		}

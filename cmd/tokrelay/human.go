@@ -82,10 +82,10 @@ func (s *screen) confirm(question string, yes bool) error {
 
 // progress draws how far long work has come, on terminals alone.
 type progress struct {
-	*screen
-	what  string
-	begun time.Time
-	drawn time.Time
+	screen *screen
+	what   string
+	begun  time.Time
+	drawn  time.Time
 }
 
 func (s *screen) progress(what string) *progress {
@@ -95,20 +95,20 @@ func (s *screen) progress(what string) *progress {
 // show draws at most ten times a second, and nothing of work that is done at once.
 func (p *progress) show(done, of int64) {
 	now := time.Now()
-	if !p.live || now.Sub(p.begun) < 300*time.Millisecond || now.Sub(p.drawn) < 100*time.Millisecond {
+	if !p.screen.live || now.Sub(p.begun) < 300*time.Millisecond || now.Sub(p.drawn) < 100*time.Millisecond {
 		return
 	}
 	p.drawn = now
 	share := min(1, float64(done)/float64(max(of, 1)))
 	filled := int(share * 30)
-	p.note("\r\x1b[K%s %s%s %3.0f %%  %s of %s, %s/s", p.what, strings.Repeat("█", filled), strings.Repeat("░", 30-filled), 100*share,
+	p.screen.note("\r\x1b[K%s %s%s %3.0f %%  %s of %s, %s/s", p.what, strings.Repeat("█", filled), strings.Repeat("░", 30-filled), 100*share,
 		thousands(done), thousands(of), thousands(int64(float64(done)/now.Sub(p.begun).Seconds())))
 }
 
 // end takes the line away.
 func (p *progress) end() {
-	if p.live && !p.drawn.IsZero() {
-		p.note("\r\x1b[K")
+	if p.screen.live && !p.drawn.IsZero() {
+		p.screen.note("\r\x1b[K")
 	}
 }
 

@@ -81,7 +81,7 @@ func TestProgressIsNotPrintedIntoFiles(t *testing.T) {
 	if err.Len() > 0 {
 		t.Errorf("printed %q", err.String())
 	}
-	p.live = true
+	p.screen.live = true
 	p.show(5, 10)
 	if !strings.Contains(err.String(), " 50 %") {
 		t.Errorf("printed %q, want 50 %%", err.String())
@@ -106,7 +106,7 @@ func TestRowsBeyondTheDedupeWindowNeedAWord(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := &screen{in: reader(c.answer), out: &bytes.Buffer{}, err: &bytes.Buffer{}, asks: c.answer != ""}
-			err := (&replayJob{desk: &desk{screen: s}, flags: &c.flags}).agree(c.plan)
+			err := (&replayJob{screen: s, flags: &c.flags}).agree(c.plan)
 			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 				t.Errorf("got %v, want an error with %q", err, c.want)
 			}

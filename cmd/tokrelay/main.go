@@ -99,6 +99,11 @@ func command() *cobra.Command {
 	return root
 }
 
+// quiet are the options of a command that works with a configuration and logs nothing.
+func quiet() daemon.Options {
+	return daemon.Options{Version: version, Commit: commit(), Stored: storedToken}
+}
+
 // noArgs refuses arguments as a mistake of usage.
 func noArgs(c *cobra.Command, args []string) error {
 	if err := cobra.NoArgs(c, args); err != nil {

@@ -79,9 +79,7 @@ func Run(ctx context.Context, c *daemon.Config, stored func(connection string) s
 }
 
 func (u *checkup) clients() (err error) {
-	where := u.config.SchemaRegistry
-	where.MissingRetry = 0 // nothing is waited for
-	if u.registry, err = registry.New(where, registry.Deps{Log: slog.New(slog.DiscardHandler), Metrics: metrics.New()}); err != nil {
+	if u.registry, err = u.config.Schemas(); err != nil {
 		return err
 	}
 	for name, c := range u.config.Connections {
