@@ -112,6 +112,21 @@ func TestOneBadRowIsOneDeadLetterWhateverThePatternMatches(t *testing.T) {
 	}
 }
 
+// await asks until it is so, for half a minute at most.
+func await(t *testing.T, what string, so func() bool) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(30 * time.Second)
+	for !so() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("%s: not within half a minute", what)
+		}
+	}
+}
+
 // readBy are the topics that a group's members read.
 func readBy(t *testing.T, d *Daemon, group string) (topics []string) {
 	t.Helper()
