@@ -16,17 +16,13 @@ import (
 )
 
 func audienceCommand() *cobra.Command {
-	c := &cobra.Command{
+	return group(&cobra.Command{
 		Use:   "audience",
 		Short: "See what TikTok holds of the audiences, and upload a file audience now",
 		Example: `  tokrelay audience list                    # every custom audience of the advertisers
   tokrelay audience show --sync newsletter
   tokrelay audience upload --sync lapsed`,
-		Args: commandNeeded,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
-	}
-	c.AddCommand(audienceListCommand(), audienceShowCommand(), audienceUploadCommand())
-	return c
+	}, audienceListCommand(), audienceShowCommand(), audienceUploadCommand())
 }
 
 // audienceFlags are what the audience commands are asked for.
@@ -206,7 +202,7 @@ func pickAudience(config *daemon.Config, name string, kinds []string) (*daemon.S
 	}
 	s, err := config.Sync(name)
 	if err == nil && !slices.Contains(kinds, s.Kind()) {
-		err = fmt.Errorf("sync %s is no %s; there is %s", name, what, strings.Join(suit, ", "))
+		err = fmt.Errorf("sync %s is not an %s; there is %s", name, what, strings.Join(suit, ", "))
 	}
 	return s, err
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -93,38 +92,21 @@ func (d *desk) upload(ctx context.Context, s *daemon.Sync, o audiencefile.Option
 	if err != nil {
 		return nil, err
 	}
-	stop := d.watchUpload(parts.FileJob(s.Name))
-	defer stop()
+	job, bar := parts.FileJob(s.Name), d.screen.progress("")
+	defer bar.follow(func() { bar.upload(job.Progress()) })()
 	return parts.UploadNow(ctx, s.Name, o)
 }
 
-func (d *desk) watchUpload(job *audiencefile.Job) (stop func()) {
-	ended, drawn := make(chan struct{}), make(chan struct{})
-	bar := d.screen.progress("")
-	go func() {
-		defer close(drawn)
-		tick := time.NewTicker(100 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ended:
-				bar.end()
-				return
-			case <-tick.C:
-				p := job.Progress()
-				bar.what = string(p.Phase)
-				switch p.Phase {
-				case audiencefile.PhaseReading:
-					bar.show(p.Rows, p.Total)
-				case audiencefile.PhaseUploading:
-					bar.show(int64(p.Files), int64(p.AllFiles))
-				default:
-					bar.show(0, 0)
-				}
-			}
-		}
-	}()
-	return func() { close(ended); <-drawn }
+func (p *progress) upload(of audiencefile.Progress) {
+	p.what = string(of.Phase)
+	switch of.Phase {
+	case audiencefile.PhaseReading:
+		p.show(of.Rows, of.Total)
+	case audiencefile.PhaseUploading:
+		p.show(int64(of.Files), int64(of.AllFiles))
+	default:
+		p.show(0, 0)
+	}
 }
 
 // manifest prints what happened in a run.

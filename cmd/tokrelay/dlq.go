@@ -16,7 +16,7 @@ import (
 )
 
 func dlqCommand() *cobra.Command {
-	c := &cobra.Command{
+	return group(&cobra.Command{
 		Use:   "dlq",
 		Short: "Count, explain, replay and purge rejected rows",
 		Long: `Rows that could not be delivered are in the rejected topic, with their original bytes and headers that say why; batches
@@ -25,24 +25,7 @@ that failed as a whole are in the failed topic, and their rows in the rejected o
   tokrelay dlq show shop.public.orders/2/1041
   tokrelay dlq replay --sync purchases --dry-run
   tokrelay dlq replay --sync purchases`,
-		Args: commandNeeded,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
-	}
-	c.AddCommand(dlqListCommand(), dlqShowCommand(), dlqReplayCommand(), dlqPurgeCommand())
-	return c
-}
-
-// commandNeeded refuses arguments of a command that only has commands.
-func commandNeeded(c *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	hint := ""
-	c.SuggestionsMinimumDistance = 2 // letters that may be wrong
-	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
-		hint = fmt.Sprintf(": did you mean %s?", strings.Join(near, " or "))
-	}
-	return usageError{fmt.Errorf("unknown command %q for %s%s\nsee %s --help", args[0], c.CommandPath(), hint, c.CommandPath())}
+	}, dlqListCommand(), dlqShowCommand(), dlqReplayCommand(), dlqPurgeCommand())
 }
 
 // filterFlags choose dead letters.

@@ -19,7 +19,7 @@ type kept struct {
 	letters int64
 	alone   int64 // of them, with no letter of another member before
 	others  int64 // letters of others before the member's last
-	upTo    int64 // behind the last that stands alone
+	upTo    int64 // behind the last that has no letter of others before it
 	last    int64 // behind the last
 }
 
@@ -64,13 +64,13 @@ func (p *purge) weigh(topic string, found map[int32]*kept) kafka.Offsets {
 		left, others = left+k.letters-k.alone, others+k.others
 		rows = append(rows, []string{topic, fmt.Sprint(id), thousands(k.letters), thousands(k.alone), thousands(k.others)})
 	}
-	p.screen.table([]string{"TOPIC", "PARTITION", "OF THE MEMBER", "STAND FIRST", "OF OTHERS BEFORE THE REST"}, rows)
+	p.screen.table([]string{"TOPIC", "PARTITION", "OF THE MEMBER", "COME FIRST", "OF OTHERS BEFORE THE REST"}, rows)
 	p.screen.print("\n")
 	switch {
 	case left > 0 && p.flags.others:
 		p.screen.note("with the member's letters go %s of others: tokrelay dlq replay sends those first\n\n", thousands(others))
 	case left > 0:
-		p.screen.note("Kafka deletes from the beginning of a partition alone: %s letter(s) of the member stand behind %s of others and remain.\n"+
+		p.screen.note("Kafka deletes from the beginning of a partition alone: %s letter(s) of the member come after %s of others and remain.\n"+
 			"To delete them too, with those of others: tokrelay dlq replay, then the same command with --with-others\n\n", thousands(left), thousands(others))
 	}
 	return to

@@ -31,7 +31,7 @@ func dlqPurgeCommand() *cobra.Command {
 --before deletes what was rejected before a time, in both topics. --offset deletes a partition's letters up to and with a
 place. --key is for erasure requests: it finds every letter of one member (the record key, or the value of its column;
 name=value,name=value of several), deletes those that no letter of another member comes before, and says what remains.
---with-others deletes the rest too, with the letters that stand before them: replay those first.`,
+--with-others deletes the rest too, with the letters that come before them: replay those first.`,
 		Example: `  tokrelay dlq purge --before 14d
   tokrelay dlq purge --offset tokrelay.rejected/2/118
   tokrelay dlq purge --key 4711 --sync newsletter
@@ -44,7 +44,7 @@ name=value,name=value of several), deletes those that no letter of another membe
 	c.Flags().StringVar(&f.upTo, "offset", "", "delete up to and with TOPIC/PARTITION/OFFSET of a dead-letter topic")
 	c.Flags().StringVar(&f.key, "key", "", "find the letters of this member")
 	c.Flags().StringSliceVar(&f.syncs, "sync", nil, "with --key: of this sync alone")
-	c.Flags().BoolVar(&f.others, "with-others", false, "with --key: also letters of others that stand before the member's")
+	c.Flags().BoolVar(&f.others, "with-others", false, "with --key: also letters of others that come before the member's")
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "say what would be deleted; delete nothing")
 	c.Flags().BoolVarP(&f.yes, "yes", "y", false, "do not ask")
 	return c
@@ -112,7 +112,7 @@ func (p *purge) offset(ctx context.Context) error {
 		return usageError{fmt.Errorf("--offset: %w", err)}
 	}
 	if place.Topic != p.desk.topics.RejectedTopic && place.Topic != p.desk.topics.FailedTopic {
-		return usageError{fmt.Errorf("--offset: %s is no dead-letter topic: only %s and %s are purged", place.Topic, p.desk.topics.RejectedTopic, p.desk.topics.FailedTopic)}
+		return usageError{fmt.Errorf("--offset: %s is not a dead-letter topic: only %s and %s are purged", place.Topic, p.desk.topics.RejectedTopic, p.desk.topics.FailedTopic)}
 	}
 	span, err := deadletter.SpanOf(ctx, daemon.LettersIn(p.desk.admin), place.Topic, time.Time{}, time.Time{})
 	if err != nil {

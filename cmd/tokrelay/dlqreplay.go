@@ -181,26 +181,10 @@ func (j *replayJob) agree(p *replay.Plan) error {
 func (j *replayJob) notice(text string) { j.screen.note("%s\n", j.screen.paint(yellow, text)) }
 
 func (j *replayJob) send(ctx context.Context, r *replay.Replay, plan *replay.Plan) error {
-	ended := make(chan struct{})
 	bar := j.screen.progress("replaying")
-	drawn := make(chan struct{})
-	go func() {
-		defer close(drawn)
-		tick := time.NewTicker(100 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ended:
-				return
-			case <-tick.C:
-				bar.show(j.done.Load(), plan.Rows)
-			}
-		}
-	}()
+	end := bar.follow(func() { bar.show(j.done.Load(), plan.Rows) })
 	report, err := r.Run(ctx)
-	close(ended)
-	<-drawn
-	bar.end()
+	end()
 	if report != nil {
 		if printed := j.report(report); printed != nil && err == nil {
 			return printed

@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
-	"github.com/tokrelay/tokrelay/pipeline/kafka"
 )
 
 // moveFlags are what every command that moves a sync's group is asked for.
@@ -27,7 +26,6 @@ func (f *moveFlags) add(c *cobra.Command, sync, dryRun string) {
 // groupMove is what is about to be done with a sync's group.
 type groupMove struct {
 	group    string
-	members  []kafka.Member // instances that run: none may
 	show     func(*screen)
 	question string
 	do       func(context.Context, daemon.Options) error
@@ -55,7 +53,7 @@ func moveGroup(c *cobra.Command, f *moveFlags, plan func(*desk, *daemon.Sync) (*
 		d.screen.note("nothing was changed: this is a dry run\n")
 		return nil
 	}
-	if err := vacant(m.group, m.members); err != nil {
+	if err := d.vacant(c.Context(), m.group); err != nil {
 		return err
 	}
 	if err := d.screen.confirm(m.question, f.yes); err != nil {
@@ -69,13 +67,14 @@ func moveGroup(c *cobra.Command, f *moveFlags, plan func(*desk, *daemon.Sync) (*
 }
 
 // vacant refuses while instances of the sync run: their next commit would undo the move.
-func vacant(group string, members []kafka.Member) error {
-	if len(members) == 0 {
-		return nil
+func (d *desk) vacant(ctx context.Context, name string) error {
+	group, err := d.admin.Group(ctx, name)
+	if err != nil || len(group.Members) == 0 {
+		return err
 	}
 	var who []string
-	for _, m := range members {
+	for _, m := range group.Members {
 		who = append(who, strings.TrimSpace(m.ClientID+" "+m.Host))
 	}
-	return fmt.Errorf("group %s is in use by %d instance(s): %s\nstop them first: their next commit would undo the move", group, len(members), strings.Join(who, ", "))
+	return fmt.Errorf("group %s is in use by %d instance(s): %s\nstop them first: their next commit would undo the move", name, len(group.Members), strings.Join(who, ", "))
 }

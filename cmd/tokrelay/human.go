@@ -10,6 +10,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -105,6 +106,25 @@ func (p *progress) show(done, of int64) {
 		thousands(done), thousands(of), thousands(int64(float64(done)/now.Sub(p.begun).Seconds())))
 }
 
+// follow draws until what it returns is called.
+func (p *progress) follow(draw func()) (end func()) {
+	ended := make(chan struct{})
+	var drawing sync.WaitGroup
+	drawing.Go(func() {
+		for tick := time.NewTicker(100 * time.Millisecond); ; {
+			select {
+			case <-ended:
+				tick.Stop()
+				p.end()
+				return
+			case <-tick.C:
+				draw()
+			}
+		}
+	})
+	return func() { close(ended); drawing.Wait() }
+}
+
 // end takes the line away.
 func (p *progress) end() {
 	if p.screen.live && !p.drawn.IsZero() {
@@ -121,7 +141,7 @@ func thousands(n int64) string {
 	return digits
 }
 
-// table prints columns that line up; numbers of the last column stand right.
+// table prints columns that line up; the last column is aligned to the right.
 func (s *screen) table(head []string, rows [][]string) {
 	widths := make([]int, len(head))
 	for _, row := range append([][]string{head}, rows...) {

@@ -94,7 +94,7 @@ func TestRowsBeyondTheDedupeWindowNeedAWord(t *testing.T) {
 		name   string
 		plan   *replay.Plan
 		flags  replayFlags
-		answer string // of someone at a terminal; "" is nobody
+		answer string // of someone at a terminal; "" is none
 		want   string // of the error; "" is none
 	}{
 		{"without the flag", old, replayFlags{yes: true}, "", "give --allow-duplicates"},

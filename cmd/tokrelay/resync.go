@@ -53,7 +53,7 @@ func resync(c *cobra.Command, f *moveFlags, toTime string, o replay.ResyncOption
 		if err != nil {
 			return nil, err
 		}
-		return &groupMove{group: plan.Group, members: plan.Members,
+		return &groupMove{group: plan.Group,
 			show:     func(screen *screen) { screen.resync(s, plan) },
 			question: fmt.Sprintf("Let %s read at most %s row(s) again?", s.Name, thousands(plan.Records)),
 			do:       func(ctx context.Context, o daemon.Options) error { return plan.Resync(ctx, d.config, s, o) },
@@ -71,7 +71,7 @@ func (s *screen) resync(of *daemon.Sync, plan *replay.ResyncPlan) {
 		}
 		rows = append(rows, []string{p.Topic, strconv.Itoa(int(p.Partition)), committed, strconv.FormatInt(p.To, 10), thousands(p.End - p.To)})
 	}
-	s.table([]string{"TOPIC", "PARTITION", "STANDS AT", "GOES TO", "ROWS AT MOST"}, rows)
+	s.table([]string{"TOPIC", "PARTITION", "IS AT", "GOES TO", "ROWS AT MOST"}, rows)
 	s.print("\n%s\n", s.paint(yellow, recognised(of, plan)))
 }
 

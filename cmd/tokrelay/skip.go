@@ -45,7 +45,7 @@ func skip(c *cobra.Command, f *moveFlags, o replay.SkipOptions) error {
 		if err != nil {
 			return nil, err
 		}
-		return &groupMove{group: plan.Group, members: plan.Members,
+		return &groupMove{group: plan.Group,
 			show:     func(screen *screen) { screen.skip(s, plan) },
 			question: fmt.Sprintf("Pass over %s row(s) of %s?", thousands(plan.Rows()), s.Name),
 			do:       func(ctx context.Context, o daemon.Options) error { return plan.Skip(ctx, d.config, s, o) },

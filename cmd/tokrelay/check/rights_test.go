@@ -138,7 +138,7 @@ func TestMissingRightsHoldUpTheirOwnSyncAlone(t *testing.T) {
 	}
 	until(t, "the row of the open topic", func() bool { return delivered("open") })
 	until(t, "trouble of the closed topic's sync", func() bool { return troubled("closed", pipeline.TroubleKafka) })
-	until(t, "trouble of the audience that nobody may remember", func() bool { return troubled("newsletter", pipeline.TroubleKafka) })
+	until(t, "trouble of the audience that must not be remembered", func() bool { return troubled("newsletter", pipeline.TroubleKafka) })
 	if got := d.Wiring.Status.Troubles("open"); len(got) > 0 || delivered("closed") {
 		t.Errorf("the sync that may work has trouble: %v", got)
 	}

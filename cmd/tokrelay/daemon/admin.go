@@ -29,7 +29,7 @@ type Admin struct {
 	Profiling    bool   `yaml:"profiling" doc:"Serve /debug/pprof on loopback addresses. A profile may hold personal data."`
 }
 
-// Validate reports an address nobody should serve.
+// Validate reports an address that must not be served.
 func (a *Admin) Validate(at settings.Place) {
 	host, _, err := net.SplitHostPort(a.Listen)
 	if err != nil {
@@ -55,7 +55,7 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// probes serves what orchestrators ask: /livez tells that the process turns, /readyz that it can work. Neither depends on
+// probes serves what orchestrators ask: /livez that the process runs, /readyz that it can work. Neither depends on
 // TikTok: a restart does not repair it.
 func (d *Daemon) probes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })

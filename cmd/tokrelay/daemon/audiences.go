@@ -46,7 +46,7 @@ func (d *Daemon) Audience(ctx context.Context, name string) (*AudienceReport, er
 	}
 	report := &AudienceReport{Sync: name, Kind: s.Kind()}
 	if !s.IsAudience() {
-		return nil, fmt.Errorf("sync %s fills no audience", name)
+		return nil, fmt.Errorf("sync %s does not fill an audience", name)
 	}
 	if report.New, err = w.neverRan(ctx, s); err != nil || report.New {
 		return report, err

@@ -146,7 +146,7 @@ var syncName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
 func (c *Config) validateSync(s *Sync, seen map[string]bool, at settings.Place) {
 	switch {
 	case !syncName.MatchString(s.Name):
-		at.Key("name").Problem("must be lower-case letters, digits, - and _, at most 63", "the name stands in metrics and in the consumer group")
+		at.Key("name").Problem("must be lower-case letters, digits, - and _, at most 63", "the name is used in metrics and in the consumer group")
 	case seen[s.Name]:
 		at.Key("name").Problem("must be unique", "")
 	}
@@ -289,7 +289,7 @@ func (s *Sync) SourceTopics(ctx context.Context, admin *kafka.Admin) ([]string, 
 	return topics, err
 }
 
-// NoTopic says that the sync's pattern matches no topic: it reads nothing.
+// NoTopic reports that the sync's pattern matches no topic: it reads nothing.
 type NoTopic struct{ Sync, Pattern string }
 
 func (e *NoTopic) Error() string {

@@ -56,7 +56,7 @@ func (w *Wiring) uploadClient(s *Sync) (*tiktok.Client, error) {
 	return tiktok.New(c, w.connections[name].token)
 }
 
-// workFolder is where files are built unless the configuration says: a folder of this user's own.
+// workFolder is where files are built unless the configuration names a folder: a folder of this user's own.
 func workFolder() (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -65,7 +65,7 @@ func workFolder() (string, error) {
 	return filepath.Join(cache, "tokrelay", "audiences"), nil
 }
 
-// fingerprint tells one way of reading and filtering rows from another: what was kept under another is not reused.
+// fingerprint identifies a way of reading and filtering rows: what was kept under another is not used again.
 func (s *Sync) fingerprint() string {
 	sum := sha256.Sum256(fmt.Append(settings.Effective(s.Config), settings.Effective(s.On), s.When))
 	return hex.EncodeToString(sum[:8])
@@ -110,12 +110,12 @@ func (w *Wiring) spans(ctx context.Context, s *Sync) ([]audiencefile.Span, error
 // FileJob is the upload job of a file audience, nil for other syncs.
 func (d *Daemon) FileJob(sync string) *audiencefile.Job { return d.files[sync] }
 
-// UploadNow runs a file audience's upload in this process, without running the syncs. Other instances stand back for it.
+// UploadNow runs a file audience's upload in this process, without running the syncs. Other instances wait for it.
 func (d *Daemon) UploadNow(ctx context.Context, sync string, o audiencefile.Options) (*audiencefile.Manifest, error) {
 	defer d.Wiring.Close()
 	job := d.files[sync]
 	if job == nil {
-		return nil, fmt.Errorf("sync %s is no audience_file: there is nothing to upload", sync)
+		return nil, fmt.Errorf("sync %s is not an audience_file: there is nothing to upload", sync)
 	}
 	s, err := d.Wiring.Config.Sync(sync)
 	if err == nil {

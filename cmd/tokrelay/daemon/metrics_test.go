@@ -59,7 +59,7 @@ syncs:
       work_folder: "${FOLDER}"
 `
 
-// running is a daemon with a sync of every kind, and what stands around it.
+// running is a daemon with a sync of every kind, and what it talks to.
 type running struct {
 	*daemon.Daemon
 	t       *testing.T

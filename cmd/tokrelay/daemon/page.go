@@ -18,12 +18,12 @@ import (
 
 // What the page asks of a running daemon, besides its wiring. All of it may be called at any time.
 
-// runner is a page that has work of its own beside answering.
+// runner is a page that has work of its own besides answering.
 type runner interface {
 	Run(ctx context.Context) error
 }
 
-// runPage runs what the page does beside answering, until ctx ends.
+// runPage runs what the page does besides answering, until ctx ends.
 func runPage(ctx context.Context, page http.Handler) error {
 	if r, ok := page.(runner); ok {
 		return r.Run(ctx)
@@ -35,7 +35,7 @@ func runPage(ctx context.Context, page http.Handler) error {
 func (d *Daemon) Version() string  { return d.Wiring.options.Version }
 func (d *Daemon) Instance() string { return d.Wiring.options.Instance }
 
-// Audiences are what TikTok last told of a streamed sync's audiences, and false for other syncs.
+// Audiences are what TikTok last reported of a streamed sync's audiences, and false for other syncs.
 func (d *Daemon) Audiences(sync string) (segment.Reading, bool) {
 	if parts := d.segment(sync); parts != nil {
 		return parts.readback.Last(), true

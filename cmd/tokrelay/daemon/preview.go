@@ -110,7 +110,7 @@ type request struct {
 	Body   json.RawMessage `json:"body"`
 }
 
-// APIPath stands before every endpoint.
+// APIPath is the beginning of every endpoint.
 const APIPath = "/open_api/v1.3"
 
 // Requests prints the API calls for all rows seen, if they were asked for.
@@ -136,7 +136,7 @@ type TopicRange struct {
 	Partition int32 // -1: all
 	Offset    int64 // -1: the newest
 	Limit     int
-	Log       *slog.Logger // nil: nothing is said of records that are gone
+	Log       *slog.Logger // nil: records that are gone are not logged
 }
 
 // Topic prints what real records become.

@@ -84,7 +84,7 @@ func (d *Daemon) handler(listener net.Listener) (all, page http.Handler) {
 	return d.Wiring.Config.Admin.guard(mux, ok && at.IP.IsLoopback(), d.Wiring.Log), page
 }
 
-// ignoreEnd drops the error that only says that we were told to stop.
+// ignoreEnd drops the error that only means that we are to stop.
 func ignoreEnd(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return nil

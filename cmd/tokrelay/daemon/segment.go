@@ -20,7 +20,7 @@ type segmentParts struct {
 	members  *state.Members // nil where nothing is remembered
 }
 
-// joinSegment puts the segment sink between router and delivery: it decides per chunk what TikTok has to be told.
+// joinSegment puts the segment sink between router and delivery: it decides per chunk what is sent.
 func (s *Stream) joinSegment(plan *segment.Plan, m *metrics.Sync) {
 	w := s.wiring
 	name, _ := w.Config.ConnectionOf(s.Sync)

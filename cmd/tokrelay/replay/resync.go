@@ -26,7 +26,6 @@ func (o ResyncOptions) full() bool { return o.To.IsZero() && o.Partition < 0 }
 // ResyncPlan is what a resync would do.
 type ResyncPlan struct {
 	Group    string
-	Members  []kafka.Member // instances that run: none may
 	Parts    []ResyncPart
 	Records  int64 // that are read again, or for the first time
 	Older    int64 // of them: written longer ago than TikTok's dedupe reaches back
@@ -53,11 +52,6 @@ func PlanResync(ctx context.Context, admin *kafka.Admin, c *daemon.Config, s *da
 		return nil, err
 	}
 	p := &ResyncPlan{Group: c.GroupOf(s), full: o.full(), Recreate: o.Recreate, offsets: kafka.Offsets{}}
-	group, err := admin.Group(ctx, p.Group)
-	if err != nil {
-		return nil, err
-	}
-	p.Members = group.Members
 	return p, p.lay(ctx, admin, topics, o, now)
 }
 

@@ -21,12 +21,11 @@ type SkipOptions struct {
 
 // SkipPlan is what a skip would do: the group goes from From to To in one partition, and one dead letter says so.
 type SkipPlan struct {
-	Group   string
-	Members []kafka.Member // instances that run: none may
-	Batch   *kafka.Batch
-	Whole   bool  // the batch cannot be read: all of it is passed over; else the record at From alone
-	From    int64 // where the group is
-	To      int64
+	Group string
+	Batch *kafka.Batch
+	Whole bool  // the batch cannot be read: all of it is passed over; else the record at From alone
+	From  int64 // where the group is
+	To    int64
 
 	letter pipeline.Letter
 }
@@ -51,11 +50,6 @@ func PlanSkip(ctx context.Context, admin *kafka.Admin, c *daemon.Config, s *daem
 		return nil, err
 	}
 	p := &SkipPlan{Group: c.GroupOf(s)}
-	group, err := admin.Group(ctx, p.Group)
-	if err != nil {
-		return nil, err
-	}
-	p.Members = group.Members
 	if p.From, err = readsFrom(ctx, admin, s, p.Group, topic, o.Partition); err != nil {
 		return nil, err
 	}
