@@ -10,21 +10,42 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 )
 
+// DryRun reports what Run would do with the rows: nothing is sent, written or kept.
+func (r *Replay) DryRun(ctx context.Context) (*Report, error) {
+	dry := &dryRun{replay: r, trials: map[string]*daemon.Trial{}}
+	err := r.each(ctx, &r.options.Filter, r.options.Limit, func(letter *deadletter.Dead) error {
+		if dry.list = append(dry.list, letter); len(dry.list) < chunkRows {
+			return nil
+		}
+		return dry.rows(ctx)
+	})
+	if err == nil {
+		err = dry.rows(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("dry run: %w", err)
+	}
+	r.report.Left = r.report.Rows - r.report.settled()
+	return &r.report, nil
+}
+
 // dryRun brings rows through the steps of their syncs and forgets what they become.
 type dryRun struct {
 	replay *Replay
-	trials map[string]*daemon.Trial
+	trials map[string]*daemon.Trial // by sync
+	list   []*deadletter.Dead       // the next rows
 }
 
-func (d *dryRun) rows(ctx context.Context, list []*deadletter.Dead) error {
-	if err := d.replay.complete(ctx, list); err != nil {
+func (d *dryRun) rows(ctx context.Context) error {
+	if err := d.replay.complete(ctx, d.list); err != nil {
 		return err
 	}
-	for _, letter := range list {
+	for _, letter := range d.list {
 		if err := d.row(ctx, letter); err != nil {
 			return err
 		}
 	}
+	d.list = nil
 	return nil
 }
 

@@ -48,13 +48,8 @@ func (r *Replay) memberRows(ctx context.Context, sync string) ([]memberRow, erro
 	filter := r.options.Filter
 	filter.Syncs = []string{sync}
 	var list []*deadletter.Dead
-	err := deadletter.Rows(ctx, daemon.LettersIn(r.wiring.Admin), r.span, &filter, nil, func(record *pipeline.Record, h *deadletter.Head) error {
-		if p := r.wants(record, h); p == nil || !r.allowed(p, sync) {
-			return nil
-		}
-		if d, err := deadletter.Parse(deadletter.Keep(record)); err == nil {
-			list = append(list, d)
-		}
+	err := r.each(ctx, &filter, 0, func(d *deadletter.Dead) error {
+		list = append(list, d)
 		return nil
 	})
 	if err == nil {

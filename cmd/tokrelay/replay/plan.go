@@ -59,7 +59,7 @@ func (r *Replay) planRow(plan *Plan, tally *deadletter.Tally, record *pipeline.R
 		plan.Elsewhere++
 	case p == nil:
 		plan.Done++
-	case !r.allowed(p, string(h.Sync)):
+	case r.sends(record, h) == nil:
 		plan.Looped++
 	default:
 		plan.Rows++

@@ -83,8 +83,6 @@ type seen struct {
 	at map[int32]int64
 }
 
-func newSeen() *seen { return &seen{at: map[int32]int64{}} }
-
 // read notes that the record at the offset has been looked at, and its letter begun if it is one.
 func (s *seen) read(partition int32, offset int64) {
 	s.mu.Lock()

@@ -96,7 +96,7 @@ func New(c *daemon.Config, with daemon.Options, o Options) (*Replay, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Replay{wiring: w, options: o, syncs: map[string]*syncReplay{}, late: map[string]bool{}, seen: newSeen(), chunk: chunkRows,
+	r := &Replay{wiring: w, options: o, syncs: map[string]*syncReplay{}, late: map[string]bool{}, seen: &seen{at: map[int32]int64{}}, chunk: chunkRows,
 		report: Report{Rejected: map[pipeline.Reason]int64{}, Skipped: map[pipeline.SkipReason]int64{}}}
 	if o.Rate > 0 {
 		r.chunk = max(1, min(chunkRows, int(o.Rate)))
@@ -165,9 +165,29 @@ func (r *Replay) wants(record *pipeline.Record, h *deadletter.Head) *progress {
 	return nil
 }
 
-// allowed reports whether a letter that p counts is replayed, or held back by the guard against loops.
-func (r *Replay) allowed(p *progress, sync string) bool {
-	return r.options.Force || p == r.syncs[sync].plain
+// sends is wants without the letters that are held back, because they were replayed too often.
+func (r *Replay) sends(record *pipeline.Record, h *deadletter.Head) *progress {
+	p := r.wants(record, h)
+	if p != nil && p == r.syncs[string(h.Sync)].forced && !r.options.Force {
+		return nil
+	}
+	return p
+}
+
+// each parses the letters that the filter chooses and that are to be sent, up to the limit; 0: all.
+func (r *Replay) each(ctx context.Context, filter *deadletter.Filter, limit int64, do func(*deadletter.Dead) error) error {
+	var n int64
+	return deadletter.Rows(ctx, daemon.LettersIn(r.wiring.Admin), r.span, filter, nil, func(record *pipeline.Record, h *deadletter.Head) error {
+		if limit > 0 && n == limit || r.sends(record, h) == nil {
+			return nil
+		}
+		n++
+		d, err := deadletter.Parse(deadletter.Keep(record))
+		if err != nil {
+			return nil // its headers were read before: it is a letter
+		}
+		return do(d)
+	})
 }
 
 // streams joins the syncs of the replay; each one's source is the replay itself.

@@ -57,37 +57,3 @@ func (r *Replay) complete(ctx context.Context, list []*deadletter.Dead) error {
 	}
 	return nil
 }
-
-// DryRun reports what Run would do with the rows: nothing is sent, written or kept.
-func (r *Replay) DryRun(ctx context.Context) (*Report, error) {
-	dry := &dryRun{replay: r, trials: map[string]*daemon.Trial{}}
-	var batch []*deadletter.Dead
-	var taken int64
-	flush := func() error {
-		list := batch
-		batch = nil
-		return dry.rows(ctx, list)
-	}
-	err := deadletter.Rows(ctx, daemon.LettersIn(r.wiring.Admin), r.span, &r.options.Filter, nil, func(record *pipeline.Record, h *deadletter.Head) error {
-		p := r.wants(record, h)
-		if p == nil || !r.allowed(p, string(h.Sync)) || r.options.Limit > 0 && taken == r.options.Limit {
-			return nil
-		}
-		taken++
-		if d, err := deadletter.Parse(deadletter.Keep(record)); err == nil {
-			batch = append(batch, d)
-		}
-		if len(batch) < chunkRows {
-			return nil
-		}
-		return flush()
-	})
-	if err == nil {
-		err = flush()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("dry run: %w", err)
-	}
-	r.report.Left = r.report.Rows - r.report.settled()
-	return &r.report, nil
-}
