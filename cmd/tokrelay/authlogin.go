@@ -196,18 +196,18 @@ func (a *account) byBrowser(ctx context.Context, ask consent) (url.Values, error
 	openBrowser(ask.address)
 	select {
 	case answer := <-answers:
-		return answer, finish(server)
+		finish(server)
+		return answer, nil
 	case <-ctx.Done():
 		return nil, expired(ctx)
 	}
 }
 
 // finish lets the page reach the browser.
-func finish(server *http.Server) error {
+func finish(server *http.Server) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	_ = server.Shutdown(ctx) // a browser that keeps its connection open is no fault
-	return nil
+	_ = server.Shutdown(ctx) // a browser that keeps its connection open is not a fault
 }
 
 // receive takes the first answer to our question on the redirect's path; others are sent away.

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -132,16 +130,6 @@ func (d *desk) countBatches(ctx context.Context, l *listed, filter *deadletter.F
 		l.Batches[i].Rows += int64(len(b.Rows))
 		return nil
 	})
-}
-
-func (s *screen) json(v any) error {
-	out := json.NewEncoder(s.out)
-	out.SetIndent("", "  ")
-	out.SetEscapeHTML(false)
-	if err := out.Encode(v); err != nil {
-		return fmt.Errorf("print JSON: %w", err)
-	}
-	return nil
 }
 
 // list prints the tables, and what one would do next.

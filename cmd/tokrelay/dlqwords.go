@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -9,16 +8,6 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 )
-
-// line prints v as one line of JSON.
-func (s *screen) line(v any) error {
-	out := json.NewEncoder(s.out)
-	out.SetEscapeHTML(false)
-	if err := out.Encode(v); err != nil {
-		return fmt.Errorf("print JSON: %w", err)
-	}
-	return nil
-}
 
 // say prints one labelled line, unless there is nothing to say.
 func (s *screen) say(label, format string, a ...any) {

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -64,6 +65,20 @@ func (s *screen) paint(style, text string) string {
 
 func (s *screen) print(format string, a ...any) { fmt.Fprintf(s.out, format, a...) }
 func (s *screen) note(format string, a ...any)  { fmt.Fprintf(s.err, format, a...) }
+
+// json prints v as JSON over several lines, line on one.
+func (s *screen) json(v any) error { return s.encode(v, "  ") }
+func (s *screen) line(v any) error { return s.encode(v, "") }
+
+func (s *screen) encode(v any, indent string) error {
+	out := json.NewEncoder(s.out)
+	out.SetIndent("", indent)
+	out.SetEscapeHTML(false)
+	if err := out.Encode(v); err != nil {
+		return fmt.Errorf("print JSON: %w", err)
+	}
+	return nil
+}
 
 // confirm asks before something is changed. Without a terminal only --yes answers.
 func (s *screen) confirm(question string, yes bool) error {

@@ -54,8 +54,8 @@ func (d *Daemon) Audience(ctx context.Context, name string) (*AudienceReport, er
 	if err := w.State.Refresh(ctx); err != nil {
 		return nil, fmt.Errorf("read the state topic: %w", err)
 	}
-	if parts := d.segment(name); parts != nil {
-		return report, report.streamed(ctx, parts)
+	if stream := d.audience(name); stream != nil {
+		return report, report.streamed(ctx, stream)
 	}
 	report.Manifests, err = audiencefile.Manifests(ctx, w.State, s.advertiser, s.AudienceFile.Audience)
 	if err == nil && len(report.Manifests) > 0 && report.Manifests[0].AudienceID != "" {
@@ -76,15 +76,15 @@ func (w *Wiring) neverRan(ctx context.Context, s *Sync) (bool, error) {
 	return len(there) < len(topics), err
 }
 
-func (r *AudienceReport) streamed(ctx context.Context, parts *segmentParts) error {
-	if parts.members != nil {
-		if err := parts.members.Restore(ctx); err != nil {
+func (r *AudienceReport) streamed(ctx context.Context, s *Stream) error {
+	if s.members != nil {
+		if err := s.members.Restore(ctx); err != nil {
 			return fmt.Errorf("read the members topic: %w", err)
 		}
-		n := parts.members.Len()
+		n := s.members.Len()
 		r.Members = &n
 	}
-	reading := parts.readback.Read(ctx)
+	reading := s.readback.Read(ctx)
 	r.TikTok = reading.Audiences
 	return reading.Err
 }

@@ -11,15 +11,8 @@ import (
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
 )
 
-// callsTopic has the calls of all instances: the recorder writes ours, the history reads all. Its producer is its own, so
-// that dead letters never wait behind calls.
-type callsTopic struct {
-	recorder *calls.Recorder
-	history  *calls.History
-	producer *kafka.Producer
-}
-
-// rememberCalls makes the log of calls, unless the wiring was given one, and what writes it to the topic.
+// rememberCalls makes the log of calls, unless the wiring was given one, and what writes it to the topic and reads the topic. The producer is
+// its own, so that dead letters never wait behind calls.
 func (w *Wiring) rememberCalls() (err error) {
 	c := w.Config.Calls
 	if w.Calls != nil {
@@ -29,22 +22,14 @@ func (w *Wiring) rememberCalls() (err error) {
 	if c.Topic == "" {
 		return nil
 	}
-	t := &callsTopic{history: calls.NewHistory(w.callsSource(c.Topic))}
-	if t.producer, err = kafka.NewProducer(w.kafka(), "calls", w.Log); err != nil {
+	if w.callsProducer, err = kafka.NewProducer(w.kafka(), "calls", w.Log); err != nil {
 		return err
 	}
-	t.recorder = calls.NewRecorder(c, calls.RecorderDeps{Instance: w.options.Instance, Ensure: w.ensureCalls, Produce: t.producer.Produce,
+	w.History = calls.NewHistory(w.callsSource(c.Topic))
+	w.Recorder = calls.NewRecorder(c, calls.RecorderDeps{Instance: w.options.Instance, Ensure: w.ensureCalls, Produce: w.callsProducer.Produce,
 		TooLarge: tooLarge, Scrub: tiktok.Scrub, Metrics: w.Metrics, Log: w.Log})
-	w.Calls.Tell(t.recorder.Offer)
-	w.callsTopic = t
+	w.Calls.Tell(w.Recorder.Offer)
 	return nil
-}
-
-// writeCalls writes calls to the topic until ctx ends, and then what is left of them.
-func (w *Wiring) writeCalls(ctx context.Context) {
-	if w.callsTopic != nil {
-		_ = w.callsTopic.recorder.Run(ctx) // always nil
-	}
 }
 
 // largestCall is what a record of a whole call may need: a request of a megabyte, and the positions of its rows.
@@ -83,20 +68,4 @@ func (w *Wiring) callsSource(topic string) calls.Source {
 			return nil
 		},
 	}
-}
-
-// CallHistory is what the calls topic has of all instances; nil where the configuration names none.
-func (d *Daemon) CallHistory() *calls.History {
-	if t := d.Wiring.callsTopic; t != nil {
-		return t.history
-	}
-	return nil
-}
-
-// CallRecorder writes this instance's calls to the topic; nil where the configuration names none.
-func (d *Daemon) CallRecorder() *calls.Recorder {
-	if t := d.Wiring.callsTopic; t != nil {
-		return t.recorder
-	}
-	return nil
 }

@@ -52,11 +52,11 @@ func (d *Daemon) join(s *Sync) (err error) {
 	return err
 }
 
-// segment has the parts of a streamed audience, nil for other syncs.
-func (d *Daemon) segment(sync string) *segmentParts {
+// audience is the stream that fills an audience, nil for other syncs.
+func (d *Daemon) audience(sync string) *Stream {
 	for _, s := range d.streams {
-		if s.Sync.Name == sync {
-			return s.segment
+		if s.Sync.Name == sync && s.readback != nil {
+			return s
 		}
 	}
 	return nil

@@ -78,9 +78,6 @@ func (f *Flow) Line(items *pipeline.Items, i int) ([]byte, error) {
 	return f.sink.line(items.Envelope(i), items.Body(i))
 }
 
-// Kind is the kind of the flow's sink.
-func (f *Flow) Kind() string { return f.sink.kind }
-
 // Endpoint is the path its calls go to, below the API's base.
 func (f *Flow) Endpoint() string { return f.sink.endpoint }
 

@@ -37,16 +37,16 @@ func (d *Daemon) Instance() string { return d.Wiring.options.Instance }
 
 // Audiences are what TikTok last reported of a streamed sync's audiences, and false for other syncs.
 func (d *Daemon) Audiences(sync string) (segment.Reading, bool) {
-	if parts := d.segment(sync); parts != nil {
-		return parts.readback.Last(), true
+	if s := d.audience(sync); s != nil {
+		return s.readback.Last(), true
 	}
 	return segment.Reading{}, false
 }
 
 // ReadAudiences asks TikTok now what a streamed sync's audiences hold.
 func (d *Daemon) ReadAudiences(ctx context.Context, sync string) {
-	if parts := d.segment(sync); parts != nil {
-		parts.readback.Read(ctx)
+	if s := d.audience(sync); s != nil {
+		s.readback.Read(ctx)
 	}
 }
 

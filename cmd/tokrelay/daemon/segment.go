@@ -12,31 +12,22 @@ import (
 	"github.com/tokrelay/tokrelay/sinks/segment"
 )
 
-// segmentParts are what a streamed audience has besides the parts of every stream.
-type segmentParts struct {
-	target   *segment.Target
-	sink     *segment.Sink
-	readback *segment.Readback
-	members  *state.Members // nil where nothing is remembered
-}
-
 // joinSegment puts the segment sink between router and delivery: it decides per chunk what is sent.
 func (s *Stream) joinSegment(plan *segment.Plan, m *metrics.Sync) {
 	w := s.wiring
 	name, _ := w.Config.ConnectionOf(s.Sync)
-	parts := &segmentParts{target: plan.NewTarget(s.Sync.Name, w.connections[name].client, w.State)}
-	deps := segment.Deps{Sync: s.Sync.Name, Queue: deliverFunc(s.Route.Deliver), DeadLetters: s.Route.Letters, Audiences: parts.target,
-		Generation: parts.target.Generation, Status: w.Status}
+	target := plan.NewTarget(s.Sync.Name, w.connections[name].client, w.State)
+	deps := segment.Deps{Sync: s.Sync.Name, Queue: deliverFunc(s.Route.Deliver), DeadLetters: s.Route.Letters, Audiences: target,
+		Generation: target.Generation, Status: w.Status}
 	if plan.Remembers() {
-		parts.members = state.NewMembers(w.stateLog(w.Config.MembersTopic(s.Sync)), segment.EachClaim, m)
-		deps.Memory = parts.members
+		s.members = state.NewMembers(w.stateLog(w.Config.MembersTopic(s.Sync)), segment.EachClaim, m)
+		deps.Memory = s.members
 	}
-	parts.sink = segment.NewSink(plan, deps)
-	parts.readback = plan.NewReadback(parts.target)
-	s.segment = parts
-	s.Route.Deliver, s.Route.Letters = parts.sink.Deliver, parts.sink.Letters()
+	sink := segment.NewSink(plan, deps)
+	s.readback = plan.NewReadback(target)
+	s.Route.Deliver, s.Route.Letters = sink.Deliver, sink.Letters()
 	s.Route.Source = s.afterMemory(s.Route.Source)
-	s.services = append(s.services, parts.readback.Run, daily(parts.sink.Sweep))
+	s.services = append(s.services, s.readback.Run, daily(sink.Sweep))
 }
 
 // afterMemory is a source that waits until the sync's audience is remembered.
@@ -65,9 +56,7 @@ func daily(do func(context.Context) error) func(context.Context) error {
 				return nil
 			case <-time.After(24 * time.Hour):
 			}
-			if do(ctx) != nil {
-				continue
-			}
+			_ = do(ctx)
 		}
 	}
 }

@@ -12,7 +12,9 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/router"
+	"github.com/tokrelay/tokrelay/pipeline/state"
 	"github.com/tokrelay/tokrelay/pipeline/tracing"
+	"github.com/tokrelay/tokrelay/sinks/segment"
 )
 
 // Stream is a sync that sends row by row: its steps joined, and what has to run with them. Queue runs first and ends last.
@@ -22,7 +24,8 @@ type Stream struct {
 	Queue *delivery.Queue
 
 	wiring   *Wiring
-	segment  *segmentParts // nil where no audience is filled
+	readback *segment.Readback // nil where no audience is filled
+	members  *state.Members    // nil where none are remembered
 	services []func(context.Context) error
 }
 
@@ -65,10 +68,10 @@ func (s *Stream) Serve(ctx context.Context) {
 
 // AwaitMemory makes sure of what the sync needs besides the topics of all syncs: what is remembered of its audience.
 func (s *Stream) AwaitMemory(ctx context.Context) error {
-	if s.segment == nil {
+	if s.readback == nil {
 		return nil
 	}
-	return s.wiring.awaitMemory(ctx, s.Sync, s.segment.members)
+	return s.wiring.awaitMemory(ctx, s.Sync, s.members)
 }
 
 // tracing makes a sync's spans; nil where tracing is off.

@@ -45,13 +45,15 @@ type Wiring struct {
 	Log      *slog.Logger
 	Admin    *kafka.Admin
 	Registry *registry.Registry
-	State    *state.Store // nil where no sync fills an audience
+	State    *state.Store    // nil where no sync fills an audience
+	Recorder *calls.Recorder // writes calls to calls.topic; nil where there is none
+	History  *calls.History  // the calls of all instances; nil where there is none
 
-	producer    *kafka.Producer
-	connections map[string]*connection
-	callsTopic  *callsTopic                    // nil: calls are remembered in memory alone
-	partitions  atomic.Pointer[map[string]int] // of our own topics, once they are there
-	options     Options
+	producer      *kafka.Producer
+	callsProducer *kafka.Producer
+	connections   map[string]*connection
+	partitions    atomic.Pointer[map[string]int] // of our own topics, once they are there
+	options       Options
 }
 
 // connection is a TikTok account and what its syncs share: the client and the gate of limits.
@@ -136,7 +138,9 @@ func (w *Wiring) Serve(ctx context.Context) {
 	for _, c := range w.connections {
 		services.Go(func() { c.token.Watch(ctx, c.gate.TryNow) })
 	}
-	w.writeCalls(ctx)
+	if w.Recorder != nil {
+		services.Go(func() { _ = w.Recorder.Run(ctx) }) // always nil
+	}
 	services.Wait()
 }
 
@@ -161,7 +165,7 @@ func (w *Wiring) Flow(s *Sync, m *metrics.Sync) (*Flow, error) {
 func (w *Wiring) Close() {
 	w.producer.Close()
 	w.Admin.Close()
-	if w.callsTopic != nil {
-		w.callsTopic.producer.Close()
+	if w.callsProducer != nil {
+		w.callsProducer.Close()
 	}
 }

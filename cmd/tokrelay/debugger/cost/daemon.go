@@ -98,7 +98,7 @@ func runDaemon() error {
 		return err
 	}
 	fmt.Printf("%d rows delivered in %.1f s, %d calls on the topic's way dropped, with 3 browsers that follow and one that has stopped reading\n",
-		counts.Settled[pipeline.Delivered], took.Seconds(), d.CallRecorder().Dropped())
+		counts.Settled[pipeline.Delivered], took.Seconds(), d.Wiring.Recorder.Dropped())
 	stop()
 	return <-ended
 }
