@@ -67,7 +67,7 @@ func (u *checkup) wantedTopics(largest int) []kafka.Wanted {
 	return wanted
 }
 
-// absent tells of a topic of our own that is not there.
+// absent reports a topic of our own that is not there.
 func (u *checkup) absent(w kafka.Wanted, mayCreate bool, brokers int) {
 	what := "topic " + w.Name
 	switch {

@@ -11,8 +11,8 @@ import (
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
 )
 
-// rememberCalls makes the log of calls, unless the wiring was given one, and what writes it to the topic and reads the topic. The producer is
-// its own, so that dead letters never wait behind calls.
+// rememberCalls makes the log of calls, unless the wiring was given one, and what writes and reads their topic. It has a
+// producer of its own, so that dead letters never wait behind calls.
 func (w *Wiring) rememberCalls() (err error) {
 	c := w.Config.Calls
 	if w.Calls != nil {

@@ -39,8 +39,8 @@ type Options struct {
 	Rate        float64           // rows a second; 0: as fast as the connection's limits allow
 	Force       bool              // rows replayed MostReplays times too
 	MaxFailures settings.Percent  // stop when more of the last rows fail again; default 50 %
-	Notice      func(string)      // told of what holds the replay up, once per change; may be nil
-	Progress    func(done int64)  // told now and then; may be nil
+	Notice      func(string)      // gets what holds the replay up, once per change; may be nil
+	Progress    func(done int64)  // gets the rows done since, now and then; may be nil
 }
 
 // Replay sends dead letters again: through the current configuration, inside this process, straight to TikTok (never

@@ -95,7 +95,8 @@ func (p *ResyncPlan) add(part ResyncPart, recent int64) {
 	p.Older += max(0, min(recent, part.End)-part.To)
 }
 
-// Resync moves the sync's group. A full resync of an audience also expires all that is remembered of its members, so that each of them is sent again, by whatever mode is configured now: row by row, or in one upload.
+// Resync moves the sync's group. A full resync of an audience also expires all that is remembered of its members, so that
+// each of them is sent again, by the mode that is configured now: row by row, or in one upload.
 func (p *ResyncPlan) Resync(ctx context.Context, c *daemon.Config, s *daemon.Sync, o daemon.Options) error {
 	w, err := daemon.Wire(c, o)
 	if err != nil {
