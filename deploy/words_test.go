@@ -34,7 +34,6 @@ var unread = map[string]string{
 	"pipeline/router/":             "its row runner is being made one with the others",
 	"pipeline/delivery/":           "its names are being changed",
 	"pipeline/deadletter/":         "to be read after its move",
-	"cmd/tokrelay/daemon/":         "being divided into daemon, replay and check",
 	"sinks/audiencefile/":          "its build becomes a package",
 	"sinks/segment/":               "its coordination is being replaced",
 	"cmd/tokrelay/debugger/search": "the search of persons is being replaced",

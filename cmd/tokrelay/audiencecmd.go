@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -17,17 +16,13 @@ import (
 )
 
 func audienceCommand() *cobra.Command {
-	c := &cobra.Command{
+	return group(&cobra.Command{
 		Use:   "audience",
 		Short: "See what TikTok holds of the audiences, and upload a file audience now",
 		Example: `  tokrelay audience list                    # every custom audience of the advertisers
   tokrelay audience show --sync newsletter
   tokrelay audience upload --sync lapsed`,
-		Args: commandNeeded,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
-	}
-	c.AddCommand(audienceListCommand(), audienceShowCommand(), audienceUploadCommand())
-	return c
+	}, audienceListCommand(), audienceShowCommand(), audienceUploadCommand())
 }
 
 // audienceFlags are what the audience commands are asked for.
@@ -171,7 +166,7 @@ func audienceShow(c *cobra.Command, f *audienceFlags) error {
 		return err
 	}
 	if f.json {
-		return d.json(report)
+		return d.screen.json(report)
 	}
 	d.report(report)
 	return nil
@@ -207,44 +202,40 @@ func pickAudience(config *daemon.Config, name string, kinds []string) (*daemon.S
 	}
 	s, err := config.Sync(name)
 	if err == nil && !slices.Contains(kinds, s.Kind()) {
-		err = fmt.Errorf("sync %s is no %s; there is %s", name, what, strings.Join(suit, ", "))
+		err = fmt.Errorf("sync %s is not an %s; there is %s", name, what, strings.Join(suit, ", "))
 	}
 	return s, err
 }
 
 // audience asks for the report. The parts of a daemon that does not run know how.
 func (d *desk) audience(ctx context.Context, s *daemon.Sync) (*daemon.AudienceReport, error) {
-	parts, err := d.parts()
+	parts, err := daemon.New(d.config, quiet())
 	if err != nil {
 		return nil, err
 	}
 	return parts.Audience(ctx, s.Name)
 }
 
-func (d *desk) parts() (*daemon.Daemon, error) {
-	return daemon.New(d.config, daemon.Options{Log: slog.New(slog.DiscardHandler), Version: version, Commit: commit(), Stored: storedToken})
-}
-
 var kindWords = map[string]string{daemon.KindSegment: "streamed, row by row", daemon.KindFile: "uploaded whole"}
 
 // report prints what is known of an audience.
 func (d *desk) report(r *daemon.AudienceReport) {
-	d.print("%s\n", d.paint(bold, r.Sync+": "+kindWords[r.Kind]))
+	d.screen.print("%s\n", d.screen.paint(bold, r.Sync+": "+kindWords[r.Kind]))
 	switch {
 	case r.New:
-		d.print("Nothing is remembered of it: the sync has not run yet.\n")
+		d.screen.print("Nothing is remembered of it: the sync has not run yet.\n")
 		return
 	case len(r.TikTok) == 0:
-		d.print("TikTok holds no audience of it yet.\n")
+		d.screen.print("TikTok holds no audience of it yet.\n")
 	default:
-		d.audiences(r.TikTok, lastUpload(r))
+		d.screen.audiences(r.TikTok, lastUpload(r))
 	}
 	if r.Members != nil {
-		d.print("\n%s member(s) remembered\n", thousands(int64(*r.Members)))
+		d.screen.print("\n%s member(s) remembered\n", thousands(int64(*r.Members)))
 	}
 	for i := range r.Manifests {
 		if i == 0 {
-			d.print("\nThe last runs:\n")
+			d.screen.print("\nThe last runs:\n")
 		}
 		d.manifest(&r.Manifests[i])
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,7 +13,7 @@ import (
 
 // uploadFlags are what audience upload is asked for.
 type uploadFlags struct {
-	audienceFlags
+	audience            audienceFlags
 	force, rebuild, yes bool
 }
 
@@ -31,8 +30,8 @@ The exit code is 0 when TikTok holds the audience, also where it held this very 
   tokrelay audience upload --sync lapsed --force --yes`,
 		RunE: func(c *cobra.Command, _ []string) error { return audienceUpload(c, &f) },
 	}
-	f.add(c)
-	c.Flags().StringVar(&f.sync, "sync", "", "sync to upload; may be left out when there is one file audience")
+	f.audience.add(c)
+	c.Flags().StringVar(&f.audience.sync, "sync", "", "sync to upload; may be left out when there is one file audience")
 	c.Flags().BoolVar(&f.force, "force", false, "upload although the audience shrank, is unchanged, or most rows are rejected")
 	c.Flags().BoolVar(&f.rebuild, "rebuild", false, "read the whole topic, whatever is kept from the last run")
 	c.Flags().BoolVarP(&f.yes, "yes", "y", false, "with --force: do not ask")
@@ -40,19 +39,19 @@ The exit code is 0 when TikTok holds the audience, also where it held this very 
 }
 
 func audienceUpload(c *cobra.Command, f *uploadFlags) error {
-	d, s, err := audienceDesk(c, &f.audienceFlags, daemon.KindFile)
+	d, s, err := audienceDesk(c, &f.audience, daemon.KindFile)
 	if err != nil {
 		return err
 	}
 	defer d.close()
 	if f.force {
-		if err := d.confirm(fmt.Sprintf("Replace the audience of %s although a brake may hold it?", s.Name), f.yes); err != nil {
+		if err := d.screen.confirm(fmt.Sprintf("Replace the audience of %s although a brake may hold it?", s.Name), f.yes); err != nil {
 			return err
 		}
 	}
 	m, err := d.upload(c.Context(), s, audiencefile.Options{Why: "request", Force: f.force, Rebuild: f.rebuild})
-	if m != nil && f.json {
-		err = errors.Join(err, d.json(m))
+	if m != nil && f.audience.json {
+		err = errors.Join(err, d.screen.json(m))
 	} else if m != nil && m.Result != "" {
 		d.manifest(m)
 	}
@@ -89,42 +88,25 @@ func uploadCure(r audiencefile.Result) string {
 
 // upload runs the job, and draws how far it is.
 func (d *desk) upload(ctx context.Context, s *daemon.Sync, o audiencefile.Options) (*audiencefile.Manifest, error) {
-	parts, err := d.parts()
+	parts, err := daemon.New(d.config, quiet())
 	if err != nil {
 		return nil, err
 	}
-	stop := d.watchUpload(parts.FileJob(s.Name))
-	defer stop()
+	job, bar := parts.FileJob(s.Name), d.screen.progress("")
+	defer bar.follow(func() { bar.upload(job.Progress()) })()
 	return parts.UploadNow(ctx, s.Name, o)
 }
 
-func (d *desk) watchUpload(job *audiencefile.Job) (stop func()) {
-	ended, drawn := make(chan struct{}), make(chan struct{})
-	bar := d.progress("")
-	go func() {
-		defer close(drawn)
-		tick := time.NewTicker(100 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ended:
-				bar.end()
-				return
-			case <-tick.C:
-				p := job.Progress()
-				bar.what = string(p.Phase)
-				switch p.Phase {
-				case audiencefile.PhaseReading:
-					bar.show(p.Rows, p.Total)
-				case audiencefile.PhaseUploading:
-					bar.show(int64(p.Files), int64(p.AllFiles))
-				default:
-					bar.show(0, 0)
-				}
-			}
-		}
-	}()
-	return func() { close(ended); <-drawn }
+func (p *progress) upload(of audiencefile.Progress) {
+	p.what = string(of.Phase)
+	switch of.Phase {
+	case audiencefile.PhaseReading:
+		p.show(of.Rows, of.Total)
+	case audiencefile.PhaseUploading:
+		p.show(int64(of.Files), int64(of.AllFiles))
+	default:
+		p.show(0, 0)
+	}
 }
 
 // manifest prints what happened in a run.
@@ -133,17 +115,17 @@ func (d *desk) manifest(m *audiencefile.Manifest) {
 	if m.Result.Done() {
 		colour = green
 	}
-	d.print("%s  %s  %s\n", m.Began.UTC().Format("2006-01-02 15:04:05 UTC"), d.paint(colour, string(m.Result)), m.Text)
+	d.screen.print("%s  %s  %s\n", m.Began.UTC().Format("2006-01-02 15:04:05 UTC"), d.screen.paint(colour, string(m.Result)), m.Text)
 	if m.Result == audiencefile.Uploaded && m.Settled != "" {
-		d.print("  TikTok's processing: %s, %s covered\n", m.Settled, thousands(m.Covered))
+		d.screen.print("  TikTok's processing: %s, %s covered\n", m.Settled, thousands(m.Covered))
 	}
 	if !m.Again.IsZero() {
-		d.print("  run tries again at %s\n", m.Again.UTC().Format("2006-01-02 15:04 UTC"))
+		d.screen.print("  run tries again at %s\n", m.Again.UTC().Format("2006-01-02 15:04 UTC"))
 	}
 	for _, reason := range byCount(m.Rejected) {
-		d.print("  %s row(s) rejected: %s\n", thousands(m.Rejected[reason]), reason)
+		d.screen.print("  %s row(s) rejected: %s\n", thousands(m.Rejected[reason]), reason)
 	}
 	for _, f := range m.Files {
-		d.print("  file %s: %s line(s), %s bytes\n", f.Name, thousands(f.Lines), thousands(f.Bytes))
+		d.screen.print("  file %s: %s line(s), %s bytes\n", f.Name, thousands(f.Lines), thousands(f.Bytes))
 	}
 }

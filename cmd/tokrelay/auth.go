@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -18,17 +19,13 @@ import (
 )
 
 func authCommand() *cobra.Command {
-	c := &cobra.Command{
+	return group(&cobra.Command{
 		Use:   "auth",
 		Short: "Connect a TikTok business account: get, look at and revoke its access token",
 		Long: `Audiences need a token of a business account, which its administrator grants in a browser; events may use it too, or the
 pixel's own token from Events Manager. The connection needs app_id and secret of your developer app.`,
 		Example: "  tokrelay auth login -c tokrelay.yaml\n  tokrelay auth status\n  tokrelay auth revoke",
-		Args:    commandNeeded,
-		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
-	}
-	c.AddCommand(authLoginCommand(), authStatusCommand(), authRevokeCommand())
-	return c
+	}, authLoginCommand(), authStatusCommand(), authRevokeCommand())
 }
 
 // accountFlags say which connection is meant, and where its token is.
@@ -42,10 +39,10 @@ func (f *accountFlags) add(c *cobra.Command) {
 
 // account is a connection at work.
 type account struct {
-	*screen
+	screen *screen
 	name   string
 	config tiktok.Config
-	path   string // of the token; plain reports whether it stands alone in there
+	path   string // of the token; plain reports whether that file has nothing else
 	plain  bool
 }
 
@@ -144,8 +141,8 @@ func (a *account) status(ctx context.Context) error {
 	if _, err := token.Read(); err != nil {
 		return fmt.Errorf("connection %s: %w", a.name, err)
 	}
-	a.print("%s\n", a.paint(bold, "connection "+a.name))
-	a.say("token", "in %s", where)
+	a.screen.print("%s\n", a.screen.paint(bold, "connection "+a.name))
+	a.screen.say("token", "in %s", where)
 	client, err := a.client()
 	if err != nil {
 		return err
@@ -154,9 +151,9 @@ func (a *account) status(ctx context.Context) error {
 	answer := client.UserInfo(ctx)
 	switch answer.Verdict {
 	case pipeline.Accepted, pipeline.Warned:
-		a.say("TikTok", "%s", a.paint(green, "takes it"))
+		a.screen.say("TikTok", "%s", a.screen.paint(green, "takes it"))
 	case pipeline.Denied:
-		a.say("TikTok", "%s: %s (%s)", a.paint(red, "refuses it"), answer.Message, answer.CodeText())
+		a.screen.say("TikTok", "%s: %s (%s)", a.screen.paint(red, "refuses it"), answer.Message, answer.CodeText())
 		return errors.New("TikTok refuses the token: run tokrelay auth login, or replace the token in the configuration")
 	default:
 		return tiktok.Check("ask TikTok about the token", answer)
@@ -171,9 +168,9 @@ func (a *account) status(ctx context.Context) error {
 func (a *account) scopes(granted []int64) {
 	for _, p := range check.Permissions {
 		if p.GrantedIn(granted) {
-			a.say("may", "%s", p.May)
+			a.screen.say("may", "%s", p.May)
 		} else {
-			a.say("may not", "%s", a.paint(yellow, p.May+": "+p.Needs+" will not work"))
+			a.screen.say("may not", "%s", a.screen.paint(yellow, p.May+": "+p.Needs+" will not work"))
 		}
 	}
 }
@@ -182,7 +179,7 @@ func (a *account) scopes(granted []int64) {
 func (a *account) advertisers(ctx context.Context, client *tiktok.Client) error {
 	app, err := a.app()
 	if err != nil {
-		a.say("advertisers", "not asked for: app_id and secret are not set")
+		a.screen.say("advertisers", "not asked for: app_id and secret are not set")
 		return nil
 	}
 	list, err := client.Advertisers(ctx, app)
@@ -195,12 +192,17 @@ func (a *account) advertisers(ctx context.Context, client *tiktok.Client) error 
 		if one.ID == a.config.AdvertiserID {
 			own, mark = true, " (the connection's)"
 		}
-		a.say("advertiser", "%s %s%s", one.ID, one.Name, mark)
+		a.screen.say("advertiser", "%s %s%s", one.ID, one.Name, mark)
 	}
-	if !own && a.config.AdvertiserID != "" {
-		a.say("", "%s", a.paint(yellow, "the connection's advertiser "+a.config.AdvertiserID+" is not among them: audiences will not work"))
-	}
+	a.warnOfAdvertiser(own)
 	return nil
+}
+
+// warnOfAdvertiser warns where the token does not reach the connection's own advertiser.
+func (a *account) warnOfAdvertiser(reached bool) {
+	if !reached && a.config.AdvertiserID != "" {
+		a.screen.say("", "%s", a.screen.paint(yellow, "the connection's advertiser "+a.config.AdvertiserID+" is not among them: audiences will not work"))
+	}
 }
 
 func authRevokeCommand() *cobra.Command {
@@ -231,7 +233,7 @@ func (a *account) revoke(ctx context.Context, yes bool) error {
 	if _, err := token.Read(); err != nil {
 		return fmt.Errorf("connection %s: %w", a.name, err)
 	}
-	if err := a.confirm(fmt.Sprintf("Revoke the token in %s? Every program that uses it stops.", where), yes); err != nil {
+	if err := a.screen.confirm(fmt.Sprintf("Revoke the token in %s? Every program that uses it stops.", where), yes); err != nil {
 		return err
 	}
 	client, err := a.client()
@@ -247,6 +249,20 @@ func (a *account) revoke(ctx context.Context, yes bool) error {
 			return fmt.Errorf("the token is revoked; delete its file: %w", err)
 		}
 	}
-	a.print("revoked: TikTok no longer takes the token of connection %s\n", a.name)
+	a.screen.print("revoked: TikTok no longer takes the token of connection %s\n", a.name)
 	return nil
+}
+
+// storedToken is where auth login keeps a connection's token: in the user's folder for configuration, "" where there is
+// none. TOKRELAY_HOME moves it.
+func storedToken(connection string) string {
+	home := os.Getenv("TOKRELAY_HOME")
+	if home == "" {
+		config, err := os.UserConfigDir()
+		if err != nil {
+			return ""
+		}
+		home = filepath.Join(config, "tokrelay")
+	}
+	return filepath.Join(home, "tokens", connection+".json")
 }

@@ -26,7 +26,7 @@ const defaultRedirect = "http://127.0.0.1:8765/callback"
 
 // loginFlags are what auth login is asked for.
 type loginFlags struct {
-	accountFlags
+	account   accountFlags
 	redirect  string
 	noBrowser bool
 	patience  time.Duration
@@ -48,14 +48,14 @@ machines without a browser: the page itself may fail to load.`,
   tokrelay auth login --token-file /run/secrets/tiktok-token`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			a, err := openAccount(c, &f.accountFlags)
+			a, err := openAccount(c, &f.account)
 			if err != nil {
 				return err
 			}
 			return a.login(c.Context(), &f)
 		},
 	}
-	f.add(c)
+	f.account.add(c)
 	c.Flags().StringVar(&f.redirect, "redirect", defaultRedirect, "redirect URI registered in the developer app")
 	c.Flags().BoolVar(&f.noBrowser, "no-browser", false, "print the address, and read the redirect's address from standard input")
 	c.Flags().DurationVar(&f.patience, "timeout", 10*time.Minute, "how long to wait for consent")
@@ -114,18 +114,16 @@ func (a *account) keep(grant tiktok.Grant) error {
 	if err := store(a.path); err != nil {
 		return err
 	}
-	a.print("%s\n", a.paint(green, "connected: the token of connection "+a.name+" is stored in "+a.path))
+	a.screen.print("%s\n", a.screen.paint(green, "connected: the token of connection "+a.name+" is stored in "+a.path))
 	a.scopes(grant.Scope)
 	own := false
 	for _, id := range grant.AdvertiserIDs {
-		a.say("advertiser", "%s", id)
+		a.screen.say("advertiser", "%s", id)
 		own = own || id == a.config.AdvertiserID
 	}
-	if !own && a.config.AdvertiserID != "" {
-		a.say("", "%s", a.paint(yellow, "the connection's advertiser "+a.config.AdvertiserID+" is not among them: audiences will not work"))
-	}
+	a.warnOfAdvertiser(own)
 	if a.config.AccessToken != "" {
-		a.note("note: connections.%s.access_token is set and goes first: take it out, so that run uses this token\n", a.name)
+		a.screen.note("note: connections.%s.access_token is set and goes first: take it out, so that run uses this token\n", a.name)
 	}
 	return nil
 }
@@ -149,10 +147,10 @@ func storeAlone(path, token string) error {
 
 // byPaste has someone else's browser do it.
 func (a *account) byPaste(ctx context.Context, ask consent) (url.Values, error) {
-	a.note("Open this address, give consent, and paste the address the browser ends up on:\n\n  %s\n\n", ask.address)
+	a.screen.note("Open this address, give consent, and paste the address the browser ends up on:\n\n  %s\n\n", ask.address)
 	pasted := make(chan string, 1)
 	go func() { // a read of standard input cannot be interrupted; the process ends soon
-		line, _ := a.in.ReadString('\n') // an empty line is not an address
+		line, _ := a.screen.in.ReadString('\n') // an empty line is not an address
 		pasted <- strings.TrimSpace(line)
 	}()
 	select {
@@ -194,22 +192,22 @@ func (a *account) byBrowser(ctx context.Context, ask consent) (url.Values, error
 	server := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: receive(back.Path, ask, answers)}
 	go server.Serve(listener)
 	defer server.Close()
-	a.note("Waiting for consent. If no browser opens, open this address:\n\n  %s\n\n", ask.address)
+	a.screen.note("Waiting for consent. If no browser opens, open this address:\n\n  %s\n\n", ask.address)
 	openBrowser(ask.address)
 	select {
 	case answer := <-answers:
-		return answer, finish(server)
+		finish(server)
+		return answer, nil
 	case <-ctx.Done():
 		return nil, expired(ctx)
 	}
 }
 
 // finish lets the page reach the browser.
-func finish(server *http.Server) error {
+func finish(server *http.Server) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	_ = server.Shutdown(ctx) // a browser that keeps its connection open is no fault
-	return nil
+	_ = server.Shutdown(ctx) // a browser that keeps its connection open is not a fault
 }
 
 // receive takes the first answer to our question on the redirect's path; others are sent away.

@@ -2,7 +2,6 @@ package main
 
 import (
 	_ "embed"
-	"encoding/json"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -66,34 +65,29 @@ func loadWith(c *cobra.Command, path string, env settings.Lookup, aloud bool) (*
 }
 
 func configCommand() *cobra.Command {
-	c := &cobra.Command{
+	return group(&cobra.Command{
 		Use: "config", Short: "Print an example configuration, its JSON Schema, or the effective one",
 		Example: "  tokrelay config example > tokrelay.yaml\n  tokrelay config print -c tokrelay.yaml",
-		Args:    commandNeeded,
-		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
+	}, exampleCommand(), schemaCommand(), printCommand())
+}
+
+func exampleCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "example", Short: "Print a complete, commented configuration", Args: noArgs,
+		Example: "  tokrelay config example > tokrelay.yaml",
+		RunE: func(c *cobra.Command, _ []string) error {
+			_, err := c.OutOrStdout().Write(example)
+			return err
+		},
 	}
-	c.AddCommand(
-		&cobra.Command{
-			Use: "example", Short: "Print a complete, commented configuration", Args: noArgs,
-			Example: "  tokrelay config example > tokrelay.yaml",
-			RunE: func(c *cobra.Command, _ []string) error {
-				_, err := c.OutOrStdout().Write(example)
-				return err
-			},
-		},
-		&cobra.Command{
-			Use: "schema", Short: "Print the configuration's JSON Schema, for editors", Args: noArgs,
-			Example: "  tokrelay config schema > tokrelay.schema.json\n  # first line of tokrelay.yaml:\n  # yaml-language-server: $schema=tokrelay.schema.json",
-			RunE: func(c *cobra.Command, _ []string) error {
-				out := json.NewEncoder(c.OutOrStdout())
-				out.SetIndent("", "  ")
-				out.SetEscapeHTML(false)
-				return out.Encode(settings.Schema(daemon.Config{}))
-			},
-		},
-		printCommand(),
-	)
-	return c
+}
+
+func schemaCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "schema", Short: "Print the configuration's JSON Schema, for editors", Args: noArgs,
+		Example: "  tokrelay config schema > tokrelay.schema.json\n  # first line of tokrelay.yaml:\n  # yaml-language-server: $schema=tokrelay.schema.json",
+		RunE:    func(c *cobra.Command, _ []string) error { return newScreen(c).json(settings.Schema(daemon.Config{})) },
+	}
 }
 
 func printCommand() *cobra.Command {
@@ -111,34 +105,5 @@ func printCommand() *cobra.Command {
 		},
 	}
 	configFlag(c, &path)
-	return c
-}
-
-func checkCommand() *cobra.Command {
-	var path string
-	var online, asJSON bool
-	c := &cobra.Command{
-		Use:   "check",
-		Short: "Validate the configuration, and with --online everything it talks about",
-		Long: `Validate the configuration: every problem at once, with line and path. With --online also look at brokers, rights, topics
-and their settings, the registry's newest schemas, the newest rows, and the TikTok accounts: one line per check, with
-ok, warn or fail and a cure. Nothing is changed, and no row is sent.`,
-		Example: "  tokrelay check -c tokrelay.yaml\n  tokrelay check --online\n  tokrelay check --online --json | jq -r 'select(.state == \"fail\").cure'",
-		Args:    noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			config, err := loadAloud(c, path)
-			if err != nil {
-				return err
-			}
-			if online {
-				return checkOnline(c, config, asJSON)
-			}
-			fmt.Fprintf(c.OutOrStdout(), "%s is valid: %d sync(s)\n", path, len(config.Syncs))
-			return nil
-		},
-	}
-	configFlag(c, &path)
-	c.Flags().BoolVar(&online, "online", false, "look at Kafka, the registry and TikTok too")
-	c.Flags().BoolVar(&asJSON, "json", false, "with --online: print one JSON object a line")
 	return c
 }

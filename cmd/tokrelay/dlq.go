@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -12,14 +11,12 @@ import (
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
-	"github.com/tokrelay/tokrelay/pipeline/metrics"
 )
 
 func dlqCommand() *cobra.Command {
-	c := &cobra.Command{
+	return group(&cobra.Command{
 		Use:   "dlq",
 		Short: "Count, explain, replay and purge rejected rows",
 		Long: `Rows that could not be delivered are in the rejected topic, with their original bytes and headers that say why; batches
@@ -28,24 +25,7 @@ that failed as a whole are in the failed topic, and their rows in the rejected o
   tokrelay dlq show shop.public.orders/2/1041
   tokrelay dlq replay --sync purchases --dry-run
   tokrelay dlq replay --sync purchases`,
-		Args: commandNeeded,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
-	}
-	c.AddCommand(dlqListCommand(), dlqShowCommand(), dlqReplayCommand(), dlqPurgeCommand())
-	return c
-}
-
-// commandNeeded refuses arguments of a command that only has commands.
-func commandNeeded(c *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	hint := ""
-	c.SuggestionsMinimumDistance = 2 // letters that may be wrong
-	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
-		hint = fmt.Sprintf(": did you mean %s?", strings.Join(near, " or "))
-	}
-	return usageError{fmt.Errorf("unknown command %q for %s%s\nsee %s --help", args[0], c.CommandPath(), hint, c.CommandPath())}
+	}, dlqListCommand(), dlqShowCommand(), dlqReplayCommand(), dlqPurgeCommand())
 }
 
 // filterFlags choose dead letters.
@@ -83,8 +63,8 @@ func names[T ~string](list []T) []string {
 	return out
 }
 
-// filter checks the flags' words.
-func (f *filterFlags) filter(now time.Time) (deadletter.Filter, error) {
+// read checks the flags' words.
+func (f *filterFlags) read(now time.Time) (deadletter.Filter, error) {
 	filter := deadletter.Filter{Syncs: f.syncs, Reasons: f.reasons, Classes: f.classes, Fields: f.fields, Topics: f.topics, Batch: f.batch, EventID: f.eventID}
 	var err error
 	if filter.Since, err = when("--since", f.since, now); err != nil {
@@ -121,7 +101,7 @@ func known(flag string, words, list []string) error {
 
 // desk is what the dlq commands work with.
 type desk struct {
-	*screen
+	screen *screen
 	path   string
 	config *daemon.Config
 	topics deadletter.Config
@@ -152,21 +132,14 @@ func (d *desk) close() { d.admin.Close() }
 func (d *desk) checkSyncs(named []string) {
 	for _, name := range named {
 		if _, err := d.config.Sync(name); err != nil {
-			d.note("note: %v\n", err)
+			d.screen.note("note: %v\n", err)
 		}
 	}
 }
 
-// schemas are the registry's. Schema ids that it does not know are not waited for.
-func (d *desk) schemas() (*registry.Registry, error) {
-	where := d.config.SchemaRegistry
-	where.MissingRetry = 0
-	return registry.New(where, registry.Deps{Log: slog.New(slog.DiscardHandler), Metrics: metrics.New()})
-}
-
 // opener reads rows with the settings of their syncs.
 func (d *desk) opener(reveal bool) (*deadletter.Opener, error) {
-	schemas, err := d.schemas()
+	schemas, err := d.config.Schemas()
 	if err != nil {
 		return nil, err
 	}

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -17,7 +15,7 @@ import (
 
 // listFlags are what dlq list is asked for.
 type listFlags struct {
-	filterFlags
+	filter filterFlags
 	config string
 	by     []string
 	json   bool
@@ -38,7 +36,7 @@ as a whole, whose rows are among the rejected ones. Only headers are read.`,
 		RunE: func(c *cobra.Command, _ []string) error { return dlqList(c, &f) },
 	}
 	configFlag(c, &f.config)
-	f.add(c)
+	f.filter.add(c)
 	c.Flags().StringSliceVar(&f.by, "by", deadletter.By[:5], "what to count by: "+strings.Join(deadletter.By, ", "))
 	c.Flags().BoolVar(&f.json, "json", false, "print JSON")
 	complete(c, "by", deadletter.By)
@@ -64,7 +62,7 @@ type batchCount struct {
 }
 
 func dlqList(c *cobra.Command, f *listFlags) error {
-	filter, err := f.filter(time.Now())
+	filter, err := f.filter.read(time.Now())
 	if err == nil {
 		err = known("--by", f.by, deadletter.By)
 	}
@@ -76,8 +74,8 @@ func dlqList(c *cobra.Command, f *listFlags) error {
 		return err
 	}
 	defer d.close()
-	d.checkSyncs(f.syncs)
-	if err := d.choose(&filter, f.key); err != nil {
+	d.checkSyncs(f.filter.syncs)
+	if err := d.choose(&filter, f.filter.key); err != nil {
 		return err
 	}
 	l := &listed{Rejected: d.topics.RejectedTopic, Failed: d.topics.FailedTopic, Rows: []deadletter.Count{}, Batches: []batchCount{}}
@@ -88,7 +86,7 @@ func dlqList(c *cobra.Command, f *listFlags) error {
 		return err
 	}
 	if f.json {
-		return d.json(l)
+		return d.screen.json(l)
 	}
 	d.list(l, f.by)
 	return nil
@@ -99,7 +97,7 @@ func (d *desk) countRows(ctx context.Context, l *listed, filter *deadletter.Filt
 	if err != nil {
 		return err
 	}
-	bar := d.progress("reading " + l.Rejected)
+	bar := d.screen.progress("reading " + l.Rejected)
 	defer bar.end()
 	var mu sync.Mutex
 	read := int64(0)
@@ -134,20 +132,10 @@ func (d *desk) countBatches(ctx context.Context, l *listed, filter *deadletter.F
 	})
 }
 
-func (s *screen) json(v any) error {
-	out := json.NewEncoder(s.out)
-	out.SetIndent("", "  ")
-	out.SetEscapeHTML(false)
-	if err := out.Encode(v); err != nil {
-		return fmt.Errorf("print JSON: %w", err)
-	}
-	return nil
-}
-
 // list prints the tables, and what one would do next.
 func (d *desk) list(l *listed, by []string) {
 	if l.Total == 0 && len(l.Batches) == 0 {
-		d.print("No dead letters in %s and %s match.\n", l.Rejected, l.Failed)
+		d.screen.print("No dead letters in %s and %s match.\n", l.Rejected, l.Failed)
 		return
 	}
 	head := []string{}
@@ -162,9 +150,9 @@ func (d *desk) list(l *listed, by []string) {
 		}
 		rows = append(rows, append(row, thousands(l.Rows[i].Rows)))
 	}
-	d.table(append(head, "ROWS"), append(rows, totalRow(len(by), l.Total)))
+	d.screen.table(append(head, "ROWS"), append(rows, totalRow(len(by), l.Total)))
 	d.listBatches(l)
-	d.note("\nexplain some: %s    send them again: %s\n", toCopy(d.path, "dlq show --reason REASON --limit 3"), toCopy(d.path, "dlq replay --dry-run"))
+	d.screen.note("\nexplain some: %s    send them again: %s\n", toCopy(d.path, "dlq show --reason REASON --limit 3"), toCopy(d.path, "dlq replay --dry-run"))
 }
 
 func totalRow(columns int, total int64) []string {
@@ -180,12 +168,12 @@ func (d *desk) listBatches(l *listed) {
 	if len(l.Batches) == 0 {
 		return
 	}
-	d.print("\nBatches that failed as a whole (their rows are counted above):\n")
+	d.screen.print("\nBatches that failed as a whole (their rows are counted above):\n")
 	rows := [][]string{}
 	for _, b := range l.Batches {
 		rows = append(rows, []string{b.Sync, b.Reason, b.Day, thousands(b.Batches), thousands(b.Rows)})
 	}
-	d.table([]string{"SYNC", "REASON", "DAY", "BATCHES", "ROWS"}, rows)
+	d.screen.table([]string{"SYNC", "REASON", "DAY", "BATCHES", "ROWS"}, rows)
 }
 
 // choose completes the filter with what only the records' keys can tell.
@@ -193,7 +181,7 @@ func (d *desk) choose(filter *deadletter.Filter, key string) error {
 	if key == "" {
 		return nil
 	}
-	schemas, err := d.schemas()
+	schemas, err := d.config.Schemas()
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ func dlqPurgeCommand() *cobra.Command {
 --before deletes what was rejected before a time, in both topics. --offset deletes a partition's letters up to and with a
 place. --key is for erasure requests: it finds every letter of one member (the record key, or the value of its column;
 name=value,name=value of several), deletes those that no letter of another member comes before, and says what remains.
---with-others deletes the rest too, with the letters that stand before them: replay those first.`,
+--with-others deletes the rest too, with the letters that come before them: replay those first.`,
 		Example: `  tokrelay dlq purge --before 14d
   tokrelay dlq purge --offset tokrelay.rejected/2/118
   tokrelay dlq purge --key 4711 --sync newsletter
@@ -44,7 +44,7 @@ name=value,name=value of several), deletes those that no letter of another membe
 	c.Flags().StringVar(&f.upTo, "offset", "", "delete up to and with TOPIC/PARTITION/OFFSET of a dead-letter topic")
 	c.Flags().StringVar(&f.key, "key", "", "find the letters of this member")
 	c.Flags().StringSliceVar(&f.syncs, "sync", nil, "with --key: of this sync alone")
-	c.Flags().BoolVar(&f.others, "with-others", false, "with --key: also letters of others that stand before the member's")
+	c.Flags().BoolVar(&f.others, "with-others", false, "with --key: also letters of others that come before the member's")
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "say what would be deleted; delete nothing")
 	c.Flags().BoolVarP(&f.yes, "yes", "y", false, "do not ask")
 	return c
@@ -72,7 +72,7 @@ func dlqPurge(c *cobra.Command, f *purgeFlags) error {
 		return err
 	}
 	defer d.close()
-	p := &purge{desk: d, flags: f}
+	p := &purge{screen: d.screen, desk: d, flags: f}
 	switch {
 	case f.key != "":
 		return p.member(c.Context())
@@ -82,16 +82,18 @@ func dlqPurge(c *cobra.Command, f *purgeFlags) error {
 	return p.time(c.Context(), before)
 }
 
+// purge is one deletion from question to result.
 type purge struct {
-	*desk
-	flags *purgeFlags
+	screen *screen
+	desk   *desk
+	flags  *purgeFlags
 }
 
 // time deletes what is older, partition by partition up to the first letter that is not.
 func (p *purge) time(ctx context.Context, before time.Time) error {
 	r := kafka.Range{To: kafka.Offsets{}, IDs: map[string]string{}}
-	for _, topic := range []string{p.topics.RejectedTopic, p.topics.FailedTopic} {
-		span, err := deadletter.SpanOf(ctx, daemon.LettersIn(p.admin), topic, time.Time{}, before)
+	for _, topic := range []string{p.desk.topics.RejectedTopic, p.desk.topics.FailedTopic} {
+		span, err := deadletter.SpanOf(ctx, daemon.LettersIn(p.desk.admin), topic, time.Time{}, before)
 		if err != nil {
 			return err
 		}
@@ -110,10 +112,10 @@ func (p *purge) offset(ctx context.Context) error {
 	if err != nil {
 		return usageError{fmt.Errorf("--offset: %w", err)}
 	}
-	if place.Topic != p.topics.RejectedTopic && place.Topic != p.topics.FailedTopic {
-		return usageError{fmt.Errorf("--offset: %s is no dead-letter topic: only %s and %s are purged", place.Topic, p.topics.RejectedTopic, p.topics.FailedTopic)}
+	if place.Topic != p.desk.topics.RejectedTopic && place.Topic != p.desk.topics.FailedTopic {
+		return usageError{fmt.Errorf("--offset: %s is not a dead-letter topic: only %s and %s are purged", place.Topic, p.desk.topics.RejectedTopic, p.desk.topics.FailedTopic)}
 	}
-	span, err := deadletter.SpanOf(ctx, daemon.LettersIn(p.admin), place.Topic, time.Time{}, time.Time{})
+	span, err := deadletter.SpanOf(ctx, daemon.LettersIn(p.desk.admin), place.Topic, time.Time{}, time.Time{})
 	if err != nil {
 		return err
 	}
@@ -131,36 +133,36 @@ func (p *purge) delete(ctx context.Context, r kafka.Range) error {
 		return err
 	}
 	if total == 0 {
-		p.print("Nothing to delete.\n")
+		p.screen.print("Nothing to delete.\n")
 		return nil
 	}
-	p.table([]string{"TOPIC", "PARTITION", "UP TO OFFSET", "LETTERS"}, rows)
+	p.screen.table([]string{"TOPIC", "PARTITION", "UP TO OFFSET", "LETTERS"}, rows)
 	if p.flags.dryRun {
-		p.note("nothing was deleted: this is a dry run\n")
+		p.screen.note("nothing was deleted: this is a dry run\n")
 		return nil
 	}
-	if err := p.confirm(fmt.Sprintf("Delete up to %s letter(s) for good? Rows that were not replayed are lost with them.", thousands(total)), p.flags.yes); err != nil {
+	if err := p.screen.confirm(fmt.Sprintf("Delete up to %s letter(s) for good? Rows that were not replayed are lost with them.", thousands(total)), p.flags.yes); err != nil {
 		return err
 	}
-	if err := p.admin.DeleteRecords(ctx, r); err != nil {
+	if err := p.desk.admin.DeleteRecords(ctx, r); err != nil {
 		if !kafka.Denied(err) {
 			return err
 		}
 		for topic := range r.To {
-			err = fmt.Errorf("%w\ngrant it: %s", err, check.Grant(p.config.Kafka, "--topic", topic, kafka.RightDelete))
+			err = fmt.Errorf("%w\ngrant it: %s", err, check.Grant(p.desk.config.Kafka, "--topic", topic, kafka.RightDelete))
 		}
 		return err
 	}
-	p.print("deleted\n")
+	p.screen.print("deleted\n")
 	return nil
 }
 
 func (p *purge) doomed(ctx context.Context, to kafka.Offsets) (rows [][]string, total int64, err error) {
-	for _, topic := range []string{p.topics.RejectedTopic, p.topics.FailedTopic} {
+	for _, topic := range []string{p.desk.topics.RejectedTopic, p.desk.topics.FailedTopic} {
 		if len(to[topic]) == 0 {
 			continue
 		}
-		starts, err := p.admin.Starts(ctx, topic)
+		starts, err := p.desk.admin.Starts(ctx, topic)
 		if err != nil {
 			return nil, 0, err
 		}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"slices"
 	"strconv"
@@ -15,13 +14,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/replay"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 // replayFlags are what dlq replay is asked for.
 type replayFlags struct {
-	filterFlags
+	filter                   filterFlags
 	config                   string
 	limit                    int64
 	rate                     float64
@@ -54,7 +53,7 @@ the next upload repairs them.`,
 		RunE: func(c *cobra.Command, _ []string) error { return dlqReplay(c, &f) },
 	}
 	configFlag(c, &f.config)
-	f.add(c)
+	f.filter.add(c)
 	flags := c.Flags()
 	flags.BoolVar(&f.dryRun, "dry-run", false, "say what would become of the rows; send and change nothing")
 	flags.Int64Var(&f.limit, "limit", 0, "at most this number of rows")
@@ -77,23 +76,23 @@ func dlqReplay(c *cobra.Command, f *replayFlags) error {
 		return err
 	}
 	defer d.close()
-	if err := d.choose(&options.Filter, f.key); err != nil {
+	if err := d.choose(&options.Filter, f.filter.key); err != nil {
 		return err
 	}
-	job := &replayJob{desk: d, flags: f}
+	job := &replayJob{screen: d.screen, desk: d, flags: f}
 	options.Notice, options.Progress = job.notice, func(n int64) { job.done.Add(n) }
-	replay, err := daemon.NewReplay(d.config, daemon.Options{Log: slog.New(slog.DiscardHandler), Version: version, Commit: commit(), Stored: storedToken}, options)
+	r, err := replay.New(d.config, quiet(), options)
 	if err != nil {
 		return usageError{err}
 	}
-	defer replay.Close()
-	return job.run(c.Context(), replay)
+	defer r.Close()
+	return job.run(c.Context(), r)
 }
 
-func (f *replayFlags) options() (daemon.ReplayOptions, error) {
-	o := daemon.ReplayOptions{Limit: f.limit, Rate: f.rate, Force: f.force}
+func (f *replayFlags) options() (replay.Options, error) {
+	o := replay.Options{Limit: f.limit, Rate: f.rate, Force: f.force}
 	var err error
-	if o.Filter, err = f.filter(time.Now()); err != nil {
+	if o.Filter, err = f.filter.read(time.Now()); err != nil {
 		return o, err
 	}
 	share, err := strconv.ParseFloat(strings.TrimSuffix(f.failures, "%"), 64)
@@ -109,14 +108,15 @@ func (f *replayFlags) options() (daemon.ReplayOptions, error) {
 
 // replayJob is one replay from question to report.
 type replayJob struct {
-	*desk
-	flags *replayFlags
-	done  atomic.Int64
+	screen *screen
+	desk   *desk
+	flags  *replayFlags
+	done   atomic.Int64
 }
 
-func (j *replayJob) run(ctx context.Context, replay *daemon.Replay) error {
-	bar := j.progress("reading " + j.topics.RejectedTopic)
-	plan, err := replay.Plan(ctx, time.Now(), bar.show)
+func (j *replayJob) run(ctx context.Context, r *replay.Replay) error {
+	bar := j.screen.progress("reading " + j.desk.topics.RejectedTopic)
+	plan, err := r.Plan(ctx, time.Now(), bar.show)
 	bar.end()
 	if err != nil {
 		return err
@@ -124,9 +124,9 @@ func (j *replayJob) run(ctx context.Context, replay *daemon.Replay) error {
 	j.plan(plan)
 	switch {
 	case plan.Rows == 0:
-		return j.report(&daemon.ReplayReport{})
+		return j.report(&replay.Report{})
 	case j.flags.dryRun:
-		report, err := replay.DryRun(ctx)
+		report, err := r.DryRun(ctx)
 		if err != nil {
 			return err
 		}
@@ -135,72 +135,56 @@ func (j *replayJob) run(ctx context.Context, replay *daemon.Replay) error {
 	if err := j.agree(plan); err != nil {
 		return err
 	}
-	return j.send(ctx, replay, plan)
+	return j.send(ctx, r, plan)
 }
 
 // plan says what is going to be sent.
-func (j *replayJob) plan(p *daemon.ReplayPlan) {
+func (j *replayJob) plan(p *replay.Plan) {
 	if j.flags.json {
 		return
 	}
 	if p.Rows == 0 {
-		j.print("Nothing to replay%s.\n", map[bool]string{true: ": earlier replays have covered what there is", false: ""}[p.Resumed])
+		j.screen.print("Nothing to replay%s.\n", map[bool]string{true: ": earlier replays have covered what there is", false: ""}[p.Resumed])
 	} else {
 		rows := [][]string{}
 		for _, g := range p.Groups {
 			rows = append(rows, []string{g.Sync, g.Reason, thousands(g.Rows)})
 		}
-		j.table([]string{"SYNC", "REASON", "ROWS"}, append(rows, []string{"total", "", thousands(p.Rows)}))
+		j.screen.table([]string{"SYNC", "REASON", "ROWS"}, append(rows, []string{"total", "", thousands(p.Rows)}))
 	}
 	if p.Resumed && p.Rows > 0 {
-		j.note("what earlier replays have done is left out\n")
+		j.screen.note("what earlier replays have done is left out\n")
 	}
 	if p.Looped > 0 {
-		j.note("%s row(s) were replayed %d times already and are left out: --force sends them too\n", thousands(p.Looped), daemon.MostReplays)
+		j.screen.note("%s row(s) were replayed %d times already and are left out: --force sends them too\n", thousands(p.Looped), replay.MostReplays)
 	}
 	if p.Elsewhere > 0 {
-		j.note("%s row(s) are of syncs that %s does not have, or that are not replayed\n", thousands(p.Elsewhere), j.path)
+		j.screen.note("%s row(s) are of syncs that %s does not have, or that are not replayed\n", thousands(p.Elsewhere), j.desk.path)
 	}
 }
 
 // agree asks whether to go on.
-func (j *replayJob) agree(p *daemon.ReplayPlan) error {
+func (j *replayJob) agree(p *replay.Plan) error {
 	if p.Old > 0 && !j.flags.duplicates {
 		question := fmt.Sprintf("%s of the rows failed first more than 48 hours ago: what TikTok did get of them it may count twice. Send them all the same?", thousands(p.Old))
-		if !j.asks || j.flags.yes {
+		if !j.screen.asks || j.flags.yes {
 			return usageError{fmt.Errorf("%s of the rows failed first more than 48 hours ago: what TikTok did get of them it may count twice\n"+
 				"give --allow-duplicates to send them all the same, or --since 48h to leave them out", thousands(p.Old))}
 		}
-		if err := j.confirm(question, false); err != nil {
+		if err := j.screen.confirm(question, false); err != nil {
 			return err
 		}
 	}
-	return j.confirm(fmt.Sprintf("Send %s row(s) to TikTok?", thousands(p.Rows)), j.flags.yes)
+	return j.screen.confirm(fmt.Sprintf("Send %s row(s) to TikTok?", thousands(p.Rows)), j.flags.yes)
 }
 
-func (j *replayJob) notice(text string) { j.note("%s\n", j.paint(yellow, text)) }
+func (j *replayJob) notice(text string) { j.screen.note("%s\n", j.screen.paint(yellow, text)) }
 
-func (j *replayJob) send(ctx context.Context, replay *daemon.Replay, plan *daemon.ReplayPlan) error {
-	ended := make(chan struct{})
-	bar := j.progress("replaying")
-	drawn := make(chan struct{})
-	go func() {
-		defer close(drawn)
-		tick := time.NewTicker(100 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ended:
-				return
-			case <-tick.C:
-				bar.show(j.done.Load(), plan.Rows)
-			}
-		}
-	}()
-	report, err := replay.Run(ctx)
-	close(ended)
-	<-drawn
-	bar.end()
+func (j *replayJob) send(ctx context.Context, r *replay.Replay, plan *replay.Plan) error {
+	bar := j.screen.progress("replaying")
+	end := bar.follow(func() { bar.show(j.done.Load(), plan.Rows) })
+	report, err := r.Run(ctx)
+	end()
 	if report != nil {
 		if printed := j.report(report); printed != nil && err == nil {
 			return printed
@@ -216,16 +200,16 @@ func (j *replayJob) explain(ctx context.Context, err error) error {
 		return nil
 	case ctx.Err() != nil:
 		return errors.New("interrupted: the same command goes on with what is left")
-	case errors.Is(err, daemon.ErrTooManyFailures):
+	case errors.Is(err, replay.ErrTooManyFailures):
 		return fmt.Errorf("%w\ncorrect the mapping, see what would happen with --dry-run, and replay again: it goes on with what is left", err)
 	}
 	return fmt.Errorf("%w\nthe same command goes on with what is left", err)
 }
 
 // report prints what became of the rows.
-func (j *replayJob) report(r *daemon.ReplayReport) error {
+func (j *replayJob) report(r *replay.Report) error {
 	if j.flags.json {
-		return j.json(r)
+		return j.screen.json(r)
 	}
 	if r.Rows == 0 {
 		return nil
@@ -234,17 +218,17 @@ func (j *replayJob) report(r *daemon.ReplayReport) error {
 	if j.flags.dryRun {
 		delivered, rejected = "would be sent", "would be rejected again"
 	}
-	j.print("\n%-24s %s\n", delivered, j.paint(green, thousands(r.Delivered)))
+	j.screen.print("\n%-24s %s\n", delivered, j.screen.paint(green, thousands(r.Delivered)))
 	for _, reason := range byCount(r.Rejected) {
-		j.print("%-24s %s  %s\n", rejected, j.paint(red, thousands(r.Rejected[reason])), reason)
+		j.screen.print("%-24s %s  %s\n", rejected, j.screen.paint(red, thousands(r.Rejected[reason])), reason)
 	}
 	for _, reason := range byCount(r.Skipped) {
-		j.print("%-24s %s  %s\n", "skipped", thousands(r.Skipped[reason]), string(reason))
+		j.screen.print("%-24s %s  %s\n", "skipped", thousands(r.Skipped[reason]), string(reason))
 	}
 	if r.Gone > 0 {
-		j.print("%-24s %s  neither the letter nor the source topic has the row any more\n", "gone", j.paint(red, thousands(r.Gone)))
+		j.screen.print("%-24s %s  neither the letter nor the source topic has the row any more\n", "gone", j.screen.paint(red, thousands(r.Gone)))
 	}
-	j.print("%-24s %s\n", "left", thousands(r.Left))
+	j.screen.print("%-24s %s\n", "left", thousands(r.Left))
 	return nil
 }
 

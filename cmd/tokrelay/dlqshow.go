@@ -16,7 +16,7 @@ import (
 
 // showFlags are what dlq show is asked for.
 type showFlags struct {
-	filterFlags
+	filter       filterFlags
 	config       string
 	limit        int
 	reveal, json bool
@@ -37,7 +37,7 @@ is given.`,
 		RunE: func(c *cobra.Command, args []string) error { return dlqShow(c, &f, args) },
 	}
 	configFlag(c, &f.config)
-	f.add(c)
+	f.filter.add(c)
 	c.Flags().IntVar(&f.limit, "limit", 10, "show at most this number")
 	c.Flags().BoolVar(&f.reveal, "reveal", false, "show the rows' values: they are personal data")
 	c.Flags().BoolVar(&f.json, "json", false, "print one JSON object a line")
@@ -45,7 +45,7 @@ is given.`,
 }
 
 func dlqShow(c *cobra.Command, f *showFlags, args []string) error {
-	filter, err := f.filter(time.Now())
+	filter, err := f.filter.read(time.Now())
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func dlqShow(c *cobra.Command, f *showFlags, args []string) error {
 		return err
 	}
 	defer d.close()
-	if err := d.choose(&filter, f.key); err != nil {
+	if err := d.choose(&filter, f.filter.key); err != nil {
 		return err
 	}
 	opener, err := d.opener(f.reveal)
@@ -71,9 +71,9 @@ func dlqShow(c *cobra.Command, f *showFlags, args []string) error {
 		return err
 	}
 	if f.reveal {
-		d.note("%s\n", d.paint(yellow, "warning: the rows below are shown in clear; they are personal data, guard this output like the source"))
+		d.screen.note("%s\n", d.screen.paint(yellow, "warning: the rows below are shown in clear; they are personal data, guard this output like the source"))
 	}
-	s := &shower{desk: d, opener: opener, flags: f}
+	s := &shower{screen: d.screen, desk: d, opener: opener, flags: f}
 	if len(places) > 0 {
 		return s.places(c.Context(), places, filter)
 	}
@@ -82,7 +82,8 @@ func dlqShow(c *cobra.Command, f *showFlags, args []string) error {
 
 // shower prints letters one by one.
 type shower struct {
-	*desk
+	screen *screen
+	desk   *desk
 	opener *deadletter.Opener
 	flags  *showFlags
 	shown  int
@@ -93,11 +94,11 @@ func (s *shower) places(ctx context.Context, places []pipeline.Position, filter 
 	filter.Rows = map[string]bool{}
 	var missing []string
 	for _, p := range places {
-		if p.Topic != s.topics.RejectedTopic && p.Topic != s.topics.FailedTopic {
+		if p.Topic != s.desk.topics.RejectedTopic && p.Topic != s.desk.topics.FailedTopic {
 			filter.Rows[deadletter.PlaceText(p)] = true
 			continue
 		}
-		r, err := deadletter.Fetch(ctx, daemon.LettersIn(s.admin), p)
+		r, err := deadletter.Fetch(ctx, daemon.LettersIn(s.desk.admin), p)
 		if err != nil {
 			return err
 		}
@@ -139,7 +140,7 @@ func (s *shower) rows(ctx context.Context, filter deadletter.Filter) error {
 
 // filtered shows the letters the filter chooses, up to the limit.
 func (s *shower) filtered(ctx context.Context, filter deadletter.Filter) error {
-	s.checkSyncs(filter.Syncs)
+	s.desk.checkSyncs(filter.Syncs)
 	err := s.each(ctx, filter, func(d *deadletter.Dead) error {
 		if s.shown == s.flags.limit {
 			return errLimit
@@ -147,11 +148,11 @@ func (s *shower) filtered(ctx context.Context, filter deadletter.Filter) error {
 		return s.letter(ctx, d)
 	})
 	if errors.Is(err, errLimit) {
-		s.note("there are more: raise --limit, or narrow the filters\n")
+		s.screen.note("there are more: raise --limit, or narrow the filters\n")
 		return nil
 	}
 	if err == nil && s.shown == 0 {
-		s.note("no dead letters match\n")
+		s.screen.note("no dead letters match\n")
 	}
 	return err
 }
@@ -159,18 +160,18 @@ func (s *shower) filtered(ctx context.Context, filter deadletter.Filter) error {
 var errLimit = errors.New("limit")
 
 func (s *shower) each(ctx context.Context, filter deadletter.Filter, show func(*deadletter.Dead) error) error {
-	span, err := deadletter.SpanOf(ctx, daemon.LettersIn(s.admin), s.topics.RejectedTopic, filter.Since, filter.Until)
+	span, err := deadletter.SpanOf(ctx, daemon.LettersIn(s.desk.admin), s.desk.topics.RejectedTopic, filter.Since, filter.Until)
 	if err != nil {
 		return err
 	}
-	bar, read := s.progress("searching "+s.topics.RejectedTopic), int64(0)
+	bar, read := s.screen.progress("searching "+s.desk.topics.RejectedTopic), int64(0)
 	defer bar.end()
 	seen := func() {
 		if read++; read%4096 == 0 {
 			bar.show(read, span.Records)
 		}
 	}
-	return deadletter.Rows(ctx, daemon.LettersIn(s.admin), span, &filter, seen, func(r *pipeline.Record, _ *deadletter.Head) error {
+	return deadletter.Rows(ctx, daemon.LettersIn(s.desk.admin), span, &filter, seen, func(r *pipeline.Record, _ *deadletter.Head) error {
 		d, err := deadletter.Parse(deadletter.Keep(r))
 		if err != nil {
 			return err
@@ -182,7 +183,7 @@ func (s *shower) each(ctx context.Context, filter deadletter.Filter, show func(*
 
 // record shows a record of one of our topics.
 func (s *shower) record(ctx context.Context, r *pipeline.Record) error {
-	if r.Topic == s.topics.FailedTopic {
+	if r.Topic == s.desk.topics.FailedTopic {
 		b, err := deadletter.ParseBatch(r)
 		if err != nil {
 			return fmt.Errorf("%s: %w", r.Position(), err)
@@ -203,13 +204,13 @@ func (s *shower) letter(ctx context.Context, d *deadletter.Dead) error {
 		return err
 	}
 	s.shown++
-	e.Replay = toCopy(s.path, strings.TrimPrefix(e.Replay, "tokrelay "))
+	e.Replay = toCopy(s.desk.path, strings.TrimPrefix(e.Replay, "tokrelay "))
 	if s.flags.json {
-		return s.line(e)
+		return s.screen.line(e)
 	}
 	if s.shown > 1 {
-		s.print("\n")
+		s.screen.print("\n")
 	}
-	s.explained(e)
+	s.screen.explained(e)
 	return nil
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -9,16 +8,6 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 )
-
-// line prints v as one line of JSON.
-func (s *screen) line(v any) error {
-	out := json.NewEncoder(s.out)
-	out.SetEscapeHTML(false)
-	if err := out.Encode(v); err != nil {
-		return fmt.Errorf("print JSON: %w", err)
-	}
-	return nil
-}
 
 // say prints one labelled line, unless there is nothing to say.
 func (s *screen) say(label, format string, a ...any) {
@@ -136,25 +125,25 @@ func (s *screen) columns(title string, list []deadletter.Column) {
 func (s *shower) batch(b *deadletter.DeadBatch) error {
 	s.shown++
 	if s.flags.json {
-		return s.line(b)
+		return s.screen.line(b)
 	}
 	info := b.Reason.Info()
-	s.print("%s\n", s.paint(bold, b.Sync+": "+info.Meaning))
-	s.say("reason", "%s", string(b.Reason))
-	s.say("batch", "%s, %d row(s), %d call(s) of %s", b.ID, b.RowCount, b.Attempts, b.Endpoint)
-	s.say("failed", "%s", at("", b.Failed))
-	s.say("TikTok said", "HTTP %d, code %d, %q, request %s", b.Answer.HTTPStatus, b.Answer.Code, b.Answer.Message, b.Answer.RequestID)
-	s.say("letter", "%s, part %d of %d", deadletter.PlaceText(b.At), b.Part, b.Parts)
-	s.say("usually", "%s", info.Cause)
-	s.say("to fix", "%s", s.paint(green, info.Cure))
-	s.say("then", "%s", s.paint(green, toCopy(s.path, "dlq replay --sync "+b.Sync+" --batch "+b.ID)))
-	s.print("  %s\n", s.paint(dim, "rows"))
+	s.screen.print("%s\n", s.screen.paint(bold, b.Sync+": "+info.Meaning))
+	s.screen.say("reason", "%s", string(b.Reason))
+	s.screen.say("batch", "%s, %d row(s), %d call(s) of %s", b.ID, b.RowCount, b.Attempts, b.Endpoint)
+	s.screen.say("failed", "%s", at("", b.Failed))
+	s.screen.say("TikTok said", "HTTP %d, code %d, %q, request %s", b.Answer.HTTPStatus, b.Answer.Code, b.Answer.Message, b.Answer.RequestID)
+	s.screen.say("letter", "%s, part %d of %d", deadletter.PlaceText(b.At), b.Part, b.Parts)
+	s.screen.say("usually", "%s", info.Cause)
+	s.screen.say("to fix", "%s", s.screen.paint(green, info.Cure))
+	s.screen.say("then", "%s", s.screen.paint(green, toCopy(s.desk.path, "dlq replay --sync "+b.Sync+" --batch "+b.ID)))
+	s.screen.print("  %s\n", s.screen.paint(dim, "rows"))
 	for i, p := range b.Rows {
 		if i == 20 {
-			s.print("    … and %d more (--json lists them)\n", len(b.Rows)-i)
+			s.screen.print("    … and %d more (--json lists them)\n", len(b.Rows)-i)
 			break
 		}
-		s.print("    %s  %s\n", deadletter.PlaceText(p), p.EventID)
+		s.screen.print("    %s  %s\n", deadletter.PlaceText(p), p.EventID)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -64,6 +66,20 @@ func (s *screen) paint(style, text string) string {
 func (s *screen) print(format string, a ...any) { fmt.Fprintf(s.out, format, a...) }
 func (s *screen) note(format string, a ...any)  { fmt.Fprintf(s.err, format, a...) }
 
+// json prints v as JSON over several lines, line on one.
+func (s *screen) json(v any) error { return s.encode(v, "  ") }
+func (s *screen) line(v any) error { return s.encode(v, "") }
+
+func (s *screen) encode(v any, indent string) error {
+	out := json.NewEncoder(s.out)
+	out.SetIndent("", indent)
+	out.SetEscapeHTML(false)
+	if err := out.Encode(v); err != nil {
+		return fmt.Errorf("print JSON: %w", err)
+	}
+	return nil
+}
+
 // confirm asks before something is changed. Without a terminal only --yes answers.
 func (s *screen) confirm(question string, yes bool) error {
 	if yes {
@@ -82,10 +98,10 @@ func (s *screen) confirm(question string, yes bool) error {
 
 // progress draws how far long work has come, on terminals alone.
 type progress struct {
-	*screen
-	what  string
-	begun time.Time
-	drawn time.Time
+	screen *screen
+	what   string
+	begun  time.Time
+	drawn  time.Time
 }
 
 func (s *screen) progress(what string) *progress {
@@ -95,20 +111,39 @@ func (s *screen) progress(what string) *progress {
 // show draws at most ten times a second, and nothing of work that is done at once.
 func (p *progress) show(done, of int64) {
 	now := time.Now()
-	if !p.live || now.Sub(p.begun) < 300*time.Millisecond || now.Sub(p.drawn) < 100*time.Millisecond {
+	if !p.screen.live || now.Sub(p.begun) < 300*time.Millisecond || now.Sub(p.drawn) < 100*time.Millisecond {
 		return
 	}
 	p.drawn = now
 	share := min(1, float64(done)/float64(max(of, 1)))
 	filled := int(share * 30)
-	p.note("\r\x1b[K%s %s%s %3.0f %%  %s of %s, %s/s", p.what, strings.Repeat("█", filled), strings.Repeat("░", 30-filled), 100*share,
+	p.screen.note("\r\x1b[K%s %s%s %3.0f %%  %s of %s, %s/s", p.what, strings.Repeat("█", filled), strings.Repeat("░", 30-filled), 100*share,
 		thousands(done), thousands(of), thousands(int64(float64(done)/now.Sub(p.begun).Seconds())))
+}
+
+// follow draws until what it returns is called.
+func (p *progress) follow(draw func()) (end func()) {
+	ended := make(chan struct{})
+	var drawing sync.WaitGroup
+	drawing.Go(func() {
+		for tick := time.NewTicker(100 * time.Millisecond); ; {
+			select {
+			case <-ended:
+				tick.Stop()
+				p.end()
+				return
+			case <-tick.C:
+				draw()
+			}
+		}
+	})
+	return func() { close(ended); drawing.Wait() }
 }
 
 // end takes the line away.
 func (p *progress) end() {
-	if p.live && !p.drawn.IsZero() {
-		p.note("\r\x1b[K")
+	if p.screen.live && !p.drawn.IsZero() {
+		p.screen.note("\r\x1b[K")
 	}
 }
 
@@ -121,7 +156,7 @@ func thousands(n int64) string {
 	return digits
 }
 
-// table prints columns that line up; numbers of the last column stand right.
+// table prints columns that line up; the last column is aligned to the right.
 func (s *screen) table(head []string, rows [][]string) {
 	widths := make([]int, len(head))
 	for _, row := range append([][]string{head}, rows...) {

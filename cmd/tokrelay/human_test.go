@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/replay"
 )
 
 func reader(text string) *bufio.Reader { return bufio.NewReader(strings.NewReader(text)) }
@@ -81,7 +81,7 @@ func TestProgressIsNotPrintedIntoFiles(t *testing.T) {
 	if err.Len() > 0 {
 		t.Errorf("printed %q", err.String())
 	}
-	p.live = true
+	p.screen.live = true
 	p.show(5, 10)
 	if !strings.Contains(err.String(), " 50 %") {
 		t.Errorf("printed %q, want 50 %%", err.String())
@@ -89,12 +89,12 @@ func TestProgressIsNotPrintedIntoFiles(t *testing.T) {
 }
 
 func TestRowsBeyondTheDedupeWindowNeedAWord(t *testing.T) {
-	old := &daemon.ReplayPlan{Rows: 10, Old: 4}
+	old := &replay.Plan{Rows: 10, Old: 4}
 	for _, c := range []struct {
 		name   string
-		plan   *daemon.ReplayPlan
+		plan   *replay.Plan
 		flags  replayFlags
-		answer string // of someone at a terminal; "" is nobody
+		answer string // of someone at a terminal; "" is none
 		want   string // of the error; "" is none
 	}{
 		{"without the flag", old, replayFlags{yes: true}, "", "give --allow-duplicates"},
@@ -102,11 +102,11 @@ func TestRowsBeyondTheDedupeWindowNeedAWord(t *testing.T) {
 		{"someone agrees to both questions", old, replayFlags{}, "y\ny\n", ""},
 		{"someone does not", old, replayFlags{}, "n\n", "nothing was done"},
 		{"someone agrees to the first alone", old, replayFlags{}, "y\nn\n", "nothing was done"},
-		{"none is old", &daemon.ReplayPlan{Rows: 10}, replayFlags{yes: true}, "", ""},
+		{"none is old", &replay.Plan{Rows: 10}, replayFlags{yes: true}, "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := &screen{in: reader(c.answer), out: &bytes.Buffer{}, err: &bytes.Buffer{}, asks: c.answer != ""}
-			err := (&replayJob{desk: &desk{screen: s}, flags: &c.flags}).agree(c.plan)
+			err := (&replayJob{screen: s, flags: &c.flags}).agree(c.plan)
 			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 				t.Errorf("got %v, want an error with %q", err, c.want)
 			}

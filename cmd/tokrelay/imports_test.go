@@ -62,7 +62,7 @@ func forbidden(pkg, imported string) string {
 	return "steps and sinks do not know each other; cmd joins them"
 }
 
-// within reports whether a package is home or stands below it.
+// within reports whether a package is home or below it.
 func within(pkg, home string) bool { return pkg == home || strings.HasPrefix(pkg, home+"/") }
 
 // packages lists what each package of the module imports, tests left out.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -97,6 +98,31 @@ func command() *cobra.Command {
 	root.AddCommand(runCommand(), demoCommand(), checkCommand(), previewCommand(), sandboxCommand(), configCommand(), versionCommand(),
 		dlqCommand(), resyncCommand(), skipCommand(), authCommand(), audienceCommand())
 	return root
+}
+
+// quiet are the options of a command that works with a configuration and logs nothing.
+func quiet() daemon.Options {
+	return daemon.Options{Version: version, Commit: commit(), Stored: storedToken}
+}
+
+// group is a command that only has commands.
+func group(c *cobra.Command, commands ...*cobra.Command) *cobra.Command {
+	c.Args, c.RunE = commandNeeded, func(c *cobra.Command, _ []string) error { return c.Help() }
+	c.AddCommand(commands...)
+	return c
+}
+
+// commandNeeded refuses arguments of a command that only has commands.
+func commandNeeded(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := ""
+	c.SuggestionsMinimumDistance = 2 // letters that may be wrong
+	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = fmt.Sprintf(": did you mean %s?", strings.Join(near, " or "))
+	}
+	return usageError{fmt.Errorf("unknown command %q for %s%s\nsee %s --help", args[0], c.CommandPath(), hint, c.CommandPath())}
 }
 
 // noArgs refuses arguments as a mistake of usage.

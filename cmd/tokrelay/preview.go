@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"strings"
 	"time"
@@ -86,10 +85,15 @@ func preview(c *cobra.Command, f previewFlags) error {
 	}
 	p := daemon.NewPreview(flow, c.OutOrStdout(), f.requests)
 	if f.fromTopic {
-		if err := reachOf(c.Context(), config, f.config); err != nil {
+		admin, err := kafka.NewAdmin(config.Kafka, "preview", warnings(c))
+		if err != nil {
 			return err
 		}
-		return p.Topic(c.Context(), config, daemon.TopicRange{Partition: f.partition, Offset: f.offset, Limit: f.limit, Log: warnings(c)})
+		defer admin.Close()
+		if err := reach(c.Context(), admin, config.Kafka.Brokers, f.config); err != nil {
+			return err
+		}
+		return p.Topic(c.Context(), config, admin, daemon.TopicRange{Partition: f.partition, Offset: f.offset, Limit: f.limit})
 	}
 	return previewRows(c.Context(), p, f.rows, c.InOrStdin())
 }
@@ -107,16 +111,6 @@ func pickSync(c *daemon.Config, name string) (*daemon.Sync, error) {
 		return nil, usageError{fmt.Errorf("--sync: %w", err)}
 	}
 	return s, nil
-}
-
-// reachOf is reach for a command that has no client of its own yet.
-func reachOf(ctx context.Context, config *daemon.Config, path string) error {
-	admin, err := kafka.NewAdmin(config.Kafka, "preview", slog.New(slog.DiscardHandler))
-	if err != nil {
-		return err
-	}
-	defer admin.Close()
-	return reach(ctx, admin, config.Kafka.Brokers, path)
 }
 
 // syncNames are the names of the syncs that suit, or of all.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strconv"
 	"time"
 
@@ -14,16 +13,10 @@ import (
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/replay"
 )
 
-// resyncFlags are what resync is asked for.
-type resyncFlags struct {
-	config, sync, toTime string
-	partition            int32
-	recreate             bool
-	dryRun, yes          bool
-}
-
 func resyncCommand() *cobra.Command {
-	var f resyncFlags
+	var f moveFlags
+	var toTime string
+	var o replay.ResyncOptions
 	c := &cobra.Command{
 		Use:   "resync",
 		Short: "Read a sync's topic again from the start, or from a time",
@@ -38,56 +31,38 @@ A full resync of a streamed audience sends every member again. It is also needed
   tokrelay resync --sync newsletter --yes
   tokrelay resync --sync newsletter --recreate`,
 		Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return resync(c, &f) },
+		RunE: func(c *cobra.Command, _ []string) error { return resync(c, &f, toTime, o) },
 	}
-	configFlag(c, &f.config)
-	c.Flags().StringVar(&f.sync, "sync", "", "sync to read again; may be left out when there is one")
-	c.Flags().StringVar(&f.toTime, "to-time", "", "rows written since: a time, a day, or how long ago (24h, 7d)")
-	c.Flags().Int32Var(&f.partition, "partition", -1, "this partition alone")
-	c.Flags().BoolVar(&f.recreate, "recreate", false, "let a streamed audience be another one, as it is configured now")
-	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "show what would be read again; change nothing")
-	c.Flags().BoolVarP(&f.yes, "yes", "y", false, "do not ask")
+	f.add(c, "sync to read again", "show what would be read again")
+	c.Flags().StringVar(&toTime, "to-time", "", "rows written since: a time, a day, or how long ago (24h, 7d)")
+	c.Flags().Int32Var(&o.Partition, "partition", -1, "this partition alone")
+	c.Flags().BoolVar(&o.Recreate, "recreate", false, "let a streamed audience be another one, as it is configured now")
 	return c
 }
 
-func resync(c *cobra.Command, f *resyncFlags) error {
+func resync(c *cobra.Command, f *moveFlags, toTime string, o replay.ResyncOptions) (err error) {
 	now := time.Now()
-	if f.partition < -1 {
+	if o.Partition < -1 {
 		return usageError{errors.New("--partition must be 0 or more")}
 	}
-	to, err := when("--to-time", f.toTime, now)
-	if err != nil {
+	if o.To, err = when("--to-time", toTime, now); err != nil {
 		return err
 	}
-	d, err := openDesk(c, f.config, "resync")
-	if err != nil {
-		return err
-	}
-	defer d.close()
-	s, err := pickSync(d.config, f.sync)
-	if err != nil {
-		return err
-	}
-	plan, err := replay.PlanResync(c.Context(), d.admin, d.config, s, replay.ResyncOptions{To: to, Partition: f.partition, Recreate: f.recreate}, now)
-	if err != nil {
-		return err
-	}
-	d.resync(s, plan)
-	if f.dryRun {
-		d.note("nothing was changed: this is a dry run\n")
-		return nil
-	}
-	if err := vacant(plan.Group, plan.Members); err != nil {
-		return err
-	}
-	if err := d.confirm(fmt.Sprintf("Let %s read at most %s row(s) again?", s.Name, thousands(plan.Records)), f.yes); err != nil {
-		return err
-	}
-	return d.move(c.Context(), s, plan)
+	return moveGroup(c, f, func(d *desk, s *daemon.Sync) (*groupMove, error) {
+		plan, err := replay.PlanResync(c.Context(), d.admin, d.config, s, o, now)
+		if err != nil {
+			return nil, err
+		}
+		return &groupMove{group: plan.Group,
+			show:     func(screen *screen) { screen.resync(s, plan) },
+			question: fmt.Sprintf("Let %s read at most %s row(s) again?", s.Name, thousands(plan.Records)),
+			do:       func(ctx context.Context, o daemon.Options) error { return plan.Resync(ctx, d.config, s, o) },
+			done:     "reads from there"}, nil
+	})
 }
 
 // resync shows the plan.
-func (d *desk) resync(s *daemon.Sync, plan *replay.ResyncPlan) {
+func (s *screen) resync(of *daemon.Sync, plan *replay.ResyncPlan) {
 	rows := [][]string{}
 	for _, p := range plan.Parts {
 		committed := "none"
@@ -96,9 +71,8 @@ func (d *desk) resync(s *daemon.Sync, plan *replay.ResyncPlan) {
 		}
 		rows = append(rows, []string{p.Topic, strconv.Itoa(int(p.Partition)), committed, strconv.FormatInt(p.To, 10), thousands(p.End - p.To)})
 	}
-	d.print("sync %s, group %s\n", s.Name, plan.Group)
-	d.table([]string{"TOPIC", "PARTITION", "STANDS AT", "GOES TO", "ROWS AT MOST"}, rows)
-	d.print("\n%s\n", d.paint(yellow, recognised(s, plan)))
+	s.table([]string{"TOPIC", "PARTITION", "IS AT", "GOES TO", "ROWS AT MOST"}, rows)
+	s.print("\n%s\n", s.paint(yellow, recognised(of, plan)))
 }
 
 // recognised says what TikTok makes of rows it gets a second time.
@@ -117,12 +91,4 @@ func recognised(s *daemon.Sync, plan *replay.ResyncPlan) string {
 	return fmt.Sprintf("TikTok drops events it has seen in the last 48 hours by their event id: of the rows to read, at most %s were written since then\n"+
 		"and are dropped where they were delivered, as long as event_id is made as it was. At most %s are older: each that was delivered counts a second time.",
 		thousands(recent), thousands(plan.Older))
-}
-
-func (d *desk) move(ctx context.Context, s *daemon.Sync, plan *replay.ResyncPlan) error {
-	if err := plan.Resync(ctx, d.admin, d.config, s, slog.New(slog.DiscardHandler)); err != nil {
-		return err
-	}
-	d.print("done: start %s again, and it reads from there\n", s.Name)
-	return nil
 }

@@ -205,7 +205,7 @@ func (s *stack) register(ts *testscript.TestScript, args []string) {
 	s.codecs[args[0]] = &encoder{codec: codec, id: registered.ID}
 }
 
-// produce TOPIC FILE [TIMES] writes a record per line: JSON in the topic's schema, or text as it stands behind an
+// produce TOPIC FILE [TIMES] writes a record per line: JSON in the topic's schema, or text as it is behind an
 // exclamation mark. A line may begin with a key and a tab. The file may be written several times; %d in a line is then
 // the record's number.
 func (s *stack) produce(ts *testscript.TestScript, args []string) {

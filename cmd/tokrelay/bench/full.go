@@ -59,7 +59,7 @@ func runFull(ctx context.Context, a addresses) (int, error) {
 	if err := <-ended; err != nil {
 		return 0, err
 	}
-	counts, err := d.Metrics.Counts("orders")
+	counts, err := d.Wiring.Metrics.Counts("orders")
 	if err == nil && counts.Settled[pipeline.Delivered] != int64(a.Records) {
 		err = fmt.Errorf("delivered %d of %d, rejected %v", counts.Settled[pipeline.Delivered], a.Records, counts.Rejected)
 	}

@@ -35,7 +35,7 @@ type Finding struct {
 	Cure  string `json:"cure,omitempty"`
 }
 
-// checkup is one check of a configuration: what it asks, and whom it tells.
+// checkup is one check of a configuration: what it asks, and where findings go.
 type checkup struct {
 	config   *daemon.Config
 	admin    *kafka.Admin
@@ -54,7 +54,7 @@ type account struct {
 	token  *tiktok.Token
 }
 
-// Run tells emit what each check found, in the order in which one would repair. stored names the file of a
+// Run gives emit what each check found, in the order in which one would repair. stored names the file of a
 // connection's token that auth login stored; it may be nil.
 func Run(ctx context.Context, c *daemon.Config, stored func(connection string) string, emit func(Finding)) error {
 	u := &checkup{config: c, accounts: map[string]account{}, stored: stored, emit: once(emit), now: time.Now()}
@@ -79,9 +79,7 @@ func Run(ctx context.Context, c *daemon.Config, stored func(connection string) s
 }
 
 func (u *checkup) clients() (err error) {
-	where := u.config.SchemaRegistry
-	where.MissingRetry = 0 // nothing is waited for
-	if u.registry, err = registry.New(where, registry.Deps{Log: slog.New(slog.DiscardHandler), Metrics: metrics.New()}); err != nil {
+	if u.registry, err = u.config.Schemas(); err != nil {
 		return err
 	}
 	for name, c := range u.config.Connections {
@@ -95,7 +93,7 @@ func (u *checkup) clients() (err error) {
 	return err
 }
 
-// once leaves out what was said before: syncs share topics.
+// once leaves out what was reported before: syncs share topics.
 func once(emit func(Finding)) func(Finding) {
 	said := map[Finding]bool{}
 	return func(f Finding) {
@@ -110,7 +108,7 @@ func (u *checkup) ok(what, says string)         { u.emit(Finding{OK, what, says,
 func (u *checkup) warn(what, says, cure string) { u.emit(Finding{Warn, what, says, cure}) }
 func (u *checkup) fail(what, says, cure string) { u.emit(Finding{Fail, what, says, cure}) }
 
-// failed tells of a question that could not be answered.
+// failed reports a question that could not be answered.
 func (u *checkup) failed(what string, err error) {
 	u.fail(what, err.Error(), "see whether the cluster is healthy and this client may ask")
 }

@@ -44,60 +44,6 @@ func wantFinding(t *testing.T, list []Finding, state, what, says, cure string) {
 	t.Errorf("no %s of %s that says %q and %q in\n%+v", state, what, says, cure, list)
 }
 
-func right(resource kmsg.ACLResourceType, name string, pattern kmsg.ACLResourcePatternType, op kmsg.ACLOperation) kfake.ACL {
-	return kfake.ACL{Resource: resource, Name: name, Pattern: pattern, Operation: op, Allow: true}
-}
-
-// guarded is a cluster where this client may read one of three topics, write dead letters, and not remember anything.
-func guarded(t *testing.T) *kfake.Cluster {
-	t.Helper()
-	topic, literal, prefixed := kmsg.ACLResourceTypeTopic, kmsg.ACLResourcePatternTypeLiteral, kmsg.ACLResourcePatternTypePrefixed
-	acls := []kfake.ACL{
-		right(topic, "open", literal, kmsg.ACLOperationRead), right(topic, "customers", literal, kmsg.ACLOperationRead),
-		right(kmsg.ACLResourceTypeGroup, "tokrelay", prefixed, kmsg.ACLOperationRead),
-		right(kmsg.ACLResourceTypeCluster, "kafka-cluster", literal, kmsg.ACLOperationIdempotentWrite),
-	}
-	for _, op := range []kmsg.ACLOperation{kmsg.ACLOperationRead, kmsg.ACLOperationWrite, kmsg.ACLOperationCreate} {
-		acls = append(acls, right(topic, "tokrelay.rejected", literal, op), right(topic, "tokrelay.failed", literal, op))
-	}
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "open", "closed", "customers"), kfake.EnableSASL(), kfake.EnableACLs(),
-		kfake.Superuser("PLAIN", "root", "root"), kfake.User("PLAIN", "relay", "relay", acls...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cluster.Close)
-	return cluster
-}
-
-const guardedConfig = `
-kafka: {brokers: ["${BROKER}"], sasl: {mechanism: PLAIN, username: relay, password: "${PASSWORD}"}}
-connections: {main: {advertiser_id: "7000000000000000001", access_token: "${TOKEN}", base_url: "${TIKTOK}"}}
-admin: {listen: "127.0.0.1:0"}
-syncs:
-  - {name: open, topic: open, framing: json, web_events: &events {pixel_code: CTESTPIXELCODE000000, event: Lead, event_id: {column: id},
-     fields: {event_time: at, user.email: email, page.url: {value: "https://shop.example/"}}}}
-  - {name: closed, topic: closed, framing: json, web_events: *events}
-  - {name: newsletter, topic: customers, framing: json, audience_segment: {audience: {name: Newsletter}, identifiers: {EMAIL_SHA256: email}}}
-`
-
-func TestMissingRightsAreNamedAsCommands(t *testing.T) {
-	cluster := guarded(t)
-	list := checked(t, cluster, guardedConfig, sandbox.New(sandbox.Config{}))
-	wantFinding(t, list, Warn, "topic open", "may not see its settings", "--operation DescribeConfigs --topic open")
-	wantFinding(t, list, Fail, "topic closed", "may not read it", "--add --allow-principal 'User:relay' --operation Read --topic closed")
-	wantFinding(t, list, Warn, "topic tokrelay.rejected", "if this client may create", "--operation Create --topic tokrelay.rejected")
-	wantFinding(t, list, Fail, "topic tokrelay.state", "nor see whether it is there", "--operation Read --operation Write --operation Create --operation DescribeConfigs --topic tokrelay.state")
-	wantFinding(t, list, OK, "group tokrelay.open", "may be used", "")
-	wantFinding(t, list, OK, "audience Newsletter", "sync newsletter makes it", "")
-	said := map[Finding]bool{}
-	for _, f := range list {
-		if said[f] {
-			t.Errorf("said twice: %+v", f)
-		}
-		said[f] = true
-	}
-}
-
 func TestANewClusterIsGivenTimeForItsFirstGroup(t *testing.T) {
 	for name, test := range map[string]struct {
 		refusals int

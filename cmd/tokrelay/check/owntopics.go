@@ -51,7 +51,7 @@ func (u *checkup) wantedTopics(largest int) []kafka.Wanted {
 	for i := range u.config.Syncs {
 		s := &u.config.Syncs[i]
 		audiences = audiences || s.IsAudience()
-		if s.Kind() == daemon.KindSegment && s.AudienceSegment.Remembers(s.BeforeImage == "full") {
+		if s.Remembers() {
 			wanted = append(wanted, kafka.Wanted{Name: u.config.MembersTopic(s), Compact: true})
 		}
 	}
@@ -67,7 +67,7 @@ func (u *checkup) wantedTopics(largest int) []kafka.Wanted {
 	return wanted
 }
 
-// absent tells of a topic of our own that is not there.
+// absent reports a topic of our own that is not there.
 func (u *checkup) absent(w kafka.Wanted, mayCreate bool, brokers int) {
 	what := "topic " + w.Name
 	switch {

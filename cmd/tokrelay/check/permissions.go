@@ -31,7 +31,7 @@ func (p Permission) GrantedIn(scopes []int64) bool {
 }
 
 // permissions compares what the syncs of a connection need with what its token was granted. Only a token that auth login
-// stored has that on record: TikTok does not tell.
+// stored has that on record: TikTok does not give it.
 func (u *checkup) permissions(name string) {
 	c := u.config.Connections[name]
 	if c.AccessToken != "" || c.AccessTokenFile != "" || u.stored == nil {
@@ -39,7 +39,7 @@ func (u *checkup) permissions(name string) {
 	}
 	grant, err := tiktok.LoadGrant(u.stored(name))
 	if err != nil {
-		return // the token itself was read: it says what is wrong with the file
+		return // the token itself was read: its error names what is wrong with the file
 	}
 	for _, p := range u.needs(name) {
 		if p.GrantedIn(grant.Scope) {

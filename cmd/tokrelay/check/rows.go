@@ -28,7 +28,7 @@ func (u *checkup) rows(ctx context.Context, s *daemon.Sync, registered bool) {
 	}
 	topics, err := s.SourceTopics(ctx, u.admin)
 	if err != nil {
-		return // said before
+		return // reported before
 	}
 	for _, topic := range topics {
 		if registered && s.Framing.Style != "json" {
@@ -50,7 +50,7 @@ type tried struct {
 func (u *checkup) try(ctx context.Context, f *daemon.Flow, what string) {
 	span, err := daemon.TopicRange{Partition: -1, Offset: -1, Limit: triedRows}.Find(ctx, u.admin, f.Sync)
 	if err != nil {
-		return // its topics were said to be missing
+		return // its topics were reported missing
 	}
 	t := tried{rejected: map[string]int{}, skipped: map[pipeline.SkipReason]int{}}
 	trial := f.NewTrial()
@@ -65,7 +65,7 @@ func (u *checkup) try(ctx context.Context, f *daemon.Flow, what string) {
 		u.failed(what, err)
 		return
 	}
-	u.judge(f, what, &t)
+	u.report(f, what, &t)
 	for _, finding := range loadFindings(f) { // of rows without a schema
 		u.emit(finding)
 	}
@@ -87,7 +87,8 @@ func (t *tried) note(r *pipeline.Record, err error) {
 	}
 }
 
-func (u *checkup) judge(f *daemon.Flow, what string, t *tried) {
+// report gives what became of them.
+func (u *checkup) report(f *daemon.Flow, what string, t *tried) {
 	refused := 0
 	for _, n := range t.rejected {
 		refused += n

@@ -26,7 +26,7 @@ func (u *checkup) schema(ctx context.Context, f *daemon.Flow, topic string) {
 			continue
 		}
 		found = true
-		for _, finding := range judgeSchema(f, "schema "+subject, src) {
+		for _, finding := range schemaFindings(f, "schema "+subject, src) {
 			u.emit(finding)
 		}
 	}
@@ -36,9 +36,9 @@ func (u *checkup) schema(ctx context.Context, f *daemon.Flow, topic string) {
 	}
 }
 
-// judgeSchema says what the sync finds in a writer schema: its mapped columns and their types, and what will be rejected
-// and why. Of a union at the root every type with rows is judged by itself.
-func judgeSchema(f *daemon.Flow, what string, src *avro.Source) (findings []Finding) {
+// schemaFindings are what the sync finds in a writer schema: its mapped columns and their types, and what will be rejected
+// and why. Of a union at the root every type with rows has its own.
+func schemaFindings(f *daemon.Flow, what string, src *avro.Source) (findings []Finding) {
 	all, err := cdc.Inspect(f.Sync.Config, f.Wanted, src)
 	if err != nil {
 		return []Finding{{Fail, what, "cannot be used: " + err.Error(), "its rows are rejected as schema_unreadable: correct the schema"}}
@@ -52,24 +52,24 @@ func judgeSchema(f *daemon.Flow, what string, src *avro.Source) (findings []Find
 		if len(all) > 1 {
 			of += " (" + in.Record + ")"
 		}
-		findings = append(findings, judgeType(f, of, src, in)...)
+		findings = append(findings, typeFindings(f, of, src, in)...)
 	}
 	return findings
 }
 
-// judgeType judges one record type of a schema.
-func judgeType(f *daemon.Flow, what string, src *avro.Source, in *cdc.Inspection) []Finding {
-	findings := judgeColumns(f, what, src, in)
-	findings = append(findings, judgeTypes(f, in)...)
-	findings = append(findings, judgeLoads(f, in)...)
+// typeFindings are those of one record type of a schema.
+func typeFindings(f *daemon.Flow, what string, src *avro.Source, in *cdc.Inspection) []Finding {
+	findings := columnFindings(f, what, src, in)
+	findings = append(findings, kindFindings(f, in)...)
+	findings = append(findings, idFindings(f, in)...)
 	if rule, hint := f.OldRows(); rule != "" && (in.Connector == "postgresql" || in.What == "row") {
 		findings = append(findings, Finding{Warn, "sync " + f.Sync.Name, rule, hint})
 	}
 	return findings
 }
 
-// judgeColumns says which mapped columns a schema has.
-func judgeColumns(f *daemon.Flow, what string, src *avro.Source, in *cdc.Inspection) []Finding {
+// columnFindings are the mapped columns that a schema has.
+func columnFindings(f *daemon.Flow, what string, src *avro.Source, in *cdc.Inspection) []Finding {
 	var have, there, optional []string
 	for _, c := range in.Columns {
 		have = append(have, c.Name)
@@ -107,8 +107,8 @@ func describeColumn(c cdc.Column) string {
 	return c.Name + " " + c.Type
 }
 
-// judgeLoads says which columns of a schema make event ids that do not last.
-func judgeLoads(f *daemon.Flow, in *cdc.Inspection) []Finding {
+// idFindings are the columns of a schema that make event ids which do not last.
+func idFindings(f *daemon.Flow, in *cdc.Inspection) []Finding {
 	for _, c := range in.Columns {
 		if f.Wanted.All && mapping.LooksLikeLoad(c.Name) {
 			f.Loads.Add(c.Name)
@@ -125,11 +125,11 @@ func loadFindings(f *daemon.Flow) (list []Finding) {
 	return list
 }
 
-// judgeTypes says which mapped columns and expressions cannot do what the configuration wants of them.
-func judgeTypes(f *daemon.Flow, in *cdc.Inspection) (findings []Finding) {
+// kindFindings are the mapped columns and expressions that cannot do what the configuration wants of them.
+func kindFindings(f *daemon.Flow, in *cdc.Inspection) (findings []Finding) {
 	kinds := mapping.Kinds{}
 	for _, c := range in.Mapped {
-		kinds[c.Name] = mapping.Known{Kind: c.Kind, Nullable: c.Nullable && c.Type != ""} // that it is gone was said before
+		kinds[c.Name] = mapping.Known{Kind: c.Kind, Nullable: c.Nullable && c.Type != ""} // that it is gone was reported before
 	}
 	report := &settings.Report{}
 	checkTypes(f.Sync, kinds, settings.Root(report))

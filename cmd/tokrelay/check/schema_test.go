@@ -50,7 +50,7 @@ func compareWithSchema(t *testing.T, file string) {
 		t.Fatal(err)
 	}
 	var got strings.Builder
-	for _, finding := range judgeSchema(f, "schema t-value", &avro.Source{Text: parts["schema.avsc"], ID: "7"}) {
+	for _, finding := range schemaFindings(f, "schema t-value", &avro.Source{Text: parts["schema.avsc"], ID: "7"}) {
 		got.WriteString(finding.State + " " + finding.What + ": " + finding.Says + "\n")
 		if finding.Cure != "" {
 			got.WriteString("  → " + finding.Cure + "\n")

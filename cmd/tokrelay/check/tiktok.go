@@ -38,7 +38,7 @@ func (u *checkup) connection(ctx context.Context, name string) {
 	}
 }
 
-// wantedOf says what the syncs of a connection need: audiences, and fixed pixels.
+// wantedOf is what the syncs of a connection need: audiences, and fixed pixels.
 func (u *checkup) wantedOf(connection string) (audiences bool, pixels []string) {
 	for i := range u.config.Syncs {
 		s := &u.config.Syncs[i]
@@ -72,7 +72,7 @@ func (u *checkup) clock(ctx context.Context, what string, client *tiktok.Client)
 	return true
 }
 
-// answered reports whether TikTok accepted a question; if not, it says what to do.
+// answered reports whether TikTok accepted a question; if not, it adds what to do.
 func (u *checkup) answered(what, of string, a *pipeline.Answer, cure string) bool {
 	switch a.Verdict {
 	case pipeline.Accepted, pipeline.Warned:

@@ -29,7 +29,7 @@ type Admin struct {
 	Profiling    bool   `yaml:"profiling" doc:"Serve /debug/pprof on loopback addresses. A profile may hold personal data."`
 }
 
-// Validate reports an address nobody should serve.
+// Validate reports an address that must not be served.
 func (a *Admin) Validate(at settings.Place) {
 	host, _, err := net.SplitHostPort(a.Listen)
 	if err != nil {
@@ -55,13 +55,13 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// probes serves what orchestrators ask: /livez tells that the process turns, /readyz that it can work. Neither depends on
+// probes serves what orchestrators ask: /livez that the process runs, /readyz that it can work. Neither depends on
 // TikTok: a restart does not repair it.
 func (d *Daemon) probes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", d.ready)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(d.Metrics.Registry, promhttp.HandlerOpts{Registry: d.Metrics.Registry, EnableOpenMetrics: true}))
-	if d.Config.Admin.Profiling {
+	mux.Handle("GET /metrics", promhttp.HandlerFor(d.Wiring.Metrics.Registry, promhttp.HandlerOpts{Registry: d.Wiring.Metrics.Registry, EnableOpenMetrics: true}))
+	if d.Wiring.Config.Admin.Profiling {
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
@@ -110,7 +110,7 @@ func (d *Daemon) serveAdmin(ctx context.Context, listener net.Listener, handler 
 	stop := context.AfterFunc(ctx, func() { server.Close() })
 	defer stop()
 	var err error
-	if tls := d.Config.Admin.TLS; tls != nil {
+	if tls := d.Wiring.Config.Admin.TLS; tls != nil {
 		err = server.ServeTLS(listener, tls.CertFile, tls.KeyFile)
 	} else {
 		err = server.Serve(listener)

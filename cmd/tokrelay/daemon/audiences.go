@@ -6,7 +6,6 @@ import (
 
 	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/audiencefile"
-	"github.com/tokrelay/tokrelay/sinks/segment"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
 )
 
@@ -39,61 +38,53 @@ type AudienceReport struct {
 
 // Audience reads the report of one sync, without running it.
 func (d *Daemon) Audience(ctx context.Context, name string) (*AudienceReport, error) {
-	defer d.close()
-	s, err := d.Config.Sync(name)
+	w := d.Wiring
+	defer w.Close()
+	s, err := w.Config.Sync(name)
 	if err != nil {
 		return nil, err
 	}
 	report := &AudienceReport{Sync: name, Kind: s.Kind()}
 	if !s.IsAudience() {
-		return nil, fmt.Errorf("sync %s fills no audience", name)
+		return nil, fmt.Errorf("sync %s does not fill an audience", name)
 	}
-	if report.New, err = d.neverRan(ctx, s); err != nil || report.New {
+	if report.New, err = w.neverRan(ctx, s); err != nil || report.New {
 		return report, err
 	}
-	if err := d.state.Refresh(ctx); err != nil {
+	if err := w.State.Refresh(ctx); err != nil {
 		return nil, fmt.Errorf("read the state topic: %w", err)
 	}
-	if parts := d.segments[name]; parts != nil {
-		return report, report.streamed(ctx, parts)
+	if stream := d.audience(name); stream != nil {
+		return report, report.streamed(ctx, stream)
 	}
-	report.Manifests, err = audiencefile.Manifests(ctx, d.state, s.advertiser, s.AudienceFile.Audience)
+	report.Manifests, err = audiencefile.Manifests(ctx, w.State, s.advertiser, s.AudienceFile.Audience)
 	if err == nil && len(report.Manifests) > 0 && report.Manifests[0].AudienceID != "" {
-		connection, c := d.Config.ConnectionOf(s)
-		directory := audience.Directory{API: d.connections[connection].client, Advertiser: c.AdvertiserID}
+		connection, c := w.Config.ConnectionOf(s)
+		directory := audience.Directory{API: w.connections[connection].client, Advertiser: c.AdvertiserID}
 		report.TikTok, err = directory.Read(ctx, report.Manifests[0].AudienceID)
 	}
 	return report, err
 }
 
-// neverRan tells whether the topics that remember the sync's audience are still to be made.
-func (d *Daemon) neverRan(ctx context.Context, s *Sync) (bool, error) {
-	topics := []string{d.Config.StateTopic}
-	if parts := d.segments[s.Name]; parts != nil && parts.members != nil {
-		topics = append(topics, d.Config.MembersTopic(s))
+// neverRan reports whether the topics that remember the sync's audience are still to be made.
+func (w *Wiring) neverRan(ctx context.Context, s *Sync) (bool, error) {
+	var topics []string
+	for _, topic := range w.Config.memoryTopics(s) {
+		topics = append(topics, topic.Name)
 	}
-	there, err := d.admin.Topics(ctx, topics...)
+	there, err := w.Admin.Topics(ctx, topics...)
 	return len(there) < len(topics), err
 }
 
-func (r *AudienceReport) streamed(ctx context.Context, parts *segmentParts) error {
-	if parts.members != nil {
-		if err := parts.members.Restore(ctx); err != nil {
+func (r *AudienceReport) streamed(ctx context.Context, s *Stream) error {
+	if s.members != nil {
+		if err := s.members.Restore(ctx); err != nil {
 			return fmt.Errorf("read the members topic: %w", err)
 		}
-		n := parts.members.Len()
+		n := s.members.Len()
 		r.Members = &n
 	}
-	reading := parts.readback.Read(ctx)
+	reading := s.readback.Read(ctx)
 	r.TikTok = reading.Audiences
 	return reading.Err
-}
-
-// Reading is what TikTok last told of a streamed audience; false for other syncs.
-func (d *Daemon) Reading(sync string) (segment.Reading, bool) {
-	parts := d.segments[sync]
-	if parts == nil {
-		return segment.Reading{}, false
-	}
-	return parts.readback.Last(), true
 }

@@ -18,7 +18,7 @@ import (
 //	RevokeDrain                     ≤ Drain            a stop waits for what another member gives up at that moment
 //	Drain + kafka.AfterDrain        ≤ Supervisor       before the supervisor kills the process
 //
-// Uploads of audience files are no part of it: a stop ends them, and the next start goes on with them.
+// Uploads of audience files are not part of it: a stop ends them, and the next start goes on with them.
 type Budget struct {
 	Call        time.Duration // the longest connections.*.timeout
 	Slowest     string        // the connection that has it

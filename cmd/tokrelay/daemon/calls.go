@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"fmt"
-	"sync"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/calls"
@@ -12,68 +11,38 @@ import (
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
 )
 
-// callsTopic is the calls of all instances: the recorder that writes ours, and the history that reads everybody's. Its
-// producer is its own, so that dead letters never wait behind calls. Nil where the configuration names no topic.
-type callsTopic struct {
-	*calls.Recorder
-	*calls.History
-	producer *kafka.Producer
-}
-
-// recordCalls prepares for writing calls to their topic.
-func (d *Daemon) recordCalls() (err error) {
-	c := d.Config.Calls
-	d.Calls = calls.New(calls.Limits{Total: int(c.Memory)})
+// rememberCalls makes the log of calls, unless the wiring was given one, and what writes and reads their topic. It has a
+// producer of its own, so that dead letters never wait behind calls.
+func (w *Wiring) rememberCalls() (err error) {
+	c := w.Config.Calls
+	if w.Calls != nil {
+		return nil
+	}
+	w.Calls = calls.New(calls.Limits{Total: int(c.Memory)})
 	if c.Topic == "" {
 		return nil
 	}
-	t := &callsTopic{History: calls.NewHistory(d.callsSource(c.Topic))}
-	if t.producer, err = kafka.NewProducer(d.kafka(), "calls", d.Log); err != nil {
+	if w.callsProducer, err = kafka.NewProducer(w.kafka(), "calls", w.Log); err != nil {
 		return err
 	}
-	t.Recorder = calls.NewRecorder(c, calls.RecorderDeps{Instance: d.options.Instance, Ensure: d.callsTopicThere, Produce: t.producer.Produce,
-		TooLarge: tooLarge, Scrub: tiktok.Scrub, Metrics: d.Metrics, Log: d.Log})
-	d.Calls.Tell(t.Offer)
-	d.callsTopic = t
+	w.History = calls.NewHistory(w.callsSource(c.Topic))
+	w.Recorder = calls.NewRecorder(c, calls.RecorderDeps{Instance: w.options.Instance, Ensure: w.ensureCalls, Produce: w.callsProducer.Produce,
+		TooLarge: tooLarge, Scrub: tiktok.Scrub, Metrics: w.Metrics, Log: w.Log})
+	w.Calls.Tell(w.Recorder.Offer)
 	return nil
 }
 
-// runCalls writes calls until ctx ends, and then what is left of them.
-func (d *Daemon) runCalls(ctx context.Context) error {
-	if d.callsTopic == nil {
-		return nil
-	}
-	return d.callsTopic.Run(ctx)
-}
-
-// recording writes calls until what it returns is called, for commands that make calls without running the syncs.
-func (d *Daemon) recording(ctx context.Context) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	var writing sync.WaitGroup
-	writing.Go(func() { _ = d.runCalls(ctx) }) // always nil
-	return func() { cancel(); writing.Wait() }
-}
-
-func (t *callsTopic) close() {
-	if t != nil {
-		t.producer.Close()
-	}
-}
-
-// largestCall is what a record of a whole call may need: a request of a megabyte, and where its rows stand.
+// largestCall is what a record of a whole call may need: a request of a megabyte, and the positions of its rows.
 const largestCall = 4 << 20
 
-func (d *Daemon) wantedCallsTopic() kafka.Wanted {
-	c := d.Config.Calls
-	return kafka.Wanted{Name: c.Topic, Partitions: c.Partitions, Retention: c.Retention.Std(), Bytes: int64(c.MaxBytes), MaxMessageBytes: largestCall}
+func (w *Wiring) ensureCalls(ctx context.Context) error {
+	c := w.Config.Calls
+	return w.ensure(ctx, c.Create,
+		kafka.Wanted{Name: c.Topic, Partitions: c.Partitions, Retention: c.Retention.Std(), Bytes: int64(c.MaxBytes), MaxMessageBytes: largestCall})
 }
 
-func (d *Daemon) callsTopicThere(ctx context.Context) error {
-	return d.ensureIf(ctx, d.Config.Calls.Create, d.wantedCallsTopic())
-}
-
-func (d *Daemon) callsSource(topic string) calls.Source {
-	in := LettersIn(d.admin)
+func (w *Wiring) callsSource(topic string) calls.Source {
+	in := LettersIn(w.Admin)
 	return calls.Source{
 		Topic: topic,
 		Span: func(ctx context.Context) (calls.Span, error) {
@@ -87,20 +56,4 @@ func (d *Daemon) callsSource(topic string) calls.Source {
 			return nil
 		},
 	}
-}
-
-// CallHistory is what the calls topic has of all instances; nil where the configuration names none.
-func (d *Daemon) CallHistory() *calls.History {
-	if d.callsTopic == nil {
-		return nil
-	}
-	return d.callsTopic.History
-}
-
-// CallRecorder writes this instance's calls to the topic; nil where the configuration names none.
-func (d *Daemon) CallRecorder() *calls.Recorder {
-	if d.callsTopic == nil {
-		return nil
-	}
-	return d.callsTopic.Recorder
 }

@@ -12,9 +12,9 @@ import (
 	"strings"
 )
 
-// guard lets only those pass who may: with the credentials that are configured; without any, on loopback, those who ask
-// this machine by a name of its own, so that no page of somebody else's name reaches it through their browser. The
-// probes are open. Requests that change something must come from the page itself.
+// guard serves requests with the credentials that are configured; without any, on loopback, requests to localhost or an
+// address, so that a site of another name cannot reach the page through a browser (DNS rebinding). The probes are open.
+// Requests that change something must come from the page itself.
 func (a *Admin) guard(next http.Handler, loopback bool, log *slog.Logger) http.Handler {
 	sameOrigin := http.NewCrossOriginProtection().Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -45,7 +45,7 @@ func (a *Admin) challenge(w http.ResponseWriter) {
 }
 
 // allows compares in constant time. The files are read at every request: they are small, and a changed one counts at
-// once. A file that cannot be read or is empty lets nobody in.
+// once. A file that cannot be read or is empty refuses every request.
 func (a *Admin) allows(r *http.Request, log *slog.Logger) bool {
 	if name, password, ok := r.BasicAuth(); ok && a.PasswordFile != "" {
 		return same([]byte(name), []byte(a.Username)) && sameAsFile([]byte(password), a.PasswordFile, log)
@@ -69,7 +69,7 @@ func sameAsFile(given []byte, path string, log *slog.Logger) bool {
 		err = errors.New("the file is empty")
 	}
 	if err != nil {
-		log.Error("nobody can log in to the page: read its credentials", "error", err)
+		log.Error("every login to the page is refused: its credentials cannot be read", "error", err)
 		return false
 	}
 	return same(given, secret)
@@ -81,7 +81,7 @@ func same(x, y []byte) bool {
 	return subtle.ConstantTimeCompare(a[:], b[:]) == 1
 }
 
-// ownName says whether a request's Host is localhost or an address.
+// ownName reports whether a request's Host is localhost or an address.
 func ownName(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name

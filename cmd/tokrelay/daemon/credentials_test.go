@@ -45,7 +45,7 @@ func TestWhoMaySeeTheAdminAddress(t *testing.T) {
 		{"password where a token is wanted", Admin{TokenFile: token}, false, "/", "relay.example", basic, 401},
 		{"token", Admin{TokenFile: token}, false, "/", "relay.example", withBearer("bearer t0ken"), 200},
 		{"wrong token", Admin{TokenFile: token}, false, "/", "relay.example", withBearer("Bearer t0ke"), 401},
-		{"an empty file lets nobody in", Admin{TokenFile: empty}, false, "/", "relay.example", withBearer("Bearer "), 401},
+		{"an empty file refuses every request", Admin{TokenFile: empty}, false, "/", "relay.example", withBearer("Bearer "), 401},
 		{"a file that is not there neither", Admin{TokenFile: dir + "/none"}, false, "/", "relay.example", withBearer("Bearer t0ken"), 401},
 		{"configured credentials count on loopback too", Admin{TokenFile: token}, true, "/", "127.0.0.1", nil, 401},
 	}

@@ -20,48 +20,43 @@ import (
 // uploadTimeout is the longest time of one call that carries a file.
 const uploadTimeout = 15 * time.Minute
 
-// fileSync joins a sync whose audience is replaced whole: a job beside the router, that reads the topic from its beginning.
-func (d *Daemon) fileSync(s *Sync) error {
-	m := d.Metrics.Sync(s.Name, s.Kind())
-	flow, err := NewFlow(s, time.Now, m)
+// fileJob makes the job of a sync whose audience is replaced whole. It reads the topic from its beginning, without the router.
+func (w *Wiring) fileJob(s *Sync) (*audiencefile.Job, error) {
+	m := w.Metrics.Sync(s.Name, s.Kind())
+	flow, err := w.Flow(s, m)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := flow.DecodeWith(d.registry, d.Metrics, d.Log); err != nil {
-		return err
-	}
-	client, err := d.uploadClient(s)
+	client, err := w.uploadClient(s)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	folder, err := workFolder()
 	if err != nil && s.AudienceFile.WorkFolder == "" {
-		return err
+		return nil, err
 	}
-	job, err := audiencefile.NewJob(flow.sink.file, audiencefile.Deps{
-		Sync: s.Name, Advertiser: s.advertiser, API: client, Source: d.fileSource(s), Mapping: s.fingerprint(),
-		NewSteps: flow.Steps, Letters: d.letters(s, m), Store: d.state, Folder: folder, Status: d.Status, Metrics: m, Tracing: d.tracing(s), OnCall: d.Calls.Add, Log: d.Log, Now: d.options.Now,
+	return audiencefile.NewJob(flow.sink.file, audiencefile.Deps{
+		Sync: s.Name, Advertiser: s.advertiser, API: client, Source: w.fileSource(s), Mapping: s.fingerprint(),
+		NewSteps: flow.Steps, Letters: w.Letters(s, m), Store: w.State, Folder: folder, Status: w.Status, Metrics: m, Tracing: w.tracing(s), OnCall: w.Calls.Add, Log: w.Log, Now: w.options.Now,
 	})
-	if err != nil {
-		return err
-	}
-	d.files[s.Name] = job
-	d.services = append(d.services, func(ctx context.Context) error {
-		if d.begin(ctx, s) != nil {
-			return nil // ctx ended
-		}
-		return job.Serve(ctx)
-	})
-	return nil
 }
 
-func (d *Daemon) uploadClient(s *Sync) (*tiktok.Client, error) {
-	name, c := d.Config.ConnectionOf(s)
+// serveFile uploads on schedule until ctx ends.
+func (d *Daemon) serveFile(ctx context.Context, sync string, job *audiencefile.Job) error {
+	s, err := d.Wiring.Config.Sync(sync)
+	if err != nil || d.Wiring.awaitMemory(ctx, s, nil) != nil {
+		return err // nil: ctx ended
+	}
+	return job.Serve(ctx)
+}
+
+func (w *Wiring) uploadClient(s *Sync) (*tiktok.Client, error) {
+	name, c := w.Config.ConnectionOf(s)
 	c.Timeout = max(c.Timeout, settings.Duration(uploadTimeout))
-	return tiktok.New(c, d.connections[name].token)
+	return tiktok.New(c, w.connections[name].token)
 }
 
-// workFolder is where files are built unless the configuration says: a folder of this user's own.
+// workFolder is where files are built unless the configuration names a folder: a folder of this user's own.
 func workFolder() (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -70,16 +65,16 @@ func workFolder() (string, error) {
 	return filepath.Join(cache, "tokrelay", "audiences"), nil
 }
 
-// fingerprint tells one way of reading and filtering rows from another: what was kept under another is not reused.
+// fingerprint identifies a way of reading and filtering rows: what was kept under another is not used again.
 func (s *Sync) fingerprint() string {
 	sum := sha256.Sum256(fmt.Append(settings.Effective(s.Config), settings.Effective(s.On), s.When))
 	return hex.EncodeToString(sum[:8])
 }
 
 // fileSource is the sync's topics as a bounded whole.
-func (d *Daemon) fileSource(s *Sync) audiencefile.Source {
+func (w *Wiring) fileSource(s *Sync) audiencefile.Source {
 	return audiencefile.Source{
-		Spans: func(ctx context.Context) ([]audiencefile.Span, error) { return d.spans(ctx, s) },
+		Spans: func(ctx context.Context) ([]audiencefile.Span, error) { return w.spans(ctx, s) },
 		Read: func(ctx context.Context, spans []audiencefile.Span, each func(*pipeline.Record) error) error {
 			what := kafka.Range{From: kafka.Offsets{}, To: kafka.Offsets{}, IDs: map[string]string{}}
 			for _, span := range spans {
@@ -87,18 +82,18 @@ func (d *Daemon) fileSource(s *Sync) audiencefile.Source {
 				what.To.Set(span.Topic, span.Partition, span.To)
 				what.IDs[span.Topic] = span.TopicID
 			}
-			return d.admin.Read(ctx, what, each)
+			return w.Admin.Read(ctx, what, each)
 		},
 	}
 }
 
 // spans are the oldest offset and the end of every partition now (P9).
-func (d *Daemon) spans(ctx context.Context, s *Sync) ([]audiencefile.Span, error) {
-	topics, err := s.SourceTopics(ctx, d.admin)
+func (w *Wiring) spans(ctx context.Context, s *Sync) ([]audiencefile.Span, error) {
+	topics, err := s.SourceTopics(ctx, w.Admin)
 	if err != nil {
 		return nil, err
 	}
-	all, err := d.admin.All(ctx, topics...)
+	all, err := w.Admin.All(ctx, topics...)
 	if err != nil {
 		return nil, err
 	}
@@ -115,20 +110,20 @@ func (d *Daemon) spans(ctx context.Context, s *Sync) ([]audiencefile.Span, error
 // FileJob is the upload job of a file audience, nil for other syncs.
 func (d *Daemon) FileJob(sync string) *audiencefile.Job { return d.files[sync] }
 
-// UploadNow runs a file audience's upload in this process, without running the syncs. Other instances stand back for it.
+// UploadNow runs a file audience's upload in this process, without running the syncs. Other instances wait for it.
 func (d *Daemon) UploadNow(ctx context.Context, sync string, o audiencefile.Options) (*audiencefile.Manifest, error) {
-	defer d.close()
+	defer d.Wiring.Close()
 	job := d.files[sync]
 	if job == nil {
-		return nil, fmt.Errorf("sync %s is no audience_file: there is nothing to upload", sync)
+		return nil, fmt.Errorf("sync %s is not an audience_file: there is nothing to upload", sync)
 	}
-	s, err := d.Config.Sync(sync)
+	s, err := d.Wiring.Config.Sync(sync)
 	if err == nil {
-		err = errors.Join(d.ensureTopics(ctx), d.ensureMemory(ctx, s))
+		err = errors.Join(d.Wiring.EnsureTopics(ctx), d.Wiring.ensureMemory(ctx, s))
 	}
 	if err != nil {
 		return nil, err
 	}
-	defer d.recording(ctx)()
+	defer d.Wiring.serving(ctx)()
 	return job.Run(ctx, o)
 }

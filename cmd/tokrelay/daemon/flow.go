@@ -78,9 +78,6 @@ func (f *Flow) Line(items *pipeline.Items, i int) ([]byte, error) {
 	return f.sink.line(items.Envelope(i), items.Body(i))
 }
 
-// Kind is the kind of the flow's sink.
-func (f *Flow) Kind() string { return f.sink.kind }
-
 // Endpoint is the path its calls go to, below the API's base.
 func (f *Flow) Endpoint() string { return f.sink.endpoint }
 
@@ -119,4 +116,22 @@ func (f *Flow) Requests(items *pipeline.Items) ([][]byte, error) {
 		flush()
 	}
 	return requests, nil
+}
+
+// Trial brings rows through a flow's steps, one after another, and forgets what they become. It is for one goroutine.
+type Trial struct{ runner pipeline.Runner }
+
+// NewTrial tries rows with the flow as it is. DecodeWith comes before.
+func (f *Flow) NewTrial() *Trial { return &Trial{runner: pipeline.Runner{Steps: f.Steps()}} }
+
+// Try brings one row through the steps, as in run, and forgets its items.
+func (t *Trial) Try(ctx context.Context, r *pipeline.Record) error {
+	t.runner.Items.Reset()
+	if err := t.runner.Row(ctx, r, 0); err != nil {
+		return err
+	}
+	if len(t.runner.Items.List) == 0 {
+		return pipeline.SkipNoChange
+	}
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
@@ -40,6 +41,13 @@ func rangeOf(s deadletter.Span) kafka.Range {
 		r.Gone = func(kafka.Gap) {}
 	}
 	return r
+}
+
+// Schemas asks the registry for a command: schema ids that it does not know are not waited for.
+func (c *Config) Schemas() (*registry.Registry, error) {
+	where := c.SchemaRegistry
+	where.MissingRetry = 0
+	return registry.New(where, registry.Deps{Log: slog.New(slog.DiscardHandler), Metrics: metrics.New()})
 }
 
 // NewOpener reads the rows of dead letters with the settings of their syncs. With reveal it gives clear values, which must

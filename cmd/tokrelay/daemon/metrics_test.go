@@ -59,7 +59,7 @@ syncs:
       work_folder: "${FOLDER}"
 `
 
-// running is a daemon with a sync of every kind, and what stands around it.
+// running is a daemon with a sync of every kind, and what it talks to.
 type running struct {
 	*daemon.Daemon
 	t       *testing.T
@@ -266,7 +266,7 @@ func TestRecordsAreSettledOrUnsettled(t *testing.T) {
 	r.produce("orders", orders(rows)...)
 	r.produce("people", people(rows)...)
 	law := func(sync string) (metrics.Counts, int64) {
-		c, err := r.Metrics.Counts(sync)
+		c, err := r.Wiring.Metrics.Counts(sync)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -356,7 +356,7 @@ func TestTheConfigurationsHashIsThatOfWhatItDoes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		families, err := d.Metrics.Registry.Gather()
+		families, err := d.Wiring.Metrics.Registry.Gather()
 		if err != nil {
 			t.Fatal(err)
 		}

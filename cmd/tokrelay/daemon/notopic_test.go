@@ -3,7 +3,6 @@ package daemon
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"testing"
 
@@ -36,28 +35,24 @@ func TestAPatternThatMatchesNothingReadsNothingAndSaysSo(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	parse := func(pattern string) (*Daemon, *Sync) {
+	parse := func(pattern string) (*Wiring, *Sync) {
 		c, report := Parse(fmt.Appendf(nil, patternConfig, cluster.ListenAddrs()[0], pattern), settings.Vars(nil))
 		if err := report.Err(); err != nil {
 			t.Fatal(err)
 		}
-		return &Daemon{Config: c, admin: admin, Log: slog.New(slog.DiscardHandler)}, &c.Syncs[0]
+		return &Wiring{Config: c, Admin: admin}, &c.Syncs[0]
 	}
-	for what, read := range map[string]func(d *Daemon, s *Sync) (int, error){
-		"upload of an audience": func(d *Daemon, s *Sync) (int, error) {
-			spans, err := d.spans(t.Context(), s)
+	for what, read := range map[string]func(w *Wiring, s *Sync) (int, error){
+		"upload of an audience": func(w *Wiring, s *Sync) (int, error) {
+			spans, err := w.spans(t.Context(), s)
 			return len(spans), err
 		},
-		"preview, and check of the newest rows": func(d *Daemon, s *Sync) (int, error) {
-			r, err := TopicRange{Partition: -1, Offset: -1, Limit: 10}.Find(t.Context(), d.admin, s)
+		"preview, and check of the newest rows": func(w *Wiring, s *Sync) (int, error) {
+			r, err := TopicRange{Partition: -1, Offset: -1, Limit: 10}.Find(t.Context(), w.Admin, s)
 			return len(r.To), err
 		},
-		"skip": func(d *Daemon, s *Sync) (int, error) {
-			topic, err := s.skipTopic(t.Context(), d.admin, "")
-			return len(topic), err
-		},
-		"search of the page": func(d *Daemon, _ *Sync) (n int, err error) {
-			err = d.NewestRows(t.Context(), 10, func([]string, *pipeline.Record) error { n++; return nil })
+		"search of the page": func(w *Wiring, _ *Sync) (n int, err error) {
+			err = (&Daemon{Wiring: w}).NewestRows(t.Context(), 10, func([]string, *pipeline.Record) error { n++; return nil })
 			return n, err
 		},
 	} {
@@ -71,7 +66,7 @@ func TestAPatternThatMatchesNothingReadsNothingAndSaysSo(t *testing.T) {
 			}
 		})
 	}
-	if d, s := parse(`shop\..*`); !d.caughtUp(t.Context(), s) {
+	if w, s := parse(`shop\..*`); !(&Stream{Sync: s, wiring: w}).caughtUp(t.Context()) {
 		t.Error("a sync without a topic has nothing left to read, but is not caught up")
 	}
 }

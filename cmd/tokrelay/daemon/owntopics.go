@@ -41,8 +41,8 @@ func (c *Config) ownNames() (names []string) {
 	return names
 }
 
-// validateOwnTopics reports a topic that would hold two things. That the dead letters' two are different is their own
-// Validate's to say.
+// validateOwnTopics reports a topic that would hold two things. That the dead letters' two are different is checked by
+// their own Validate.
 func (c *Config) validateOwnTopics(at settings.Place) {
 	own := c.ownTopics(at)
 	for i, t := range own[2:] {

@@ -76,10 +76,10 @@ func greedyDaemon(t *testing.T, topics ...string) (*kfake.Cluster, *Daemon, *san
 // TestCommandsLeaveOwnTopicsOutOfAPattern: uploads, checks, previews and searches ask for a sync's topics here.
 func TestCommandsLeaveOwnTopicsOutOfAPattern(t *testing.T) {
 	_, d, _ := greedyDaemon(t, append([]string{"shop.orders", "shop.signals", "shop.heartbeat.eu", "shop.signalsets", "other.orders"}, greedyOwn...)...)
-	defer d.close()
-	for i := range d.Config.Syncs {
-		s := &d.Config.Syncs[i]
-		got, err := s.SourceTopics(t.Context(), d.admin)
+	defer d.Wiring.Close()
+	for i := range d.Wiring.Config.Syncs {
+		s := &d.Wiring.Config.Syncs[i]
+		got, err := s.SourceTopics(t.Context(), d.Wiring.Admin)
 		if want := []string{"shop.orders", "shop.signalsets"}; err != nil || !slices.Equal(got, want) {
 			t.Errorf("sync %s: got %v, %v, want %v", s.Name, got, err, want)
 		}
@@ -112,10 +112,25 @@ func TestOneBadRowIsOneDeadLetterWhateverThePatternMatches(t *testing.T) {
 	}
 }
 
+// await asks until it is so, for half a minute at most.
+func await(t *testing.T, what string, so func() bool) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(30 * time.Second)
+	for !so() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("%s: not within half a minute", what)
+		}
+	}
+}
+
 // readBy are the topics that a group's members read.
 func readBy(t *testing.T, d *Daemon, group string) (topics []string) {
 	t.Helper()
-	g, err := d.admin.Group(t.Context(), group)
+	g, err := d.Wiring.Admin.Group(t.Context(), group)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +142,7 @@ func readBy(t *testing.T, d *Daemon, group string) (topics []string) {
 
 func written(t *testing.T, d *Daemon, topic string) (n int64) {
 	t.Helper()
-	admin, err := kafka.NewAdmin(d.Config.Kafka, "count", nil)
+	admin, err := kafka.NewAdmin(d.Wiring.Config.Kafka, "count", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,14 +16,14 @@ import (
 	"github.com/tokrelay/tokrelay/sinks/segment"
 )
 
-// What the page asks of a running daemon, beside its exported fields. All of it may be called at any time.
+// What the page asks of a running daemon, besides its wiring. All of it may be called at any time.
 
-// runner is a page that has work of its own beside answering.
+// runner is a page that has work of its own besides answering.
 type runner interface {
 	Run(ctx context.Context) error
 }
 
-// runPage runs what the page does beside answering, until ctx ends.
+// runPage runs what the page does besides answering, until ctx ends.
 func runPage(ctx context.Context, page http.Handler) error {
 	if r, ok := page.(runner); ok {
 		return r.Run(ctx)
@@ -32,35 +32,34 @@ func runPage(ctx context.Context, page http.Handler) error {
 }
 
 // Version is what the daemon was built from, and Instance its name in dead letters.
-func (d *Daemon) Version() string  { return d.options.Version }
-func (d *Daemon) Instance() string { return d.options.Instance }
+func (d *Daemon) Version() string  { return d.Wiring.options.Version }
+func (d *Daemon) Instance() string { return d.Wiring.options.Instance }
 
-// Audiences are what TikTok last told of a streamed sync's audiences, and false for other syncs.
+// Audiences are what TikTok last reported of a streamed sync's audiences, and false for other syncs.
 func (d *Daemon) Audiences(sync string) (segment.Reading, bool) {
-	parts := d.segments[sync]
-	if parts == nil {
-		return segment.Reading{}, false
+	if s := d.audience(sync); s != nil {
+		return s.readback.Last(), true
 	}
-	return parts.readback.Last(), true
+	return segment.Reading{}, false
 }
 
 // ReadAudiences asks TikTok now what a streamed sync's audiences hold.
 func (d *Daemon) ReadAudiences(ctx context.Context, sync string) {
-	if parts := d.segments[sync]; parts != nil {
-		parts.readback.Read(ctx)
+	if s := d.audience(sync); s != nil {
+		s.readback.Read(ctx)
 	}
 }
 
 // NewestLetters reads the newest letters of the rejected topic that the filter chooses, newest first, looking at no more
 // than depth records per partition. The letters are the caller's.
 func (d *Daemon) NewestLetters(ctx context.Context, f *deadletter.Filter, n int, depth int64) ([]*deadletter.Dead, error) {
-	span, err := deadletter.SpanOf(ctx, LettersIn(d.admin), d.Config.DeadLetter.RejectedTopic, time.Time{}, time.Time{})
+	span, err := deadletter.SpanOf(ctx, LettersIn(d.Wiring.Admin), d.Wiring.Config.DeadLetter.RejectedTopic, time.Time{}, time.Time{})
 	if err != nil {
 		return nil, fmt.Errorf("read dead letters: %w", err)
 	}
 	span.Latest(depth)
 	var list []*deadletter.Dead
-	err = deadletter.Rows(ctx, LettersIn(d.admin), span, f, nil, func(r *pipeline.Record, _ *deadletter.Head) error {
+	err = deadletter.Rows(ctx, LettersIn(d.Wiring.Admin), span, f, nil, func(r *pipeline.Record, _ *deadletter.Head) error {
 		if l, err := deadletter.Parse(deadletter.Keep(r)); err == nil {
 			list = append(list, l)
 		}
@@ -85,23 +84,23 @@ func newest(list []*deadletter.Dead, n int) []*deadletter.Dead {
 func (d *Daemon) NewestRows(ctx context.Context, depth int64, each func(syncs []string, r *pipeline.Record) error) error {
 	readers := map[string][]string{}
 	var none error
-	for i := range d.Config.Syncs {
-		topics, err := d.Config.Syncs[i].SourceTopics(ctx, d.admin)
+	for i := range d.Wiring.Config.Syncs {
+		topics, err := d.Wiring.Config.Syncs[i].SourceTopics(ctx, d.Wiring.Admin)
 		if n, ok := errors.AsType[*NoTopic](err); ok {
 			none = errors.Join(none, n)
 		} else if err != nil {
 			return err
 		}
 		for _, topic := range topics {
-			readers[topic] = append(readers[topic], d.Config.Syncs[i].Name)
+			readers[topic] = append(readers[topic], d.Wiring.Config.Syncs[i].Name)
 		}
 	}
-	newest, err := d.admin.All(ctx, slices.Sorted(maps.Keys(readers))...)
+	newest, err := d.Wiring.Admin.All(ctx, slices.Sorted(maps.Keys(readers))...)
 	if err != nil {
 		return fmt.Errorf("read source topics: %w", err)
 	}
 	newest.Latest(depth)
-	err = d.admin.Scan(ctx, newest, func(r *pipeline.Record) error { return each(readers[r.Topic], r) })
+	err = d.Wiring.Admin.Scan(ctx, newest, func(r *pipeline.Record) error { return each(readers[r.Topic], r) })
 	if err != nil {
 		return fmt.Errorf("read source topics: %w", err)
 	}
@@ -110,8 +109,8 @@ func (d *Daemon) NewestRows(ctx context.Context, depth int64, each func(syncs []
 
 // Letter reads one letter of the rejected topic; nil when it is not there (any more).
 func (d *Daemon) Letter(ctx context.Context, partition int32, offset int64) (*deadletter.Dead, error) {
-	at := pipeline.Position{Topic: d.Config.DeadLetter.RejectedTopic, Partition: partition, Offset: offset}
-	r, err := deadletter.Fetch(ctx, LettersIn(d.admin), at)
+	at := pipeline.Position{Topic: d.Wiring.Config.DeadLetter.RejectedTopic, Partition: partition, Offset: offset}
+	r, err := deadletter.Fetch(ctx, LettersIn(d.Wiring.Admin), at)
 	if err != nil || r == nil {
 		return nil, err
 	}
@@ -124,12 +123,12 @@ func (d *Daemon) Letter(ctx context.Context, partition int32, offset int64) (*de
 
 // Opener reads the rows of letters. With reveal it gives clear values, which must not leave the process.
 func (d *Daemon) Opener(reveal bool) *deadletter.Opener {
-	return d.Config.NewOpener(d.admin, d.registry, reveal)
+	return d.Wiring.Config.NewOpener(d.Wiring.Admin, d.Wiring.Registry, reveal)
 }
 
 // PreviewTopic writes what real records of a sync become, as Preview does.
 func (d *Daemon) PreviewTopic(ctx context.Context, sync string, r TopicRange, out io.Writer) error {
-	s, err := d.Config.Sync(sync)
+	s, err := d.Wiring.Config.Sync(sync)
 	if err != nil {
 		return err
 	}
@@ -137,29 +136,21 @@ func (d *Daemon) PreviewTopic(ctx context.Context, sync string, r TopicRange, ou
 	if err != nil {
 		return err
 	}
-	return NewPreview(flow, out, false).Topic(ctx, d.Config, r)
+	return NewPreview(flow, out, false).Topic(ctx, d.Wiring.Config, d.Wiring.Admin, r)
 }
 
-// ErrNoActions says that the configuration lets the page do nothing.
-var ErrNoActions = errors.New("admin.actions is off")
-
-// NewReplay is NewReplay for this daemon's configuration; the calls it makes are remembered with the daemon's.
-func (d *Daemon) NewReplay(o ReplayOptions) (*Replay, error) {
-	if !d.Config.Admin.Actions {
-		return nil, ErrNoActions
-	}
-	r, err := NewReplay(d.Config, d.options, o)
-	if err == nil {
-		r.Calls = d.Calls
-	}
-	return r, err
+// Options are for other work on the daemon's configuration in this process; its calls are remembered with the daemon's.
+func (d *Daemon) Options() Options {
+	o := d.Wiring.options
+	o.Calls = d.Wiring.Calls
+	return o
 }
 
 // Uploads are the newest runs of a file audience, of all instances, newest first.
 func (d *Daemon) Uploads(ctx context.Context, sync string) ([]audiencefile.Manifest, error) {
-	s, err := d.Config.Sync(sync)
+	s, err := d.Wiring.Config.Sync(sync)
 	if err != nil || s.AudienceFile == nil {
 		return nil, err
 	}
-	return audiencefile.Manifests(ctx, d.state, s.advertiser, s.AudienceFile.Audience)
+	return audiencefile.Manifests(ctx, d.Wiring.State, s.advertiser, s.AudienceFile.Audience)
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
-	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 )
@@ -110,7 +109,7 @@ type request struct {
 	Body   json.RawMessage `json:"body"`
 }
 
-// APIPath stands before every endpoint.
+// APIPath is the beginning of every endpoint.
 const APIPath = "/open_api/v1.3"
 
 // Requests prints the API calls for all rows seen, if they were asked for.
@@ -136,26 +135,18 @@ type TopicRange struct {
 	Partition int32 // -1: all
 	Offset    int64 // -1: the newest
 	Limit     int
-	Log       *slog.Logger // nil: nothing is said of records that are gone
 }
 
 // Topic prints what real records become.
-func (p *Preview) Topic(ctx context.Context, c *Config, r TopicRange) error {
-	quiet := slog.New(slog.DiscardHandler)
-	m := metrics.New()
-	schemas, err := registry.New(c.SchemaRegistry, registry.Deps{Log: quiet, Metrics: m})
+func (p *Preview) Topic(ctx context.Context, c *Config, admin *kafka.Admin, r TopicRange) error {
+	schemas, err := c.Schemas()
 	if err != nil {
 		return err
 	}
-	if err := p.flow.DecodeWith(schemas, m, quiet); err != nil {
+	if err := p.flow.DecodeWith(schemas, metrics.New(), slog.New(slog.DiscardHandler)); err != nil {
 		return err
 	}
 	p.runner.Steps.Decode = p.flow.decode
-	admin, err := kafka.NewAdmin(c.Kafka, "preview", r.Log)
-	if err != nil {
-		return err
-	}
-	defer admin.Close()
 	what, err := r.Find(ctx, admin, p.flow.Sync)
 	if err != nil {
 		return err

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -17,7 +19,7 @@ import (
 // handlers, batches, settle, commit, leave the groups; the admin address goes last. It returns ErrUndrained when the
 // deadline was missed.
 func (d *Daemon) Run(ctx context.Context) error {
-	listener, err := net.Listen("tcp", d.Config.Admin.Listen)
+	listener, err := net.Listen("tcp", d.Wiring.Config.Admin.Listen)
 	if err != nil {
 		return fmt.Errorf("admin.listen: %w", err)
 	}
@@ -26,18 +28,18 @@ func (d *Daemon) Run(ctx context.Context) error {
 
 // RunOn is Run with the admin address already open.
 func (d *Daemon) RunOn(ctx context.Context, listener net.Listener) error {
-	defer d.close()
+	defer d.Wiring.Close()
 	behind, stop := context.WithCancel(context.WithoutCancel(ctx)) // what syncs need until they have drained
 	defer stop()
 	var services errgroup.Group
 	handler, page := d.handler(listener)
 	services.Go(func() error { return d.serveAdmin(behind, listener, handler) })
 	services.Go(func() error { return runPage(behind, page) })
-	services.Go(func() error { return d.runCalls(behind) })
-	for _, q := range d.queues {
-		services.Go(func() error { return q.Run(behind) })
+	services.Go(func() error { d.Wiring.Serve(behind); return nil })
+	for _, s := range d.streams {
+		services.Go(func() error { return s.Queue.Run(behind) })
 	}
-	d.Log.Info("started", "syncs", len(d.Config.Syncs), "admin", listener.Addr().String())
+	d.Wiring.Log.Info("started", "syncs", len(d.Wiring.Config.Syncs), "admin", listener.Addr().String())
 	err := d.syncs(ctx, behind)
 	stop()
 	return errors.Join(err, ignoreEnd(services.Wait()))
@@ -45,23 +47,26 @@ func (d *Daemon) RunOn(ctx context.Context, listener net.Listener) error {
 
 // syncs runs the router once Kafka is there, our own topics are, and what they remember is read.
 func (d *Daemon) syncs(ctx, behind context.Context) error {
-	if err := d.prepare(ctx); err != nil || ctx.Err() != nil {
+	if err := d.Wiring.AwaitTopics(ctx); err != nil || ctx.Err() != nil {
 		return err
 	}
-	var services errgroup.Group
+	var services sync.WaitGroup
 	defer services.Wait()
-	beside, stop := context.WithCancel(behind)
+	serving, stop := context.WithCancel(behind)
 	defer stop()
-	for _, run := range d.services {
-		services.Go(func() error { return run(beside) })
+	for _, s := range d.streams {
+		services.Go(func() { s.Serve(serving) })
 	}
-	if len(d.queues) == 0 { // only files: there is no stream to route
+	for name, job := range d.files {
+		services.Go(func() { _ = d.serveFile(serving, name, job) }) // what it fails at shows in the status
+	}
+	if len(d.streams) == 0 { // only files: there is no stream to route
 		<-ctx.Done()
 		return nil
 	}
 	err := ignoreEnd(d.router.Run(ctx))
 	if missed, ok := errors.AsType[*kafka.DrainMissed](err); ok {
-		d.Log.Error("stopped before everything was settled", "error", missed.Error())
+		d.Wiring.Log.Error("stopped before everything was settled", "error", missed.Error())
 		return errors.Join(ErrUndrained, err)
 	}
 	return err
@@ -71,21 +76,15 @@ func (d *Daemon) syncs(ctx, behind context.Context) error {
 func (d *Daemon) handler(listener net.Listener) (all, page http.Handler) {
 	mux := http.NewServeMux()
 	d.probes(mux)
-	if d.options.Page != nil {
-		page = d.options.Page(d)
+	if d.Wiring.options.Page != nil {
+		page = d.Wiring.options.Page(d)
 		mux.Handle("/", page)
 	}
 	at, ok := listener.Addr().(*net.TCPAddr)
-	return d.Config.Admin.guard(mux, ok && at.IP.IsLoopback(), d.Log), page
+	return d.Wiring.Config.Admin.guard(mux, ok && at.IP.IsLoopback(), d.Wiring.Log), page
 }
 
-func (d *Daemon) close() {
-	d.producer.Close()
-	d.admin.Close()
-	d.callsTopic.close()
-}
-
-// ignoreEnd drops the error that only says that we were told to stop.
+// ignoreEnd drops the error that only means that we are to stop.
 func ignoreEnd(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return nil
@@ -95,11 +94,11 @@ func ignoreEnd(err error) error {
 
 // Checks are what the daemon needs to work, and whether it has it.
 func (d *Daemon) Checks(ctx context.Context) []Check {
-	checks := []Check{{"kafka", d.admin.Ping(ctx)}, {"schema registry", d.registry.Ping(ctx)}}
-	for i := range d.Config.Syncs {
-		name := d.Config.Syncs[i].Name
+	w := d.Wiring
+	checks := []Check{{"kafka", w.Admin.Ping(ctx)}, {"schema registry", w.Registry.Ping(ctx)}}
+	for _, name := range w.syncNames() {
 		check := Check{Name: "sync " + name}
-		for _, t := range d.Status.Troubles(name) {
+		for _, t := range w.Status.Troubles(name) {
 			if t.Kind == pipeline.TroubleKafka || t.Kind == pipeline.TroubleRegistry {
 				check.Err = t.Trouble
 			}
@@ -107,4 +106,36 @@ func (d *Daemon) Checks(ctx context.Context) []Check {
 		checks = append(checks, check)
 	}
 	return checks
+}
+
+// CaughtUp reports whether every sync that reads a stream has settled and committed all that its topics hold now.
+func (d *Daemon) CaughtUp(ctx context.Context) bool {
+	return !slices.ContainsFunc(d.streams, func(s *Stream) bool { return !s.caughtUp(ctx) })
+}
+
+func (s *Stream) caughtUp(ctx context.Context) bool {
+	w := s.wiring
+	topics, err := s.Sync.SourceTopics(ctx, w.Admin)
+	if _, none := errors.AsType[*NoTopic](err); none {
+		return true
+	}
+	if err != nil {
+		return false
+	}
+	ends, err := w.Admin.Ends(ctx, topics...)
+	if err != nil {
+		return false
+	}
+	committed, err := w.Admin.Committed(ctx, w.Config.GroupOf(s.Sync))
+	if err != nil {
+		return false
+	}
+	for topic, partitions := range ends {
+		for id, end := range partitions {
+			if at, ok := committed.Get(topic, id); end > 0 && (!ok || at < end) {
+				return false
+			}
+		}
+	}
+	return true
 }

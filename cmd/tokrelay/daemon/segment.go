@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"log/slog"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -13,30 +12,32 @@ import (
 	"github.com/tokrelay/tokrelay/sinks/segment"
 )
 
-// segmentParts are what a streamed audience has beside every sync's parts.
-type segmentParts struct {
-	target   *segment.Target
-	sink     *segment.Sink
-	readback *segment.Readback
-	members  *state.Members // nil where nothing is remembered
+// joinSegment puts the segment sink between router and delivery: it decides per chunk what is sent.
+func (s *Stream) joinSegment(plan *segment.Plan, m *metrics.Sync) {
+	w := s.wiring
+	name, _ := w.Config.ConnectionOf(s.Sync)
+	target := plan.NewTarget(s.Sync.Name, w.connections[name].client, w.State)
+	deps := segment.Deps{Sync: s.Sync.Name, Queue: deliverFunc(s.Route.Deliver), DeadLetters: s.Route.Letters, Audiences: target,
+		Generation: target.Generation, Status: w.Status}
+	if plan.Remembers() {
+		s.members = state.NewMembers(w.stateLog(w.Config.MembersTopic(s.Sync)), segment.EachClaim, m)
+		deps.Memory = s.members
+	}
+	sink := segment.NewSink(plan, deps)
+	s.readback = plan.NewReadback(target)
+	s.Route.Deliver, s.Route.Letters = sink.Deliver, sink.Letters()
+	s.Route.Source = s.afterMemory(s.Route.Source)
+	s.services = append(s.services, s.readback.Run, daily(sink.Sweep))
 }
 
-// joinSegment puts the segment sink between router and delivery: it decides per chunk what TikTok has to be told.
-func (d *Daemon) joinSegment(s *Sync, plan *segment.Plan, joined *router.Sync, m *metrics.Sync) {
-	name, _ := d.Config.ConnectionOf(s)
-	parts := &segmentParts{target: plan.NewTarget(s.Name, d.connections[name].client, d.state)}
-	deps := segment.Deps{Sync: s.Name, Queue: deliverFunc(joined.Deliver), DeadLetters: joined.Letters, Audiences: parts.target,
-		Generation: parts.target.Generation, Status: d.Status}
-	if plan.Remembers() {
-		parts.members = state.NewMembers(d.stateLog(d.Config.MembersTopic(s)), segment.EachClaim, m)
-		deps.Memory = parts.members
+// afterMemory is a source that waits until the sync's audience is remembered.
+func (s *Stream) afterMemory(source router.Source) router.Source {
+	return func(ctx context.Context, offer router.Offer) error {
+		if s.AwaitMemory(ctx) != nil {
+			return nil // ctx ended
+		}
+		return source(ctx, offer)
 	}
-	parts.sink = segment.NewSink(plan, deps)
-	parts.readback = plan.NewReadback(parts.target)
-	joined.Deliver, joined.Letters = parts.sink.Deliver, parts.sink.Letters()
-	joined.Source = d.after(s, joined.Source)
-	d.services = append(d.services, parts.readback.Run, daily(parts.sink.Sweep))
-	d.segments[s.Name] = parts
 }
 
 // deliverFunc is a queue by its one method.
@@ -55,9 +56,7 @@ func daily(do func(context.Context) error) func(context.Context) error {
 				return nil
 			case <-time.After(24 * time.Hour):
 			}
-			if do(ctx) != nil {
-				continue
-			}
+			_ = do(ctx)
 		}
 	}
 }
@@ -65,32 +64,34 @@ func daily(do func(context.Context) error) func(context.Context) error {
 // MembersTopic holds what a streamed audience remembers of its members.
 func (c *Config) MembersTopic(s *Sync) string { return c.GroupOf(s) + ".members" }
 
-// stateLog is a compacted topic of the daemon's.
-func (d *Daemon) stateLog(topic string) state.Log { return StateLog(topic, d.admin, d.producer, d.Log) }
+// Remembers reports whether the sync keeps the state of its members in a topic.
+func (s *Sync) Remembers() bool {
+	return s.Kind() == KindSegment && s.AudienceSegment.Remembers(s.BeforeImage == "full")
+}
 
-// StateLog is a compacted topic as pipeline/state wants it.
-func StateLog(topic string, admin *kafka.Admin, producer *kafka.Producer, log *slog.Logger) state.Log {
+// stateLog is a compacted topic as pipeline/state wants it.
+func (w *Wiring) stateLog(topic string) state.Log {
 	return state.Log{
 		Topic: topic,
 		Ends: func(ctx context.Context) (string, map[int32]int64, error) {
-			ids, err := admin.IDs(ctx, topic)
+			ids, err := w.Admin.IDs(ctx, topic)
 			if err != nil {
 				return "", nil, err
 			}
-			ends, err := admin.Ends(ctx, topic)
+			ends, err := w.Admin.Ends(ctx, topic)
 			return ids[topic], ends[topic], err
 		},
 		Read: func(ctx context.Context, id string, from, to map[int32]int64, each func(*pipeline.Record) error) error {
-			return admin.Read(ctx, kafka.Range{From: kafka.Offsets{topic: from}, To: kafka.Offsets{topic: to}, IDs: map[string]string{topic: id}}, each)
+			return w.Admin.Read(ctx, kafka.Range{From: kafka.Offsets{topic: from}, To: kafka.Offsets{topic: to}, IDs: map[string]string{topic: id}}, each)
 		},
 		MadeAgain: func() {
-			log.Warn("topic was deleted and created again: what it remembered is forgotten, and the new one was read from its beginning", "topic", topic)
+			w.Log.Warn("topic was deleted and created again: what it remembered is forgotten, and the new one was read from its beginning", "topic", topic)
 		},
 		Produce: func(ctx context.Context, records []pipeline.Record) []error {
 			for i := range records {
 				records[i].Partition = -1 // where its key belongs
 			}
-			return producer.Produce(ctx, records)
+			return w.producer.Produce(ctx, records)
 		},
 	}
 }

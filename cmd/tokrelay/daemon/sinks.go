@@ -27,7 +27,6 @@ type Maker interface {
 
 // sinkPlan is a sink compiled for a sync: what the daemon and preview need of every kind alike.
 type sinkPlan struct {
-	kind          string
 	newMaker      func() Maker
 	endpoint      string
 	appendRequest func(dst []byte, envelope string, bodies [][]byte) []byte
@@ -99,7 +98,7 @@ func compileEvents(cfg *events.Config, cols *mapping.Columns, now func() time.Ti
 	}
 	maxItems, maxBytes := plan.Limits()
 	return &sinkPlan{
-		kind: KindEvents, gate: mapping.EventDefaults,
+		gate:     mapping.EventDefaults,
 		newMaker: func() Maker { return plan.Maker() },
 		endpoint: events.Endpoint, appendRequest: plan.AppendRequest,
 		maxItems: maxItems, maxBytes: maxBytes, linger: cfg.Batch.Linger.Std(),
@@ -114,7 +113,7 @@ func (s *Sync) compileSegment(cols *mapping.Columns, now func() time.Time, m *me
 	}
 	maxItems, maxBytes := plan.Limits()
 	return &sinkPlan{
-		kind: KindSegment, gate: mapping.AllOps, window: 1, segment: plan,
+		gate: mapping.AllOps, window: 1, segment: plan,
 		newMaker: func() Maker { return plan.Maker() }, previewMaker: func() Maker { return plan.NewPreview() },
 		endpoint: plan.Endpoint(), appendRequest: plan.AppendRequest, line: plan.Line, net: plan.Net,
 		maxItems: maxItems, maxBytes: maxBytes, linger: s.AudienceSegment.Batch.Linger.Std(),
@@ -126,5 +125,5 @@ func (s *Sync) compileFile(cols *mapping.Columns, now func() time.Time) (*sinkPl
 	if err != nil {
 		return nil, err
 	}
-	return &sinkPlan{kind: KindFile, gate: mapping.AllOps, file: plan, newMaker: func() Maker { return plan.Maker() }}, nil
+	return &sinkPlan{gate: mapping.AllOps, file: plan, newMaker: func() Maker { return plan.Maker() }}, nil
 }

@@ -69,7 +69,7 @@ func TestTracesReachACollector(t *testing.T) {
 	const rows = 200
 	r.produce("orders", orders(rows)...)
 	r.until("everything has settled", func(string) bool {
-		c, err := r.Metrics.Counts("orders")
+		c, err := r.Wiring.Metrics.Counts("orders")
 		return err == nil && c.Records == rows && c.Unsettled == 0
 	})
 	examples := exemplar.FindAllStringSubmatch(r.scrape("application/openmetrics-text;version=1.0.0"), -1)

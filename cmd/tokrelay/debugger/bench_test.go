@@ -41,14 +41,14 @@ func busyPage(b *testing.B) *Page {
 	p := quietPage(b)
 	now := time.Now()
 	p.sampler.now = func() time.Time { now = now.Add(time.Second); return now }
-	m := p.d.Metrics.Sync("orders", "events")
+	m := p.d.Wiring.Metrics.Sync("orders", "events")
 	for i := range 3600 {
 		m.Settled(pipeline.Delivered, i)
 		m.Rejected(pipeline.Reject(pipeline.StageValidate, pipeline.Reasons()[i%40], "", ""))
 		p.sampler.sample()
 	}
 	for i := range 5000 {
-		p.d.Calls.Add(pipeline.Call{Sync: "orders", Endpoint: "/event/track/", Items: 1000, Time: now, Batch: "b" + strconv.Itoa(i), Request: make([]byte, 4000)})
+		p.d.Wiring.Calls.Add(pipeline.Call{Sync: "orders", Endpoint: "/event/track/", Items: 1000, Time: now, Batch: "b" + strconv.Itoa(i), Request: make([]byte, 4000)})
 	}
 	return p
 }

@@ -28,7 +28,7 @@ type book struct {
 }
 
 func newBook(d *daemon.Daemon) *book {
-	return &book{memory: d.Calls, history: d.CallHistory(), recorder: d.CallRecorder(), instance: d.Instance(), topic: d.Config.Calls.Topic,
+	return &book{memory: d.Wiring.Calls, history: d.Wiring.History, recorder: d.Wiring.Recorder, instance: d.Instance(), topic: d.Wiring.Config.Calls.Topic,
 		asked: make(chan struct{}, 1), read: make(chan struct{})}
 }
 

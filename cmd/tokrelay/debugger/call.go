@@ -174,11 +174,11 @@ func (p *Page) curl(e *calls.Entry) string {
 }
 
 func (p *Page) baseURL(sync string) string {
-	s, err := p.d.Config.Sync(sync)
+	s, err := p.d.Wiring.Config.Sync(sync)
 	if err != nil {
 		return settings.WithDefaults(tiktok.Config{}).BaseURL
 	}
-	_, connection := p.d.Config.ConnectionOf(s)
+	_, connection := p.d.Wiring.Config.ConnectionOf(s)
 	return strings.TrimRight(connection.BaseURL, "/")
 }
 

@@ -116,7 +116,7 @@ var outcomes = map[string]func(*calls.Entry) bool{
 
 func (p *Page) syncNames() []string {
 	var names []string
-	for _, s := range p.d.Config.Syncs {
+	for _, s := range p.d.Wiring.Config.Syncs {
 		names = append(names, s.Name)
 	}
 	return names

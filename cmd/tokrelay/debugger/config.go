@@ -20,5 +20,5 @@ func (p *Page) config(r *http.Request) (any, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
 	defer cancel()
 	checks, err := p.checks.get("", func() ([]daemon.Check, error) { return p.d.Checks(ctx), nil })
-	return &configPage{YAML: string(settings.Effective(p.d.Config)), Checks: checks, Started: p.started}, err
+	return &configPage{YAML: string(settings.Effective(p.d.Wiring.Config)), Checks: checks, Started: p.started}, err
 }

@@ -40,8 +40,8 @@ const mostViewers = 32
 
 // New makes the page of a daemon. It has the form of daemon.Options.Page.
 func New(d *daemon.Daemon) http.Handler {
-	p := &Page{d: d, mux: http.NewServeMux(), sampler: newSampler(d.Metrics.AllCounts, time.Now),
-		calling: callingCodes(countriesOf(d.Config)), viewers: make(chan struct{}, mostViewers), every: time.Second, started: time.Now()}
+	p := &Page{d: d, mux: http.NewServeMux(), sampler: newSampler(d.Wiring.Metrics.AllCounts, time.Now),
+		calling: callingCodes(d.Wiring.Config.Countries()), viewers: make(chan struct{}, mostViewers), every: time.Second, started: time.Now()}
 	p.letters.fresh, p.uploads.fresh, p.checks.fresh = 3*time.Second, 3*time.Second, 5*time.Second
 	p.replay, p.book = newReplayer(d), newBook(d)
 	p.routes()
@@ -161,7 +161,7 @@ func (p *Page) answer(w http.ResponseWriter, r *http.Request, name string, data 
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
 	if err := render(w, f); err != nil && r.Context().Err() == nil {
-		p.d.Log.Warn("page was not written", "page", name, "error", err)
+		p.d.Wiring.Log.Warn("page was not written", "page", name, "error", err)
 	}
 }
 
@@ -200,5 +200,5 @@ var titles = map[string][2]string{
 func (p *Page) frame(name string, data any) frame {
 	t := titles[name]
 	return frame{Template: name, Title: t[0], Section: t[1], Version: cmp.Or(p.d.Version(), "dev"), Instance: p.d.Instance(),
-		Actions: p.d.Config.Admin.Actions, Data: data}
+		Actions: p.d.Wiring.Config.Admin.Actions, Data: data}
 }

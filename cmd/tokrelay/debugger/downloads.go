@@ -24,7 +24,7 @@ func (p *Page) downloads() {
 	p.mux.HandleFunc("GET /api/calls/{id}/{part}", p.callPart)
 	p.mux.HandleFunc("GET /api/config.yaml", func(w http.ResponseWriter, _ *http.Request) {
 		attach(w, "application/yaml", "tokrelay-effective.yaml")
-		_, _ = w.Write(settings.Effective(p.d.Config))
+		_, _ = w.Write(settings.Effective(p.d.Wiring.Config))
 	})
 }
 

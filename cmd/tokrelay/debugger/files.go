@@ -32,8 +32,8 @@ func (p *Page) files(r *http.Request) (any, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
 	defer cancel()
 	v := &filesPage{}
-	for i := range p.d.Config.Syncs {
-		s := &p.d.Config.Syncs[i]
+	for i := range p.d.Wiring.Config.Syncs {
+		s := &p.d.Wiring.Config.Syncs[i]
 		if job := p.d.FileJob(s.Name); job != nil {
 			v.Audiences = append(v.Audiences, p.file(ctx, s, job.Progress()))
 		}
@@ -45,7 +45,7 @@ func (p *Page) file(ctx context.Context, s *daemon.Sync, progress audiencefile.P
 	c := s.AudienceFile
 	f := fileView{Sync: s.Name, Audience: cmp.Or(c.Audience.Name, c.Audience.ID), Schedule: c.Schedule, Zone: c.Timezone,
 		Progress: progress, State: fileState(progress, c.Schedule), Busy: progress.Phase != audiencefile.PhaseIdle && progress.Phase != ""}
-	if troubles := p.d.Status.Troubles(s.Name); len(troubles) > 0 {
+	if troubles := p.d.Wiring.Status.Troubles(s.Name); len(troubles) > 0 {
 		f.State = troubleState(troubles[0])
 	}
 	var err error

@@ -99,8 +99,8 @@ func TestThePageOfAnyInstanceShowsTheCallsOfAllAndOfThePast(t *testing.T) {
 	a, stopA := runInstance(t, cluster, "instance-a")
 	b, _ := runInstance(t, cluster, "instance-b")
 	digest := strings.Repeat("c0ffee11", 8)
-	a.d.Calls.Add(madeCall("from-a", `"email":"`+digest+`"`))
-	b.d.Calls.Add(madeCall("from-b", `"email":"`+digest+`"`))
+	a.d.Wiring.Calls.Add(madeCall("from-a", `"email":"`+digest+`"`))
+	b.d.Wiring.Calls.Add(madeCall("from-b", `"email":"`+digest+`"`))
 	html := until(t, b, "/calls", "instance-a")
 	if n := strings.Count(html, "<tr data-key"); n != 2 {
 		t.Errorf("%d calls are listed, want its own once, from memory, and the other's", n)
@@ -133,12 +133,12 @@ func TestThePageOfAnyInstanceShowsTheCallsOfAllAndOfThePast(t *testing.T) {
 func TestADeviceIsFoundByItsMD5(t *testing.T) {
 	p := quietPage(t)
 	sum := md5.Sum([]byte("cdda802e-fb9c-47ad-9866-0794d394c912"))
-	p.d.Calls.Add(madeCall("e1", `"idfa":"`+hex.EncodeToString(sum[:])+`"`))
+	p.d.Wiring.Calls.Add(madeCall("e1", `"idfa":"`+hex.EncodeToString(sum[:])+`"`))
 	q, ok := newQuest([]string{hex.EncodeToString(sum[:])}, "")
 	if !ok {
 		t.Fatal("an MD5 digest is not taken")
 	}
-	if got := q.in(p.d.Calls.Last("", 1, nil)[0]); len(got) != 1 {
+	if got := q.in(p.d.Wiring.Calls.Last("", 1, nil)[0]); len(got) != 1 {
 		t.Errorf("found %v, want the one item", got)
 	}
 }

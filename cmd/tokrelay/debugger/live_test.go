@@ -82,7 +82,7 @@ func TestAFollowerIsSentThePageAgainWhenItHasChangedAndOnlyThen(t *testing.T) {
 		if len(b.sent) > 0 {
 			t.Errorf("nothing has changed, and it was sent: %s", <-b.sent)
 		}
-		p.d.Calls.Add(pipeline.Call{Sync: "orders", Endpoint: "/event/track/", Items: 7, Time: time.Now()})
+		p.d.Wiring.Calls.Add(pipeline.Call{Sync: "orders", Endpoint: "/event/track/", Items: 7, Time: time.Now()})
 		if second := <-b.sent; !strings.Contains(second, "/event/track/") {
 			t.Errorf("the call is not in the next event: %s", second)
 		}
@@ -103,7 +103,7 @@ func TestABrowserThatStopsReadingIsLetGoAndHoldsUpNobody(t *testing.T) {
 		}()
 		synctest.Wait() // it is stuck in its first write
 		for range 10_000 {
-			p.d.Calls.Add(pipeline.Call{Sync: "orders", Request: []byte("{}")})
+			p.d.Wiring.Calls.Add(pipeline.Call{Sync: "orders", Request: []byte("{}")})
 		}
 		if took := time.Since(began); took > 0 {
 			t.Errorf("remembering calls waited %v for the browser", took)

@@ -55,15 +55,15 @@ func (p *Page) overview(r *http.Request) (any, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
 	defer cancel()
 	o := &overview{Today: p.sampler.today()}
-	for i := range p.d.Config.Syncs {
-		o.Syncs = append(o.Syncs, p.look(ctx, &p.d.Config.Syncs[i]))
+	for i := range p.d.Wiring.Config.Syncs {
+		o.Syncs = append(o.Syncs, p.look(ctx, &p.d.Wiring.Config.Syncs[i]))
 	}
 	o.Headline, o.Tone = headline(o.Syncs)
 	return o, nil
 }
 
 func (p *Page) look(ctx context.Context, s *daemon.Sync) syncView {
-	f, troubles := p.sampler.figures(s.Name), p.d.Status.Troubles(s.Name)
+	f, troubles := p.sampler.figures(s.Name), p.d.Wiring.Status.Troubles(s.Name)
 	v := syncView{Name: s.Name, Kind: s.Kind(), From: from(s), To: to(s), State: stateOf(troubles, f), Rate: f.Rate,
 		LagRows: f.Total.LagRecords, Lag: f.Total.LagSeconds, Delivered: f.Delivered, Rejected: f.Rejected, Skipped: f.Skipped,
 		LastSuccess: f.Total.LastSuccess}

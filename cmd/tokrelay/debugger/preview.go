@@ -71,7 +71,7 @@ func (p *Page) preview(r *http.Request) (any, error) {
 
 // previewRows reads one row of JSON a line; a row alone may stand on several.
 func (p *Page) previewRows(ctx context.Context, sync, text string, out *bytes.Buffer) error {
-	s, err := p.d.Config.Sync(sync)
+	s, err := p.d.Wiring.Config.Sync(sync)
 	if err != nil {
 		return err
 	}

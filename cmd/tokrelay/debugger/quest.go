@@ -4,19 +4,16 @@ import (
 	"crypto/md5"
 	"crypto/sha256"
 	"encoding/hex"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/nyaruka/phonenumbers"
 
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/calls"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/identity"
-	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 // quest is what is looked for: digests of what was typed, in the forms it may have been hashed in, or a place.
@@ -138,18 +135,6 @@ func phoneLike(text string) bool {
 		}
 	}
 	return digits >= 7 && digits <= 17
-}
-
-var countrySetting = regexp.MustCompile(`\bdefault_country: "?([A-Za-z]{2})\b`)
-
-// countriesOf are those the configuration names for numbers in national form.
-func countriesOf(c *daemon.Config) (list []identity.Country) {
-	for _, found := range countrySetting.FindAllSubmatch(settings.Effective(c), -1) {
-		if country, ok := identity.ParseCountry(found[1]); ok && !slices.Contains(list, country) {
-			list = append(list, country)
-		}
-	}
-	return list
 }
 
 // callingCodes are those of the countries, so that the browser can try numbers in national form.

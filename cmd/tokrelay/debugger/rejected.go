@@ -47,7 +47,7 @@ const (
 func (p *Page) rejected(r *http.Request) (any, error) {
 	q := r.URL.Query()
 	v := &rejections{Syncs: p.syncNames(), Sync: q.Get("sync"), Reason: q.Get("reason"), Since: p.started,
-		Topic: p.d.Config.DeadLetter.RejectedTopic, Deep: lettersDeep, Known: pipeline.Reasons()}
+		Topic: p.d.Wiring.Config.DeadLetter.RejectedTopic, Deep: lettersDeep, Known: pipeline.Reasons()}
 	v.Reasons = p.reasons(v.Sync)
 	ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
 	defer cancel()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/replay"
 )
 
 // replayer carries out one replay at a time, by the same rules as `tokrelay dlq replay`: first a plan, then, when it is
@@ -19,7 +20,7 @@ type replayer struct {
 	mu      sync.Mutex
 	life    context.Context // of the page; nil before it runs
 	current *replayView
-	replay  *daemon.Replay
+	replay  *replay.Replay
 	cancel  context.CancelFunc
 	working sync.WaitGroup
 }
@@ -29,8 +30,8 @@ type replayView struct {
 	replayAsk
 	Phase      string // planning, planned, running, done
 	Dry        bool   // nothing is sent
-	Plan       *daemon.ReplayPlan
-	Report     *daemon.ReplayReport
+	Plan       *replay.Plan
+	Report     *replay.Report
 	Done       int64
 	Notice     string
 	Problem    string
@@ -74,18 +75,15 @@ func (r *replayer) plan(ask replayAsk) error {
 	o := ask.options()
 	o.Notice = func(text string) { r.set(func(v *replayView) { v.Notice = text }) }
 	o.Progress = func(n int64) { r.set(func(v *replayView) { v.Done += n }) }
-	replay, err := r.d.NewReplay(o)
-	if errors.Is(err, daemon.ErrNoActions) {
-		return problem{http.StatusForbidden, "the configuration does not let the page do this: set admin.actions"}
-	}
+	made, err := replay.New(r.d.Wiring.Config, r.d.Options(), o)
 	if err != nil {
 		return problem{http.StatusBadRequest, err.Error()}
 	}
 	var ctx context.Context
 	ctx, r.cancel = context.WithCancel(r.life)
-	r.replay, r.current = replay, &replayView{replayAsk: ask, Phase: "planning", Began: time.Now()}
+	r.replay, r.current = made, &replayView{replayAsk: ask, Phase: "planning", Began: time.Now()}
 	r.working.Go(func() {
-		plan, err := replay.Plan(ctx, time.Now(), nil)
+		plan, err := made.Plan(ctx, time.Now(), nil)
 		r.set(func(v *replayView) {
 			v.Phase, v.Plan = "planned", plan
 			if err != nil {
@@ -119,11 +117,11 @@ func (r *replayer) run(dry, duplicates bool) error {
 	r.current.Phase, r.current.Dry = "running", dry
 	ctx, cancel := context.WithCancel(r.life)
 	r.cancel = cancel
-	replay := r.replay
+	planned := r.replay
 	r.working.Go(func() {
-		do := replay.Run
+		do := planned.Run
 		if dry {
-			do = replay.DryRun
+			do = planned.DryRun
 		}
 		report, err := do(ctx)
 		r.set(func(v *replayView) {
@@ -163,7 +161,7 @@ func (p *Page) replayAction(w http.ResponseWriter, r *http.Request) {
 	var err error
 	ask, unclear := readReplayAsk(r)
 	switch {
-	case !p.d.Config.Admin.Actions:
+	case !p.d.Wiring.Config.Admin.Actions:
 		err = problem{http.StatusForbidden, "the configuration does not let the page do this: set admin.actions"}
 	case r.PathValue("action") == "plan" && unclear != nil:
 		err = unclear
@@ -182,6 +180,6 @@ func (p *Page) replayAction(w http.ResponseWriter, r *http.Request) {
 		p.answer(w, r, "replay", nil, err)
 		return
 	}
-	p.d.Log.Info("replay on the page", "action", r.PathValue("action"), "sync", cmp.Or(ask.Sync, "all"), "reason", cmp.Or(ask.Reason, "all"))
+	p.d.Wiring.Log.Info("replay on the page", "action", r.PathValue("action"), "sync", cmp.Or(ask.Sync, "all"), "reason", cmp.Or(ask.Reason, "all"))
 	http.Redirect(w, r, "/replay", http.StatusSeeOther)
 }

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/replay"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 )
 
@@ -33,8 +33,8 @@ func readReplayAsk(r *http.Request) (replayAsk, error) {
 }
 
 // options select as `tokrelay dlq replay` does, so that one goes on where the other was.
-func (a replayAsk) options() daemon.ReplayOptions {
-	return daemon.ReplayOptions{Filter: deadletter.Filter{Syncs: given(a.Sync), Reasons: given(a.Reason)}, Limit: a.Limit, Rate: a.Rate, Force: a.Force}
+func (a replayAsk) options() replay.Options {
+	return replay.Options{Filter: deadletter.Filter{Syncs: given(a.Sync), Reasons: given(a.Reason)}, Limit: a.Limit, Rate: a.Rate, Force: a.Force}
 }
 
 // Command is the command that does the same.

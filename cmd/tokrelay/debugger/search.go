@@ -50,7 +50,7 @@ func (p *Page) search(r *http.Request) (any, error) {
 	if !ok {
 		return nil, problem{http.StatusBadRequest, "nothing to look for: give digests or a place topic/partition/offset"}
 	}
-	q.countries = countriesOf(p.d.Config)
+	q.countries = p.d.Wiring.Config.Countries()
 	f := &found{Deep: lettersDeep}
 	ctx, cancel := context.WithTimeout(r.Context(), searchFor)
 	defer cancel()
@@ -74,7 +74,7 @@ func (f *found) problem(what string, err error) {
 // searchCalls looks through the calls in memory, and in their topic for those that are not there.
 func (p *Page) searchCalls(ctx context.Context, q *quest, f *found) error {
 	have := map[callIdentity]bool{}
-	for _, e := range p.d.Calls.Last("", 1<<20, nil) {
+	for _, e := range p.d.Wiring.Calls.Last("", 1<<20, nil) {
 		have[p.book.identity(e)] = !e.Brief
 		f.Looked++
 		f.Oldest = e.Time

@@ -61,7 +61,7 @@ func newJudge(s *story, d *daemon.Daemon, in *standIns) *judge {
 	for _, name := range slices.Sorted(maps.Keys(want)) {
 		v := verdict{name: name, want: *want[name]}
 		var err error
-		if v.got, err = d.Metrics.Counts(name); err != nil {
+		if v.got, err = d.Wiring.Metrics.Counts(name); err != nil {
 			v.fault = err.Error()
 		}
 		j.syncs = append(j.syncs, v)

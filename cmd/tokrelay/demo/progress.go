@@ -24,15 +24,15 @@ func newProgress(o Options, total int) *progress {
 func (p *progress) show(d *daemon.Daemon, written int) {
 	var delivered, rejected, skipped int64
 	state := "running"
-	for _, s := range d.Config.Syncs {
-		c, err := d.Metrics.Counts(s.Name)
+	for _, s := range d.Wiring.Config.Syncs {
+		c, err := d.Wiring.Metrics.Counts(s.Name)
 		if err != nil {
 			return
 		}
 		delivered += c.Settled[pipeline.Delivered]
 		rejected += c.Settled[pipeline.DeadLettered]
 		skipped += c.Settled[pipeline.Skipped]
-		for _, t := range d.Status.Troubles(s.Name) {
+		for _, t := range d.Wiring.Status.Troubles(s.Name) {
 			state = "waiting: " + string(t.Kind)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/replay"
 	"github.com/tokrelay/tokrelay/pipeline"
 )
 
@@ -37,7 +38,7 @@ func (w *world) count(taken map[string]int, letters map[string][]pipeline.Reason
 
 // lost is what a member counted as lost.
 func (w *world) lost(m *member) (sum float64) {
-	families, err := m.Metrics.Registry.Gather()
+	families, err := m.Wiring.Metrics.Registry.Gather()
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -66,16 +67,16 @@ func (w *world) replay() {
 		return
 	}
 	link := newLink(&w.net, w.tiktok.Transport())
-	replay, err := daemon.NewReplay(w.configOf(link), daemon.Options{Log: slog.New(slog.DiscardHandler)}, daemon.ReplayOptions{MaxFailures: 1, Force: true})
+	r, err := replay.New(w.configOf(link), daemon.Options{Log: slog.New(slog.DiscardHandler)}, replay.Options{MaxFailures: 1, Force: true})
 	if err != nil {
 		w.Fatal(err)
 	}
-	defer replay.Close()
-	plan, err := replay.Plan(context.Background(), w.tiktok.Stats().Now, func(int64, int64) {})
+	defer r.Close()
+	plan, err := r.Plan(context.Background(), w.tiktok.Stats().Now, func(int64, int64) {})
 	if err != nil {
 		w.Fatalf("plan of the replay: %v", err)
 	}
-	report, err := replay.Run(context.Background())
+	report, err := r.Run(context.Background())
 	if err != nil || report.Left != 0 {
 		w.Errorf("the replay of %d rows ended with %v: %+v", plan.Rows, err, report)
 	}

@@ -161,7 +161,7 @@ func (w *world) judge() {
 // once at most; once, where no partition has moved.
 func (w *world) audit() {
 	for _, m := range w.members {
-		c, err := m.Metrics.Counts("orders")
+		c, err := m.Wiring.Metrics.Counts("orders")
 		if err != nil {
 			w.Fatal(err)
 		}

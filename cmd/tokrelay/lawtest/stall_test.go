@@ -83,7 +83,7 @@ type load struct {
 
 func (w *world) measure(m *member) load {
 	w.Helper()
-	counts, err := m.Metrics.Counts("orders")
+	counts, err := m.Wiring.Metrics.Counts("orders")
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -313,7 +313,7 @@ func (w *world) taken() map[string]int {
 // behind is what running members say that is left, though nothing is.
 func (w *world) behind() string {
 	for _, m := range w.running() {
-		c, err := m.Metrics.Counts("orders")
+		c, err := m.Wiring.Metrics.Counts("orders")
 		if err != nil {
 			w.Fatal(err)
 		}

@@ -1,19 +1,15 @@
-// Package replay has rows sent a second time: resync moves a sync's consumer group back, so that its topic is read again.
-// Sending dead letters again is still daemon.Replay.
 package replay
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
-	"github.com/tokrelay/tokrelay/pipeline/state"
 	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/audiencefile"
 )
@@ -30,7 +26,6 @@ func (o ResyncOptions) full() bool { return o.To.IsZero() && o.Partition < 0 }
 // ResyncPlan is what a resync would do.
 type ResyncPlan struct {
 	Group    string
-	Members  []kafka.Member // instances that run: none may
 	Parts    []ResyncPart
 	Records  int64 // that are read again, or for the first time
 	Older    int64 // of them: written longer ago than TikTok's dedupe reaches back
@@ -57,18 +52,13 @@ func PlanResync(ctx context.Context, admin *kafka.Admin, c *daemon.Config, s *da
 		return nil, err
 	}
 	p := &ResyncPlan{Group: c.GroupOf(s), full: o.full(), Recreate: o.Recreate, offsets: kafka.Offsets{}}
-	group, err := admin.Group(ctx, p.Group)
-	if err != nil {
-		return nil, err
-	}
-	p.Members = group.Members
 	return p, p.lay(ctx, admin, topics, o, now)
 }
 
 func (p *ResyncPlan) lay(ctx context.Context, admin *kafka.Admin, topics []string, o ResyncOptions, now time.Time) error {
 	committed, err := admin.Committed(ctx, p.Group)
 	ends, other := admin.Ends(ctx, topics...)
-	recent, third := admin.At(ctx, now.Add(-daemon.DedupeWindow), topics...)
+	recent, third := admin.At(ctx, now.Add(-DedupeWindow), topics...)
 	targets, fourth := p.targets(ctx, admin, topics, o)
 	if err := errors.Join(err, other, third, fourth); err != nil {
 		return err
@@ -105,15 +95,20 @@ func (p *ResyncPlan) add(part ResyncPart, recent int64) {
 	p.Older += max(0, min(recent, part.End)-part.To)
 }
 
-// Resync moves the sync's group. A full resync of an audience also makes everything that is remembered of its members a
-// thing of the past, so that each of them is sent again, by whatever mode is configured now: row by row, or in one upload.
-func (p *ResyncPlan) Resync(ctx context.Context, admin *kafka.Admin, c *daemon.Config, s *daemon.Sync, log *slog.Logger) error {
+// Resync moves the sync's group. A full resync of an audience also expires all that is remembered of its members, so that
+// each of them is sent again, by the mode that is configured now: row by row, or in one upload.
+func (p *ResyncPlan) Resync(ctx context.Context, c *daemon.Config, s *daemon.Sync, o daemon.Options) error {
+	w, err := daemon.Wire(c, o)
+	if err != nil {
+		return err
+	}
+	defer w.Close()
 	if mode := modeOf(s); p.full && mode != "" {
-		if err := p.forgetMembers(ctx, admin, c, s, log); err != nil {
+		if err := p.forgetMembers(ctx, w, s); err != nil {
 			return err
 		}
 	}
-	return admin.SetOffsets(ctx, p.Group, p.offsets)
+	return w.Admin.SetOffsets(ctx, p.Group, p.offsets)
 }
 
 // modeOf is how the sync fills its audience, "" where it has none.
@@ -127,21 +122,15 @@ func modeOf(s *daemon.Sync) string {
 	return ""
 }
 
-func (p *ResyncPlan) forgetMembers(ctx context.Context, admin *kafka.Admin, c *daemon.Config, s *daemon.Sync, log *slog.Logger) error {
-	if err := c.EnsureState(ctx, admin, log); err != nil {
+func (p *ResyncPlan) forgetMembers(ctx context.Context, w *daemon.Wiring, s *daemon.Sync) error {
+	if err := w.EnsureState(ctx); err != nil {
 		return err
 	}
-	producer, err := kafka.NewProducer(c.Kafka, "resync", log)
-	if err != nil {
-		return err
-	}
-	defer producer.Close()
-	store := state.NewStore(daemon.StateLog(c.StateTopic, admin, producer, log), time.Now)
 	mode := modeOf(s)
-	if err := audience.Resync(ctx, store, s.Name, mode, p.Recreate); err != nil || mode == audience.Segment {
+	if err := audience.Resync(ctx, w.State, s.Name, mode, p.Recreate); err != nil || mode == audience.Segment {
 		return err
 	}
 	again := audiencefile.Request{At: time.Now(), Why: "resync", Rebuild: true}
-	_, connection := c.ConnectionOf(s)
-	return audiencefile.Ask(ctx, store, connection.AdvertiserID, s.AudienceFile.Audience, again)
+	_, connection := w.Config.ConnectionOf(s)
+	return audiencefile.Ask(ctx, w.State, connection.AdvertiserID, s.AudienceFile.Audience, again)
 }

@@ -21,13 +21,13 @@ syncs: [{name: leads, topic_pattern: '%s', framing: json, web_events: {pixel_cod
   fields: {event_time: at, user.email: email, page.url: {value: "https://shop.example/"}}}}]
 `
 
-func TestAResyncOfAPatternThatMatchesNothingSaysSo(t *testing.T) {
+func TestAPatternThatMatchesNothingSaysSo(t *testing.T) {
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, "other.customers"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(cluster.Close)
-	plan := func(pattern string) (*ResyncPlan, error) {
+	parse := func(pattern string) (*kafka.Admin, *daemon.Config) {
 		c, report := daemon.Parse(fmt.Appendf(nil, patternConfig, cluster.ListenAddrs()[0], pattern), settings.Vars(nil))
 		if err := report.Err(); err != nil {
 			t.Fatal(err)
@@ -37,13 +37,32 @@ func TestAResyncOfAPatternThatMatchesNothingSaysSo(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(admin.Close)
-		return PlanResync(t.Context(), admin, c, &c.Syncs[0], ResyncOptions{Partition: -1}, time.Now())
+		return admin, c
 	}
-	_, err = plan(`shop\..*`)
-	if none, ok := errors.AsType[*daemon.NoTopic](err); !ok || !strings.Contains(none.Error(), `no topic matches topic_pattern shop\..*`) {
-		t.Errorf("got error %v, want one with the pattern", err)
-	}
-	if p, err := plan(`other\..*`); err != nil || len(p.Parts) != 2 {
-		t.Errorf("a pattern that matches: got %+v and %v, want two partitions", p, err)
+	for what, test := range map[string]struct {
+		find func(*kafka.Admin, *daemon.Config) (int, error)
+		want int
+	}{
+		"partitions to resync": {func(admin *kafka.Admin, c *daemon.Config) (int, error) {
+			p, err := PlanResync(t.Context(), admin, c, &c.Syncs[0], ResyncOptions{Partition: -1}, time.Now())
+			if err != nil {
+				return 0, err
+			}
+			return len(p.Parts), nil
+		}, 2},
+		"topic to skip in": {func(admin *kafka.Admin, c *daemon.Config) (int, error) {
+			topic, err := skipTopic(t.Context(), admin, &c.Syncs[0], "")
+			return len(topic), err
+		}, len("other.customers")},
+	} {
+		t.Run(what, func(t *testing.T) {
+			n, err := test.find(parse(`shop\..*`))
+			if none, ok := errors.AsType[*daemon.NoTopic](err); n != 0 || !ok || !strings.Contains(none.Error(), `no topic matches topic_pattern shop\..*`) {
+				t.Errorf("got %d and error %v, want none and an error with the pattern", n, err)
+			}
+			if n, err := test.find(parse(`other\..*`)); err != nil || n != test.want {
+				t.Errorf("a pattern that matches: got %d and %v, want %d", n, err, test.want)
+			}
+		})
 	}
 }

@@ -93,12 +93,12 @@ func runDaemon() error {
 	if err := os.WriteFile(filepath.Join(os.Getenv("COST_FOLDER"), "seconds"), fmt.Append(nil, took.Seconds()), 0o600); err != nil {
 		return err
 	}
-	counts, err := d.Metrics.Counts("orders")
+	counts, err := d.Wiring.Metrics.Counts("orders")
 	if err != nil {
 		return err
 	}
 	fmt.Printf("%d rows delivered in %.1f s, %d calls on the topic's way dropped, with 3 browsers that follow and one that has stopped reading\n",
-		counts.Settled[pipeline.Delivered], took.Seconds(), d.CallRecorder().Dropped())
+		counts.Settled[pipeline.Delivered], took.Seconds(), d.Wiring.Recorder.Dropped())
 	stop()
 	return <-ended
 }

@@ -1,4 +1,4 @@
-package daemon
+package replay
 
 import (
 	"context"
@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 )
 
-// ReplayPlan is what a replay would send, and what it would not.
-type ReplayPlan struct {
+// Plan is what a replay would send, and what it would not.
+type Plan struct {
 	Rows      int64              `json:"rows"`
 	Groups    []deadletter.Count `json:"groups"`    // of Rows, by sync and reason
 	Old       int64              `json:"old"`       // of Rows: first rejected longer ago than TikTok's dedupe reaches back
@@ -23,11 +24,11 @@ type ReplayPlan struct {
 }
 
 // Plan reads the letters' headers and counts. It changes nothing.
-func (r *Replay) Plan(ctx context.Context, now time.Time, progress func(done, of int64)) (*ReplayPlan, error) {
+func (r *Replay) Plan(ctx context.Context, now time.Time, progress func(done, of int64)) (*Plan, error) {
 	if err := r.find(ctx); err != nil {
 		return nil, err
 	}
-	plan, tally := &ReplayPlan{}, deadletter.NewTally([]string{"sync", "reason"})
+	plan, tally := &Plan{}, deadletter.NewTally([]string{"sync", "reason"})
 	var read int64
 	count := func() {
 		if read++; progress != nil && read%4096 == 0 {
@@ -35,39 +36,39 @@ func (r *Replay) Plan(ctx context.Context, now time.Time, progress func(done, of
 		}
 	}
 	plan.Resumed = r.resumed()
-	err := deadletter.Rows(ctx, LettersIn(r.admin), r.span, &r.o.Filter, count, func(record *pipeline.Record, h *deadletter.Head) error {
+	err := deadletter.Rows(ctx, daemon.LettersIn(r.wiring.Admin), r.span, &r.options.Filter, count, func(record *pipeline.Record, h *deadletter.Head) error {
 		return r.planRow(plan, tally, record, h, now)
 	})
 	if err != nil && !errors.Is(err, kafka.ErrStop) {
 		return nil, fmt.Errorf("read dead letters: %w", err)
 	}
 	plan.Groups = tally.Counts()
-	r.plan, r.report.Rows = plan, plan.Rows
-	for _, l := range r.lanes {
-		if err := errors.Join(l.plain.fits(), l.insist.fits()); err != nil {
+	r.report.Rows = plan.Rows
+	for _, of := range r.syncs {
+		if err := errors.Join(of.plain.fits(), of.forced.fits()); err != nil {
 			return nil, err
 		}
 	}
 	return plan, r.findOvertaken(ctx)
 }
 
-func (r *Replay) planRow(plan *ReplayPlan, tally *deadletter.Tally, record *pipeline.Record, h *deadletter.Head, now time.Time) error {
-	lane := r.wants(record, h)
+func (r *Replay) planRow(plan *Plan, tally *deadletter.Tally, record *pipeline.Record, h *deadletter.Head, now time.Time) error {
+	p := r.wants(record, h)
 	switch {
-	case r.lanes[string(h.Sync)] == nil:
+	case r.syncs[string(h.Sync)] == nil:
 		plan.Elsewhere++
-	case lane == nil:
+	case p == nil:
 		plan.Done++
-	case !r.allowed(lane, string(h.Sync)):
+	case r.sends(record, h) == nil:
 		plan.Looped++
 	default:
 		plan.Rows++
-		lane.plan(record)
+		p.plan(record)
 		tally.Add(record, h)
 		if now.Sub(firstFailed(record, h)) > DedupeWindow {
 			plan.Old++
 		}
-		if r.o.Limit > 0 && plan.Rows == r.o.Limit {
+		if r.options.Limit > 0 && plan.Rows == r.options.Limit {
 			return kafka.ErrStop
 		}
 	}
@@ -82,17 +83,17 @@ func firstFailed(r *pipeline.Record, h *deadletter.Head) time.Time {
 	return r.Timestamp
 }
 
-// find looks how far earlier replays came, and where the letters that are left stand.
+// find reads how far earlier replays came, and where the letters that are left begin.
 func (r *Replay) find(ctx context.Context) error {
-	topic := r.Config.DeadLetter.RejectedTopic
+	topic := r.wiring.Config.DeadLetter.RejectedTopic
 	var err error
-	if r.span, err = deadletter.SpanOf(ctx, LettersIn(r.admin), topic, r.o.Filter.Since, r.o.Filter.Until); err != nil {
+	if r.span, err = deadletter.SpanOf(ctx, daemon.LettersIn(r.wiring.Admin), topic, r.options.Filter.Since, r.options.Filter.Until); err != nil {
 		return err
 	}
-	r.o.Filter.Until = time.Time{} // the span ends there; letters beside it are left to later replays
+	r.options.Filter.Until = time.Time{} // the span ends there; letters behind it are left to later replays
 	least := map[int32]int64{}
-	for _, l := range r.lanes {
-		if err := l.load(ctx, r.admin, topic); err != nil {
+	for _, of := range r.syncs {
+		if err := of.load(ctx, r.wiring.Admin, topic); err != nil {
 			return err
 		}
 	}
@@ -103,14 +104,14 @@ func (r *Replay) find(ctx context.Context) error {
 	return nil
 }
 
-// leastDone is where the lane that has come least far stands. Letters that are held back are counted from the start of
-// the unread ones only when they are forced: otherwise every replay would read the topic from its beginning.
+// leastDone is the offset of the progress that has come least far. Letters that are held back count only when they are
+// forced: otherwise every replay would read the topic from its beginning.
 func (r *Replay) leastDone(id int32) int64 {
 	least := int64(-1)
-	for _, l := range r.lanes {
-		at := l.plain.from(id)
-		if r.o.Force {
-			at = min(at, l.insist.from(id))
+	for _, of := range r.syncs {
+		at := of.plain.done[id]
+		if r.options.Force {
+			at = min(at, of.forced.done[id])
 		}
 		if least < 0 || at < least {
 			least = at
@@ -120,8 +121,8 @@ func (r *Replay) leastDone(id int32) int64 {
 }
 
 func (r *Replay) resumed() bool {
-	for _, l := range r.lanes {
-		if len(l.plain.done) > 0 || len(l.plain.others) > 0 {
+	for _, of := range r.syncs {
+		if len(of.plain.done) > 0 || len(of.plain.others) > 0 {
 			return true
 		}
 	}

@@ -1,8 +1,7 @@
-package daemon
+package check
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -16,11 +15,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
 )
+
+// What check reports of a client with few rights, and what run does with the same client.
 
 func right(resource kmsg.ACLResourceType, name string, pattern kmsg.ACLResourcePatternType, op kmsg.ACLOperation) kfake.ACL {
 	return kfake.ACL{Resource: resource, Name: name, Pattern: pattern, Operation: op, Allow: true}
@@ -73,8 +74,26 @@ syncs:
   - {name: newsletter, topic: customers, framing: json, audience_segment: {audience: {name: Newsletter}, identifiers: {EMAIL_SHA256: email}}}
 `
 
-// await asks until it is so, for half a minute at most.
-func await(t *testing.T, what string, so func() bool) {
+func TestMissingRightsAreNamedAsCommands(t *testing.T) {
+	cluster, _ := guarded(t)
+	list := checked(t, cluster, guardedConfig, sandbox.New(sandbox.Config{}))
+	wantFinding(t, list, Warn, "topic open", "may not see its settings", "--operation DescribeConfigs --topic open")
+	wantFinding(t, list, Fail, "topic closed", "may not read it", "--add --allow-principal 'User:relay' --operation Read --topic closed")
+	wantFinding(t, list, Warn, "topic tokrelay.rejected", "if this client may create", "--operation Create --topic tokrelay.rejected")
+	wantFinding(t, list, Fail, "topic tokrelay.state", "nor see whether it is there", "--operation Read --operation Write --operation Create --operation DescribeConfigs --topic tokrelay.state")
+	wantFinding(t, list, OK, "group tokrelay.open", "may be used", "")
+	wantFinding(t, list, OK, "audience Newsletter", "sync newsletter makes it", "")
+	said := map[Finding]bool{}
+	for _, f := range list {
+		if said[f] {
+			t.Errorf("said twice: %+v", f)
+		}
+		said[f] = true
+	}
+}
+
+// until asks until it is so, for half a minute at most.
+func until(t *testing.T, what string, so func() bool) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -93,12 +112,12 @@ func TestMissingRightsHoldUpTheirOwnSyncAlone(t *testing.T) {
 	tiktok := sandbox.New(sandbox.Config{})
 	server := httptest.NewServer(http.HandlerFunc(tiktok.ServeHTTP))
 	t.Cleanup(server.Close)
-	c, report := Parse([]byte(guardedConfig), settings.Vars(map[string]string{
+	c, report := daemon.Parse([]byte(guardedConfig), settings.Vars(map[string]string{
 		"BROKER": cluster.ListenAddrs()[0], "PASSWORD": "relay", "TOKEN": sandbox.DefaultToken, "TIKTOK": server.URL}))
 	if err := report.Err(); err != nil {
 		t.Fatal(err)
 	}
-	d, err := New(c, Options{})
+	d, err := daemon.New(c, daemon.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,12 +134,12 @@ func TestMissingRightsHoldUpTheirOwnSyncAlone(t *testing.T) {
 		return slices.ContainsFunc(tiktok.Events(), func(e sandbox.Event) bool { return e.ID == id })
 	}
 	troubled := func(sync string, kind pipeline.TroubleKind) bool {
-		return slices.ContainsFunc(d.Status.Troubles(sync), func(r pipeline.TroubleSince) bool { return r.Kind == kind })
+		return slices.ContainsFunc(d.Wiring.Status.Troubles(sync), func(r pipeline.TroubleSince) bool { return r.Kind == kind })
 	}
-	await(t, "the row of the open topic", func() bool { return delivered("open") })
-	await(t, "trouble of the closed topic's sync", func() bool { return troubled("closed", pipeline.TroubleKafka) })
-	await(t, "trouble of the audience that nobody may remember", func() bool { return troubled("newsletter", pipeline.TroubleKafka) })
-	if got := d.Status.Troubles("open"); len(got) > 0 || delivered("closed") {
+	until(t, "the row of the open topic", func() bool { return delivered("open") })
+	until(t, "trouble of the closed topic's sync", func() bool { return troubled("closed", pipeline.TroubleKafka) })
+	until(t, "trouble of the audience that must not be remembered", func() bool { return troubled("newsletter", pipeline.TroubleKafka) })
+	if got := d.Wiring.Status.Troubles("open"); len(got) > 0 || delivered("closed") {
 		t.Errorf("the sync that may work has trouble: %v", got)
 	}
 
@@ -132,49 +151,7 @@ func TestMissingRightsHoldUpTheirOwnSyncAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	await(t, "the row of the topic that was closed", func() bool { return delivered("closed") })
-	await(t, "the member", func() bool { list := tiktok.Audiences(); return len(list) == 1 && list[0].Members == 1 })
-	await(t, "the end of trouble", func() bool { return len(d.Status.Troubles("newsletter")) == 0 })
-}
-
-// TestEveryTopicOfOursHasTheReplicasConfigured makes those of an audience and of calls, as run does.
-func TestEveryTopicOfOursHasTheReplicasConfigured(t *testing.T) {
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.SeedTopics(1, "people"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cluster.Close)
-	c, report := Parse([]byte(`
-kafka: {brokers: ["`+cluster.ListenAddrs()[0]+`"]}
-connections: {main: {advertiser_id: "7000000000000000001", access_token: "${TOKEN}"}}
-dead_letter: {replication: 2}
-calls: {topic: tokrelay.calls}
-syncs: [{name: vip, topic: people, framing: json, audience_segment: {audience: {name: VIP}, identifiers: {EMAIL_SHA256: email}}}]
-`), settings.Vars(map[string]string{"TOKEN": "t"}))
-	if err := report.Err(); err != nil {
-		t.Fatal(err)
-	}
-	d, err := New(c, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.close()
-	if err := errors.Join(d.ensureTopics(t.Context()), d.ensureMemory(t.Context(), &c.Syncs[0]), d.callsTopicThere(t.Context())); err != nil {
-		t.Fatal(err)
-	}
-	names := []string{"tokrelay.rejected", "tokrelay.failed", "tokrelay.state", "tokrelay.vip.members", "tokrelay.calls"}
-	admin, err := kafka.NewAdmin(c.Kafka, "fresh", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer admin.Close()
-	there, err := admin.Topics(t.Context(), names...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range names {
-		if got := there[name].Replication; got != 2 {
-			t.Errorf("%s has %d replicas, want 2", name, got)
-		}
-	}
+	until(t, "the row of the topic that was closed", func() bool { return delivered("closed") })
+	until(t, "the member", func() bool { list := tiktok.Audiences(); return len(list) == 1 && list[0].Members == 1 })
+	until(t, "the end of trouble", func() bool { return len(d.Wiring.Status.Troubles("newsletter")) == 0 })
 }

@@ -1,4 +1,4 @@
-package daemon
+package replay
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 )
@@ -20,12 +21,11 @@ type SkipOptions struct {
 
 // SkipPlan is what a skip would do: the group goes from From to To in one partition, and one dead letter says so.
 type SkipPlan struct {
-	Group   string
-	Members []kafka.Member // instances that run: none may
-	Batch   *kafka.Batch
-	Whole   bool  // the batch cannot be read: all of it is passed over; else the record at From alone
-	From    int64 // where the group is
-	To      int64
+	Group string
+	Batch *kafka.Batch
+	Whole bool  // the batch cannot be read: all of it is passed over; else the record at From alone
+	From  int64 // where the group is
+	To    int64
 
 	letter pipeline.Letter
 }
@@ -40,22 +40,17 @@ func (p *SkipPlan) Rows() int64 {
 
 // PlanSkip looks at the place and at where the sync's group is. It refuses a place that the group has not come to: rows
 // before it would be lost, too.
-func PlanSkip(ctx context.Context, admin *kafka.Admin, c *Config, s *Sync, o SkipOptions) (*SkipPlan, error) {
-	if s.Kind() == KindFile {
+func PlanSkip(ctx context.Context, admin *kafka.Admin, c *daemon.Config, s *daemon.Sync, o SkipOptions) (*SkipPlan, error) {
+	if s.Kind() == daemon.KindFile {
 		return nil, fmt.Errorf("sync %s is an audience_file: it has no group to move, and an audience made without some rows would lose their members\n"+
 			"raise kafka.max_batch_bytes, or repair the topic", s.Name)
 	}
-	topic, err := s.skipTopic(ctx, admin, o.Topic)
+	topic, err := skipTopic(ctx, admin, s, o.Topic)
 	if err != nil {
 		return nil, err
 	}
 	p := &SkipPlan{Group: c.GroupOf(s)}
-	group, err := admin.Group(ctx, p.Group)
-	if err != nil {
-		return nil, err
-	}
-	p.Members = group.Members
-	if p.From, err = s.readsFrom(ctx, admin, p.Group, topic, o.Partition); err != nil {
+	if p.From, err = readsFrom(ctx, admin, s, p.Group, topic, o.Partition); err != nil {
 		return nil, err
 	}
 	if p.Batch, err = admin.BatchAt(ctx, topic, o.Partition, p.From); err != nil {
@@ -65,7 +60,7 @@ func PlanSkip(ctx context.Context, admin *kafka.Admin, c *Config, s *Sync, o Ski
 }
 
 // skipTopic is the topic that is meant, one that the sync reads.
-func (s *Sync) skipTopic(ctx context.Context, admin *kafka.Admin, named string) (string, error) {
+func skipTopic(ctx context.Context, admin *kafka.Admin, s *daemon.Sync, named string) (string, error) {
 	topics, err := s.SourceTopics(ctx, admin)
 	switch {
 	case err != nil:
@@ -81,7 +76,7 @@ func (s *Sync) skipTopic(ctx context.Context, admin *kafka.Admin, named string) 
 }
 
 // readsFrom is the offset from which the sync reads the partition next.
-func (s *Sync) readsFrom(ctx context.Context, admin *kafka.Admin, group, topic string, partition int32) (int64, error) {
+func readsFrom(ctx context.Context, admin *kafka.Admin, s *daemon.Sync, group, topic string, partition int32) (int64, error) {
 	committed, err := admin.Committed(ctx, group)
 	starts, other := admin.Starts(ctx, topic)
 	if err := errors.Join(err, other); err != nil {
@@ -136,19 +131,19 @@ func (p *SkipPlan) write(topic string, next int64) {
 }
 
 // Skip writes the dead letter and moves the group behind what is passed over.
-func (p *SkipPlan) Skip(ctx context.Context, c *Config, s *Sync, o Options) error {
-	d, err := newHelper(c, o)
+func (p *SkipPlan) Skip(ctx context.Context, c *daemon.Config, s *daemon.Sync, o daemon.Options) error {
+	w, err := daemon.Wire(c, o)
 	if err != nil {
 		return err
 	}
-	defer d.close()
-	if err := d.ensureTopics(ctx); err != nil {
+	defer w.Close()
+	if err := w.EnsureTopics(ctx); err != nil {
 		return err
 	}
-	if err := d.letters(s, d.Metrics.Sync(s.Name, s.Kind())).Rows(ctx, []pipeline.Letter{p.letter}); err != nil {
+	if err := w.Letters(s, w.Metrics.Sync(s.Name, s.Kind())).Rows(ctx, []pipeline.Letter{p.letter}); err != nil {
 		return err
 	}
 	to := kafka.Offsets{}
 	to.Set(p.Batch.Topic, p.Batch.Partition, p.To)
-	return d.admin.SetOffsets(ctx, p.Group, to)
+	return w.Admin.SetOffsets(ctx, p.Group, to)
 }

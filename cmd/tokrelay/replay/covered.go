@@ -1,4 +1,4 @@
-package daemon
+package replay
 
 import (
 	"context"
@@ -26,7 +26,7 @@ func (c *covered) has(r *pipeline.Record, h *deadletter.Head) bool {
 	return r.Offset < c.upTo[r.Partition] && c.filter.Match(r, h)
 }
 
-// coveredBy reads what the marks of one replay tell.
+// coveredBy reads what one replay has done from its marks.
 func coveredBy(marks map[int32]kafka.Mark) covered {
 	c := covered{upTo: map[int32]int64{}, single: map[int32][]int64{}}
 	for id, m := range marks {
@@ -43,80 +43,80 @@ func coveredBy(marks map[int32]kafka.Mark) covered {
 	return c
 }
 
-// Groups of progress beside that of a replay without filters, whose name they go on after.
+// Endings of the groups of progress: their names begin with that of a replay without filters.
 const (
 	forcedGroup = ".forced"
 	singleGroup = ".one-by-one"
 )
 
 // load reads how far earlier replays came, this one and those with other filters.
-func (l *lanes) load(ctx context.Context, admin *kafka.Admin, topic string) error {
-	marks, err := admin.Marks(ctx, topic, l.group)
+func (s *syncReplay) load(ctx context.Context, admin *kafka.Admin, topic string) error {
+	marks, err := admin.Marks(ctx, topic, s.group)
 	if err != nil {
 		return err
 	}
-	l.plain.reset()
-	l.insist.reset()
+	s.plain.reset()
+	s.forced.reset()
 	for group, of := range marks {
-		lane := l.plain
+		p := s.plain
 		if strings.HasSuffix(group, forcedGroup) {
-			lane = l.insist
+			p = s.forced
 		}
-		lane.know(group, l.group, of)
+		p.know(group, s.group, of)
 	}
 	return nil
 }
 
-func (l *lane) reset() {
-	l.done, l.open, l.others = map[int32]int64{}, map[int32][]int64{}, nil
-	l.ended, l.planned = map[int32][]int64{}, map[int32][]int64{}
+func (p *progress) reset() {
+	p.done, p.open, p.others = map[int32]int64{}, map[int32][]int64{}, nil
+	p.ended, p.planned = map[int32][]int64{}, map[int32][]int64{}
 }
 
-// know takes in what a replay has done. One without filters, and this one itself, tell it by offsets alone.
-func (l *lane) know(group, base string, marks map[int32]kafka.Mark) {
+// know learns what a replay has done. Offsets alone count for one without filters, and for this one itself.
+func (p *progress) know(group, base string, marks map[int32]kafka.Mark) {
 	c := coveredBy(marks)
 	switch group {
-	case l.group:
-		if l.single {
-			l.ended = c.single
-			l.others = append(l.others, covered{single: c.single})
+	case p.group:
+		if p.single {
+			p.ended = c.single
+			p.others = append(p.others, covered{single: c.single})
 			return
 		}
 	case base, base + forcedGroup:
 	default:
-		l.others = append(l.others, c)
+		p.others = append(p.others, c)
 		return
 	}
 	for id, at := range c.upTo {
-		l.done[id] = max(l.done[id], at)
+		p.done[id] = max(p.done[id], at)
 	}
 }
 
-// has tells whether a replay has done the letter.
-func (l *lane) has(r *pipeline.Record, h *deadletter.Head) bool {
-	return r.Offset < l.done[r.Partition] || slices.ContainsFunc(l.others, func(c covered) bool { return c.has(r, h) })
+// has reports whether a replay has done the letter.
+func (p *progress) has(r *pipeline.Record, h *deadletter.Head) bool {
+	return r.Offset < p.done[r.Partition] || slices.ContainsFunc(p.others, func(c covered) bool { return c.has(r, h) })
 }
 
 // plan notes a letter to be replayed one by one.
-func (l *lane) plan(r *pipeline.Record) {
-	if l.single {
-		l.planned[r.Partition] = append(l.planned[r.Partition], r.Offset)
+func (p *progress) plan(r *pipeline.Record) {
+	if p.single {
+		p.planned[r.Partition] = append(p.planned[r.Partition], r.Offset)
 	}
 }
 
 // marks are what is to be kept of the progress, which begins at the starts of partitions.
-func (l *lane) marks(topic string, read map[int32]int64) map[int32]kafka.Mark {
+func (p *progress) marks(topic string, read map[int32]int64) map[int32]kafka.Mark {
 	marks := map[int32]kafka.Mark{}
-	if !l.single {
-		for id, at := range l.progress(topic, read)[topic] {
-			marks[id] = kafka.Mark{At: at, Note: l.note.Text()}
+	if !p.single {
+		for id, at := range p.offsets(topic, read)[topic] {
+			marks[id] = kafka.Mark{At: at, Note: p.note.Text()}
 		}
 		return marks
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for id, offsets := range l.ended {
-		marks[id] = kafka.Mark{Note: singles(offsets, l.done[id])}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for id, offsets := range p.ended {
+		marks[id] = kafka.Mark{Note: singles(offsets, p.done[id])}
 	}
 	return marks
 }
@@ -131,12 +131,12 @@ func singles(offsets []int64, passed int64) string {
 }
 
 // fits refuses a replay whose progress Kafka would not keep.
-func (l *lane) fits() error {
-	if len(l.note.Text()) > deadletter.MostNote {
+func (p *progress) fits() error {
+	if len(p.note.Text()) > deadletter.MostNote {
 		return fmt.Errorf("these filters are too many to keep the progress of: name fewer")
 	}
-	for id, offsets := range l.planned {
-		if len(singles(slices.Concat(offsets, l.ended[id]), l.done[id])) > deadletter.MostNote {
+	for id, offsets := range p.planned {
+		if len(singles(slices.Concat(offsets, p.ended[id]), p.done[id])) > deadletter.MostNote {
 			return fmt.Errorf("these are too many letters to keep the progress of one by one: choose them by --sync, --reason or --since instead of --key")
 		}
 	}

@@ -1,4 +1,4 @@
-package daemon
+package replay
 
 import (
 	"context"
@@ -73,11 +73,11 @@ func TestProgressNeverPassesALetterOnItsWay(t *testing.T) {
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 1))
 	for range 200 {
-		l := &lane{done: map[int32]int64{}, open: map[int32][]int64{}}
+		l := &progress{done: map[int32]int64{}, open: map[int32][]int64{}}
 		open := map[int64]bool{}
 		read := int64(0)
 		check := func() {
-			at, ok := l.progress("t", map[int32]int64{0: read}).Get("t", 0)
+			at, ok := l.offsets("t", map[int32]int64{0: read}).Get("t", 0)
 			want := read
 			for o := range open {
 				want = min(want, o)

@@ -1,4 +1,4 @@
-package daemon
+package replay
 
 import (
 	"crypto/sha256"
@@ -59,10 +59,10 @@ func (s *shelf) filter() deadletter.Filter {
 	return f
 }
 
-// laneOf is a replay's lane, as NewReplay and find make it.
-func (s *shelf) laneOf(f *deadletter.Filter) *lane {
+// progressOf is a replay's progress, as NewReplay and find make it.
+func (s *shelf) progressOf(f *deadletter.Filter) *progress {
 	note, tells := deadletter.NoteOf(f)
-	l := &lane{group: "g", note: note, single: !tells}
+	l := &progress{group: "g", note: note, single: !tells}
 	if !tells {
 		l.group += singleGroup
 	} else if text := note.Text(); text != "" {
@@ -78,7 +78,7 @@ func (s *shelf) laneOf(f *deadletter.Filter) *lane {
 
 // replay sends the letters the filter chooses, at most limit, and leaves some unsettled when it is interrupted.
 func (s *shelf) replay(f deadletter.Filter, limit int, interrupted bool) (sent int) {
-	l := s.laneOf(&f)
+	l := s.progressOf(&f)
 	read := map[int32]int64{}
 	for i := range s.letters {
 		one := &s.letters[i]
@@ -157,7 +157,7 @@ func TestMarksHoldNoKeyAndStaySmall(t *testing.T) {
 	if tells || note.Text() != "" {
 		t.Errorf("a filter by key is noted as %q", note.Text())
 	}
-	l := &lane{group: "g.one-by-one", single: true}
+	l := &progress{group: "g.one-by-one", single: true}
 	l.reset()
 	l.planned[0] = []int64{7, 1 << 40}
 	if err := l.fits(); err != nil {

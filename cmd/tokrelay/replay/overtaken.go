@@ -1,73 +1,55 @@
-package daemon
+package replay
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"hash/maphash"
-	"log/slog"
-	"time"
+	"maps"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 )
 
-// findOvertaken looks, for audiences, which letters a newer change of the same member has overtaken: replaying an old
-// add behind a newer delete would bring somebody back who has left. It reads the source topics from the first letter on.
+// findOvertaken finds the letters of audiences that a newer change of the same member has overtaken: replaying an old
+// add behind a newer delete would bring back a member who has left. It reads the source topics from the first letter on.
 func (r *Replay) findOvertaken(ctx context.Context) error {
-	for _, l := range r.lanes {
-		if l.sync.Kind() != KindSegment {
+	for name, of := range r.syncs {
+		if of.sync.Kind() != daemon.KindSegment {
 			continue
 		}
-		f, err := NewFlow(l.sync, time.Now, nil)
+		f, err := r.wiring.Flow(of.sync, nil)
 		if err != nil {
 			return err
 		}
-		if err := f.DecodeWith(r.registry, r.Metrics, slog.New(slog.DiscardHandler)); err != nil {
-			return err
-		}
-		rows, err := r.memberRows(ctx, l)
+		rows, err := r.memberRows(ctx, name)
 		if err != nil {
 			return err
 		}
-		late, err := overtaken(ctx, r.admin, rows, f.decode)
+		late, err := overtaken(ctx, r.wiring.Admin, rows, f.Steps().Decode)
 		if err != nil {
-			return fmt.Errorf("sync %s: look for newer changes of members: %w", l.sync.Name, err)
+			return fmt.Errorf("sync %s: look for newer changes of members: %w", name, err)
 		}
-		r.late = merge(r.late, late)
+		maps.Copy(r.late, late)
 	}
 	return nil
 }
 
-func merge(a, b map[string]bool) map[string]bool {
-	if a == nil {
-		return b
-	}
-	for k := range b {
-		a[k] = true
-	}
-	return a
-}
-
-// memberRow is a letter's row: where it stands, and whose it is.
+// memberRow is a letter's row: its position, and the member's key.
 type memberRow struct {
-	pipeline.Position
+	at  pipeline.Position
 	key []byte
 }
 
 // memberRows are the rows to be replayed of an audience. Letters without payload have their keys read from the source.
-func (r *Replay) memberRows(ctx context.Context, l *lanes) ([]memberRow, error) {
-	filter := r.o.Filter
-	filter.Syncs = []string{l.sync.Name}
+func (r *Replay) memberRows(ctx context.Context, sync string) ([]memberRow, error) {
+	filter := r.options.Filter
+	filter.Syncs = []string{sync}
 	var list []*deadletter.Dead
-	err := deadletter.Rows(ctx, LettersIn(r.admin), r.span, &filter, nil, func(record *pipeline.Record, h *deadletter.Head) error {
-		if lane := r.wants(record, h); lane == nil || !r.allowed(lane, l.sync.Name) {
-			return nil
-		}
-		if d, err := deadletter.Parse(deadletter.Keep(record)); err == nil {
-			list = append(list, d)
-		}
+	err := r.each(ctx, &filter, 0, func(d *deadletter.Dead) error {
+		list = append(list, d)
 		return nil
 	})
 	if err == nil {
@@ -76,22 +58,22 @@ func (r *Replay) memberRows(ctx context.Context, l *lanes) ([]memberRow, error) 
 	rows := make([]memberRow, 0, len(list))
 	for _, d := range list {
 		if d.Omitted == "" {
-			place := pipeline.Position{Topic: d.Record.Topic, Partition: d.Record.Partition, Offset: d.Record.Offset}
-			rows = append(rows, memberRow{place, d.Record.Key})
+			at := pipeline.Position{Topic: d.Record.Topic, Partition: d.Record.Partition, Offset: d.Record.Offset}
+			rows = append(rows, memberRow{at, d.Record.Key})
 		}
 	}
 	return rows, err
 }
 
-// member is a key of a partition, told by a digest: a million keys in 16 bytes each.
+// member is a key of a partition, as a digest: a million keys in 16 bytes each.
 type member struct {
 	topic     string
 	partition int32
 	key       [2]uint64
 }
 
-// overtaken finds the rows whose member has a later change in its partition. decode tells changes from the empty records
-// that follow a delete and are none.
+// overtaken finds the rows whose member has a later change in its partition. decode separates changes from the empty records
+// that follow a delete.
 func overtaken(ctx context.Context, admin *kafka.Admin, rows []memberRow, decode func(context.Context, *pipeline.Record, *pipeline.Change) error) (map[string]bool, error) {
 	if len(rows) == 0 {
 		return nil, nil
@@ -99,10 +81,10 @@ func overtaken(ctx context.Context, admin *kafka.Admin, rows []memberRow, decode
 	w := &watch{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, waiting: map[member][]memberRow{}, late: map[string]bool{}}
 	what := kafka.Range{From: kafka.Offsets{}, To: kafka.Offsets{}, IDs: map[string]string{}}
 	for _, row := range rows {
-		m := w.member(row.Topic, row.Partition, row.key)
+		m := w.member(row.at.Topic, row.at.Partition, row.key)
 		w.waiting[m] = append(w.waiting[m], row)
-		if at, ok := what.From.Get(row.Topic, row.Partition); !ok || row.Offset < at {
-			what.From.Set(row.Topic, row.Partition, row.Offset)
+		if at, ok := what.From.Get(row.at.Topic, row.at.Partition); !ok || row.at.Offset < at {
+			what.From.Set(row.at.Topic, row.at.Partition, row.at.Offset)
 		}
 	}
 	for topic, partitions := range what.From {
@@ -146,8 +128,8 @@ func (w *watch) look(ctx context.Context, r *pipeline.Record, decode func(contex
 		return trouble
 	}
 	for _, row := range rows {
-		if row.Offset < r.Offset {
-			w.late[deadletter.PlaceText(row.Position)] = true
+		if row.at.Offset < r.Offset {
+			w.late[deadletter.PlaceText(row.at)] = true
 		}
 	}
 	return ctx.Err()

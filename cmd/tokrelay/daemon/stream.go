@@ -1,0 +1,164 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"sync"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/deadletter"
+	"github.com/tokrelay/tokrelay/pipeline/delivery"
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
+	"github.com/tokrelay/tokrelay/pipeline/router"
+	"github.com/tokrelay/tokrelay/pipeline/state"
+	"github.com/tokrelay/tokrelay/pipeline/tracing"
+	"github.com/tokrelay/tokrelay/sinks/segment"
+)
+
+// Stream is a sync that sends row by row: its steps joined, and what has to run with them. Queue runs first and ends last.
+type Stream struct {
+	Sync  *Sync
+	Route router.Sync // what the router runs
+	Queue *delivery.Queue
+
+	wiring   *Wiring
+	readback *segment.Readback // nil where no audience is filled
+	members  *state.Members    // nil where none are remembered
+	services []func(context.Context) error
+}
+
+// Stream joins the steps of a sync.
+func (w *Wiring) Stream(s *Sync) (*Stream, error) {
+	m := w.Metrics.Sync(s.Name, s.Kind())
+	flow, err := w.Flow(s, m)
+	if err != nil {
+		return nil, err
+	}
+	m.Reads(s.AllTopics()...)
+	letters := w.Letters(s, m)
+	queue := w.queue(s, flow, letters, m)
+	quota := &quota{admin: w.Admin, sync: s, queue: queue, held: make(chan int, 1)}
+	consumer, err := kafka.NewConsumer(w.kafka(), kafka.ConsumerOptions{
+		Sync: s.Name, Group: w.Config.GroupOf(s), Topics: s.AllTopics(), Pattern: s.Pattern, Exclude: s.excluded(), Start: s.Start, OutOfRange: s.OutOfRange,
+		MarkTopic: w.Config.DeadLetter.FailedTopic, Window: flow.sink.window, Drain: w.Config.Shutdown.Drain.Std(), Status: w.Status, Metrics: m, Log: w.Log,
+		Assigned: quota.assigned,
+	})
+	if err != nil {
+		return nil, err
+	}
+	stream := &Stream{Sync: s, Queue: queue, wiring: w, services: []func(context.Context) error{quota.run},
+		Route: router.Sync{Name: s.Name, Tracing: w.tracing(s), Topic: s.source(), Source: consumer.Run, NewSteps: flow.Steps, Letters: letters,
+			Deliver: queue.Deliver, RejectedShare: s.RejectedShare, Metrics: m}}
+	if flow.sink.segment != nil {
+		stream.joinSegment(flow.sink.segment, m)
+	}
+	return stream, nil
+}
+
+// Serve runs what the sync needs besides its queue until ctx ends.
+func (s *Stream) Serve(ctx context.Context) {
+	var services sync.WaitGroup
+	for _, run := range s.services {
+		services.Go(func() { _ = run(ctx) }) // what it fails at shows in the status
+	}
+	services.Wait()
+}
+
+// AwaitMemory makes sure of what the sync needs besides the topics of all syncs: what is remembered of its audience.
+func (s *Stream) AwaitMemory(ctx context.Context) error {
+	if s.readback == nil {
+		return nil
+	}
+	return s.wiring.awaitMemory(ctx, s.Sync, s.members)
+}
+
+// tracing makes a sync's spans; nil where tracing is off.
+func (w *Wiring) tracing(s *Sync) *tracing.Sync {
+	_, connection := w.Config.ConnectionOf(s)
+	host := ""
+	if base, err := url.Parse(connection.BaseURL); err == nil {
+		host = base.Hostname()
+	}
+	return w.options.Tracer.Sync(tracing.About{Sync: s.Name, Group: w.Config.GroupOf(s), Server: host})
+}
+
+// Letters writes a sync's dead letters.
+func (w *Wiring) Letters(s *Sync, m *metrics.Sync) *deadletter.Writer {
+	topics := w.Config.DeadLetter
+	m.DeadLetters(topics.RejectedTopic, topics.FailedTopic)
+	return deadletter.NewWriter(topics,
+		deadletter.About{Sync: s.Name, Sink: s.Name, SinkKind: s.Kind(), Instance: w.options.Instance, Version: w.options.Version},
+		deadletter.Deps{Producer: w.producer, TooLarge: tooLarge, Partitions: w.partitionsOf, Status: w.Status, Metrics: m, Tracing: w.tracing(s), Log: w.Log})
+}
+
+func tooLarge(err error) bool {
+	_, ok := errors.AsType[*kafka.TooLarge](err)
+	return ok
+}
+
+func (w *Wiring) queue(s *Sync, flow *Flow, letters *deadletter.Writer, m *metrics.Sync) *delivery.Queue {
+	name, _ := w.Config.ConnectionOf(s)
+	connection := w.connections[name]
+	endpoint := flow.Endpoint()
+	m.Calls(endpoint)
+	return delivery.New(delivery.Config{MaxItems: flow.sink.maxItems, MaxBytes: flow.sink.maxBytes, Linger: flow.sink.linger, Retry: s.Retry},
+		delivery.Deps{
+			Sync: s.Name, Endpoint: endpoint, AppendRequest: flow.sink.appendRequest, Gate: connection.gate,
+			Post: func(ctx context.Context, body []byte) pipeline.Answer {
+				return connection.client.Post(ctx, endpoint, body)
+			},
+			DeadLetters: letters, Status: w.Status, Metrics: m, Tracing: w.tracing(s), OnCall: w.Calls.Add, Log: w.Log,
+		})
+}
+
+// quota keeps a sync's part of its connection's limits: the part of the topics' partitions that this instance reads. The
+// instances of a group thus share one limit without talking to each other.
+type quota struct {
+	admin *kafka.Admin
+	sync  *Sync
+	queue *delivery.Queue
+	held  chan int // the newest number of partitions read here
+}
+
+// assigned notes a rebalance; only the newest number counts.
+func (q *quota) assigned(partitions int) {
+	select {
+	case <-q.held:
+	default:
+	}
+	select {
+	case q.held <- partitions:
+	default:
+	}
+}
+
+func (q *quota) run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case held := <-q.held:
+			if all := q.partitions(ctx); held > 0 && all > 0 {
+				q.queue.SetQuota(float64(held) / float64(all))
+			}
+		}
+	}
+}
+
+// partitions is how many partitions the sync's topics have, 0 if that cannot be asked now.
+func (q *quota) partitions(ctx context.Context) (all int) {
+	names, err := q.sync.SourceTopics(ctx, q.admin)
+	if err != nil {
+		return 0
+	}
+	topics, err := q.admin.Topics(ctx, names...)
+	if err != nil {
+		return 0
+	}
+	for _, t := range topics {
+		all += t.Partitions
+	}
+	return all
+}

@@ -1,0 +1,59 @@
+package replay
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/deadletter"
+)
+
+// sendable completes letters that keep no payload from the source, and takes out those that need not or cannot be sent:
+// rows that are gone, and rows of audiences that a newer change has overtaken.
+func (s *sending) sendable(ctx context.Context, list []*deadletter.Dead) ([]*deadletter.Dead, error) {
+	if err := s.replay.complete(ctx, list); err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(list, func(d *deadletter.Dead) bool {
+		switch {
+		case d.Omitted != "":
+			s.replay.count(func(r *Report) { r.Gone++ })
+		case s.replay.late[d.Record.Position()]:
+			s.replay.count(func(r *Report) { r.Skipped[pipeline.SkipDuplicateReplay]++ })
+		default:
+			return false
+		}
+		s.done(d)
+		return true
+	}), nil
+}
+
+// complete reads the rows of letters without payload from where they came from. Those it found are no longer Omitted.
+func (r *Replay) complete(ctx context.Context, list []*deadletter.Dead) error {
+	var positions []pipeline.Position
+	wanted := map[string][]*deadletter.Dead{}
+	for _, d := range list {
+		if d.AtSource() {
+			positions = append(positions, pipeline.Position{Topic: d.Record.Topic, Partition: d.Record.Partition, Offset: d.Record.Offset})
+			wanted[d.Record.Position()] = append(wanted[d.Record.Position()], d)
+		}
+	}
+	if len(positions) == 0 {
+		return nil
+	}
+	err := deadletter.FetchAll(ctx, daemon.LettersIn(r.wiring.Admin), positions, func(found *pipeline.Record) {
+		for _, d := range wanted[found.Position()] {
+			d.Omitted = ""
+			d.Record.Key, d.Record.Value = found.Key, found.Value
+			if len(d.Headers()) == 0 { // some letters keep the row's headers, but not its value
+				d.Record.Headers = slices.Concat(found.Headers, d.Record.Headers)
+			}
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("read rows from their source: %w", err)
+	}
+	return nil
+}
