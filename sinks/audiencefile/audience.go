@@ -172,8 +172,8 @@ func (j *Job) choose(found []audience) (string, error) {
 		return "", nil
 	case len(ours) > 1:
 		return "", stop("the advertiser has %d file audiences of this name: choose one by `audience: {id: …}`", len(ours))
-	case ours[0].Kind != "" && ours[0].Kind != j.plan.layout.kind:
-		return "", stop("the audience of this name is matched by %s, not by %s: give another name, or map that identifier", ours[0].Kind, j.plan.layout.kind)
+	case ours[0].Kind != "" && ours[0].Kind != j.plan.layout.Kind:
+		return "", stop("the audience of this name is matched by %s, not by %s: give another name, or map that identifier", ours[0].Kind, j.plan.layout.Kind)
 	}
 	return ours[0].ID, nil
 }

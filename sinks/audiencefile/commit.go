@@ -119,7 +119,7 @@ func (r *run) request(l *ledger, paths []string) (endpoint string, body []byte) 
 		fields["custom_audience_id"], fields["action"] = l.AudienceID, "REPLACE"
 	} else {
 		endpoint = endpointCreate
-		fields["custom_audience_name"], fields["calculate_type"] = cfg.Audience.Name, r.job.plan.layout.kind
+		fields["custom_audience_name"], fields["calculate_type"] = cfg.Audience.Name, r.job.plan.layout.Kind
 		if cfg.RetentionDays > 0 {
 			fields["retention_in_days"] = cfg.RetentionDays
 		}

@@ -70,7 +70,7 @@ func crashAt(t *testing.T, name string, at int, sameFolder, replaced bool) bool 
 	w := newWorld(t, plainConfig)
 	w.people(0, 1100)
 	w.topic.write("bad", "c|no address|true")
-	folder, changes := t.TempDir(), 1
+	folder, changes := tempDir(t), 1
 	if replaced {
 		w.instance(folder).upload(Uploaded, Options{})
 		<-time.After(25 * time.Hour)
@@ -86,7 +86,7 @@ func crashAt(t *testing.T, name string, at int, sameFolder, replaced bool) bool 
 	_, _ = w.instance(folder).Run(ctx, Options{}) // what a killed process says, nobody hears
 	w.crash = nil
 	if !sameFolder {
-		folder = t.TempDir()
+		folder = tempDir(t)
 	}
 	w.runUntilDone(folder)
 	w.holdsTheTable()

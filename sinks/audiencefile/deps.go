@@ -13,6 +13,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/tracing"
 	bound "github.com/tokrelay/tokrelay/sinks/audience"
+	"github.com/tokrelay/tokrelay/sinks/audiencefile/build"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
 )
 
@@ -40,10 +41,10 @@ type Deps struct {
 	Sync       string
 	Advertiser string // of the connection
 	API        API    // its calls may take minutes: a file is one call
-	Source     Source
+	Source     build.Source
 	NewSteps   func() pipeline.Steps // for one goroutine each; their Make is not used: a run makes lines
 	Mapping    string                // changes whenever the sync's decoding or gate do
-	Letters    DeadLetters
+	Letters    build.DeadLetters
 	Store      Store
 	Folder     string              // where files are built unless the configuration says
 	Status     *pipeline.Status    // nil: none

@@ -101,5 +101,5 @@ func (r *run) close(ctx context.Context) error {
 	if err := r.job.deps.save(ctx, "ledger", l); err != nil {
 		return err
 	}
-	return r.work.sweep(runOf(l.Last), runOf(l.Intent))
+	return r.work.Sweep(runOf(l.Last), runOf(l.Intent))
 }

@@ -38,11 +38,11 @@ func TestTroubleOnTheWayCostsTimeAndNothingElse(t *testing.T) {
 				w := newWorld(t, plainConfig)
 				w.people(0, 1200)
 				w.tiktok.AddFault(fault)
-				w.instance(t.TempDir()).upload(Uploaded, Options{})
+				w.instance(tempDir(t)).upload(Uploaded, Options{})
 				w.holdsTheTable()
 				<-time.After(25 * time.Hour)
 				w.people(1200, 1300)
-				i := w.instance(t.TempDir())
+				i := w.instance(tempDir(t))
 				i.upload(Uploaded, Options{})
 				w.holdsTheTable()
 				if a, _ := w.held(); len(a.History) != 2 {
@@ -60,7 +60,7 @@ func TestAnUnfinishedReplaceWaitsForTheNextWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, plainConfig)
 		w.people(0, 1200)
-		i := w.instance(t.TempDir())
+		i := w.instance(tempDir(t))
 		i.upload(Uploaded, Options{})
 		<-time.After(25 * time.Hour)
 		w.people(1200, 1300)
@@ -80,7 +80,7 @@ func TestARefusalThatNobodyKnowsStopsAndIsTold(t *testing.T) {
 		w := newWorld(t, plainConfig)
 		w.people(0, 1200)
 		w.tiktok.AddFault(sandbox.Fault{Endpoint: endpointCreate, Code: 40502, Count: 1})
-		i := w.instance(t.TempDir())
+		i := w.instance(tempDir(t))
 		i.upload(Stopped, Options{})
 		if troubles := i.status.Troubles("lapsed"); len(troubles) != 1 || !troubles[0].Stop {
 			t.Errorf("got troubles %v, want one that needs somebody", troubles)
@@ -95,7 +95,7 @@ func TestAFileDamagedTwiceIsGivenUp(t *testing.T) {
 		w := newWorld(t, plainConfig)
 		w.people(0, 1200)
 		w.tiktok.AddFault(sandbox.Fault{Endpoint: endpointUpload, Code: 40900, Count: 2})
-		i := w.instance(t.TempDir())
+		i := w.instance(tempDir(t))
 		if m := i.upload(Broken, Options{}); m.Again.IsZero() {
 			t.Error("it is not tried again")
 		}

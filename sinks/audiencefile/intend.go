@@ -4,10 +4,11 @@ import (
 	"context"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/sinks/audiencefile/build"
 )
 
 // intend says what the upload will be: of a new audience, or in the place of what one holds.
-func (r *run) intend(ctx context.Context, b *built) (Upload, error) {
+func (r *run) intend(ctx context.Context, b *build.Output) (Upload, error) {
 	u := Upload{Run: r.manifest.Run, Action: actionCreate, Members: b.Members, Digest: b.Digest}
 	id, err := r.job.known(ctx, &r.ledger)
 	if err != nil {
@@ -36,8 +37,8 @@ func (r *run) editable(a *audience) error {
 	if !a.isFile() {
 		return stop("the audience is not filled by files: give another one, or use audience_segment")
 	}
-	if a.Kind != "" && a.Kind != r.job.plan.layout.kind {
-		return stop("the audience is matched by %s, not by %s: give another one, or map that identifier", a.Kind, r.job.plan.layout.kind)
+	if a.Kind != "" && a.Kind != r.job.plan.layout.Kind {
+		return stop("the audience is matched by %s, not by %s: give another one, or map that identifier", a.Kind, r.job.plan.layout.Kind)
 	}
 	if a.Valid {
 		return nil

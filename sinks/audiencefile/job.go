@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/sinks/audiencefile/build"
 )
 
 // Job uploads one sync's audience: Run once, or Serve by its schedule. One Job does one thing at a time; several
@@ -74,14 +75,14 @@ func (j *Job) Run(ctx context.Context, o Options) (*Manifest, error) {
 
 // run is Run under the lease.
 func (j *Job) run(ctx context.Context, o Options) (*Manifest, error) {
-	folder, err := openFolder(filepath.Join(j.deps.Folder, j.deps.Sync))
+	folder, err := build.Open(filepath.Join(j.deps.Folder, j.deps.Sync))
 	if err != nil {
 		return nil, err
 	}
 	r := &run{job: j, options: o, work: folder}
 	r.manifest = Manifest{Run: runName(j.deps.now()), Sync: j.deps.Sync, Why: o.Why, Began: j.deps.now(), Previous: -1}
 	j.calls.Store(0)
-	j.progress.begin(r.manifest.Run)
+	j.progress.start(r.manifest.Run)
 	defer j.progress.phase(PhaseIdle)
 	ctx, span := j.deps.Tracing.Upload(ctx)
 	err = r.reported(ctx)

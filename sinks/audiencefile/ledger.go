@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/sinks/audiencefile/build"
 )
 
 // ledger is what every instance must know of an audience before it uploads. It is written only under the lease.
@@ -76,6 +77,12 @@ func (d *Deps) save(ctx context.Context, what string, v any) error {
 		return stateTrouble("write the "+what, err)
 	}
 	return nil
+}
+
+// document is one of the audience's for the build.
+func (d *Deps) document(what string) build.Document {
+	return build.Document{Load: func(ctx context.Context, into any) error { return d.load(ctx, what, into) },
+		Save: func(ctx context.Context, v any) error { return d.save(ctx, what, v) }}
 }
 
 func stateTrouble(doing string, err error) error {

@@ -1,7 +1,6 @@
 package audiencefile
 
 import (
-	"bytes"
 	"cmp"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -65,10 +64,10 @@ func (m *Maker) Make(items *pipeline.Items, row int, c *pipeline.Change) error {
 	for len(lines) > 0 {
 		start := int32(len(items.Buf))
 		items.Buf = append(items.Buf, `{"line":"`...)
-		items.Buf = m.plan.layout.appendText(items.Buf, lines[:m.plan.layout.width])
+		items.Buf = m.plan.layout.AppendText(items.Buf, lines[:m.plan.layout.Width])
 		items.Buf = append(items.Buf, `"}`...)
 		items.List = append(items.List, pipeline.Item{Row: int32(row), Start: start, End: int32(len(items.Buf)), Envelope: items.EnvelopeIndex(nil)})
-		lines = lines[m.plan.layout.width:]
+		lines = lines[m.plan.layout.Width:]
 	}
 	return nil
 }
@@ -76,7 +75,7 @@ func (m *Maker) Make(items *pipeline.Items, row int, c *pipeline.Change) error {
 // identify puts the identifiers of one type into the lines that begin at start: the first of each type into the first
 // line, the second into the second. TikTok knows sets of identifiers, not persons, so it does not matter who shares a line.
 func (m *Maker) identify(lines []byte, start, i int) (_ []byte, err error) {
-	id, c := &m.plan.ids[i], m.plan.layout.columns[i]
+	id, c := &m.plan.ids[i], m.plan.layout.Columns[i]
 	if m.values, err = id.Values(m.row, m.values[:0]); err != nil {
 		return lines, err
 	}
@@ -93,13 +92,13 @@ func (m *Maker) identify(lines []byte, start, i int) (_ []byte, err error) {
 			continue
 		}
 		if start == len(lines) {
-			lines = append(lines, make([]byte, m.plan.layout.width)...)
+			lines = append(lines, make([]byte, m.plan.layout.Width)...)
 		}
-		digest := h.AppendDigest(lines[start+c.at : start+c.at])
-		if bytes.Equal(digest, noDigest[:c.size]) {
+		h.AppendDigest(lines[start+c.At : start+c.At])
+		if c.Empty(lines[start:]) {
 			return lines, pipeline.Reject(pipeline.StageIdentity, pipeline.InvalidIdentifier, id.Field, "a digest of something")
 		}
-		start += m.plan.layout.width
+		start += m.plan.layout.Width
 	}
 	return lines, nil
 }

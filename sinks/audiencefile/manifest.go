@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/tokrelay/tokrelay/sinks/audiencefile/build"
 )
 
 // Result is how a run ended.
@@ -40,16 +42,16 @@ type Manifest struct {
 	Text       string    `json:"text"` // one sentence for a person
 	Again      time.Time `json:"again,omitzero"`
 
-	Spans  []Span `json:"offsets,omitempty"` // what was read
-	Reused bool   `json:"reused"`            // only what changed since the last run was read
-	Counts
-	Set
-	Previous int64   `json:"previous"` // members of the previous upload, -1 if there was none
-	Files    []File  `json:"files,omitempty"`
-	Action   string  `json:"action,omitempty"` // create or replace
-	Calls    int     `json:"calls"`
-	Settled  Settled `json:"settled,omitempty"` // how TikTok's processing ended
-	Covered  int64   `json:"covered"`           // what TikTok then reported
+	Spans  []build.Span `json:"offsets,omitempty"` // what was read
+	Reused bool         `json:"reused"`            // only what changed since the last run was read
+	build.Counts
+	build.Set
+	Previous int64        `json:"previous"` // members of the previous upload, -1 if there was none
+	Files    []build.File `json:"files,omitempty"`
+	Action   string       `json:"action,omitempty"` // create or replace
+	Calls    int          `json:"calls"`
+	Settled  Settled      `json:"settled,omitempty"` // how TikTok's processing ended
+	Covered  int64        `json:"covered"`           // what TikTok then reported
 }
 
 // most manifests, and bytes of them, that are kept.

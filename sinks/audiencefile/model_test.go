@@ -13,10 +13,11 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/sinks/audiencefile/build"
 )
 
 // tableAt is what the audience should be at the offsets a run recorded: a reading of the whole log, compaction aside.
-func tableAt(log [][]pipeline.Record, spans []Span) []string {
+func tableAt(log [][]pipeline.Record, spans []build.Span) []string {
 	t := newTopic(len(log))
 	for _, s := range spans {
 		for _, r := range log[s.Partition][:s.To] {
@@ -96,7 +97,8 @@ func serveSomeDays(t *testing.T, seed uint64) {
 	once(t, w, seed)
 }
 
-// serveADay lets two instances serve a day, kills one of them at some step, and checks what TikTok took.
+// serveADay lets two instances serve the hours of a day in which something is to be done, kills one of them at some step,
+// and checks what TikTok took.
 func serveADay(t *testing.T, w *world, table *randomTable, name string) {
 	ctx, end := context.WithCancel(t.Context())
 	mortal, stop := context.WithCancel(ctx)
@@ -104,14 +106,15 @@ func serveADay(t *testing.T, w *world, table *randomTable, name string) {
 	k := &killer{at: 1 + table.IntN(60), stop: stop}
 	victim := newWorld(t, w.config)
 	victim.topic, victim.state, victim.letters, victim.tiktok, victim.crash = w.topic, w.state, w.letters, w.tiktok, k.step
-	a, b := victim.instance(t.TempDir()), w.instance(t.TempDir())
+	a, b := victim.instance(tempDir(t)), w.instance(tempDir(t))
 	done := make(chan error, 2)
 	go func() { done <- a.Serve(mortal) }()
 	go func() { done <- b.Serve(ctx) }()
-	<-time.After(24 * time.Hour)
+	<-time.After(6 * time.Hour)
 	end()
 	<-done
 	<-done
+	<-time.After(18 * time.Hour)
 	list, err := Manifests(t.Context(), w.store(), a.deps.Advertiser, a.plan.cfg.Audience)
 	if err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/sinks/audiencefile/build"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
 )
 
@@ -24,12 +25,12 @@ func badFile(code int) bool {
 }
 
 // upload uploads the files and notes what TikTok calls them. Uploading twice does no harm.
-func (r *run) upload(ctx context.Context, files []File) error {
+func (r *run) upload(ctx context.Context, folder string, files []build.File) error {
 	r.job.progress.set(func(p *Progress) {
 		p.Phase, p.Since, p.Files, p.AllFiles = PhaseUploading, r.job.deps.now(), 0, len(files)
 	})
 	for i := range files {
-		path, err := r.uploadFile(ctx, &files[i])
+		path, err := r.uploadFile(ctx, folder, &files[i])
 		if err != nil {
 			return err
 		}
@@ -39,13 +40,13 @@ func (r *run) upload(ctx context.Context, files []File) error {
 	return nil
 }
 
-func (r *run) uploadFile(ctx context.Context, f *File) (string, error) {
+func (r *run) uploadFile(ctx context.Context, folder string, f *build.File) (string, error) {
 	j := r.job
 	parts := []tiktok.Part{{Name: "advertiser_id", Value: j.deps.Advertiser}, {Name: "file_signature", Value: f.MD5},
-		{Name: "calculate_type", Value: j.plan.layout.kind}}
+		{Name: "calculate_type", Value: j.plan.layout.Kind}}
 	send := func() (pipeline.Answer, error) {
 		return j.call(ctx, endpointUpload, int(f.Lines), nil, harmless, func() pipeline.Answer {
-			return j.deps.API.Upload(ctx, endpointUpload, parts, filepath.Join(r.folder, f.Name))
+			return j.deps.API.Upload(ctx, endpointUpload, parts, filepath.Join(folder, f.Name))
 		})
 	}
 	a, err := send()

@@ -6,8 +6,10 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 	"github.com/tokrelay/tokrelay/sinks/audience/member"
+	"github.com/tokrelay/tokrelay/sinks/audiencefile/build"
 )
 
 // Validate reports everything that is wrong with the sink.
@@ -22,7 +24,7 @@ func (c *Config) Validate(at settings.Place) {
 	if c.MaxMemory < 64<<20 || c.MaxMemory > 16<<30 {
 		at.Key("max_memory").Problem("must be between 64MiB and 16GiB", "leave it out for the default")
 	}
-	if c.FileSize < 1e6 || c.FileSize > mostFileSize {
+	if c.FileSize < 1e6 || c.FileSize > build.MaxFileSize {
 		at.Key("file_size").Problem("must be between 1MB and 240MB", "TikTok takes files of up to 250 MB")
 	}
 	if c.RetentionDays < 0 || c.RetentionDays > 365 {
@@ -34,6 +36,11 @@ func (c *Config) Validate(at settings.Place) {
 	if c.WorkFolder != "" && !filepath.IsAbs(c.WorkFolder) {
 		at.Key("work_folder").Problem("must be an absolute path", "")
 	}
+}
+
+// CheckTypes reports what a schema's columns say of the mapping: see member.CheckTypes.
+func (c *Config) CheckTypes(k mapping.Kinds, at settings.Place) {
+	member.CheckTypes(section, &c.Identifier, &c.Rules, k, at)
 }
 
 func (c *Config) validateSchedule(at settings.Place) {

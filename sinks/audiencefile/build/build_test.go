@@ -1,10 +1,8 @@
-package audiencefile
+package build
 
 import (
-	"bytes"
 	"context"
-	"crypto/md5"
-	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -18,105 +16,67 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 )
 
-// builder makes builds of one topic, one after the other, with little memory.
-type builder struct {
-	*instance
-	memory memory
-	runs   int
-}
-
-func (b *builder) build(rebuild bool) (*built, string) {
-	b.t.Helper()
-	work, err := openFolder(filepath.Join(b.folder, "lapsed"))
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	b.runs++
-	run := fmt.Sprintf("%04d", b.runs)
-	path, err := work.begin(run)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	x := &build{plan: b.plan, deps: &b.deps, job: b.Job, folder: work, run: run, path: path, mapping: "m", parallel: 2,
-		memory: b.memory, maxRejected: 1, rebuild: rebuild}
-	out, err := x.make(b.t.Context())
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	return out, path
-}
-
-// lines are the lines of a build's files, sorted, once it is checked that the files are what the build says of them.
-func (b *builder) lines(out *built, path string) (lines []string) {
-	b.t.Helper()
-	for _, f := range out.Files {
-		content, err := os.ReadFile(filepath.Join(path, f.Name))
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		sum := md5.Sum(content)
-		if f.MD5 != hex.EncodeToString(sum[:]) || f.Bytes != int64(len(content)) || f.Lines != int64(bytes.Count(content, []byte("\n"))) {
-			b.t.Errorf("%s is not what the build says: %+v", f.Name, f)
-		}
-		for line := range bytes.Lines(content) {
-			lines = append(lines, string(bytes.TrimSuffix(line, []byte("\n"))))
-		}
-	}
-	slices.Sort(lines)
-	return lines
-}
-
 // TestABuildIsTheTableHoweverLittleMemoryThereIs compares builds with a table: of random changes, with buckets that have
-// to be divided again and again, read as a whole or only what changed.
+// to be divided again and again, or here and there, or never, read as a whole or only what changed.
 func TestABuildIsTheTableHoweverLittleMemoryThereIs(t *testing.T) {
 	t.Parallel()
-	for _, memory := range []memory{1, 40_000, 1 << 20, 256 << 20} {
+	for memory, changes := range map[int64]int{1: 150, 4000: 1500, 1 << 20: 1500, 256 << 20: 1500} {
 		seed := rand.Uint64()
-		w := newWorld(t, plainConfig)
-		table := &randomTable{rand.New(rand.NewPCG(seed, 0)), w, make([][]pipeline.Record, 3)}
-		b := &builder{instance: w.instance(t.TempDir()), memory: memory}
+		random := rand.New(rand.NewPCG(seed, 0))
+		b := newBuilds(t)
+		b.in.Memory = memory
 		for round := range 4 {
-			table.change(1500)
-			out, path := b.build(round == 3)
-			got, want := b.lines(out, path), w.topic.members()
+			for range changes {
+				b.topic.write(fmt.Sprint("key-", random.IntN(8*changes/3)), randomValue(random, 7*changes/3))
+			}
+			out := b.build(round == 3)
+			got, want := b.lines(out), b.topic.members()
 			if !slices.Equal(got, want) {
 				t.Fatalf("memory %d, seed %d, round %d: got %d lines, want %d", memory, seed, round, len(got), len(want))
 			}
-			if reused := round == 1 || round == 2; out.Reuse != reused || out.Members != int64(len(want)) {
+			if reused := round == 1 || round == 2; out.Reused != reused || out.Members != int64(len(want)) {
 				t.Errorf("memory %d, round %d: got %+v, want %d members, reused %v", memory, round, out.Set, len(want), reused)
 			}
 		}
 	}
 }
 
-func TestAKeyThatMovedToAnotherPartitionBelongsToTheLatest(t *testing.T) {
-	w := newWorld(t, plainConfig)
-	at := func(partition, second int, value string) {
-		w.topic.writeTo(partition, "key", value)
-		p := w.topic.partitions[partition]
-		p[len(p)-1].Timestamp = time.Unix(int64(second), 0)
+// randomValue is mostly one of some addresses, which several keys may have.
+func randomValue(random *rand.Rand, addresses int) string {
+	switch random.IntN(10) {
+	case 0, 1:
+		return ""
+	case 2:
+		return notMember
+	case 3:
+		return rejectedRow
 	}
-	at(2, 10, "c|old@example.com|true")
-	at(0, 30, "u|new@example.com|true")
-	at(2, 20, "u|late@example.com|true")
-	b := &builder{instance: w.instance(t.TempDir()), memory: 256 << 20}
-	out, path := b.build(false)
-	w.topic.table = map[string]string{"key": "new@example.com"}
-	if got, want := b.lines(out, path), w.topic.members(); !slices.Equal(got, want) {
+	return fmt.Sprintf("person%d@example.com", random.IntN(addresses))
+}
+
+func TestAKeyThatMovedToAnotherPartitionBelongsToTheLatest(t *testing.T) {
+	b := newBuilds(t)
+	b.topic.writeTo(2, "key", "old@example.com", time.Unix(10, 0))
+	b.topic.writeTo(0, "key", "new@example.com", time.Unix(30, 0))
+	b.topic.writeTo(2, "key", "late@example.com", time.Unix(20, 0))
+	out := b.build(false)
+	b.topic.table = map[string]string{"key": "new@example.com"}
+	if got, want := b.lines(out), b.topic.members(); !slices.Equal(got, want) {
 		t.Errorf("got %d lines, want the one of the newest record", len(got))
 	}
 }
 
 func TestStateOfAnotherMappingOrTopicIsNotReused(t *testing.T) {
-	for name, change := range map[string]func(b *builder){
-		"another topic of the name": func(b *builder) { b.topic.id = "t2" },
-		"a topic that shrank": func(b *builder) {
+	for name, change := range map[string]func(b *builds){
+		"another mapping":           func(b *builds) { b.in.Mapping = "n" },
+		"another topic of the name": func(b *builds) { b.topic.id = "t2" },
+		"a topic that shrank": func(b *builds) {
 			for i, p := range b.topic.partitions {
 				b.topic.partitions[i] = p[:len(p)/2]
 			}
 		},
-		"a damaged file": func(b *builder) {
-			found, _ := filepath.Glob(filepath.Join(b.folder, "lapsed", basePrefix+"*"))
+		"a damaged file": func(b *builds) {
+			found, _ := filepath.Glob(filepath.Join(b.path, basePrefix+"*"))
 			for _, path := range found {
 				if err := os.Truncate(path, 100); err != nil {
 					b.t.Fatal(err)
@@ -125,43 +85,55 @@ func TestStateOfAnotherMappingOrTopicIsNotReused(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, plainConfig)
-			w.people(0, 500)
-			b := &builder{instance: w.instance(t.TempDir()), memory: 256 << 20}
+			b := newBuilds(t)
+			b.topic.people(0, 500)
 			b.build(false)
 			change(b)
-			if out, _ := b.build(false); out.Reuse {
+			if out := b.build(false); out.Reused {
 				t.Error("the state was reused")
 			}
 		})
 	}
 }
 
+func TestWhereBrokersGiveNoIDsNothingIsReused(t *testing.T) {
+	b := newBuilds(t)
+	b.topic.id = ""
+	b.topic.people(0, 500)
+	b.build(false)
+	b.topic = newTopic()
+	b.topic.id = ""
+	b.topic.people(1000, 1600)
+	if out := b.build(false); out.Reused || out.Members != 600 {
+		t.Errorf("got %d members, reused: %v; want the 600 of the new topic, built from nothing else", out.Members, out.Reused)
+	}
+}
+
 func TestFilesAreSplitBySize(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, plainConfig+"file_size: 1MB\n")
-	w.people(0, 40_000)
-	b := &builder{instance: w.instance(t.TempDir()), memory: 256 << 20}
-	out, path := b.build(false)
+	b := newBuilds(t)
+	b.in.FileSize = 150e3
+	b.topic.people(0, 6000)
+	out := b.build(false)
 	if len(out.Files) != 3 {
-		t.Errorf("got %d files of 40000 lines of 65 bytes, want 3", len(out.Files))
+		t.Errorf("got %d files of 6000 lines of 65 bytes, want 3", len(out.Files))
 	}
 	for _, f := range out.Files {
-		if f.Bytes > 1e6 {
-			t.Errorf("%s has %d bytes, want at most 1 MB", f.Name, f.Bytes)
+		if f.Bytes > b.in.FileSize {
+			t.Errorf("%s has %d bytes, want at most %d", f.Name, f.Bytes, b.in.FileSize)
 		}
 	}
-	if got, want := b.lines(out, path), w.topic.members(); !slices.Equal(got, want) {
+	if got, want := b.lines(out), b.topic.members(); !slices.Equal(got, want) {
 		t.Errorf("got %d lines, want %d", len(got), len(want))
 	}
 }
 
 func TestManyFilesBecomeFewerLargerOnes(t *testing.T) {
-	l := layout{columns: []column{{0, 32}}, width: 32}
+	l := Layout{Columns: []Column{{0, 32}}, Width: 32}
 	for name, c := range map[string]struct{ lines, want int64 }{
 		"few":               {1_000_000, 50e6},
 		"a hundred million": {100_000_000, 6_500_000_000 / 48},
-		"too many":          {1_000_000_000, mostFileSize},
+		"too many":          {1_000_000_000, MaxFileSize},
 	} {
 		if got := newOutput("", &l, 50e6, c.lines, 2).limit; got != c.want {
 			t.Errorf("%s: got files of %d bytes, want %d", name, got, c.want)
@@ -200,12 +172,11 @@ func TestASetsDigestKnowsItsLinesAndNotTheirOrder(t *testing.T) {
 }
 
 func TestARowThatPanicsTakesItsMemberOutAndNoOther(t *testing.T) {
-	w := newWorld(t, plainConfig)
-	w.people(0, 10)
-	b := &builder{instance: w.instance(t.TempDir()), memory: 256 << 20}
-	inner, asked := b.deps.NewSteps, atomic.Int32{}
-	b.deps.NewSteps = func() pipeline.Steps {
-		s := inner()
+	b := newBuilds(t)
+	b.topic.people(0, 10)
+	var asked atomic.Int32
+	b.in.NewSteps = func() pipeline.Steps {
+		s := steps()
 		s.Pass = func(c *pipeline.Change) error {
 			if asked.Add(1) == 1 {
 				panic(string(c.Key))
@@ -214,20 +185,18 @@ func TestARowThatPanicsTakesItsMemberOutAndNoOther(t *testing.T) {
 		}
 		return s
 	}
-	out, _ := b.build(true)
-	if out.Members != 9 || out.Rejected[pipeline.StepPanicked] != 1 {
+	if out := b.build(true); out.Members != 9 || out.Rejected[pipeline.StepPanicked] != 1 {
 		t.Errorf("got %d members and %v rejected, want 9 and the row that panicked", out.Members, out.Rejected)
 	}
 }
 
 func TestAMissingColumnStopsTheRun(t *testing.T) {
-	w := newWorld(t, plainConfig)
-	w.people(0, 10)
-	b := &builder{instance: w.instance(t.TempDir()), memory: 256 << 20}
-	inner, asked := b.deps.NewSteps, 0
-	b.deps.Parallel = 1
-	b.deps.NewSteps = func() pipeline.Steps {
-		s := inner()
+	b := newBuilds(t)
+	b.topic.people(0, 10)
+	b.in.Run, b.in.Parallel = "0001", 1
+	asked := 0
+	b.in.NewSteps = func() pipeline.Steps {
+		s := steps()
 		decode := s.Decode
 		s.Decode = func(ctx context.Context, r *pipeline.Record, c *pipeline.Change) error {
 			if asked++; asked == 1 {
@@ -237,12 +206,8 @@ func TestAMissingColumnStopsTheRun(t *testing.T) {
 		}
 		return s
 	}
-	work, err := openFolder(filepath.Join(b.folder, "lapsed"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &run{job: b.Job, work: work, manifest: Manifest{Run: "1"}}
-	if _, err := r.build(t.Context()); asTrouble(err).Kind != pipeline.TroubleColumn {
+	_, err := b.folder.Build(t.Context(), b.in)
+	if trouble, ok := errors.AsType[*pipeline.Trouble](err); !ok || trouble.Kind != pipeline.TroubleColumn {
 		t.Errorf("got %v, want the run stopped by the missing column", err)
 	}
 }

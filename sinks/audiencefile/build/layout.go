@@ -1,65 +1,50 @@
-package audiencefile
+package build
 
 import (
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
-	"strings"
-
-	"github.com/tokrelay/tokrelay/sinks/audience/member"
 )
 
-// layout is how a line looks: fixed columns of digests, one per mapped type. A line in memory and in our own files is the
-// digests' bytes, zeros where a column is empty; in an upload it is their hexadecimal digits.
-type layout struct {
-	columns []column
-	width   int
-	kind    string // calculate_type
-	header  string // first line of every file, "" where there is one column
+// Layout is how a line looks: fixed columns of digests. A line in memory and in our own files is the digests' bytes, zeros
+// where a column is empty; in an upload it is their hexadecimal digits.
+type Layout struct {
+	Kind    string // TikTok's calculate_type
+	Header  string // first line of every file, "" where there is none
+	Columns []Column
+	Width   int
 }
 
-type column struct {
-	at, size int
-}
+// Column is a digest's place in a line.
+type Column struct{ At, Size int }
 
-// headers are the types' columns in a file of several.
-var headers = [member.Kinds]string{"email_SHA256", "phone_SHA256", "MAID_SHA256", "MAID_MD5", "MAID_SHA256", "MAID_MD5"}
-
-// multipleTypes is the calculate_type of files with several columns; of one column it is the type's name.
-const multipleTypes = "MULTIPLE_TYPES"
-
-func newLayout(ids []member.Reader) layout {
-	l := layout{kind: ids[0].Kind.Name()}
-	var names []string
-	for _, id := range ids {
-		size := id.Kind.Size()
-		l.columns = append(l.columns, column{l.width, size})
-		l.width += size
-		names = append(names, headers[id.Kind])
-	}
-	if len(ids) > 1 {
-		l.kind, l.header = multipleTypes, strings.Join(names, ",")+"\n"
-	}
-	return l
+// Add puts a column of digests at the end of the line.
+func (l *Layout) Add(size int) {
+	l.Columns = append(l.Columns, Column{l.Width, size})
+	l.Width += size
 }
 
 // name tells layouts apart: lines of another one cannot be compared.
-func (l *layout) name() string { return l.kind + " " + l.header }
+func (l *Layout) name() string { return l.Kind + " " + l.Header }
 
 // textSize is the longest a line can be in an upload, with its end.
-func (l *layout) textSize() int { return 2*l.width + len(l.columns) }
+func (l *Layout) textSize() int { return 2*l.Width + len(l.Columns) }
 
 var noDigest [32]byte
 
-// appendText appends a line as an upload has it, without its end. The result is personal data.
-func (l *layout) appendText(dst, line []byte) []byte {
-	for i, c := range l.columns {
+// Empty reports whether the line has nothing in the column.
+func (c Column) Empty(line []byte) bool {
+	return bytes.Equal(line[c.At:c.At+c.Size], noDigest[:c.Size])
+}
+
+// AppendText appends a line as an upload has it, without its end. The result is personal data.
+func (l *Layout) AppendText(dst, line []byte) []byte {
+	for i, c := range l.Columns {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		digest := line[c.at : c.at+c.size]
-		if !bytes.Equal(digest, noDigest[:c.size]) {
-			dst = hex.AppendEncode(dst, digest)
+		if !c.Empty(line) {
+			dst = hex.AppendEncode(dst, line[c.At:c.At+c.Size])
 		}
 	}
 	return dst

@@ -1,9 +1,10 @@
-package audiencefile
+package build
 
 import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 )
@@ -11,67 +12,55 @@ import (
 // worker turns the records of some partitions into entries, in their order.
 type worker struct {
 	collection *collection
-	build      *build
 	runner     pipeline.Runner // its items are the lines of one row, in Buf
-	maker      *Maker
 	out        *spillWriter
 	in         chan []row
 	counts     Counts
-
-	key []byte
-
-	letters []pipeline.Letter
-	places  []place // of the letters
-	share   share
+	key        []byte
+	rejected   rejected
 }
 
-// row is a record and the index of its partition.
-type row struct {
-	pipeline.Record
-	partition int
+func (c *collection) newWorker() *worker {
+	in := &c.builder.in
+	return &worker{collection: c, runner: pipeline.Runner{Steps: stepsOf(in.NewSteps())}, in: make(chan []row, 4), counts: newCounts(),
+		out: c.entries.writer(c.builder.memory.buffer(in.Parallel)), rejected: rejected{most: in.MaxRejected}}
 }
-
-// batchRows and batchBytes bound what is handed to a worker at once.
-const (
-	batchRows  = 512
-	batchBytes = 1 << 20
-)
 
 func (w *worker) run(ctx context.Context) error {
-	for batch := range w.in {
-		for i := range batch {
-			if err := w.take(ctx, &batch[i]); err != nil {
+	for rows := range w.in {
+		for i := range rows {
+			if err := w.row(ctx, &rows[i]); err != nil {
 				return err
 			}
 		}
-		w.counts.Records += int64(len(batch))
-		w.build.job.progress.add(len(batch))
-		w.collection.recycle(batch)
+		w.counts.Records += int64(len(rows))
+		w.collection.builder.in.Progress(Step{Records: len(rows)})
+		w.collection.recycle(rows)
 	}
-	if err := w.send(ctx); err != nil {
+	if err := w.writeLetters(ctx); err != nil {
 		return err
 	}
 	return w.out.flush()
 }
 
-// take turns a record into an entry of its key, whatever it is: a row that is rejected or filtered takes its member out,
-// for nobody knows that it still is one. A row whose operation the sync skips, and what is no row at all, changes nothing.
-func (w *worker) take(ctx context.Context, r *row) error {
+// row turns a record into an entry of its key, whatever it is: a row that is rejected or filtered takes its member out,
+// for nothing shows that it still is one. A row whose operation the sync skips, or that has no row, changes nothing.
+func (w *worker) row(ctx context.Context, r *row) error {
 	lines, err := w.read(ctx, r)
-	rejection, rejected := errors.AsType[*pipeline.Rejection](err)
+	rejection, isRejected := errors.AsType[*pipeline.Rejection](err)
 	if skip, ok := errors.AsType[pipeline.SkipReason](err); ok {
 		w.counts.Skipped[skip]++
 		if skip != pipeline.SkipFiltered {
 			return nil
 		}
-	} else if rejected {
+	} else if isRejected {
 		if err := w.reject(ctx, r, rejection); err != nil {
 			return err
 		}
 	} else if err != nil {
 		return err
 	}
-	if err := w.share.row(rejected && r.Offset >= w.collection.written.of(r.partition)); err != nil {
+	if err := w.rejected.guard(isRejected && r.Offset >= w.collection.marks.of(r.partition)); err != nil {
 		return err
 	}
 	if len(r.Key) == 0 {
@@ -81,56 +70,44 @@ func (w *worker) take(ctx context.Context, r *row) error {
 	return w.write(r, lines)
 }
 
-// read gives the lines of the record's row.
+// read gives the lines of the record's row. It waits for trouble that passes.
 func (w *worker) read(ctx context.Context, r *row) ([]byte, error) {
+	tell, backoff := w.collection.builder.in.Trouble, pipeline.Backoff{First: time.Second, Most: 30 * time.Second}
 	for tries := 0; ; tries++ {
-		lines, err := w.attempt(ctx, r)
+		w.runner.Items.Reset()
+		err := w.runner.Row(ctx, &r.Record, 0)
 		trouble, ok := errors.AsType[*pipeline.Trouble](err)
 		if !ok || trouble.Stop {
-			w.collection.clear(tries > 0)
-			return lines, err
+			if tries > 0 {
+				tell(nil)
+			}
+			return w.runner.Items.Buf, err
 		}
-		if err := w.collection.wait(ctx, trouble, tries); err != nil {
+		tell(trouble)
+		if err := backoff.Wait(ctx, tries); err != nil {
 			return nil, err
 		}
 	}
 }
 
-func (w *worker) attempt(ctx context.Context, r *row) ([]byte, error) {
-	w.runner.Items.Reset()
-	err := w.runner.Row(ctx, &r.Record, 0)
-	return w.runner.Items.Buf, err
-}
-
-// stepsOf are the sync's steps for a run: they end in lines.
-func (w *worker) stepsOf(s pipeline.Steps) pipeline.Steps {
-	decode := s.Decode
+// stepsOf are the sync's steps for a build: every tombstone of a key is a delete, and a row needs a key.
+func stepsOf(s pipeline.Steps) pipeline.Steps {
+	decode, make := s.Decode, s.Make
 	s.Decode = func(ctx context.Context, r *pipeline.Record, into *pipeline.Change) error {
-		if deleted(r, into) {
+		// Behind Debezium's delete a tombstone repeats it, and once compaction has taken that away it is all that is left.
+		if r.Value == nil && len(r.Key) > 0 {
+			into.Op, into.Key, into.KeyRow = pipeline.Delete, r.Key, true
 			return nil
 		}
 		return decode(ctx, r, into)
 	}
-	s.Make = w.make
+	s.Make = func(items *pipeline.Items, row int, c *pipeline.Change) error {
+		if len(c.Key) == 0 {
+			return pipeline.Reject(pipeline.StageMap, pipeline.InvalidDeliveryKey, "", "a record key that names the member")
+		}
+		return make(items, row, c)
+	}
 	return s
-}
-
-// deleted makes a delete of every tombstone of a key: behind Debezium's delete it repeats it, and once compaction has taken
-// that away it is all that is left.
-func deleted(r *pipeline.Record, into *pipeline.Change) bool {
-	if r.Value != nil || len(r.Key) == 0 {
-		return false
-	}
-	into.Op, into.Key, into.KeyRow = pipeline.Delete, r.Key, true
-	return true
-}
-
-func (w *worker) make(items *pipeline.Items, _ int, c *pipeline.Change) (err error) {
-	if len(c.Key) == 0 {
-		return pipeline.Reject(pipeline.StageMap, pipeline.InvalidDeliveryKey, "", "a record key that names the member")
-	}
-	items.Buf, err = w.maker.Lines(items.Buf, c)
-	return err
 }
 
 func (w *worker) write(r *row, lines []byte) error {
@@ -139,7 +116,7 @@ func (w *worker) write(r *row, lines []byte) error {
 	if err != nil {
 		return err
 	}
-	entry(out).setHead(key, orderOf(r.Timestamp.UnixMilli(), r.partition), len(lines)/w.build.plan.layout.width)
+	entry(out).setHead(key, orderOf(r.Timestamp.UnixMilli(), r.partition), len(lines)/w.collection.builder.in.Layout.Width)
 	copy(out[entryHead:], lines)
 	return nil
 }
@@ -151,7 +128,7 @@ func (w *worker) keyOf(r *row) [keySize]byte {
 	return [keySize]byte(sum[:])
 }
 
-// keyPrefixes stand before the keys of each partition that are hashed: a digest of salt and topic. They are short, so that
+// keyPrefixes come before the keys of each partition that are hashed: a digest of salt and topic. They are short, so that
 // most keys cost one block of SHA-256.
 func keyPrefixes(salt []byte, spans []Span) [][]byte {
 	prefixes := make([][]byte, len(spans))
