@@ -54,9 +54,9 @@ func (b *Binding) allows(sync string, want Binding) *pipeline.Trouble {
 	case b.Mode == "":
 		return nil
 	case b.Mode != want.Mode:
-		return stop("the sync filled its audience by %s and is now configured for %s: run `tokrelay resync --sync %s`, which sends every member again", b.Mode, want.Mode, sync)
+		return Stop("the sync filled its audience by %s and is now configured for %s: run `tokrelay resync --sync %s`, which sends every member again", b.Mode, want.Mode, sync)
 	case b.Mode == Segment && !b.same(want):
-		return stop("the audience of a sync cannot be changed once it has run: make a new sync, or run `tokrelay resync --recreate --sync %s`, which fills the new audience from the start and leaves the old one as it is", sync)
+		return Stop("the audience of a sync cannot be changed once it has run: make a new sync, or run `tokrelay resync --recreate --sync %s`, which fills the new audience from the start and leaves the old one as it is", sync)
 	}
 	return nil
 }
@@ -66,7 +66,8 @@ func (b *Binding) same(want Binding) bool {
 	return b.Name == want.Name && (want.Name != "" || maps.Equal(b.IDs, want.IDs))
 }
 
-func stop(format string, args ...any) *pipeline.Trouble {
+// Stop is trouble with an audience that waits for someone to act.
+func Stop(format string, args ...any) *pipeline.Trouble {
 	return &pipeline.Trouble{Kind: pipeline.TroubleAudience, What: fmt.Sprintf(format, args...), Stop: true}
 }
 

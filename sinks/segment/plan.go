@@ -7,6 +7,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
+	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/audience/member"
 )
 
@@ -54,6 +55,18 @@ func New(cfg Config, o Options, cols *mapping.Columns, now func() time.Time, m *
 	}
 	p.compileRequest()
 	return p, nil
+}
+
+// NewTarget makes what finds the audiences the sync fills.
+func (p *Plan) NewTarget(sync string, api audience.API, docs audience.Store) *audience.Target {
+	own := &p.cfg.Audience
+	return audience.NewTarget(audience.Wanted{Sync: sync, Name: own.Name, ID: own.ID, ByID: own.Row != nil && own.Row.By == "id",
+		Advertisers: p.cfg.AdvertiserIDs}, api, docs, p.now)
+}
+
+// NewReadback makes what asks TikTok about the target's audiences.
+func (p *Plan) NewReadback(t *audience.Target) *audience.Readback {
+	return audience.NewReadback(t, p.cfg.ReadBack.Std(), p.metrics)
 }
 
 // Remembers says whether the sync needs a Memory.

@@ -6,7 +6,6 @@ import (
 
 	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/audiencefile"
-	"github.com/tokrelay/tokrelay/sinks/segment"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
 )
 
@@ -90,10 +89,10 @@ func (r *AudienceReport) streamed(ctx context.Context, parts *segmentParts) erro
 }
 
 // Reading is what TikTok last told of a streamed audience; false for other syncs.
-func (d *Daemon) Reading(sync string) (segment.Reading, bool) {
+func (d *Daemon) Reading(sync string) (audience.Reading, bool) {
 	parts := d.segments[sync]
 	if parts == nil {
-		return segment.Reading{}, false
+		return audience.Reading{}, false
 	}
 	return parts.readback.Last(), true
 }

@@ -12,8 +12,8 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
+	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/audiencefile"
-	"github.com/tokrelay/tokrelay/sinks/segment"
 )
 
 // What the page asks of a running daemon, beside its exported fields. All of it may be called at any time.
@@ -36,10 +36,10 @@ func (d *Daemon) Version() string  { return d.options.Version }
 func (d *Daemon) Instance() string { return d.options.Instance }
 
 // Audiences are what TikTok last told of a streamed sync's audiences, and false for other syncs.
-func (d *Daemon) Audiences(sync string) (segment.Reading, bool) {
+func (d *Daemon) Audiences(sync string) (audience.Reading, bool) {
 	parts := d.segments[sync]
 	if parts == nil {
-		return segment.Reading{}, false
+		return audience.Reading{}, false
 	}
 	return parts.readback.Last(), true
 }

@@ -10,14 +10,15 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/router"
 	"github.com/tokrelay/tokrelay/pipeline/state"
+	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/segment"
 )
 
 // segmentParts are what a streamed audience has beside every sync's parts.
 type segmentParts struct {
-	target   *segment.Target
+	target   *audience.Target
 	sink     *segment.Sink
-	readback *segment.Readback
+	readback *audience.Readback
 	members  *state.Members // nil where nothing is remembered
 }
 
