@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
 )
 
@@ -91,9 +93,8 @@ func (e errUnknown) Unwrap() error { return e.Trouble }
 // change makes the call once. again: an earlier one of this commit may have had its effect.
 func (r *run) change(ctx context.Context, l *ledger, paths []string, again bool) (id string, err error) {
 	endpoint, body := r.request(l, paths)
-	a, err := r.job.call(ctx, endpoint, int(l.Intent.Members), body, unapplied, func() pipeline.Answer {
-		return r.job.deps.API.Post(ctx, endpoint, body)
-	})
+	a, err := r.job.insist(ctx, call{method: http.MethodPost, endpoint: endpoint, items: int(l.Intent.Members), body: body, again: unapplied,
+		do: func() pipeline.Answer { return r.job.deps.API.Post(ctx, endpoint, body) }})
 	switch {
 	case err != nil:
 		return "", errUnknown{&pipeline.Trouble{Kind: pipeline.TroubleTikTok, What: endpoint + ": stopped before the answer"}}
@@ -106,9 +107,9 @@ func (r *run) change(ctx context.Context, l *ledger, paths []string, again bool)
 	case badFile(a.Code):
 		return "", errFiles
 	case a.Verdict == pipeline.Retry:
-		return "", errUnknown{troubleOf(endpoint, &a)}
+		return "", errUnknown{audience.Trouble(endpoint, &a)}
 	}
-	return "", troubleOf(endpoint, &a)
+	return "", audience.Trouble(endpoint, &a)
 }
 
 func (r *run) request(l *ledger, paths []string) (endpoint string, body []byte) {

@@ -12,7 +12,8 @@ import (
 // is replaced. The run has to end by itself, with the table at TikTok and one change taken.
 func TestTroubleOnTheWayCostsTimeAndNothingElse(t *testing.T) {
 	t.Parallel()
-	create, update, upload, list, get := endpointCreate, endpointUpdate, endpointUpload, endpointList, endpointGet
+	create, update, upload := endpointCreate, endpointUpdate, endpointUpload
+	list, get := "/dmp/custom_audience/list/", "/dmp/custom_audience/get/"
 	cases := map[string]sandbox.Fault{
 		"create is taken, its answer lost":           {Endpoint: create, Stage: sandbox.AfterEffect, Reset: true, Count: 1},
 		"create is taken, its answer TikTok's error": {Endpoint: create, Stage: sandbox.AfterEffect, Code: 50000, Count: 1},

@@ -47,11 +47,8 @@ const (
 	actionReplace = "replace"
 )
 
-// day is how long TikTok wants between two uploads of an audience, and processing how long it may take over one.
-const (
-	day        = 24 * time.Hour
-	processing = 48 * time.Hour
-)
+// day is how long TikTok wants between two uploads of an audience.
+const day = 24 * time.Hour
 
 // load reads a document as it is now; it leaves into alone when there is none.
 func (d *Deps) load(ctx context.Context, what string, into any) error {

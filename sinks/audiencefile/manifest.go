@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/audiencefile/build"
 )
 
@@ -61,8 +62,8 @@ const (
 )
 
 // Manifests are an audience's newest runs, newest first. Any instance, and a command, may ask.
-func Manifests(ctx context.Context, store Store, advertiser string, a Audience) ([]Manifest, error) {
-	d := Deps{Store: store, audience: AudienceKey(advertiser, a)}
+func Manifests(ctx context.Context, store audience.Store, advertiser string, a Audience) ([]Manifest, error) {
+	d := Deps{Store: store, ledger: AudienceKey(advertiser, a)}
 	var list []Manifest
 	return list, d.load(ctx, "manifests", &list)
 }

@@ -138,7 +138,7 @@ func serveADay(t *testing.T, w *world, table *randomTable, name string) {
 // isLast tells whether the run is the one whose content TikTok holds: not where a killed instance's upload followed.
 func isLast(w *world, run string) bool {
 	l := ledger{}
-	d := Deps{Store: w.store(), audience: AudienceKey("7000000000000000001", Audience{Name: "Lapsed customers"})}
+	d := Deps{Store: w.store(), ledger: AudienceKey("7000000000000000001", Audience{Name: "Lapsed customers"})}
 	return d.load(context.Background(), "ledger", &l) == nil && runOf(l.Last) == run
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/sinks/audience"
 )
 
 // Request is a wish for a run that a command leaves in the state topic, for whichever instance serves the audience.
@@ -19,8 +20,8 @@ type Request struct {
 }
 
 // Ask leaves a request: after a resync, say. The newest request counts.
-func Ask(ctx context.Context, store Store, advertiser string, a Audience, r Request) error {
-	d := Deps{Store: store, audience: AudienceKey(advertiser, a)}
+func Ask(ctx context.Context, store audience.Store, advertiser string, a Audience, r Request) error {
+	d := Deps{Store: store, ledger: AudienceKey(advertiser, a)}
 	r.ID = rand.Text()
 	return d.save(ctx, "request", r)
 }
@@ -124,6 +125,8 @@ func (j *Job) Settle(ctx context.Context) (Settled, error) {
 	if err := j.deps.load(held, "ledger", &l); err != nil || l.Last == nil || l.Intent != nil {
 		return "", err
 	}
-	err = j.settle(held, &l)
+	if err = j.settle(held, &l); held.Err() != nil {
+		err = context.Cause(held)
+	}
 	return l.Last.Settled, err
 }
