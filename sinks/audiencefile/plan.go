@@ -18,8 +18,7 @@ import (
 type Plan struct {
 	cfg      Config
 	now      func() time.Time
-	ids      []member.Reader
-	member   *mapping.Condition // nil: every row is a member
+	members  member.Mapping
 	layout   build.Layout
 	schedule *schedule // nil: on demand only
 	mapping  string    // tells one mapping from another
@@ -34,13 +33,10 @@ func New(cfg Config, cols *mapping.Columns, now func() time.Time) (*Plan, error)
 	}
 	p := &Plan{cfg: cfg, now: now}
 	var err error
-	if p.ids, err = member.Compile(section, &cfg.Identifier, &cfg.Rules, cols); err != nil {
+	if p.members, err = member.Compile(section, &cfg.Identifier, &cfg.Rules, cols); err != nil {
 		return nil, err
 	}
-	p.layout = newLayout(p.ids)
-	if p.member, err = mapping.NewCondition(cfg.MemberWhen, cols); err != nil {
-		return nil, fmt.Errorf("compile member_when: %w", err)
-	}
+	p.layout = newLayout(p.members.Readers)
 	if cfg.Schedule != "" {
 		if p.schedule, err = newSchedule(cfg.Schedule, p.cfg.Timezone); err != nil {
 			return nil, err

@@ -46,11 +46,11 @@ func answerTo(ctx context.Context, s *sandbox.Sandbox, endpoint string, body []b
 func (s *scene) withDelivery(t *testing.T) (letters *buried, calls *[]string) {
 	letters, calls = &buried{}, &[]string{}
 	var mu sync.Mutex
-	maxItems, size := s.sink.Limits()
+	maxItems, size := s.sink.plan.Limits()
 	q := delivery.New(delivery.Config{MaxItems: maxItems, MaxBytes: size, Retry: settings.WithDefaults(delivery.Retry{})}, delivery.Deps{
-		Sync: "newsletter", Endpoint: s.sink.Endpoint(), AppendRequest: s.sink.AppendRequest,
+		Sync: "newsletter", Endpoint: s.sink.plan.Endpoint(), AppendRequest: s.sink.plan.AppendRequest,
 		Post: func(ctx context.Context, body []byte) pipeline.Answer {
-			return answerTo(ctx, s.sandbox, s.sink.Endpoint(), body)
+			return answerTo(ctx, s.sandbox, s.sink.plan.Endpoint(), body)
 		},
 		Gate: delivery.NewGate(delivery.GateConfig{CallsInFlight: 8}, nil), DeadLetters: letters,
 		OnCall: func(c pipeline.Call) {
@@ -96,7 +96,7 @@ func TestTheRowTikTokRefusesCostsItselfAlone(t *testing.T) {
 		for i := range records {
 			c := upsert("p" + string(rune('0'+i)) + "@x.org")
 			c.Shape, c.Key = s.shape, records[i].Key
-			if err := s.sink.Maker().Make(&items, i, &c); err != nil {
+			if err := s.sink.plan.Maker().Make(&items, i, &c); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -178,7 +178,7 @@ func TestDeliverEndsWithItsContextAndLeavesRowsUnsettled(t *testing.T) {
 	var items pipeline.Items
 	c := upsert("ann@x.org")
 	c.Shape, c.Key = s.shape, chunk.Records[0].Key
-	if err := s.sink.Maker().Make(&items, 0, &c); err != nil {
+	if err := s.sink.plan.Maker().Make(&items, 0, &c); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.sink.Deliver(ctx, chunk, &items); err == nil || chunk.Left() != 1 {

@@ -9,7 +9,7 @@ import (
 
 // flush is one chunk on its way. Its memory is used again.
 type flush struct {
-	*Sink
+	sink  *Sink
 	chunk *pipeline.Chunk
 	rows  []rowPlan
 	ops   []op
@@ -45,8 +45,8 @@ type op struct {
 	void   bool // overtaken by a later one
 }
 
-func (f *flush) begin(s *Sink, c *pipeline.Chunk, items *pipeline.Items) {
-	f.Sink, f.chunk = s, c
+func (f *flush) reset(s *Sink, c *pipeline.Chunk, items *pipeline.Items) {
+	f.sink, f.chunk = s, c
 	f.rows, f.ops, f.members, f.sets = f.rows[:0], f.ops[:0], f.members[:0], f.sets[:0]
 	f.took, f.tookFor = f.took[:0], f.tookFor[:0]
 	if f.lists == nil {
@@ -136,11 +136,11 @@ func (f *flush) lockClaims(ctx context.Context) error {
 		f.took = append(f.took, hashOf(f.ops[i].claim))
 	}
 	var err error
-	f.took, err = f.claims.take(ctx, f.took)
+	f.took, err = f.sink.claims.take(ctx, f.took)
 	return err
 }
 
 func (f *flush) unlock() {
-	f.claims.give(f.took)
-	f.Sink.members.give(f.tookFor)
+	f.sink.claims.give(f.took)
+	f.sink.members.give(f.tookFor)
 }

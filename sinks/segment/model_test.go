@@ -347,7 +347,7 @@ func (w *world) chunk(ctx context.Context, sink *Sink, rows []written) error {
 
 func (w *world) deliver(ctx context.Context, sink *Sink, rows []written, chunk *pipeline.Chunk) error {
 	var items pipeline.Items
-	maker := sink.Maker()
+	maker := sink.plan.Maker()
 	for i := range rows {
 		if chunk.Settled(i) != pipeline.Unsettled {
 			continue

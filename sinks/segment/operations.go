@@ -21,8 +21,8 @@ func (f *flush) lookAgain(ctx context.Context) error {
 	for i := range f.members {
 		m := &f.members[i]
 		for c, rest := next(m.after.leaves); m.changed && c != nil; c, rest = next(rest) {
-			if f.deps.Memory.Claimants(c) > 0 {
-				return f.refresh(ctx)
+			if f.sink.deps.Memory.Claimants(c) > 0 {
+				return f.sink.refresh(ctx)
 			}
 		}
 	}
@@ -32,7 +32,7 @@ func (f *flush) lookAgain(ctx context.Context) error {
 // leave deletes what nobody wants. What somebody does want is added again where an earlier attempt may have deleted it.
 func (f *flush) leave(m *memberPlan) {
 	for c, rest := next(m.after.leaves); c != nil; c, rest = next(rest) {
-		switch wanted := f.deps.Memory.Claimants(c) > 0; {
+		switch wanted := f.sink.deps.Memory.Claimants(c) > 0; {
 		case !wanted:
 			f.tell(op{claim: c, row: m.last, remove: true})
 		case m.dirty:

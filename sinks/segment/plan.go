@@ -18,8 +18,7 @@ type Plan struct {
 	now       func() time.Time
 	metrics   *metrics.Sync
 
-	ids      []member.Reader
-	member   *mapping.Condition // nil: every row is a member
+	members  member.Mapping
 	audience *mapping.Getter    // nil: the sync's own
 	head     []byte             // of a request, up to the action
 	schema   []byte             // of a request, from id_schema to the rows
@@ -44,11 +43,8 @@ func New(cfg Config, o Options, cols *mapping.Columns, now func() time.Time, m *
 	}
 	p := &Plan{cfg: cfg, remembers: cfg.Remembers(o.FullBefore), now: now, metrics: m}
 	var err error
-	if p.ids, err = member.Compile(section, &cfg.Identifiers, &cfg.Rules, cols); err != nil {
+	if p.members, err = member.Compile(section, &cfg.Identifiers, &cfg.Rules, cols); err != nil {
 		return nil, err
-	}
-	if p.member, err = mapping.NewCondition(cfg.MemberWhen, cols); err != nil {
-		return nil, fmt.Errorf("compile member_when: %w", err)
 	}
 	if cfg.Audience.Row != nil {
 		p.audience = cfg.Audience.Row.Compile("audience", cols)

@@ -74,7 +74,7 @@ func (s *scene) rowAt(offset int64, member int, c pipeline.Change) pipeline.Outc
 	chunk := pipeline.NewChunk([]pipeline.Record{s.record(member, offset)})
 	var items pipeline.Items
 	c.Shape, c.Key = s.shape, chunk.Records[0].Key
-	if err := s.sink.Maker().Make(&items, 0, &c); err != nil {
+	if err := s.sink.plan.Maker().Make(&items, 0, &c); err != nil {
 		s.t.Fatalf("make: %v", err)
 	}
 	if err := s.sink.Deliver(s.t.Context(), chunk, &items); err != nil {
@@ -127,7 +127,7 @@ func TestACallCutOffBetweenDeleteAndRepairIsRepairedBySomebodyElse(t *testing.T)
 	home := s.claim("home@x.org")
 	var c cells
 	c[0] = home
-	body := s.sink.AppendRequest(nil, remove, [][]byte{s.sink.appendMember(nil, &c, []byte(`["`+s.target+`"]`))})
+	body := s.sink.plan.AppendRequest(nil, remove, [][]byte{s.sink.plan.appendMember(nil, &c, []byte(`["`+s.target+`"]`))})
 	if a := postTo(s.sandbox, "/segment/mapping/", body); a.Code != 0 {
 		t.Fatal(a.Message)
 	}
@@ -279,7 +279,7 @@ func TestWithoutAKeyNothingCanBeRemembered(t *testing.T) {
 	s := newScene(t, newsletter)
 	c := upsert("ann@x.org")
 	c.Shape = s.shape
-	err := s.sink.Maker().Make(&pipeline.Items{}, 0, &c)
+	err := s.sink.plan.Maker().Make(&pipeline.Items{}, 0, &c)
 	if r, ok := err.(*pipeline.Rejection); !ok || r.Reason != pipeline.InvalidDeliveryKey {
 		t.Errorf("got %v, want the rejection invalid_member_key", err)
 	}

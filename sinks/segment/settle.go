@@ -17,7 +17,7 @@ func (f *flush) settle(ctx context.Context) error {
 
 // settleFollowers ends the rows whose last row has settled although the chunk has not: it answers for them.
 func (f *flush) settleFollowers() {
-	if f.remembers {
+	if f.sink.plan.remembers {
 		return // they have settled
 	}
 	for i := range f.rows {
@@ -31,11 +31,11 @@ func (f *flush) settleIf(isSkipped func(r *rowPlan) bool) {
 	n := 0
 	for i := range f.rows {
 		if r := &f.rows[i]; isSkipped(r) && f.chunk.Settle(int(r.row), pipeline.Skipped) {
-			f.metrics.Skipped(r.skip, 1)
+			f.sink.plan.metrics.Skipped(r.skip, 1)
 			n++
 		}
 	}
-	f.metrics.Settled(pipeline.Skipped, n)
+	f.sink.plan.metrics.Settled(pipeline.Skipped, n)
 }
 
 // bury writes the letters of rows that were rejected here.
@@ -49,13 +49,13 @@ func (f *flush) bury(ctx context.Context) error {
 	if len(letters) == 0 {
 		return nil
 	}
-	if err := f.deps.DeadLetters.Rows(ctx, letters); err != nil {
+	if err := f.sink.deps.DeadLetters.Rows(ctx, letters); err != nil {
 		return err
 	}
 	for i := range f.rows {
 		if r := &f.rows[i]; r.rejected != nil && f.chunk.Settle(int(r.row), pipeline.DeadLettered) {
-			f.metrics.Rejected(r.rejected)
-			f.metrics.Settled(pipeline.DeadLettered, 1)
+			f.sink.plan.metrics.Rejected(r.rejected)
+			f.sink.plan.metrics.Settled(pipeline.DeadLettered, 1)
 		}
 	}
 	return nil
