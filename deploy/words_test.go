@@ -36,8 +36,6 @@ var unread = map[string]string{
 	"pipeline/delivery/":           "its names are being changed",
 	"pipeline/deadletter/":         "to be read after its move",
 	"cmd/tokrelay/daemon/":         "being divided into daemon, replay and check",
-	"sinks/audiencefile/":          "its build becomes a package",
-	"sinks/segment/":               "its coordination is being replaced",
 	"cmd/tokrelay/debugger/search": "the search of persons is being replaced",
 	"docs/decisions/":              "a decision keeps the words of its day",
 	"deploy/words_test.go":         "has the list",

@@ -30,7 +30,7 @@ func Key(sync, name string) string {
 	return "audience/" + sync + "/" + name
 }
 
-// ParseBinding reads a document; no document is no binding.
+// ParseBinding reads a document; without a document there is none.
 func ParseBinding(document []byte) (b Binding, err error) {
 	if len(document) == 0 {
 		return b, nil
@@ -47,7 +47,7 @@ func (b Binding) Document() []byte {
 	return text
 }
 
-// allows checks what the configuration wants against what the sync is bound to. The trouble says the way out. A file replaces
+// allows checks what the configuration wants against what the sync is bound to. The trouble names the way out. A file replaces
 // its audience whole, so it may go to another one as it likes.
 func (b *Binding) allows(sync string, want Binding) *pipeline.Trouble {
 	switch {

@@ -11,7 +11,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 )
 
-// Reading is what TikTok told of a sync's audiences.
+// Reading is what TikTok said of a sync's audiences.
 type Reading struct {
 	Time      time.Time
 	Audiences []Details

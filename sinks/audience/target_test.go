@@ -253,7 +253,7 @@ func TestAConfiguredIDMustBeAPartnerAudience(t *testing.T) {
 	}
 	_, err := newTarget(s, newDocuments(), Wanted{ID: "123"}).IDs(t.Context(), "")
 	if trouble, ok := errors.AsType[*pipeline.Trouble](err); !ok || !trouble.Stop {
-		t.Errorf("an id that is nobody's: got %v, want trouble that stops", err)
+		t.Errorf("an id that TikTok does not know: got %v, want trouble that stops", err)
 	}
 }
 
@@ -288,7 +288,7 @@ func TestRowsNameAudiencesThatAreFoundOrCreated(t *testing.T) {
 	}
 }
 
-func TestReadBackTellsWhatTikTokTells(t *testing.T) {
+func TestReadBackGivesWhatTikTokSays(t *testing.T) {
 	s := newSandbox()
 	target := newTarget(s, newDocuments(), newsletter)
 	r := &Readback{target: target, every: time.Minute}
@@ -308,6 +308,6 @@ func TestReadBackTellsWhatTikTokTells(t *testing.T) {
 	}
 	s.RevokeTokens()
 	if got := r.Read(t.Context()); got.Err == nil || len(got.Audiences) != 1 {
-		t.Errorf("with a revoked token: got %v and %d audiences, want an error beside the last reading", got.Err, len(got.Audiences))
+		t.Errorf("with a revoked token: got %v and %d audiences, want an error with the last reading", got.Err, len(got.Audiences))
 	}
 }

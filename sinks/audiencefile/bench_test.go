@@ -46,7 +46,7 @@ func BenchmarkBuild(b *testing.B) {
 	b.ReportMetric(peakMiB(b), "peak-MiB")
 }
 
-// cost is the time something took. On a machine with other work the processor's is the one that tells.
+// cost is the time something took. On a machine with other work the processor's is the one that counts.
 type cost struct{ wall, cpu time.Duration }
 
 func (c *cost) add(work func()) {
@@ -139,7 +139,7 @@ func benchDecoder(b *testing.B, cols *mapping.Columns) *cdc.Decoder {
 	return d
 }
 
-// bareLoop is what nobody can do without.
+// bareLoop is what every run has to do.
 func bareLoop(b *testing.B, n int) {
 	cols := &mapping.Columns{}
 	email := cols.Index("email")
@@ -208,7 +208,7 @@ func emptyStore() *state.Store {
 	}, time.Now)
 }
 
-// peakMiB is the most memory the process had, where the system tells.
+// peakMiB is the most memory the process had, where the system says.
 func peakMiB(b *testing.B) float64 {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {

@@ -25,7 +25,7 @@ func (e errPutOff) Error() string {
 	return "TikTok does not let the audience be changed now: it is being processed, or holds too few members"
 }
 
-// commit makes the call that changes the audience. Its intent is on record before the call, so whoever comes after a crash
+// commit makes the call that changes the audience. Its intent is on record before the call, so the run after a crash
 // knows that it may have been made, and asks TikTok before making another (P9).
 func (r *run) commit(ctx context.Context, l *ledger, u Upload, paths []string) error {
 	if err := r.stillAlone(ctx, l); err != nil {
@@ -70,7 +70,7 @@ func runOf(u *Upload) string {
 	return u.Run
 }
 
-// failed takes the intent back when the call certainly had no effect. Where nobody knows, it stays.
+// failed takes the intent back when the call certainly had no effect. Where that is unknown, it stays.
 func (r *run) failed(ctx context.Context, l *ledger, err error) error {
 	if _, unknown := errors.AsType[errUnknown](err); unknown || ctx.Err() != nil {
 		return err

@@ -76,7 +76,7 @@ func TestAnUnfinishedReplaceWaitsForTheNextWindow(t *testing.T) {
 	})
 }
 
-func TestARefusalThatNobodyKnowsStopsAndIsTold(t *testing.T) {
+func TestAnUnknownRefusalStopsAndIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, plainConfig)
 		w.people(0, 1200)
@@ -84,7 +84,7 @@ func TestARefusalThatNobodyKnowsStopsAndIsTold(t *testing.T) {
 		i := w.instance(tempDir(t))
 		i.upload(Stopped, Options{})
 		if troubles := i.status.Troubles("lapsed"); len(troubles) != 1 || !troubles[0].Stop {
-			t.Errorf("got troubles %v, want one that needs somebody", troubles)
+			t.Errorf("got troubles %v, want one that someone has to act on", troubles)
 		}
 		i.upload(Uploaded, Options{})
 		w.holdsTheTable()

@@ -168,7 +168,7 @@ type topic struct {
 	partitions [][]pipeline.Record
 	starts     []int64
 	table      map[string]string // what a database would hold: key → address of members
-	during     func(read int)    // called while somebody reads
+	during     func(read int)    // called while an instance reads
 	id         string
 }
 

@@ -104,7 +104,7 @@ func failure(err error) string {
 	return "the run did not end as it should: see the log"
 }
 
-// reported is do with its progress told.
+// reported is do with its progress in metrics and log.
 func (r *run) reported(ctx context.Context) error {
 	reporting, stop := context.WithCancel(ctx)
 	var reporter sync.WaitGroup
@@ -114,7 +114,7 @@ func (r *run) reported(ctx context.Context) error {
 	return r.do(ctx)
 }
 
-// runName sorts by time, is a good name for a file, and nobody else's.
+// runName sorts by time, is a good name for a file, and no other run has it.
 func runName(t time.Time) string { return t.Format("20060102T150405.000000Z") + "-" + rand.Text()[:6] }
 
 // asTrouble makes a trouble of any error: what is not known passes, perhaps.

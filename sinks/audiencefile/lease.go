@@ -7,7 +7,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 )
 
-// One instance at a time works on an audience: whoever has its lease in the state topic (docs/decisions/0602-lease.md).
+// One instance at a time works on an audience: the one with its lease in the state topic (docs/decisions/0602-lease.md).
 // The holder asks for it again all the time it works; when it dies, the lease runs out and another takes over.
 const (
 	leaseTime  = time.Minute

@@ -18,7 +18,7 @@ type ledger struct {
 	Again      time.Time `json:"again,omitzero"`    // when a run that was put off is to be made
 	LastRun    time.Time `json:"last_run,omitzero"` // when a run last ended, however
 	Last       *Upload   `json:"last,omitempty"`    // the newest upload that TikTok accepted
-	Intent     *Upload   `json:"intent,omitempty"`  // an upload whose call may have been made; nobody knows its outcome
+	Intent     *Upload   `json:"intent,omitempty"`  // an upload whose call may have been made; its outcome is unknown
 }
 
 // Upload is one upload as the ledger knows it.

@@ -18,10 +18,10 @@ const (
 	Uploaded  Result = "uploaded"
 	Unchanged Result = "unchanged" // TikTok holds this very set
 	TooSmall  Result = "too_small" // fewer members than TikTok uses: no call was made
-	Shrunk    Result = "shrunk"    // fewer than guard.max_shrink allows: somebody has to look
+	Shrunk    Result = "shrunk"    // fewer than guard.max_shrink allows: an operator has to look
 	TooSoon   Result = "too_soon"  // the audience was uploaded within the last day
 	PutOff    Result = "put_off"   // TikTok is still busy with the last upload
-	Stopped   Result = "stopped"   // something that somebody has to put right
+	Stopped   Result = "stopped"   // something that an operator has to put right
 	Broken    Result = "failed"    // trouble that passes: it will be tried again
 )
 

@@ -40,7 +40,7 @@ func TestTwoInstancesServeAChangingTable(t *testing.T) {
 
 var seedFlag = flag.Uint64("seed", 0, "run the changing table with this seed; 0: a random one")
 
-// randomTable is a table under random changes, with its whole log beside the topic that is compacted.
+// randomTable is a table under random changes, with its whole log next to the topic that is compacted.
 type randomTable struct {
 	*rand.Rand
 	w   *world
@@ -135,7 +135,7 @@ func serveADay(t *testing.T, w *world, table *randomTable, name string) {
 	}
 }
 
-// isLast tells whether the run is the one whose content TikTok holds: not where a killed instance's upload followed.
+// isLast reports whether the run is the one whose content TikTok holds: not where a killed instance's upload followed.
 func isLast(w *world, run string) bool {
 	l := ledger{}
 	d := Deps{Store: w.store(), ledger: AudienceKey("7000000000000000001", Audience{Name: "Lapsed customers"})}

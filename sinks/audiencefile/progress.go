@@ -88,7 +88,7 @@ const (
 	logEvery     = time.Minute
 )
 
-// report tells metrics and log how far the run is, until ctx ends.
+// report puts in metrics and log how far the run is, until ctx ends.
 func (j *Job) report(ctx context.Context) {
 	logged := j.deps.now()
 	for pipeline.Wait(ctx, metricsEvery) == nil {

@@ -25,14 +25,14 @@ type verdict struct {
 	result Result
 	text   string
 	again  time.Time
-	alarm  bool // somebody should look
+	alarm  bool // an operator should look
 }
 
 func (v verdict) Error() string { return v.text }
 
 // do is the run from beginning to end. A step that finds that there is nothing to upload returns a verdict.
 func (r *run) do(ctx context.Context) error {
-	if err := r.prepare(ctx); err != nil {
+	if err := r.admit(ctx); err != nil {
 		return err
 	}
 	built, err := r.build(ctx)
@@ -40,7 +40,7 @@ func (r *run) do(ctx context.Context) error {
 		return err
 	}
 	defer os.RemoveAll(built.Folder)
-	if err := r.brakes(built); err != nil {
+	if err := r.guard(built); err != nil {
 		return err
 	}
 	if err := r.awaitDay(ctx); err != nil {
@@ -49,8 +49,9 @@ func (r *run) do(ctx context.Context) error {
 	return r.deliver(ctx, built)
 }
 
-// prepare looks whether the sync may fill the audience and brings the ledger up to date: how a call ended that a crash interrupted, what TikTok made of the last upload.
-func (r *run) prepare(ctx context.Context) error {
+// admit looks whether the sync may fill the audience and brings the ledger up to date: how a call ended that a crash
+// interrupted, what TikTok made of the last upload.
+func (r *run) admit(ctx context.Context) error {
 	j, l := r.job, &r.ledger
 	if err := j.bind(ctx); err != nil {
 		return err
@@ -58,7 +59,7 @@ func (r *run) prepare(ctx context.Context) error {
 	if err := j.deps.load(ctx, "ledger", l); err != nil {
 		return err
 	}
-	if err := r.begin(ctx); err != nil {
+	if err := r.noteWindow(ctx); err != nil {
 		return err
 	}
 	if err := j.reconcile(ctx, l); err != nil {
@@ -77,8 +78,8 @@ func (r *run) prepare(ctx context.Context) error {
 	return nil
 }
 
-// begin notes that the schedule's first time is being dealt with: if this run dies, it is still due.
-func (r *run) begin(ctx context.Context) error {
+// noteWindow notes that the schedule's first time is being dealt with: if this run dies, it is still due.
+func (r *run) noteWindow(ctx context.Context) error {
 	if r.options.window.IsZero() || !r.ledger.Window.IsZero() {
 		return nil
 	}
@@ -139,8 +140,8 @@ func (j *Job) waits(t *pipeline.Trouble) {
 	}
 }
 
-// brakes stop an upload that is of no use or looks wrong (P9). No call has been made for it yet.
-func (r *run) brakes(b *build.Output) error {
+// guard stops an upload that is of no use or looks wrong (P9). No call has been made for it yet.
+func (r *run) guard(b *build.Output) error {
 	cfg, last := &r.job.plan.cfg, r.ledger.members()
 	r.job.deps.Metrics.AudienceBelowMinimum(b.Members < int64(cfg.Guard.MinMembers))
 	least := float64(last) * (1 - float64(cfg.Guard.MaxShrink))

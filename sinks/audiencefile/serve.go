@@ -19,14 +19,14 @@ type Request struct {
 	Rebuild bool      `json:"rebuild,omitempty"`
 }
 
-// Ask leaves a request: after a resync, say. The newest request counts.
+// Ask leaves a request: after a resync, for example. The newest request counts.
 func Ask(ctx context.Context, store audience.Store, advertiser string, a Audience, r Request) error {
 	d := Deps{Store: store, ledger: AudienceKey(advertiser, a)}
 	r.ID = rand.Text()
 	return d.save(ctx, "request", r)
 }
 
-// look is how often Serve looks whether something is to be done.
+// lookEvery is how often Serve looks whether something is to be done.
 const lookEvery = 15 * time.Second
 
 // Serve makes runs when they are due, by the schedule or by request, until ctx ends. A time of the schedule that passed
@@ -34,7 +34,7 @@ const lookEvery = 15 * time.Second
 func (j *Job) Serve(ctx context.Context) error {
 	began := j.deps.now()
 	for {
-		if err := j.turn(ctx, began); err != nil {
+		if err := j.doDue(ctx, began); err != nil {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
@@ -51,8 +51,8 @@ func (j *Job) Serve(ctx context.Context) error {
 // sourceServe is the status's source for what keeps Serve from looking.
 const sourceServe = "serve"
 
-// turn does what is due now, if anything.
-func (j *Job) turn(ctx context.Context, began time.Time) error {
+// doDue does what is due now, if anything.
+func (j *Job) doDue(ctx context.Context, began time.Time) error {
 	l, q := ledger{}, Request{}
 	if err := j.deps.load(ctx, "ledger", &l); err != nil {
 		return err
@@ -102,7 +102,7 @@ func (j *Job) window(l *ledger, began, now time.Time) time.Time {
 	return j.plan.schedule.last(after, now)
 }
 
-// unsettled says whether TikTok is to be asked about the last upload now.
+// unsettled reports whether TikTok is to be asked about the last upload now.
 func (j *Job) unsettled(l *ledger) bool {
 	return l.Last != nil && l.Last.Settled == "" &&
 		!j.deps.now().Before(latest(l.Last.At, l.Last.Checked).Add(j.plan.cfg.ReadBack.Std()))

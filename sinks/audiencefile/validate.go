@@ -2,19 +2,22 @@ package audiencefile
 
 import (
 	"path/filepath"
-	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
+	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/audience/member"
 	"github.com/tokrelay/tokrelay/sinks/audiencefile/build"
 )
 
 // Validate reports everything that is wrong with the sink.
 func (c *Config) Validate(at settings.Place) {
-	c.Audience.validate(at.Key("audience"))
+	audience.ValidateChoice(c.Audience.Name, c.Audience.ID, "required: name or id", `{name: "Lapsed customers"}`, at.Key("audience"))
+	if utf8.RuneCountInString(c.Audience.Name) > 128 {
+		at.Key("audience").Key("name").Problem("must have at most 128 characters", "")
+	}
 	member.Validate(section, &c.Identifier, &c.Rules, at)
 	if !c.Identifier.Any() {
 		at.Key(section).Problem("required: one of the six types", "EMAIL_SHA256: email")
@@ -71,20 +74,3 @@ func (g *Guard) validate(at settings.Place) {
 		at.Key("max_shrink").Warn("lets an audience shrink to any size", "")
 	}
 }
-
-func (a *Audience) validate(at settings.Place) {
-	switch {
-	case a.Name != "" && a.ID != "":
-		at.Problem("takes name or id, not both", "")
-	case a.ID != "" && !isID(a.ID):
-		at.Key("id").Problem("must be digits in quotes", "")
-	case a.ID == "" && strings.TrimSpace(a.Name) == "":
-		at.Problem("required: name or id", `{name: "Lapsed customers"}`)
-	case a.Name != strings.TrimSpace(a.Name):
-		at.Key("name").Problem("must not begin or end with a space", "")
-	case utf8.RuneCountInString(a.Name) > 128:
-		at.Key("name").Problem("must have at most 128 characters", "")
-	}
-}
-
-func isID(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }

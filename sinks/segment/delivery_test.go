@@ -18,10 +18,10 @@ import (
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
 )
 
-// buried takes the letters of the real delivery.
-type buried struct{ graveyard }
+// realLetters takes the letters of the real delivery.
+type realLetters struct{ letterBox }
 
-func (b *buried) Batch(context.Context, pipeline.FailedBatch) error { return nil }
+func (b *realLetters) Batch(context.Context, pipeline.FailedBatch) error { return nil }
 
 // answerTo sends a call to the sandbox without a network.
 func answerTo(ctx context.Context, s *sandbox.Sandbox, endpoint string, body []byte) pipeline.Answer {
@@ -43,8 +43,8 @@ func answerTo(ctx context.Context, s *sandbox.Sandbox, endpoint string, body []b
 }
 
 // withDelivery gives a scene the real queue, running until the test ends.
-func (s *scene) withDelivery(t *testing.T) (letters *buried, calls *[]string) {
-	letters, calls = &buried{}, &[]string{}
+func (s *scene) withDelivery(t *testing.T) (letters *realLetters, calls *[]string) {
+	letters, calls = &realLetters{}, &[]string{}
 	var mu sync.Mutex
 	maxItems, size := s.sink.plan.Limits()
 	q := delivery.New(delivery.Config{MaxItems: maxItems, MaxBytes: size, Retry: settings.WithDefaults(delivery.Retry{})}, delivery.Deps{

@@ -18,7 +18,7 @@ type flush struct {
 	index   claimIndex    // while planning by images
 	members []memberPlan  // while planning by memory
 	byKey   map[key]int32 // index into members
-	sets    []byte        // where sets made here stand
+	sets    []byte        // where sets made here are
 	puts    puts
 	took    []uint64          // locks on claims
 	tookFor []uint64          // locks on members
@@ -62,7 +62,7 @@ func (f *flush) reset(s *Sink, c *pipeline.Chunk, items *pipeline.Items) {
 }
 
 // planByImages plans without memory: each row's images tell what changed. Of several operations on the same claim the
-// last one counts. Rows that are tied by such a claim stand or fall together: the last of them answers for them all.
+// last one counts. Rows that are tied by such a claim settle together: the last of them answers for them all.
 // Else, when a part of the chunk comes again, an earlier row would do what a later one, settled by then, had undone.
 func (f *flush) planByImages(ctx context.Context) error {
 	f.index.reset()

@@ -3,6 +3,7 @@ package segment
 import (
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
+	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/audience/member"
 )
 
@@ -30,7 +31,7 @@ func (m *Maker) claims(set []byte) ([]byte, error) {
 	return set, nil
 }
 
-// ownAudience stands for the sync's own.
+// ownAudience means the sync's own.
 var ownAudience = [][]byte{nil}
 
 func (m *Maker) readAudiences() (err error) {
@@ -44,7 +45,7 @@ func (m *Maker) readAudiences() (err error) {
 	m.audiences = m.audiences[:0]
 	for _, v := range m.values {
 		name := mapping.Trim(m.row.Text(v))
-		if len(name) == 0 || len(name) > maxAudience || m.plan.cfg.Audience.Row.By == "id" && !isID(string(name)) {
+		if len(name) == 0 || len(name) > maxAudience || m.plan.cfg.Audience.Row.By == "id" && !audience.IsID(string(name)) {
 			return unknownAudience("an audience's " + m.plan.cfg.Audience.Row.By)
 		}
 		m.audiences = append(m.audiences, name)
@@ -63,8 +64,8 @@ func unknownAudience(rule string) *pipeline.Rejection {
 func (m *Maker) identify(set []byte, id *member.Reader) ([]byte, error) {
 	hashes, err := m.digests.Of(id, m.row)
 	for _, h := range hashes {
-		for _, audience := range m.audiences {
-			set = appendClaim(set, id.Kind, audience, h)
+		for _, name := range m.audiences {
+			set = appendClaim(set, id.Kind, name, h)
 		}
 	}
 	return set, err

@@ -66,7 +66,7 @@ func (m marked) write(ctx context.Context, keys map[key]bool) error {
 	return m.sink.put(ctx, &p)
 }
 
-// Overtaken says whether a newer row of the record's member has settled, so that replaying the record would undo it;
+// Overtaken reports whether a newer row of the record's member has settled, so that replaying the record would undo it;
 // known is false for a sync without memory. Deliver skips such rows by itself.
 func (s *Sink) Overtaken(ctx context.Context, r *pipeline.Record) (overtaken, known bool, err error) {
 	if !s.plan.remembers || len(r.Key) == 0 {
@@ -83,7 +83,7 @@ func (s *Sink) Overtaken(ctx context.Context, r *pipeline.Record) (overtaken, kn
 // topic keeps them.
 const keepGone = 31 * 24 * time.Hour
 
-// Sweep forgets members that are gone and whose dead letters nobody can replay any more. Call it once a day.
+// Sweep forgets members that are gone and whose dead letters can no longer be replayed. Call it once a day.
 func (s *Sink) Sweep(ctx context.Context) error {
 	if !s.plan.remembers {
 		return nil

@@ -67,7 +67,7 @@ func (m *Maker) transition(c *pipeline.Change) (t transition, err error) {
 	return t, err
 }
 
-// sameRow says whether both images hold the same in every column the sync reads. Lists count as different: looking into
+// sameRow reports whether both images hold the same in every column the sync reads. Lists count as different: looking into
 // them costs more than it saves.
 func sameRow(a, b *pipeline.Image) bool {
 	if len(a.Values) != len(b.Values) {
@@ -86,7 +86,7 @@ func sameValue(a, b pipeline.Value) bool {
 		a.Int() == b.Int() && a.Scale() == b.Scale() && bytes.Equal(a.Bytes(), b.Bytes())
 }
 
-// present is what the row is now. A row that is no member is not looked at further: an opt-out counts, whatever else is
+// present is what the row is now. A row that is not a member is not looked at further: an opt-out counts, whatever else is
 // wrong with the row.
 func (m *Maker) present(t *transition) (err error) {
 	if t.member, err = m.plan.members.Includes(m.row); err != nil || !t.member {
@@ -102,7 +102,7 @@ func (m *Maker) present(t *transition) (err error) {
 	return nil
 }
 
-// isUseless says whether a member without identifiers has no past either, as far as can be known without memory.
+// isUseless reports whether a member without identifiers has no past either, as far as can be known without memory.
 func (m *Maker) isUseless(t *transition) bool { return !m.plan.remembers && len(t.old) == 0 }
 
 // before is the claims of the row before its change. What cannot be read there was rejected then and never sent.

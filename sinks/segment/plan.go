@@ -65,5 +65,5 @@ func (p *Plan) NewReadback(t *audience.Target) *audience.Readback {
 	return audience.NewReadback(t, p.cfg.ReadBack.Std(), p.metrics)
 }
 
-// Remembers says whether the sync needs a Memory.
+// Remembers reports whether the sync needs a Memory.
 func (p *Plan) Remembers() bool { return p.remembers }

@@ -11,7 +11,7 @@ import (
 )
 
 // Preview shows what rows would have TikTok told, one after the other, with a memory of its own that begins empty. It
-// reaches nothing: audiences stand in requests by the names the configuration or the row has for them. Its items are
+// reaches nothing: audiences are in requests by the names the configuration or the row has for them. Its items are
 // elements of requests. It belongs to one goroutine.
 type Preview struct {
 	maker   *Maker
@@ -53,7 +53,7 @@ func (v *Preview) Make(items *pipeline.Items, row int, c *pipeline.Change) error
 	return pipeline.SkipNoChange
 }
 
-// note remembers what the member holds now. A row without key is nobody's.
+// note remembers what the member holds now. A row without key is not a member's.
 func (v *Preview) note(k key, c *pipeline.Change, held, now []byte) {
 	if len(c.Key) == 0 {
 		return
@@ -135,7 +135,7 @@ func (p *Plan) typeAt(i int, past string) string {
 	return p.members.Readers[i].Kind.Name()
 }
 
-// named stands for audiences nobody has looked up.
+// named is for audiences that were not looked up.
 type named Audience
 
 // IDs is the configured id, else the name.

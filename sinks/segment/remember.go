@@ -47,7 +47,7 @@ func (s *Sink) generation() uint64 {
 	return s.deps.Generation()
 }
 
-// remember ends the members' changes: claims that somebody came to want while they were deleted are added again, then
+// remember ends the members' changes: claims that a member came to want while they were deleted are added again, then
 // the records are written as they are to stay.
 func (f *flush) remember(ctx context.Context) error {
 	if err := f.heal(ctx); err != nil {

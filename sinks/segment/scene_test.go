@@ -22,7 +22,7 @@ type scene struct {
 	members    *topic
 	sink       *Sink
 	queue      *queue
-	letters    *graveyard
+	letters    *letterBox
 	shape      *pipeline.Shape
 	next       int64
 	generation uint64
@@ -32,13 +32,13 @@ type scene struct {
 const newsletter = "audience: {id: \"7\"}\nidentifiers: {EMAIL_SHA256: email, PHONE_SHA256: phone}\nmember_when: member\n"
 
 func newScene(t *testing.T, config string) *scene {
-	s := &scene{t: t, members: &topic{}, letters: &graveyard{}, now: time.UnixMilli(1_800_000_000_000)}
+	s := &scene{t: t, members: &topic{}, letters: &letterBox{}, now: time.UnixMilli(1_800_000_000_000)}
 	s.sandbox, s.target = strict(t)
 	s.start(config)
 	return s
 }
 
-// start starts the sync's process anew.
+// start starts the sync's process again.
 func (s *scene) start(config string) {
 	cols := &mapping.Columns{}
 	for _, name := range []string{"email", "phone", "member"} {
@@ -119,7 +119,7 @@ func (s *scene) claim(email string) []byte {
 	return appendClaim(nil, 0, nil, h)
 }
 
-func TestACallCutOffBetweenDeleteAndRepairIsRepairedBySomebodyElse(t *testing.T) {
+func TestACallCutOffBetweenDeleteAndRepairIsRepairedByAnotherInstance(t *testing.T) {
 	s := newScene(t, newsletter)
 	s.row(2, upsert("home@x.org"))
 	// Another instance was about to let member 1 leave: its delete came after member 2's add, then it died.

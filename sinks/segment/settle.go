@@ -8,7 +8,7 @@ import (
 
 // settle ends the rows that delivery had nothing to do for.
 func (f *flush) settle(ctx context.Context) error {
-	if err := f.bury(ctx); err != nil {
+	if err := f.writeLetters(ctx); err != nil {
 		return err
 	}
 	f.settleIf(func(r *rowPlan) bool { return !r.sent && r.rejected == nil })
@@ -38,8 +38,8 @@ func (f *flush) settleIf(isSkipped func(r *rowPlan) bool) {
 	f.sink.plan.metrics.Settled(pipeline.Skipped, n)
 }
 
-// bury writes the letters of rows that were rejected here.
-func (f *flush) bury(ctx context.Context) error {
+// writeLetters writes the letters of rows that were rejected here.
+func (f *flush) writeLetters(ctx context.Context) error {
 	var letters []pipeline.Letter
 	for i := range f.rows {
 		if r := &f.rows[i]; r.rejected != nil {

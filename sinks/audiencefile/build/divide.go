@@ -115,7 +115,7 @@ func (d *division) dealt(s *spill, bucket, level int) (*spill, error) {
 // buckets in memory; the rest is for what Go and the reader need.
 type memory int64
 
-// buffer is the bytes each bucket of a writer holds back, with so many writers at once.
+// buffer is the bytes each bucket of a writer holds back, with this number of writers at once.
 func (m memory) buffer(writers int) int {
 	return int(min(64<<10, max(2<<10, int64(m)/4/int64(writers*buckets))))
 }

@@ -26,7 +26,7 @@ type chunk struct {
 	Size int32
 }
 
-// newSpill makes a file that nobody else can read; it must not be there yet.
+// newSpill makes a file that no other user can read; it must not be there yet.
 func newSpill(path string) (*spill, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {

@@ -72,18 +72,18 @@ func (w *worker) row(ctx context.Context, r *row) error {
 
 // read gives the lines of the record's row. It waits for trouble that passes.
 func (w *worker) read(ctx context.Context, r *row) ([]byte, error) {
-	tell, backoff := w.collection.builder.in.Trouble, pipeline.Backoff{First: time.Second, Most: 30 * time.Second}
+	report, backoff := w.collection.builder.in.Trouble, pipeline.Backoff{First: time.Second, Most: 30 * time.Second}
 	for tries := 0; ; tries++ {
 		w.runner.Items.Reset()
 		err := w.runner.Row(ctx, &r.Record, 0)
 		trouble, ok := errors.AsType[*pipeline.Trouble](err)
 		if !ok || trouble.Stop {
 			if tries > 0 {
-				tell(nil)
+				report(nil)
 			}
 			return w.runner.Items.Buf, err
 		}
-		tell(trouble)
+		report(trouble)
 		if err := backoff.Wait(ctx, tries); err != nil {
 			return nil, err
 		}

@@ -14,7 +14,7 @@ func TestFewerThanAThousandMembersAreRefusedBeforeAnyCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, plainConfig)
 		w.people(0, 999)
-		w.topic.write("twin", "c|person7@example.com|true") // 1000 rows, 999 members
+		w.topic.write("second", "c|person7@example.com|true") // 1000 rows, 999 members
 		i := w.instance(tempDir(t))
 		m := i.upload(TooSmall, Options{Force: true})
 		if !strings.Contains(m.Text, "999") || m.Duplicates != 1 {
@@ -24,7 +24,7 @@ func TestFewerThanAThousandMembersAreRefusedBeforeAnyCall(t *testing.T) {
 			t.Errorf("got %d calls, want none", n)
 		}
 		if len(i.status.Troubles("lapsed")) != 1 {
-			t.Error("nobody was told")
+			t.Error("the status has no trouble")
 		}
 	})
 }
@@ -45,7 +45,7 @@ func TestAShrunkenAudienceWaitsForForce(t *testing.T) {
 			t.Errorf("got %+v, want 1400 of 3000 and no upload", m)
 		}
 		if troubles := i.status.Troubles("lapsed"); len(troubles) != 1 || !troubles[0].Stop {
-			t.Errorf("got troubles %v, want one that needs somebody", troubles)
+			t.Errorf("got troubles %v, want one that someone has to act on", troubles)
 		}
 		i.upload(Uploaded, Options{Force: true})
 		w.holdsTheTable()
@@ -179,7 +179,7 @@ func TestAnUploadTikTokCannotUseIsReportedAfterTwoDays(t *testing.T) {
 			t.Errorf("got %q, %v, want failed", s, err)
 		}
 		if troubles := i.status.Troubles("lapsed"); len(troubles) != 1 || !troubles[0].Stop {
-			t.Errorf("got troubles %v, want one that needs somebody", troubles)
+			t.Errorf("got troubles %v, want one that someone has to act on", troubles)
 		}
 	})
 }
@@ -189,7 +189,7 @@ func TestAnAudienceOfTheNameIsFoundAndOneOfAnotherKindRefused(t *testing.T) {
 		w := newWorld(t, plainConfig)
 		w.people(0, 1500)
 		w.instance(tempDir(t)).upload(Uploaded, Options{})
-		w.state = &stateTopic{} // somebody lost the state topic
+		w.state = &stateTopic{} // the state topic was lost
 		<-time.After(25 * time.Hour)
 		w.people(1500, 1600)
 		if m := w.instance(tempDir(t)).upload(Uploaded, Options{}); m.Action != actionReplace {
@@ -210,8 +210,8 @@ func TestAnAudienceOfTheNameIsFoundAndOneOfAnotherKindRefused(t *testing.T) {
 	})
 }
 
-// A truncate has no rows: the members of before are uploaded, and somebody is told.
-func TestATruncatedTableKeepsItsMembersAndIsTold(t *testing.T) {
+// A truncate has no rows: the members of before are uploaded, and the log says so.
+func TestATruncatedTableKeepsItsMembersAndIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, plainConfig)
 		w.people(0, 1200)
@@ -221,7 +221,7 @@ func TestATruncatedTableKeepsItsMembersAndIsTold(t *testing.T) {
 			t.Errorf("got %d members, want 1200", m.Members)
 		}
 		if !strings.Contains(i.log.String(), "truncated") {
-			t.Errorf("nobody was told:\n%s", i.log.String())
+			t.Errorf("the log does not say so:\n%s", i.log.String())
 		}
 	})
 }
