@@ -54,6 +54,9 @@ func (d Deps) withDefaults(c *Config) Deps {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
+	if d.Status == nil {
+		d.Status = pipeline.NewStatus(d.Now)
+	}
 	if d.OnCall == nil {
 		d.OnCall = func(pipeline.Call) {}
 	}

@@ -59,18 +59,28 @@ type Options struct {
 // Run builds the audience and uploads it, unless something speaks against it: the manifest says what happened. The error
 // is ErrBusy when another instance works on the audience, ctx's, or a *pipeline.Trouble, which then is in the manifest too.
 func (j *Job) Run(ctx context.Context, o Options) (*Manifest, error) {
-	select {
-	case j.busy <- struct{}{}:
-		defer func() { <-j.busy }()
-	default:
-		return nil, ErrBusy
-	}
-	held, release, err := j.deps.lease(ctx)
+	held, release, err := j.alone(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
 	return j.run(held, o)
+}
+
+// alone makes the caller the only one, in this process and under the lease, who works on the audience, or returns ErrBusy.
+// held ends when the lease is lost.
+func (j *Job) alone(ctx context.Context) (held context.Context, release func(), err error) {
+	select {
+	case j.busy <- struct{}{}:
+	default:
+		return nil, nil, ErrBusy
+	}
+	held, giveBack, err := j.deps.lease(ctx)
+	if err != nil {
+		<-j.busy
+		return nil, nil, err
+	}
+	return held, func() { giveBack(); <-j.busy }, nil
 }
 
 // run is Run under the lease.
@@ -126,14 +136,14 @@ func asTrouble(err error) *pipeline.Trouble {
 }
 
 func (j *Job) trouble(source string, t *pipeline.Trouble) {
-	if j.deps.Status == nil || j.deps.Status.Set(j.deps.Sync, source, t) {
+	if j.deps.Status.Set(j.deps.Sync, source, t) {
 		j.deps.Log.Error("audience upload is in trouble", "kind", string(t.Kind), "error", t.What)
 	}
 }
 
 // clear takes back what a source has reported.
 func (j *Job) clear(source string) {
-	if j.deps.Status != nil && j.deps.Status.Clear(j.deps.Sync, source) {
+	if j.deps.Status.Clear(j.deps.Sync, source) {
 		j.deps.Log.Info("audience upload is out of trouble", "source", source)
 	}
 }

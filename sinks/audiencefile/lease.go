@@ -2,6 +2,7 @@ package audiencefile
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -34,7 +35,7 @@ func (d *Deps) lease(ctx context.Context) (held context.Context, release func(),
 		d.renew(held, lose, name, until)
 	}()
 	return held, func() {
-		lost := context.Cause(held) == ErrBusy
+		lost := errors.Is(context.Cause(held), ErrBusy)
 		lose(context.Canceled)
 		<-done
 		if !lost {

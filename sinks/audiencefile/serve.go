@@ -110,13 +110,7 @@ func (j *Job) unsettled(l *ledger) bool {
 
 // Settle asks TikTok once how it is getting on with the last upload, and returns the outcome, "" while it goes on.
 func (j *Job) Settle(ctx context.Context) (Settled, error) {
-	select {
-	case j.busy <- struct{}{}:
-		defer func() { <-j.busy }()
-	default:
-		return "", ErrBusy
-	}
-	held, release, err := j.deps.lease(ctx)
+	held, release, err := j.alone(ctx)
 	if err != nil {
 		return "", err
 	}

@@ -11,7 +11,7 @@ import (
 // insist does something that needs others until it succeeds or ctx ends. Trouble is not a reason to give up (P8): it is on
 // the status, under source, while it lasts.
 func (s *Sink) insist(ctx context.Context, source string, do func() error) error {
-	defer s.clear(source)
+	defer s.deps.Status.Clear(s.deps.Sync, source)
 	backoff := pipeline.Backoff{First: 500 * time.Millisecond, Most: 30 * time.Second}
 	for tries := 0; ; tries++ {
 		err := do()
@@ -33,13 +33,5 @@ func (s *Sink) report(source string, err error) {
 	if !ok {
 		trouble = &pipeline.Trouble{Kind: pipeline.TroubleState, What: err.Error()}
 	}
-	if s.deps.Status != nil {
-		s.deps.Status.Set(s.deps.Sync, source, trouble)
-	}
-}
-
-func (s *Sink) clear(source string) {
-	if s.deps.Status != nil {
-		s.deps.Status.Clear(s.deps.Sync, source)
-	}
+	s.deps.Status.Set(s.deps.Sync, source, trouble)
 }

@@ -24,7 +24,7 @@ type Preview struct {
 func (p *Plan) NewPreview() *Preview {
 	v := &Preview{maker: p.Maker(), members: map[key][]byte{}, claims: map[string]int{}}
 	v.maker.keyless = true
-	v.flush.sink = &Sink{plan: p, deps: Deps{Audiences: named(p.cfg.Audience)}}
+	v.flush.sink = NewSink(p, Deps{Audiences: named(p.cfg.Audience)})
 	v.flush.lists = map[string][]byte{}
 	return v
 }

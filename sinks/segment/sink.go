@@ -3,6 +3,7 @@ package segment
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 )
@@ -48,6 +49,9 @@ type Sink struct {
 
 // NewSink puts a sink together.
 func NewSink(p *Plan, deps Deps) *Sink {
+	if deps.Status == nil {
+		deps.Status = pipeline.NewStatus(time.Now)
+	}
 	s := &Sink{plan: p, deps: deps}
 	s.flushes.New = func() any { return new(flush) }
 	return s
