@@ -34,8 +34,6 @@ var unread = map[string]string{
 	"pipeline/router/":             "its row runner is being made one with the others",
 	"pipeline/delivery/":           "its names are being changed",
 	"pipeline/deadletter/":         "to be read after its move",
-	"sinks/audiencefile/":          "its build becomes a package",
-	"sinks/segment/":               "its coordination is being replaced",
 	"cmd/tokrelay/debugger/search": "the search of persons is being replaced",
 	"docs/decisions/":              "a decision keeps the words of its day",
 	"deploy/words_test.go":         "has the list",

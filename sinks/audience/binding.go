@@ -30,7 +30,7 @@ func Key(sync, name string) string {
 	return "audience/" + sync + "/" + name
 }
 
-// ParseBinding reads a document; no document is no binding.
+// ParseBinding reads a document; without a document there is none.
 func ParseBinding(document []byte) (b Binding, err error) {
 	if len(document) == 0 {
 		return b, nil
@@ -47,16 +47,16 @@ func (b Binding) Document() []byte {
 	return text
 }
 
-// allows checks what the configuration wants against what the sync is bound to. The trouble says the way out. A file replaces
+// allows checks what the configuration wants against what the sync is bound to. The trouble names the way out. A file replaces
 // its audience whole, so it may go to another one as it likes.
 func (b *Binding) allows(sync string, want Binding) *pipeline.Trouble {
 	switch {
 	case b.Mode == "":
 		return nil
 	case b.Mode != want.Mode:
-		return stop("the sync filled its audience by %s and is now configured for %s: run `tokrelay resync --sync %s`, which sends every member again", b.Mode, want.Mode, sync)
+		return Stop("the sync filled its audience by %s and is now configured for %s: run `tokrelay resync --sync %s`, which sends every member again", b.Mode, want.Mode, sync)
 	case b.Mode == Segment && !b.same(want):
-		return stop("the audience of a sync cannot be changed once it has run: make a new sync, or run `tokrelay resync --recreate --sync %s`, which fills the new audience from the start and leaves the old one as it is", sync)
+		return Stop("the audience of a sync cannot be changed once it has run: make a new sync, or run `tokrelay resync --recreate --sync %s`, which fills the new audience from the start and leaves the old one as it is", sync)
 	}
 	return nil
 }
@@ -66,7 +66,8 @@ func (b *Binding) same(want Binding) bool {
 	return b.Name == want.Name && (want.Name != "" || maps.Equal(b.IDs, want.IDs))
 }
 
-func stop(format string, args ...any) *pipeline.Trouble {
+// Stop is trouble with an audience that waits for someone to act.
+func Stop(format string, args ...any) *pipeline.Trouble {
 	return &pipeline.Trouble{Kind: pipeline.TroubleAudience, What: fmt.Sprintf(format, args...), Stop: true}
 }
 

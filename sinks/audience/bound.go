@@ -44,7 +44,7 @@ func stateTrouble(err error) error {
 	return &pipeline.Trouble{Kind: pipeline.TroubleState, What: err.Error()}
 }
 
-// Resync writes that everything a sync remembers is of the past, so that every member is sent again; mode is how it fills
+// Resync writes that everything a sync remembers is out of date, so that every member is sent again; mode is how it fills
 // its audience from now on. With recreate it may go on with another audience. No instance of the sync may be running.
 func Resync(ctx context.Context, docs Documents, sync, mode string, recreate bool) error {
 	if err := docs.Refresh(ctx); err != nil {

@@ -4,9 +4,11 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
 )
 
-// Details are what TikTok tells of an audience.
+// Details are what TikTok says of an audience.
 type Details struct {
 	ID       string  `json:"audience_id"`
 	Name     string  `json:"name"`
@@ -16,13 +18,21 @@ type Details struct {
 	Covered  int64   `json:"cover_num"`
 	Valid    bool    `json:"is_valid"`
 	Expiring bool    `json:"is_expiring"`
-	Ours     bool    `json:"is_creator"`
+	Creator  *bool   `json:"is_creator"`
 	Owner    string  `json:"owner_id"`
 	Error    *string `json:"error_msg"`
 	Created  Time    `json:"create_time"`
 	Expires  Time    `json:"expired_time"`
 
-	Advertiser string `json:"-"` // whose view this is
+	Advertiser string   `json:"-"` // whose view this is
+	History    []Change `json:"-"` // only what Look reads has it
+}
+
+// Change is something that happened to an audience at TikTok.
+type Change struct {
+	Action string `json:"action"`
+	Msg    string `json:"msg"` // of a failure
+	Time   Time   `json:"opt_time"`
 }
 
 // Time is a time as TikTok writes it: 2026-11-22 17:00:00, UTC. One that cannot be read is zero.
@@ -39,6 +49,28 @@ func (d *Details) IsPartner() bool {
 	return strings.HasPrefix(d.Type, "Partner") || strings.HasPrefix(d.ListType, "Partner")
 }
 
+// IsFile reports whether the audience is filled by files. Types are compared loosely: no list of them is published.
+func (d *Details) IsFile() bool {
+	kind := strings.ToLower(d.ListType + d.Type)
+	return !strings.Contains(kind, "partner") && !strings.Contains(kind, "lookalike")
+}
+
+// Ours reports whether the advertiser owns the audience: another account's may be shared with it.
+func (d *Details) Ours() bool { return d.Creator == nil || *d.Creator }
+
+// Failure is what TikTok says is wrong with the audience, "" for nothing.
+func (d *Details) Failure() string {
+	if d.Error == nil {
+		return ""
+	}
+	return *d.Error
+}
+
+// Measure shows what the audience holds in the metrics.
+func (d *Details) Measure(m *metrics.Sync) {
+	m.AudienceRead(metrics.Audience{ID: d.ID, Covered: d.Covered, Valid: d.Valid, Expires: d.Expires.Time})
+}
+
 // Status is what a person wants to know of an audience.
 type Status string
 
@@ -49,8 +81,8 @@ const (
 	Expired    Status = "expired"
 )
 
-// settling is how long TikTok may take to make a changed audience usable.
-const settling = 48 * time.Hour
+// Settling is how long TikTok may take to make a changed audience usable.
+const Settling = 48 * time.Hour
 
 // Status derives the audience's state, for which TikTok has no field. changed is when it was last changed, if known.
 func (d *Details) Status(now, changed time.Time) Status {
@@ -59,12 +91,12 @@ func (d *Details) Status(now, changed time.Time) Status {
 		return Expired
 	case d.Valid:
 		return Ready
-	case d.Error != nil && *d.Error != "":
+	case d.Failure() != "":
 		return Failed
 	case changed.IsZero():
 		changed = d.Created.Time
 	}
-	if now.Sub(changed) > settling {
+	if now.Sub(changed) > Settling {
 		return Failed
 	}
 	return Processing

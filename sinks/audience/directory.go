@@ -39,7 +39,7 @@ func (d Directory) List(ctx context.Context) ([]Details, error) {
 			} `json:"page_info"`
 		}
 		query := url.Values{"page": {strconv.Itoa(page)}, "page_size": {strconv.Itoa(pageSize)}}
-		if err := d.get(ctx, "list audiences", "/dmp/custom_audience/list/", query, &data); err != nil {
+		if _, err := d.get(ctx, "list audiences", "/dmp/custom_audience/list/", query, &data); err != nil {
 			return nil, err
 		}
 		all = append(all, data.List...)
@@ -53,23 +53,20 @@ func (d Directory) List(ctx context.Context) ([]Details, error) {
 	return all, nil
 }
 
-// Find looks for an audience by name among those that suit: ours first, then the oldest. Names are not unique at TikTok.
-func (d Directory) Find(ctx context.Context, name string, suits func(*Details) bool) (found Details, ok bool, err error) {
+// Find gives the audiences of this name that suit: ours first, then the oldest. Names are not unique at TikTok.
+func (d Directory) Find(ctx context.Context, name string, suits func(*Details) bool) ([]Details, error) {
 	all, err := d.List(ctx)
 	if err != nil {
-		return found, false, err
+		return nil, err
 	}
-	stored := Shortened(name)
-	all = slices.DeleteFunc(all, func(a Details) bool { return a.Name != stored || !suits(&a) })
-	if len(all) == 0 {
-		return found, false, nil
-	}
-	return slices.MinFunc(all, before), true, nil
+	all = slices.DeleteFunc(all, func(a Details) bool { return a.Name != name || !suits(&a) })
+	slices.SortFunc(all, before)
+	return all, nil
 }
 
 func before(a, b Details) int {
-	if a.Ours != b.Ours {
-		if a.Ours {
+	if a.Ours() != b.Ours() {
+		if a.Ours() {
 			return -1
 		}
 		return 1
@@ -79,34 +76,52 @@ func before(a, b Details) int {
 
 // Read reads up to a hundred audiences by id.
 func (d Directory) Read(ctx context.Context, ids ...string) ([]Details, error) {
+	all, _, err := d.read(ctx, "1", ids...)
+	return all, err
+}
+
+// codeMissing is TikTok's code for an audience it does not know.
+const codeMissing = 40007
+
+// Look reads one audience with what happened to it; nil when TikTok does not know it.
+func (d Directory) Look(ctx context.Context, id string) (*Details, error) {
+	all, code, err := d.read(ctx, "100", id)
+	switch {
+	case code == codeMissing:
+		return nil, nil
+	case err != nil || len(all) == 0:
+		return nil, err
+	}
+	return &all[0], nil
+}
+
+func (d Directory) read(ctx context.Context, history string, ids ...string) (all []Details, code int, err error) {
 	list, _ := json.Marshal(ids) // a list of strings always encodes
 	var data struct {
 		List []struct {
-			Details Details `json:"audience_details"`
+			Details Details  `json:"audience_details"`
+			History []Change `json:"audience_history"`
 		} `json:"list"`
 	}
-	query := url.Values{"custom_audience_ids": {string(list)}, "history_size": {"1"}}
-	if err := d.get(ctx, "read audiences", "/dmp/custom_audience/get/", query, &data); err != nil {
-		return nil, err
+	query := url.Values{"custom_audience_ids": {string(list)}, "history_size": {history}}
+	code, err = d.get(ctx, "read audiences", "/dmp/custom_audience/get/", query, &data)
+	for _, one := range data.List {
+		one.Details.Advertiser, one.Details.History = d.Advertiser, one.History
+		all = append(all, one.Details)
 	}
-	all := make([]Details, len(data.List))
-	for i := range all {
-		all[i] = data.List[i].Details
-		all[i].Advertiser = d.Advertiser
-	}
-	return all, nil
+	return all, code, err
 }
 
-func (d Directory) get(ctx context.Context, doing, endpoint string, query url.Values, into any) error {
+func (d Directory) get(ctx context.Context, doing, endpoint string, query url.Values, into any) (code int, err error) {
 	query.Set("advertiser_id", d.Advertiser)
 	a := d.API.Get(ctx, endpoint, query)
 	if t := Trouble(doing, &a); t != nil {
-		return t
+		return a.Code, t
 	}
 	if err := tiktok.Data(&a, into); err != nil {
-		return &pipeline.Trouble{Kind: pipeline.TroubleTikTok, What: doing + ": " + err.Error()}
+		return a.Code, &pipeline.Trouble{Kind: pipeline.TroubleTikTok, What: doing + ": " + err.Error()}
 	}
-	return nil
+	return a.Code, nil
 }
 
 // Trouble is what an answer other than acceptance means where no row is to blame; nil for acceptance.

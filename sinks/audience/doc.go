@@ -1,3 +1,4 @@
-// Package audience finds custom audiences at TikTok, reads what TikTok tells of them, and knows what a sync is bound to:
-// the audience it fills, by which of the two modes. Both audience sinks use it. Creating and filling audiences is theirs.
+// Package audience is what both audience sinks do at TikTok: it finds audiences, creates those of the Segment API, reads what
+// TikTok says of them, and knows what a sync is bound to: the audience it fills, by which of the two modes. Filling them is
+// the sinks'; the identifiers of a row are in audience/member.
 package audience

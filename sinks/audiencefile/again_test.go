@@ -19,7 +19,7 @@ func TestRejectedRowsOfATopicMadeAgainGetTheirLetters(t *testing.T) {
 		w := newWorld(t, plainConfig)
 		w.people(0, 1500)
 		w.topic.write("bad-old", "nonsense")
-		if m := w.instance(t.TempDir()).upload(Uploaded, Options{}); m.Letters != 1 {
+		if m := w.instance(tempDir(t)).upload(Uploaded, Options{}); m.Letters != 1 {
 			t.Fatalf("got %d letters of the old topic, want 1", m.Letters)
 		}
 		<-time.After(25 * time.Hour)
@@ -28,22 +28,9 @@ func TestRejectedRowsOfATopicMadeAgainGetTheirLetters(t *testing.T) {
 			w.topic.writeTo(i%len(w.topic.partitions), fmt.Sprint("bad-new-", i), "nonsense")
 		}
 		w.people(3000, 4700)
-		m := w.instance(t.TempDir()).upload(Uploaded, Options{})
+		m := w.instance(tempDir(t)).upload(Uploaded, Options{})
 		if want := int64(4 * len(w.topic.partitions)); m.Letters != want {
 			t.Errorf("got %d letters of the new topic, want %d", m.Letters, want)
 		}
 	})
-}
-
-func TestWhereBrokersGiveNoIDsNothingIsReused(t *testing.T) {
-	w := newWorld(t, plainConfig)
-	w.topic.id = ""
-	w.people(0, 500)
-	b := &builder{instance: w.instance(t.TempDir()), memory: 256 << 20}
-	b.build(false)
-	w.topic.madeAgain("")
-	w.people(1000, 1600)
-	if out, _ := b.build(false); out.Reuse || out.Members != 600 {
-		t.Errorf("got %d members, reused: %v; want the 600 of the new topic, built from nothing else", out.Members, out.Reuse)
-	}
 }

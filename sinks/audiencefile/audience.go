@@ -2,143 +2,63 @@ package audiencefile
 
 import (
 	"context"
-	"fmt"
+	"net/http"
 	"net/url"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	bound "github.com/tokrelay/tokrelay/sinks/audience"
+	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
 )
-
-// audience is what TikTok says of one.
-type audience struct {
-	ID        string `json:"audience_id"`
-	Name      string `json:"name"`
-	ListType  string `json:"audience_type"`
-	GetType   string `json:"type"`
-	Kind      string `json:"calculate_type"`
-	Covered   int64  `json:"cover_num"`
-	Valid     bool   `json:"is_valid"`
-	Creator   *bool  `json:"is_creator"`
-	Shared    bool   `json:"shared"`
-	Msg       string `json:"msg"`
-	ErrorMsg  string `json:"error_msg"`
-	Created   string `json:"create_time"`
-	ExpiredAt string `json:"expired_time"`
-
-	history []historyEntry
-}
-
-type historyEntry struct {
-	Action string `json:"action"`
-	Msg    string `json:"msg"`
-	Time   string `json:"opt_time"`
-}
-
-// isFile says whether it is an audience by file. Types are compared loosely: no list of them is published.
-func (a *audience) isFile() bool {
-	kind := strings.ToLower(a.ListType + a.GetType)
-	return !strings.Contains(kind, "partner") && !strings.Contains(kind, "lookalike")
-}
-
-func (a *audience) isOurs() bool { return a.Creator == nil || *a.Creator }
-
-// changedSince tells whether TikTok's history has anything that happened at t or later.
-func (a *audience) changedSince(t time.Time) bool {
-	for _, h := range a.history {
-		if !apiTime(h.Time).Before(t) {
-			return true
-		}
-	}
-	return false
-}
-
-// failedSince is the text of a failure that happened at t or later.
-func (a *audience) failedSince(t time.Time) string {
-	for _, h := range a.history {
-		if h.Msg != "" && !apiTime(h.Time).Before(t) {
-			return h.Msg
-		}
-	}
-	return a.ErrorMsg
-}
 
 // bind has it remembered that the sync fills its audience by file. It refuses a sync that filled it by segment until its
 // members are forgotten: what they left behind would be taken for what is there when it goes back.
 func (j *Job) bind(ctx context.Context) error {
-	own, key := j.plan.cfg.Audience, bound.Key(j.deps.Sync, "")
-	want := bound.Binding{Mode: bound.File, Name: own.Name}
-	b, err := bound.Bound(ctx, j.deps.Store, j.deps.Sync, key, want)
+	own, key := j.plan.cfg.Audience, audience.Key(j.deps.Sync, "")
+	want := audience.Binding{Mode: audience.File, Name: own.Name}
+	b, err := audience.Bound(ctx, j.deps.Store, j.deps.Sync, key, want)
 	if err != nil || b.Mode == want.Mode && b.Name == want.Name {
 		return err
 	}
 	want.Generation = b.Generation
-	return bound.Remember(ctx, j.deps.Store, key, want)
+	return audience.Remember(ctx, j.deps.Store, key, want)
 }
 
-// missing says that the audience is not there: nil from look.
-var noAudience *audience
+// patient asks TikTok until the answer is one to act on; an audience.Getter.
+type patient struct{ job *Job }
 
-// look asks TikTok about one audience; nil when it does not exist.
-func (j *Job) look(ctx context.Context, id string) (*audience, error) {
-	a, err := j.ask(ctx, endpointGet, url.Values{"custom_audience_ids": {idList(id)}})
+func (p patient) Get(ctx context.Context, endpoint string, query url.Values) pipeline.Answer {
+	a, err := p.job.insist(ctx, call{method: http.MethodGet, endpoint: endpoint, again: harmless,
+		do: func() pipeline.Answer { return p.job.deps.API.Get(ctx, endpoint, query) }})
 	if err != nil {
-		return nil, err
+		return tiktok.Unanswered(err)
 	}
-	if a.Code == codeMissing {
-		return noAudience, nil
-	}
-	if !accepted(&a) {
-		return nil, troubleOf(endpointGet, &a)
-	}
-	var data struct {
-		List []struct {
-			Details audience       `json:"audience_details"`
-			History []historyEntry `json:"audience_history"`
-		} `json:"list"`
-	}
-	if err := tiktok.Data(&a, &data); err != nil {
-		return nil, &pipeline.Trouble{Kind: pipeline.TroubleTikTok, What: err.Error()}
-	}
-	for _, one := range data.List {
-		if one.Details.ID == id {
-			one.Details.history = one.History
-			return &one.Details, nil
-		}
-	}
-	return noAudience, nil
+	return a
 }
 
-// find looks for file audiences of the configured name.
-func (j *Job) find(ctx context.Context) (found []audience, err error) {
-	for n := 1; ; n++ {
-		a, err := j.ask(ctx, endpointList, url.Values{"page": {page(n)}, "page_size": {"100"}})
-		if err != nil {
-			return nil, err
-		}
-		if !accepted(&a) {
-			return nil, troubleOf(endpointList, &a)
-		}
-		var data struct {
-			List []audience `json:"list"`
-			Page struct {
-				Pages int `json:"total_page"`
-			} `json:"page_info"`
-		}
-		if err := tiktok.Data(&a, &data); err != nil {
-			return nil, &pipeline.Trouble{Kind: pipeline.TroubleTikTok, What: err.Error()}
-		}
-		for _, one := range data.List {
-			if one.Name == j.plan.cfg.Audience.Name && one.isFile() {
-				found = append(found, one)
-			}
-		}
-		if n >= data.Page.Pages || len(data.List) == 0 {
-			return found, nil
+func (j *Job) directory() audience.Directory {
+	return audience.Directory{API: patient{j}, Advertiser: j.deps.Advertiser}
+}
+
+// find looks for the advertiser's own file audiences of the configured name.
+func (j *Job) find(ctx context.Context) ([]audience.Details, error) {
+	return j.directory().Find(ctx, j.plan.cfg.Audience.Name, func(d *audience.Details) bool { return d.IsFile() && d.Ours() })
+}
+
+// changedSince reports whether TikTok's history has anything that happened at t or later.
+func changedSince(d *audience.Details, t time.Time) bool {
+	return slices.ContainsFunc(d.History, func(c audience.Change) bool { return !c.Time.Before(t) })
+}
+
+// failedSince is the text of a failure that happened at t or later.
+func failedSince(d *audience.Details, t time.Time) string {
+	for _, c := range d.History {
+		if c.Msg != "" && !c.Time.Before(t) {
+			return c.Msg
 		}
 	}
+	return d.Failure()
 }
 
 // known gives the id of the audience to replace, "" when there is none of that name yet (find before create).
@@ -147,38 +67,20 @@ func (j *Job) known(ctx context.Context, l *ledger) (string, error) {
 		return id, nil
 	}
 	if l.AudienceID != "" {
-		a, err := j.look(ctx, l.AudienceID)
+		a, err := j.directory().Look(ctx, l.AudienceID)
 		if err != nil || a != nil {
 			return l.AudienceID, err
 		}
 		j.deps.Log.Warn("the audience was deleted at TikTok; looking for its name again", "audience_id", l.AudienceID)
 	}
 	found, err := j.find(ctx)
-	if err != nil {
-		return "", err
-	}
-	return j.choose(found)
-}
-
-func (j *Job) choose(found []audience) (string, error) {
-	ours := found[:0:0]
-	for _, one := range found {
-		if one.isOurs() {
-			ours = append(ours, one)
-		}
-	}
 	switch {
-	case len(ours) == 0:
-		return "", nil
-	case len(ours) > 1:
-		return "", stop("the advertiser has %d file audiences of this name: choose one by `audience: {id: …}`", len(ours))
-	case ours[0].Kind != "" && ours[0].Kind != j.plan.layout.kind:
-		return "", stop("the audience of this name is matched by %s, not by %s: give another name, or map that identifier", ours[0].Kind, j.plan.layout.kind)
+	case err != nil || len(found) == 0:
+		return "", err
+	case len(found) > 1:
+		return "", audience.Stop("the advertiser has %d file audiences of this name: choose one by `audience: {id: …}`", len(found))
+	case found[0].Kind != "" && found[0].Kind != j.plan.layout.Kind:
+		return "", audience.Stop("the audience of this name is matched by %s, not by %s: give another name, or map that identifier", found[0].Kind, j.plan.layout.Kind)
 	}
-	return ours[0].ID, nil
-}
-
-// stop is a trouble with the audience that somebody has to put right.
-func stop(format string, args ...any) error {
-	return &pipeline.Trouble{Kind: pipeline.TroubleAudience, Stop: true, What: fmt.Sprintf(format, args...)}
+	return found[0].ID, nil
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 	"github.com/tokrelay/tokrelay/pipeline/state"
+	"github.com/tokrelay/tokrelay/sinks/audiencefile/build"
 )
 
 var benchMembers = flag.Int("members", 1_000_000, "members of the audience that BenchmarkBuild builds")
@@ -45,7 +46,7 @@ func BenchmarkBuild(b *testing.B) {
 	b.ReportMetric(peakMiB(b), "peak-MiB")
 }
 
-// cost is the time something took. On a machine with other work the processor's is the one that tells.
+// cost is the time something took. On a machine with other work the processor's is the one that counts.
 type cost struct{ wall, cpu time.Duration }
 
 func (c *cost) add(work func()) {
@@ -138,7 +139,7 @@ func benchDecoder(b *testing.B, cols *mapping.Columns) *cdc.Decoder {
 	return d
 }
 
-// bareLoop is what nobody can do without.
+// bareLoop is what every run has to do.
 func bareLoop(b *testing.B, n int) {
 	cols := &mapping.Columns{}
 	email := cols.Index("email")
@@ -171,20 +172,22 @@ func buildOnce(b *testing.B, n int) {
 	cols := &mapping.Columns{}
 	plan := benchPlan(b, cols)
 	decoder := benchDecoder(b, cols)
-	spans := []Span{}
+	spans := []build.Span{}
 	for i := range benchPartitions {
-		spans = append(spans, Span{Topic: "shop.public.customers", Partition: int32(i), To: int64(n)})
+		spans = append(spans, build.Span{Topic: "shop.public.customers", Partition: int32(i), To: int64(n)})
 	}
-	j, err := NewJob(plan, Deps{Sync: "bench", Advertiser: "1", Folder: b.TempDir(), Store: emptyStore(), Source: Source{
-		Spans: func(context.Context) ([]Span, error) { return spans, nil },
-		Read:  func(_ context.Context, _ []Span, each func(*pipeline.Record) error) error { return customers(n, each) },
+	j, err := NewJob(plan, Deps{Sync: "bench", Advertiser: "1", Folder: b.TempDir(), Store: emptyStore(), Source: build.Source{
+		Spans: func(context.Context) ([]build.Span, error) { return spans, nil },
+		Read: func(_ context.Context, _ []build.Span, each func(*pipeline.Record) error) error {
+			return customers(n, each)
+		},
 	}, NewSteps: func() pipeline.Steps {
 		return pipeline.Steps{Decode: decoder.Decode, Pass: func(*pipeline.Change) error { return nil }}
 	}})
 	if err != nil {
 		b.Fatal(err)
 	}
-	work, err := openFolder(filepath.Join(j.deps.Folder, "bench"))
+	work, err := build.Open(filepath.Join(j.deps.Folder, "bench"))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -205,7 +208,7 @@ func emptyStore() *state.Store {
 	}, time.Now)
 }
 
-// peakMiB is the most memory the process had, where the system tells.
+// peakMiB is the most memory the process had, where the system says.
 func peakMiB(b *testing.B) float64 {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {

@@ -19,7 +19,7 @@ func TestChangingTheModeDemandsAResyncBothWays(t *testing.T) {
 		if err := bound.Remember(t.Context(), w.store(), bound.Key("lapsed", ""), segment); err != nil {
 			t.Fatal(err)
 		}
-		i := w.instance(t.TempDir())
+		i := w.instance(tempDir(t))
 		_, err := i.Run(t.Context(), Options{Why: "request"})
 		wantTheWayOut(t, err)
 		if calls := len(w.tiktok.Calls()); calls != 0 {
@@ -43,7 +43,7 @@ func TestAFileMayGoToAnotherAudienceAsItLikes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, plainConfig)
 		w.people(0, 2000)
-		folder := t.TempDir()
+		folder := tempDir(t)
 		w.instance(folder).upload(Uploaded, Options{Why: "request"})
 		w.config = strings.Replace(plainConfig, "Lapsed customers", "Lapsed for long", 1)
 		<-time.After(25 * time.Hour)

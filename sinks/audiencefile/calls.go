@@ -2,27 +2,19 @@ package audiencefile
 
 import (
 	"context"
-	"net/http"
-	"net/url"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/tracing"
+	"github.com/tokrelay/tokrelay/sinks/audience"
 )
 
 const (
 	endpointUpload = "/dmp/custom_audience/file/upload/"
 	endpointCreate = "/dmp/custom_audience/create/"
 	endpointUpdate = "/dmp/custom_audience/update/"
-	endpointGet    = "/dmp/custom_audience/get/"
-	endpointList   = "/dmp/custom_audience/list/"
 )
-
-var methods = map[string]string{endpointUpload: http.MethodPost, endpointCreate: http.MethodPost, endpointUpdate: http.MethodPost,
-	endpointGet: http.MethodGet, endpointList: http.MethodGet}
 
 // sources of trouble in the status.
 const (
@@ -31,15 +23,24 @@ const (
 	sourceRun  = "upload"
 )
 
-// attempt makes one call and notes it.
-func (j *Job) attempt(ctx context.Context, endpoint string, items, try int, body []byte, call func() pipeline.Answer) pipeline.Answer {
+// call is a call to TikTok.
+type call struct {
+	method, endpoint string
+	items            int
+	body             []byte // as the calls' record shows it
+	again            patience
+	do               func() pipeline.Answer
+}
+
+// attempt makes a call once and notes it.
+func (j *Job) attempt(ctx context.Context, c *call, try int) pipeline.Answer {
 	began := j.deps.now()
-	_, span := j.deps.Tracing.Call(ctx, tracing.Call{Method: methods[endpoint], Endpoint: endpoint, Items: items, Attempt: try})
-	a := call()
+	_, span := j.deps.Tracing.Call(ctx, tracing.Call{Method: c.method, Endpoint: c.endpoint, Items: c.items, Attempt: try})
+	a := c.do()
 	span.Answer(&a)
 	j.calls.Add(1)
-	j.deps.Metrics.Call(metrics.Call{Endpoint: endpoint, Items: items, Answer: &a, At: j.deps.now(), Trace: span.TraceID()})
-	j.deps.OnCall(pipeline.Call{Time: began, Sync: j.deps.Sync, Endpoint: endpoint, Items: items, Attempt: try, Request: body, Answer: a})
+	j.deps.Metrics.Call(metrics.Call{Endpoint: c.endpoint, Items: c.items, Answer: &a, At: j.deps.now(), Trace: span.TraceID()})
+	j.deps.OnCall(pipeline.Call{Time: began, Sync: j.deps.Sync, Endpoint: c.endpoint, Items: c.items, Attempt: try, Request: c.body, Answer: a})
 	return a
 }
 
@@ -56,22 +57,22 @@ func unapplied(a *pipeline.Answer) bool {
 	return a.Verdict == pipeline.Throttled || a.Verdict == pipeline.Denied
 }
 
-// call makes a call until its answer is one to act on (P8). It fails only when ctx ends.
-func (j *Job) call(ctx context.Context, endpoint string, items int, body []byte, again patience, do func() pipeline.Answer) (pipeline.Answer, error) {
+// insist makes a call until its answer is one to act on (P8). It fails only when ctx ends.
+func (j *Job) insist(ctx context.Context, c call) (pipeline.Answer, error) {
 	for try := 1; ; try++ {
 		if ctx.Err() != nil { // the lease is lost, perhaps: not another call
 			return pipeline.Answer{}, context.Cause(ctx)
 		}
-		a := j.attempt(ctx, endpoint, items, try, body, do)
+		a := j.attempt(ctx, &c, try)
 		if ctx.Err() != nil {
 			return a, context.Cause(ctx)
 		}
-		if !again(&a) {
+		if !c.again(&a) {
 			j.clear(sourceCall)
 			return a, nil
 		}
 		j.deps.Metrics.Retry(a.Verdict)
-		j.trouble(sourceCall, troubleOf(endpoint, &a))
+		j.trouble(sourceCall, audience.Trouble(c.endpoint, &a))
 		if err := backoffOf(&a).Wait(ctx, try-1); err != nil {
 			return a, err
 		}
@@ -89,40 +90,6 @@ func backoffOf(a *pipeline.Answer) pipeline.Backoff {
 	return pipeline.Backoff{First: time.Second, Most: time.Minute}
 }
 
-// troubleOf says what an answer means for the sync.
-func troubleOf(endpoint string, a *pipeline.Answer) *pipeline.Trouble {
-	t := &pipeline.Trouble{Kind: pipeline.TroubleTikTok, What: endpoint + ": " + a.Message + " (" + a.CodeText() + ")"}
-	switch a.Verdict {
-	case pipeline.Throttled:
-		t.Kind = pipeline.TroubleThrottled
-	case pipeline.Denied:
-		t.Kind, t.Stop = pipeline.TroubleToken, true
-	case pipeline.Broken, pipeline.Refused, pipeline.TooMany:
-		t.Kind, t.Stop = pipeline.TroubleAudience, true
-	}
-	return t
-}
-
 func accepted(a *pipeline.Answer) bool {
 	return a.Verdict == pipeline.Accepted || a.Verdict == pipeline.Warned
-}
-
-// ask makes a GET call.
-func (j *Job) ask(ctx context.Context, endpoint string, query url.Values) (pipeline.Answer, error) {
-	query.Set("advertiser_id", j.deps.Advertiser)
-	return j.call(ctx, endpoint, 0, nil, harmless, func() pipeline.Answer { return j.deps.API.Get(ctx, endpoint, query) })
-}
-
-// idList is one id as a list in a query.
-func idList(id string) string { return `["` + id + `"]` }
-
-func page(n int) string { return strconv.Itoa(n) }
-
-// apiTime reads TikTok's times, which are UTC; zero for anything else.
-func apiTime(s string) time.Time {
-	t, err := time.ParseInLocation(time.DateTime, strings.TrimSpace(s), time.UTC)
-	if err != nil {
-		return time.Time{}
-	}
-	return t
 }

@@ -150,7 +150,7 @@ func valueOf(t *testing.T, v any) pipeline.Value {
 	return pipeline.Value{}
 }
 
-// TestProblemsOfAConfigurationAreAllReported runs every file of testdata/config; what is expected stands beside it.
+// TestProblemsOfAConfigurationAreAllReported runs every file of testdata/config; what is expected is next to it.
 func TestProblemsOfAConfigurationAreAllReported(t *testing.T) {
 	files, err := filepath.Glob("testdata/config/*.yaml")
 	if err != nil || len(files) == 0 {

@@ -25,7 +25,7 @@ func TestTheRealClientUploadsFilesOfEveryType(t *testing.T) {
 		"devices":       "{IDFA_SHA256: idfa}",
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, strings.NewReplacer("{EMAIL_SHA256: email}", identifier, "member_when: member\n", "", "schedule:", "file_size: 1MB\nschedule:").Replace(plainConfig))
+			w := newWorld(t, strings.NewReplacer("{EMAIL_SHA256: email}", identifier, "member_when: member\n", "").Replace(plainConfig))
 			server := httptest.NewServer(w.tiktok)
 			defer server.Close()
 			client, err := tiktok.New(settings.WithDefaults(tiktok.Config{BaseURL: server.URL}), tiktok.FixedToken(sandbox.DefaultToken))
@@ -33,13 +33,14 @@ func TestTheRealClientUploadsFilesOfEveryType(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer client.Close()
-			const people = 20_000
+			const people = 4000
 			for i := range people {
 				w.topic.write(w.topic.key(i), fmt.Sprintf("c|%d|true", i))
 			}
-			i := w.instance(t.TempDir())
-			i.deps.API = client
-			i.deps.NewSteps = func() pipeline.Steps { return i.everyone(t) }
+			i := w.instance(tempDir(t))
+			steps := i.everyone(t)
+			i.deps.API, i.deps.NewSteps = client, func() pipeline.Steps { return steps }
+			i.plan.cfg.FileSize = 100e3 // smaller than a configuration may ask for
 			m := i.upload(Uploaded, Options{})
 			uploads := w.tiktok.Uploads()
 			if len(uploads) != len(m.Files) || len(uploads) < 2 {

@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
 )
 
@@ -23,7 +25,7 @@ func (e errPutOff) Error() string {
 	return "TikTok does not let the audience be changed now: it is being processed, or holds too few members"
 }
 
-// commit makes the call that changes the audience. Its intent is on record before the call, so whoever comes after a crash
+// commit makes the call that changes the audience. Its intent is on record before the call, so the run after a crash
 // knows that it may have been made, and asks TikTok before making another (P9).
 func (r *run) commit(ctx context.Context, l *ledger, u Upload, paths []string) error {
 	if err := r.stillAlone(ctx, l); err != nil {
@@ -68,7 +70,7 @@ func runOf(u *Upload) string {
 	return u.Run
 }
 
-// failed takes the intent back when the call certainly had no effect. Where nobody knows, it stays.
+// failed takes the intent back when the call certainly had no effect. Where that is unknown, it stays.
 func (r *run) failed(ctx context.Context, l *ledger, err error) error {
 	if _, unknown := errors.AsType[errUnknown](err); unknown || ctx.Err() != nil {
 		return err
@@ -91,9 +93,8 @@ func (e errUnknown) Unwrap() error { return e.Trouble }
 // change makes the call once. again: an earlier one of this commit may have had its effect.
 func (r *run) change(ctx context.Context, l *ledger, paths []string, again bool) (id string, err error) {
 	endpoint, body := r.request(l, paths)
-	a, err := r.job.call(ctx, endpoint, int(l.Intent.Members), body, unapplied, func() pipeline.Answer {
-		return r.job.deps.API.Post(ctx, endpoint, body)
-	})
+	a, err := r.job.insist(ctx, call{method: http.MethodPost, endpoint: endpoint, items: int(l.Intent.Members), body: body, again: unapplied,
+		do: func() pipeline.Answer { return r.job.deps.API.Post(ctx, endpoint, body) }})
 	switch {
 	case err != nil:
 		return "", errUnknown{&pipeline.Trouble{Kind: pipeline.TroubleTikTok, What: endpoint + ": stopped before the answer"}}
@@ -106,9 +107,9 @@ func (r *run) change(ctx context.Context, l *ledger, paths []string, again bool)
 	case badFile(a.Code):
 		return "", errFiles
 	case a.Verdict == pipeline.Retry:
-		return "", errUnknown{troubleOf(endpoint, &a)}
+		return "", errUnknown{audience.Trouble(endpoint, &a)}
 	}
-	return "", troubleOf(endpoint, &a)
+	return "", audience.Trouble(endpoint, &a)
 }
 
 func (r *run) request(l *ledger, paths []string) (endpoint string, body []byte) {
@@ -119,7 +120,7 @@ func (r *run) request(l *ledger, paths []string) (endpoint string, body []byte) 
 		fields["custom_audience_id"], fields["action"] = l.AudienceID, "REPLACE"
 	} else {
 		endpoint = endpointCreate
-		fields["custom_audience_name"], fields["calculate_type"] = cfg.Audience.Name, r.job.plan.layout.kind
+		fields["custom_audience_name"], fields["calculate_type"] = cfg.Audience.Name, r.job.plan.layout.Kind
 		if cfg.RetentionDays > 0 {
 			fields["retention_in_days"] = cfg.RetentionDays
 		}

@@ -34,7 +34,7 @@ type Audience struct {
 	ID   string `yaml:"id" doc:"an audience that exists"`
 }
 
-// section is where a member's identifiers stand in the configuration.
+// section is where a member's identifiers are in the configuration.
 const section = "identifier"
 
 // leastMembers is the smallest audience TikTok uses.

@@ -12,7 +12,7 @@ import (
 
 var errCrash = errors.New("killed")
 
-// killer kills an instance at its n-th step: from then on nothing it does reaches anybody.
+// killer kills an instance at its n-th step: from then on nothing it does has an effect.
 type killer struct {
 	mu       sync.Mutex
 	at, seen int
@@ -53,7 +53,7 @@ func (w *world) runUntilDone(folder string) *Manifest {
 
 // TestACrashAtAnyStepLeavesOneUploadOfTheTable kills an instance at each of its steps in turn: while an audience is
 // created, the next instance having nothing on disk, and while it is replaced, the next one having the dead one's folder.
-// Whoever comes next must bring TikTok to the table with one accepted change in all.
+// The next instance must bring TikTok to the table with one accepted change in all.
 func TestACrashAtAnyStepLeavesOneUploadOfTheTable(t *testing.T) {
 	t.Parallel()
 	for _, replaced := range []bool{false, true} {
@@ -65,12 +65,12 @@ func TestACrashAtAnyStepLeavesOneUploadOfTheTable(t *testing.T) {
 	}
 }
 
-// crashAt tells whether there was such a step.
+// crashAt reports whether there was such a step.
 func crashAt(t *testing.T, name string, at int, sameFolder, replaced bool) bool {
 	w := newWorld(t, plainConfig)
 	w.people(0, 1100)
 	w.topic.write("bad", "c|no address|true")
-	folder, changes := t.TempDir(), 1
+	folder, changes := tempDir(t), 1
 	if replaced {
 		w.instance(folder).upload(Uploaded, Options{})
 		<-time.After(25 * time.Hour)
@@ -83,10 +83,10 @@ func crashAt(t *testing.T, name string, at int, sameFolder, replaced bool) bool 
 	defer stop()
 	k := &killer{at: at, stop: stop}
 	w.crash = k.step
-	_, _ = w.instance(folder).Run(ctx, Options{}) // what a killed process says, nobody hears
+	_, _ = w.instance(folder).Run(ctx, Options{}) // what a killed process returns does not count
 	w.crash = nil
 	if !sameFolder {
-		folder = t.TempDir()
+		folder = tempDir(t)
 	}
 	w.runUntilDone(folder)
 	w.holdsTheTable()

@@ -5,33 +5,23 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/url"
 	"runtime"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/tracing"
-	bound "github.com/tokrelay/tokrelay/sinks/audience"
+	"github.com/tokrelay/tokrelay/sinks/audience"
+	"github.com/tokrelay/tokrelay/sinks/audiencefile/build"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
 )
-
-// Store keeps small documents for all instances (the ledger, manifests, what has its dead letters) and leases;
-// *state.Store.
-type Store interface {
-	bound.Documents
-	// TryLock takes a lease, or holds it for longer, and reports whether this instance has it.
-	TryLock(ctx context.Context, name string, ttl time.Duration) (bool, error)
-	Unlock(ctx context.Context, name string) error
-}
 
 // ErrBusy says that another instance works on the audience.
 var ErrBusy = errors.New("another instance works on this audience")
 
 // API is TikTok's; *tiktok.Client.
 type API interface {
-	Post(ctx context.Context, endpoint string, body []byte) pipeline.Answer
-	Get(ctx context.Context, endpoint string, query url.Values) pipeline.Answer
+	audience.API
 	Upload(ctx context.Context, endpoint string, parts []tiktok.Part, path string) pipeline.Answer
 }
 
@@ -40,11 +30,11 @@ type Deps struct {
 	Sync       string
 	Advertiser string // of the connection
 	API        API    // its calls may take minutes: a file is one call
-	Source     Source
+	Source     build.Source
 	NewSteps   func() pipeline.Steps // for one goroutine each; their Make is not used: a run makes lines
 	Mapping    string                // changes whenever the sync's decoding or gate do
-	Letters    DeadLetters
-	Store      Store
+	Letters    build.DeadLetters
+	Store      audience.Store      // the ledger, manifests, what has its dead letters; the lease
 	Folder     string              // where files are built unless the configuration says
 	Status     *pipeline.Status    // nil: none
 	Metrics    *metrics.Sync       // nil: none
@@ -54,7 +44,7 @@ type Deps struct {
 	Now        func() time.Time    // nil: time.Now
 	Parallel   int                 // workers; 0: as many as processors, at most 4
 
-	audience string // what the ledger is called by
+	ledger string // what it is called by
 }
 
 func (d Deps) withDefaults(c *Config) Deps {
@@ -64,17 +54,20 @@ func (d Deps) withDefaults(c *Config) Deps {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
+	if d.Status == nil {
+		d.Status = pipeline.NewStatus(d.Now)
+	}
 	if d.OnCall == nil {
 		d.OnCall = func(pipeline.Call) {}
 	}
-	d.audience = AudienceKey(d.Advertiser, c.Audience)
+	d.ledger = AudienceKey(d.Advertiser, c.Audience)
 	return d
 }
 
 func (d *Deps) now() time.Time { return d.Now().UTC() }
 
 // key is where a document of this audience is kept: by the audience, not by the sync, so that two syncs share its ledger.
-func (d *Deps) key(what string) string { return d.audience + "/" + what }
+func (d *Deps) key(what string) string { return d.ledger + "/" + what }
 
 // AudienceKey tells audiences apart, and is what documents of one begin with. Two syncs must not fill the same one.
 func AudienceKey(advertiser string, a Audience) string {

@@ -12,7 +12,7 @@ import (
 func (r *run) end(ctx context.Context, err error) error {
 	m, j := &r.manifest, r.job
 	m.Ended, m.Calls = j.deps.now(), int(j.calls.Load())
-	r.judge(err)
+	r.classify(err)
 	trouble := r.alarm(err)
 	j.deps.Metrics.AudienceRun(string(m.Result), m.Result == Uploaded, m.Ended.Sub(m.Began), m.Ended)
 	if m.Result == Uploaded || m.Result == Unchanged {
@@ -24,19 +24,15 @@ func (r *run) end(ctx context.Context, err error) error {
 	}
 	log("audience run ended", "run", m.Run, "result", string(m.Result), "text", m.Text, "records", m.Records, "members", m.Members,
 		"previous", m.Previous, "added", m.Added, "removed", m.Removed, "files", len(m.Files), "calls", m.Calls)
-	return errors.Join(passable(trouble), r.close(ctx), j.deps.remember(ctx, m))
-}
-
-// passable turns no trouble into no error.
-func passable(t *pipeline.Trouble) error {
-	if t == nil {
-		return nil
+	err = errors.Join(r.close(ctx), j.deps.remember(ctx, m))
+	if trouble != nil {
+		err = errors.Join(trouble, err)
 	}
-	return t
+	return err
 }
 
-// judge fills in the result.
-func (r *run) judge(err error) {
+// classify fills in the result.
+func (r *run) classify(err error) {
 	m := &r.manifest
 	v, isVerdict := errors.AsType[verdict](err)
 	putOff, isPutOff := errors.AsType[errPutOff](err)
@@ -68,8 +64,8 @@ func (r *run) afterPutOff(e errPutOff) time.Time {
 	return r.job.deps.now().Add(day)
 }
 
-// alarm puts what somebody should know in the status, and takes it off once TikTok holds the audience. The trouble of a
-// verdict is in the status only: for whoever called, the manifest says it.
+// alarm puts what an operator should know in the status, and takes it off once TikTok holds the audience. The trouble of a
+// verdict is in the status only: the manifest has it for the caller.
 func (r *run) alarm(err error) *pipeline.Trouble {
 	v, isVerdict := errors.AsType[verdict](err)
 	_, isPutOff := errors.AsType[errPutOff](err)
@@ -101,5 +97,5 @@ func (r *run) close(ctx context.Context) error {
 	if err := r.job.deps.save(ctx, "ledger", l); err != nil {
 		return err
 	}
-	return r.work.sweep(runOf(l.Last), runOf(l.Intent))
+	return r.work.Sweep(runOf(l.Last), runOf(l.Intent))
 }

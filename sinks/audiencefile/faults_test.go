@@ -12,7 +12,8 @@ import (
 // is replaced. The run has to end by itself, with the table at TikTok and one change taken.
 func TestTroubleOnTheWayCostsTimeAndNothingElse(t *testing.T) {
 	t.Parallel()
-	create, update, upload, list, get := endpointCreate, endpointUpdate, endpointUpload, endpointList, endpointGet
+	create, update, upload := endpointCreate, endpointUpdate, endpointUpload
+	list, get := "/dmp/custom_audience/list/", "/dmp/custom_audience/get/"
 	cases := map[string]sandbox.Fault{
 		"create is taken, its answer lost":           {Endpoint: create, Stage: sandbox.AfterEffect, Reset: true, Count: 1},
 		"create is taken, its answer TikTok's error": {Endpoint: create, Stage: sandbox.AfterEffect, Code: 50000, Count: 1},
@@ -38,11 +39,11 @@ func TestTroubleOnTheWayCostsTimeAndNothingElse(t *testing.T) {
 				w := newWorld(t, plainConfig)
 				w.people(0, 1200)
 				w.tiktok.AddFault(fault)
-				w.instance(t.TempDir()).upload(Uploaded, Options{})
+				w.instance(tempDir(t)).upload(Uploaded, Options{})
 				w.holdsTheTable()
 				<-time.After(25 * time.Hour)
 				w.people(1200, 1300)
-				i := w.instance(t.TempDir())
+				i := w.instance(tempDir(t))
 				i.upload(Uploaded, Options{})
 				w.holdsTheTable()
 				if a, _ := w.held(); len(a.History) != 2 {
@@ -60,7 +61,7 @@ func TestAnUnfinishedReplaceWaitsForTheNextWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, plainConfig)
 		w.people(0, 1200)
-		i := w.instance(t.TempDir())
+		i := w.instance(tempDir(t))
 		i.upload(Uploaded, Options{})
 		<-time.After(25 * time.Hour)
 		w.people(1200, 1300)
@@ -75,15 +76,15 @@ func TestAnUnfinishedReplaceWaitsForTheNextWindow(t *testing.T) {
 	})
 }
 
-func TestARefusalThatNobodyKnowsStopsAndIsTold(t *testing.T) {
+func TestAnUnknownRefusalStopsAndIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, plainConfig)
 		w.people(0, 1200)
 		w.tiktok.AddFault(sandbox.Fault{Endpoint: endpointCreate, Code: 40502, Count: 1})
-		i := w.instance(t.TempDir())
+		i := w.instance(tempDir(t))
 		i.upload(Stopped, Options{})
 		if troubles := i.status.Troubles("lapsed"); len(troubles) != 1 || !troubles[0].Stop {
-			t.Errorf("got troubles %v, want one that needs somebody", troubles)
+			t.Errorf("got troubles %v, want one that someone has to act on", troubles)
 		}
 		i.upload(Uploaded, Options{})
 		w.holdsTheTable()
@@ -95,7 +96,7 @@ func TestAFileDamagedTwiceIsGivenUp(t *testing.T) {
 		w := newWorld(t, plainConfig)
 		w.people(0, 1200)
 		w.tiktok.AddFault(sandbox.Fault{Endpoint: endpointUpload, Code: 40900, Count: 2})
-		i := w.instance(t.TempDir())
+		i := w.instance(tempDir(t))
 		if m := i.upload(Broken, Options{}); m.Again.IsZero() {
 			t.Error("it is not tried again")
 		}

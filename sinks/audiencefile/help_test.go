@@ -25,6 +25,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 	"github.com/tokrelay/tokrelay/pipeline/state"
+	"github.com/tokrelay/tokrelay/sinks/audiencefile/build"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
 )
@@ -37,11 +38,12 @@ type world struct {
 	tiktok  *sandbox.Sandbox
 	letters *letterBox
 	config  string
+	metrics *metrics.Metrics
 	crash   func(step string) error // asked before and after everything an instance does outside; an error kills it
 }
 
 func newWorld(t testing.TB, config string) *world {
-	return &world{t: t, topic: newTopic(3), state: &stateTopic{}, letters: &letterBox{}, config: config,
+	return &world{t: t, topic: newTopic(3), state: &stateTopic{}, letters: &letterBox{}, config: config, metrics: metrics.New(),
 		tiktok: sandbox.New(sandbox.Config{Now: time.Now, Limits: sandbox.NoLimits(), Refuse: sandbox.Strict(), KeepCallBodies: 1000})}
 }
 
@@ -59,33 +61,63 @@ type instance struct {
 	folder string
 	status *pipeline.Status
 	log    bytes.Buffer
-	m      *metrics.Metrics
 }
 
 func (w *world) instance(folder string) *instance {
 	w.t.Helper()
-	cfg := Config{}
-	report := settings.Load([]byte(w.config), &cfg, settings.Lookup{})
-	cfg.Validate(settings.Root(report))
-	if err := report.Err(); err != nil {
-		w.t.Fatal(err)
-	}
-	cols := &mapping.Columns{}
-	plan, err := New(cfg, cols, time.Now)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	i := &instance{world: w, folder: folder, status: pipeline.NewStatus(time.Now), m: metrics.New()}
+	plan, steps := planOf(w.t, w.config)
+	i := &instance{world: w, folder: folder, status: pipeline.NewStatus(time.Now)}
+	var err error
 	i.Job, err = NewJob(plan, Deps{
 		Sync: "lapsed", Advertiser: sandbox.DefaultAdvertiser, API: w.api(), Folder: folder, Letters: w.deadLetters(),
-		Source:   Source{Spans: w.topic.spans, Read: w.readTopic},
-		NewSteps: func() pipeline.Steps { return steps(cols) }, Store: w.store(), Status: i.status, Metrics: i.m.Sync("lapsed", "audiencefile"),
+		Source:   build.Source{Spans: w.topic.spans, Read: w.readTopic},
+		NewSteps: func() pipeline.Steps { return steps }, Store: w.store(), Status: i.status, Metrics: w.metrics.Sync("lapsed", "audiencefile"),
 		Log: slog.New(slog.NewTextHandler(&i.log, nil)), Parallel: 2,
 	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	return i
+}
+
+// compiled are the plans of the tests' configurations: hundreds of instances have the same one.
+var compiled sync.Map
+
+type compiledPlan struct {
+	plan  Plan
+	steps pipeline.Steps
+}
+
+// planOf is a plan of the caller's own, with steps that decode for it.
+func planOf(t testing.TB, config string) (*Plan, pipeline.Steps) {
+	t.Helper()
+	known, ok := compiled.Load(config)
+	if !ok {
+		cfg, cols := Config{}, &mapping.Columns{}
+		report := settings.Load([]byte(config), &cfg, settings.Lookup{})
+		if err := report.Err(); err != nil {
+			t.Fatal(err)
+		}
+		plan, err := New(cfg, cols, time.Now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		known = compiledPlan{*plan, steps(cols)}
+		compiled.Store(config, known)
+	}
+	own := known.(compiledPlan)
+	return &own.plan, own.steps
+}
+
+// tempDir is a folder in memory where the system has a place for that: builds sync what they keep, and disks are slow.
+func tempDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "tokrelay-*")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }
 
 func (w *world) step(name string) error {
@@ -136,7 +168,7 @@ type topic struct {
 	partitions [][]pipeline.Record
 	starts     []int64
 	table      map[string]string // what a database would hold: key → address of members
-	during     func(read int)    // called while somebody reads
+	during     func(read int)    // called while an instance reads
 	id         string
 }
 
@@ -182,17 +214,17 @@ func (t *topic) members() []string {
 	return slices.Sorted(maps.Keys(set))
 }
 
-func (t *topic) spans(context.Context) ([]Span, error) {
+func (t *topic) spans(context.Context) ([]build.Span, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var list []Span
+	var list []build.Span
 	for i, p := range t.partitions {
-		list = append(list, Span{"customers", t.id, int32(i), t.starts[i], int64(len(p))})
+		list = append(list, build.Span{Topic: "customers", TopicID: t.id, Partition: int32(i), From: t.starts[i], To: int64(len(p))})
 	}
 	return list, nil
 }
 
-func (w *world) readTopic(ctx context.Context, spans []Span, each func(*pipeline.Record) error) error {
+func (w *world) readTopic(ctx context.Context, spans []build.Span, each func(*pipeline.Record) error) error {
 	if err := w.step("read"); err != nil {
 		return err
 	}
@@ -287,7 +319,7 @@ type letterBox struct {
 
 type deadLetters struct{ w *world }
 
-func (w *world) deadLetters() DeadLetters { return deadLetters{w} }
+func (w *world) deadLetters() build.DeadLetters { return deadLetters{w} }
 
 func (d deadLetters) Rows(_ context.Context, letters []pipeline.Letter) error {
 	if err := d.w.step("before letters"); err != nil {

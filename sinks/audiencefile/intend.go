@@ -4,10 +4,12 @@ import (
 	"context"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/sinks/audience"
+	"github.com/tokrelay/tokrelay/sinks/audiencefile/build"
 )
 
 // intend says what the upload will be: of a new audience, or in the place of what one holds.
-func (r *run) intend(ctx context.Context, b *built) (Upload, error) {
+func (r *run) intend(ctx context.Context, b *build.Output) (Upload, error) {
 	u := Upload{Run: r.manifest.Run, Action: actionCreate, Members: b.Members, Digest: b.Digest}
 	id, err := r.job.known(ctx, &r.ledger)
 	if err != nil {
@@ -15,7 +17,7 @@ func (r *run) intend(ctx context.Context, b *built) (Upload, error) {
 	}
 	r.ledger.AudienceID = id
 	if id != "" {
-		a, err := r.job.look(ctx, id)
+		a, err := r.job.directory().Look(ctx, id)
 		if err != nil {
 			return u, err
 		}
@@ -28,22 +30,22 @@ func (r *run) intend(ctx context.Context, b *built) (Upload, error) {
 	return u, nil
 }
 
-// editable says whether an audience can be replaced now.
-func (r *run) editable(a *audience) error {
+// editable reports whether an audience can be replaced now.
+func (r *run) editable(a *audience.Details) error {
 	if a == nil {
-		return stop("TikTok does not know the audience: correct audience_file.audience")
+		return audience.Stop("TikTok does not know the audience: correct audience_file.audience")
 	}
-	if !a.isFile() {
-		return stop("the audience is not filled by files: give another one, or use audience_segment")
+	if !a.IsFile() {
+		return audience.Stop("the audience is not filled by files: give another one, or use audience_segment")
 	}
-	if a.Kind != "" && a.Kind != r.job.plan.layout.kind {
-		return stop("the audience is matched by %s, not by %s: give another one, or map that identifier", a.Kind, r.job.plan.layout.kind)
+	if a.Kind != "" && a.Kind != r.job.plan.layout.Kind {
+		return audience.Stop("the audience is matched by %s, not by %s: give another one, or map that identifier", a.Kind, r.job.plan.layout.Kind)
 	}
 	if a.Valid {
 		return nil
 	}
-	if changed := a.changedSince(r.job.deps.now().Add(-processing)); changed && a.ErrorMsg == "" {
+	if changed := changedSince(a, r.job.deps.now().Add(-audience.Settling)); changed && a.Failure() == "" {
 		return errPutOff{pipeline.StateNotEditable}
 	}
-	return stop("the audience cannot be changed any more: it is expired, or was too small; delete it at TikTok and upload again")
+	return audience.Stop("the audience cannot be changed any more: it is expired, or was too small; delete it at TikTok and upload again")
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/sinks/audiencefile/build"
 )
 
 // Job uploads one sync's audience: Run once, or Serve by its schedule. One Job does one thing at a time; several
@@ -58,13 +59,7 @@ type Options struct {
 // Run builds the audience and uploads it, unless something speaks against it: the manifest says what happened. The error
 // is ErrBusy when another instance works on the audience, ctx's, or a *pipeline.Trouble, which then is in the manifest too.
 func (j *Job) Run(ctx context.Context, o Options) (*Manifest, error) {
-	select {
-	case j.busy <- struct{}{}:
-		defer func() { <-j.busy }()
-	default:
-		return nil, ErrBusy
-	}
-	held, release, err := j.deps.lease(ctx)
+	held, release, err := j.alone(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -72,16 +67,32 @@ func (j *Job) Run(ctx context.Context, o Options) (*Manifest, error) {
 	return j.run(held, o)
 }
 
+// alone makes the caller the only one, in this process and under the lease, who works on the audience, or returns ErrBusy.
+// held ends when the lease is lost.
+func (j *Job) alone(ctx context.Context) (held context.Context, release func(), err error) {
+	select {
+	case j.busy <- struct{}{}:
+	default:
+		return nil, nil, ErrBusy
+	}
+	held, giveBack, err := j.deps.lease(ctx)
+	if err != nil {
+		<-j.busy
+		return nil, nil, err
+	}
+	return held, func() { giveBack(); <-j.busy }, nil
+}
+
 // run is Run under the lease.
 func (j *Job) run(ctx context.Context, o Options) (*Manifest, error) {
-	folder, err := openFolder(filepath.Join(j.deps.Folder, j.deps.Sync))
+	folder, err := build.Open(filepath.Join(j.deps.Folder, j.deps.Sync))
 	if err != nil {
 		return nil, err
 	}
 	r := &run{job: j, options: o, work: folder}
 	r.manifest = Manifest{Run: runName(j.deps.now()), Sync: j.deps.Sync, Why: o.Why, Began: j.deps.now(), Previous: -1}
 	j.calls.Store(0)
-	j.progress.begin(r.manifest.Run)
+	j.progress.start(r.manifest.Run)
 	defer j.progress.phase(PhaseIdle)
 	ctx, span := j.deps.Tracing.Upload(ctx)
 	err = r.reported(ctx)
@@ -103,7 +114,7 @@ func failure(err error) string {
 	return "the run did not end as it should: see the log"
 }
 
-// reported is do with its progress told.
+// reported is do with its progress in metrics and log.
 func (r *run) reported(ctx context.Context) error {
 	reporting, stop := context.WithCancel(ctx)
 	var reporter sync.WaitGroup
@@ -113,7 +124,7 @@ func (r *run) reported(ctx context.Context) error {
 	return r.do(ctx)
 }
 
-// runName sorts by time, is a good name for a file, and nobody else's.
+// runName sorts by time, is a good name for a file, and no other run has it.
 func runName(t time.Time) string { return t.Format("20060102T150405.000000Z") + "-" + rand.Text()[:6] }
 
 // asTrouble makes a trouble of any error: what is not known passes, perhaps.
@@ -125,14 +136,14 @@ func asTrouble(err error) *pipeline.Trouble {
 }
 
 func (j *Job) trouble(source string, t *pipeline.Trouble) {
-	if j.deps.Status == nil || j.deps.Status.Set(j.deps.Sync, source, t) {
+	if j.deps.Status.Set(j.deps.Sync, source, t) {
 		j.deps.Log.Error("audience upload is in trouble", "kind", string(t.Kind), "error", t.What)
 	}
 }
 
 // clear takes back what a source has reported.
 func (j *Job) clear(source string) {
-	if j.deps.Status != nil && j.deps.Status.Clear(j.deps.Sync, source) {
+	if j.deps.Status.Clear(j.deps.Sync, source) {
 		j.deps.Log.Info("audience upload is out of trouble", "source", source)
 	}
 }

@@ -10,7 +10,7 @@ func TestAnAudienceIsCreatedThenReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, plainConfig)
 		w.people(0, 3000)
-		i := w.instance(t.TempDir())
+		i := w.instance(tempDir(t))
 		m := i.upload(Uploaded, Options{Why: "request"})
 		if m.Action != actionCreate || m.Members != 3000 || m.Compared {
 			t.Errorf("got %+v, want a new audience of 3000", m)

@@ -2,12 +2,13 @@ package audiencefile
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 )
 
-// One instance at a time works on an audience: whoever has its lease in the state topic (docs/decisions/0602-lease.md).
+// One instance at a time works on an audience: the one with its lease in the state topic (docs/decisions/0602-lease.md).
 // The holder asks for it again all the time it works; when it dies, the lease runs out and another takes over.
 const (
 	leaseTime  = time.Minute
@@ -34,7 +35,7 @@ func (d *Deps) lease(ctx context.Context) (held context.Context, release func(),
 		d.renew(held, lose, name, until)
 	}()
 	return held, func() {
-		lost := context.Cause(held) == ErrBusy
+		lost := errors.Is(context.Cause(held), ErrBusy)
 		lose(context.Canceled)
 		<-done
 		if !lost {

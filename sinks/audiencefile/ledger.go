@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/sinks/audiencefile/build"
 )
 
 // ledger is what every instance must know of an audience before it uploads. It is written only under the lease.
@@ -17,7 +18,7 @@ type ledger struct {
 	Again      time.Time `json:"again,omitzero"`    // when a run that was put off is to be made
 	LastRun    time.Time `json:"last_run,omitzero"` // when a run last ended, however
 	Last       *Upload   `json:"last,omitempty"`    // the newest upload that TikTok accepted
-	Intent     *Upload   `json:"intent,omitempty"`  // an upload whose call may have been made; nobody knows its outcome
+	Intent     *Upload   `json:"intent,omitempty"`  // an upload whose call may have been made; its outcome is unknown
 }
 
 // Upload is one upload as the ledger knows it.
@@ -46,11 +47,8 @@ const (
 	actionReplace = "replace"
 )
 
-// day is how long TikTok wants between two uploads of an audience, and processing how long it may take over one.
-const (
-	day        = 24 * time.Hour
-	processing = 48 * time.Hour
-)
+// day is how long TikTok wants between two uploads of an audience.
+const day = 24 * time.Hour
 
 // load reads a document as it is now; it leaves into alone when there is none.
 func (d *Deps) load(ctx context.Context, what string, into any) error {
@@ -76,6 +74,12 @@ func (d *Deps) save(ctx context.Context, what string, v any) error {
 		return stateTrouble("write the "+what, err)
 	}
 	return nil
+}
+
+// document is one of the audience's for the build.
+func (d *Deps) document(what string) build.Document {
+	return build.Document{Load: func(ctx context.Context, into any) error { return d.load(ctx, what, into) },
+		Save: func(ctx context.Context, v any) error { return d.save(ctx, what, v) }}
 }
 
 func stateTrouble(doing string, err error) error {

@@ -1,7 +1,6 @@
 package audiencefile
 
 import (
-	"bytes"
 	"cmp"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -11,43 +10,35 @@ import (
 
 // Maker makes lines of rows, in one goroutine.
 type Maker struct {
-	plan   *Plan
-	row    *mapping.Row
-	values []pipeline.Value
-	lines  []byte
-	nobody *member.Nobody // of the row at hand: the first placeholder among its identifiers
+	plan    *Plan
+	row     *mapping.Row
+	digests member.Digests
+	lines   []byte
 }
 
 // Maker makes one for another goroutine.
 func (p *Plan) Maker() *Maker { return &Maker{plan: p, row: mapping.NewRow(p.now)} }
 
-// Lines appends the lines of the change's row: none for a row that is deleted or no member. Its error is a
-// *pipeline.Rejection; then it has appended nothing. A row that is no member is not looked at further: an opt-out counts,
-// whatever else is wrong with the row.
+// Lines appends the lines of the change's row: none for a row that is deleted or is not a member. Its error is a
+// *pipeline.Rejection; then it has appended nothing.
 func (m *Maker) Lines(dst []byte, c *pipeline.Change) ([]byte, error) {
 	if c.Op == pipeline.Delete {
 		return dst, nil
 	}
 	m.row.Begin(c)
-	if m.plan.member != nil {
-		if member, err := m.plan.member.True(m.row, "member_when"); err != nil || !member {
-			return dst, err
-		}
+	if member, err := m.plan.members.Includes(m.row); err != nil || !member {
+		return dst, err
 	}
 	out := dst
-	m.nobody = nil
-	for i := range m.plan.ids {
+	m.digests.Placeholder = nil
+	for i := range m.plan.members.Readers {
 		var err error
 		if out, err = m.identify(out, len(dst), i); err != nil {
 			return dst, err
 		}
 	}
-	switch {
-	case len(out) > len(dst):
-	case m.nobody != nil:
-		return dst, m.nobody.Rejection
-	default:
-		return dst, pipeline.Reject(pipeline.StageIdentity, pipeline.NoIdentifier, "identifier", "at least one of the mapped identifiers")
+	if len(out) == len(dst) {
+		return dst, cmp.Or(m.digests.Placeholder, member.NoIdentifier(section))
 	}
 	return out, nil
 }
@@ -65,41 +56,29 @@ func (m *Maker) Make(items *pipeline.Items, row int, c *pipeline.Change) error {
 	for len(lines) > 0 {
 		start := int32(len(items.Buf))
 		items.Buf = append(items.Buf, `{"line":"`...)
-		items.Buf = m.plan.layout.appendText(items.Buf, lines[:m.plan.layout.width])
+		items.Buf = m.plan.layout.AppendText(items.Buf, lines[:m.plan.layout.Width])
 		items.Buf = append(items.Buf, `"}`...)
 		items.List = append(items.List, pipeline.Item{Row: int32(row), Start: start, End: int32(len(items.Buf)), Envelope: items.EnvelopeIndex(nil)})
-		lines = lines[m.plan.layout.width:]
+		lines = lines[m.plan.layout.Width:]
 	}
 	return nil
 }
 
 // identify puts the identifiers of one type into the lines that begin at start: the first of each type into the first
 // line, the second into the second. TikTok knows sets of identifiers, not persons, so it does not matter who shares a line.
-func (m *Maker) identify(lines []byte, start, i int) (_ []byte, err error) {
-	id, c := &m.plan.ids[i], m.plan.layout.columns[i]
-	if m.values, err = id.Values(m.row, m.values[:0]); err != nil {
-		return lines, err
-	}
-	for _, v := range m.values {
-		h, err := id.Hash(m.row, v)
-		if nobody, ok := err.(*member.Nobody); ok {
-			m.nobody = cmp.Or(m.nobody, nobody)
-			continue
-		}
-		if err != nil {
-			return lines, err
-		}
-		if h.IsZero() {
-			continue
-		}
+func (m *Maker) identify(lines []byte, start, i int) ([]byte, error) {
+	id, layout := &m.plan.members.Readers[i], &m.plan.layout
+	hashes, err := m.digests.Of(id, m.row)
+	for _, h := range hashes {
 		if start == len(lines) {
-			lines = append(lines, make([]byte, m.plan.layout.width)...)
+			lines = append(lines, make([]byte, layout.Width)...)
 		}
-		digest := h.AppendDigest(lines[start+c.at : start+c.at])
-		if bytes.Equal(digest, noDigest[:c.size]) {
+		column := layout.Columns[i]
+		h.AppendDigest(lines[start+column.At : start+column.At])
+		if column.Empty(lines[start:]) {
 			return lines, pipeline.Reject(pipeline.StageIdentity, pipeline.InvalidIdentifier, id.Field, "a digest of something")
 		}
-		start += m.plan.layout.width
+		start += layout.Width
 	}
-	return lines, nil
+	return lines, err
 }

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/tokrelay/tokrelay/sinks/audience"
+	"github.com/tokrelay/tokrelay/sinks/audiencefile/build"
 )
 
 // Result is how a run ended.
@@ -15,10 +18,10 @@ const (
 	Uploaded  Result = "uploaded"
 	Unchanged Result = "unchanged" // TikTok holds this very set
 	TooSmall  Result = "too_small" // fewer members than TikTok uses: no call was made
-	Shrunk    Result = "shrunk"    // fewer than guard.max_shrink allows: somebody has to look
+	Shrunk    Result = "shrunk"    // fewer than guard.max_shrink allows: an operator has to look
 	TooSoon   Result = "too_soon"  // the audience was uploaded within the last day
 	PutOff    Result = "put_off"   // TikTok is still busy with the last upload
-	Stopped   Result = "stopped"   // something that somebody has to put right
+	Stopped   Result = "stopped"   // something that an operator has to put right
 	Broken    Result = "failed"    // trouble that passes: it will be tried again
 )
 
@@ -40,16 +43,16 @@ type Manifest struct {
 	Text       string    `json:"text"` // one sentence for a person
 	Again      time.Time `json:"again,omitzero"`
 
-	Spans  []Span `json:"offsets,omitempty"` // what was read
-	Reused bool   `json:"reused"`            // only what changed since the last run was read
-	Counts
-	Set
-	Previous int64   `json:"previous"` // members of the previous upload, -1 if there was none
-	Files    []File  `json:"files,omitempty"`
-	Action   string  `json:"action,omitempty"` // create or replace
-	Calls    int     `json:"calls"`
-	Settled  Settled `json:"settled,omitempty"` // how TikTok's processing ended
-	Covered  int64   `json:"covered"`           // what TikTok then reported
+	Spans  []build.Span `json:"offsets,omitempty"` // what was read
+	Reused bool         `json:"reused"`            // only what changed since the last run was read
+	build.Counts
+	build.Set
+	Previous int64        `json:"previous"` // members of the previous upload, -1 if there was none
+	Files    []build.File `json:"files,omitempty"`
+	Action   string       `json:"action,omitempty"` // create or replace
+	Calls    int          `json:"calls"`
+	Settled  Settled      `json:"settled,omitempty"` // how TikTok's processing ended
+	Covered  int64        `json:"covered"`           // what TikTok then reported
 }
 
 // most manifests, and bytes of them, that are kept.
@@ -59,8 +62,8 @@ const (
 )
 
 // Manifests are an audience's newest runs, newest first. Any instance, and a command, may ask.
-func Manifests(ctx context.Context, store Store, advertiser string, a Audience) ([]Manifest, error) {
-	d := Deps{Store: store, audience: AudienceKey(advertiser, a)}
+func Manifests(ctx context.Context, store audience.Store, advertiser string, a Audience) ([]Manifest, error) {
+	d := Deps{Store: store, ledger: AudienceKey(advertiser, a)}
 	var list []Manifest
 	return list, d.load(ctx, "manifests", &list)
 }

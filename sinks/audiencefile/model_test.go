@@ -13,10 +13,11 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/sinks/audiencefile/build"
 )
 
 // tableAt is what the audience should be at the offsets a run recorded: a reading of the whole log, compaction aside.
-func tableAt(log [][]pipeline.Record, spans []Span) []string {
+func tableAt(log [][]pipeline.Record, spans []build.Span) []string {
 	t := newTopic(len(log))
 	for _, s := range spans {
 		for _, r := range log[s.Partition][:s.To] {
@@ -39,7 +40,7 @@ func TestTwoInstancesServeAChangingTable(t *testing.T) {
 
 var seedFlag = flag.Uint64("seed", 0, "run the changing table with this seed; 0: a random one")
 
-// randomTable is a table under random changes, with its whole log beside the topic that is compacted.
+// randomTable is a table under random changes, with its whole log next to the topic that is compacted.
 type randomTable struct {
 	*rand.Rand
 	w   *world
@@ -96,7 +97,8 @@ func serveSomeDays(t *testing.T, seed uint64) {
 	once(t, w, seed)
 }
 
-// serveADay lets two instances serve a day, kills one of them at some step, and checks what TikTok took.
+// serveADay lets two instances serve the hours of a day in which something is to be done, kills one of them at some step,
+// and checks what TikTok took.
 func serveADay(t *testing.T, w *world, table *randomTable, name string) {
 	ctx, end := context.WithCancel(t.Context())
 	mortal, stop := context.WithCancel(ctx)
@@ -104,14 +106,15 @@ func serveADay(t *testing.T, w *world, table *randomTable, name string) {
 	k := &killer{at: 1 + table.IntN(60), stop: stop}
 	victim := newWorld(t, w.config)
 	victim.topic, victim.state, victim.letters, victim.tiktok, victim.crash = w.topic, w.state, w.letters, w.tiktok, k.step
-	a, b := victim.instance(t.TempDir()), w.instance(t.TempDir())
+	a, b := victim.instance(tempDir(t)), w.instance(tempDir(t))
 	done := make(chan error, 2)
 	go func() { done <- a.Serve(mortal) }()
 	go func() { done <- b.Serve(ctx) }()
-	<-time.After(24 * time.Hour)
+	<-time.After(6 * time.Hour)
 	end()
 	<-done
 	<-done
+	<-time.After(18 * time.Hour)
 	list, err := Manifests(t.Context(), w.store(), a.deps.Advertiser, a.plan.cfg.Audience)
 	if err != nil {
 		t.Fatal(err)
@@ -132,10 +135,10 @@ func serveADay(t *testing.T, w *world, table *randomTable, name string) {
 	}
 }
 
-// isLast tells whether the run is the one whose content TikTok holds: not where a killed instance's upload followed.
+// isLast reports whether the run is the one whose content TikTok holds: not where a killed instance's upload followed.
 func isLast(w *world, run string) bool {
 	l := ledger{}
-	d := Deps{Store: w.store(), audience: AudienceKey("7000000000000000001", Audience{Name: "Lapsed customers"})}
+	d := Deps{Store: w.store(), ledger: AudienceKey("7000000000000000001", Audience{Name: "Lapsed customers"})}
 	return d.load(context.Background(), "ledger", &l) == nil && runOf(l.Last) == run
 }
 

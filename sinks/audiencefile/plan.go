@@ -5,20 +5,21 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 	"github.com/tokrelay/tokrelay/sinks/audience/member"
+	"github.com/tokrelay/tokrelay/sinks/audiencefile/build"
 )
 
 // Plan is one sync's mapping, compiled. It never changes and may be shared by goroutines.
 type Plan struct {
 	cfg      Config
 	now      func() time.Time
-	ids      []member.Reader
-	member   *mapping.Condition // nil: every row is a member
-	layout   layout
+	members  member.Mapping
+	layout   build.Layout
 	schedule *schedule // nil: on demand only
 	mapping  string    // tells one mapping from another
 }
@@ -32,13 +33,10 @@ func New(cfg Config, cols *mapping.Columns, now func() time.Time) (*Plan, error)
 	}
 	p := &Plan{cfg: cfg, now: now}
 	var err error
-	if p.ids, err = member.Compile(section, &cfg.Identifier, &cfg.Rules, cols); err != nil {
+	if p.members, err = member.Compile(section, &cfg.Identifier, &cfg.Rules, cols); err != nil {
 		return nil, err
 	}
-	p.layout = newLayout(p.ids)
-	if p.member, err = mapping.NewCondition(cfg.MemberWhen, cols); err != nil {
-		return nil, fmt.Errorf("compile member_when: %w", err)
-	}
+	p.layout = newLayout(p.members.Readers)
 	if cfg.Schedule != "" {
 		if p.schedule, err = newSchedule(cfg.Schedule, p.cfg.Timezone); err != nil {
 			return nil, err
@@ -46,6 +44,26 @@ func New(cfg Config, cols *mapping.Columns, now func() time.Time) (*Plan, error)
 	}
 	p.mapping, err = fingerprint(&cfg)
 	return p, err
+}
+
+// headers are the types' columns in a file of several.
+var headers = [member.Kinds]string{"email_SHA256", "phone_SHA256", "MAID_SHA256", "MAID_MD5", "MAID_SHA256", "MAID_MD5"}
+
+// multipleTypes is the calculate_type of files with several columns; of one column it is the type's name.
+const multipleTypes = "MULTIPLE_TYPES"
+
+// newLayout makes a column for each mapped type.
+func newLayout(ids []member.Reader) build.Layout {
+	l := build.Layout{Kind: ids[0].Kind.Name()}
+	var names []string
+	for _, id := range ids {
+		l.Add(id.Kind.Size())
+		names = append(names, headers[id.Kind])
+	}
+	if len(ids) > 1 {
+		l.Kind, l.Header = multipleTypes, strings.Join(names, ",")+"\n"
+	}
+	return l
 }
 
 // fingerprint tells configurations apart that make other lines of the same rows.

@@ -22,12 +22,12 @@ func TestClearIdentifiersStandNowhere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, plainConfig)
 		const mark = "secretmark"
-		for k := range 1500 {
+		for k := range 1050 {
 			w.topic.write(fmt.Sprintf("key-%s-%d", mark, k), fmt.Sprintf("c|%s%d@example.com|true", mark, k))
 		}
 		w.topic.write(mark+"-key", "c|"+mark+"|true")
 		w.topic.write(mark+"-key-2", mark)
-		folder := t.TempDir()
+		folder := tempDir(t)
 		i := w.instance(folder)
 		files := 0
 		w.crash = func(string) error {
@@ -36,7 +36,7 @@ func TestClearIdentifiersStandNowhere(t *testing.T) {
 		}
 		m := i.upload(Uploaded, Options{})
 		<-time.After(25 * time.Hour)
-		for k := range 1400 {
+		for k := range 1000 {
 			w.topic.write(fmt.Sprintf("key-%s-%d", mark, k), "")
 		}
 		i.upload(TooSmall, Options{})
@@ -45,7 +45,7 @@ func TestClearIdentifiersStandNowhere(t *testing.T) {
 			t.Error("no file was looked at")
 		}
 		var metrics bytes.Buffer
-		families, err := i.m.Registry.Gather()
+		families, err := w.metrics.Registry.Gather()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -117,7 +117,7 @@ func TestWhatACrashLeftIsSweptAtTheNextRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, plainConfig)
 		w.people(0, 1200)
-		i := w.instance(t.TempDir())
+		i := w.instance(tempDir(t))
 		i.upload(Uploaded, Options{})
 		old := filepath.Join(i.folder, "lapsed", "run-19990101T000000.000000Z-AAAAAA")
 		if err := os.MkdirAll(old, 0o700); err != nil {

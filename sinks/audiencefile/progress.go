@@ -1,18 +1,22 @@
 package audiencefile
 
 import (
+	"context"
 	"sync"
 	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/sinks/audiencefile/build"
 )
 
-// Phase is what a run is doing.
-type Phase string
+// Phase is what a run is doing: a phase of its build, or what comes after.
+type Phase = build.Phase
 
 const (
 	PhaseIdle      Phase = "idle"
-	PhaseReading   Phase = "reading"
-	PhaseSorting   Phase = "sorting"
-	PhaseWriting   Phase = "writing"
+	PhaseReading         = build.Reading
+	PhaseSorting         = build.Sorting
+	PhaseWriting         = build.Writing
 	PhaseWaiting   Phase = "waiting" // for TikTok's day to pass
 	PhaseUploading Phase = "uploading"
 )
@@ -45,7 +49,7 @@ func (p *progress) set(f func(*Progress)) {
 	p.mu.Unlock()
 }
 
-func (p *progress) begin(run string) {
+func (p *progress) start(run string) {
 	now := p.now()
 	p.set(func(v *Progress) { *v = Progress{Phase: PhaseReading, Run: run, Began: now, Since: now} })
 }
@@ -54,12 +58,19 @@ func (p *progress) phase(phase Phase) {
 	p.set(func(v *Progress) { v.Phase, v.Since = phase, p.now() })
 }
 
-func (p *progress) reading(spans []Span) {
-	p.set(func(v *Progress) { v.Partitions, v.Total = len(spans), size(spans) })
+// step takes news of the build.
+func (p *progress) step(s build.Step) {
+	p.set(func(v *Progress) {
+		if s.Phase != "" {
+			v.Phase, v.Since = s.Phase, p.now()
+		}
+		if s.Partitions > 0 {
+			v.Partitions, v.Total = s.Partitions, s.Total
+		}
+		v.Rows += int64(s.Records)
+		v.Members += int64(s.Members)
+	})
 }
-
-func (p *progress) add(rows int)      { p.set(func(v *Progress) { v.Rows += int64(rows) }) }
-func (p *progress) write(members int) { p.set(func(v *Progress) { v.Members += int64(members) }) }
 
 func (p *progress) value() Progress {
 	p.mu.Lock()
@@ -70,4 +81,24 @@ func (p *progress) value() Progress {
 		v.Left = (time.Duration(left) * time.Second).Round(time.Second).String()
 	}
 	return v
+}
+
+const (
+	metricsEvery = 5 * time.Second
+	logEvery     = time.Minute
+)
+
+// report puts in metrics and log how far the run is, until ctx ends.
+func (j *Job) report(ctx context.Context) {
+	logged := j.deps.now()
+	for pipeline.Wait(ctx, metricsEvery) == nil {
+		p := j.Progress()
+		j.deps.Metrics.AudienceProgress(p.Rows, p.Total)
+		if j.deps.now().Sub(logged) < logEvery {
+			continue
+		}
+		logged = j.deps.now()
+		j.deps.Log.Info("audience run", "run", p.Run, "phase", string(p.Phase), "records", p.Rows, "offsets", p.Total, "left", p.Left,
+			"members", p.Members, "files", p.Files, "of", p.AllFiles)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/sinks/audience"
 )
 
 // clockSlack is how far TikTok's clock may be from ours.
@@ -15,18 +16,18 @@ const clockSlack = 2 * time.Minute
 func (j *Job) applied(ctx context.Context, l *ledger) (id string, yes bool, err error) {
 	since := l.Intent.At.Add(-clockSlack)
 	if l.Intent.Action == actionReplace {
-		a, err := j.look(ctx, l.AudienceID)
+		a, err := j.directory().Look(ctx, l.AudienceID)
 		if err != nil || a == nil {
 			return "", false, err
 		}
 		// An audience that was editable before the call and is not now is being processed: by our upload.
-		return a.ID, a.changedSince(since) || !a.Valid, nil
+		return a.ID, changedSince(a, since) || !a.Valid, nil
 	}
 	found, err := j.find(ctx)
 	if err != nil {
 		return "", false, err
 	}
-	i := slices.IndexFunc(found, func(a audience) bool { return a.isOurs() && !apiTime(a.Created).Before(since) })
+	i := slices.IndexFunc(found, func(a audience.Details) bool { return !a.Created.Before(since) })
 	if i < 0 {
 		return "", false, nil
 	}

@@ -8,14 +8,14 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/sinks/audiencefile/build"
 )
 
 // run is one Run under way.
 type run struct {
 	job      *Job
 	options  Options
-	work     folder
-	folder   string // of this run alone
+	work     build.Folder
 	ledger   ledger
 	manifest Manifest
 }
@@ -25,22 +25,22 @@ type verdict struct {
 	result Result
 	text   string
 	again  time.Time
-	alarm  bool // somebody should look
+	alarm  bool // an operator should look
 }
 
 func (v verdict) Error() string { return v.text }
 
 // do is the run from beginning to end. A step that finds that there is nothing to upload returns a verdict.
 func (r *run) do(ctx context.Context) error {
-	if err := r.prepare(ctx); err != nil {
+	if err := r.admit(ctx); err != nil {
 		return err
 	}
 	built, err := r.build(ctx)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(r.folder)
-	if err := r.brakes(built); err != nil {
+	defer os.RemoveAll(built.Folder)
+	if err := r.guard(built); err != nil {
 		return err
 	}
 	if err := r.awaitDay(ctx); err != nil {
@@ -49,8 +49,9 @@ func (r *run) do(ctx context.Context) error {
 	return r.deliver(ctx, built)
 }
 
-// prepare looks whether the sync may fill the audience and brings the ledger up to date: how a call ended that a crash interrupted, what TikTok made of the last upload.
-func (r *run) prepare(ctx context.Context) error {
+// admit looks whether the sync may fill the audience and brings the ledger up to date: how a call ended that a crash
+// interrupted, what TikTok made of the last upload.
+func (r *run) admit(ctx context.Context) error {
 	j, l := r.job, &r.ledger
 	if err := j.bind(ctx); err != nil {
 		return err
@@ -58,7 +59,7 @@ func (r *run) prepare(ctx context.Context) error {
 	if err := j.deps.load(ctx, "ledger", l); err != nil {
 		return err
 	}
-	if err := r.begin(ctx); err != nil {
+	if err := r.noteWindow(ctx); err != nil {
 		return err
 	}
 	if err := j.reconcile(ctx, l); err != nil {
@@ -77,8 +78,8 @@ func (r *run) prepare(ctx context.Context) error {
 	return nil
 }
 
-// begin notes that the schedule's first time is being dealt with: if this run dies, it is still due.
-func (r *run) begin(ctx context.Context) error {
+// noteWindow notes that the schedule's first time is being dealt with: if this run dies, it is still due.
+func (r *run) noteWindow(ctx context.Context) error {
 	if r.options.window.IsZero() || !r.ledger.Window.IsZero() {
 		return nil
 	}
@@ -92,34 +93,55 @@ const longestWait = 2 * time.Hour
 // soon is when to try again what TikTok is busy with.
 func (r *run) soon() time.Time { return r.job.deps.now().Add(time.Hour) }
 
-func (r *run) build(ctx context.Context) (out *built, err error) {
-	j := r.job
-	if r.folder, err = r.work.begin(r.manifest.Run, runOf(r.ledger.Last)); err != nil {
-		return nil, err
-	}
-	b := &build{plan: j.plan, deps: &j.deps, job: j, folder: r.work, run: r.manifest.Run, path: r.folder,
-		mapping: j.plan.mapping + j.deps.Mapping, parallel: j.deps.Parallel, memory: memory(j.plan.cfg.MaxMemory),
-		maxRejected: float64(j.plan.cfg.Guard.MaxRejected), rebuild: r.options.Rebuild, previous: runOf(r.ledger.Last)}
-	if r.options.Force {
-		b.maxRejected = 1
-	}
-	out, err = b.make(ctx)
+func (r *run) build(ctx context.Context) (*build.Output, error) {
+	out, err := r.work.Build(ctx, r.input())
 	if err != nil {
-		os.RemoveAll(r.folder)
 		return nil, err
 	}
-	r.manifest.Spans, r.manifest.Reused, r.manifest.Files = out.Spans, out.Reuse, out.Files
+	r.manifest.Spans, r.manifest.Reused, r.manifest.Files = out.Spans, out.Reused, out.Files
 	r.manifest.Counts, r.manifest.Set = out.Counts, out.Set
-	j.deps.Log.Info("audience built", "run", r.manifest.Run, "records", out.Records, "members", out.Members, "duplicates", out.Duplicates,
-		"files", len(out.Files), "reused", out.Reuse)
+	r.job.deps.Log.Info("audience built", "run", r.manifest.Run, "records", out.Records, "members", out.Members, "duplicates", out.Duplicates,
+		"files", len(out.Files), "reused", out.Reused)
 	if n := out.Counts.Skipped[pipeline.SkipTruncate]; n > 0 {
-		j.deps.Log.Warn("the table was truncated: change data has no rows for that, and they count as they were before", "run", r.manifest.Run, "records", n)
+		r.job.deps.Log.Warn("the table was truncated: change data has no rows for that, and they count as they were before", "run", r.manifest.Run, "records", n)
 	}
 	return out, nil
 }
 
-// brakes stop an upload that is of no use or looks wrong (P9). No call has been made for it yet.
-func (r *run) brakes(b *built) error {
+// input is what the files are made from.
+func (r *run) input() build.Input {
+	cfg, deps := &r.job.plan.cfg, &r.job.deps
+	in := build.Input{Run: r.manifest.Run, Previous: runOf(r.ledger.Last), Rebuild: r.options.Rebuild, Keep: cfg.KeepState,
+		Mapping: r.job.plan.mapping + deps.Mapping, Layout: r.job.plan.layout, FileSize: int64(cfg.FileSize), Memory: int64(cfg.MaxMemory),
+		Parallel: deps.Parallel, MaxRejected: float64(cfg.Guard.MaxRejected), Source: deps.Source, NewSteps: r.job.steps,
+		Letters: deps.Letters, Marks: deps.document("letters"), Metrics: deps.Metrics, Progress: r.job.progress.step, Trouble: r.job.waits, Now: deps.now}
+	if r.options.Force {
+		in.MaxRejected = 1
+	}
+	return in
+}
+
+// steps are the sync's steps for one goroutine; they end in lines.
+func (j *Job) steps() pipeline.Steps {
+	steps, maker := j.deps.NewSteps(), j.plan.Maker()
+	steps.Make = func(items *pipeline.Items, _ int, c *pipeline.Change) (err error) {
+		items.Buf, err = maker.Lines(items.Buf, c)
+		return err
+	}
+	return steps
+}
+
+// waits is told what a build waits for, and nil when that is over.
+func (j *Job) waits(t *pipeline.Trouble) {
+	if t == nil {
+		j.clear(sourceRead)
+	} else {
+		j.trouble(sourceRead, t)
+	}
+}
+
+// guard stops an upload that is of no use or looks wrong (P9). No call has been made for it yet.
+func (r *run) guard(b *build.Output) error {
 	cfg, last := &r.job.plan.cfg, r.ledger.members()
 	r.job.deps.Metrics.AudienceBelowMinimum(b.Members < int64(cfg.Guard.MinMembers))
 	least := float64(last) * (1 - float64(cfg.Guard.MaxShrink))
@@ -153,14 +175,14 @@ func (r *run) awaitDay(ctx context.Context) error {
 
 // deliver uploads the files and has TikTok put them in the audience's place. Files that TikTok lost in between are
 // uploaded once more.
-func (r *run) deliver(ctx context.Context, b *built) error {
+func (r *run) deliver(ctx context.Context, b *build.Output) error {
 	l := &r.ledger
 	u, err := r.intend(ctx, b)
 	if err != nil {
 		return err
 	}
 	for tries := 1; ; tries++ {
-		if err := r.upload(ctx, b.Files); err != nil {
+		if err := r.upload(ctx, b.Folder, b.Files); err != nil {
 			return err
 		}
 		r.manifest.Files = b.Files
@@ -173,7 +195,7 @@ func (r *run) deliver(ctx context.Context, b *built) error {
 	}
 }
 
-func paths(files []File) (list []string) {
+func paths(files []build.File) (list []string) {
 	for _, f := range files {
 		list = append(list, f.Path)
 	}

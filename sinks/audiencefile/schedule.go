@@ -52,7 +52,7 @@ func latest(a, b time.Time) time.Time {
 	return b
 }
 
-// oftenerThanDaily looks at a year of a schedule for two times within less than 23 hours (a day in spring has so many).
+// oftenerThanDaily looks at a year of a schedule for two times within less than 23 hours (the length of a day in spring).
 func (s *schedule) oftenerThanDaily() bool {
 	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	t := s.after(begin)

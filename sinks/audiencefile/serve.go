@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/sinks/audience"
 )
 
 // Request is a wish for a run that a command leaves in the state topic, for whichever instance serves the audience.
@@ -18,14 +19,14 @@ type Request struct {
 	Rebuild bool      `json:"rebuild,omitempty"`
 }
 
-// Ask leaves a request: after a resync, say. The newest request counts.
-func Ask(ctx context.Context, store Store, advertiser string, a Audience, r Request) error {
-	d := Deps{Store: store, audience: AudienceKey(advertiser, a)}
+// Ask leaves a request: after a resync, for example. The newest request counts.
+func Ask(ctx context.Context, store audience.Store, advertiser string, a Audience, r Request) error {
+	d := Deps{Store: store, ledger: AudienceKey(advertiser, a)}
 	r.ID = rand.Text()
 	return d.save(ctx, "request", r)
 }
 
-// look is how often Serve looks whether something is to be done.
+// lookEvery is how often Serve looks whether something is to be done.
 const lookEvery = 15 * time.Second
 
 // Serve makes runs when they are due, by the schedule or by request, until ctx ends. A time of the schedule that passed
@@ -33,7 +34,7 @@ const lookEvery = 15 * time.Second
 func (j *Job) Serve(ctx context.Context) error {
 	began := j.deps.now()
 	for {
-		if err := j.turn(ctx, began); err != nil {
+		if err := j.doDue(ctx, began); err != nil {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
@@ -50,8 +51,8 @@ func (j *Job) Serve(ctx context.Context) error {
 // sourceServe is the status's source for what keeps Serve from looking.
 const sourceServe = "serve"
 
-// turn does what is due now, if anything.
-func (j *Job) turn(ctx context.Context, began time.Time) error {
+// doDue does what is due now, if anything.
+func (j *Job) doDue(ctx context.Context, began time.Time) error {
 	l, q := ledger{}, Request{}
 	if err := j.deps.load(ctx, "ledger", &l); err != nil {
 		return err
@@ -101,7 +102,7 @@ func (j *Job) window(l *ledger, began, now time.Time) time.Time {
 	return j.plan.schedule.last(after, now)
 }
 
-// unsettled says whether TikTok is to be asked about the last upload now.
+// unsettled reports whether TikTok is to be asked about the last upload now.
 func (j *Job) unsettled(l *ledger) bool {
 	return l.Last != nil && l.Last.Settled == "" &&
 		!j.deps.now().Before(latest(l.Last.At, l.Last.Checked).Add(j.plan.cfg.ReadBack.Std()))
@@ -109,13 +110,7 @@ func (j *Job) unsettled(l *ledger) bool {
 
 // Settle asks TikTok once how it is getting on with the last upload, and returns the outcome, "" while it goes on.
 func (j *Job) Settle(ctx context.Context) (Settled, error) {
-	select {
-	case j.busy <- struct{}{}:
-		defer func() { <-j.busy }()
-	default:
-		return "", ErrBusy
-	}
-	held, release, err := j.deps.lease(ctx)
+	held, release, err := j.alone(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -124,6 +119,8 @@ func (j *Job) Settle(ctx context.Context) (Settled, error) {
 	if err := j.deps.load(held, "ledger", &l); err != nil || l.Last == nil || l.Intent != nil {
 		return "", err
 	}
-	err = j.settle(held, &l)
+	if err = j.settle(held, &l); held.Err() != nil {
+		err = context.Cause(held)
+	}
 	return l.Last.Settled, err
 }

@@ -24,7 +24,7 @@ func TestTheScheduleRunsItAndMissedTimesAreMadeUpForOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, plainConfig)
 		w.people(0, 1200)
-		i := w.instance(t.TempDir())
+		i := w.instance(tempDir(t))
 		stop := i.serving()
 		<-time.After(2*time.Hour + 59*time.Minute)
 		if n := w.tiktok.Stats().Calls; n != 0 {
@@ -51,8 +51,8 @@ func TestARequestIsServedOnceByWhoeverIsThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, plainConfig)
 		w.people(0, 1200)
-		stopA, stopB := w.instance(t.TempDir()).serving(), w.instance(t.TempDir()).serving()
-		i := w.instance(t.TempDir())
+		stopA, stopB := w.instance(tempDir(t)).serving(), w.instance(tempDir(t)).serving()
+		i := w.instance(tempDir(t))
 		if err := Ask(t.Context(), w.store(), i.deps.Advertiser, i.plan.cfg.Audience, Request{At: time.Now(), Why: "resync", Rebuild: true}); err != nil {
 			t.Fatal(err)
 		}
@@ -72,7 +72,7 @@ func TestWhatTikTokMadeOfAnUploadIsFollowedUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, plainConfig)
 		w.people(0, 1200)
-		i := w.instance(t.TempDir())
+		i := w.instance(tempDir(t))
 		defer i.serving()()
 		<-time.After(3*time.Hour + 20*time.Minute)
 		list, err := Manifests(t.Context(), w.store(), i.deps.Advertiser, i.plan.cfg.Audience)
@@ -99,7 +99,7 @@ func TestAnInstanceThatCannotRenewItsLeaseStops(t *testing.T) {
 				<-time.After(50 * time.Second) // the state topic is away longer than the lease lasts
 			}
 		}
-		_, err := w.instance(t.TempDir()).Run(t.Context(), Options{})
+		_, err := w.instance(tempDir(t)).Run(t.Context(), Options{})
 		if err != ErrBusy {
 			t.Errorf("got %v, want ErrBusy", err)
 		}
@@ -137,7 +137,7 @@ func TestTheFirstRunThatDiesIsMadeUpForAtTheNextStart(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		k := &killer{at: 8, stop: stop}
 		w.crash = k.step
-		i := w.instance(t.TempDir())
+		i := w.instance(tempDir(t))
 		done := make(chan error, 1)
 		go func() { done <- i.Serve(ctx) }()
 		<-done // killed shortly after three
@@ -146,7 +146,7 @@ func TestTheFirstRunThatDiesIsMadeUpForAtTheNextStart(t *testing.T) {
 		if !k.dead || len(w.tiktok.Audiences()) != 0 {
 			t.Fatal("the first instance was not killed before it had uploaded anything")
 		}
-		stop = w.instance(t.TempDir()).serving()
+		stop = w.instance(tempDir(t)).serving()
 		<-time.After(time.Minute)
 		stop()
 		w.holdsTheTable()

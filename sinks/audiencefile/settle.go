@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/tokrelay/tokrelay/pipeline/metrics"
+	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
 )
 
@@ -14,7 +14,7 @@ func (j *Job) settle(ctx context.Context, l *ledger) error {
 	if u == nil || u.Settled != "" {
 		return nil
 	}
-	a, err := j.look(ctx, l.AudienceID)
+	a, err := j.directory().Look(ctx, l.AudienceID)
 	if err != nil {
 		return err
 	}
@@ -23,7 +23,7 @@ func (j *Job) settle(ctx context.Context, l *ledger) error {
 	u.Settled, text = outcome(a, u)
 	if a != nil {
 		u.Covered = a.Covered
-		j.deps.Metrics.AudienceRead(metrics.Audience{ID: a.ID, Covered: a.Covered, Valid: a.Valid, Expires: apiTime(a.ExpiredAt)})
+		a.Measure(j.deps.Metrics)
 	}
 	if err := j.deps.save(ctx, "ledger", l); err != nil || u.Settled == "" {
 		return err
@@ -34,16 +34,16 @@ func (j *Job) settle(ctx context.Context, l *ledger) error {
 
 // outcome reads what TikTok says of an audience as the outcome of an upload. There is no status: valid means usable, and an
 // audience that stays invalid for two days has failed.
-func outcome(a *audience, u *Upload) (Settled, string) {
+func outcome(a *audience.Details, u *Upload) (Settled, string) {
 	since := u.At.Add(-clockSlack)
 	switch {
 	case a == nil:
 		return Failed, "the audience was deleted at TikTok"
-	case a.failedSince(since) != "":
-		return Failed, tiktok.Scrub(a.failedSince(since))
-	case a.Valid && (a.changedSince(since) || a.Covered != u.Before || u.Checked.Sub(u.At) > day):
+	case failedSince(a, since) != "":
+		return Failed, tiktok.Scrub(failedSince(a, since))
+	case a.Valid && (changedSince(a, since) || a.Covered != u.Before || u.Checked.Sub(u.At) > day):
 		return Usable, ""
-	case u.Checked.Sub(u.At) > processing:
+	case u.Checked.Sub(u.At) > audience.Settling:
 		return Failed, "not usable two days after the upload; with fewer than 1000 matched members it never will be"
 	}
 	return "", ""
@@ -55,8 +55,7 @@ func (j *Job) announce(u *Upload, text string) {
 		j.deps.Log.Info("TikTok has processed the upload", "run", u.Run, "members", u.Members, "covered", u.Covered)
 		return
 	}
-	err := stop("TikTok could not use the upload of %s: %s", u.At.Format(time.RFC3339), text)
-	j.trouble(sourceProcessing, asTrouble(err))
+	j.trouble(sourceProcessing, audience.Stop("TikTok could not use the upload of %s: %s", u.At.Format(time.RFC3339), text))
 }
 
 // sourceProcessing is the status's source for uploads that TikTok could not use.

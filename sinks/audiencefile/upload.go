@@ -2,17 +2,17 @@ package audiencefile
 
 import (
 	"context"
+	"net/http"
 	"path/filepath"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/sinks/audience"
+	"github.com/tokrelay/tokrelay/sinks/audiencefile/build"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
 )
 
-// codes of TikTok's that mean something of their own here.
-const (
-	codeMissing   = 40007 // no such audience
-	codeSignature = 40900 // the file that arrived is not the one that was sent
-)
+// codeSignature is TikTok's code for a file that arrived and is not the one that was sent.
+const codeSignature = 40900
 
 // badFile says of an answer to create or update that the uploaded files are of no use any more: expired, or lost.
 func badFile(code int) bool {
@@ -24,12 +24,12 @@ func badFile(code int) bool {
 }
 
 // upload uploads the files and notes what TikTok calls them. Uploading twice does no harm.
-func (r *run) upload(ctx context.Context, files []File) error {
+func (r *run) upload(ctx context.Context, folder string, files []build.File) error {
 	r.job.progress.set(func(p *Progress) {
 		p.Phase, p.Since, p.Files, p.AllFiles = PhaseUploading, r.job.deps.now(), 0, len(files)
 	})
 	for i := range files {
-		path, err := r.uploadFile(ctx, &files[i])
+		path, err := r.uploadFile(ctx, folder, &files[i])
 		if err != nil {
 			return err
 		}
@@ -39,26 +39,24 @@ func (r *run) upload(ctx context.Context, files []File) error {
 	return nil
 }
 
-func (r *run) uploadFile(ctx context.Context, f *File) (string, error) {
+func (r *run) uploadFile(ctx context.Context, folder string, f *build.File) (string, error) {
 	j := r.job
 	parts := []tiktok.Part{{Name: "advertiser_id", Value: j.deps.Advertiser}, {Name: "file_signature", Value: f.MD5},
-		{Name: "calculate_type", Value: j.plan.layout.kind}}
-	send := func() (pipeline.Answer, error) {
-		return j.call(ctx, endpointUpload, int(f.Lines), nil, harmless, func() pipeline.Answer {
-			return j.deps.API.Upload(ctx, endpointUpload, parts, filepath.Join(r.folder, f.Name))
-		})
-	}
-	a, err := send()
+		{Name: "calculate_type", Value: j.plan.layout.Kind}}
+	send := call{method: http.MethodPost, endpoint: endpointUpload, items: int(f.Lines), again: harmless, do: func() pipeline.Answer {
+		return j.deps.API.Upload(ctx, endpointUpload, parts, filepath.Join(folder, f.Name))
+	}}
+	a, err := j.insist(ctx, send)
 	if err == nil && a.Code == codeSignature { // damaged on the way, most likely: once more
-		a, err = send()
+		a, err = j.insist(ctx, send)
 	}
 	switch {
 	case err != nil:
 		return "", err
 	case a.Verdict == pipeline.TooMany:
-		return "", stop("TikTok refuses a file of %d bytes: lower audience_file.file_size", f.Bytes)
+		return "", audience.Stop("TikTok refuses a file of %d bytes: lower audience_file.file_size", f.Bytes)
 	case !accepted(&a):
-		return "", troubleOf(endpointUpload, &a)
+		return "", audience.Trouble(endpointUpload, &a)
 	}
 	var data struct {
 		Path string `json:"file_path"`

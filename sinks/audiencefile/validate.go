@@ -2,17 +2,22 @@ package audiencefile
 
 import (
 	"path/filepath"
-	"strings"
 	"time"
 	"unicode/utf8"
 
+	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
+	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/audience/member"
+	"github.com/tokrelay/tokrelay/sinks/audiencefile/build"
 )
 
 // Validate reports everything that is wrong with the sink.
 func (c *Config) Validate(at settings.Place) {
-	c.Audience.validate(at.Key("audience"))
+	audience.ValidateChoice(c.Audience.Name, c.Audience.ID, "required: name or id", `{name: "Lapsed customers"}`, at.Key("audience"))
+	if utf8.RuneCountInString(c.Audience.Name) > 128 {
+		at.Key("audience").Key("name").Problem("must have at most 128 characters", "")
+	}
 	member.Validate(section, &c.Identifier, &c.Rules, at)
 	if !c.Identifier.Any() {
 		at.Key(section).Problem("required: one of the six types", "EMAIL_SHA256: email")
@@ -22,7 +27,7 @@ func (c *Config) Validate(at settings.Place) {
 	if c.MaxMemory < 64<<20 || c.MaxMemory > 16<<30 {
 		at.Key("max_memory").Problem("must be between 64MiB and 16GiB", "leave it out for the default")
 	}
-	if c.FileSize < 1e6 || c.FileSize > mostFileSize {
+	if c.FileSize < 1e6 || c.FileSize > build.MaxFileSize {
 		at.Key("file_size").Problem("must be between 1MB and 240MB", "TikTok takes files of up to 250 MB")
 	}
 	if c.RetentionDays < 0 || c.RetentionDays > 365 {
@@ -34,6 +39,11 @@ func (c *Config) Validate(at settings.Place) {
 	if c.WorkFolder != "" && !filepath.IsAbs(c.WorkFolder) {
 		at.Key("work_folder").Problem("must be an absolute path", "")
 	}
+}
+
+// CheckTypes reports what a schema's columns say of the mapping: see member.CheckTypes.
+func (c *Config) CheckTypes(k mapping.Kinds, at settings.Place) {
+	member.CheckTypes(section, &c.Identifier, &c.Rules, k, at)
 }
 
 func (c *Config) validateSchedule(at settings.Place) {
@@ -64,20 +74,3 @@ func (g *Guard) validate(at settings.Place) {
 		at.Key("max_shrink").Warn("lets an audience shrink to any size", "")
 	}
 }
-
-func (a *Audience) validate(at settings.Place) {
-	switch {
-	case a.Name != "" && a.ID != "":
-		at.Problem("takes name or id, not both", "")
-	case a.ID != "" && !isID(a.ID):
-		at.Key("id").Problem("must be digits in quotes", "")
-	case a.ID == "" && strings.TrimSpace(a.Name) == "":
-		at.Problem("required: name or id", `{name: "Lapsed customers"}`)
-	case a.Name != strings.TrimSpace(a.Name):
-		at.Key("name").Problem("must not begin or end with a space", "")
-	case utf8.RuneCountInString(a.Name) > 128:
-		at.Key("name").Problem("must have at most 128 characters", "")
-	}
-}
-
-func isID(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }

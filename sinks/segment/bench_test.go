@@ -74,7 +74,7 @@ func runRows(b *testing.B, sink *Sink, cols *mapping.Columns) {
 	const perChunk, members = 1000, 100_000
 	shape := &pipeline.Shape{}
 	shape.Names, _ = cols.Wanted()
-	maker, offset := sink.Maker(), 0
+	maker, offset := sink.plan.Maker(), 0
 	var items pipeline.Items
 	addresses := make([]int, members)
 	b.ReportAllocs()

@@ -18,7 +18,7 @@ func (f *flush) send(ctx context.Context) error {
 		return err
 	}
 	f.count()
-	return f.deps.Queue.Deliver(ctx, f.chunk, &f.out)
+	return f.sink.deps.Queue.Deliver(ctx, f.chunk, &f.out)
 }
 
 // count counts the memberships TikTok is told of.
@@ -29,8 +29,8 @@ func (f *flush) count() {
 			deletes++
 		}
 	}
-	f.metrics.Items("add", len(f.out.List)-deletes)
-	f.metrics.Items("delete", deletes)
+	f.sink.plan.metrics.Items("add", len(f.out.List)-deletes)
+	f.sink.plan.metrics.Items("delete", deletes)
 }
 
 // build writes the operations as elements of batch_data: one per row, action and audience, more where a row has several
@@ -67,14 +67,14 @@ func compareOps(a, b op) int {
 	return cmp.Compare(kindOf(a.claim), kindOf(b.claim))
 }
 
-// fill puts the operations that share an element into its cells and says where the next element starts.
+// fill puts the operations that share an element into its cells and returns where the next element starts.
 func (f *flush) fill(c *cells, start int) (end int) {
 	first := &f.ops[start]
 	for end = start; end < len(f.ops); end++ {
 		o := &f.ops[end]
 		kind := kindOf(o.claim)
-		alone := !f.mapped[kind] && end > start
-		if o.row != first.row || o.remove != first.remove || c[kind] != nil || alone || !f.mapped[kindOf(first.claim)] && end > start ||
+		alone := !f.sink.plan.mapped[kind] && end > start
+		if o.row != first.row || o.remove != first.remove || c[kind] != nil || alone || !f.sink.plan.mapped[kindOf(first.claim)] && end > start ||
 			!bytes.Equal(audienceOf(o.claim), audienceOf(first.claim)) {
 			break
 		}
@@ -89,8 +89,8 @@ func (f *flush) emit(o *op, c *cells, audiences []byte) {
 		envelope = remove
 	}
 	start := int32(len(f.out.Buf))
-	if kind := kindOf(o.claim); f.mapped[kind] {
-		f.out.Buf = f.appendMember(f.out.Buf, c, audiences)
+	if kind := kindOf(o.claim); f.sink.plan.mapped[kind] {
+		f.out.Buf = f.sink.plan.appendMember(f.out.Buf, c, audiences)
 	} else {
 		envelope += " " + strconv.Itoa(int(kind))
 		f.out.Buf = append(appendCell(append(f.out.Buf, '['), o.claim, audiences), ']')
@@ -114,8 +114,8 @@ func (f *flush) audiences(ctx context.Context, name []byte) ([]byte, error) {
 		return list, nil
 	}
 	var ids []string
-	err := f.insist(ctx, "audience", func() (err error) {
-		ids, err = f.deps.Audiences.IDs(ctx, string(name))
+	err := f.sink.insist(ctx, "audience", func() (err error) {
+		ids, err = f.sink.deps.Audiences.IDs(ctx, string(name))
 		return err
 	})
 	if err != nil {

@@ -108,7 +108,7 @@ func becomes(t *testing.T, cfg Config, rows []byte) []byte {
 	return out.Bytes()
 }
 
-// keyIn is the row's column `key`, wherever it stands.
+// keyIn is the row's column `key`, wherever it is.
 func keyIn(line []byte) []byte {
 	var row struct {
 		Key           string

@@ -39,7 +39,7 @@ func kindOf(claim []byte) member.Kind { return member.Kind(claim[0]) - 1 }
 func audienceOf(claim []byte) []byte  { return claim[2 : 2+int(claim[1])] }
 func digestOf(claim []byte) []byte    { return claim[2+int(claim[1]):] }
 
-// holds says whether the claim is in the set.
+// holds reports whether the claim is in the set.
 func holds(set, claim []byte) bool {
 	for c, rest := next(set); c != nil; c, rest = next(rest) {
 		if bytes.Equal(c, claim) {
@@ -69,7 +69,7 @@ func without(dst, set, other []byte) []byte {
 	return dst
 }
 
-// sameSet says whether both hold the same claims.
+// sameSet reports whether both hold the same claims.
 func sameSet(a, b []byte) bool {
 	if bytes.Equal(a, b) {
 		return true

@@ -1,12 +1,11 @@
 package segment
 
 import (
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
+	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/audience/member"
 )
 
@@ -88,16 +87,14 @@ func (*Audience) JSONSchema() map[string]any {
 }
 
 const (
-	// section is where identifiers stand in the configuration.
+	// section is where identifiers are in the configuration.
 	section = "identifiers"
 
 	maxUsers = 10_000
 	maxBytes = 1_000_000
-	// maxName is where TikTok cuts an audience's name; see shortened.
-	maxName = 70
 )
 
-// Remembers says whether the sync keeps member state. fullBefore is true where the sync's before-images are known to
+// Remembers reports whether the sync keeps member state. fullBefore is true where the sync's before-images are known to
 // hold the whole old row.
 func (c *Config) Remembers(fullBefore bool) bool {
 	switch c.Remember {
@@ -117,7 +114,7 @@ func (c *Config) Validate(at settings.Place) {
 		at.Key(section).Problem("required: at least one type", "EMAIL_SHA256: email")
 	}
 	for i, id := range c.AdvertiserIDs {
-		if !isID(id) {
+		if !audience.IsID(id) {
 			at.Key("advertiser_ids").Index(i).Problem("must be digits in quotes", "see the account menu of TikTok Ads Manager")
 		}
 	}
@@ -136,20 +133,20 @@ func (c *Config) Validate(at settings.Place) {
 }
 
 func (a *Audience) validate(at settings.Place) {
-	switch {
-	case a.Row != nil:
+	if a.Row != nil {
 		a.Row.Validate(at)
-	case a.Name != "" && a.ID != "":
-		at.Problem("takes name or id, not both", "")
-	case a.ID != "" && !isID(a.ID):
-		at.Key("id").Problem("must be digits in quotes", "")
-	case a.ID == "" && strings.TrimSpace(a.Name) == "":
-		at.Problem("required: name, id or column", `{name: "Newsletter"}`)
-	case a.Name != strings.TrimSpace(a.Name):
-		at.Key("name").Problem("must not begin or end with a space", "")
-	case utf8.RuneCountInString(a.Name) > maxName:
+		return
+	}
+	audience.ValidateChoice(a.Name, a.ID, "required: name, id or column", `{name: "Newsletter"}`, at)
+	if audience.Shortened(a.Name) != a.Name {
 		at.Key("name").Warn("is longer than 70 characters: TikTok cuts it to 67 and three dots", "")
 	}
 }
 
-func isID(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+// CheckTypes reports what a schema's columns say of the mapping: see member.CheckTypes.
+func (c *Config) CheckTypes(k mapping.Kinds, at settings.Place) {
+	member.CheckTypes(section, &c.Identifiers, &c.Rules, k, at)
+	if c.Audience.Row != nil {
+		c.Audience.Row.CheckTypes(k, at.Key("audience"))
+	}
+}

@@ -9,7 +9,7 @@ import (
 
 // flush is one chunk on its way. Its memory is used again.
 type flush struct {
-	*Sink
+	sink  *Sink
 	chunk *pipeline.Chunk
 	rows  []rowPlan
 	ops   []op
@@ -18,7 +18,7 @@ type flush struct {
 	index   claimIndex    // while planning by images
 	members []memberPlan  // while planning by memory
 	byKey   map[key]int32 // index into members
-	sets    []byte        // where sets made here stand
+	sets    []byte        // where sets made here are
 	puts    puts
 	took    []uint64          // locks on claims
 	tookFor []uint64          // locks on members
@@ -45,8 +45,8 @@ type op struct {
 	void   bool // overtaken by a later one
 }
 
-func (f *flush) begin(s *Sink, c *pipeline.Chunk, items *pipeline.Items) {
-	f.Sink, f.chunk = s, c
+func (f *flush) reset(s *Sink, c *pipeline.Chunk, items *pipeline.Items) {
+	f.sink, f.chunk = s, c
 	f.rows, f.ops, f.members, f.sets = f.rows[:0], f.ops[:0], f.members[:0], f.sets[:0]
 	f.took, f.tookFor = f.took[:0], f.tookFor[:0]
 	if f.lists == nil {
@@ -62,7 +62,7 @@ func (f *flush) begin(s *Sink, c *pipeline.Chunk, items *pipeline.Items) {
 }
 
 // planByImages plans without memory: each row's images tell what changed. Of several operations on the same claim the
-// last one counts. Rows that are tied by such a claim stand or fall together: the last of them answers for them all.
+// last one counts. Rows that are tied by such a claim settle together: the last of them answers for them all.
 // Else, when a part of the chunk comes again, an earlier row would do what a later one, settled by then, had undone.
 func (f *flush) planByImages(ctx context.Context) error {
 	f.index.reset()
@@ -136,11 +136,11 @@ func (f *flush) lockClaims(ctx context.Context) error {
 		f.took = append(f.took, hashOf(f.ops[i].claim))
 	}
 	var err error
-	f.took, err = f.claims.take(ctx, f.took)
+	f.took, err = f.sink.claims.take(ctx, f.took)
 	return err
 }
 
 func (f *flush) unlock() {
-	f.claims.give(f.took)
-	f.Sink.members.give(f.tookFor)
+	f.sink.claims.give(f.took)
+	f.sink.members.give(f.tookFor)
 }

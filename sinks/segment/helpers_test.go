@@ -129,20 +129,20 @@ type ids []string
 
 func (a ids) IDs(context.Context, string) ([]string, error) { return a, nil }
 
-// graveyard takes letters.
-type graveyard struct {
+// letterBox takes letters.
+type letterBox struct {
 	mu      sync.Mutex
 	letters []pipeline.Letter
 }
 
-func (g *graveyard) Rows(_ context.Context, letters []pipeline.Letter) error {
+func (g *letterBox) Rows(_ context.Context, letters []pipeline.Letter) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.letters = append(g.letters, letters...)
 	return nil
 }
 
-func (g *graveyard) reasons() (list []pipeline.Reason) {
+func (g *letterBox) reasons() (list []pipeline.Reason) {
 	for _, l := range g.letters {
 		list = append(list, l.Rejection.Reason)
 	}
@@ -189,7 +189,7 @@ func (t *topic) log(step func() error) state.Log {
 				}
 			}
 			if err := step(); err != nil && len(errs) > 0 {
-				errs[0] = err // written, and nobody was told
+				errs[0] = err // written, and the caller got an error
 			}
 			return errs
 		},

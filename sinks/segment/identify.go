@@ -1,10 +1,9 @@
 package segment
 
 import (
-	"cmp"
-
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
+	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/audience/member"
 )
 
@@ -18,36 +17,36 @@ func (m *Maker) claims(set []byte) ([]byte, error) {
 	if err := m.readAudiences(); err != nil {
 		return set, err
 	}
-	m.nobody = nil
+	m.digests.Placeholder = nil
 	start := len(set)
-	for i := range m.ids {
+	for i := range m.plan.members.Readers {
 		var err error
-		if set, err = m.identify(set, &m.ids[i]); err != nil {
+		if set, err = m.identify(set, &m.plan.members.Readers[i]); err != nil {
 			return set, err
 		}
 	}
-	if len(set) == start && m.nobody != nil {
-		return set, m.nobody.Rejection
+	if len(set) == start && m.digests.Placeholder != nil {
+		return set, m.digests.Placeholder
 	}
 	return set, nil
 }
 
-// ownAudience stands for the sync's own.
+// ownAudience means the sync's own.
 var ownAudience = [][]byte{nil}
 
 func (m *Maker) readAudiences() (err error) {
-	if m.audience == nil {
+	if m.plan.audience == nil {
 		m.audiences = ownAudience
 		return nil
 	}
-	if m.values, err = m.audience.Values(m.row, m.values[:0]); err != nil {
+	if m.values, err = m.plan.audience.Values(m.row, m.values[:0]); err != nil {
 		return err
 	}
 	m.audiences = m.audiences[:0]
 	for _, v := range m.values {
 		name := mapping.Trim(m.row.Text(v))
-		if len(name) == 0 || len(name) > maxAudience || m.cfg.Audience.Row.By == "id" && !isID(string(name)) {
-			return unknownAudience("an audience's " + m.cfg.Audience.Row.By)
+		if len(name) == 0 || len(name) > maxAudience || m.plan.cfg.Audience.Row.By == "id" && !audience.IsID(string(name)) {
+			return unknownAudience("an audience's " + m.plan.cfg.Audience.Row.By)
 		}
 		m.audiences = append(m.audiences, name)
 	}
@@ -62,24 +61,12 @@ func unknownAudience(rule string) *pipeline.Rejection {
 }
 
 // identify appends the claims of one type of identifier.
-func (m *Maker) identify(set []byte, id *member.Reader) (_ []byte, err error) {
-	if m.values, err = id.Values(m.row, m.values[:0]); err != nil {
-		return set, err
-	}
-	for _, v := range m.values {
-		h, err := id.Hash(m.row, v)
-		if nobody, ok := err.(*member.Nobody); ok {
-			m.nobody = cmp.Or(m.nobody, nobody)
-			continue
-		}
-		if err != nil {
-			return set, err
-		}
-		for _, audience := range m.audiences {
-			if !h.IsZero() {
-				set = appendClaim(set, id.Kind, audience, h)
-			}
+func (m *Maker) identify(set []byte, id *member.Reader) ([]byte, error) {
+	hashes, err := m.digests.Of(id, m.row)
+	for _, h := range hashes {
+		for _, name := range m.audiences {
+			set = appendClaim(set, id.Kind, name, h)
 		}
 	}
-	return set, nil
+	return set, err
 }

@@ -8,10 +8,10 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 )
 
-// insist does something that needs others until it succeeds or ctx ends. Trouble is no reason to give up (P8): it is on
+// insist does something that needs others until it succeeds or ctx ends. Trouble is not a reason to give up (P8): it is on
 // the status, under source, while it lasts.
 func (s *Sink) insist(ctx context.Context, source string, do func() error) error {
-	defer s.relieved(source)
+	defer s.deps.Status.Clear(s.deps.Sync, source)
 	backoff := pipeline.Backoff{First: 500 * time.Millisecond, Most: 30 * time.Second}
 	for tries := 0; ; tries++ {
 		err := do()
@@ -21,25 +21,17 @@ func (s *Sink) insist(ctx context.Context, source string, do func() error) error
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		s.told(source, err)
+		s.report(source, err)
 		if err := backoff.Wait(ctx, tries); err != nil {
 			return err
 		}
 	}
 }
 
-func (s *Sink) told(source string, err error) {
+func (s *Sink) report(source string, err error) {
 	trouble, ok := errors.AsType[*pipeline.Trouble](err)
 	if !ok {
 		trouble = &pipeline.Trouble{Kind: pipeline.TroubleState, What: err.Error()}
 	}
-	if s.deps.Status != nil {
-		s.deps.Status.Set(s.deps.Sync, source, trouble)
-	}
-}
-
-func (s *Sink) relieved(source string) {
-	if s.deps.Status != nil {
-		s.deps.Status.Clear(s.deps.Sync, source)
-	}
+	s.deps.Status.Set(s.deps.Sync, source, trouble)
 }

@@ -10,12 +10,12 @@ import (
 
 // marked writes letters and marks their members, so that a replay of an old row can be told from a newer state of its
 // member, however that came about.
-type marked struct{ *Sink }
+type marked struct{ sink *Sink }
 
 // Letters is where rows go that were rejected before they came to the Sink: it marks their members, then hands them on
 // to Deps.DeadLetters. The sync's router is to be given it.
 func (s *Sink) Letters() DeadLetters {
-	if !s.remembers {
+	if !s.plan.remembers {
 		return s.deps.DeadLetters
 	}
 	return marked{s}
@@ -26,7 +26,7 @@ func (m marked) Rows(ctx context.Context, letters []pipeline.Letter) error {
 	if err := m.mark(ctx, letters); err != nil {
 		return err
 	}
-	return m.deps.DeadLetters.Rows(ctx, letters)
+	return m.sink.deps.DeadLetters.Rows(ctx, letters)
 }
 
 func (m marked) mark(ctx context.Context, letters []pipeline.Letter) error {
@@ -39,37 +39,37 @@ func (m marked) mark(ctx context.Context, letters []pipeline.Letter) error {
 			locks = append(locks, binary.LittleEndian.Uint64(k[:]))
 		}
 	}
-	locks, err := m.members.take(ctx, locks)
+	locks, err := m.sink.members.take(ctx, locks)
 	if err != nil {
 		return err
 	}
-	defer m.members.give(locks)
+	defer m.sink.members.give(locks)
 	return m.write(ctx, keys)
 }
 
 func (m marked) write(ctx context.Context, keys map[key]bool) error {
-	if err := m.refresh(ctx); err != nil {
+	if err := m.sink.refresh(ctx); err != nil {
 		return err
 	}
 	var p puts
 	for k := range keys {
-		before, known := readRecord(m.deps.Memory.Get(nil, k))
+		before, known := readRecord(m.sink.deps.Memory.Get(nil, k))
 		if before.letters {
 			continue
 		}
 		before.letters = true
 		if !known {
-			before.generation, before.time = m.generation(), m.now().UnixMilli()
+			before.generation, before.time = m.sink.generation(), m.sink.plan.now().UnixMilli()
 		}
 		p.add(k, &before)
 	}
-	return m.put(ctx, &p)
+	return m.sink.put(ctx, &p)
 }
 
-// Overtaken says whether a newer row of the record's member has settled, so that replaying the record would undo it;
+// Overtaken reports whether a newer row of the record's member has settled, so that replaying the record would undo it;
 // known is false for a sync without memory. Deliver skips such rows by itself.
 func (s *Sink) Overtaken(ctx context.Context, r *pipeline.Record) (overtaken, known bool, err error) {
-	if !s.remembers || len(r.Key) == 0 {
+	if !s.plan.remembers || len(r.Key) == 0 {
 		return false, false, nil
 	}
 	if err := s.deps.Memory.Refresh(ctx); err != nil {
@@ -83,12 +83,12 @@ func (s *Sink) Overtaken(ctx context.Context, r *pipeline.Record) (overtaken, kn
 // topic keeps them.
 const keepGone = 31 * 24 * time.Hour
 
-// Sweep forgets members that are gone and whose dead letters nobody can replay any more. Call it once a day.
+// Sweep forgets members that are gone and whose dead letters can no longer be replayed. Call it once a day.
 func (s *Sink) Sweep(ctx context.Context) error {
-	if !s.remembers {
+	if !s.plan.remembers {
 		return nil
 	}
-	limit := s.now().Add(-keepGone)
+	limit := s.plan.now().Add(-keepGone)
 	is := func(value []byte) bool { return Forgettable(value, limit) }
 	for {
 		found := s.deps.Memory.Find(is, 1000)

@@ -10,7 +10,7 @@ import (
 
 // Maker makes transitions of rows, in one goroutine.
 type Maker struct {
-	*Plan
+	plan    *Plan
 	row     *mapping.Row
 	keyless bool            // rows need no key: preview's have none
 	past    pipeline.Change // the row before its change, made to look like a row of today
@@ -19,11 +19,11 @@ type Maker struct {
 	values    []pipeline.Value
 	now, old  []byte
 	audiences [][]byte
-	nobody    *member.Nobody // of the claims at hand: the first placeholder among the identifiers
+	digests   member.Digests
 }
 
 // Maker makes one for another goroutine.
-func (p *Plan) Maker() *Maker { return &Maker{Plan: p, row: mapping.NewRow(p.now)} }
+func (p *Plan) Maker() *Maker { return &Maker{plan: p, row: mapping.NewRow(p.now)} }
 
 // transitions is the envelope of what a Maker makes: transitions, which Sink.Deliver turns into calls.
 var transitions = []byte("transition")
@@ -44,12 +44,12 @@ func (m *Maker) Make(items *pipeline.Items, row int, c *pipeline.Change) error {
 }
 
 func (m *Maker) transition(c *pipeline.Change) (t transition, err error) {
-	if m.remembers && len(c.Key) == 0 && !m.keyless {
+	if m.plan.remembers && len(c.Key) == 0 && !m.keyless {
 		return t, pipeline.Reject(pipeline.StageMap, pipeline.InvalidDeliveryKey, "", "a record key that names the member")
 	}
 	t.created = c.Op == pipeline.Insert || c.Op == pipeline.Snapshot
 	t.oldKnown = t.created || c.BeforeComplete && c.Before.Present && !c.KeyRow
-	if !m.remembers && !t.oldKnown {
+	if !m.plan.remembers && !t.oldKnown {
 		return t, pipeline.Reject(pipeline.StageMap, pipeline.BeforeImageIncomplete, "", "a complete image of the row before its change")
 	}
 	unchanged := c.Op == pipeline.Update && t.oldKnown && sameRow(&c.Before, &c.After)
@@ -67,7 +67,7 @@ func (m *Maker) transition(c *pipeline.Change) (t transition, err error) {
 	return t, err
 }
 
-// sameRow says whether both images hold the same in every column the sync reads. Lists count as different: looking into
+// sameRow reports whether both images hold the same in every column the sync reads. Lists count as different: looking into
 // them costs more than it saves.
 func sameRow(a, b *pipeline.Image) bool {
 	if len(a.Values) != len(b.Values) {
@@ -86,10 +86,10 @@ func sameValue(a, b pipeline.Value) bool {
 		a.Int() == b.Int() && a.Scale() == b.Scale() && bytes.Equal(a.Bytes(), b.Bytes())
 }
 
-// present is what the row is now. A row that is no member is not looked at further: an opt-out counts, whatever else is
+// present is what the row is now. A row that is not a member is not looked at further: an opt-out counts, whatever else is
 // wrong with the row.
 func (m *Maker) present(t *transition) (err error) {
-	if t.member, err = m.isMember(); err != nil || !t.member {
+	if t.member, err = m.plan.members.Includes(m.row); err != nil || !t.member {
 		return err
 	}
 	if m.now, err = m.claims(m.now[:0]); err != nil {
@@ -97,30 +97,19 @@ func (m *Maker) present(t *transition) (err error) {
 	}
 	t.now = m.now
 	if len(t.now) == 0 && m.isUseless(t) {
-		return m.noIdentifier()
+		return member.NoIdentifier(section)
 	}
 	return nil
 }
 
-// isUseless says whether a member without identifiers has no past either, as far as can be known without memory.
-func (m *Maker) isUseless(t *transition) bool { return !m.remembers && len(t.old) == 0 }
-
-func (*Plan) noIdentifier() *pipeline.Rejection {
-	return pipeline.Reject(pipeline.StageIdentity, pipeline.NoIdentifier, "identifiers", "at least one of the mapped identifiers")
-}
-
-func (m *Maker) isMember() (bool, error) {
-	if m.member == nil {
-		return true, nil
-	}
-	return m.member.True(m.row, "member_when")
-}
+// isUseless reports whether a member without identifiers has no past either, as far as can be known without memory.
+func (m *Maker) isUseless(t *transition) bool { return !m.plan.remembers && len(t.old) == 0 }
 
 // before is the claims of the row before its change. What cannot be read there was rejected then and never sent.
 func (m *Maker) before(c *pipeline.Change) []byte {
 	m.past = pipeline.Change{Op: pipeline.Update, Shape: c.Shape, After: c.Before, Key: c.Key, Source: c.Source}
 	m.row.Begin(&m.past)
-	if member, err := m.isMember(); err != nil || !member {
+	if member, err := m.plan.members.Includes(m.row); err != nil || !member {
 		return m.old[:0]
 	}
 	old, err := m.claims(m.old[:0])

@@ -7,17 +7,17 @@ import "context"
 //
 // How a member's change is made, so that a crash between any two steps, and any number of instances, leave TikTok right:
 //
-//  1. What the member wants now and what it leaves is written, marked as pending. From here on everybody counts its
-//     wants, and nobody counts what it leaves.
-//  2. What it leaves is deleted unless another member wants it. If somebody seems to, the memory is refreshed first: two
+//  1. What the member wants now and what it leaves is written, marked as pending. From here on every instance counts its
+//     wants, and none counts what it leaves.
+//  2. What it leaves is deleted unless another member wants it. If one seems to, the memory is refreshed first: two
 //     members that leave the same claim at the same time would otherwise spare it for each other's sake.
 //  3. What it wants is added.
-//  4. After a delete the memory is refreshed. If by then somebody wants the claim, whose add may have come before our
+//  4. After a delete the memory is refreshed. If by then a member wants the claim, whose add may have come before our
 //     delete, it is added again.
 //  5. What the member wants is written, no longer pending; or nothing, when it has gone.
 //
-// A crash after 1 leaves a pending record. Whoever meets it trusts no difference: everything in it is added or deleted
-// anew. All of this repeats set operations, which TikTok takes any number of times.
+// A crash after 1 leaves a pending record. The next to read it trusts no difference: everything in it is added or deleted
+// again. All of this repeats set operations, which TikTok takes any number of times.
 //
 // Within the process, locks on members and on claims keep chunks from interfering between 1 and 5.
 type Memory interface {

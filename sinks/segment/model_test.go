@@ -127,7 +127,7 @@ func (w *world) live() {
 func (w *world) happen() {
 	if len(w.table) == 0 || w.rng.IntN(4) == 0 {
 		w.nextID++
-		w.create(w.nextID, w.somebody())
+		w.create(w.nextID, w.anyPerson())
 		return
 	}
 	ids := slices.Sorted(maps.Keys(w.table))
@@ -145,11 +145,11 @@ func (w *world) happen() {
 	}
 }
 
-func (w *world) somebody() person {
+func (w *world) anyPerson() person {
 	p := person{member: w.rng.IntN(3) > 0}
 	p.email, p.phone = w.email(), w.phone()
 	if p.email == "" && p.phone == "" {
-		p.email = "somebody@x.org"
+		p.email = "someone@x.org"
 		if !w.style.shared {
 			p.email = w.unique()
 		}
@@ -300,7 +300,7 @@ func (w *world) instance(owned []int, life int64, sizes *rand.Rand) {
 	}
 	deps := Deps{
 		Sync: "newsletter", Queue: &queue{plan: w.plan, sandbox: w.tiktok, step: called},
-		DeadLetters: &graveyard{}, Audiences: ids{w.target},
+		DeadLetters: &letterBox{}, Audiences: ids{w.target},
 	}
 	if w.plan.Remembers() {
 		deps.Memory = state.NewMembers(w.members.log(step), EachClaim, nil)
@@ -347,7 +347,7 @@ func (w *world) chunk(ctx context.Context, sink *Sink, rows []written) error {
 
 func (w *world) deliver(ctx context.Context, sink *Sink, rows []written, chunk *pipeline.Chunk) error {
 	var items pipeline.Items
-	maker := sink.Maker()
+	maker := sink.plan.Maker()
 	for i := range rows {
 		if chunk.Settled(i) != pipeline.Unsettled {
 			continue

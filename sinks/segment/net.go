@@ -40,7 +40,7 @@ func (p *Plan) Net(items *pipeline.Items) (*pipeline.Items, error) {
 	return net, nil
 }
 
-// dropUndone empties the cells that a later item undoes, and says whether any is left.
+// dropUndone empties the cells that a later item undoes, and reports whether any is left.
 func (p *Plan) dropUndone(cells []cell, envelope string, last map[string]string) (left bool) {
 	action, past, _ := strings.Cut(envelope, " ")
 	for i, c := range cells {

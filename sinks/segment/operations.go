@@ -16,27 +16,27 @@ func (f *flush) planMembers(ctx context.Context) error {
 	return nil
 }
 
-// lookAgain refreshes the memory if a claim that somebody leaves seems to be wanted by others.
+// lookAgain refreshes the memory if a claim that a member leaves seems to be wanted by others.
 func (f *flush) lookAgain(ctx context.Context) error {
 	for i := range f.members {
 		m := &f.members[i]
 		for c, rest := next(m.after.leaves); m.changed && c != nil; c, rest = next(rest) {
-			if f.deps.Memory.Claimants(c) > 0 {
-				return f.refresh(ctx)
+			if f.sink.deps.Memory.Claimants(c) > 0 {
+				return f.sink.refresh(ctx)
 			}
 		}
 	}
 	return nil
 }
 
-// leave deletes what nobody wants. What somebody does want is added again where an earlier attempt may have deleted it.
+// leave deletes what no member wants. What one does want is added again where an earlier attempt may have deleted it.
 func (f *flush) leave(m *memberPlan) {
 	for c, rest := next(m.after.leaves); c != nil; c, rest = next(rest) {
-		switch wanted := f.deps.Memory.Claimants(c) > 0; {
+		switch wanted := f.sink.deps.Memory.Claimants(c) > 0; {
 		case !wanted:
-			f.tell(op{claim: c, row: m.last, remove: true})
+			f.queue(op{claim: c, row: m.last, remove: true})
 		case m.dirty:
-			f.tell(op{claim: c, row: m.last})
+			f.queue(op{claim: c, row: m.last})
 		}
 	}
 }
@@ -44,12 +44,12 @@ func (f *flush) leave(m *memberPlan) {
 func (f *flush) join(m *memberPlan) {
 	for c, rest := next(m.after.wants); c != nil; c, rest = next(rest) {
 		if m.dirty || !holds(m.before.wants, c) {
-			f.tell(op{claim: c, row: m.last})
+			f.queue(op{claim: c, row: m.last})
 		}
 	}
 }
 
-func (f *flush) tell(o op) {
+func (f *flush) queue(o op) {
 	f.ops = append(f.ops, o)
 	f.rows[o.row].sent = true
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
+	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/audience/member"
 )
 
@@ -17,8 +18,7 @@ type Plan struct {
 	now       func() time.Time
 	metrics   *metrics.Sync
 
-	ids      []member.Reader
-	member   *mapping.Condition // nil: every row is a member
+	members  member.Mapping
 	audience *mapping.Getter    // nil: the sync's own
 	head     []byte             // of a request, up to the action
 	schema   []byte             // of a request, from id_schema to the rows
@@ -43,11 +43,8 @@ func New(cfg Config, o Options, cols *mapping.Columns, now func() time.Time, m *
 	}
 	p := &Plan{cfg: cfg, remembers: cfg.Remembers(o.FullBefore), now: now, metrics: m}
 	var err error
-	if p.ids, err = member.Compile(section, &cfg.Identifiers, &cfg.Rules, cols); err != nil {
+	if p.members, err = member.Compile(section, &cfg.Identifiers, &cfg.Rules, cols); err != nil {
 		return nil, err
-	}
-	if p.member, err = mapping.NewCondition(cfg.MemberWhen, cols); err != nil {
-		return nil, fmt.Errorf("compile member_when: %w", err)
 	}
 	if cfg.Audience.Row != nil {
 		p.audience = cfg.Audience.Row.Compile("audience", cols)
@@ -56,5 +53,17 @@ func New(cfg Config, o Options, cols *mapping.Columns, now func() time.Time, m *
 	return p, nil
 }
 
-// Remembers says whether the sync needs a Memory.
+// NewTarget makes what finds the audiences the sync fills.
+func (p *Plan) NewTarget(sync string, api audience.API, docs audience.Store) *audience.Target {
+	own := &p.cfg.Audience
+	return audience.NewTarget(audience.Wanted{Sync: sync, Name: own.Name, ID: own.ID, ByID: own.Row != nil && own.Row.By == "id",
+		Advertisers: p.cfg.AdvertiserIDs}, api, docs, p.now)
+}
+
+// NewReadback makes what asks TikTok about the target's audiences.
+func (p *Plan) NewReadback(t *audience.Target) *audience.Readback {
+	return audience.NewReadback(t, p.cfg.ReadBack.Std(), p.metrics)
+}
+
+// Remembers reports whether the sync needs a Memory.
 func (p *Plan) Remembers() bool { return p.remembers }

@@ -7,13 +7,14 @@ import (
 	"strings"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/sinks/audience/member"
 )
 
 // Preview shows what rows would have TikTok told, one after the other, with a memory of its own that begins empty. It
-// reaches nothing: audiences stand in requests by the names the configuration or the row has for them. It is a Maker whose
-// items are elements of requests, for one goroutine.
+// reaches nothing: audiences are in requests by the names the configuration or the row has for them. Its items are
+// elements of requests. It belongs to one goroutine.
 type Preview struct {
-	*Maker
+	maker   *Maker
 	flush   flush
 	members map[key][]byte
 	claims  map[string]int // members by claim
@@ -21,16 +22,16 @@ type Preview struct {
 
 // NewPreview makes a Preview that has seen no row.
 func (p *Plan) NewPreview() *Preview {
-	v := &Preview{Maker: p.Maker(), members: map[key][]byte{}, claims: map[string]int{}}
-	v.keyless = true
-	v.flush.Sink = &Sink{Plan: p, deps: Deps{Audiences: named(p.cfg.Audience)}}
+	v := &Preview{maker: p.Maker(), members: map[key][]byte{}, claims: map[string]int{}}
+	v.maker.keyless = true
+	v.flush.sink = NewSink(p, Deps{Audiences: named(p.cfg.Audience)})
 	v.flush.lists = map[string][]byte{}
 	return v
 }
 
 // Make appends the row's operations, deletes first. Its error is a *pipeline.Rejection or a pipeline.SkipReason.
 func (v *Preview) Make(items *pipeline.Items, row int, c *pipeline.Change) error {
-	t, err := v.transition(c)
+	t, err := v.maker.transition(c)
 	if err != nil {
 		return err
 	}
@@ -39,7 +40,7 @@ func (v *Preview) Make(items *pipeline.Items, row int, c *pipeline.Change) error
 		held = remembered
 	}
 	if t.member && len(t.now) == 0 && len(held) == 0 {
-		return v.noIdentifier()
+		return member.NoIdentifier(section)
 	}
 	v.note(k, c, held, t.now)
 	v.plan(held, t.now)
@@ -52,7 +53,7 @@ func (v *Preview) Make(items *pipeline.Items, row int, c *pipeline.Change) error
 	return pipeline.SkipNoChange
 }
 
-// note remembers what the member holds now. A row without key is nobody's.
+// note remembers what the member holds now. A row without key is not a member's.
 func (v *Preview) note(k key, c *pipeline.Change, held, now []byte) {
 	if len(c.Key) == 0 {
 		return
@@ -131,10 +132,10 @@ func (p *Plan) typeAt(i int, past string) string {
 	if past != "" {
 		return kindNamed(past).Name()
 	}
-	return p.ids[i].Kind.Name()
+	return p.members.Readers[i].Kind.Name()
 }
 
-// named stands for audiences nobody has looked up.
+// named is for audiences that were not looked up.
 type named Audience
 
 // IDs is the configured id, else the name.

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/sinks/audience/member"
 )
 
 // planByMemory plans with what is remembered of each member. See Memory for the order of things.
@@ -12,7 +13,7 @@ func (f *flush) planByMemory(ctx context.Context) error {
 	if err := f.takeMembers(ctx); err != nil {
 		return err
 	}
-	if err := f.refresh(ctx); err != nil {
+	if err := f.sink.refresh(ctx); err != nil {
 		return err
 	}
 	f.recall()
@@ -41,7 +42,7 @@ func (f *flush) takeMembers(ctx context.Context) (err error) {
 		}
 		f.rows[i].of = at
 	}
-	f.tookFor, err = f.Sink.members.take(ctx, f.tookFor)
+	f.tookFor, err = f.sink.members.take(ctx, f.tookFor)
 	return err
 }
 
@@ -51,14 +52,14 @@ func (f *flush) recall() {
 	for i := range f.members {
 		m := &f.members[i]
 		start := len(f.sets)
-		f.sets = f.deps.Memory.Get(f.sets, m.key)
+		f.sets = f.sink.deps.Memory.Get(f.sets, m.key)
 		m.before, m.known = readRecord(f.sets[start:len(f.sets):len(f.sets)])
 	}
 	for i := range f.rows {
 		r := &f.rows[i]
 		m := &f.members[r.of]
 		switch {
-		case m.known && m.before.overtakes(&f.chunk.Records[r.row], f.generation()):
+		case m.known && m.before.overtakes(&f.chunk.Records[r.row], f.sink.generation()):
 			r.skip = pipeline.SkipDuplicateReplay
 			continue
 		case m.last >= 0:
@@ -92,12 +93,12 @@ func (f *flush) decide(m *memberPlan) {
 	}
 	r, b := &f.rows[m.last], &m.before
 	held := f.unionOf(m.past, f.unionOf(b.wants, b.leaves)) // no more than one of both exists
-	m.dirty = m.known && (b.pending || b.generation != f.generation())
+	m.dirty = m.known && (b.pending || b.generation != f.sink.generation())
 	m.after = record{letters: b.letters, wants: r.now, leaves: f.lessOf(held, r.now)}
-	m.after.moveTo(&f.chunk.Records[r.row], f.generation())
+	m.after.moveTo(&f.chunk.Records[r.row], f.sink.generation())
 	switch {
 	case r.member && len(r.now) == 0 && len(held) == 0:
-		r.rejected = f.noIdentifier()
+		r.rejected = member.NoIdentifier(section)
 		m.after.letters, m.put = true, true
 	case m.dirty || len(m.after.leaves) > 0 || len(r.now) > len(b.wants):
 		m.changed = true
@@ -128,7 +129,7 @@ func (f *flush) takeClaims(ctx context.Context) (err error) {
 			f.took = appendHashes(f.took, m.after.leaves)
 		}
 	}
-	f.took, err = f.claims.take(ctx, f.took)
+	f.took, err = f.sink.claims.take(ctx, f.took)
 	return err
 }
 
@@ -149,7 +150,7 @@ func (f *flush) announce(ctx context.Context) error {
 			f.puts.add(m.key, &pending)
 		}
 	}
-	if err := f.put(ctx, &f.puts); err != nil {
+	if err := f.sink.put(ctx, &f.puts); err != nil {
 		return err
 	}
 	f.settleIf(func(r *rowPlan) bool { return r.skip == pipeline.SkipSuperseded })

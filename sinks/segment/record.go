@@ -19,7 +19,7 @@ func keyOf(r *pipeline.Record) key {
 	return key(sum[:16])
 }
 
-// record is what is remembered of a member, as it stands in the members topic.
+// record is what is remembered of a member, as the members topic has it.
 type record struct {
 	pending    bool // calls are or were under way: TikTok may hold any part of wants and leaves
 	letters    bool // there is a dead letter of the member, so every row must move the position
@@ -60,7 +60,7 @@ func (m *record) appendTo(dst []byte) []byte {
 }
 
 // readRecord reads what appendTo wrote; the sets alias value. A value it cannot read, of a later version or written by
-// somebody else, is no record.
+// another program, is not a record.
 func readRecord(value []byte) (m record, ok bool) {
 	if len(value) < 2 || value[0] != recordVersion {
 		return m, false
@@ -108,7 +108,7 @@ func (m *record) moveTo(r *pipeline.Record, generation uint64) {
 	m.partition, m.offset, m.time, m.generation = r.Partition, r.Offset, r.Timestamp.UnixMilli(), generation
 }
 
-// overtakes says that the record is of a later row than r. The time guards against a topic that was made anew, whose
+// overtakes says that the record is of a later row than r. The time guards against a topic that was created again, whose
 // offsets begin again.
 func (m *record) overtakes(r *pipeline.Record, generation uint64) bool {
 	return m.generation == generation && m.partition == r.Partition && m.offset > r.Offset && m.time >= r.Timestamp.UnixMilli()
@@ -122,8 +122,8 @@ func EachClaim(value []byte, each func(claim []byte)) {
 	}
 }
 
-// Forgettable says whether a value of the members topic is of a member that is gone, and only kept for replays that
-// nobody will ask for any more: its last row is older than the time.
+// Forgettable reports whether a value of the members topic is of a member that is gone, and only kept for replays that
+// are no longer possible: its last row is older than the time.
 func Forgettable(value []byte, before time.Time) bool {
 	m, ok := readRecord(value)
 	return ok && !m.pending && len(m.wants) == 0 && len(m.leaves) == 0 && m.time < before.UnixMilli()

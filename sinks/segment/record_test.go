@@ -65,7 +65,7 @@ func TestARecordIsOvertakenOnlyByALaterRowOfItsOwnTopicsLife(t *testing.T) {
 		{"the same row", row(2, 10, 1000), 1, false},
 		{"a newer row", row(2, 11, 1100), 1, false},
 		{"an older row after a resync", row(2, 9, 900), 2, false},
-		{"a lower offset in a topic made anew", row(2, 0, 2000), 1, false},
+		{"a lower offset in a topic created again", row(2, 0, 2000), 1, false},
 		{"another partition", row(1, 9, 900), 1, false},
 	} {
 		if got := m.overtakes(c.row, c.generation); got != c.want {
@@ -78,7 +78,7 @@ func TestTheMembersTopicHoldsNoKeyInClear(t *testing.T) {
 	r := pipeline.Record{Topic: "shop.customers", Key: []byte("ann@x.org")}
 	k := keyOf(&r)
 	if bytes.Contains(k[:], r.Key) {
-		t.Error("the key stands in it")
+		t.Error("the key is in it")
 	}
 	r.Topic = "shop.partners"
 	if keyOf(&r) == k {

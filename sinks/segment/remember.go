@@ -47,7 +47,7 @@ func (s *Sink) generation() uint64 {
 	return s.deps.Generation()
 }
 
-// remember ends the members' changes: claims that somebody came to want while they were deleted are added again, then
+// remember ends the members' changes: claims that a member came to want while they were deleted are added again, then
 // the records are written as they are to stay.
 func (f *flush) remember(ctx context.Context) error {
 	if err := f.heal(ctx); err != nil {
@@ -68,11 +68,11 @@ func (f *flush) remember(ctx context.Context) error {
 			m.after.wants, m.after.leaves, m.after.pending = m.before.wants, m.before.leaves, m.before.pending
 		}
 		if m.after.letters { // kept for as long as the letters, however old the row is
-			m.after.time = max(m.after.time, f.now().UnixMilli())
+			m.after.time = max(m.after.time, f.sink.plan.now().UnixMilli())
 		}
 		f.puts.add(m.key, &m.after)
 	}
-	return f.put(ctx, &f.puts)
+	return f.sink.put(ctx, &f.puts)
 }
 
 // heal adds the deleted claims that another instance's member has come to want: its add may have been before our
@@ -88,12 +88,12 @@ func (f *flush) heal(ctx context.Context) error {
 	if len(f.ops) == 0 {
 		return nil
 	}
-	if err := f.refresh(ctx); err != nil {
+	if err := f.sink.refresh(ctx); err != nil {
 		return err
 	}
 	wanted := f.ops[:0]
 	for _, o := range f.ops {
-		if f.deps.Memory.Claimants(o.claim) > 0 {
+		if f.sink.deps.Memory.Claimants(o.claim) > 0 {
 			o.remove = false
 			wanted = append(wanted, o)
 		}
@@ -103,5 +103,5 @@ func (f *flush) heal(ctx context.Context) error {
 		return err
 	}
 	copies := pipeline.NewChunk(append([]pipeline.Record(nil), f.chunk.Records...))
-	return f.deps.Queue.Deliver(ctx, copies, &f.out)
+	return f.sink.deps.Queue.Deliver(ctx, copies, &f.out)
 }

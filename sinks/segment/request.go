@@ -30,7 +30,7 @@ func (p *Plan) compileRequest() {
 	ids, _ := json.Marshal(p.cfg.AdvertiserIDs) // a list of strings always encodes
 	p.head = append(append([]byte(`{"advertiser_ids":`), ids...), `,"action":"`...)
 	var schema []string
-	for _, id := range p.ids {
+	for _, id := range p.members.Readers {
 		schema = append(schema, wires[id.Kind])
 		p.mapped[id.Kind] = true
 	}
@@ -76,11 +76,11 @@ type cells [member.Kinds][]byte
 // audiences is a JSON list.
 func (p *Plan) appendMember(dst []byte, c *cells, audiences []byte) []byte {
 	dst = append(dst, '[')
-	for i := range p.ids {
+	for i := range p.members.Readers {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendCell(dst, c[p.ids[i].Kind], audiences)
+		dst = appendCell(dst, c[p.members.Readers[i].Kind], audiences)
 	}
 	return append(dst, ']')
 }

@@ -22,7 +22,7 @@ type scene struct {
 	members    *topic
 	sink       *Sink
 	queue      *queue
-	letters    *graveyard
+	letters    *letterBox
 	shape      *pipeline.Shape
 	next       int64
 	generation uint64
@@ -32,13 +32,13 @@ type scene struct {
 const newsletter = "audience: {id: \"7\"}\nidentifiers: {EMAIL_SHA256: email, PHONE_SHA256: phone}\nmember_when: member\n"
 
 func newScene(t *testing.T, config string) *scene {
-	s := &scene{t: t, members: &topic{}, letters: &graveyard{}, now: time.UnixMilli(1_800_000_000_000)}
+	s := &scene{t: t, members: &topic{}, letters: &letterBox{}, now: time.UnixMilli(1_800_000_000_000)}
 	s.sandbox, s.target = strict(t)
 	s.start(config)
 	return s
 }
 
-// start starts the sync's process anew.
+// start starts the sync's process again.
 func (s *scene) start(config string) {
 	cols := &mapping.Columns{}
 	for _, name := range []string{"email", "phone", "member"} {
@@ -74,7 +74,7 @@ func (s *scene) rowAt(offset int64, member int, c pipeline.Change) pipeline.Outc
 	chunk := pipeline.NewChunk([]pipeline.Record{s.record(member, offset)})
 	var items pipeline.Items
 	c.Shape, c.Key = s.shape, chunk.Records[0].Key
-	if err := s.sink.Maker().Make(&items, 0, &c); err != nil {
+	if err := s.sink.plan.Maker().Make(&items, 0, &c); err != nil {
 		s.t.Fatalf("make: %v", err)
 	}
 	if err := s.sink.Deliver(s.t.Context(), chunk, &items); err != nil {
@@ -119,7 +119,7 @@ func (s *scene) claim(email string) []byte {
 	return appendClaim(nil, 0, nil, h)
 }
 
-func TestACallCutOffBetweenDeleteAndRepairIsRepairedBySomebodyElse(t *testing.T) {
+func TestACallCutOffBetweenDeleteAndRepairIsRepairedByAnotherInstance(t *testing.T) {
 	s := newScene(t, newsletter)
 	s.row(2, upsert("home@x.org"))
 	// Another instance was about to let member 1 leave: its delete came after member 2's add, then it died.
@@ -127,7 +127,7 @@ func TestACallCutOffBetweenDeleteAndRepairIsRepairedBySomebodyElse(t *testing.T)
 	home := s.claim("home@x.org")
 	var c cells
 	c[0] = home
-	body := s.sink.AppendRequest(nil, remove, [][]byte{s.sink.appendMember(nil, &c, []byte(`["`+s.target+`"]`))})
+	body := s.sink.plan.AppendRequest(nil, remove, [][]byte{s.sink.plan.appendMember(nil, &c, []byte(`["`+s.target+`"]`))})
 	if a := postTo(s.sandbox, "/segment/mapping/", body); a.Code != 0 {
 		t.Fatal(a.Message)
 	}
@@ -279,7 +279,7 @@ func TestWithoutAKeyNothingCanBeRemembered(t *testing.T) {
 	s := newScene(t, newsletter)
 	c := upsert("ann@x.org")
 	c.Shape = s.shape
-	err := s.sink.Maker().Make(&pipeline.Items{}, 0, &c)
+	err := s.sink.plan.Maker().Make(&pipeline.Items{}, 0, &c)
 	if r, ok := err.(*pipeline.Rejection); !ok || r.Reason != pipeline.InvalidDeliveryKey {
 		t.Errorf("got %v, want the rejection invalid_member_key", err)
 	}

@@ -8,7 +8,7 @@ import (
 
 // settle ends the rows that delivery had nothing to do for.
 func (f *flush) settle(ctx context.Context) error {
-	if err := f.bury(ctx); err != nil {
+	if err := f.writeLetters(ctx); err != nil {
 		return err
 	}
 	f.settleIf(func(r *rowPlan) bool { return !r.sent && r.rejected == nil })
@@ -17,7 +17,7 @@ func (f *flush) settle(ctx context.Context) error {
 
 // settleFollowers ends the rows whose last row has settled although the chunk has not: it answers for them.
 func (f *flush) settleFollowers() {
-	if f.remembers {
+	if f.sink.plan.remembers {
 		return // they have settled
 	}
 	for i := range f.rows {
@@ -31,15 +31,15 @@ func (f *flush) settleIf(isSkipped func(r *rowPlan) bool) {
 	n := 0
 	for i := range f.rows {
 		if r := &f.rows[i]; isSkipped(r) && f.chunk.Settle(int(r.row), pipeline.Skipped) {
-			f.metrics.Skipped(r.skip, 1)
+			f.sink.plan.metrics.Skipped(r.skip, 1)
 			n++
 		}
 	}
-	f.metrics.Settled(pipeline.Skipped, n)
+	f.sink.plan.metrics.Settled(pipeline.Skipped, n)
 }
 
-// bury writes the letters of rows that were rejected here.
-func (f *flush) bury(ctx context.Context) error {
+// writeLetters writes the letters of rows that were rejected here.
+func (f *flush) writeLetters(ctx context.Context) error {
 	var letters []pipeline.Letter
 	for i := range f.rows {
 		if r := &f.rows[i]; r.rejected != nil {
@@ -49,13 +49,13 @@ func (f *flush) bury(ctx context.Context) error {
 	if len(letters) == 0 {
 		return nil
 	}
-	if err := f.deps.DeadLetters.Rows(ctx, letters); err != nil {
+	if err := f.sink.deps.DeadLetters.Rows(ctx, letters); err != nil {
 		return err
 	}
 	for i := range f.rows {
 		if r := &f.rows[i]; r.rejected != nil && f.chunk.Settle(int(r.row), pipeline.DeadLettered) {
-			f.metrics.Rejected(r.rejected)
-			f.metrics.Settled(pipeline.DeadLettered, 1)
+			f.sink.plan.metrics.Rejected(r.rejected)
+			f.sink.plan.metrics.Settled(pipeline.DeadLettered, 1)
 		}
 	}
 	return nil

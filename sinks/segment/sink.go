@@ -3,6 +3,7 @@ package segment
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 )
@@ -39,7 +40,7 @@ type Deps struct {
 // Sink takes the chunks of a sync. It wants the chunks of one partition one after the other; those of several partitions
 // may come at the same time.
 type Sink struct {
-	*Plan
+	plan    *Plan
 	deps    Deps
 	members locks // members whose state is being read and written
 	claims  locks // claims that calls under way add or delete (P2)
@@ -48,7 +49,10 @@ type Sink struct {
 
 // NewSink puts a sink together.
 func NewSink(p *Plan, deps Deps) *Sink {
-	s := &Sink{Plan: p, deps: deps}
+	if deps.Status == nil {
+		deps.Status = pipeline.NewStatus(time.Now)
+	}
+	s := &Sink{plan: p, deps: deps}
 	s.flushes.New = func() any { return new(flush) }
 	return s
 }
@@ -58,13 +62,13 @@ func NewSink(p *Plan, deps Deps) *Sink {
 func (s *Sink) Deliver(ctx context.Context, c *pipeline.Chunk, items *pipeline.Items) error {
 	f := s.flushes.Get().(*flush)
 	defer s.flushes.Put(f)
-	f.begin(s, c, items)
+	f.reset(s, c, items)
 	defer f.unlock()
 	if _, err := f.audiences(ctx, nil); err != nil { // before anything: the sync may not be allowed to go on
 		return err
 	}
 	plan := f.planByImages
-	if s.remembers {
+	if s.plan.remembers {
 		plan = f.planByMemory
 	}
 	if err := plan(ctx); err != nil {
@@ -74,7 +78,7 @@ func (s *Sink) Deliver(ctx context.Context, c *pipeline.Chunk, items *pipeline.I
 		f.settleFollowers()
 		return err
 	}
-	if s.remembers {
+	if s.plan.remembers {
 		if err := f.remember(ctx); err != nil {
 			return err
 		}

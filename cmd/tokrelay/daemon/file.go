@@ -14,6 +14,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 	"github.com/tokrelay/tokrelay/sinks/audiencefile"
+	"github.com/tokrelay/tokrelay/sinks/audiencefile/build"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
 )
 
@@ -72,10 +73,10 @@ func (s *Sync) fingerprint() string {
 }
 
 // fileSource is the sync's topics as a bounded whole.
-func (w *Wiring) fileSource(s *Sync) audiencefile.Source {
-	return audiencefile.Source{
-		Spans: func(ctx context.Context) ([]audiencefile.Span, error) { return w.spans(ctx, s) },
-		Read: func(ctx context.Context, spans []audiencefile.Span, each func(*pipeline.Record) error) error {
+func (w *Wiring) fileSource(s *Sync) build.Source {
+	return build.Source{
+		Spans: func(ctx context.Context) ([]build.Span, error) { return w.spans(ctx, s) },
+		Read: func(ctx context.Context, spans []build.Span, each func(*pipeline.Record) error) error {
 			what := kafka.Range{From: kafka.Offsets{}, To: kafka.Offsets{}, IDs: map[string]string{}}
 			for _, span := range spans {
 				what.From.Set(span.Topic, span.Partition, span.From)
@@ -88,7 +89,7 @@ func (w *Wiring) fileSource(s *Sync) audiencefile.Source {
 }
 
 // spans are the oldest offset and the end of every partition now (P9).
-func (w *Wiring) spans(ctx context.Context, s *Sync) ([]audiencefile.Span, error) {
+func (w *Wiring) spans(ctx context.Context, s *Sync) ([]build.Span, error) {
 	topics, err := s.SourceTopics(ctx, w.Admin)
 	if err != nil {
 		return nil, err
@@ -97,11 +98,11 @@ func (w *Wiring) spans(ctx context.Context, s *Sync) ([]audiencefile.Span, error
 	if err != nil {
 		return nil, err
 	}
-	var spans []audiencefile.Span
+	var spans []build.Span
 	for topic, partitions := range all.To {
 		for id, end := range partitions {
 			from, _ := all.From.Get(topic, id)
-			spans = append(spans, audiencefile.Span{Topic: topic, TopicID: all.IDs[topic], Partition: id, From: from, To: end})
+			spans = append(spans, build.Span{Topic: topic, TopicID: all.IDs[topic], Partition: id, From: from, To: end})
 		}
 	}
 	return spans, nil

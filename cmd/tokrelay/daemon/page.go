@@ -12,8 +12,8 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
+	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/audiencefile"
-	"github.com/tokrelay/tokrelay/sinks/segment"
 )
 
 // What the page asks of a running daemon, besides its wiring. All of it may be called at any time.
@@ -36,11 +36,11 @@ func (d *Daemon) Version() string  { return d.Wiring.options.Version }
 func (d *Daemon) Instance() string { return d.Wiring.options.Instance }
 
 // Audiences are what TikTok last reported of a streamed sync's audiences, and false for other syncs.
-func (d *Daemon) Audiences(sync string) (segment.Reading, bool) {
+func (d *Daemon) Audiences(sync string) (audience.Reading, bool) {
 	if s := d.audience(sync); s != nil {
 		return s.readback.Last(), true
 	}
-	return segment.Reading{}, false
+	return audience.Reading{}, false
 }
 
 // ReadAudiences asks TikTok now what a streamed sync's audiences hold.

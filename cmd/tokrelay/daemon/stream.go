@@ -14,7 +14,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/router"
 	"github.com/tokrelay/tokrelay/pipeline/state"
 	"github.com/tokrelay/tokrelay/pipeline/tracing"
-	"github.com/tokrelay/tokrelay/sinks/segment"
+	"github.com/tokrelay/tokrelay/sinks/audience"
 )
 
 // Stream is a sync that sends row by row: its steps joined, and what has to run with them. Queue runs first and ends last.
@@ -24,8 +24,8 @@ type Stream struct {
 	Queue *delivery.Queue
 
 	wiring   *Wiring
-	readback *segment.Readback // nil where no audience is filled
-	members  *state.Members    // nil where none are remembered
+	readback *audience.Readback // nil where no audience is filled
+	members  *state.Members     // nil where none are remembered
 	services []func(context.Context) error
 }
 

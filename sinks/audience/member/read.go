@@ -1,7 +1,9 @@
 package member
 
 import (
+	"cmp"
 	"errors"
+
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/identity"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
@@ -10,21 +12,49 @@ import (
 // maxPerKind bounds the identifiers of one kind in a row.
 const maxPerKind = 10
 
-// Values appends the row's identifiers of this kind, to be hashed one by one. A row whose identifier is there but was not
-// read from the database is rejected: taking it for absent would remove the member.
-func (r *Reader) Values(row *mapping.Row, dst []pipeline.Value) ([]pipeline.Value, error) {
-	start := len(dst)
-	dst, err := r.get.Values(row, dst)
-	if err != nil {
-		return dst, err
+// Digests reads the digests of rows' identifiers, in one goroutine.
+type Digests struct {
+	// Placeholder is the rejection of the first value that named nobody (a phone of zeros) since the caller last made it
+	// nil. A row goes on without such a value; one that has no other identifier is rejected for it.
+	Placeholder *pipeline.Rejection
+
+	values []pipeline.Value
+	hashes []identity.Hash
+}
+
+// Of gives the digests of the row's identifiers of one kind; they are valid until the next call. Its error is a
+// *pipeline.Rejection. A row whose identifier is there but was not read from the database is rejected: taking it for absent
+// would remove the member.
+func (d *Digests) Of(r *Reader, row *mapping.Row) (_ []identity.Hash, err error) {
+	d.hashes = d.hashes[:0]
+	if d.values, err = r.get.Values(row, d.values[:0]); err != nil {
+		return nil, err
 	}
-	switch n := len(dst) - start; {
+	switch n := len(d.values); {
 	case n > maxPerKind:
-		return dst, pipeline.Reject(pipeline.StageIdentity, pipeline.TooManyElements, r.Field, "at most 10 values")
+		return nil, pipeline.Reject(pipeline.StageIdentity, pipeline.TooManyElements, r.Field, "at most 10 values")
 	case n == 0:
-		return dst, r.unavailable(row)
+		return nil, r.unavailable(row)
 	}
-	return dst, nil
+	for _, v := range d.values {
+		h, err := r.hash(row, v)
+		switch rule, broken := errors.AsType[identity.Rule](err); {
+		case broken && rule.Nobody():
+			d.Placeholder = cmp.Or(d.Placeholder, identity.Reject(r.Field, err))
+		case broken:
+			return nil, identity.Reject(r.Field, err)
+		case err != nil:
+			return nil, err
+		case !h.IsZero():
+			d.hashes = append(d.hashes, h)
+		}
+	}
+	return d.hashes, nil
+}
+
+// NoIdentifier is the rejection of a row without identifiers.
+func NoIdentifier(section string) *pipeline.Rejection {
+	return pipeline.Reject(pipeline.StageIdentity, pipeline.NoIdentifier, section, "at least one of the mapped identifiers")
 }
 
 func (r *Reader) unavailable(row *mapping.Row) error {
@@ -34,32 +64,18 @@ func (r *Reader) unavailable(row *mapping.Row) error {
 	return nil
 }
 
-// Nobody says that a value is a placeholder. A row goes on without it; one that has no other identifier is rejected for it.
-type Nobody struct{ Rejection *pipeline.Rejection }
-
-func (n *Nobody) Error() string { return n.Rejection.Error() }
-
-// Hash normalises and hashes one of the Values. The zero Hash means that nothing was there; the error is a *Nobody or a
+// hash normalises and hashes a value; the zero Hash means that nothing was there. Its error is an identity.Rule or a
 // *pipeline.Rejection.
-func (r *Reader) Hash(row *mapping.Row, v pipeline.Value) (h identity.Hash, err error) {
+func (r *Reader) hash(row *mapping.Row, v pipeline.Value) (h identity.Hash, err error) {
 	switch v.Kind() {
 	case pipeline.String, pipeline.JSON, pipeline.Int, pipeline.Decimal:
 	default:
 		return h, pipeline.Reject(pipeline.StageIdentity, pipeline.WrongType, r.Field, "text")
 	}
-	clear := row.Text(v)
 	if r.country != nil {
-		h, err = r.phoneOf(row).Hash(clear)
-	} else {
-		h, err = r.hasher.Hash(clear)
+		return r.phoneOf(row).Hash(row.Text(v))
 	}
-	if rule, ok := errors.AsType[identity.Rule](err); ok && rule.Nobody() {
-		return h, &Nobody{identity.Reject(r.Field, err)}
-	}
-	if err != nil {
-		return h, identity.Reject(r.Field, err)
-	}
-	return h, nil
+	return r.hasher.Hash(row.Text(v))
 }
 
 // phoneOf is the kind of phone of this row's country. A country that cannot be read is the sync's.

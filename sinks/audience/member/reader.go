@@ -18,9 +18,23 @@ type Reader struct {
 	country *mapping.Getter // the column that says it; nil: none
 }
 
-// Compile makes the Readers of the identifiers that are mapped, in the order of kinds, from what Validate has passed. cols
-// learns the columns they read.
-func Compile(section string, i *Identifiers, r *Rules, cols *mapping.Columns) (readers []Reader, err error) {
+// Mapping is what a sync's rows say of its members, compiled. It never changes and may be shared by goroutines.
+type Mapping struct {
+	Readers []Reader           // of the identifiers that are mapped, in the order of kinds
+	when    *mapping.Condition // nil: every row is a member
+}
+
+// Includes reports whether the row is a member. One that is not is not looked at further: an opt-out counts, whatever else is
+// wrong with the row. The error is a *pipeline.Rejection.
+func (m *Mapping) Includes(row *mapping.Row) (bool, error) {
+	if m.when == nil {
+		return true, nil
+	}
+	return m.when.True(row, "member_when")
+}
+
+// Compile compiles what Validate has passed. cols learns the columns that are read.
+func Compile(section string, i *Identifiers, r *Rules, cols *mapping.Columns) (m Mapping, err error) {
 	modes := r.Hash.modes()
 	o := identity.AudienceOptions{StripPlusTag: r.StripPlusTag, StripDots: r.StripDots}
 	o.Country, _ = identity.ParseCountry([]byte(r.DefaultCountry))
@@ -30,15 +44,18 @@ func Compile(section string, i *Identifiers, r *Rules, cols *mapping.Columns) (r
 		}
 		kind := Kind(k)
 		if o.Mode, err = identity.ParseMode(modes[k]); err != nil {
-			return nil, fmt.Errorf("compile hash.%s: %w", kind.Name(), err)
+			return m, fmt.Errorf("compile hash.%s: %w", kind.Name(), err)
 		}
 		reader := Reader{Kind: kind, Field: section + "." + kind.Name()}
 		if err := reader.compile(f, o, cols); err != nil {
-			return nil, err
+			return m, err
 		}
-		readers = append(readers, reader)
+		m.Readers = append(m.Readers, reader)
 	}
-	return readers, nil
+	if m.when, err = mapping.NewCondition(r.MemberWhen, cols); err != nil {
+		return m, fmt.Errorf("compile member_when: %w", err)
+	}
+	return m, nil
 }
 
 func (r *Reader) compile(f *mapping.Field, o identity.AudienceOptions, cols *mapping.Columns) (err error) {

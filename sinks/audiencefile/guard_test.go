@@ -14,8 +14,8 @@ func TestFewerThanAThousandMembersAreRefusedBeforeAnyCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, plainConfig)
 		w.people(0, 999)
-		w.topic.write("twin", "c|person7@example.com|true") // 1000 rows, 999 members
-		i := w.instance(t.TempDir())
+		w.topic.write("second", "c|person7@example.com|true") // 1000 rows, 999 members
+		i := w.instance(tempDir(t))
 		m := i.upload(TooSmall, Options{Force: true})
 		if !strings.Contains(m.Text, "999") || m.Duplicates != 1 {
 			t.Errorf("got %q and %d duplicates, want the number 999, and 1", m.Text, m.Duplicates)
@@ -24,7 +24,7 @@ func TestFewerThanAThousandMembersAreRefusedBeforeAnyCall(t *testing.T) {
 			t.Errorf("got %d calls, want none", n)
 		}
 		if len(i.status.Troubles("lapsed")) != 1 {
-			t.Error("nobody was told")
+			t.Error("the status has no trouble")
 		}
 	})
 }
@@ -33,7 +33,7 @@ func TestAShrunkenAudienceWaitsForForce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, plainConfig)
 		w.people(0, 3000)
-		i := w.instance(t.TempDir())
+		i := w.instance(tempDir(t))
 		i.upload(Uploaded, Options{})
 		<-time.After(25 * time.Hour)
 		for k := range 1600 {
@@ -45,7 +45,7 @@ func TestAShrunkenAudienceWaitsForForce(t *testing.T) {
 			t.Errorf("got %+v, want 1400 of 3000 and no upload", m)
 		}
 		if troubles := i.status.Troubles("lapsed"); len(troubles) != 1 || !troubles[0].Stop {
-			t.Errorf("got troubles %v, want one that needs somebody", troubles)
+			t.Errorf("got troubles %v, want one that someone has to act on", troubles)
 		}
 		i.upload(Uploaded, Options{Force: true})
 		w.holdsTheTable()
@@ -61,12 +61,12 @@ func TestTheSameSetIsNotUploadedAgain(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, plainConfig)
 				w.people(0, 1500)
-				i := w.instance(t.TempDir())
+				i := w.instance(tempDir(t))
 				i.upload(Uploaded, Options{})
 				<-time.After(25 * time.Hour)
 				w.topic.write("key-3", "u|person3@example.com|true")
 				if other {
-					i = w.instance(t.TempDir())
+					i = w.instance(tempDir(t))
 				}
 				m := i.upload(Unchanged, Options{})
 				if m.Compared == other {
@@ -81,13 +81,13 @@ func TestOneUploadADayWhateverIsAskedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, plainConfig)
 		w.people(0, 1500)
-		w.instance(t.TempDir()).upload(Uploaded, Options{})
+		w.instance(tempDir(t)).upload(Uploaded, Options{})
 		w.people(1500, 1600)
 		<-time.After(10 * time.Hour)
-		w.instance(t.TempDir()).upload(TooSoon, Options{Force: true})
+		w.instance(tempDir(t)).upload(TooSoon, Options{Force: true})
 		<-time.After(13 * time.Hour) // an hour is missing: the built files wait for it
 		began := time.Now()
-		w.instance(t.TempDir()).upload(Uploaded, Options{})
+		w.instance(tempDir(t)).upload(Uploaded, Options{})
 		if waited := time.Since(began); waited < time.Hour || waited > 65*time.Minute {
 			t.Errorf("waited %s, want the hour that was missing", waited)
 		}
@@ -103,13 +103,13 @@ func TestRejectedRowsGetTheirLetterOnce(t *testing.T) {
 		w.topic.write("bad-2", "nonsense")
 		w.topic.write("key-5", "u||true")
 		for range 3 {
-			w.instance(t.TempDir()).upload(Uploaded, Options{})
+			w.instance(tempDir(t)).upload(Uploaded, Options{})
 			w.holdsTheTable()
 			<-time.After(25 * time.Hour)
 			w.people(2000+len(w.topic.members()), 2001+len(w.topic.members()))
 		}
 		w.topic.write("bad-3", "c|no|true")
-		m := w.instance(t.TempDir()).upload(Uploaded, Options{})
+		m := w.instance(tempDir(t)).upload(Uploaded, Options{})
 		if m.Letters != 1 || m.Rejected[pipeline.InvalidEmail] != 2 || m.Rejected[pipeline.NoIdentifier] != 1 || m.Rejected[pipeline.AvroDecode] != 1 {
 			t.Errorf("got %d letters and %v, want one letter, four rejected rows", m.Letters, m.Rejected)
 		}
@@ -131,7 +131,7 @@ func TestARunInWhichMostRowsAreRejectedStops(t *testing.T) {
 		for k := range 9000 {
 			w.topic.write(w.topic.key(10_000+k), "c|gone wrong|true")
 		}
-		i := w.instance(t.TempDir())
+		i := w.instance(tempDir(t))
 		m, err := i.Run(t.Context(), Options{})
 		if m.Result != Stopped || err == nil || len(w.tiktok.Audiences()) != 0 {
 			t.Errorf("got %s, %v, want the run stopped", m.Result, err)
@@ -146,7 +146,7 @@ func TestAnAudienceBeingProcessedIsWaitedFor(t *testing.T) {
 		w := newWorld(t, plainConfig)
 		w.tiktok = sandbox.New(sandbox.Config{Now: time.Now, Limits: sandbox.NoLimits(), Refuse: sandbox.Strict(), Processing: 30 * time.Hour})
 		w.people(0, 1500)
-		i := w.instance(t.TempDir())
+		i := w.instance(tempDir(t))
 		i.upload(Uploaded, Options{})
 		w.people(1500, 1700)
 		<-time.After(25 * time.Hour)
@@ -166,7 +166,7 @@ func TestAnUploadTikTokCannotUseIsReportedAfterTwoDays(t *testing.T) {
 		w := newWorld(t, plainConfig)
 		w.tiktok = sandbox.New(sandbox.Config{Now: time.Now, Limits: sandbox.NoLimits(), Processing: 1000 * time.Hour})
 		w.people(0, 1500)
-		i := w.instance(t.TempDir())
+		i := w.instance(tempDir(t))
 		i.upload(Uploaded, Options{})
 		for range 47 {
 			<-time.After(time.Hour)
@@ -179,7 +179,7 @@ func TestAnUploadTikTokCannotUseIsReportedAfterTwoDays(t *testing.T) {
 			t.Errorf("got %q, %v, want failed", s, err)
 		}
 		if troubles := i.status.Troubles("lapsed"); len(troubles) != 1 || !troubles[0].Stop {
-			t.Errorf("got troubles %v, want one that needs somebody", troubles)
+			t.Errorf("got troubles %v, want one that someone has to act on", troubles)
 		}
 	})
 }
@@ -188,11 +188,11 @@ func TestAnAudienceOfTheNameIsFoundAndOneOfAnotherKindRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, plainConfig)
 		w.people(0, 1500)
-		w.instance(t.TempDir()).upload(Uploaded, Options{})
-		w.state = &stateTopic{} // somebody lost the state topic
+		w.instance(tempDir(t)).upload(Uploaded, Options{})
+		w.state = &stateTopic{} // the state topic was lost
 		<-time.After(25 * time.Hour)
 		w.people(1500, 1600)
-		if m := w.instance(t.TempDir()).upload(Uploaded, Options{}); m.Action != actionReplace {
+		if m := w.instance(tempDir(t)).upload(Uploaded, Options{}); m.Action != actionReplace {
 			t.Errorf("got %s, want the audience found and replaced", m.Action)
 		}
 		w.holdsTheTable()
@@ -203,25 +203,25 @@ func TestAnAudienceOfTheNameIsFoundAndOneOfAnotherKindRefused(t *testing.T) {
 		for k := range 1200 {
 			w.topic.write(w.topic.key(k), "c|+4915112345"+w.topic.key(1000 + k)[4:]+"|true")
 		}
-		m := w.instance(t.TempDir()).upload(Stopped, Options{})
+		m := w.instance(tempDir(t)).upload(Stopped, Options{})
 		if !strings.Contains(m.Text, "EMAIL_SHA256") {
 			t.Errorf("got %q, want the kinds named", m.Text)
 		}
 	})
 }
 
-// A truncate has no rows: the members of before are uploaded, and somebody is told.
-func TestATruncatedTableKeepsItsMembersAndIsTold(t *testing.T) {
+// A truncate has no rows: the members of before are uploaded, and the log says so.
+func TestATruncatedTableKeepsItsMembersAndIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, plainConfig)
 		w.people(0, 1200)
 		w.topic.writeTo(1, "", "t")
-		i := w.instance(t.TempDir())
+		i := w.instance(tempDir(t))
 		if m := i.upload(Uploaded, Options{}); m.Members != 1200 {
 			t.Errorf("got %d members, want 1200", m.Members)
 		}
 		if !strings.Contains(i.log.String(), "truncated") {
-			t.Errorf("nobody was told:\n%s", i.log.String())
+			t.Errorf("the log does not say so:\n%s", i.log.String())
 		}
 	})
 }

@@ -1,4 +1,4 @@
-package audiencefile
+package build
 
 import (
 	"crypto/md5"
@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	mostFileSize = 240e6 // TikTok takes 250 MB
-	mostFiles    = 50    // TikTok asks for no more in one call
+	MaxFileSize = 240e6 // TikTok takes 250 MB
+	maxFiles    = 50    // TikTok asks for no more in one call
 )
 
 // File is one file of an upload.
@@ -29,7 +29,7 @@ type File struct {
 // output is the files of an upload while they are written.
 type output struct {
 	folder string
-	layout *layout
+	layout *Layout
 	limit  int64 // bytes of a file
 
 	mu    sync.Mutex
@@ -37,10 +37,10 @@ type output struct {
 	files []File
 }
 
-// newOutput makes room for at most so many lines.
-func newOutput(folder string, l *layout, fileSize, lines int64, writers int) *output {
-	few := lines * int64(l.textSize()) / int64(mostFiles-writers)
-	return &output{folder: folder, layout: l, limit: min(max(fileSize, few), mostFileSize)}
+// newOutput makes room for at most this number of lines.
+func newOutput(folder string, l *Layout, fileSize, lines int64, writers int) *output {
+	few := lines * int64(l.textSize()) / int64(maxFiles-writers)
+	return &output{folder: folder, layout: l, limit: min(max(fileSize, few), MaxFileSize)}
 }
 
 // list are the finished files in the order of their names.
@@ -66,7 +66,7 @@ func (w *filesWriter) line(line []byte) error {
 			return err
 		}
 	}
-	w.buf = append(w.output.layout.appendText(w.buf, line), '\n')
+	w.buf = append(w.output.layout.AppendText(w.buf, line), '\n')
 	w.now.Lines++
 	full := w.now.Bytes+int64(len(w.buf)+w.output.layout.textSize()) > w.output.limit
 	if len(w.buf) < writeSize && !full {
@@ -86,7 +86,7 @@ func (w *filesWriter) open() (err error) {
 	if w.file, err = os.OpenFile(filepath.Join(w.output.folder, w.now.Name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
 		return fmt.Errorf("create upload file: %w", err)
 	}
-	w.sum, w.buf = md5.New(), append(w.buf[:0], w.output.layout.header...)
+	w.sum, w.buf = md5.New(), append(w.buf[:0], w.output.layout.Header...)
 	return nil
 }
 

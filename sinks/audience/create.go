@@ -1,4 +1,4 @@
-package segment
+package audience
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
 )
 
@@ -15,9 +14,12 @@ import (
 const doubt = time.Minute
 
 func (t *Target) findOrCreate(ctx context.Context, advertiser, name string) (string, error) {
-	found, ok, err := audience.Directory{API: t.api, Advertiser: advertiser}.Find(ctx, name, (*audience.Details).IsPartner)
-	if err != nil || ok {
-		return found.ID, err
+	found, err := Directory{API: t.api, Advertiser: advertiser}.Find(ctx, Shortened(name), (*Details).IsPartner)
+	if err != nil {
+		return "", err
+	}
+	if len(found) > 0 {
+		return found[0].ID, nil
 	}
 	key := advertiser + "/" + name
 	if since, ok := t.doubts[key]; ok && t.now().Sub(since) < doubt {
@@ -37,7 +39,7 @@ func (t *Target) create(ctx context.Context, advertiser, name, key string) (stri
 	if a.Verdict == pipeline.Retry {
 		t.doubts[key] = t.now()
 	}
-	if trouble := audience.Trouble("create audience", &a); trouble != nil {
+	if trouble := Trouble("create audience", &a); trouble != nil {
 		return "", trouble
 	}
 	delete(t.doubts, key)

@@ -1,4 +1,4 @@
-package audiencefile
+package build
 
 import "encoding/binary"
 

@@ -1,4 +1,4 @@
-package audiencefile
+package build
 
 import (
 	"bytes"
@@ -21,7 +21,7 @@ func (s *lineSet) reset() {
 	s.n, s.lines = 0, s.lines[:0]
 }
 
-// add tells whether the line is new.
+// add reports whether the line is new.
 func (s *lineSet) add(line []byte) bool {
 	if 2*(s.n+1) > len(s.slots) {
 		s.grow()

@@ -1,4 +1,4 @@
-package audiencefile
+package build
 
 import (
 	"fmt"
@@ -11,7 +11,7 @@ import (
 // one of them fits in memory where the whole does not.
 const buckets = 256
 
-// spill is a file of records in buckets. Each bucket is a list of chunks, wherever they stand in the file, so that one
+// spill is a file of records in buckets. Each bucket is a list of chunks, wherever they are in the file, so that one
 // file open once takes all of them. What one writer adds to a bucket is read in the order it was added.
 type spill struct {
 	file *os.File
@@ -26,7 +26,7 @@ type chunk struct {
 	Size int32
 }
 
-// newSpill makes a file that nobody else can read; it must not be there yet.
+// newSpill makes a file that no other user can read; it must not be there yet.
 func newSpill(path string) (*spill, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -60,16 +60,22 @@ func (s *spill) add(bucket int, records []byte) error {
 	return nil
 }
 
-// size is the number of bytes in a bucket.
+// size is the number of bytes in a bucket. A nil spill is empty.
 func (s *spill) size(bucket int) (n int64) {
+	if s == nil {
+		return 0
+	}
 	for _, c := range s.chunks[bucket] {
 		n += int64(c.Size)
 	}
 	return n
 }
 
-// each calls f with the bucket's chunks, which hold whole records. Nothing may be added meanwhile.
+// each calls f with the bucket's chunks, which hold whole records. Nothing may be added meanwhile. A nil spill is empty.
 func (s *spill) each(bucket int, buf *[]byte, f func(records []byte) error) error {
+	if s == nil {
+		return nil
+	}
 	for _, c := range s.chunks[bucket] {
 		if cap(*buf) < int(c.Size) {
 			*buf = make([]byte, c.Size)

@@ -1,8 +1,6 @@
-package audiencefile
+package build
 
 import (
-	"maps"
-
 	"github.com/tokrelay/tokrelay/pipeline"
 )
 
@@ -23,13 +21,11 @@ func (c *Counts) plus(other *Counts) {
 	c.Records += other.Records
 	c.Changes += other.Changes
 	c.Letters += other.Letters
-	for _, reason := range pipeline.SkipReasons {
-		if n := other.Skipped[reason]; n > 0 {
-			c.Skipped[reason] += n
-		}
+	for reason, n := range other.Skipped {
+		c.Skipped[reason] += n
 	}
-	for reason := range maps.Keys(other.Rejected) {
-		c.Rejected[reason] += other.Rejected[reason]
+	for reason, n := range other.Rejected {
+		c.Rejected[reason] += n
 	}
 }
 

@@ -1,4 +1,4 @@
-package audiencefile
+package build
 
 import (
 	"encoding/json"
@@ -7,10 +7,9 @@ import (
 	"path/filepath"
 )
 
-// kept is what must be known to use a spill again in a later run: it lies beside the spill, as <name>.json.
+// kept is what must be known to use a spill again in a later run: it is next to the spill, as <name>.json.
 type kept struct {
 	Version int
-	Run     string
 	Mapping string // lines of another mapping are of no use
 	Width   int
 	Spans   []Span // of the last known state of every key: From is where the topic began, To where the next run goes on

@@ -1,22 +1,22 @@
-package audiencefile
+package build
 
 import "context"
 
 // write drops repeated lines, compares with the previous upload and writes the files.
-func (b *build) write(ctx context.Context, lines *spill, out *built) error {
-	parallel := b.parallel
+func (b *builder) write(ctx context.Context, lines *spill, out *Output) error {
+	parallel := b.in.Parallel
 	if lines.end < 16<<20 {
 		parallel = 1 // one file, not several small ones
 	}
-	total := lines.end / int64(b.plan.layout.width)
-	w := &writing{build: b, output: newOutput(b.path, &b.plan.layout, int64(b.plan.cfg.FileSize), total, parallel)}
-	previous, _ := openKept(b.folder.join(membersName(b.previous)), b.plan.layout.name(), b.plan.layout.width)
+	total := lines.end / int64(b.in.Layout.Width)
+	w := &writing{builder: b, output: newOutput(b.path, &b.in.Layout, b.in.FileSize, total, parallel)}
+	previous, _ := openKept(b.folder.join(membersName(b.in.Previous)), b.in.Layout.name(), b.in.Layout.Width)
 	if previous != nil {
 		defer previous.close()
 	}
-	if b.plan.cfg.KeepState {
+	if b.in.Keep {
 		var err error
-		if w.members, err = newSpill(b.folder.join(membersName(b.run))); err != nil {
+		if w.members, err = newSpill(b.folder.join(membersName(b.in.Run))); err != nil {
 			return err
 		}
 		defer w.members.close()
@@ -28,12 +28,12 @@ func (b *build) write(ctx context.Context, lines *spill, out *built) error {
 	if w.members == nil {
 		return nil
 	}
-	return w.members.keep(kept{Run: b.run, Mapping: b.plan.layout.name(), Width: b.plan.layout.width})
+	return w.members.keep(kept{Mapping: b.in.Layout.name(), Width: b.in.Layout.Width})
 }
 
 // writing is the third pass.
 type writing struct {
-	build   *build
+	builder *builder
 	output  *output
 	members *spill
 	workers []*writer
@@ -50,15 +50,16 @@ type writer struct {
 }
 
 func (w *writing) run(ctx context.Context, parallel int, sources []*spill) error {
+	b := w.builder
+	width := b.in.Layout.Width
 	for range parallel {
-		one := &writer{writing: w, seen: lineSet{width: w.build.plan.layout.width}, files: filesWriter{output: w.output}}
+		one := &writer{writing: w, seen: lineSet{width: width}, files: filesWriter{output: w.output}}
 		if w.members != nil {
-			one.members = w.members.writer(w.build.memory.buffer(parallel))
+			one.members = w.members.writer(b.memory.buffer(parallel))
 		}
 		w.workers = append(w.workers, one)
 	}
-	width := w.build.plan.layout.width
-	d := &division{folder: w.build.path, limit: w.build.memory.lines(parallel), workers: parallel,
+	d := &division{folder: b.path, limit: b.memory.lines(parallel), workers: parallel,
 		cut:    func(records []byte) (_, _ []byte) { return records[:width], records[width:] },
 		byteAt: func(record []byte, level int) byte { return byte(scatter(record) >> (56 - 8*level)) },
 		work: func(worker int, sources []*spill, bucket int) error {
@@ -77,11 +78,11 @@ func (w *writing) run(ctx context.Context, parallel int, sources []*spill) error
 
 func (w *writer) bucket(lines, previous *spill, bucket int) error {
 	w.seen.reset()
-	if err := lines.each(bucket, &w.buf, w.take); err != nil {
+	if err := lines.each(bucket, &w.buf, w.add); err != nil {
 		return err
 	}
 	w.Members += int64(w.seen.n)
-	w.writing.build.job.progress.write(w.seen.n)
+	w.writing.builder.in.Progress(Step{Members: w.seen.n})
 	for i := range uint32(w.seen.n) {
 		line := w.seen.line(i)
 		w.digest.add(line)
@@ -94,13 +95,10 @@ func (w *writer) bucket(lines, previous *spill, bucket int) error {
 			}
 		}
 	}
-	if previous == nil {
-		return nil
-	}
 	return previous.each(bucket, &w.buf, w.compare)
 }
 
-func (w *writer) take(records []byte) error {
+func (w *writer) add(records []byte) error {
 	for width := w.seen.width; len(records) > 0; records = records[width:] {
 		if !w.seen.add(records[:width]) {
 			w.Duplicates++

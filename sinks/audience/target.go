@@ -1,4 +1,4 @@
-package segment
+package audience
 
 import (
 	"context"
@@ -8,31 +8,37 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/sinks/audience"
 )
 
 // API is TikTok; it is *tiktok.Client.
 type API interface {
-	audience.Getter
+	Getter
 	Post(ctx context.Context, endpoint string, body []byte) pipeline.Answer
 }
 
-// Documents are the small things instances remember together: pipeline/state's Store.
-type Documents interface {
-	audience.Documents
+// Store keeps small documents for all instances, and leases; *state.Store.
+type Store interface {
+	Documents
+	// TryLock takes a lease, or holds it for longer, and reports whether this instance has it.
 	TryLock(ctx context.Context, name string, ttl time.Duration) (bool, error)
 	Unlock(ctx context.Context, name string) error
 }
 
-// Target knows which audiences a sync fills: by id, or by name, found or created at TikTok. What it found is remembered
-// in Documents; then the sync stays with it. It is safe for concurrent use.
+// Wanted says which audiences a sync fills.
+type Wanted struct {
+	Sync        string
+	Name, ID    string // both empty where rows name audiences
+	ByID        bool   // rows give ids
+	Advertisers []string
+}
+
+// Target knows which audiences a sync fills through the Segment API: by id, or by name, found or created at TikTok. What it
+// found is remembered in the Store; then the sync stays with it. It is safe for concurrent use.
 type Target struct {
-	sync        string
-	own         Audience
-	advertisers []string
-	api         API
-	docs        Documents
-	now         func() time.Time
+	wanted Wanted
+	api    API
+	docs   Store
+	now    func() time.Time
 
 	mu         sync.Mutex
 	known      map[string][]string  // ids by name
@@ -40,10 +46,9 @@ type Target struct {
 	generation uint64
 }
 
-// NewTarget makes the Target of a plan's sync.
-func (p *Plan) NewTarget(sync string, api API, docs Documents) *Target {
-	return &Target{sync: sync, own: p.cfg.Audience, advertisers: p.cfg.AdvertiserIDs, api: api, docs: docs, now: p.now,
-		known: map[string][]string{}, doubts: map[string]time.Time{}}
+// NewTarget makes a Target that has found nothing yet.
+func NewTarget(wanted Wanted, api API, docs Store, now func() time.Time) *Target {
+	return &Target{wanted: wanted, api: api, docs: docs, now: now, known: map[string][]string{}, doubts: map[string]time.Time{}}
 }
 
 // Generation grows with every full resync. It is known once IDs has succeeded.
@@ -61,7 +66,7 @@ func (t *Target) IDs(ctx context.Context, name string) ([]string, error) {
 	if ids, ok := t.known[name]; ok {
 		return ids, nil
 	}
-	if name != "" && t.own.Row.By == "id" {
+	if name != "" && t.wanted.ByID {
 		return []string{name}, nil
 	}
 	b, err := t.bind(ctx, name)
@@ -77,12 +82,12 @@ func (t *Target) IDs(ctx context.Context, name string) ([]string, error) {
 }
 
 // bind finds out which audience it is and has it remembered.
-func (t *Target) bind(ctx context.Context, name string) (audience.Binding, error) {
+func (t *Target) bind(ctx context.Context, name string) (Binding, error) {
 	b, err := t.remembered(ctx, name)
 	if err != nil || t.isBound(&b, name) {
 		return b, err
 	}
-	lease := "create/" + t.advertisers[0] + "/" + t.nameOf(name)
+	lease := "create/" + t.wanted.Advertisers[0] + "/" + t.nameOf(name)
 	if err := t.lock(ctx, lease); err != nil {
 		return b, err
 	}
@@ -93,13 +98,13 @@ func (t *Target) bind(ctx context.Context, name string) (audience.Binding, error
 	if err := t.complete(ctx, &b, name); err != nil {
 		return b, err
 	}
-	return b, audience.Remember(ctx, t.docs, audience.Key(t.sync, name), b)
+	return b, Remember(ctx, t.docs, Key(t.wanted.Sync, name), b)
 }
 
 // remembered is what the sync is bound to, if the configuration still says so.
-func (t *Target) remembered(ctx context.Context, name string) (audience.Binding, error) {
-	want := audience.Binding{Mode: audience.Segment, Name: t.nameOf(name), IDs: t.given()}
-	return audience.Bound(ctx, t.docs, t.sync, audience.Key(t.sync, name), want)
+func (t *Target) remembered(ctx context.Context, name string) (Binding, error) {
+	want := Binding{Mode: Segment, Name: t.nameOf(name), IDs: t.given()}
+	return Bound(ctx, t.docs, t.wanted.Sync, Key(t.wanted.Sync, name), want)
 }
 
 // nameOf is the name of an audience at TikTok, or "" where it has none for us.
@@ -107,37 +112,37 @@ func (t *Target) nameOf(name string) string {
 	if name != "" {
 		return name
 	}
-	return t.own.Name
+	return t.wanted.Name
 }
 
 // given are the ids that are configured.
 func (t *Target) given() map[string]string {
-	if t.own.ID == "" {
+	if t.wanted.ID == "" {
 		return nil
 	}
-	return map[string]string{t.advertisers[0]: t.own.ID}
+	return map[string]string{t.wanted.Advertisers[0]: t.wanted.ID}
 }
 
-// isBound says whether nothing is left to find out.
-func (t *Target) isBound(b *audience.Binding, name string) bool {
+// isBound reports whether nothing is left to find out.
+func (t *Target) isBound(b *Binding, name string) bool {
 	if b.Mode == "" {
 		return false
 	}
 	if t.nameOf(name) == "" {
 		return true
 	}
-	return !slices.ContainsFunc(t.advertisers, func(id string) bool { return b.IDs[id] == "" })
+	return !slices.ContainsFunc(t.wanted.Advertisers, func(id string) bool { return b.IDs[id] == "" })
 }
 
 // complete finds the audience with every advertiser, and creates it where there is none.
-func (t *Target) complete(ctx context.Context, b *audience.Binding, name string) error {
-	b.Mode, b.Name = audience.Segment, t.nameOf(name)
+func (t *Target) complete(ctx context.Context, b *Binding, name string) error {
+	b.Mode, b.Name = Segment, t.nameOf(name)
 	if b.Name == "" {
 		b.IDs = t.given()
 		return t.verify(ctx, b.IDs)
 	}
 	ids := map[string]string{}
-	for _, advertiser := range t.advertisers {
+	for _, advertiser := range t.wanted.Advertisers {
 		id, err := t.findOrCreate(ctx, advertiser, b.Name)
 		if err != nil {
 			return err
@@ -151,13 +156,14 @@ func (t *Target) complete(ctx context.Context, b *audience.Binding, name string)
 // verify looks whether a configured id is an audience that can be filled.
 func (t *Target) verify(ctx context.Context, ids map[string]string) error {
 	for advertiser, id := range ids {
-		list, err := audience.Directory{API: t.api, Advertiser: advertiser}.Read(ctx, id)
-		if err != nil {
+		found, err := Directory{API: t.api, Advertiser: advertiser}.Look(ctx, id)
+		switch {
+		case err != nil:
 			return err
-		}
-		if len(list) == 0 || !list[0].IsPartner() {
-			return &pipeline.Trouble{Kind: pipeline.TroubleAudience, Stop: true,
-				What: "audience " + id + " was not made through the Segment API and cannot be filled row by row: configure a name, or audience_file"}
+		case found == nil:
+			return Stop("TikTok does not know audience %s: correct audience_segment.audience", id)
+		case !found.IsPartner():
+			return Stop("audience %s was not made through the Segment API and cannot be filled row by row: configure a name, or audience_file", id)
 		}
 	}
 	return nil
@@ -171,7 +177,7 @@ func (t *Target) lock(ctx context.Context, lease string) error {
 	got, err := t.docs.TryLock(ctx, lease, leaseTime)
 	switch {
 	case err != nil:
-		return asTrouble(err)
+		return stateTrouble(err)
 	case !got:
 		return &pipeline.Trouble{Kind: pipeline.TroubleState, What: "another instance is finding the audience"}
 	}
@@ -181,8 +187,4 @@ func (t *Target) lock(ctx context.Context, lease string) error {
 // unlock gives the lease back; if that fails it ends by itself.
 func (t *Target) unlock(ctx context.Context, lease string) {
 	_ = t.docs.Unlock(context.WithoutCancel(ctx), lease)
-}
-
-func asTrouble(err error) error {
-	return &pipeline.Trouble{Kind: pipeline.TroubleState, What: err.Error()}
 }

@@ -1,4 +1,4 @@
-package audiencefile
+package build
 
 import (
 	"context"
@@ -10,14 +10,14 @@ import (
 const forgetAfter = 7 * 24 * time.Hour
 
 // reduce keeps the latest change of every key and spills their lines.
-func (b *build) reduce(ctx context.Context, base, entries *spill) (*spill, error) {
+func (b *builder) reduce(ctx context.Context, base, entries *spill) (*spill, error) {
 	lines, err := newNameless(filepath.Join(b.path, "lines"))
 	if err != nil {
 		return nil, err
 	}
-	r := &reduction{build: b, lines: lines, forget: orderOf(b.deps.now().Add(-forgetAfter).UnixMilli(), 0)}
-	if b.plan.cfg.KeepState {
-		if r.base, err = newSpill(b.folder.join(baseName(b.run))); err != nil {
+	r := &reduction{builder: b, lines: lines, forget: orderOf(b.in.Now().Add(-forgetAfter).UnixMilli(), 0)}
+	if b.in.Keep {
+		if r.base, err = newSpill(b.folder.join(baseName(b.in.Run))); err != nil {
 			lines.close()
 			return nil, err
 		}
@@ -29,14 +29,14 @@ func (b *build) reduce(ctx context.Context, base, entries *spill) (*spill, error
 	}
 	if r.base != nil {
 		// The order of the partitions is what the entries' numbers mean.
-		err = r.base.keep(kept{Run: b.run, Mapping: b.mapping, Width: b.plan.layout.width, Spans: b.spans})
+		err = r.base.keep(kept{Mapping: b.in.Mapping, Width: b.in.Layout.Width, Spans: b.spans})
 	}
 	return lines, err
 }
 
 // reduction is the second pass.
 type reduction struct {
-	build       *build
+	builder     *builder
 	lines, base *spill
 	forget      uint64
 	workers     []*reducer
@@ -50,16 +50,16 @@ type reducer struct {
 }
 
 func (r *reduction) run(ctx context.Context, sources []*spill) error {
-	buffer := r.build.memory.buffer(2 * r.build.parallel)
-	for range r.build.parallel {
-		w := &reducer{winners: winners{width: r.build.plan.layout.width}, lines: r.lines.writer(buffer)}
+	b := r.builder
+	width, buffer := b.in.Layout.Width, b.memory.buffer(2*b.in.Parallel)
+	for range b.in.Parallel {
+		w := &reducer{winners: winners{width: width}, lines: r.lines.writer(buffer)}
 		if r.base != nil {
 			w.base = r.base.writer(buffer)
 		}
 		r.workers = append(r.workers, w)
 	}
-	width := r.build.plan.layout.width
-	d := &division{folder: r.build.path, limit: r.build.memory.entries(r.build.parallel), workers: r.build.parallel, work: r.bucket,
+	d := &division{folder: b.path, limit: b.memory.entries(b.in.Parallel), workers: b.in.Parallel, work: r.bucket,
 		cut:    func(records []byte) (_, _ []byte) { return cutEntry(records, width) },
 		byteAt: func(record []byte, level int) byte { return record[level] }}
 	if err := d.run(ctx, sources); err != nil {
@@ -82,10 +82,7 @@ func (r *reduction) bucket(worker int, sources []*spill, bucket int) error {
 	w := r.workers[worker]
 	w.winners.reset()
 	for _, s := range sources {
-		if s == nil {
-			continue
-		}
-		if err := s.each(bucket, &w.buf, w.take); err != nil {
+		if err := s.each(bucket, &w.buf, w.add); err != nil {
 			return err
 		}
 	}
@@ -97,7 +94,7 @@ func (r *reduction) bucket(worker int, sources []*spill, bucket int) error {
 	return nil
 }
 
-func (w *reducer) take(records []byte) error {
+func (w *reducer) add(records []byte) error {
 	for len(records) > 0 {
 		var e entry
 		e, records = cutEntry(records, w.winners.width)

@@ -1,4 +1,4 @@
-package segment
+package audience
 
 import (
 	"context"
@@ -7,14 +7,14 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
-	"github.com/tokrelay/tokrelay/sinks/audience"
 )
 
-// Reading is what TikTok told of a sync's audiences.
+// Reading is what TikTok said of a sync's audiences.
 type Reading struct {
 	Time      time.Time
-	Audiences []audience.Details
+	Audiences []Details
 	Err       error // why the last attempt failed; Time and Audiences are of the last that did not
 }
 
@@ -29,17 +29,15 @@ type Readback struct {
 }
 
 // NewReadback reads what the target's sync fills.
-func (p *Plan) NewReadback(t *Target) *Readback {
-	return &Readback{target: t, every: p.cfg.ReadBack.Std(), metrics: p.metrics}
+func NewReadback(t *Target, every time.Duration, m *metrics.Sync) *Readback {
+	return &Readback{target: t, every: every, metrics: m}
 }
 
 // Run reads at once and then on schedule, until ctx ends. What goes wrong is kept in the Reading: it holds nothing up.
 func (r *Readback) Run(ctx context.Context) error {
 	for {
 		r.Read(ctx)
-		select {
-		case <-time.After(r.every):
-		case <-ctx.Done():
+		if pipeline.Wait(ctx, r.every) != nil {
 			return nil
 		}
 	}
@@ -61,20 +59,20 @@ func (r *Readback) Read(ctx context.Context) Reading {
 		return r.last
 	}
 	r.last.Time, r.last.Audiences = r.target.now(), list
-	for _, a := range list {
-		r.metrics.AudienceRead(metrics.Audience{ID: a.ID, Covered: a.Covered, Valid: a.Valid, Expires: a.Expires.Time})
+	for i := range list {
+		list[i].Measure(r.metrics)
 	}
 	return r.last
 }
 
 // read asks for every audience the sync is bound to. It creates none.
-func (t *Target) read(ctx context.Context) (all []audience.Details, err error) {
+func (t *Target) read(ctx context.Context) (all []Details, err error) {
 	byAdvertiser, err := t.bound(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for _, advertiser := range slices.Sorted(maps.Keys(byAdvertiser)) {
-		d := audience.Directory{API: t.api, Advertiser: advertiser}
+		d := Directory{API: t.api, Advertiser: advertiser}
 		for ids := range slices.Chunk(byAdvertiser[advertiser], 100) {
 			list, err := d.Read(ctx, ids...)
 			if err != nil {
@@ -89,14 +87,14 @@ func (t *Target) read(ctx context.Context) (all []audience.Details, err error) {
 // bound are the ids the sync is bound to, by advertiser.
 func (t *Target) bound(ctx context.Context) (map[string][]string, error) {
 	if err := t.docs.Refresh(ctx); err != nil {
-		return nil, asTrouble(err)
+		return nil, stateTrouble(err)
 	}
 	ids := map[string][]string{}
 	for _, key := range t.keys() {
 		document, _ := t.docs.Get(key)
-		b, err := audience.ParseBinding(document)
+		b, err := ParseBinding(document)
 		if err != nil {
-			return nil, asTrouble(err)
+			return nil, stateTrouble(err)
 		}
 		for advertiser, id := range b.IDs {
 			ids[advertiser] = append(ids[advertiser], id)
@@ -109,10 +107,10 @@ func (t *Target) bound(ctx context.Context) (map[string][]string, error) {
 func (t *Target) keys() []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	keys := []string{audience.Key(t.sync, "")}
+	keys := []string{Key(t.wanted.Sync, "")}
 	for name := range t.known {
 		if name != "" {
-			keys = append(keys, audience.Key(t.sync, name))
+			keys = append(keys, Key(t.wanted.Sync, name))
 		}
 	}
 	return keys

@@ -1,4 +1,4 @@
-package segment
+package audience
 
 import (
 	"context"
@@ -14,9 +14,6 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/mapping"
-	"github.com/tokrelay/tokrelay/pipeline/state"
-	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
 )
@@ -50,13 +47,58 @@ func (a api) send(ctx context.Context, method, path, body string) pipeline.Answe
 	return tiktok.Classify(resp.StatusCode, text, err)
 }
 
-func newTarget(t *testing.T, s *sandbox.Sandbox, docs *topic, config string) *Target {
-	t.Helper()
-	p, err := New(loaded(t, config+"\nidentifiers: {EMAIL_SHA256: email}"), Options{AdvertiserID: sandbox.DefaultAdvertiser}, &mapping.Columns{}, time.Now, nil)
-	if err != nil {
-		t.Fatal(err)
+// documents are what instances remember together.
+type documents struct {
+	mu     sync.Mutex
+	texts  map[string][]byte
+	leases map[string]time.Time
+}
+
+func newDocuments() *documents {
+	return &documents{texts: map[string][]byte{}, leases: map[string]time.Time{}}
+}
+
+func (d *documents) Refresh(context.Context) error { return nil }
+
+func (d *documents) Get(key string) ([]byte, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	text, ok := d.texts[key]
+	return text, ok
+}
+
+func (d *documents) Put(_ context.Context, key string, text []byte) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.texts[key] = text
+	return nil
+}
+
+func (d *documents) TryLock(_ context.Context, name string, ttl time.Duration) (bool, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if time.Now().Before(d.leases[name]) {
+		return false, nil
 	}
-	return p.NewTarget("newsletter", api{s}, state.NewStore(docs.log(func() error { return nil }), time.Now))
+	d.leases[name] = time.Now().Add(ttl)
+	return true, nil
+}
+
+func (d *documents) Unlock(_ context.Context, name string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.leases, name)
+	return nil
+}
+
+var newsletter = Wanted{Name: "Newsletter"}
+
+func newTarget(s *sandbox.Sandbox, docs *documents, w Wanted) *Target {
+	w.Sync = "newsletter"
+	if len(w.Advertisers) == 0 {
+		w.Advertisers = []string{sandbox.DefaultAdvertiser}
+	}
+	return NewTarget(w, api{s}, docs, time.Now)
 }
 
 func idsOf(t *testing.T, target *Target, name string) []string {
@@ -74,12 +116,12 @@ func newSandbox() *sandbox.Sandbox {
 
 func TestAnAudienceIsCreatedOnceAndFoundFromThenOn(t *testing.T) {
 	long := strings.Repeat("äudience ", 9)[:75] // TikTok cuts it
-	for name, config := range map[string]string{"short name": "audience: {name: Newsletter}", "long name": "audience: {name: \"" + long + "\"}"} {
+	for name, wanted := range map[string]Wanted{"short name": newsletter, "long name": {Name: long}} {
 		t.Run(name, func(t *testing.T) {
-			s, docs := newSandbox(), &topic{}
-			first := idsOf(t, newTarget(t, s, docs, config), "")
-			for when, topic := range map[string]*topic{"remembered": docs, "forgotten": {}} {
-				if again := idsOf(t, newTarget(t, s, topic, config), ""); !slices.Equal(again, first) {
+			s, docs := newSandbox(), newDocuments()
+			first := idsOf(t, newTarget(s, docs, wanted), "")
+			for when, remembered := range map[string]*documents{"remembered": docs, "forgotten": newDocuments()} {
+				if again := idsOf(t, newTarget(s, remembered, wanted), ""); !slices.Equal(again, first) {
 					t.Errorf("%s: got %v, want %v", when, again, first)
 				}
 			}
@@ -92,11 +134,11 @@ func TestAnAudienceIsCreatedOnceAndFoundFromThenOn(t *testing.T) {
 
 func TestInstancesThatStartTogetherCreateOneAudience(t *testing.T) {
 	for range 20 {
-		s, docs := newSandbox(), &topic{}
+		s, docs := newSandbox(), newDocuments()
 		var starting sync.WaitGroup
 		for range 4 {
 			starting.Go(func() {
-				target := newTarget(t, s, docs, "audience: {name: Newsletter}")
+				target := newTarget(s, docs, newsletter)
 				for {
 					_, err := target.IDs(context.Background(), "")
 					if err == nil {
@@ -128,7 +170,7 @@ func TestACreateWithoutAnswerIsNotRepeated(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newSandbox()
 				s.AddFault(sandbox.Fault{Endpoint: "/segment/audience/", Stage: c.stage, Timeout: true, Count: 1})
-				target := newTarget(t, s, &topic{}, "audience: {name: Newsletter}")
+				target := newTarget(s, newDocuments(), newsletter)
 				began := time.Now()
 				for tries := 0; ; tries++ {
 					_, err := target.IDs(t.Context(), "")
@@ -152,26 +194,25 @@ func TestACreateWithoutAnswerIsNotRepeated(t *testing.T) {
 }
 
 func TestTheAudienceOfASyncIsLocked(t *testing.T) {
-	const was = "audience: {name: Newsletter}"
 	for name, c := range map[string]struct {
-		config   string
+		wanted   Wanted
 		recreate bool
 		resync   bool
 		refused  bool
 	}{
-		"same name":                            {config: was},
-		"another name":                         {config: "audience: {name: Other}", refused: true},
-		"another name after a resync":          {config: "audience: {name: Other}", resync: true, refused: true},
-		"another name after resync recreate":   {config: "audience: {name: Other}", resync: true, recreate: true},
-		"an id in place of the name":           {config: "audience: {id: \"1\"}", refused: true},
-		"audiences of rows in place of a name": {config: "audience: {column: lists}", refused: true},
+		"same name":                            {wanted: newsletter},
+		"another name":                         {wanted: Wanted{Name: "Other"}, refused: true},
+		"another name after a resync":          {wanted: Wanted{Name: "Other"}, resync: true, refused: true},
+		"another name after resync recreate":   {wanted: Wanted{Name: "Other"}, resync: true, recreate: true},
+		"an id in place of the name":           {wanted: Wanted{ID: "1"}, refused: true},
+		"audiences of rows in place of a name": {wanted: Wanted{}, refused: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, docs := newSandbox(), &topic{}
-			idsOf(t, newTarget(t, s, docs, was), "")
-			target := newTarget(t, s, docs, c.config)
+			s, docs := newSandbox(), newDocuments()
+			idsOf(t, newTarget(s, docs, newsletter), "")
+			target := newTarget(s, docs, c.wanted)
 			if c.resync {
-				if err := audience.Resync(t.Context(), target.docs, "newsletter", audience.Segment, c.recreate); err != nil {
+				if err := Resync(t.Context(), target.docs, "newsletter", Segment, c.recreate); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -188,17 +229,17 @@ func TestTheAudienceOfASyncIsLocked(t *testing.T) {
 }
 
 func TestASyncThatFilledItsAudienceByFileDemandsAResync(t *testing.T) {
-	s, docs := newSandbox(), &topic{}
-	target := newTarget(t, s, docs, "audience: {name: Newsletter}")
-	b := audience.Binding{Mode: audience.File, Name: "Newsletter", IDs: map[string]string{sandbox.DefaultAdvertiser: "1"}}
-	if err := target.docs.Put(t.Context(), audience.Key("newsletter", ""), b.Document()); err != nil {
+	s, docs := newSandbox(), newDocuments()
+	target := newTarget(s, docs, newsletter)
+	b := Binding{Mode: File, Name: "Newsletter", IDs: map[string]string{sandbox.DefaultAdvertiser: "1"}}
+	if err := target.docs.Put(t.Context(), Key("newsletter", ""), b.Document()); err != nil {
 		t.Fatal(err)
 	}
 	_, err := target.IDs(t.Context(), "")
 	if err == nil || !strings.Contains(err.Error(), "tokrelay resync --sync newsletter") {
 		t.Fatalf("got %v, want the way out", err)
 	}
-	if err := audience.Resync(t.Context(), target.docs, "newsletter", audience.Segment, false); err != nil {
+	if err := Resync(t.Context(), target.docs, "newsletter", Segment, false); err != nil {
 		t.Fatal(err)
 	}
 	idsOf(t, target, "")
@@ -206,20 +247,20 @@ func TestASyncThatFilledItsAudienceByFileDemandsAResync(t *testing.T) {
 
 func TestAConfiguredIDMustBeAPartnerAudience(t *testing.T) {
 	s := newSandbox()
-	own := idsOf(t, newTarget(t, s, &topic{}, "audience: {name: Newsletter}"), "")[0]
-	if got := idsOf(t, newTarget(t, s, &topic{}, "audience: {id: \""+own+"\"}"), ""); !slices.Equal(got, []string{own}) {
+	own := idsOf(t, newTarget(s, newDocuments(), newsletter), "")[0]
+	if got := idsOf(t, newTarget(s, newDocuments(), Wanted{ID: own}), ""); !slices.Equal(got, []string{own}) {
 		t.Errorf("got %v, want %s", got, own)
 	}
-	_, err := newTarget(t, s, &topic{}, "audience: {id: \"123\"}").IDs(t.Context(), "")
+	_, err := newTarget(s, newDocuments(), Wanted{ID: "123"}).IDs(t.Context(), "")
 	if trouble, ok := errors.AsType[*pipeline.Trouble](err); !ok || !trouble.Stop {
-		t.Errorf("an id that is nobody's: got %v, want trouble that stops", err)
+		t.Errorf("an id that TikTok does not know: got %v, want trouble that stops", err)
 	}
 }
 
 func TestEveryAdvertiserHasItsAudience(t *testing.T) {
 	s := sandbox.New(sandbox.Config{Limits: sandbox.NoLimits(), Refuse: sandbox.Strict(), Advertisers: []sandbox.Advertiser{
 		{ID: "1", Name: "one", Business: "b"}, {ID: "2", Name: "two", Business: "b"}}, Sources: []sandbox.Source{}})
-	target := newTarget(t, s, &topic{}, "audience: {name: Newsletter}\nadvertiser_ids: [\"1\", \"2\"]")
+	target := newTarget(s, newDocuments(), Wanted{Name: "Newsletter", Advertisers: []string{"1", "2"}})
 	if got := idsOf(t, target, ""); len(got) != 2 {
 		t.Errorf("got %v, want two", got)
 	}
@@ -234,7 +275,7 @@ func TestEveryAdvertiserHasItsAudience(t *testing.T) {
 
 func TestRowsNameAudiencesThatAreFoundOrCreated(t *testing.T) {
 	s := newSandbox()
-	target := newTarget(t, s, &topic{}, "audience: {column: lists}")
+	target := newTarget(s, newDocuments(), Wanted{})
 	if got := idsOf(t, target, ""); len(got) != 0 {
 		t.Errorf("the sync's own: got %v, want none", got)
 	}
@@ -242,14 +283,14 @@ func TestRowsNameAudiencesThatAreFoundOrCreated(t *testing.T) {
 	if again := idsOf(t, target, "News"); !slices.Equal(news, again) || len(news) != 1 {
 		t.Errorf("got %v, then %v, want the same one", news, again)
 	}
-	if got := idsOf(t, newTarget(t, s, &topic{}, "audience: {column: lists, by: id}"), "123"); !slices.Equal(got, []string{"123"}) {
+	if got := idsOf(t, newTarget(s, newDocuments(), Wanted{ByID: true}), "123"); !slices.Equal(got, []string{"123"}) {
 		t.Errorf("by id: got %v, want the id", got)
 	}
 }
 
-func TestReadBackTellsWhatTikTokTells(t *testing.T) {
+func TestReadBackGivesWhatTikTokSays(t *testing.T) {
 	s := newSandbox()
-	target := newTarget(t, s, &topic{}, "audience: {name: Newsletter}")
+	target := newTarget(s, newDocuments(), newsletter)
 	r := &Readback{target: target, every: time.Minute}
 	if got := r.Read(t.Context()); got.Err != nil || len(got.Audiences) != 0 {
 		t.Errorf("before anything is bound: got %+v", got)
@@ -260,13 +301,13 @@ func TestReadBackTellsWhatTikTokTells(t *testing.T) {
 		t.Fatalf("got %+v, want audience %s", got, id)
 	}
 	a := got.Audiences[0]
-	for when, want := range map[time.Duration]audience.Status{0: audience.Processing, 72 * time.Hour: audience.Failed, 400 * 24 * time.Hour: audience.Expired} {
+	for when, want := range map[time.Duration]Status{0: Processing, 72 * time.Hour: Failed, 400 * 24 * time.Hour: Expired} {
 		if status := a.Status(time.Now().Add(when), time.Time{}); status != want {
 			t.Errorf("after %s: got %s, want %s", when, status, want)
 		}
 	}
 	s.RevokeTokens()
 	if got := r.Read(t.Context()); got.Err == nil || len(got.Audiences) != 1 {
-		t.Errorf("with a revoked token: got %v and %d audiences, want an error beside the last reading", got.Err, len(got.Audiences))
+		t.Errorf("with a revoked token: got %v and %d audiences, want an error with the last reading", got.Err, len(got.Audiences))
 	}
 }

@@ -1,4 +1,4 @@
-package audiencefile
+package build
 
 import (
 	"crypto/rand"
@@ -10,25 +10,26 @@ import (
 	"strings"
 )
 
-// folder is where one sync's runs work. Nobody else may read it. Each run has a folder of its own in it, which goes with
+// Folder is where one sync's runs work. No other user may read it. Each run has a folder of its own in it, which goes with
 // the run, or with the next one after a crash.
-type folder struct{ path string }
+type Folder struct{ path string }
 
-func openFolder(path string) (folder, error) {
+// Open makes the folder if it is not there.
+func Open(path string) (Folder, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
-		return folder{}, fmt.Errorf("make work folder: %w", err)
+		return Folder{}, fmt.Errorf("make work folder: %w", err)
 	}
 	if err := os.Chmod(path, 0o700); err != nil {
-		return folder{}, fmt.Errorf("make work folder private: %w", err)
+		return Folder{}, fmt.Errorf("make work folder private: %w", err)
 	}
-	return folder{path}, nil
+	return Folder{path}, nil
 }
 
-func (f folder) join(name string) string { return filepath.Join(f.path, name) }
+func (f Folder) join(name string) string { return filepath.Join(f.path, name) }
 
-// begin makes the run's own folder and sweeps what crashed runs left. Only the one active uploader may call it.
-func (f folder) begin(run string, uploads ...string) (string, error) {
-	if err := f.sweep(uploads...); err != nil {
+// newRun makes the run's own folder and sweeps what crashed runs left.
+func (f Folder) newRun(run, previous string) (string, error) {
+	if err := f.Sweep(previous); err != nil {
 		return "", err
 	}
 	path := f.join(runPrefix + run)
@@ -40,8 +41,8 @@ func (f folder) begin(run string, uploads ...string) (string, error) {
 
 const runPrefix = "run-"
 
-// sweep removes everything but the salt, the newest base, and what the named runs uploaded.
-func (f folder) sweep(uploads ...string) error {
+// Sweep removes everything but the salt, the newest base, and what the named runs uploaded. No build may be under way.
+func (f Folder) Sweep(uploads ...string) error {
 	entries, err := os.ReadDir(f.path)
 	if err != nil {
 		return fmt.Errorf("read work folder: %w", err)
@@ -67,7 +68,7 @@ func baseName(run string) string    { return basePrefix + run }
 func membersName(run string) string { return "members-" + run }
 
 // newestBase is the run whose last known state of every key is there. Runs are named by their time.
-func (f folder) newestBase() (run string) {
+func (f Folder) newestBase() (run string) {
 	entries, err := os.ReadDir(f.path)
 	if err != nil {
 		return ""
@@ -83,9 +84,9 @@ func (f folder) newestBase() (run string) {
 
 const saltName = "salt"
 
-// salt makes the digests of keys mean nothing outside this folder: keys are often numbers, which a plain hash hides from
-// nobody.
-func (f folder) salt() ([]byte, error) {
+// salt makes the digests of keys mean nothing outside this folder: keys are often numbers, which a plain hash does not
+// hide.
+func (f Folder) salt() ([]byte, error) {
 	salt, err := os.ReadFile(f.join(saltName))
 	if err == nil && len(salt) == 32 {
 		return salt, nil

@@ -1,10 +1,10 @@
-package audiencefile
+package build
 
 import "encoding/binary"
 
 // winners keeps, of a stream of entries, the one that counts for each key. Within a partition that is the last; the
 // stream must have each partition's entries in their order. A key that was written to several partitions (because
-// somebody added partitions) belongs to the one with the latest timestamp. That is a fact about the set of entries: the
+// partitions were added) belongs to the one with the latest timestamp. That is a fact about the set of entries: the
 // order in which partitions are read does not matter.
 type winners struct {
 	width   int
