@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/jsontext"
 )
 
 // Row is the change a goroutine is reading. Begin is called for every change; the values its getters return live until
@@ -144,7 +145,7 @@ func isJSONList(v pipeline.Value) bool {
 	if text[0] != '[' || text[len(text)-1] != ']' {
 		return false
 	}
-	_, ok := wholeJSON(text)
+	_, ok := jsontext.Value(text)
 	return ok
 }
 
