@@ -86,14 +86,16 @@ func (c *check) absent(v value, s *schema) {
 
 // repeated looks for a member named twice.
 func (c *check) repeated(v value) {
-	for a := range v.each {
-		for b := range v.each {
-			if b.i > a.i && bytes.Equal(b.key(), a.key()) {
-				c.at(string(a.key()))
-				c.warn(RepeatedField)
-				c.leave()
+	var room [32][]byte
+	names := room[:0]
+	for m := range v.each {
+		key := m.key()
+		for _, name := range names {
+			if bytes.Equal(key, name) {
+				c.unknown(m, RepeatedField)
 			}
 		}
+		names = append(names, key)
 	}
 }
 
