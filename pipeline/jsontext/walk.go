@@ -10,7 +10,7 @@ const mostDepth = 100
 // Bad says, after the walk, that the text is not valid JSON; what came before the fault has been given out.
 type Walker struct {
 	Name  []byte // of a member, as it is written, without its quotes
-	Value []byte // as it is written
+	Value []byte // as it is written; of one that is not valid, what there is
 	Bad   bool
 
 	scan scanner
@@ -24,6 +24,7 @@ func Walk(text []byte) Walker { return Walker{scan: walking(text)} }
 
 // Next goes to the next element or member; false at the end.
 func (w *Walker) Next() bool {
+	w.Name, w.Value = nil, nil
 	if w.isOver() {
 		return false
 	}
@@ -66,11 +67,11 @@ func (w *Walker) item() bool {
 	}
 	w.scan.peek()
 	start := w.scan.pos
-	if w.scan.value(1) != nil {
-		return false
+	err := w.scan.value(1)
+	if w.Value = w.scan.text[start:w.scan.pos]; err != nil {
+		w.Value = w.scan.text[start:]
 	}
-	w.Value = w.scan.text[start:w.scan.pos]
-	return true
+	return err == nil
 }
 
 // Value trims white space off a text and reports whether it is one valid JSON value.

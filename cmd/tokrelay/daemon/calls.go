@@ -23,7 +23,7 @@ type callsTopic struct {
 // recordCalls prepares for writing calls to their topic.
 func (d *Daemon) recordCalls() (err error) {
 	c := d.Config.Calls
-	d.Calls = calls.New(calls.Limits{Total: int(c.Memory)})
+	d.Calls = calls.New(calls.Limits{Total: int(c.Memory)}, tiktok.Scrub)
 	if c.Topic == "" {
 		return nil
 	}
@@ -32,7 +32,7 @@ func (d *Daemon) recordCalls() (err error) {
 		return err
 	}
 	t.Recorder = calls.NewRecorder(c, calls.RecorderDeps{Instance: d.options.Instance, Ensure: d.callsTopicThere, Produce: t.producer.Produce,
-		TooLarge: tooLarge, Scrub: tiktok.Scrub, Metrics: d.Metrics, Log: d.Log})
+		TooLarge: tooLarge, Metrics: d.Metrics, Log: d.Log})
 	d.Calls.Tell(t.Offer)
 	d.callsTopic = t
 	return nil
