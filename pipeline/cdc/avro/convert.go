@@ -103,11 +103,6 @@ func (d *Dialect) setText(into *pipeline.Value, m Meaning, b []byte) {
 	case JSONText:
 		*into = pipeline.JSONValue(b)
 		return
-	case ZonedTimestamp:
-		if sec, nanos, ok := usualTimestamp(b); ok {
-			*into = pipeline.InstantValue(sec, nanos)
-			return
-		}
 	}
 	v, ok := isoValue(m, b)
 	if !ok {
