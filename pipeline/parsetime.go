@@ -76,12 +76,12 @@ type timeParser struct {
 
 // value is the time of a kind, if the date exists and nothing was bad.
 func (p *timeParser) value(kind Kind, year, month, day int, seconds int64) (Value, bool) {
-	if p.bad || month < 1 || month > 12 {
+	if p.bad || month < 1 || month > 12 || day < 1 {
 		return Value{}, false
 	}
 	at := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
 	switch n := at.Unix(); {
-	case at.Day() != day: // the 30th of February is a day in March
+	case day > 28 && at.Day() != day: // the 30th of February is a day in March
 		return Value{}, false
 	case kind == Date:
 		return DateValue(n / 86400), true
@@ -101,7 +101,12 @@ func (p *timeParser) skip(c byte) bool {
 }
 
 // digits is how many digits the text begins with.
-func (p *timeParser) digits() int { return len(p.text) - len(bytes.TrimLeft(p.text, "0123456789")) }
+func (p *timeParser) digits() (n int) {
+	for n < len(p.text) && p.text[n]-'0' <= 9 {
+		n++
+	}
+	return n
+}
 
 // number reads exactly n digits.
 func (p *timeParser) number(n int) (value int) {
@@ -144,11 +149,11 @@ func (p *timeParser) separator() {
 func (p *timeParser) fraction() (nanos int) {
 	n := p.digits()
 	p.bad = p.bad || n == 0
-	for i := range 9 {
+	for _, c := range p.text[:min(n, 9)] {
+		nanos = nanos*10 + int(c-'0')
+	}
+	for i := n; i < 9; i++ {
 		nanos *= 10
-		if i < n {
-			nanos += int(p.text[i] - '0')
-		}
 	}
 	p.text = p.text[n:]
 	return nanos
