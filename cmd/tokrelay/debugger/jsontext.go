@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"html"
 	"html/template"
-	"regexp"
 	"strings"
 
 	"github.com/tokrelay/tokrelay/pipeline/calls"
@@ -88,11 +87,18 @@ func (w *jsonWriter) isOpen() bool {
 
 func (w *jsonWriter) line() { w.out.WriteString("\n" + strings.Repeat("  ", max(w.depth, 0))) }
 
-var maskedMember = regexp.MustCompile(`,"\w+":"` + regexp.QuoteMeta(calls.Masked) + `"|"\w+":"` + regexp.QuoteMeta(calls.Masked) + `",?`)
-
 // sendable is a request without what is masked in it, so that the call can be made.
-func sendable(request []byte) []byte {
-	return bytes.ReplaceAll(maskedMember.ReplaceAll(request, nil), []byte("?"+calls.Masked+`"`), []byte(`"`))
+func sendable(request []byte) (out []byte) {
+	before, rest, found := bytes.Cut(request, []byte(`":"`+calls.Masked+`"`))
+	for ; found; before, rest, found = bytes.Cut(rest, []byte(`":"`+calls.Masked+`"`)) {
+		out = append(out, before[:max(0, bytes.LastIndexByte(before, '"'))]...) // the name goes too
+		if n := len(out) - 1; n >= 0 && out[n] == ',' {
+			out = out[:n]
+		} else {
+			rest = bytes.TrimPrefix(rest, []byte(","))
+		}
+	}
+	return bytes.ReplaceAll(append(out, before...), []byte("?"+calls.Masked+`"`), []byte(`"`))
 }
 
 // request is a call's body taken apart: what is around its items, and the items.
