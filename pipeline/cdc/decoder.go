@@ -46,8 +46,8 @@ type Decoder struct {
 }
 
 type cached struct {
-	id registry.ID
-	*writer
+	id         registry.ID
+	writer     *writer
 	unreadable string // why the schema cannot be used
 }
 

@@ -27,7 +27,7 @@ type jsonReader struct {
 // describedJSON is the program for rows with a schema beside them, which is the same text again and again.
 type describedJSON struct {
 	schema []byte
-	*writer
+	writer *writer
 }
 
 func (j *jsonReader) doc() *jsontext.Doc {

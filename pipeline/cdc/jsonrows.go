@@ -13,7 +13,7 @@ type inferredJSON struct {
 	names    []string
 	envelope bool
 	opless   bool
-	*writer
+	writer   *writer
 }
 
 // byMembers finds or compiles the program for rows with the members of these.
