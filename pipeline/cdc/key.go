@@ -40,7 +40,7 @@ type recordKey struct {
 	object  int32
 }
 
-// mask makes every column that is no key column unavailable: in a key-only image the others are fillers.
+// mask makes every column that is not a key column unavailable: in a key-only image the others are fillers.
 func (k *keyReader) mask(ctx context.Context, r *pipeline.Record, c *pipeline.Change) error {
 	key, err := k.key(ctx, r, c.Shape)
 	if err != nil {
@@ -159,7 +159,7 @@ func (k *keyReader) key(ctx context.Context, r *pipeline.Record, shape *pipeline
 	return &recordKey{columns: p, body: body}, nil
 }
 
-// json reads a key written as JSON, with Connect's schema around it or without. It is compiled anew for every key: such
+// json reads a key written as JSON, with Connect's schema around it or without. It is compiled again for every key: such
 // keys are those of test set-ups.
 func (k *keyReader) json(body []byte, shape *pipeline.Shape) *recordKey {
 	key := &recordKey{doc: &jsontext.Doc{}}

@@ -140,7 +140,7 @@ func setDecimal(into *pipeline.Value, b []byte, scale int32) {
 	switch {
 	case len(b) <= 8:
 		*into = pipeline.DecimalValue(signed(b), scale)
-	case len(b) > largestDecimal: // nobody's amount: it stays binary
+	case len(b) > largestDecimal: // not an amount: it stays binary
 		*into = pipeline.BytesValue(b)
 	case scale > maxScale:
 		*into = wholeDecimal(b, scale)
