@@ -219,10 +219,3 @@ func (l *Log) Get(number int64) (*Entry, bool) {
 	}
 	return list[0], true
 }
-
-// Newest is the number of the newest call, a cheap way to see that there are new ones.
-func (l *Log) Newest() int64 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.number
-}

@@ -125,8 +125,8 @@ func TestCallsOfAllSyncsComeNewestFirst(t *testing.T) {
 	if fmt.Sprint(got) != "[c a b]" {
 		t.Errorf("syncs of the last three calls: %v", got)
 	}
-	if l.Newest() != 4 {
-		t.Errorf("newest number is %d, want 4", l.Newest())
+	if l.number != 4 {
+		t.Errorf("newest number is %d, want 4", l.number)
 	}
 }
 

@@ -46,12 +46,6 @@ type Getter struct {
 	parameter string
 }
 
-// Constants are the values of a field that is the same in every row, nil for others.
-func (g *Getter) Constants() []pipeline.Value { return g.constants }
-
-// Zone is the time zone of the field's times without one.
-func (g *Getter) Zone() *time.Location { return g.convert.zone }
-
 // Single is the value of a field that is a column and nothing else, where it plainly is one value: not blank, not several.
 // It says false wherever Value or Values has to look closer.
 func (g *Getter) Single(r *Row) (v pipeline.Value, ok bool) {
