@@ -4,7 +4,6 @@ import (
 	"crypto/md5"
 	"crypto/sha256"
 	"encoding/hex"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,7 +16,6 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/identity"
 	"github.com/tokrelay/tokrelay/pipeline/jsontext"
-	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 // quest is what is looked for: digests of what was typed, in the forms it may have been hashed in, or a place.
@@ -142,13 +140,26 @@ func phoneLike(text string) bool {
 	return digits >= 7 && digits <= 17
 }
 
-var countrySetting = regexp.MustCompile(`\bdefault_country: "?([A-Za-z]{2})\b`)
-
 // countriesOf are those the configuration names for numbers in national form.
 func countriesOf(c *daemon.Config) (list []identity.Country) {
-	for _, found := range countrySetting.FindAllSubmatch(settings.Effective(c), -1) {
-		if country, ok := identity.ParseCountry(found[1]); ok && !slices.Contains(list, country) {
+	add := func(code string) {
+		if country, ok := identity.ParseCountry([]byte(code)); ok && !slices.Contains(list, country) {
 			list = append(list, country)
+		}
+	}
+	for _, s := range c.Syncs {
+		if s.WebEvents != nil {
+			for _, f := range s.WebEvents.Fields {
+				if f.Country != nil {
+					add(f.Country.Code + f.Country.Default) // it has one of them
+				}
+			}
+		}
+		if s.AudienceSegment != nil {
+			add(s.AudienceSegment.DefaultCountry)
+		}
+		if s.AudienceFile != nil {
+			add(s.AudienceFile.DefaultCountry)
 		}
 	}
 	return list
