@@ -151,25 +151,3 @@ func Reasons() []Reason {
 	}
 	return all
 }
-
-// Meaning says why a row was skipped, as the start of a sentence, for the documentation.
-func (s SkipReason) Meaning() string { return skipMeanings[s] }
-
-var skipMeanings = map[SkipReason]string{
-	SkipTombstone:       "the null value that Debezium writes after a delete",
-	SkipHeartbeat:       "a mark of time: Debezium's heartbeats, CockroachDB's resolved messages",
-	SkipTransaction:     "Debezium's records of transactions",
-	SkipSchemaChange:    "a changed table: Debezium's schema changes, control records of AWS DMS",
-	SkipMessage:         "a logical decoding message, a notification or a signal",
-	SkipTruncate:        "a table was emptied in one record, without its rows; a warning is logged",
-	SkipRecordType:      "the topic holds several record types, and the sync's `records` does not name this one",
-	SkipOperation:       "the sync's `on` skips the operation",
-	SkipIgnored:         "the operation is one of `operation.ignore`",
-	SkipFiltered:        "the sync's `when` is false",
-	SkipUnmapped:        "`event.map` has no entry for the row's name, and `unmapped` says skip",
-	SkipNoChange:        "an audience row whose membership and identifiers are as before",
-	SkipNotMember:       "an audience row that was not a member and is none",
-	SkipSuperseded:      "a later row of the same member in the same batch decides",
-	SkipDuplicateReplay: "a replayed row that a newer change of the member has overtaken",
-	SkipBeforeImage:     "the image before an update, which a later row completes",
-}

@@ -17,9 +17,6 @@ const (
 	StageSend     Stage = "send"     // TikTok's answer
 )
 
-// Stages lists them all.
-var Stages = []Stage{StageFrame, StageDecode, StageMap, StageValidate, StageIdentity, StageSend}
-
 // Class says who refused, in the words of the dead-letter headers.
 type Class string
 

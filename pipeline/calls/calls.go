@@ -46,6 +46,7 @@ type Limits struct {
 // Log is the memory. It is safe for concurrent use.
 type Log struct {
 	limits Limits
+	scrub  func(string) string
 
 	mu     sync.Mutex
 	number int64
@@ -67,14 +68,15 @@ type ring struct {
 	bytes   int
 }
 
-// New makes an empty memory.
-func New(l Limits) *Log {
+// New makes an empty memory. scrub makes a text of TikTok's fit to be seen.
+func New(l Limits, scrub func(string) string) *Log {
 	l.MaxRequest = cmp.Or(l.MaxRequest, 1<<20)
 	l.Rate = cmp.Or(l.Rate, 4<<20)
-	return &Log{limits: l, rings: map[ringKey]*ring{}, whole: newAllowance(l.Rate, 2*l.Rate)}
+	return &Log{limits: l, scrub: scrub, rings: map[ringKey]*ring{}, whole: newAllowance(l.Rate, 2*l.Rate)}
 }
 
-// Add remembers a call. It copies the request and the answer's body: the caller may use their memory again.
+// Add remembers a call, its personal data masked. It copies the request and the answer's body: the caller may use their memory
+// again.
 func (l *Log) Add(c pipeline.Call) {
 	e := &Entry{Call: c}
 	if len(c.Request) > l.limits.MaxRequest {
@@ -83,7 +85,9 @@ func (l *Log) Add(c pipeline.Call) {
 	if e.Good() && !l.affords(e.size()) {
 		e = e.brief()
 	}
-	e.Request, e.Answer.Body = slices.Clone(e.Request), slices.Clone(e.Answer.Body)
+	if !e.Brief {
+		e.Request, e.Answer.Body = Mask(e.Request), scrubbed(e.Answer.Body, l.scrub)
+	}
 	l.add(e)
 	if l.tell != nil {
 		l.tell(e)
@@ -214,11 +218,4 @@ func (l *Log) Get(number int64) (*Entry, bool) {
 		return nil, false
 	}
 	return list[0], true
-}
-
-// Newest is the number of the newest call, a cheap way to see that there are new ones.
-func (l *Log) Newest() int64 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.number
 }

@@ -14,6 +14,8 @@ func call(sync string, size int) pipeline.Call {
 	return pipeline.Call{Sync: sync, Request: []byte(strings.Repeat("x", size))}
 }
 
+func asItIs(text string) string { return text }
+
 func refused(sync string, size int) pipeline.Call {
 	c := call(sync, size)
 	c.Answer.Verdict = pipeline.Refused
@@ -21,7 +23,7 @@ func refused(sync string, size int) pipeline.Call {
 }
 
 func TestTheOldestCallsLoseTheirTextAndThenGo(t *testing.T) {
-	l := New(Limits{Total: 10_000})
+	l := New(Limits{Total: 10_000}, asItIs)
 	for range 50 {
 		l.Add(call("orders", 1000))
 	}
@@ -42,7 +44,7 @@ func TestTheOldestCallsLoseTheirTextAndThenGo(t *testing.T) {
 }
 
 func TestAnEntryThatSomebodyReadsDoesNotChange(t *testing.T) {
-	l := New(Limits{Total: 5_000})
+	l := New(Limits{Total: 5_000}, asItIs)
 	l.Add(call("orders", 1000))
 	read := l.Last("orders", 1, nil)[0]
 	for range 20 {
@@ -54,7 +56,7 @@ func TestAnEntryThatSomebodyReadsDoesNotChange(t *testing.T) {
 }
 
 func TestWhoHasMostMakesRoom(t *testing.T) {
-	l := New(Limits{Total: 20_000})
+	l := New(Limits{Total: 20_000}, asItIs)
 	l.Add(call("quiet", 1000))
 	l.Add(refused("loud", 1000))
 	for range 500 {
@@ -73,7 +75,7 @@ func TestWhoHasMostMakesRoom(t *testing.T) {
 }
 
 func TestACallThatIsLargerThanTheMemoryIsStillShown(t *testing.T) {
-	l := New(Limits{Total: 1000})
+	l := New(Limits{Total: 1000}, asItIs)
 	l.Add(call("a", 10))
 	l.Add(call("a", 5000))
 	if got := l.Last("", 9, nil); len(got) != 1 || got[0].Number != 2 || len(got[0].Request) != 5000 {
@@ -82,7 +84,7 @@ func TestACallThatIsLargerThanTheMemoryIsStillShown(t *testing.T) {
 }
 
 func TestALongRequestIsCutAndSaysSo(t *testing.T) {
-	l := New(Limits{Total: 12 << 20, MaxRequest: 10})
+	l := New(Limits{Total: 12 << 20, MaxRequest: 10}, asItIs)
 	l.Add(call("orders", 11))
 	if e := l.Last("", 1, nil)[0]; len(e.Request) != 10 || !e.Cut {
 		t.Errorf("request has %d bytes, cut %v; want 10, true", len(e.Request), e.Cut)
@@ -91,7 +93,7 @@ func TestALongRequestIsCutAndSaysSo(t *testing.T) {
 
 func TestOfTooManyGoodCallsASecondOnlyFiguresAreKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := New(Limits{Total: 12 << 20, Rate: 10_000})
+		l := New(Limits{Total: 12 << 20, Rate: 10_000}, asItIs)
 		for range 30 {
 			l.Add(call("a", 1000))
 		}
@@ -112,7 +114,7 @@ func TestOfTooManyGoodCallsASecondOnlyFiguresAreKept(t *testing.T) {
 }
 
 func TestCallsOfAllSyncsComeNewestFirst(t *testing.T) {
-	l := New(Limits{Total: 12 << 20})
+	l := New(Limits{Total: 12 << 20}, asItIs)
 	for _, sync := range []string{"a", "b", "a", "c"} {
 		l.Add(call(sync, 1))
 	}
@@ -123,17 +125,31 @@ func TestCallsOfAllSyncsComeNewestFirst(t *testing.T) {
 	if fmt.Sprint(got) != "[c a b]" {
 		t.Errorf("syncs of the last three calls: %v", got)
 	}
-	if l.Newest() != 4 {
-		t.Errorf("newest number is %d, want 4", l.Newest())
+	if l.number != 4 {
+		t.Errorf("newest number is %d, want 4", l.number)
 	}
 }
 
 func TestTheCallersMemoryMayBeUsedAgain(t *testing.T) {
-	l := New(Limits{Total: 12 << 20})
+	l := New(Limits{Total: 12 << 20}, asItIs)
 	c := call("a", 3)
 	l.Add(c)
 	copy(c.Request, "yyy")
 	if got := string(l.Last("a", 1, nil)[0].Request); got != "xxx" {
 		t.Errorf("remembered request is %q", got)
+	}
+}
+
+func TestWhatIsRememberedIsMasked(t *testing.T) {
+	l := New(Limits{Total: 12 << 20}, func(string) string { return "scrubbed" })
+	c := pipeline.Call{Sync: "a", Request: []byte(`{"data":[{"ip":"203.0.113.9","email":"ab"}]}`)}
+	for body, want := range map[string]string{
+		`{"message":"marked","request_id":"1"}`: `{"message":"scrubbed","request_id":"1"}`, "<html>marked": "scrubbed", "": ""} {
+		c.Answer.Body = []byte(body)
+		l.Add(c)
+		e := l.Last("a", 1, nil)[0]
+		if string(e.Request) != `{"data":[{"ip":"[masked]","email":"ab"}]}` || string(e.Answer.Body) != want {
+			t.Errorf("remembered %s and %s", e.Request, e.Answer.Body)
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/jsontext"
 )
 
 // figuresOf is a call without its rows and texts: the first members of a record.
@@ -56,10 +57,7 @@ var rowsBegin = []byte(`,"rows":[`)
 var rowsEnd = []byte(`],"re`)
 
 // writer turns calls into records.
-type writer struct {
-	instance, run string
-	scrub         func(string) string
-}
+type writer struct{ instance, run string }
 
 // append writes a call as a record's value: figures first, so that a list can be read without the rest.
 func (w *writer) append(to []byte, e *Entry, missed int64) []byte {
@@ -78,9 +76,9 @@ func (w *writer) append(to []byte, e *Entry, missed int64) []byte {
 	to = append(to, bytes.TrimSuffix(b.Bytes(), []byte("}\n"))...)
 	to = appendRows(append(to, rowsBegin...), e.Rows)
 	if isObject(e.Request) && !e.Cut {
-		to = appendMasked(append(to, `,"request":`...), e.Request)
+		to = append(append(to, `,"request":`...), e.Request...)
 	}
-	return append(w.answer(to, e.Answer.Body), '}')
+	return append(appendAnswer(to, e.Answer.Body), '}')
 }
 
 // isObject reports whether a request is JSON: it is what we wrote ourselves, whole or nothing.
@@ -97,22 +95,22 @@ func appendRows(to []byte, rows []pipeline.Position) []byte {
 		to = strconv.AppendInt(append(to, `","partition":`...), int64(rows[i].Partition), 10)
 		to = strconv.AppendInt(append(to, `,"offset":`...), rows[i].Offset, 10)
 		if id := rows[i].EventID; id != "" {
-			to = append(append(to, `,"event_id":`...), jsonString(id)...)
+			to = jsontext.AppendString(append(to, `,"event_id":`...), []byte(id))
 		}
 		to = append(to, '}')
 	}
 	return append(to, ']')
 }
 
-// answer writes what came back: as JSON where it is that, else as the text it is.
-func (w *writer) answer(to, body []byte) []byte {
+// appendAnswer writes what came back: as JSON where it is that, else as the text it is.
+func appendAnswer(to, body []byte) []byte {
 	switch {
 	case len(body) == 0:
 		return to
 	case json.Valid(body):
-		return appendScrubbed(append(to, `,"response":`...), body, w.scrub)
+		return append(append(to, `,"response":`...), body...)
 	}
-	return append(append(to, `,"response_text":`...), jsonString(w.scrub(string(body[:min(len(body), 2000)])))...)
+	return jsontext.AppendString(append(to, `,"response_text":`...), body)
 }
 
 var errNoCall = errors.New("not a call of a version this tokrelay knows")

@@ -38,10 +38,8 @@ type RecorderDeps struct {
 	Produce func(ctx context.Context, records []pipeline.Record) []error
 	// TooLarge reports whether an error says that the topic will never take the record.
 	TooLarge func(error) bool
-	// Scrub makes a text of TikTok's fit to be seen.
-	Scrub   func(string) string
-	Metrics *metrics.Metrics
-	Log     *slog.Logger
+	Metrics  *metrics.Metrics
+	Log      *slog.Logger
 }
 
 // offered is a call that waits to be written.
@@ -63,7 +61,7 @@ func NewRecorder(c Config, d RecorderDeps) *Recorder {
 	var run [4]byte
 	_, _ = rand.Read(run[:]) // never fails
 	return &Recorder{cfg: c, deps: d, whole: newAllowance(int(c.Rate), max(2*int(c.Rate), fewWhole)), woken: make(chan struct{}, 1),
-		writer: writer{instance: d.Instance, run: hex.EncodeToString(run[:]), scrub: d.Scrub}}
+		writer: writer{instance: d.Instance, run: hex.EncodeToString(run[:])}}
 }
 
 // Process is the id of the recorder's process among those of the same instance.

@@ -18,7 +18,7 @@ var errLarge = errors.New("too large")
 
 func newTestRecorder(produce func(context.Context, []pipeline.Record) []error) *Recorder {
 	return NewRecorder(settings.WithDefaults(Config{Topic: "calls", Rate: 1 << 20}), RecorderDeps{Instance: "a", Ensure: func(context.Context) error { return nil }, Produce: produce,
-		TooLarge: func(err error) bool { return errors.Is(err, errLarge) }, Scrub: func(s string) string { return s }, Metrics: metrics.New(), Log: slog.New(slog.DiscardHandler)})
+		TooLarge: func(err error) bool { return errors.Is(err, errLarge) }, Metrics: metrics.New(), Log: slog.New(slog.DiscardHandler)})
 }
 
 func TestWhereKafkaStandsStillCallsAreDroppedAndCountedAndNobodyWaits(t *testing.T) {
@@ -42,7 +42,7 @@ func TestWhereKafkaStandsStillCallsAreDroppedAndCountedAndNobodyWaits(t *testing
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- r.Run(ctx) }()
-		l := New(Limits{Total: 12 << 20, MaxRequest: 8 << 20})
+		l := New(Limits{Total: 12 << 20, MaxRequest: 8 << 20}, asItIs)
 		l.Tell(r.Offer)
 		began := time.Now()
 		for range 100 {
@@ -153,7 +153,7 @@ func TestWhatIsMaskedIsTheValueAlone(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			if got := string(appendMasked(nil, []byte(c.in))); got != c.want {
+			if got := string(Mask([]byte(c.in))); got != c.want {
 				t.Errorf("got  %s\nwant %s", got, c.want)
 			}
 		})

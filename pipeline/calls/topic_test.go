@@ -44,13 +44,13 @@ func start(t *testing.T, cluster *kfake.Cluster, name string) *instance {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := &instance{Log: calls.New(calls.Limits{Total: 12 << 20}), History: calls.NewHistory(source(admin)), admin: admin}
+	i := &instance{Log: calls.New(calls.Limits{Total: 12 << 20}, hidden), History: calls.NewHistory(source(admin)), admin: admin}
 	i.Recorder = calls.NewRecorder(settings.WithDefaults(calls.Config{Topic: topic}), calls.RecorderDeps{Instance: name,
 		Ensure: func(ctx context.Context) error {
 			_, err := admin.EnsureTopics(ctx, true, kafka.Wanted{Name: topic, Retention: 7 * 24 * time.Hour, Bytes: 1 << 30, MaxMessageBytes: 4 << 20})
 			return err
 		},
-		Produce: producer.Produce, TooLarge: tooLarge, Scrub: hidden, Metrics: metrics.New(), Log: quiet})
+		Produce: producer.Produce, TooLarge: tooLarge, Metrics: metrics.New(), Log: quiet})
 	i.Tell(i.Offer)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})

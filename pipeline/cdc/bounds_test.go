@@ -118,7 +118,7 @@ func checkDecoded(t *testing.T, c *pipeline.Change, err error) {
 	}
 }
 
-// A few bytes can promise much: what is set aside for them is bounded by the limits, whoever reads them.
+// A few bytes can promise much: what is set aside for them is bounded by the limits, by all readers.
 func TestPromisesOfHugeListsCostLittle(t *testing.T) {
 	list := func(items string) string {
 		return `{"type":"record","name":"r","fields":[{"name":"a","type":{"type":"array","items":` + items + `}}]}`

@@ -32,7 +32,7 @@ var update = flag.Bool("update", false, "write what is read into the expectation
 //	headers.txt    name: value, or name: hex:…
 //	want.txt       the change, rejection or skip
 //
-// A record without a value part is a tombstone. The bytes of value.json are made anew by goavro every time.
+// A record without a value part is a tombstone. The bytes of value.json are made again by goavro every time.
 func TestEveryCaseIsReadAsItsFileSays(t *testing.T) {
 	files, err := filepath.Glob("testdata/cases/*.txtar")
 	if err != nil || len(files) == 0 {

@@ -34,7 +34,7 @@ func (k *compiler) columns(p *program, row *avro.Type, flat bool) []avro.Want {
 }
 
 // isMetadata tells the fields Debezium adds to a flattened row from the table's columns. They differ when the same change
-// is written again, so they are no part of "all columns".
+// is written again, so they are not part of "all columns".
 func isMetadata(name string) bool { return strings.HasPrefix(name, "__") }
 
 func wantsOf(names []string) []avro.Want {

@@ -14,7 +14,7 @@ import (
 )
 
 // TestWhatDebeziumWroteIsRead decodes every captured record, all columns, with the plan and with goavro alone. What is
-// read stands in testdata/read, to be reviewed like code.
+// read is in testdata/read, to be reviewed like code.
 func TestWhatDebeziumWroteIsRead(t *testing.T) {
 	dirs, err := filepath.Glob("testdata/debezium/*/records.ndjson")
 	if err != nil || len(dirs) == 0 {

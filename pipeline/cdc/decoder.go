@@ -18,7 +18,7 @@ import (
 // Wanted says which columns a sync reads. A name may go into a record: address.city.
 type Wanted struct {
 	Columns  []string
-	Optional []bool     // beside Columns: the mapping can do without; nil: it can do without none
+	Optional []bool     // of Columns: the mapping can do without; nil: it needs all
 	AnyOf    [][]string // optional columns of which one has to be there all the same
 	All      bool       // every other column too
 }
@@ -46,8 +46,8 @@ type Decoder struct {
 }
 
 type cached struct {
-	id registry.ID
-	*writer
+	id         registry.ID
+	writer     *writer
 	unreadable string // why the schema cannot be used
 }
 
@@ -64,7 +64,7 @@ func NewDecoder(cfg Config, wanted Wanted, schemas Schemas, m *metrics.Metrics) 
 }
 
 // Decode reads a record into a change, which then aliases the record's bytes until it is used again. The error is a
-// *pipeline.Rejection (the record cannot be read), a pipeline.SkipReason (it is no row change), or a *pipeline.Trouble
+// *pipeline.Rejection (the record cannot be read), a pipeline.SkipReason (it is not a row change), or a *pipeline.Trouble
 // (the registry is away; a mapped column is gone): the record has to be decoded again later.
 func (d *Decoder) Decode(ctx context.Context, r *pipeline.Record, into *pipeline.Change) error {
 	into.Reset()

@@ -4,7 +4,7 @@
 // a sink is left to mapping; what happens to a row that cannot be read, to the router.
 //
 // In the flow it is between kafka and mapping: Record in, Change out, or a Rejection (the row cannot be read), a
-// SkipReason (the record is no row) or a Trouble (the registry is away, a mapped column is gone).
+// SkipReason (the record is not a row) or a Trouble (the registry is away, a mapped column is gone).
 //
 // How a value is read. Schemas come from package registry and are read by package avro: types, and plans that read wanted
 // columns in place. Here, a program (program.go, envelope.go, flat.go) recognises what the record is and holds its plans. The

@@ -11,7 +11,7 @@ import (
 
 // readFrame finds the id of the writer schema and the bytes of the row behind it, of a record's value or of its key. The
 // body is part of the record. A record without an id is JSON. The error is a *pipeline.Rejection of the frame stage; it
-// names the framing and the setting that helps. Whoever calls has dealt with tombstones.
+// names the framing and the setting that helps. The caller has dealt with tombstones.
 func readFrame(f Framing, r *pipeline.Record, key bool) (registry.ID, []byte, error) {
 	fr := frame{of: f.forRecord(r.Topic, key), payload: r.Value, headers: r.Headers}
 	if key {
@@ -47,7 +47,7 @@ func (f Framing) forRecord(topic string, key bool) Framing {
 	return f
 }
 
-// frame is one value or key with what stands around it.
+// frame is one value or key with what is around it.
 type frame struct {
 	of      Framing
 	key     bool

@@ -56,7 +56,7 @@ func (f *Framing) DecodeNode(n *settings.Node, at settings.Place) {
 	f.Style = n.Text()
 }
 
-// EncodeYAML prints a style that stands alone without its map.
+// EncodeYAML prints a style alone without its map.
 func (f Framing) EncodeYAML() any {
 	if f.Carrier == settings.WithDefaults(Carrier{Style: f.Style}) && f.Key == nil && f.Topics == nil {
 		return f.Style

@@ -19,7 +19,7 @@ var (
 // avroInJSON is the rule for values in Avro's JSON encoding, whose unions and numbers read otherwise than plain JSON.
 const avroInJSON = "Avro's JSON encoding: not supported; set apicurio.registry.avro.encoding to BINARY at the producer"
 
-// azurePrefix stands before the id in the content type that Azure's serializer writes.
+// azurePrefix is before the id in the content type that Azure's serializer writes.
 const azurePrefix = "avro/binary+"
 
 // fromHeader reads records that must have their id in a header.

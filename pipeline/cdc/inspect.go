@@ -15,7 +15,7 @@ type Inspection struct {
 	What      string   // "change", "row", "skipped: heartbeat", or why its records would be rejected
 	Connector string   // of a change, as its source block is named: postgresql
 	Columns   []Column // of the row
-	Mapped    []Column // beside the wanted columns, under their names; one without a type is not there
+	Mapped    []Column // next to the wanted columns, under their names; one without a type is not there
 	Missing   []string // wanted columns the row does not have and the configuration minds
 }
 
@@ -95,7 +95,7 @@ func connectorName(envelope *avro.Type) string {
 	return name
 }
 
-// mappedColumn is what a row's schema says of a wanted column, which may stand in a record.
+// mappedColumn is what a row's schema says of a wanted column, which may be in a record.
 func mappedColumn(row *avro.Type, name string, m avro.Matcher) Column {
 	if i := m.Find(row, name); i >= 0 {
 		return columnOf(name, row.Fields[i].Type)

@@ -13,8 +13,8 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/jsontext"
 )
 
-// jsonReader reads rows and changes written as JSON: by Connect's JsonConverter, with its schema beside the payload or
-// without, and by people for preview. Where nobody says what a column is, a row's members are its columns, and what
+// jsonReader reads rows and changes written as JSON: by Connect's JsonConverter, with its schema next to the payload or
+// without, and by people for preview. Where no schema says what a column is, a row's members are its columns, and what
 // their values look like is what they are.
 type jsonReader struct {
 	compiler *compiler
@@ -24,10 +24,10 @@ type jsonReader struct {
 	inferred  atomic.Pointer[inferredJSON]  // the program of the last set of members
 }
 
-// describedJSON is the program for rows with a schema beside them, which is the same text again and again.
+// describedJSON is the program for rows with a schema next to them, which is the same text again and again.
 type describedJSON struct {
 	schema []byte
-	*writer
+	writer *writer
 }
 
 func (j *jsonReader) doc() *jsontext.Doc {
@@ -148,7 +148,7 @@ func unwrapJSON(doc *jsontext.Doc) (schema, payload int32, wrapped bool) {
 	return schema, payload, doc.Nodes[schema].Kind == jsontext.Object
 }
 
-// bySchema finds or compiles the program of the schema beside a payload.
+// bySchema finds or compiles the program of the schema next to a payload.
 func (j *jsonReader) bySchema(doc *jsontext.Doc, schema int32) (*writer, error) {
 	text := doc.Raw(schema)
 	if c := j.described.Load(); c != nil && bytes.Equal(c.schema, text) {

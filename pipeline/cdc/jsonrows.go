@@ -13,7 +13,7 @@ type inferredJSON struct {
 	names    []string
 	envelope bool
 	opless   bool
-	*writer
+	writer   *writer
 }
 
 // byMembers finds or compiles the program for rows with the members of these.
@@ -50,7 +50,7 @@ func (j *jsonReader) byMembers(doc *jsontext.Doc, payload int32, envelope bool) 
 	return c.writer, nil
 }
 
-// maxMembers bounds the columns of rows that nobody describes: a plan is compiled for every new set of them.
+// maxMembers bounds the columns of rows without a schema: a plan is compiled for every new set of them.
 const maxMembers = 10_000
 
 // rowObjects are the objects that are rows: the images of an envelope, the new one first, or the payload itself.
@@ -66,7 +66,7 @@ func rowObjects(doc *jsontext.Doc, payload int32, envelope bool) ([]int32, error
 		case doc.Nodes[i].Kind == jsontext.Object:
 			rows = append(rows, i)
 		default:
-			return nil, pipeline.Reject(pipeline.StageDecode, pipeline.NotAChange, name, "must be a row (a MongoDB document is none)")
+			return nil, pipeline.Reject(pipeline.StageDecode, pipeline.NotAChange, name, "must be a row (a MongoDB document is not one)")
 		}
 	}
 	return rows, nil
@@ -96,7 +96,7 @@ func addMembers(t *avro.Type, doc *jsontext.Doc, object int32) {
 	}
 }
 
-// anyType is the type of a JSON value nobody described.
+// anyType is the type of a JSON value without a description.
 var anyType = &avro.Type{Kind: avro.KindAny}
 
 // inferred compiles the program for rows without a schema.

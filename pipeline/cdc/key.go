@@ -34,20 +34,20 @@ type keyPlan struct {
 
 // recordKey is a record's key and the plan to read it with.
 type recordKey struct {
-	*keyPlan
-	body   []byte
-	doc    *jsontext.Doc // of a key in JSON
-	object int32
+	columns *keyPlan
+	body    []byte
+	doc     *jsontext.Doc // of a key in JSON
+	object  int32
 }
 
-// mask makes every column that is no key column unavailable: in a key-only image the others are fillers.
+// mask makes every column that is not a key column unavailable: in a key-only image the others are fillers.
 func (k *keyReader) mask(ctx context.Context, r *pipeline.Record, c *pipeline.Change) error {
 	key, err := k.key(ctx, r, c.Shape)
 	if err != nil {
 		return err
 	}
 	for i := range c.Before.Values {
-		if c.Before.Values[i].Kind() != pipeline.Missing && (key == nil || !key.isKey[i]) {
+		if c.Before.Values[i].Kind() != pipeline.Missing && (key == nil || !key.columns.isKey[i]) {
 			c.Before.Values[i] = pipeline.UnavailableValue()
 		}
 	}
@@ -88,21 +88,21 @@ func (k *keyReader) row(ctx context.Context, r *pipeline.Record, c *pipeline.Cha
 }
 
 func (k *keyReader) read(key *recordKey, c *pipeline.Change) bool {
-	if cap(c.Before.Values) < key.size {
-		c.Before.Values = make([]pipeline.Value, key.size)
+	if cap(c.Before.Values) < key.columns.size {
+		c.Before.Values = make([]pipeline.Value, key.columns.size)
 	}
-	values := c.Before.Values[:key.size]
+	values := c.Before.Values[:key.columns.size]
 	if key.doc != nil {
-		key.plan.FromJSON(key.doc, key.object, values)
+		key.columns.plan.FromJSON(key.doc, key.object, values)
 	} else {
 		limits := k.decoder.cfg.Limits
 		cur := avro.Cursor{Buf: key.body, Values: limits.MaxValues, Depth: limits.MaxDepth, Lists: &c.Lists}
-		if key.plan.Run(&cur, values) != nil || cur.Pos != len(key.body) {
+		if key.columns.plan.Run(&cur, values) != nil || cur.Pos != len(key.body) {
 			return false
 		}
 	}
-	c.Shape, c.Before.Values = key.shape, values[:len(key.shape.Names)]
-	for i, isKey := range key.isKey {
+	c.Shape, c.Before.Values = key.columns.shape, values[:len(key.columns.shape.Names)]
+	for i, isKey := range key.columns.isKey {
 		if !isKey {
 			c.Before.Values[i] = pipeline.UnavailableValue()
 		}
@@ -142,7 +142,7 @@ func (k *keyReader) key(ctx context.Context, r *pipeline.Record, shape *pipeline
 	}
 	at := keyPlanID{id, shape}
 	if p, ok := k.plans.Load(at); ok {
-		return &recordKey{keyPlan: p.(*keyPlan), body: body}, nil
+		return &recordKey{columns: p.(*keyPlan), body: body}, nil
 	}
 	record, err := k.schema(ctx, id)
 	switch {
@@ -156,10 +156,10 @@ func (k *keyReader) key(ctx context.Context, r *pipeline.Record, shape *pipeline
 		return nil, nil
 	}
 	k.plans.Store(at, p)
-	return &recordKey{keyPlan: p, body: body}, nil
+	return &recordKey{columns: p, body: body}, nil
 }
 
-// json reads a key written as JSON, with Connect's schema around it or without. It is compiled anew for every key: such
+// json reads a key written as JSON, with Connect's schema around it or without. It is compiled again for every key: such
 // keys are those of test set-ups.
 func (k *keyReader) json(body []byte, shape *pipeline.Shape) *recordKey {
 	key := &recordKey{doc: &jsontext.Doc{}}
@@ -178,7 +178,7 @@ func (k *keyReader) json(body []byte, shape *pipeline.Shape) *recordKey {
 		}
 	}
 	var err error
-	if key.keyPlan, err = k.compile(record, shape, true); err != nil {
+	if key.columns, err = k.compile(record, shape, true); err != nil {
 		return nil
 	}
 	return key

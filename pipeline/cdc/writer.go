@@ -63,7 +63,7 @@ func (k *compiler) writer(src *avro.Source) (*writer, error) {
 	return w, nil
 }
 
-// reading is what a record's bytes held, before anybody asks what it means.
+// reading is what a record's bytes held, before it is known what it means.
 type reading struct {
 	program *program
 	op      []byte // of formText, the text

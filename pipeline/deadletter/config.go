@@ -11,7 +11,7 @@ type Config struct {
 	RejectedTopic string            `yaml:"rejected_topic" doc:"Topic of rejected rows." default:"tokrelay.rejected"`
 	FailedTopic   string            `yaml:"failed_topic" doc:"Topic of batches that failed as a whole." default:"tokrelay.failed"`
 	Create        bool              `yaml:"create" doc:"Create the topics when they are missing; false: refuse to start without them." default:"true"`
-	Payload       string            `yaml:"payload" doc:"full keeps the row's key, value and headers; none keeps only where it stands, and replay reads the source." enum:"full,none" default:"full"`
+	Payload       string            `yaml:"payload" doc:"full keeps the row's key, value and headers; none keeps only its position, and replay reads the source." enum:"full,none" default:"full"`
 	Retention     settings.Duration `yaml:"retention" doc:"How long a topic created here keeps its records." default:"14d"`
 	Partitions    int               `yaml:"partitions" doc:"Partitions of a topic created here; 0: as many as the largest source topic has, at least 3." default:"0"`
 	Replication   int               `yaml:"replication" doc:"Replicas of the topics that tokrelay creates, those of state, members and calls too; 0: 3, or as many as there are brokers. With 3 or more, min.insync.replicas is 2." default:"0"`

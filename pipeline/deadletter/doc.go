@@ -10,6 +10,6 @@
 // It decides nothing about rows: the router and delivery hand them over and wait, for a row counts as settled only once
 // Kafka has acknowledged its dead letter (P1). So a Writer never gives up. Making the topics is left to pipeline/kafka.
 //
-// Values of rows stand in a dead letter's key and value alone, guarded like the source (P3), and not even there with
+// Values of rows are in a dead letter's key and value alone, guarded like the source (P3), and not even there with
 // `payload: none`.
 package deadletter

@@ -36,7 +36,7 @@ func (f *Filter) Match(r *pipeline.Record, h *Head) bool {
 	return f.Key == nil || f.Key(r)
 }
 
-// one says whether the value is one of the list. The comparison allocates nothing.
+// one reports whether the value is one of the list. The comparison allocates nothing.
 func one(list []string, value []byte) bool {
 	return len(list) == 0 || slices.ContainsFunc(list, func(s string) bool { return s == string(value) })
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 )
 
-// Head is what a dead letter's headers say to whoever counts and chooses letters, unread: it aliases the record. Parse
+// Head is what a dead letter's headers say to those who count and choose letters, unread: it aliases the record. Parse
 // reads everything.
 type Head struct {
 	Sync, Class, Stage, Reason, Field []byte
@@ -17,7 +17,7 @@ type Head struct {
 	Replays                  []byte
 }
 
-// Read fills the head in and says whether the record is a dead letter. It allocates nothing.
+// Read fills the head in and reports whether the record is a dead letter. It allocates nothing.
 func (h *Head) Read(r *pipeline.Record) bool {
 	*h = Head{}
 	ours := false

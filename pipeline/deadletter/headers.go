@@ -137,7 +137,7 @@ func (h headers) fit(budget int) {
 	h.shorten(over, 128, func(string) bool { return true })
 }
 
-// shorten takes bytes off the headers chosen, leaving each its first so many, and gives what is still too much.
+// shorten takes bytes off the headers chosen, leaving each its first bytes, and gives what is still too much.
 func (h headers) shorten(over, least int, chosen func(key string) bool) int {
 	for i := range h {
 		if over <= 0 {

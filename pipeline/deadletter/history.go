@@ -44,13 +44,13 @@ func older(a, b time.Time) time.Time {
 	return a
 }
 
-// isLetter says whether a record has our headers.
+// isLetter reports whether a record has our headers.
 func isLetter(r *pipeline.Record) bool {
 	_, ok := r.Header(hVersion)
 	return ok
 }
 
-// originals are a record's headers without those a dead letter added. Connect's are ours only beside our own: the
+// originals are a record's headers without those a dead letter added. Connect's are ours only next to our own: the
 // source may be a dead-letter topic of Connect.
 func originals(r *pipeline.Record) []pipeline.Header {
 	if !isLetter(r) {

@@ -10,7 +10,7 @@ import (
 )
 
 // Mask shows the shape of a text and none of its letters and digits: "Ada+1@example.com" is "Xxx+9@xxxxxxx.xxx". That is
-// mostly enough to see why a value was refused, and nobody's data.
+// mostly enough to see why a value was refused, and not personal data.
 func Mask(text string) string {
 	var b strings.Builder
 	n := 0

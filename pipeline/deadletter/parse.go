@@ -25,7 +25,7 @@ type Dead struct {
 	AppVersion           string
 }
 
-var errNotLetter = errors.New("the record is no dead letter of tokrelay")
+var errNotLetter = errors.New("the record is not a dead letter of tokrelay")
 
 // Parse reads a record of the rejected topic. It shares the record's memory.
 func Parse(r *pipeline.Record) (*Dead, error) {
@@ -74,7 +74,7 @@ type DeadBatch struct {
 	Failed               time.Time
 }
 
-var errNotBatch = errors.New("the record is no failed batch of tokrelay")
+var errNotBatch = errors.New("the record is not a failed batch of tokrelay")
 
 // ParseBatch reads a record of the failed topic.
 func ParseBatch(r *pipeline.Record) (*DeadBatch, error) {

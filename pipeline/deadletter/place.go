@@ -21,7 +21,7 @@ func ParsePlace(text string) (pipeline.Position, error) {
 			return pipeline.Position{Topic: parts[0], Partition: int32(partition), Offset: offset}, nil
 		}
 	}
-	return pipeline.Position{}, fmt.Errorf("%q is no place in Kafka: it must be topic/partition/offset, like shop.public.orders/0/4711", text)
+	return pipeline.Position{}, fmt.Errorf("%q is not a position in Kafka: it must be topic/partition/offset, like shop.public.orders/0/4711", text)
 }
 
 // PlaceText is the place as ParsePlace reads it.

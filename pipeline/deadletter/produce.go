@@ -67,7 +67,7 @@ type trying struct {
 	failures int
 }
 
-// failed tells the status. The sync stands still until Kafka takes the letters: skipping one would lose a row.
+// failed tells the status. The sync waits until Kafka takes the letters: skipping one would lose a row.
 func (t *trying) failed(err error) {
 	w := t.w
 	w.mu.Lock()

@@ -90,7 +90,7 @@ func problem(err error) string {
 		return "it cannot be decoded: " + r.Message()
 	}
 	if skip, ok := errors.AsType[pipeline.SkipReason](err); ok {
-		return "it is no row: " + string(skip)
+		return "it is not a row: " + string(skip)
 	}
 	return "it cannot be decoded now: " + err.Error()
 }

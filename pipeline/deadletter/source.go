@@ -92,7 +92,7 @@ func (src Source) scan(ctx context.Context, s Span, each func(*pipeline.Record) 
 	return src.Scan(ctx, s, each)
 }
 
-// Scan calls each for every record of the span, in the order of its partition, and says whether it is a letter that the
+// Scan calls each for every record of the span, in the order of its partition, and reports whether it is a letter that the
 // filter chooses. Record and head are valid during the call only.
 func Scan(ctx context.Context, src Source, s Span, f *Filter, each func(r *pipeline.Record, h *Head, chosen bool) error) error {
 	var head Head

@@ -161,7 +161,7 @@ func TestASecondLetterReplacesTheHeadersOfTheFirst(t *testing.T) {
 		}
 		<-time.After(time.Hour)
 		for i, record := range []func(pipeline.Record) *pipeline.Record{
-			func(r pipeline.Record) *pipeline.Record { return &r }, // as it stands in the rejected topic
+			func(r pipeline.Record) *pipeline.Record { return &r }, // as it is in the rejected topic
 			func(r pipeline.Record) *pipeline.Record { // as a replay hands it over
 				d, err := Parse(&r)
 				if err != nil {

@@ -138,7 +138,8 @@ func TestEveryRuleIsExplainedAndHasACase(t *testing.T) {
 		}
 		all.Write(text)
 	}
-	for _, rule := range Rules() {
+	for _, known := range rules {
+		rule := known.rule
 		if rule.Error() == string(rule) {
 			t.Errorf("%s: no meaning", string(rule))
 		}

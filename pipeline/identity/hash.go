@@ -1,7 +1,6 @@
 package identity
 
 import (
-	"bytes"
 	"crypto/md5"
 	"crypto/rand"
 	"crypto/sha256"
@@ -33,7 +32,7 @@ func (a Algorithm) Size() int {
 }
 
 // Hash is the digest of an identifier. Only this package makes one: from clear text by the Hash method of each kind, or
-// from a digest someone computed before, by ParseHash and FromDigest. It is comparable and fits as a map key; the zero
+// from a digest someone computed before, by ParseHash. It is comparable and fits as a map key; the zero
 // Hash means none. It never shows itself: fmt, JSON, text and slog print [redacted]. The digest leaves through AppendHex
 // and AppendDigest alone.
 type Hash struct {
@@ -91,15 +90,6 @@ func ParseHash(a Algorithm, text []byte) (Hash, error) {
 	return h, nil
 }
 
-// FromDigest restores a Hash from the bytes that AppendDigest gave: state topics store such. It checks no more than the
-// length; what a column holds goes through ParseHash.
-func FromDigest(a Algorithm, digest []byte) (Hash, error) {
-	if a.Size() == 0 || len(digest) != a.Size() {
-		return Hash{}, RuleWrongDigest
-	}
-	return newHash(a, digest), nil
-}
-
 func notThisDigest(text []byte) Rule {
 	if isSomeDigest(text) {
 		return RuleWrongDigest
@@ -109,9 +99,6 @@ func notThisDigest(text []byte) Rule {
 
 // IsZero says that there is no hash.
 func (h Hash) IsZero() bool { return h == Hash{} }
-
-// Algorithm is how the hash was made; zero for none.
-func (h Hash) Algorithm() Algorithm { return h.algorithm }
 
 // AppendHex appends the digest as TikTok takes it: lower-case hexadecimal digits. The result is personal data.
 func (h Hash) AppendHex(dst []byte) []byte {
@@ -148,15 +135,6 @@ func (h *Hash) digest() [sha256.Size]byte {
 	d := h.masked
 	applyMask(&d)
 	return d
-}
-
-// Compare orders hashes by algorithm, then by digest. The order is the same in every process.
-func (h Hash) Compare(other Hash) int {
-	if h.algorithm != other.algorithm {
-		return int(h.algorithm) - int(other.algorithm)
-	}
-	a, b := h.digest(), other.digest()
-	return bytes.Compare(a[:h.algorithm.Size()], b[:h.algorithm.Size()])
 }
 
 const redacted = "[redacted]"

@@ -40,7 +40,7 @@ func FuzzEveryKindHasOneOfThreeOutcomes(f *testing.F) {
 			hasher, _ := hasherOf(t, kind)
 			before := slices.Clone(input)
 			h, err := hasher.Hash(input)
-			if rule, ok := errors.AsType[Rule](err); err != nil && (!ok || !slices.Contains(Rules(), rule) || !h.IsZero()) {
+			if rule, ok := errors.AsType[Rule](err); err != nil && (!ok || rule.Error() == string(rule) || !h.IsZero()) {
 				t.Errorf("%s: the error is none of the rules, or a hash is beside it", kind)
 			}
 			if again, err2 := hasher.Hash(input); again != h || err2 != err {
@@ -49,7 +49,7 @@ func FuzzEveryKindHasOneOfThreeOutcomes(f *testing.F) {
 			if !slices.Equal(before, input) {
 				t.Errorf("%s: the input was changed", kind)
 			}
-			if !h.IsZero() && h.Algorithm() == SHA256 == strings.Contains(kind, "md5") {
+			if !h.IsZero() && h.algorithm == SHA256 == strings.Contains(kind, "md5") {
 				t.Errorf("%s: the wrong algorithm", kind)
 			}
 		}

@@ -40,15 +40,6 @@ var rules = []struct{ rule, meaning Rule }{
 // who knows the row, may leave such a value out. The digest of one is not among them: who hashed nothing has to know.
 func (r Rule) Nobody() bool { return r == RulePlaceholder || r == RuleZeroDeviceID }
 
-// Rules lists every rule in the order of the documentation.
-func Rules() []Rule {
-	all := make([]Rule, len(rules))
-	for i, r := range rules {
-		all[i] = r.rule
-	}
-	return all
-}
-
 // Error says what an identifier has to satisfy, for a person. The rule's own text is string(r).
 func (r Rule) Error() string {
 	i := slices.IndexFunc(rules, func(known struct{ rule, meaning Rule }) bool { return known.rule == r })

@@ -8,14 +8,11 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 )
 
-// Types are the explicit types a field may name, for columns whose own type says too little.
-var Types = []string{"seconds", "millis", "micros", "nanos", "days", "time", "date", "number", "string", "bool", "json", "hex"}
-
 var unitsPerSecond = map[string]int64{"seconds": 1, "millis": 1e3, "micros": 1e6, "nanos": 1e9}
 
 // conversion is a field's type, format and time zone.
 type conversion struct {
-	kind   string // one of Types, or "" to take the value as it is
+	kind   string // the type that the field names, or "" to take the value as it is
 	layout string // Go's; "" where there is no format
 	zone   *time.Location
 }

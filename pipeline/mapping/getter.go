@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/jsontext"
 )
 
 // Row is the change a goroutine is reading. Begin is called for every change; the values its getters return live until
@@ -44,12 +45,6 @@ type Getter struct {
 	separator []byte
 	parameter string
 }
-
-// Constants are the values of a field that is the same in every row, nil for others.
-func (g *Getter) Constants() []pipeline.Value { return g.constants }
-
-// Zone is the time zone of the field's times without one.
-func (g *Getter) Zone() *time.Location { return g.convert.zone }
 
 // Single is the value of a field that is a column and nothing else, where it plainly is one value: not blank, not several.
 // It says false wherever Value or Values has to look closer.
@@ -144,7 +139,7 @@ func isJSONList(v pipeline.Value) bool {
 	if text[0] != '[' || text[len(text)-1] != ']' {
 		return false
 	}
-	_, ok := wholeJSON(text)
+	_, ok := jsontext.Value(text)
 	return ok
 }
 

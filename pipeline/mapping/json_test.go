@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/jsontext"
 )
 
 // FuzzJSON compares what is read of JSON text with the standard library: whether it is well-formed, and what is in it.
@@ -62,7 +63,7 @@ func compareJSON(t *testing.T, text string) {
 	d := json.NewDecoder(strings.NewReader(text))
 	d.UseNumber()
 	valid := json.Valid([]byte(text)) && d.Decode(&want) == nil
-	got, ok := wholeJSON([]byte(text))
+	got, ok := jsontext.Value([]byte(text))
 	if ok != valid && !strings.Contains(text, strings.Repeat("[", 50)) && strings.Count(text, "{") < 50 {
 		t.Fatalf("%q: well-formed %v, want %v", text, ok, valid)
 	}
@@ -133,7 +134,7 @@ func flat(x any) any {
 
 func TestDeepJSONIsRefused(t *testing.T) {
 	for _, text := range []string{strings.Repeat("[", 1_000_000), strings.Repeat(`{"a":`, 200_000)} {
-		if _, ok := wholeJSON([]byte(text)); ok {
+		if _, ok := jsontext.Value([]byte(text)); ok {
 			t.Errorf("%d bytes of brackets are well-formed", len(text))
 		}
 	}

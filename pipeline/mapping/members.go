@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/jsontext"
 )
 
 // Elements walks the elements of a list, whether it is an array of the schema or JSON text.
@@ -16,9 +17,8 @@ type Elements struct {
 	Bad   bool
 
 	list    []pipeline.Value
-	json    scanner
-	started bool
-	scratch *[]byte
+	json    jsontext.Walker
+	scratch *[]byte // nil where it walks the list
 }
 
 // IsList reports whether the value is a list: an array, or JSON text of one.
@@ -27,8 +27,7 @@ func IsList(v pipeline.Value) bool {
 	case pipeline.List:
 		return true
 	case pipeline.JSON:
-		s := scanner{src: v.Bytes()}
-		return s.peek() == '['
+		return jsontext.First(v.Bytes()) == '['
 	}
 	return false
 }
@@ -38,7 +37,7 @@ func (r *Row) Elements(v pipeline.Value) Elements {
 	if v.Kind() == pipeline.List {
 		return Elements{list: v.Elems()}
 	}
-	return Elements{json: scanner{src: v.Bytes()}, scratch: &r.scratch}
+	return Elements{json: jsontext.Walk(v.Bytes()), scratch: &r.scratch}
 }
 
 // Next goes to the next element; false at the end.
@@ -46,11 +45,17 @@ func (e *Elements) Next() bool {
 	if e.scratch == nil {
 		return e.nextOfList()
 	}
-	if e.ends('[', ']') {
+	return e.nextOfText()
+}
+
+func (e *Elements) nextOfText() bool {
+	if !e.json.Next() {
+		e.Bad = e.json.Bad
 		return false
 	}
-	e.Value, e.Bad = e.json.scalar(e.scratch)
-	return !e.Bad
+	v, ok := scalarOf(e.json.Value, e.scratch)
+	e.Value, e.Bad = v, !ok
+	return ok
 }
 
 func (e *Elements) nextOfList() bool {
@@ -59,33 +64,6 @@ func (e *Elements) nextOfList() bool {
 	}
 	e.Value, e.list = e.list[0], e.list[1:]
 	return true
-}
-
-// ends steps over what stands before the next element, and reports whether the list is over instead.
-func (e *Elements) ends(open, close byte) bool {
-	if !e.started {
-		e.started = true
-		e.json.take(open)
-	} else if e.json.take(',') {
-		return false
-	} else if e.json.peek() != close {
-		e.Bad = true
-		return true
-	}
-	if !e.json.take(close) {
-		return false
-	}
-	e.Bad = e.json.peek() != 0 || e.json.pos < len(e.json.src)
-	return true
-}
-
-func (s *scanner) scalar(scratch *[]byte) (v pipeline.Value, bad bool) {
-	raw := s.value(1)
-	if raw == nil {
-		return v, true
-	}
-	v, ok := scalarOf(raw, scratch)
-	return v, !ok
 }
 
 // Members walks the members of a record, a map or a JSON object, as Elements does a list.
@@ -102,8 +80,7 @@ func IsObject(v pipeline.Value) bool {
 	case pipeline.Struct:
 		return true
 	case pipeline.JSON:
-		s := scanner{src: v.Bytes()}
-		return s.peek() == '{'
+		return jsontext.First(v.Bytes()) == '{'
 	}
 	return false
 }
@@ -113,7 +90,7 @@ func (r *Row) Members(v pipeline.Value) Members {
 	if v.Kind() == pipeline.Struct {
 		return Members{Elements: Elements{list: v.Elems()}, names: v.Names()}
 	}
-	return Members{Elements: Elements{json: scanner{src: v.Bytes()}, scratch: &r.scratch}}
+	return Members{Elements: Elements{json: jsontext.Walk(v.Bytes()), scratch: &r.scratch}}
 }
 
 // Next goes to the next member; false at the end.
@@ -121,14 +98,12 @@ func (m *Members) Next() bool {
 	if m.scratch == nil {
 		return m.nextOfStruct()
 	}
-	if m.ends('{', '}') {
+	if !m.nextOfText() {
 		return false
 	}
-	if m.Bad = !m.readName(); m.Bad {
-		return false
-	}
-	m.Value, m.Bad = m.json.scalar(m.scratch)
-	return !m.Bad
+	name, ok := unescape(m.json.Name, m.scratch)
+	m.Name, m.Bad = alias(name), !ok
+	return ok
 }
 
 func (m *Members) nextOfStruct() bool {
@@ -137,17 +112,6 @@ func (m *Members) nextOfStruct() bool {
 	}
 	m.Name, m.names = m.names[0], m.names[1:]
 	return m.nextOfList()
-}
-
-func (m *Members) readName() bool {
-	m.json.space()
-	start := m.json.pos + 1
-	if !m.json.skipString() {
-		return false
-	}
-	name, ok := unescape(m.json.src[start:m.json.pos-1], m.scratch)
-	m.Name = alias(name)
-	return ok && m.json.take(':')
 }
 
 // at follows one step of a path: the name of a member, or the index of an element. What is not there is Missing.

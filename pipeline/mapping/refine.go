@@ -1,13 +1,16 @@
 package mapping
 
-import "github.com/tokrelay/tokrelay/pipeline"
+import (
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/jsontext"
+)
 
 func (g *Getter) refine(r *Row, v pipeline.Value) (pipeline.Value, error) {
 	if g.path != nil && v.Kind() == pipeline.String {
 		v = pipeline.JSONValue(v.Bytes()) // into what else could a path lead
 	}
 	if g.path != nil && v.Kind() == pipeline.JSON {
-		if _, ok := wholeJSON(v.Bytes()); !ok && !IsBlank(v) {
+		if _, ok := jsontext.Value(v.Bytes()); !ok && !IsBlank(v) {
 			return v, g.Reject(pipeline.WrongType, "well-formed JSON")
 		}
 	}
@@ -40,7 +43,7 @@ func (r *Row) unwrap(v pipeline.Value) pipeline.Value {
 	if v.Kind() != pipeline.JSON || IsList(v) || IsObject(v) {
 		return v
 	}
-	text, ok := wholeJSON(v.Bytes())
+	text, ok := jsontext.Value(v.Bytes())
 	if !ok {
 		return v
 	}

@@ -113,6 +113,14 @@ func plainNumber(text []byte) bool {
 	return true
 }
 
+// parseISO reads what pipeline.ParseTime does, but for years that carry a sign: no event is that old or that far ahead.
+func parseISO(text []byte) (pipeline.Value, bool) {
+	if text = Trim(text); len(text) == 0 || !isDigit(text[0]) {
+		return pipeline.Value{}, false
+	}
+	return pipeline.ParseTime(text)
+}
+
 // Time reads any value that can be a point in time: a time of any kind, ISO text, or a number whose unit its size tells.
 // Times without a zone are read in the field's.
 func (g *Getter) Time(v pipeline.Value) (time.Time, bool) {

@@ -38,7 +38,7 @@ type bench struct {
 	written   map[string]*pipeline.Rejection
 	decode    func(row int) error // the test's own outcome of a row
 	deliver   func(*pipeline.Chunk) error
-	bury      func() error
+	refuse    func() error
 	tickets   chan pipeline.Ticket
 	chunks    chan *pipeline.Chunk
 }
@@ -118,8 +118,8 @@ func (b *bench) send(_ context.Context, c *pipeline.Chunk, items *pipeline.Items
 func (b *bench) Rows(ctx context.Context, letters []pipeline.Letter) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.bury != nil {
-		if err := b.bury(); err != nil {
+	if b.refuse != nil {
+		if err := b.refuse(); err != nil {
 			return err
 		}
 	}
@@ -380,7 +380,7 @@ func TestAPanicOutsideTheRowsNacksAndItsValueIsNotLogged(t *testing.T) {
 					return nil
 				}
 				if where == "letters" {
-					b.bury = boom
+					b.refuse = boom
 				} else {
 					b.deliver = func(*pipeline.Chunk) error { return boom() }
 				}

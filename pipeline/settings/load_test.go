@@ -187,7 +187,7 @@ func TestAPlaceKnowsWhetherItIsInTheText(t *testing.T) {
 		"syncs[0]":     {at.Key("syncs").Index(0), true},
 		"syncs[1]":     {at.Key("syncs").Index(1), false},
 	} {
-		if got := c.at.Given(); got != c.want || c.at.String() != path {
+		if got := c.at.given; got != c.want || c.at.String() != path {
 			t.Errorf("%s: got %v at %s, want %v", path, got, c.at, c.want)
 		}
 	}

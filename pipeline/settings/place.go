@@ -39,9 +39,6 @@ func (p Place) step(to *Node) Place {
 
 func (p Place) String() string { return p.path }
 
-// Given reports whether the text has something at this path, be it null.
-func (p Place) Given() bool { return p.given }
-
 // Problem says what must hold here (rule) and what to do about it (hint), never the value. Once Load has found a value
 // unreadable, nothing more is said about it: that it is missing, say.
 func (p Place) Problem(rule, hint string) {

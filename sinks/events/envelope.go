@@ -2,6 +2,7 @@ package events
 
 import (
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/jsontext"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 )
 
@@ -54,9 +55,9 @@ func newEnvelopePlan(cfg *Config, cols *mapping.Columns) envelopePlan {
 // appendEnvelope writes the members around the events.
 func appendEnvelope(dst []byte, source string, id, test []byte) []byte {
 	dst = append(append(append(dst, `"event_source":"`...), source...), `","event_source_id":`...)
-	dst = appendString(dst, id)
+	dst = jsontext.AppendString(dst, id)
 	if len(test) > 0 {
-		dst = appendString(append(dst, `,"test_event_code":`...), test)
+		dst = jsontext.AppendString(append(dst, `,"test_event_code":`...), test)
 	}
 	return dst
 }

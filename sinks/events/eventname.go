@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/jsontext"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 )
@@ -57,7 +58,7 @@ func (b *nameBuilder) event(name string) *event {
 		name = renamed(name)
 	}
 	if b.made[name] == nil {
-		b.made[name] = &event{json: appendString(nil, []byte(name)), custom: !isAccepted(name), counters: newKeyCounters(b.metrics, name)}
+		b.made[name] = &event{json: jsontext.AppendString(nil, []byte(name)), custom: !isAccepted(name), counters: newKeyCounters(b.metrics, name)}
 	}
 	return b.made[name]
 }
@@ -121,7 +122,7 @@ func (m *Maker) unknownName(name []byte) ([]*event, error) {
 	if m.custom == nil || len(m.custom) == maxCustomNames {
 		m.custom = customNames{}
 	}
-	events := []*event{{json: appendString(nil, name), custom: true, counters: m.plan.names.other.counters}}
+	events := []*event{{json: jsontext.AppendString(nil, name), custom: true, counters: m.plan.names.other.counters}}
 	m.custom[string(name)] = events
 	return events, nil
 }

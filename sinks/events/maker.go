@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/jsontext"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 )
 
@@ -98,7 +99,7 @@ func (m *Maker) body(dst []byte, first *event, c *pipeline.Change) ([]byte, erro
 	if err := m.makeID(c); err != nil {
 		return dst, err
 	}
-	dst = appendString(append(dst, `,"event_id":`...), m.eventID)
+	dst = jsontext.AppendString(append(dst, `,"event_id":`...), m.eventID)
 	if dst, err = m.fields(dst); err != nil {
 		return dst, err
 	}

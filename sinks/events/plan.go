@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline/identity"
+	"github.com/tokrelay/tokrelay/pipeline/jsontext"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
@@ -114,5 +115,5 @@ func pathOf(path string, objects map[string]*object) (key []byte, around *object
 		}
 		around = objects[prefix]
 	}
-	return append(appendString(nil, []byte(parts[len(parts)-1])), ':'), around
+	return append(jsontext.AppendString(nil, []byte(parts[len(parts)-1])), ':'), around
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/identity"
+	"github.com/tokrelay/tokrelay/pipeline/jsontext"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 )
 
@@ -46,14 +47,14 @@ func (m *Maker) textual(dst []byte, s *step, v pipeline.Value) ([]byte, error) {
 		code := upper(clean)
 		return append(append(append(dst, '"'), code[:]...), '"'), nil
 	case choice:
-		return appendString(dst, []byte(chosen(s.spec.choices, clean))), nil
+		return jsontext.AppendString(dst, []byte(chosen(s.spec.choices, clean))), nil
 	case place:
 		return appendPlace(dst, s, clean)
 	}
 	if plain {
 		return append(append(append(dst, '"'), clean...), '"'), nil
 	}
-	return appendString(dst, clean), nil
+	return jsontext.AppendString(dst, clean), nil
 }
 
 // cleanText is the trimmed text of a value, and whether JSON takes it as it is. ASCII is looked at once for that and for
@@ -61,7 +62,7 @@ func (m *Maker) textual(dst []byte, s *step, v pipeline.Value) ([]byte, error) {
 func (m *Maker) cleanText(v pipeline.Value) (clean []byte, plain bool, reason pipeline.Reason) {
 	if v.Kind() == pipeline.String {
 		clean = mapping.Trim(v.Bytes())
-		if plain = plainUntil(clean) == len(clean); plain {
+		if plain = jsontext.PlainUntil(clean) == len(clean); plain {
 			return clean, true, ""
 		}
 	}

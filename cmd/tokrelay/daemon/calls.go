@@ -18,7 +18,7 @@ func (w *Wiring) rememberCalls() (err error) {
 	if w.Calls != nil {
 		return nil
 	}
-	w.Calls = calls.New(calls.Limits{Total: int(c.Memory)})
+	w.Calls = calls.New(calls.Limits{Total: int(c.Memory)}, tiktok.Scrub)
 	if c.Topic == "" {
 		return nil
 	}
@@ -27,7 +27,7 @@ func (w *Wiring) rememberCalls() (err error) {
 	}
 	w.History = calls.NewHistory(w.callsSource(c.Topic))
 	w.Recorder = calls.NewRecorder(c, calls.RecorderDeps{Instance: w.options.Instance, Ensure: w.ensureCalls, Produce: w.callsProducer.Produce,
-		TooLarge: tooLarge, Scrub: tiktok.Scrub, Metrics: w.Metrics, Log: w.Log})
+		TooLarge: tooLarge, Metrics: w.Metrics, Log: w.Log})
 	w.Calls.Tell(w.Recorder.Offer)
 	return nil
 }

@@ -3,6 +3,7 @@ package debugger
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"html/template"
 	"net/http"
 	"slices"
@@ -81,7 +82,7 @@ func (p *Page) openCall(e *calls.Entry, from int) *callPage {
 	c := &callPage{callRow: p.newCallRow(e), Next: verdictWords[e.Answer.Verdict].next, Message: e.Answer.Message, Field: e.Answer.Field,
 		List: req.list, Tree: p.tree(e)}
 	if len(e.Request) > 0 {
-		c.Head = jsonHTML(req.head, maskRequest)
+		c.Head = jsonHTML(req.head)
 		c.Curl = p.curl(e)
 	}
 	c.items(e, &req, from)
@@ -106,7 +107,7 @@ func (c *callPage) items(e *calls.Entry, req *request, from int) {
 			row.At, row.EventID = place(e.Rows[i]), e.Rows[i].EventID
 		}
 		if i < len(req.items) {
-			row.JSON = jsonHTML(req.items[i], maskRequest)
+			row.JSON = jsonHTML(req.items[i])
 		}
 		row.Open = row.Named || total == 1
 		c.Rows = append(c.Rows, row)
@@ -126,9 +127,9 @@ func (c *callPage) answer(a *pipeline.Answer) {
 	switch {
 	case len(body) == 0:
 	case body[0] == '{' || body[0] == '[':
-		c.Response = jsonHTML(body, maskAnswer)
+		c.Response = jsonHTML(body)
 	default:
-		c.NotJSON = tiktok.Scrub(string(body[:min(len(body), 2000)]))
+		c.NotJSON = string(body)
 	}
 }
 
@@ -163,12 +164,12 @@ func place(at pipeline.Position) string {
 // curlItems is the most items whose JSON is written into the command itself.
 const curlItems = 20
 
-// curl is the call as a command. The token is a variable, and what the page masks is left out.
+// curl is the call as a command. The token is a variable, and what is masked is left out.
 func (p *Page) curl(e *calls.Entry) string {
 	address := p.baseURL(e.Sync) + daemon.APIPath + e.Endpoint
 	head := "curl -sS " + shellQuote(address) + " \\\n  -H \"Access-Token: $TIKTOK_ACCESS_TOKEN\" \\\n  -H 'Content-Type: application/json' \\\n  "
-	if body, err := jsonText(e.Request, forCurl); err == nil && e.Items <= curlItems && !e.Cut {
-		return head + "--data-binary " + shellQuote(string(body))
+	if json.Valid(e.Request) && e.Items <= curlItems && !e.Cut {
+		return head + "--data-binary " + shellQuote(string(sendable(e.Request)))
 	}
 	return head + "--data-binary @call-" + id(e) + "-request.json"
 }

@@ -21,6 +21,8 @@ import (
 	"sync"
 	"testing"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/demo"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
@@ -28,8 +30,9 @@ import (
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
 )
 
-// address is where the page of a demo is that has told its story, and broker its Kafka; the tests of this package share them.
-var address, broker string
+// address is where the page of a demo is that has told its story, broker its Kafka, and report what it said; the tests of this
+// package share them, for the story takes its time.
+var address, broker, report string
 
 func TestMain(m *testing.M) { os.Exit(withDemo(m)) }
 
@@ -63,11 +66,25 @@ func withDemo(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "the demo did not get to its end:\n"+said.String())
 		return 1
 	}
+	report = said.String()
 	go io.Copy(io.Discard, read)
 	code := m.Run()
 	stop()
-	<-done
+	if err := <-done; err != nil {
+		fmt.Fprintln(os.Stderr, err, "\n"+report)
+		return 1
+	}
 	return code
+}
+
+// TestTheDemoChecksItselfAndPasses reads the report; that the demo ends without an error is looked at behind the tests.
+func TestTheDemoChecksItselfAndPasses(t *testing.T) {
+	for _, want := range []string{"are stand-ins inside this process", "rows in = delivered + rejected + skipped", "refused_by_tiktok"} {
+		if !strings.Contains(report, want) {
+			t.Errorf("the report does not say %q:\n%s", want, report)
+		}
+	}
+	t.Log(report)
 }
 
 func get(t *testing.T, path string) (*http.Response, []byte) {
@@ -125,13 +142,18 @@ var crawl = sync.OnceValues(func() ([]answer, error) {
 			list = append(list, "/rejected/"+at)
 		}
 	}
-	var all []answer
-	for _, path := range list {
-		response, text, err := ask(path)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, answer{path, response, text})
+	all := make([]answer, len(list))
+	var asking errgroup.Group
+	asking.SetLimit(8) // pages wait for topics
+	for i, path := range list {
+		asking.Go(func() error {
+			response, text, err := ask(path)
+			all[i] = answer{path, response, text}
+			return err
+		})
+	}
+	if err := asking.Wait(); err != nil {
+		return nil, err
 	}
 	if len(all) < 50 { // how many calls there are depends on how full batches get
 		return nil, fmt.Errorf("the page has %d addresses: the demo left too little to look at", len(all))
@@ -185,6 +207,7 @@ func leak(text []byte) string {
 }
 
 func TestNoAddressOfThePageTellsAnybodysData(t *testing.T) {
+	t.Parallel()
 	for _, a := range everything(t) {
 		if found := leak(a.text); found != "" {
 			t.Errorf("%s tells something in clear: …%s…", a.path, found)
@@ -197,6 +220,7 @@ func TestNoAddressOfThePageTellsAnybodysData(t *testing.T) {
 
 // TestTheCallsTopicTellsNobodysData reads every record of the topic that the demo's calls were written to, as kcat would.
 func TestTheCallsTopicTellsNobodysData(t *testing.T) {
+	t.Parallel()
 	admin, err := kafka.NewAdmin(settings.WithDefaults(kafka.Config{Brokers: []string{broker}}), "test", slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -225,6 +249,7 @@ func TestTheCallsTopicTellsNobodysData(t *testing.T) {
 }
 
 func TestEveryPageHasItsHeadersAndIsWellFormed(t *testing.T) {
+	t.Parallel()
 	want := map[string]string{
 		"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store",
 		"Cross-Origin-Opener-Policy": "same-origin",
@@ -340,6 +365,7 @@ func TestTheOverviewTellsEverySync(t *testing.T) {
 var emailDigest = regexp.MustCompile(`"email":"([0-9a-f]{64})"`)
 
 func TestAPersonsDigestFindsTheirEventAndWhatHappenedToIt(t *testing.T) {
+	t.Parallel()
 	_, list := get(t, "/api/calls.json?sync=orders&outcome=accepted")
 	var calls []struct {
 		Number int64 `json:"number"`

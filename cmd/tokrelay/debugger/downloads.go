@@ -108,17 +108,17 @@ func (p *Page) callPart(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), statusOf(err))
 		return
 	}
-	text, mask := e.Request, masker(forCurl)
+	var body []byte
 	switch r.PathValue("part") {
 	case "request.json":
+		body = sendable(e.Request)
 	case "response.json":
-		text, mask = e.Answer.Body, maskAnswer
+		body = e.Answer.Body
 	default:
 		http.NotFound(w, r)
 		return
 	}
-	body, err := jsonText(text, mask)
-	if err != nil {
+	if !json.Valid(body) {
 		http.Error(w, "it was not kept whole", http.StatusGone)
 		return
 	}

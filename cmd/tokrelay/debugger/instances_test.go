@@ -95,6 +95,7 @@ func until(t *testing.T, p *Page, path, text string) string {
 }
 
 func TestThePageOfAnyInstanceShowsTheCallsOfAllAndOfThePast(t *testing.T) {
+	t.Parallel()
 	cluster := ordersBroker(t)
 	a, stopA := runInstance(t, cluster, "instance-a")
 	b, _ := runInstance(t, cluster, "instance-b")

@@ -2,222 +2,140 @@ package debugger
 
 import (
 	"bytes"
-	"encoding/json"
-	"fmt"
 	"html"
 	"html/template"
-	"io"
 	"strings"
+
+	"github.com/tokrelay/tokrelay/pipeline/calls"
+	"github.com/tokrelay/tokrelay/pipeline/jsontext"
 )
 
-// masker decides what is shown of a text in JSON, by the name it stands under. omit leaves the member out.
-type masker func(name, value string) (shown string, omit bool)
-
-// jsonWriter writes JSON again as it came, in its own order: masked, and either as HTML on lines of their own or tight.
+// jsonWriter writes JSON as HTML for people: indented, its parts marked up.
 type jsonWriter struct {
-	out    bytes.Buffer
-	dec    *json.Decoder
-	mask   masker
-	markup bool
-	depth  int
+	out   bytes.Buffer
+	depth int
 }
 
-// jsonHTML is JSON for people: indented, its parts marked up. Text that is not JSON is shown as what was shown of it until
-// there.
-func jsonHTML(text []byte, mask masker) template.HTML {
-	w := newJSONWriter(text, mask)
-	w.markup = true
-	_ = w.value("") // what could be read is shown
+// jsonHTML is JSON for people. Of text that was cut off or is not JSON, what there is is shown.
+func jsonHTML(text []byte) template.HTML {
+	var w jsonWriter
+	for p := range jsontext.Pieces(text) {
+		w.marks(p.Before)
+		switch {
+		case p.IsName:
+			w.item("m", `"`+string(p.Text)+`"`)
+		case p.Quoted:
+			w.item("s", `"`+string(p.Text)+`"`)
+		}
+	}
 	return template.HTML(w.out.String())
 }
 
-// jsonText is the same tight, for machines.
-func jsonText(text []byte, mask masker) ([]byte, error) {
-	w := newJSONWriter(text, mask)
-	if err := w.value(""); err != nil {
-		return nil, fmt.Errorf("read JSON: %w", err)
-	}
-	return w.out.Bytes(), nil
-}
-
-func newJSONWriter(text []byte, mask masker) *jsonWriter {
-	w := &jsonWriter{dec: json.NewDecoder(bytes.NewReader(text)), mask: mask}
-	w.dec.UseNumber()
-	return w
-}
-
-func (w *jsonWriter) value(name string) error {
-	t, err := w.dec.Token()
-	if err != nil {
-		return err
-	}
-	return w.token(name, t)
-}
-
-func (w *jsonWriter) token(name string, t json.Token) error {
-	switch v := t.(type) {
-	case json.Delim:
-		if v == '{' {
-			return w.compound("}", w.member)
+// marks writes what is not a text: brackets, commas, colons, numbers and words.
+func (w *jsonWriter) marks(text []byte) {
+	for text = bytes.TrimSpace(text); len(text) > 0; text = bytes.TrimSpace(text) {
+		n := 1
+		switch c := text[0]; c {
+		case '{', '[':
+			w.begin()
+			w.out.WriteByte(c)
+			w.depth++
+		case '}', ']':
+			w.depth--
+			if !w.isOpen() {
+				w.line()
+			}
+			w.out.WriteByte(c)
+		case ',':
+			w.out.WriteByte(c)
+			w.line()
+		case ':':
+			w.out.WriteString(": ")
+		default:
+			if n = bytes.IndexAny(text, "{}[],: \t\r\n"); n < 0 {
+				n = len(text)
+			}
+			w.item(classOf(c), string(text[:n]))
 		}
-		return w.compound("]", func() error { w.next(); return w.value(name) })
-	case string:
-		shown, _ := w.mask(name, v)
-		w.atom("s", quoted(shown))
-	case json.Number:
-		w.atom("n", v.String())
-	default:
-		w.atom("k", fmt.Sprint(orNull(v)))
+		text = text[n:]
 	}
-	return nil
 }
 
-func orNull(v any) any {
-	if v == nil {
-		return "null"
+func classOf(first byte) string {
+	if first == '-' || '0' <= first && first <= '9' {
+		return "n"
 	}
-	return v
+	return "k"
 }
 
-// compound writes what stands between brackets, after the opening one was read.
-func (w *jsonWriter) compound(closing string, each func() error) error {
-	w.out.WriteString(map[string]string{"}": "{", "]": "["}[closing])
-	w.depth++
-	empty := w.out.Len()
-	for w.dec.More() {
-		if err := each(); err != nil {
-			return err
-		}
-	}
-	w.depth--
-	if _, err := w.dec.Token(); err != nil {
-		return err
-	}
-	if w.out.Len() > empty {
+func (w *jsonWriter) item(class, text string) {
+	w.begin()
+	w.out.WriteString(`<span class="j` + class + `">` + html.EscapeString(text) + `</span>`)
+}
+
+// begin puts the first item after an opening bracket on a line of its own.
+func (w *jsonWriter) begin() {
+	if w.isOpen() {
 		w.line()
 	}
-	w.out.WriteString(closing)
-	return nil
 }
 
-// member writes a name and its value, unless the value is to be left out.
-func (w *jsonWriter) member() error {
-	t, err := w.dec.Token()
-	if err != nil {
-		return err
-	}
-	name, _ := t.(string)
-	if t, err = w.dec.Token(); err != nil {
-		return err
-	}
-	if text, ok := t.(string); ok {
-		if _, omit := w.mask(name, text); omit {
-			return nil
+func (w *jsonWriter) isOpen() bool {
+	b := w.out.Bytes()
+	return len(b) > 0 && (b[len(b)-1] == '{' || b[len(b)-1] == '[')
+}
+
+func (w *jsonWriter) line() { w.out.WriteString("\n" + strings.Repeat("  ", max(w.depth, 0))) }
+
+// sendable is a request without what is masked in it, so that the call can be made.
+func sendable(request []byte) (out []byte) {
+	before, rest, found := bytes.Cut(request, []byte(`":"`+calls.Masked+`"`))
+	for ; found; before, rest, found = bytes.Cut(rest, []byte(`":"`+calls.Masked+`"`)) {
+		out = append(out, before[:max(0, bytes.LastIndexByte(before, '"'))]...) // the name goes too
+		if n := len(out) - 1; n >= 0 && out[n] == ',' {
+			out = out[:n]
+		} else {
+			rest = bytes.TrimPrefix(rest, []byte(","))
 		}
 	}
-	w.next()
-	w.atom("m", quoted(name))
-	w.out.WriteString(map[bool]string{true: ": ", false: ":"}[w.markup])
-	return w.token(name, t)
+	return bytes.ReplaceAll(append(out, before...), []byte("?"+calls.Masked+`"`), []byte(`"`))
 }
 
-// next begins another member or element.
-func (w *jsonWriter) next() {
-	if b := w.out.Bytes(); len(b) > 0 && b[len(b)-1] != '{' && b[len(b)-1] != '[' {
-		w.out.WriteByte(',')
-	}
-	w.line()
-}
-
-func (w *jsonWriter) line() {
-	if w.markup {
-		w.out.WriteString("\n" + strings.Repeat("  ", w.depth))
-	}
-}
-
-func (w *jsonWriter) atom(class, text string) {
-	if w.markup {
-		fmt.Fprintf(&w.out, `<span class="j%s">%s</span>`, class, html.EscapeString(text))
-		return
-	}
-	w.out.WriteString(text)
-}
-
-func quoted(s string) string {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(s) // a string always encodes
-	return strings.TrimRight(b.String(), "\n")
-}
-
-// asIs masks nothing.
-func asIs(_, value string) (string, bool) { return value, false }
-
-// request is a call's body taken apart: what stands around its items, and the items.
+// request is a call's body taken apart: what is around its items, and the items.
 type request struct {
 	head  []byte // the body with an empty list in place of the items
 	list  string // the name of the list
-	items []json.RawMessage
+	items [][]byte
 	whole bool
 }
-
-// lists are the names items stand under in requests.
-var lists = map[string]bool{"data": true, "batch_data": true}
 
 // takeApart reads a request as far as it is there: one that was cut has fewer items.
 func takeApart(body []byte) request {
 	r := request{head: []byte("{")}
-	dec := json.NewDecoder(bytes.NewReader(body))
-	r.whole = r.read(dec) == nil
-	r.head = append(r.head, '}')
+	w := jsontext.Walk(body)
+	for w.Next() {
+		r.add(w.Name, w.Value)
+	}
+	if w.Bad && itemLists[string(w.Name)] {
+		r.add(w.Name, w.Value) // it was cut within its items
+	}
+	r.whole, r.head = !w.Bad, append(r.head, '}')
 	return r
 }
 
-func (r *request) read(dec *json.Decoder) error {
-	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return io.ErrUnexpectedEOF
+func (r *request) add(name, value []byte) {
+	if itemLists[string(name)] {
+		r.list = string(name)
+		for w := jsontext.Walk(value); w.Next(); {
+			r.items = append(r.items, w.Value)
+		}
+		value = []byte("[]")
 	}
-	for dec.More() {
-		t, err := dec.Token()
-		if err != nil {
-			return err
-		}
-		name, _ := t.(string)
-		if len(r.head) > 1 {
-			r.head = append(r.head, ',')
-		}
-		r.head = append(append(r.head, quoted(name)...), ':')
-		if lists[name] {
-			r.list = name
-			r.head = append(r.head, "[]"...)
-			err = r.readItems(dec)
-		} else {
-			var value json.RawMessage
-			if err = dec.Decode(&value); err != nil {
-				value = []byte("null")
-			}
-			r.head = append(r.head, value...)
-		}
-		if err != nil {
-			return err
-		}
+	if len(r.head) > 1 {
+		r.head = append(r.head, ',')
 	}
-	_, err := dec.Token()
-	return err
+	r.head = append(append(append(append(r.head, '"'), name...), `":`...), value...)
 }
 
-func (r *request) readItems(dec *json.Decoder) error {
-	if t, err := dec.Token(); err != nil || t != json.Delim('[') {
-		return io.ErrUnexpectedEOF
-	}
-	for dec.More() {
-		var item json.RawMessage
-		if err := dec.Decode(&item); err != nil {
-			return err
-		}
-		r.items = append(r.items, item)
-	}
-	_, err := dec.Token()
-	return err
-}
+// itemLists are the names items have in requests.
+var itemLists = map[string]bool{"data": true, "batch_data": true}

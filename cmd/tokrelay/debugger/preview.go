@@ -13,6 +13,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/calls"
 )
 
 // previewPage shows what rows become. Nothing is sent, committed or kept, and what was pasted is not written back: the
@@ -54,9 +55,7 @@ func (p *Page) preview(r *http.Request) (any, error) {
 	defer cancel()
 	var out bytes.Buffer
 	var err error
-	mask := masker(asIs)
 	if v.Newest = r.PostFormValue("from") == "topic"; v.Newest {
-		mask = maskRequest
 		count, _ := strconv.Atoi(r.PostFormValue("count"))
 		err = p.d.PreviewTopic(ctx, v.Sync, daemon.TopicRange{Partition: -1, Offset: -1, Limit: min(max(count, 1), 50)}, &out)
 	} else {
@@ -65,7 +64,7 @@ func (p *Page) preview(r *http.Request) (any, error) {
 	if err != nil {
 		v.Problem = err.Error()
 	}
-	v.read(&out, mask)
+	v.read(&out)
 	return v, nil
 }
 
@@ -112,7 +111,7 @@ var outcomeWords = map[string][2]string{
 	"skip":    {"idle", "would be skipped"},
 }
 
-func (v *previewPage) read(out *bytes.Buffer, mask masker) {
+func (v *previewPage) read(out *bytes.Buffer) {
 	for dec := json.NewDecoder(out); dec.More(); {
 		var o previewed
 		if err := dec.Decode(&o); err != nil {
@@ -121,9 +120,10 @@ func (v *previewPage) read(out *bytes.Buffer, mask masker) {
 		}
 		o.Tone, o.Words = outcomeWords[o.Outcome][0], outcomeWords[o.Outcome][1]
 		o.Info = o.Reason.Info()
-		if len(o.Item) > 0 {
-			o.JSON = jsonHTML(o.Item, mask)
+		if v.Newest {
+			o.Item = calls.Mask(o.Item) // what was pasted is known to who pasted it
 		}
+		o.JSON = jsonHTML(o.Item)
 		v.Outcomes = append(v.Outcomes, o)
 	}
 }

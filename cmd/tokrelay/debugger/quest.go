@@ -14,6 +14,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/calls"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/identity"
+	"github.com/tokrelay/tokrelay/pipeline/jsontext"
 )
 
 // quest is what is looked for: digests of what was typed, in the forms it may have been hashed in, or a place.
@@ -61,30 +62,31 @@ func (q *quest) in(e *calls.Entry) (list []int) {
 
 // wants reports whether a record of the calls topic may hold what is looked for: any text of it that is one of the digests, or
 // has one, or its place.
-func (q *quest) wants(record []byte) (found bool) {
+func (q *quest) wants(record []byte) bool {
 	if q.place != nil {
 		return calls.HasRow(record, q.place)
 	}
 	if q.isSent(record) {
 		return true
 	}
-	calls.EachText(calls.RowsText(record), func(id []byte) bool {
-		found = q.digests[sha256.Sum256(id)]
-		return !found
-	})
-	return found
+	return hasText(calls.RowsText(record), func(id []byte) bool { return q.digests[sha256.Sum256(id)] })
 }
 
 // isSent reports whether JSON holds one of the digests.
-func (q *quest) isSent(text []byte) (found bool) {
-	if len(q.sent) == 0 {
-		return false
-	}
-	calls.EachText(text, func(value []byte) bool {
-		found = (len(value) == 2*sha256.Size || len(value) == 2*md5.Size) && q.sent[string(value)]
-		return !found
+func (q *quest) isSent(text []byte) bool {
+	return len(q.sent) > 0 && hasText(text, func(value []byte) bool {
+		return (len(value) == 2*sha256.Size || len(value) == 2*md5.Size) && q.sent[string(value)]
 	})
-	return found
+}
+
+// hasText reports whether a text of the JSON that is not a name is wanted.
+func hasText(text []byte, wanted func([]byte) bool) bool {
+	for p := range jsontext.Pieces(text) {
+		if p.Quoted && !p.IsName && wanted(p.Text) {
+			return true
+		}
+	}
+	return false
 }
 
 func (q *quest) isRow(at *pipeline.Position) bool {

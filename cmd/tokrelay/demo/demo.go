@@ -149,7 +149,7 @@ const (
 
 // tell writes the story and waits until the daemon has settled and committed all of it.
 func tell(ctx context.Context, s *standIns, story *story, d *daemon.Daemon, o Options) error {
-	line := newProgress(o, len(story.records))
+	line := progress{o, len(story.records)}
 	err := s.produce(ctx, story.records, burst, func(done int) error {
 		line.show(d, done)
 		return pipeline.Wait(ctx, pace)

@@ -2,7 +2,6 @@ package demo
 
 import (
 	"fmt"
-	"io"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -10,18 +9,14 @@ import (
 
 // progress is the live line of a terminal; elsewhere it is silent.
 type progress struct {
-	out   io.Writer
+	o     Options
 	total int
 }
 
-func newProgress(o Options, total int) *progress {
-	if !o.Terminal {
-		return &progress{out: io.Discard, total: total}
-	}
-	return &progress{out: o.Out, total: total}
-}
-
 func (p *progress) show(d *daemon.Daemon, written int) {
+	if !p.o.Terminal {
+		return // counting costs more than a burst of rows
+	}
 	var delivered, rejected, skipped int64
 	state := "running"
 	for _, s := range d.Wiring.Config.Syncs {
@@ -36,7 +31,11 @@ func (p *progress) show(d *daemon.Daemon, written int) {
 			state = "waiting: " + string(t.Kind)
 		}
 	}
-	fmt.Fprintf(p.out, "\r\x1b[K  %6d of %d rows written  %6d delivered  %4d rejected  %5d skipped  %s", written, p.total, delivered, rejected, skipped, state)
+	fmt.Fprintf(p.o.Out, "\r\x1b[K  %6d of %d rows written  %6d delivered  %4d rejected  %5d skipped  %s", written, p.total, delivered, rejected, skipped, state)
 }
 
-func (p *progress) end() { fmt.Fprint(p.out, "\r\x1b[K") }
+func (p *progress) end() {
+	if p.o.Terminal {
+		fmt.Fprint(p.o.Out, "\r\x1b[K")
+	}
+}

@@ -8,7 +8,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/jsontext"
 )
 
-// ConnectKinds are the types of Connect's own schemas, as its JsonConverter writes them beside the payload.
+// ConnectKinds are the types of Connect's own schemas, as its JsonConverter writes them next to the payload.
 var ConnectKinds = map[string]Kind{"int8": KindInt, "int16": KindInt, "int32": KindInt, "int64": KindLong, "float": KindFloat,
 	"float32": KindFloat, "double": KindDouble, "float64": KindDouble, "boolean": KindBool, "string": KindString,
 	"bytes": KindBytes, "array": KindArray, "map": KindMap, "struct": KindRecord}
@@ -20,7 +20,7 @@ func ConnectType(doc *jsontext.Doc, i int32, depth int) (*Type, error) {
 	}
 	k, ok := ConnectKinds[doc.Text(i, "type")]
 	if !ok {
-		return nil, errors.New("a type is none of Connect's")
+		return nil, errors.New("a type is not one of Connect's")
 	}
 	t := &Type{Kind: k}
 	t.Describe(doc, i, "name", "parameters")

@@ -103,11 +103,6 @@ func (d *Dialect) setText(into *pipeline.Value, m Meaning, b []byte) {
 	case JSONText:
 		*into = pipeline.JSONValue(b)
 		return
-	case ZonedTimestamp:
-		if sec, nanos, ok := usualTimestamp(b); ok {
-			*into = pipeline.InstantValue(sec, nanos)
-			return
-		}
 	}
 	v, ok := isoValue(m, b)
 	if !ok {
@@ -145,7 +140,7 @@ func setDecimal(into *pipeline.Value, b []byte, scale int32) {
 	switch {
 	case len(b) <= 8:
 		*into = pipeline.DecimalValue(signed(b), scale)
-	case len(b) > largestDecimal: // nobody's amount: it stays binary
+	case len(b) > largestDecimal: // not an amount: it stays binary
 		*into = pipeline.BytesValue(b)
 	case scale > maxScale:
 		*into = wholeDecimal(b, scale)

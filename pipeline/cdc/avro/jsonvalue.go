@@ -36,7 +36,7 @@ func (d *Dialect) jsonValue(doc *jsontext.Doc, i int32, t *Type) pipeline.Value 
 	return d.inferred(doc, i)
 }
 
-// inferred reads a value nobody described: numbers exactly, nested values as JSON.
+// inferred reads a value without a description: numbers exactly, nested values as JSON.
 func (d *Dialect) inferred(doc *jsontext.Doc, i int32) pipeline.Value {
 	switch doc.Nodes[i].Kind {
 	case jsontext.Null:

@@ -39,7 +39,7 @@ const (
 	Debezium    = "io.debezium."
 )
 
-// named is a meaning by its name and the Avro types it may stand on.
+// named is a meaning by its name and the Avro types it may be on.
 type named struct {
 	meaning Meaning
 	on      []Kind
@@ -52,7 +52,7 @@ var (
 	onRecord = []Kind{KindRecord}
 )
 
-// connectNames are the semantic types of Connect and Debezium. A name that is not here, or stands on another Avro type,
+// connectNames are the semantic types of Connect and Debezium. A name that is not here, or is on another Avro type,
 // means nothing: the value is what its Avro type says. Connect's Timestamp is written for wall clocks and instants alike;
 // as a Local it serves both, since a Local is read in UTC unless the mapping names a zone.
 var connectNames = map[string]named{

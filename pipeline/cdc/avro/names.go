@@ -31,7 +31,7 @@ func (m Matcher) Find(record *Type, name string) int {
 	return -1
 }
 
-// is finds a field by a name as it stands, or whatever its case.
+// is finds a field by a name as it is, or in any case of letters.
 func (m Matcher) is(record *Type, name string) int {
 	if i, ok := record.index[name]; ok {
 		return i

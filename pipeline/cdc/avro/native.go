@@ -3,6 +3,7 @@ package avro
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 )
@@ -134,10 +135,11 @@ func structuredValue(m Meaning, v pipeline.Value) pipeline.Value {
 	if m == StructuredTime {
 		return pipeline.TimeOfDayValue(ns)
 	}
-	if year < -999999999 || year > 999999999 || month < 1 || month > 12 || day < 1 || day > daysIn(year, month) {
+	at := time.Date(int(year), time.Month(month), int(day), 0, 0, 0, 0, time.UTC)
+	if year < -999999999 || year > 999999999 || month < 1 || month > 12 || day < 1 || day > 31 || int64(at.Day()) != day {
 		return v
 	}
-	date := daysSince1970(year, month, day)
+	date := at.Unix() / 86400
 	switch m {
 	case StructuredDate:
 		return pipeline.DateValue(date)

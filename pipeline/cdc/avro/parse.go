@@ -218,7 +218,7 @@ func (p *parser) enum(i int32, t *Type) error {
 	}
 	for s := list + 1; s < p.doc.Nodes[list].Next; s = p.doc.Nodes[s].Next {
 		if p.doc.Nodes[s].Kind != jsontext.String {
-			return fmt.Errorf("the enum %s has a symbol that is no string", Short(t.Name))
+			return fmt.Errorf("the enum %s has a symbol that is not a string", Short(t.Name))
 		}
 		t.Symbols = append(t.Symbols, bytes.Clone(p.doc.Str(s)))
 	}

@@ -49,7 +49,7 @@ func (s *Step) passUsual(c *Cursor, buf []byte, pos int) int {
 	return pos + 1
 }
 
-// pastShort is the position behind a text of less than 64 bytes, negative if it is none.
+// pastShort is the position behind a text of less than 64 bytes, negative if it is not one.
 func pastShort(buf []byte, pos int) int {
 	if pos >= len(buf) || buf[pos]&0x81 != 0 {
 		return -1

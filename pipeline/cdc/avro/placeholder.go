@@ -53,7 +53,7 @@ func nameUUID(name []byte) []byte {
 	return uuidText(sum[:])
 }
 
-// isPlaceholder tells whether a text or binary value stands for one that was not read.
+// isPlaceholder reports whether a text or binary value stands for one that was not read.
 func (d *Dialect) isPlaceholder(b []byte) bool {
 	return len(b) > 0 && d.first[b[0]] && d.isForm(b)
 }

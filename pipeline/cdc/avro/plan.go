@@ -43,7 +43,7 @@ const (
 // Step reads one field.
 type Step struct {
 	Op      Opcode
-	Null    int8    // index of null in a union of null and one more; -1 if the field is no such union
+	Null    int8    // index of null in a union of null and one more; -1 if the field is not such a union
 	Meaning Meaning // of the type below
 	Slot    int32   // -1: nowhere
 	Size    int32   // of opSkipFixed; of opSkipTexts, which branch of the items is null

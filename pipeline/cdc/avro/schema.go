@@ -29,7 +29,7 @@ const (
 	KindMap
 	KindRecord
 	KindUnion
-	KindAny // a JSON value nobody described; no Avro type
+	KindAny // a JSON value without a description; not an Avro type
 )
 
 var kindNames = [...]string{"null", "boolean", "int", "long", "float", "double", "bytes", "string", "fixed", "enum", "array",

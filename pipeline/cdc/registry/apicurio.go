@@ -11,7 +11,7 @@ import (
 )
 
 // compatible is the part of Apicurio's addresses where its Confluent-compatible interface begins. It knows contentIds; only
-// Apicurio's own interface beside it knows globalIds, which older producers write.
+// Apicurio's other interface knows globalIds, which older producers write.
 const compatible = "/apis/ccompat/"
 
 // nativeURLs gives the addresses of Apicurio's own interface, in versions 3 and 2; none for another registry.
@@ -28,7 +28,7 @@ func nativeURLs(urls []string) [][]string {
 	return [][]string{v3, v2}
 }
 
-// byGlobalID asks the versions of Apicurio's interface in turn. Where none of them is, the registry is no Apicurio after
+// byGlobalID asks the versions of Apicurio's interface in turn. Where none of them is, the registry is not Apicurio after
 // all, and the number is taken for its id.
 func (r *Registry) byGlobalID(ctx context.Context, number string) (*document, error) {
 	for _, native := range r.native {

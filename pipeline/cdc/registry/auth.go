@@ -37,7 +37,7 @@ func (c Config) authorizer(web *http.Client) authorizer {
 	return func(*http.Request) error { return nil }
 }
 
-// userInURL is the first user that stands in an address.
+// userInURL is the first user in an address.
 func (c Config) userInURL() *url.Userinfo {
 	for _, address := range c.URL {
 		if u, err := url.Parse(address); err == nil && u.User != nil {

@@ -30,7 +30,7 @@ type cacheEntry struct {
 	src          *avro.Source
 	err          error     // why there is none
 	missingUntil time.Time // then it is asked for again
-	crcs         []uint64  // fingerprints of src, once somebody asked
+	crcs         []uint64  // fingerprints of src, once they were asked for
 	hasCRCs      bool
 }
 

@@ -29,7 +29,7 @@ type Config struct {
 // URLs is one address, several with commas between, or a list.
 type URLs []string
 
-// BasicAuth is a user and password, which may stand in the URL too.
+// BasicAuth is a user and password, which may be in the URL too.
 type BasicAuth struct {
 	Username     string          `yaml:"username"`
 	Password     settings.Secret `yaml:"password"`

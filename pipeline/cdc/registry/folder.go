@@ -23,7 +23,7 @@ type Folder struct {
 	byID map[ID]*avro.Source
 }
 
-// fileStamp tells whether a file changed.
+// fileStamp reports whether a file changed.
 type fileStamp struct {
 	name string
 	size int64

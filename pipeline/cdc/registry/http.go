@@ -24,7 +24,7 @@ import (
 const maxAnswer = 4 * avro.MaxSchemaText
 
 // client is the HTTP side of the Registry. Base paths are kept and addresses tried in turn by franz-go's client; what
-// stands here makes it try the next address on a server's error too, bounds answers, and tells what an answer means.
+// is here makes it try the next address on a server's error too, bounds answers, and tells what an answer means.
 type client struct {
 	sr      *sr.Client
 	hosts   string // for people
@@ -75,7 +75,7 @@ type credentialsError struct{ error }
 
 func (e *credentialsError) Unwrap() error { return e.error }
 
-// guard stands between franz-go's client and the network.
+// guard is between franz-go's client and the network.
 type guard struct{ next http.RoundTripper }
 
 // serverError is a 5xx. As an error it makes the client go on to the next address.
@@ -112,7 +112,7 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Answers that are no trouble. missing: the registry says it has no such thing. odd: it refuses the request in a way that
+// Answers that are not trouble. missing: the registry says it has no such thing. odd: it refuses the request in a way that
 // may mean the same, or that the address is wrong.
 var (
 	errMissing = errors.New("the registry does not know it")

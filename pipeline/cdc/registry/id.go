@@ -73,7 +73,7 @@ func ParseGUID(text string) (guid [16]byte, ok bool) {
 	return guid, err == nil
 }
 
-// possible says whether a registry could know the id at all: numbers start at 1.
+// possible reports whether a registry could know the id at all: numbers start at 1.
 func (id ID) possible() bool {
 	return id.Kind != NumberID && id.Kind != GlobalID || id.N > 0
 }

@@ -31,7 +31,7 @@ type Registry struct {
 	vain    vain
 }
 
-// Deps is what a Registry needs beside its configuration.
+// Deps is what a Registry needs next to its configuration.
 type Deps struct {
 	Log       *slog.Logger      // required: warns of schemas with encrypted fields
 	Metrics   *metrics.Metrics  // required

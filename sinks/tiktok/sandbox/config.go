@@ -97,7 +97,7 @@ type Token struct {
 	Value       Secret
 	App         string   // "" = the first app
 	Advertisers []string // nil = all
-	Scopes      []int64  // nil = AllScopes; EventScopes for a token made in Events Manager
+	Scopes      []int64  // nil = AllScopes; ScopePixelEvents and ScopeEvents for a token made in Events Manager
 }
 
 // Secret is a token or an app's secret. It prints as [redacted].
@@ -122,9 +122,6 @@ const (
 func AllScopes() []int64 {
 	return []int64{ScopeAudience, ScopeAudienceRead, ScopeAudienceWrite, ScopeMeasurement, ScopePixelEvents, ScopeEvents, ScopePixelList}
 }
-
-// EventScopes is what a token made in Events Manager has.
-func EventScopes() []int64 { return []int64{ScopePixelEvents, ScopeEvents} }
 
 func (c Config) withDefaults() Config {
 	if c.Now == nil {

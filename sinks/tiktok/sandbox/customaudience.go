@@ -30,7 +30,7 @@ func name(c *check, v value) {
 
 func filePaths(c *check, v value) {
 	c.list(v, filePath)
-	if n := v.count(); v.kind() == kindArray && (n < 1 || n > 500) {
+	if n := v.count(); v.isList() && (n < 1 || n > 500) {
 		c.wrongValue("Length must be between 1 and 500.")
 	}
 }
@@ -53,7 +53,7 @@ func retention(c *check, v value) {
 
 func hundredIDs(c *check, v value) {
 	c.list(v, filled)
-	if n := v.count(); v.kind() == kindArray && (n < 1 || n > 100) {
+	if n := v.count(); v.isList() && (n < 1 || n > 100) {
 		c.wrongValue("Length must be between 1 and 100.")
 	}
 }

@@ -1,8 +1,8 @@
 // Package sandbox is a strict simulator of TikTok's API for Business: the part of it a relay of web events and custom
 // audiences meets. Tests, the demo and the sandbox command all use this one package.
 //
-// It is a judge, so it shares no code with what it judges: it imports the standard library only, and checks every
-// request against TikTok's documented rules with a parser and tables of its own. It leaves to its callers the listener
+// It is a judge, so it shares no code with what it judges: it checks every request against TikTok's documented rules with
+// tables of its own. Only its reading of JSON is pipeline/jsontext's, which its tests compare with encoding/json. It leaves to its callers the listener
 // (a *Sandbox is an http.Handler) and the choice of a clock. Transport reaches it without a network.
 //
 // # Endpoints

@@ -2,97 +2,69 @@ package sandbox
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
+	"math"
 	"unicode/utf8"
+
+	"github.com/tokrelay/tokrelay/pipeline/jsontext"
 )
 
 // errJSON is the only thing the simulator says about a body that is not JSON.
 var errJSON = errors.New("not JSON")
 
-// maxDepth bounds the recursion of the parser; TikTok's deepest body has six levels.
+// maxDepth bounds the nesting of a body; TikTok's deepest has six levels.
 const maxDepth = 64
 
-type kind uint8
-
-const (
-	kindNull kind = iota
-	kindBool
-	kindInteger // a number without fraction and exponent
-	kindDecimal // any other number
-	kindString
-	kindArray
-	kindObject
-)
-
-// node is one JSON value of a document. Its children follow it directly; next is where its subtree ends.
-type node struct {
-	keyStart, keyEnd int32 // the raw member name, without quotes; empty outside objects
-	start, end       int32 // the raw value; of a string without its quotes
-	next             int32
-	kind             kind
-	escaped          bool // the string holds a backslash
-	keyEscaped       bool
-}
-
-// document is a parsed body: the bytes and a flat list of nodes, reused from call to call.
-// It is stricter than encoding/json: invalid UTF-8 and lone surrogates are refused, not replaced.
-type document struct {
-	src   []byte
-	nodes []node
-}
+// document is a parsed body, reused from call to call. It is stricter than encoding/json: invalid UTF-8 and lone surrogates
+// are refused, not replaced.
+type document struct{ json jsontext.Doc }
 
 // parse reads one JSON value that fills src. src must stay untouched while the document is used.
 func (d *document) parse(src []byte) error {
-	d.src, d.nodes = src, d.nodes[:0]
-	p := parser{src: src, nodes: d.nodes}
-	err := p.value(0)
-	d.nodes = p.nodes
-	if err == nil && p.space() != len(src) {
-		err = errJSON
+	if !utf8.Valid(src) || d.json.Parse(src, jsontext.Limits{Depth: maxDepth, Nodes: math.MaxInt}) != nil {
+		return errJSON
 	}
-	return err
+	if !bytes.Contains(src, []byte(`\u`)) {
+		return nil
+	}
+	for i, n := range d.json.Nodes {
+		if _, ok := jsontext.Unescape(nil, d.json.Raw(int32(i))); n.Kind == jsontext.String && !ok {
+			return errJSON
+		}
+	}
+	return nil
 }
 
-func (d *document) root() value { return value{d, 0} }
+func (d *document) root() value { return value{d: &d.json} }
 
-// value points at one node of a document.
+// value points at one node of a document, and at its name in an object.
 type value struct {
-	d *document
-	i int32
+	d       *jsontext.Doc
+	i, name int32
 }
 
-func (v value) node() *node  { return &v.d.nodes[v.i] }
-func (v value) kind() kind   { return v.node().kind }
-func (v value) first() int32 { return v.i + 1 }
-func (v value) last() int32  { return v.node().next }
-func (v value) raw() []byte  { n := v.node(); return v.d.src[n.start:n.end] }
-func (v value) at(i int32) value {
-	return value{v.d, i}
-}
+func (v value) kind() jsontext.Kind { return v.d.Nodes[v.i].Kind }
+func (v value) isNumber() bool      { return v.kind() == jsontext.Number }
+func (v value) isList() bool        { return v.d != nil && v.kind() == jsontext.Array }
+
+// raw is the value as it was written, a string without its quotes.
+func (v value) raw() []byte { return v.d.Raw(v.i) }
 
 // text is the string value; the slice may point into the body.
-func (v value) text() []byte { return unescape(v.raw(), v.node().escaped) }
+func (v value) text() []byte { return v.d.Str(v.i) }
 
 // key is the name under which the value is in its object.
-func (v value) key() []byte {
-	n := v.node()
-	return unescape(v.d.src[n.keyStart:n.keyEnd], n.keyEscaped)
-}
+func (v value) key() []byte { return v.d.Str(v.name) }
 
-// source is the value as it was written, strings with their quotes.
-func (v value) source() []byte {
-	n := v.node()
-	if n.kind == kindString {
-		return v.d.src[n.start-1 : n.end+1]
-	}
-	return v.raw()
-}
-
-// each calls yield for every child, in order.
+// each calls yield for every element or member, in order.
 func (v value) each(yield func(value) bool) {
-	for i := v.first(); i < v.last(); i = v.d.nodes[i].next {
-		if !yield(value{v.d, i}) {
+	n := v.d.Nodes[v.i]
+	for i := v.i + 1; i < n.Next; i = v.d.Nodes[i].Next {
+		name := i
+		if n.Kind == jsontext.Object {
+			i++
+		}
+		if !yield(value{v.d, i, name}) {
 			return
 		}
 	}
@@ -100,54 +72,31 @@ func (v value) each(yield func(value) bool) {
 
 // elements calls yield for every element of an array; anything else has none.
 func (v value) elements(yield func(value) bool) {
-	if v.d != nil && v.kind() == kindArray {
+	if v.isList() {
 		v.each(yield)
 	}
 }
 
-func (v value) count() int {
-	if v.d == nil {
-		return 0
-	}
-	n := 0
-	for range v.each {
-		n++
+func (v value) count() (n int) {
+	if v.d != nil {
+		for range v.each {
+			n++
+		}
 	}
 	return n
 }
 
 // get finds a member of an object. The last of repeated members counts, as in most decoders.
-func (v value) get(name string) (found value, ok bool) {
-	if v.d == nil || v.kind() != kindObject {
+func (v value) get(name string) (value, bool) {
+	if v.d == nil {
 		return value{}, false
 	}
-	for m := range v.each {
-		if string(m.key()) == name {
-			found, ok = m, true
-		}
+	i, ok := v.d.Member(v.i, name)
+	if !ok {
+		return value{}, false
 	}
-	return found, ok
+	return value{v.d, i, i - 1}, true
 }
 
-// str is the member's text, or "" where it is absent or no string.
-func (v value) str(name string) string {
-	m, ok := v.get(name)
-	if !ok || m.kind() != kindString {
-		return ""
-	}
-	return string(m.text())
-}
-
-func unescape(raw []byte, escaped bool) []byte {
-	if !escaped {
-		return raw
-	}
-	var s string
-	quoted := bytes.Join([][]byte{{'"'}, raw, {'"'}}, nil)
-	if json.Unmarshal(quoted, &s) != nil {
-		return raw // cannot be: the parser has checked every escape
-	}
-	return []byte(s)
-}
-
-func validText(raw []byte) bool { return utf8.Valid(raw) }
+// str is the member's text, or "" where it is absent or not a string.
+func (v value) str(name string) string { return v.d.Text(v.i, name) }

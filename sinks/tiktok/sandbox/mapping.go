@@ -17,7 +17,7 @@ func justText(c *check, v value) { isText(c, v) }
 
 func filledList(c *check, v value) {
 	c.list(v, filled)
-	if v.kind() == kindArray && v.count() == 0 {
+	if v.isList() && v.count() == 0 {
 		c.wrongValue("Shorter than minimum length 1.")
 	}
 }

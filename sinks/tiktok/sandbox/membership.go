@@ -6,6 +6,8 @@ import (
 	"iter"
 	"strings"
 	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline/jsontext"
 )
 
 // change is one membership of a mapping call. Its audience belongs to the call's body.
@@ -37,7 +39,7 @@ func changesOf(body value) (list []change) {
 
 func appendChanges(list []change, e value, c change) []change {
 	id, ok := e.get("id")
-	if !ok || id.kind() != kindString || len(id.text()) > 2*len(c.id) {
+	if !ok || id.kind() != jsontext.String || len(id.text()) > 2*len(c.id) {
 		return list
 	}
 	if _, err := hex.Decode(c.id[:], id.text()); err != nil {

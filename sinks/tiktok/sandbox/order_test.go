@@ -32,7 +32,7 @@ func TestTheGatewayAnswersAsDocumented(t *testing.T) {
 }
 
 func TestEveryCallIsAuthenticatedAndChecked(t *testing.T) {
-	limited := Token{Value: "events-only", Scopes: EventScopes()}
+	limited := Token{Value: "events-only", Scopes: []int64{ScopePixelEvents, ScopeEvents}}
 	parent := Token{Value: "parent", Scopes: []int64{ScopeMeasurement}}
 	nobody := Token{Value: "nobody", Advertisers: []string{}}
 	cfg := quiet()

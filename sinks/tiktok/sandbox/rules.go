@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+
+	"github.com/tokrelay/tokrelay/pipeline/jsontext"
 )
 
 // The rules below judge one value each; check.path says where it stands.
@@ -27,7 +29,7 @@ func filled(c *check, v value) {
 }
 
 func isText(c *check, v value) bool {
-	if v.kind() != kindString {
+	if v.kind() != jsontext.String {
 		c.wrongType("string")
 		return false
 	}
@@ -35,13 +37,13 @@ func isText(c *check, v value) bool {
 }
 
 func boolean(c *check, v value) {
-	if v.kind() != kindBool {
+	if k := v.kind(); k != jsontext.True && k != jsontext.False {
 		c.wrongType("boolean")
 	}
 }
 
 func integer(c *check, v value) {
-	if _, err := strconv.ParseInt(string(v.raw()), 10, 64); v.kind() != kindInteger || err != nil {
+	if _, err := strconv.ParseInt(string(v.raw()), 10, 64); !v.isNumber() || err != nil {
 		c.wrongType("integer")
 	}
 }
@@ -73,7 +75,7 @@ func share(c *check, v value) {
 }
 
 func float(v value) (float64, bool) {
-	if v.kind() != kindInteger && v.kind() != kindDecimal {
+	if !v.isNumber() {
 		return 0, false
 	}
 	f, err := strconv.ParseFloat(string(v.raw()), 64)
@@ -82,7 +84,7 @@ func float(v value) (float64, bool) {
 
 func texts(c *check, v value) {
 	c.list(v, text)
-	if v.kind() == kindArray && v.count() == 0 {
+	if v.isList() && v.count() == 0 {
 		c.warn(EmptyValue)
 	}
 }
@@ -121,7 +123,7 @@ func hashed(c *check, v value) {
 
 // hashedList accepts one hash or an array of them.
 func hashedList(c *check, v value) {
-	if v.kind() != kindArray {
+	if !v.isList() {
 		hashed(c, v)
 		return
 	}
@@ -144,28 +146,12 @@ func hashedOr(fold func([]byte) []byte) func(*check, value) {
 }
 
 func lowerHex(s []byte, length int) bool {
-	if len(s) != length {
-		return false
-	}
-	for _, b := range s {
-		if b < '0' || b > '9' && b < 'a' || b > 'f' {
-			return false
-		}
-	}
-	return true
+	return len(s) == length && len(bytes.TrimLeft(s, "0123456789abcdef")) == 0
 }
 
 // anyHex accepts hexadecimal of either case.
 func anyHex(s []byte, length int) bool {
-	if len(s) != length {
-		return false
-	}
-	for _, b := range s {
-		if hexDigit(b) < 0 {
-			return false
-		}
-	}
-	return true
+	return len(s) == length && len(bytes.TrimLeft(s, "0123456789abcdefABCDEF")) == 0
 }
 
 func address(c *check, v value) {

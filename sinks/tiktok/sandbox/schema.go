@@ -1,8 +1,11 @@
 package sandbox
 
 import (
+	"bytes"
 	"slices"
 	"strings"
+
+	"github.com/tokrelay/tokrelay/pipeline/jsontext"
 )
 
 // field is what the simulator knows about one member of an object: its name and its rule.
@@ -35,7 +38,7 @@ func shape(unknown Warning, rules map[string]func(*check, value)) *schema {
 
 // object applies a schema to the value at hand.
 func (c *check) object(v value, s *schema) {
-	if v.kind() != kindObject {
+	if v.kind() != jsontext.Object {
 		c.wrongType("object")
 		return
 	}
@@ -83,25 +86,22 @@ func (c *check) absent(v value, s *schema) {
 
 // repeated looks for a member named twice.
 func (c *check) repeated(v value) {
-	for a := range v.each {
-		n := a.node()
-		for b := n.next; b < v.last(); b = v.d.nodes[b].next {
-			m := v.d.nodes[b]
-			if m.keyEnd-m.keyStart != n.keyEnd-n.keyStart {
-				continue
-			}
-			if string(v.at(b).key()) == string(a.key()) {
-				c.at(string(a.key()))
-				c.warn(RepeatedField)
-				c.leave()
+	var room [32][]byte
+	names := room[:0]
+	for m := range v.each {
+		key := m.key()
+		for _, name := range names {
+			if bytes.Equal(key, name) {
+				c.unknown(m, RepeatedField)
 			}
 		}
+		names = append(names, key)
 	}
 }
 
 // list applies a rule to each element of the array at hand.
 func (c *check) list(v value, rule func(*check, value)) {
-	if v.kind() != kindArray {
+	if !v.isList() {
 		c.wrongType("list")
 		return
 	}

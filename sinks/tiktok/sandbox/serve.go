@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline/jsontext"
 )
 
 // maxBody is the largest JSON body the simulator reads.
@@ -117,7 +119,7 @@ func (c *call) read(w http.ResponseWriter) *refusal {
 // rows is how many events or users the call carries.
 func (c *call) rows() int {
 	for _, name := range []string{"data", "batch", "batch_data"} {
-		if list, ok := c.body.root().get(name); ok && list.kind() == kindArray {
+		if list, ok := c.body.root().get(name); ok && list.isList() {
 			return list.count()
 		}
 	}
@@ -140,7 +142,7 @@ func (s *Sandbox) answer(c *call) (any, *refusal) {
 		return nil, r
 	}
 	if c.endpoint.form == formJSON {
-		if c.parsed != nil || c.body.root().kind() != kindObject {
+		if c.parsed != nil || c.body.root().kind() != jsontext.Object {
 			return nil, refuse(codeParameter, "Invalid JSON in request body.")
 		}
 		if r := s.limitedBody(c); r != nil {

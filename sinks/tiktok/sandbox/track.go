@@ -3,6 +3,8 @@ package sandbox
 import (
 	"strconv"
 	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline/jsontext"
 )
 
 const (
@@ -53,7 +55,7 @@ func arrivals(sourceID string, data value) []arrival {
 }
 
 func arrivalOf(sourceID string, event value) arrival {
-	a := arrival{source: sourceID, body: event.source()}
+	a := arrival{source: sourceID, body: event.raw()}
 	if m, ok := event.get("event"); ok {
 		a.event = m.text()
 	}
@@ -82,7 +84,7 @@ func events(c *check, v value) {
 
 // batchSize judges the length of the request's list of rows, before anything inside it is looked at.
 func (c *check) batchSize(v value, name string, limit int) bool {
-	if v.kind() != kindArray {
+	if !v.isList() {
 		c.wrongType("list")
 		return false
 	}
@@ -134,7 +136,7 @@ func (c *check) demand(v value, source string, enforced bool, object, name strin
 
 func eventName(c *check, v value) {
 	filled(c, v)
-	if v.kind() != kindString || standardEvents[string(v.text())] {
+	if v.kind() != jsontext.String || standardEvents[string(v.text())] {
 		return
 	}
 	if c.source == "offline" || c.s.cfg.StandardEventsOnly {

@@ -1,4 +1,4 @@
-package events
+package jsontext
 
 import (
 	"encoding/binary"
@@ -18,8 +18,8 @@ func special(w uint64) bool {
 	return (control|quote|slash|w)&highs != 0
 }
 
-// plainUntil is how many bytes at the start need no look.
-func plainUntil(s []byte) int {
+// PlainUntil is how many bytes at the start need no look.
+func PlainUntil(s []byte) int {
 	i := 0
 	for ; i+8 <= len(s); i += 8 {
 		if special(binary.LittleEndian.Uint64(s[i:])) {
@@ -37,12 +37,12 @@ func plainUntil(s []byte) int {
 	return i
 }
 
-// appendString appends the text as a JSON string, as encoding/json does without HTML escapes. Text that is not UTF-8
+// AppendString appends the text as a JSON string, as encoding/json does without HTML escapes. Text that is not UTF-8
 // must be refused before.
-func appendString(dst, s []byte) []byte {
+func AppendString(dst, s []byte) []byte {
 	dst = append(dst, '"')
 	for {
-		n := plainUntil(s)
+		n := PlainUntil(s)
 		dst = append(dst, s[:n]...)
 		if s = s[n:]; len(s) == 0 {
 			return append(dst, '"')

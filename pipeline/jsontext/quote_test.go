@@ -1,4 +1,4 @@
-package events
+package jsontext
 
 import (
 	"bytes"
@@ -22,7 +22,7 @@ func TestStringsAreWrittenAsEncodingJSONWritesThem(t *testing.T) {
 				text[i] = pool[r.IntN(9)] // mostly plain, so that the fast path is taken
 			}
 		}
-		if got, want := string(appendString(nil, []byte(string(text)))), standard(t, string(text)); got != want {
+		if got, want := string(AppendString(nil, []byte(string(text)))), standard(t, string(text)); got != want {
 			t.Fatalf("seed %d: %q:\n got %s\nwant %s", seed, string(text), got, want)
 		}
 	}
@@ -44,7 +44,7 @@ func TestEveryByteAtEveryPlaceIsEscapedRight(t *testing.T) {
 	for c := range rune(0x100) {
 		for place := range 17 {
 			text := strings.Repeat("x", place) + string(c) + strings.Repeat("y", 16-place)
-			if got, want := string(appendString(nil, []byte(text))), standard(t, text); got != want {
+			if got, want := string(AppendString(nil, []byte(text))), standard(t, text); got != want {
 				t.Errorf("%q: got %s, want %s", text, got, want)
 			}
 		}
@@ -55,7 +55,7 @@ func FuzzAppendString(f *testing.F) {
 	f.Add("plain")
 	f.Add("\u2028\x00\"\\")
 	f.Fuzz(func(t *testing.T, text string) {
-		if utf8.ValidString(text) && string(appendString(nil, []byte(text))) != standard(t, text) {
+		if utf8.ValidString(text) && string(AppendString(nil, []byte(text))) != standard(t, text) {
 			t.Errorf("%q differs", text)
 		}
 	})

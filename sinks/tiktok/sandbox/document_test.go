@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/tokrelay/tokrelay/pipeline/jsontext"
 )
 
 var documents = []string{
@@ -37,25 +39,25 @@ func TestTheParserAgreesWithEncodingJSON(t *testing.T) {
 // rebuild writes a document the way encoding/json does.
 func rebuild(v value) any {
 	switch v.kind() {
-	case kindObject:
+	case jsontext.Object:
 		m := map[string]any{}
 		for e := range v.each {
 			m[string(e.key())] = rebuild(e)
 		}
 		return m
-	case kindArray:
+	case jsontext.Array:
 		list := []any{}
 		for e := range v.each {
 			list = append(list, rebuild(e))
 		}
 		return list
-	case kindString:
+	case jsontext.String:
 		return string(v.text())
-	case kindNull:
+	case jsontext.Null:
 		return nil
 	}
 	var scalar any
-	decoder := json.NewDecoder(bytes.NewReader(v.source()))
+	decoder := json.NewDecoder(bytes.NewReader(v.raw()))
 	decoder.UseNumber()
 	_ = decoder.Decode(&scalar)
 	return scalar
