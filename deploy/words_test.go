@@ -33,7 +33,6 @@ var unread = map[string]string{
 	"pipeline/kafka/":              "being divided into rooms",
 	"pipeline/cdc/":                "being divided into rows, reader and registry",
 	"pipeline/router/":             "its row runner is being made one with the others",
-	"pipeline/delivery/":           "its names are being changed",
 	"pipeline/deadletter/":         "to be read after its move",
 	"cmd/tokrelay/daemon/":         "being divided into daemon, replay and check",
 	"sinks/audiencefile/":          "its build becomes a package",

@@ -166,7 +166,7 @@ func (m *model) fault(call sent) (bad pipeline.Answer, effect bool) {
 	return reset, true
 }
 
-// spared says whether one more failed call might have its row given up, and rightly so: a row that fails that often, alone,
+// spared reports whether one more failed call might have its row given up, and rightly so: a row that fails that often, alone,
 // while others get through cannot be told from one that TikTok stumbles over.
 func (m *model) spared(call sent) bool {
 	if len(call.ids) > 1 {

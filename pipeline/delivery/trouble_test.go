@@ -225,7 +225,7 @@ func (w *world) deliverAmongOthers(n int) *pipeline.Chunk {
 	return c
 }
 
-// Two calls that fail divide a suspect batch; a row alone has all its attempts. The model once buried a good row that a
+// Two calls that fail divide a suspect batch; a row alone has all its attempts. The model once dead-lettered a good row that a
 // flaky TikTok had failed half as often.
 func TestARowThatFailedWithOthersHasAllItsAttemptsAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
