@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -12,10 +13,14 @@ import (
 func (g *Gate) announce(br *breaker, a *pipeline.Answer) {
 	t := &pipeline.Trouble{
 		Kind: br.kind, What: br.what(a), Until: br.until,
-		Stop: br.kind == pipeline.TroubleToken || br.kind == pipeline.TroubleConfig,
+		Stop: br.kind != pipeline.TroubleTikTok && br.kind != pipeline.TroubleThrottled,
 	}
+	if !br.isSure() {
+		return
+	}
+	br.told = true
 	for _, m := range g.members {
-		if br.key.holdsUp(m.q) {
+		if br.key.holdsUp(m) {
 			m.q.trouble(br, t)
 		}
 	}
@@ -32,6 +37,12 @@ func (br *breaker) what(a *pipeline.Answer) string {
 		text += ", request " + a.RequestID
 	}
 	text += ")"
+	if br.key.field != "" {
+		text = strings.TrimPrefix(br.key.field, "to ") + ": " + text
+	}
+	if br.kind == pipeline.TroubleRefused {
+		text += "; it refuses whatever is sent, so that no row is blamed: its rows wait"
+	}
 	if br.long > longHolds {
 		text += "; the day's limit is used up, it is renewed at 00:00 UTC"
 	}
@@ -56,8 +67,11 @@ func (g *Gate) reset(br *breaker) {
 	if g.breakers[br.key] == br {
 		delete(g.breakers, br.key)
 	}
+	if br.told && br.kind == pipeline.TroubleRefused {
+		g.record.destination(br.key).holds++
+	}
 	for _, m := range g.members {
-		if br.key.holdsUp(m.q) {
+		if br.key.holdsUp(m) {
 			m.q.recovered(br)
 		}
 	}
@@ -80,22 +94,15 @@ func (q *Queue) recovered(br *breaker) {
 	}
 }
 
-// TryNow lets calls that wait for a refused token or configuration try again at once: the token's file has changed, for example.
+// TryNow lets calls that wait for an operator try again at once: the token's file has changed, for example.
 func (g *Gate) TryNow() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := time.Now()
 	for _, br := range g.breakers {
-		if br.kind == pipeline.TroubleToken || br.kind == pipeline.TroubleConfig {
+		if br.kind != pipeline.TroubleTikTok && br.kind != pipeline.TroubleThrottled {
 			br.until = now
 		}
 	}
 	g.admit()
-}
-
-// workedSince reports whether the endpoint has done its work for any call after a time.
-func (g *Gate) workedSince(endpoint string, t time.Time) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.worked[endpoint].After(t)
 }

@@ -94,6 +94,7 @@ func (m *model) addChunk(n int) {
 }
 
 func (m *model) run() {
+	defer m.others()()
 	var all sync.WaitGroup
 	for i, c := range m.chunks {
 		m.mu.Lock()
@@ -105,6 +106,26 @@ func (m *model) run() {
 	all.Wait()
 	m.checkRows()
 	m.checkCalls()
+}
+
+// others deliver a good item to each pixel now and then until stopped: without them nobody could say of the last items
+// whether they or TikTok are to blame.
+func (m *model) others() (stop func()) {
+	done := make(chan struct{})
+	var all sync.WaitGroup
+	all.Go(func() {
+		for n := 0; ; n++ {
+			select {
+			case <-done:
+				return
+			case <-time.After(30 * time.Second):
+			}
+			items := &pipeline.Items{}
+			add(items, 0, fmt.Sprint("other ", n), "pixel "+strconv.Itoa(n%2))
+			m.deliver(pipeline.NewChunk(make([]pipeline.Record, 1)), items, false)
+		}
+	})
+	return func() { close(done); all.Wait() }
 }
 
 // deliver hands a chunk over until it is settled; an impatient router leaves now and then, and comes again.
