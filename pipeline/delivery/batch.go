@@ -30,8 +30,8 @@ type batch struct {
 	misnamed bool // a refusal named a row that was not to blame
 	divided  bool
 	suspects []suspect
-	asked    moment // when a control was sent
-	holds    int    // of the destination, when the search began
+	asked    bool // for a control, the last time a witness was looked for
+	holds    int  // of the destination, when the search began
 	ends     []end
 }
 

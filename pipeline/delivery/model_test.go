@@ -108,10 +108,11 @@ func (m *model) run() {
 	m.checkCalls()
 }
 
-// others deliver a good item to each pixel now and then until stopped: without them nobody could say of the last items
-// whether they or TikTok are to blame.
+// others deliver a good item of another sync to each pixel now and then until stopped: without them it could not be said of the
+// last items whether they or TikTok are to blame.
 func (m *model) others() (stop func()) {
 	done := make(chan struct{})
+	other := newWorld(m.T, options{gate: m.w.gate, name: "other"}, m.answer)
 	var all sync.WaitGroup
 	all.Go(func() {
 		for n := 0; ; n++ {
@@ -122,7 +123,7 @@ func (m *model) others() (stop func()) {
 			}
 			items := &pipeline.Items{}
 			add(items, 0, fmt.Sprint("other ", n), "pixel "+strconv.Itoa(n%2))
-			m.deliver(pipeline.NewChunk(make([]pipeline.Record, 1)), items, false)
+			other.must(pipeline.NewChunk(make([]pipeline.Record, 1)), items)
 		}
 	})
 	return func() { close(done); all.Wait() }

@@ -67,11 +67,11 @@ func (b *batch) confirm(out outcome, why pipeline.Reason) {
 	b.reject(out, why)
 }
 
-// seekWitness asks whether the destination accepts anything: an item that it has accepted before, once; then items it has not
-// seen alone, one at a time, and the suspects again. What others deliver is a witness too. The gate sets the pace, and tells
-// the operator when the answer stays the same.
+// seekWitness asks whether the destination accepts anything: in turn an item that it has accepted before, and one that it has
+// not seen alone, or a suspect again. What others deliver is a witness too. The gate sets the pace, and tells the operator
+// when the answer stays the same.
 func (b *batch) seekWitness(rest []entry) []entry {
-	if b.asked <= b.queue.deps.Gate.witness(b.queue, b.field) && b.control(b.suspected(), func(field string) bool { return field == b.field }) {
+	if b.asked = !b.asked; b.asked && b.control(b.suspected(), func(field string) bool { return field == b.field }) {
 		return rest
 	}
 	if len(rest) > 0 {
@@ -133,7 +133,6 @@ func (b *batch) control(near []entry, suits func(field string) bool) bool {
 		return false
 	}
 	defer b.queue.finished(f)
-	b.asked = permit.sent
 	b.calls++
 	p := &part{id: b.partID(), attempts: 1}
 	a := b.post(f, p)

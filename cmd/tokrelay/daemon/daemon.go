@@ -191,7 +191,7 @@ func (d *Daemon) sync(s *Sync) (router.Sync, error) {
 		return router.Sync{}, err
 	}
 	joined := router.Sync{Name: s.Name, Tracing: d.tracing(s), Topic: s.source(), Source: consumer.Run, NewSteps: flow.Steps, Letters: letters,
-		Deliver: queue.Deliver, RejectedShare: s.RejectedShare, Metrics: m}
+		Deliver: queue.Deliver, RejectedShare: s.RejectedShare, Watch: func(g router.Guard) func() { return queue.Watch(g) }, Metrics: m}
 	if flow.sink.segment != nil {
 		d.joinSegment(s, flow.sink.segment, &joined, m)
 	}
