@@ -53,6 +53,7 @@ type part struct {
 	failed   time.Time
 	pause    time.Time // no call before it
 	alone    bool      // one of its items got through alone while TikTok seemed away
+	suspect  bool      // it is one that stays so, whatever its destination does
 	expected bool      // it was refused before, which a witness shows to be its own fault
 	denied   moment    // when its destination, which a row had chosen, was first refused
 }

@@ -9,16 +9,18 @@ import (
 // deliver sends entries in as few calls as it takes to deliver the good ones and to know the bad ones (P7).
 func (b *batch) deliver(entries []entry) {
 	for len(entries)+len(b.suspects) > 0 && b.sender.ctx.Err() == nil {
-		if witnessed := b.witnessed(); witnessed >= 0 {
-			entries = b.examine(witnessed, entries)
-			continue
-		}
-		if len(entries) == 0 || len(b.suspects) >= handful {
+		to := b.queue.deps.Gate.seen(b.queue, b.field)
+		switch i := slices.IndexFunc(b.suspects, func(s suspect) bool { return s.since < to.accepted }); {
+		case i >= 0 && len(b.suspects) > 2*handful && to.holds != b.holds:
+			entries = b.beginAgain(nil, entries)
+		case i >= 0:
+			entries = b.examine(i, entries)
+		case len(entries) == 0 || len(b.suspects) >= handful:
 			entries = b.seekWitness(entries)
-			continue
+		default:
+			group := entries[:b.groupSize(len(entries))]
+			entries = b.after(b.call(group), entries[len(group):])
 		}
-		group := entries[:b.groupSize(len(entries))]
-		entries = b.after(b.call(group), entries[len(group):])
 	}
 }
 

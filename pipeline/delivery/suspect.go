@@ -26,21 +26,12 @@ func (b *batch) suspect(e entry, out outcome) {
 	}
 }
 
-// witnessed is a suspect for which there is a witness, -1 for none.
-func (b *batch) witnessed() int {
-	if len(b.suspects) == 0 {
-		return -1
-	}
-	witness := b.queue.deps.Gate.witness(b.queue, b.field)
-	return slices.IndexFunc(b.suspects, func(s suspect) bool { return s.since < witness })
-}
-
 // examine sends a suspect again for which there is a witness. It gives what is still to be sent.
 func (b *batch) examine(i int, rest []entry) []entry {
 	s := b.take(i)
-	out := b.send(&part{entries: []entry{s.entry}, expected: true})
+	out := b.send(&part{entries: []entry{s.entry}, suspect: true, expected: true})
 	if (out.kind == refused || out.kind == tooMany) && !s.named {
-		out = b.send(&part{entries: out.sent, expected: true})
+		out = b.send(&part{entries: out.sent, suspect: true, expected: true})
 	}
 	switch out.kind {
 	case accepted:
@@ -78,7 +69,7 @@ func (b *batch) seekWitness(rest []entry) []entry {
 		return b.after(b.call(rest[:1]), rest[1:])
 	}
 	s := b.take(0)
-	switch out := b.call([]entry{s.entry}); out.kind {
+	switch out := b.send(&part{entries: []entry{s.entry}, suspect: true}); out.kind {
 	case accepted:
 		b.cleared++
 	case refused, tooMany:

@@ -22,7 +22,7 @@ func (b *batch) attempt(p *part) (t try, ok bool) {
 		permit.cancel()
 		return t, false
 	}
-	if b.beginsAgain(permit) {
+	if !p.suspect && b.beginsAgain(permit) {
 		permit.cancel()
 		return try{recovered: true}, true
 	}

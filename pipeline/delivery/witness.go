@@ -47,15 +47,15 @@ func (r *record) note(p *permit, now time.Time) {
 	r.failed[endpoint], r.worked[endpoint] = 0, now
 }
 
-// witness is when the last call that the destination accepted was sent, 0 for never. A refusal that came before it can be a
-// row's fault, where the row is refused again after it; one that came after it can as well be the destination's.
-func (g *Gate) witness(q *Queue, field string) moment {
+// seen is what is known of a destination. Whatever it accepted after it had refused an item is the item's witness: refused
+// again, the item is at fault itself. A refusal that came later than that can as well be the destination's.
+func (g *Gate) seen(q *Queue, field string) destination {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.record.destination(destinationKey(q, field)).accepted
+	return *g.record.destination(destinationKey(q, field))
 }
 
-// endpointWitness is that of any destination at the endpoint.
+// endpointWitness is when the last call that the endpoint accepted was sent, 0 for never.
 func (g *Gate) endpointWitness(endpoint string) moment {
 	g.mu.Lock()
 	defer g.mu.Unlock()
