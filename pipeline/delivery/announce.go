@@ -1,8 +1,6 @@
 package delivery
 
 import (
-	"context"
-	"log/slog"
 	"strings"
 	"time"
 
@@ -78,19 +76,14 @@ func (g *Gate) reset(br *breaker) {
 }
 
 func (q *Queue) trouble(br *breaker, t *pipeline.Trouble) {
-	if q.deps.Status == nil || !q.deps.Status.Set(q.deps.Sync, br.source(), t) {
-		return
+	if q.deps.Status != nil {
+		q.deps.Status.Set(q.deps.Sync, br.source(), t)
 	}
-	level := slog.LevelWarn
-	if t.Stop {
-		level = slog.LevelError
-	}
-	q.log.Log(context.Background(), level, "sync is held up", "kind", t.Kind, "what", t.What, "until", t.Until)
 }
 
 func (q *Queue) recovered(br *breaker) {
-	if q.deps.Status != nil && q.deps.Status.Clear(q.deps.Sync, br.source()) {
-		q.log.Info("sync goes on", "kind", br.kind, "after", time.Since(br.first).Round(time.Millisecond))
+	if q.deps.Status != nil {
+		q.deps.Status.Clear(q.deps.Sync, br.source())
 	}
 }
 

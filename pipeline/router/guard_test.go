@@ -108,7 +108,7 @@ func TestTheShareLooksBackOnTheLastRows(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			s := newRejectionGuard(c.rule, &troubles{sync: "orders", status: pipeline.NewStatus(time.Now), log: quiet()})
+			s := newRejectionGuard(c.rule, &troubles{sync: "orders", status: pipeline.NewStatus(time.Now)})
 			stop := 0
 			for n := range c.rows {
 				if c.skip != nil && c.skip(n) {
@@ -166,7 +166,7 @@ func TestTwentyRefusalsInARowStopASyncThatIsTooSmallForTheWindow(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			status := pipeline.NewStatus(time.Now)
-			g := newRejectionGuard(RejectedShare{Rows: 1000, Share: c.share}, &troubles{sync: "orders", status: status, log: quiet()})
+			g := newRejectionGuard(RejectedShare{Rows: 1000, Share: c.share}, &troubles{sync: "orders", status: status})
 			for _, row := range c.pattern {
 				g.push(false)
 				if row == 'd' {

@@ -28,7 +28,7 @@ func newHandling(s Sync, o Options) *handling {
 	h := &handling{Sync: s, log: o.Log.With("sync", s.Name)}
 	h.workers.New = func() any { return &worker{runner: pipeline.Runner{Steps: s.NewSteps()}} }
 	h.usual.Store(usualItem)
-	h.troubles = &troubles{sync: s.Name, status: o.Status, log: h.log}
+	h.troubles = &troubles{sync: s.Name, status: o.Status}
 	h.rejections = newRejectionGuard(s.RejectedShare, h.troubles)
 	if s.Watch != nil {
 		h.rejections.goOn = s.Watch(h.rejections)

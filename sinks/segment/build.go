@@ -95,6 +95,9 @@ func (f *flush) emit(o *op, c *cells, audiences []byte) {
 		envelope += " " + strconv.Itoa(int(kind))
 		f.out.Buf = append(appendCell(append(f.out.Buf, '['), o.claim, audiences), ']')
 	}
+	if f.audience != nil {
+		envelope += "\t" + string(audienceOf(o.claim))
+	}
 	f.out.List = append(f.out.List, pipeline.Item{
 		Row: f.rows[o.row].row, Start: start, End: int32(len(f.out.Buf)), Envelope: f.envelope(envelope),
 	})

@@ -87,6 +87,8 @@ func New(c *Config, o Options) (*Daemon, error) {
 	d.Metrics.Build(o.Version, o.Commit, runtime.Version())
 	d.Metrics.Config(c.hash())
 	d.Metrics.Troubles(d.Status)
+	d.Status.LogTo(o.Log)
+	d.services = append(d.services, d.Status.Remind)
 	if err := d.clients(); err != nil {
 		return nil, err
 	}
@@ -230,6 +232,7 @@ func (d *Daemon) queue(s *Sync, flow *Flow, letters *deadletter.Writer, m *metri
 	q := delivery.New(delivery.Config{MaxItems: flow.sink.maxItems, MaxBytes: flow.sink.maxBytes, Linger: flow.sink.linger, Retry: s.Retry},
 		delivery.Deps{
 			Sync: s.Name, Endpoint: endpoint, AppendRequest: flow.sink.appendRequest, Gate: connection.gate,
+			Field: flow.sink.destination, Misdirected: flow.sink.misdirected,
 			Post: func(ctx context.Context, body []byte) pipeline.Answer {
 				return connection.client.Post(ctx, endpoint, body)
 			},

@@ -95,13 +95,15 @@ func ignoreEnd(err error) error {
 
 // Checks are what the daemon needs to work, and whether it has it.
 func (d *Daemon) Checks(ctx context.Context) []Check {
-	checks := []Check{{"kafka", d.admin.Ping(ctx)}, {"schema registry", d.registry.Ping(ctx)}}
+	checks := []Check{{Name: "kafka", Err: d.admin.Ping(ctx)}, {Name: "schema registry", Err: d.registry.Ping(ctx)}}
 	for i := range d.Config.Syncs {
 		name := d.Config.Syncs[i].Name
 		check := Check{Name: "sync " + name}
 		for _, t := range d.Status.Troubles(name) {
 			if t.Kind == pipeline.TroubleKafka || t.Kind == pipeline.TroubleRegistry {
 				check.Err = t.Trouble
+			} else if check.Held == "" {
+				check.Held = "held up: " + t.Error()
 			}
 		}
 		checks = append(checks, check)
