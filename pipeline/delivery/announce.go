@@ -1,7 +1,8 @@
 package delivery
 
 import (
-	"strings"
+	"fmt"
+	"hash/fnv"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -36,7 +37,7 @@ func (br *breaker) what(a *pipeline.Answer) string {
 	}
 	text += ")"
 	if br.key.field != "" {
-		text = strings.TrimPrefix(br.key.field, "to ") + ": " + text
+		text = br.name + ": " + text
 	}
 	if br.kind == pipeline.TroubleRefused {
 		text += "; it refuses whatever is sent, so that no row is blamed: its rows wait"
@@ -47,13 +48,23 @@ func (br *breaker) what(a *pipeline.Answer) string {
 	return text
 }
 
+// nameOf is a destination in words. One that rows choose is a number: what a row holds does not go into logs.
+func nameOf(q *Queue, field string) string {
+	if q.deps.Misdirected == "" {
+		return field
+	}
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(field)) // never fails
+	return fmt.Sprintf("a destination that rows name (%08x)", h.Sum32())
+}
+
 // source is the breaker's name in the status. One sync may be held up by several at once.
 func (br *breaker) source() string {
 	switch {
 	case br.key.queue != nil:
 		return "delivery: sync"
 	case br.key.field != "":
-		return "delivery: " + br.key.endpoint + " " + br.key.field
+		return "delivery: " + br.key.endpoint + " " + br.name
 	case br.key.endpoint != "":
 		return "delivery: " + br.key.endpoint
 	}

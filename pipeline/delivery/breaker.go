@@ -34,6 +34,7 @@ func (k breakerKey) holdsUp(m *member) bool {
 // is then forgotten, or keeps it open for longer. Gate.mu guards it.
 type breaker struct {
 	key     breakerKey
+	name    string // of its destination
 	kind    pipeline.TroubleKind
 	first   time.Time // when this kind of trouble began
 	step    int       // how often a probe has failed since

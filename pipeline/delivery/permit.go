@@ -130,7 +130,7 @@ func (p *permit) trip(key breakerKey, kind pipeline.TroubleKind, a *pipeline.Ans
 		if br != nil {
 			p.g.reset(br)
 		}
-		br = &breaker{key: key, kind: kind, first: now}
+		br = &breaker{key: key, name: nameOf(p.m.q, p.field), kind: kind, first: now}
 		p.g.breakers[key] = br
 	}
 	br.trip(now, now.Add(min(a.RetryAfter, p.m.q.cfg.Retry.Max.Std())))

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -117,12 +118,23 @@ func (f *flush) audiences(ctx context.Context, name []byte) ([]byte, error) {
 		return list, nil
 	}
 	var ids []string
+	var refusal *noAudience
+	refusals := 0
 	err := f.insist(ctx, "audience", func() (err error) {
 		ids, err = f.deps.Audiences.IDs(ctx, string(name))
+		if no, ok := errors.AsType[*noAudience](err); ok && len(name) > 0 {
+			if refusals++; refusals == enough {
+				refusal = no
+				return nil
+			}
+		}
 		return err
 	})
 	if err != nil {
 		return nil, err
+	}
+	if refusal != nil {
+		return nil, refusal
 	}
 	list, err := json.Marshal(ids)
 	if err != nil {

@@ -38,6 +38,9 @@ func (t *Target) create(ctx context.Context, advertiser, name, key string) (stri
 		t.doubts[key] = t.now()
 	}
 	if trouble := audience.Trouble("create audience", &a); trouble != nil {
+		if trouble.Kind == pipeline.TroubleAudience || a.Scope == pipeline.ScopeField {
+			return "", &noAudience{trouble}
+		}
 		return "", trouble
 	}
 	delete(t.doubts, key)
