@@ -66,6 +66,15 @@ func (b *batch) nextCall(p *part, small bool, t *try) *inFlight {
 	return b.queue.buildRequest(b.envelope, t.sent)
 }
 
+// pausedUntil is when the part may be sent again; soon, once the endpoint works for others. Gate.mu is held.
+func (b *batch) pausedUntil(p *part) time.Time {
+	soon := p.failed.Add(most)
+	if b.queue.deps.Gate.record.worked[b.queue.deps.Endpoint].After(p.failed) && soon.Before(p.pause) {
+		return soon
+	}
+	return p.pause
+}
+
 // permit waits until the part may be sent: its pause is over and the gate gives a permit.
 func (b *batch) permit(p *part) *permit {
 	if first := b.first; first != nil {
@@ -76,8 +85,8 @@ func (b *batch) permit(p *part) *permit {
 		switch {
 		case len(b.queue.stillWanted(p.entries)) == 0:
 			return choice{kind: choiceLeave}
-		case now.Before(p.pause):
-			return choice{kind: choiceWait, wake: p.pause}
+		case now.Before(b.pausedUntil(p)):
+			return choice{kind: choiceWait, wake: b.pausedUntil(p)}
 		case allowed(b.field):
 			return choice{kind: choiceSend, envelope: b.envelope, field: b.field}
 		}
