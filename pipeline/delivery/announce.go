@@ -98,6 +98,16 @@ func (q *Queue) recovered(br *breaker) {
 	}
 }
 
+// release closes a destination's breaker: what waits behind it is to be tried, for its rows are rejected one way or the other.
+func (g *Gate) release(q *Queue, field string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if br := g.breakers[destinationKey(q, field)]; br != nil {
+		g.reset(br)
+		g.admit()
+	}
+}
+
 // TryNow lets calls that wait for an operator try again at once: the token's file has changed, for example.
 func (g *Gate) TryNow() {
 	g.mu.Lock()

@@ -128,10 +128,16 @@ func (f *flow) deliver(first, n int, pixelOf func(row int) string) *pipeline.Chu
 		items.List = append(items.List, pipeline.Item{Row: int32(i), Start: start, End: int32(len(items.Buf)), Envelope: items.EnvelopeIndex([]byte(envelope))})
 	}
 	c := pipeline.NewChunk(records)
-	if err := f.queue.Deliver(context.Background(), c, items); err != nil {
-		f.Errorf("Deliver: %v", err)
-	}
+	_ = f.queue.Deliver(context.Background(), c, items) // fails where the test ends before the trouble
 	return c
+}
+
+// serverNamed is what answers behind the wire where the wire itself does not: nothing, or the simulator.
+func serverNamed(name string) http.RoundTripper {
+	if name == "stub" {
+		return nil
+	}
+	return sandbox.New(sandbox.Config{Limits: sandbox.NoLimits()}).Transport()
 }
 
 func onePixel(int) string { return sandbox.DefaultPixel }
@@ -191,15 +197,12 @@ var troubles = []struct {
 func TestAnAnswerToEverythingHoldsTheSyncAndCostsNoRow(t *testing.T) {
 	for _, c := range troubles {
 		for _, lasts := range []time.Duration{6 * time.Second, 20 * time.Minute} {
-			for name, next := range map[string]func() http.RoundTripper{
-				"stub":    func() http.RoundTripper { return nil },
-				"sandbox": func() http.RoundTripper { return sandbox.New(sandbox.Config{Limits: sandbox.NoLimits()}).Transport() },
-			} {
+			for _, name := range []string{"stub", "sandbox"} {
 				if name == "sandbox" && lasts > time.Minute {
 					continue // it parses every call: once is enough
 				}
 				t.Run(fmt.Sprint(c.name, " for ", lasts, ", ", name), func(t *testing.T) {
-					synctest.Test(t, func(t *testing.T) { newFlow(t, next(), tiktok.Config{}, "").outlive(c.answer, c.kind, lasts) })
+					synctest.Test(t, func(t *testing.T) { newFlow(t, serverNamed(name), tiktok.Config{}, "").outlive(c.answer, c.kind, lasts) })
 				})
 			}
 		}
@@ -245,5 +248,150 @@ func (f *flow) wantAll(n int) {
 	}
 	if len(f.wire.taken) != n || again > 0 {
 		f.Errorf("TikTok took %d rows and %d of them again, want %d and none", len(f.wire.taken), again, n)
+	}
+}
+
+// refusing answers as a strict TikTok does where a call holds one of the bad rows, and as trouble says otherwise.
+func refusing(bad func(row int) bool, trouble func(string) (int, string)) func(string) (int, string) {
+	return func(body string) (int, string) {
+		if trouble != nil {
+			return trouble(body)
+		}
+		for _, m := range eventID.FindAllStringSubmatch(body, -1) {
+			var row int
+			if _, err := fmt.Sscanf(m[1], "ev%d", &row); err == nil && bad(row) {
+				return coded(40002, "Invalid value for value: not a valid number.")(body)
+			}
+		}
+		return 0, ""
+	}
+}
+
+func TestTroubleAmongBadRowsCostsTheBadRowsOnly(t *testing.T) {
+	for _, c := range troubles {
+		for _, every := range []int{7, 150} {
+			t.Run(fmt.Sprint(c.name, ", one bad row of ", every), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					f := newFlow(t, nil, tiktok.Config{}, "")
+					bad := func(row int) bool { return row%every == 3 }
+					f.wire.say(refusing(bad, nil))
+					done := f.stream(40)
+					for range 3 {
+						<-time.After(1500 * time.Millisecond)
+						f.wire.say(refusing(bad, c.answer))
+						<-time.After(40 * time.Second)
+						f.wire.say(refusing(bad, nil))
+					}
+					<-done
+					for row := range 40 * rowsPerCall {
+						_, dead := f.letters.rows[int64(row)]
+						taken := f.wire.taken[fmt.Sprintf("ev%06d", row)]
+						if dead != bad(row) || bad(row) && taken > 0 || !bad(row) && taken == 0 {
+							t.Fatalf("row %d: dead letter %v, taken %d times, bad %v", row, dead, taken, bad(row))
+						}
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestOneRefusedPixelCostsTheRowsThatNameItOnly(t *testing.T) {
+	const other = "C4FOREIGN"
+	refuse := func(body string) (int, string) {
+		if strings.Contains(body, other) {
+			return coded(40001, "No permission to operate pixel code: "+other+". You must be an admin or operator of this advertiser account.")(body)
+		}
+		return 0, ""
+	}
+	cases := []struct {
+		name   string
+		chosen pipeline.Reason // by the row
+		chunks int
+		bad    func(row int) bool
+	}{
+		{"one row of two hundred", pipeline.InvalidPixel, 2, func(row int) bool { return row == 77 }},
+		{"a row of every chunk", pipeline.InvalidPixel, 20, func(row int) bool { return row%rowsPerCall == 5 }},
+		{"most rows", pipeline.InvalidPixel, 20, func(row int) bool { return row%10 > 0 }},
+		{"one row, where the configuration chooses", "", 2, func(row int) bool { return row == 77 }},
+	}
+	for _, c := range cases {
+		for _, name := range []string{"stub", "sandbox"} {
+			t.Run(c.name+", "+name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					f := newFlow(t, serverNamed(name), tiktok.Config{}, c.chosen)
+					if name == "stub" {
+						f.wire.say(refuse)
+					}
+					var all sync.WaitGroup
+					pixels := func(row int) string {
+						if c.bad(row) {
+							return other
+						}
+						return sandbox.DefaultPixel
+					}
+					for i := range c.chunks {
+						all.Go(func() {
+							f.deliver(i*rowsPerCall, rowsPerCall, pixels)
+						})
+					}
+					<-time.After(30 * time.Second)
+					if c.chosen == "" { // held, and told; nothing is blamed
+						if list := f.status.Troubles("purchases"); len(list) != 1 || list[0].Kind != pipeline.TroubleToken || !strings.Contains(list[0].What, "pixel "+other) {
+							t.Errorf("troubles: got %v, want the refused pixel", list)
+						}
+						if len(f.letters.rows) > 0 {
+							t.Errorf("%d dead letters, want none", len(f.letters.rows))
+						}
+						f.wire.say(always(200, `{"code":0,"message":"OK"}`)) // the permission is given
+						all.Wait()
+						return
+					}
+					all.Wait()
+					for row := range c.chunks * rowsPerCall {
+						why := f.letters.rows[int64(row)]
+						if (why != nil) != c.bad(row) || why != nil && why.Reason != pipeline.InvalidPixel {
+							t.Fatalf("row %d: dead letter %v, want %v for its pixel", row, why, c.bad(row))
+						}
+					}
+					if list := f.status.Troubles("purchases"); len(list) > 0 {
+						t.Errorf("troubles: got %v, want none", list)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestAServerThatReadsNoCompressedCallsIsGivenOnePlainOne(t *testing.T) {
+	for _, name := range []string{"stub", "sandbox"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFlow(t, serverNamed(name), tiktok.Config{Gzip: true}, "")
+				if name == "stub" {
+					f.wire.say(func(body string) (int, string) {
+						if !strings.HasPrefix(body, "{") {
+							return coded(40002, "Invalid JSON in request body.")(body)
+						}
+						return 0, ""
+					})
+				}
+				go f.deliver(0, 40, onePixel)
+				<-time.After(time.Second)
+				go f.deliver(40, 40, onePixel)
+				<-time.After(5 * time.Second)
+				if list := f.status.Troubles("purchases"); len(list) != 1 || list[0].Kind != pipeline.TroubleConfig || !strings.Contains(list[0].What, "gzip: false") {
+					t.Errorf("troubles: got %v, want what to do about gzip", list)
+				}
+				if len(f.letters.rows) > 0 {
+					t.Errorf("%d dead letters, want none", len(f.letters.rows))
+				}
+				f.wire.mu.Lock()
+				defer f.wire.mu.Unlock()
+				if plain := len(f.wire.taken); plain != 40 {
+					t.Errorf("%d rows were taken, want the 40 of the one plain call", plain)
+				}
+			})
+		})
 	}
 }

@@ -144,8 +144,10 @@ func (b *batch) classify(p *part, t try) (outcomeKind, bool) {
 	switch {
 	case verdict == pipeline.Retry && b.isOverdue(p):
 		return overdue, true
+	case t.probe && b.probed(p, t):
+		return doubtful, len(p.entries) == 0 || len(b.suspects) >= handful
 	case t.probe:
-		return b.probed(p, t)
+		return misdirected, b.isMisdirected(p, t)
 	case t.answer.IsAccepted():
 		return accepted, true
 	case verdict == pipeline.Refused:
@@ -160,18 +162,18 @@ func (b *batch) classify(p *part, t try) (outcomeKind, bool) {
 	return misdirected, b.isMisdirected(p, t)
 }
 
-// probed takes in a probe: one item of the part, which told the gate what it wanted to know. It reports whether the part ends.
-func (b *batch) probed(p *part, t try) (outcomeKind, bool) {
+// probed takes in a probe: one item of the part, which told the gate what it wanted to know. It reports whether the answer was about the item.
+func (b *batch) probed(p *part, t try) bool {
 	switch {
 	case t.answer.IsAccepted():
 		p.alone = true
 	case t.answer.Verdict == pipeline.Refused, t.answer.Verdict == pipeline.TooMany && t.answer.Code != 0:
 		b.suspect(t.sent[0], outcome{answer: t.answer, at: t.at})
 	default:
-		return 0, false
+		return false
 	}
 	p.entries = without(p.entries, t.sent[0])
-	return doubtful, len(p.entries) == 0 || len(b.suspects) >= handful
+	return true
 }
 
 // isMisdirected reports whether the part goes where a row wants it, and that is refused: again, after the endpoint has

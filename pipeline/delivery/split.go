@@ -42,6 +42,7 @@ func (b *batch) after(out outcome, rest []entry) []entry {
 		return b.beginAgain(out.sent, rest)
 	case misdirected:
 		b.reject(out, b.queue.deps.Misdirected)
+		b.queue.deps.Gate.release(b.queue, b.field)
 	default:
 		b.giveUp(out)
 	}
