@@ -202,7 +202,9 @@ func TestAnAnswerToEverythingHoldsTheSyncAndCostsNoRow(t *testing.T) {
 					continue // a part of them shows as much
 				}
 				t.Run(fmt.Sprint(c.name, " for ", lasts, ", ", name), func(t *testing.T) {
-					synctest.Test(t, func(t *testing.T) { newFlow(t, serverNamed(name), tiktok.Config{}, "").outlive(c.answer, c.kind, lasts) })
+					synctest.Test(t, func(t *testing.T) {
+						newFlow(t, serverNamed(name), tiktok.Config{}, "").outlive(c.answer, c.kind, lasts)
+					})
 				})
 			}
 		}

@@ -36,8 +36,8 @@ type sinkPlan struct {
 	linger        time.Duration
 	destination   func(envelope string) string // where an envelope goes, in words
 	misdirected   pipeline.Reason              // of rows that chose a refused one; "" where the configuration chooses
-	window        int        // chunks in flight per partition: 0 for the default, 1 where the order counts
-	gate          mapping.On // which operations are sent unless the sync says otherwise
+	window        int                          // chunks in flight per partition: 0 for the default, 1 where the order counts
+	gate          mapping.On                   // which operations are sent unless the sync says otherwise
 
 	previewMaker func() Maker                                       // nil: newMaker
 	line         func(envelope string, body []byte) ([]byte, error) // an item as preview prints it; nil: its body
