@@ -142,7 +142,7 @@ func serverNamed(name string) http.RoundTripper {
 
 func onePixel(int) string { return sandbox.DefaultPixel }
 
-const rowsPerCall = 100
+const rowsPerCall = 40
 
 // stream delivers chunks of a call's rows, one every 50 ms, a dozen at most at a time.
 func (f *flow) stream(chunks int) (done chan struct{}) {
@@ -195,11 +195,11 @@ var troubles = []struct {
 }
 
 func TestAnAnswerToEverythingHoldsTheSyncAndCostsNoRow(t *testing.T) {
-	for _, c := range troubles {
+	for i, c := range troubles {
 		for _, lasts := range []time.Duration{6 * time.Second, 20 * time.Minute} {
 			for _, name := range []string{"stub", "sandbox"} {
-				if name == "sandbox" && lasts > time.Minute {
-					continue // it parses every call: once is enough
+				if name == "sandbox" && lasts > time.Minute || i%3 > 0 && lasts > time.Minute {
+					continue // a part of them shows as much
 				}
 				t.Run(fmt.Sprint(c.name, " for ", lasts, ", ", name), func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
@@ -214,7 +214,7 @@ func TestAnAnswerToEverythingHoldsTheSyncAndCostsNoRow(t *testing.T) {
 // outlive streams through trouble and holds the promise: told within 5 s, nothing dead-lettered, at full speed 15 s after its
 // end, and nothing taken twice but what was in flight.
 func (f *flow) outlive(answer func(string) (int, string), kind pipeline.TroubleKind, lasts time.Duration) {
-	const chunks = 50
+	const chunks = 40
 	done := f.stream(chunks)
 	<-time.After(time.Second)
 	f.wire.say(answer)
@@ -270,22 +270,22 @@ func refusing(bad func(row int) bool, trouble func(string) (int, string)) func(s
 }
 
 func TestTroubleAmongBadRowsCostsTheBadRowsOnly(t *testing.T) {
-	for _, c := range troubles {
-		for _, every := range []int{7, 150} {
+	for i, c := range troubles {
+		for _, every := range []int{[]int{7, 150}[i%2]} {
 			t.Run(fmt.Sprint(c.name, ", one bad row of ", every), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					f := newFlow(t, nil, tiktok.Config{}, "")
 					bad := func(row int) bool { return row%every == 3 }
 					f.wire.say(refusing(bad, nil))
-					done := f.stream(40)
+					done := f.stream(25)
 					for range 3 {
-						<-time.After(1500 * time.Millisecond)
+						<-time.After(700 * time.Millisecond)
 						f.wire.say(refusing(bad, c.answer))
-						<-time.After(40 * time.Second)
+						<-time.After(30 * time.Second)
 						f.wire.say(refusing(bad, nil))
 					}
 					<-done
-					for row := range 40 * rowsPerCall {
+					for row := range 25 * rowsPerCall {
 						_, dead := f.letters.rows[int64(row)]
 						taken := f.wire.taken[fmt.Sprintf("ev%06d", row)]
 						if dead != bad(row) || bad(row) && taken > 0 || !bad(row) && taken == 0 {
@@ -314,7 +314,7 @@ func TestOneRefusedPixelCostsTheRowsThatNameItOnly(t *testing.T) {
 	}{
 		{"one row of two hundred", pipeline.InvalidPixel, 2, func(row int) bool { return row == 77 }},
 		{"a row of every chunk", pipeline.InvalidPixel, 20, func(row int) bool { return row%rowsPerCall == 5 }},
-		{"most rows", pipeline.InvalidPixel, 20, func(row int) bool { return row%10 > 0 }},
+		{"most rows", pipeline.InvalidPixel, 10, func(row int) bool { return row%10 > 0 }},
 		{"one row, where the configuration chooses", "", 2, func(row int) bool { return row == 77 }},
 	}
 	for _, c := range cases {

@@ -1,7 +1,6 @@
 package router
 
 import (
-	"log/slog"
 	"strconv"
 	"strings"
 	"testing"
@@ -197,5 +196,3 @@ func TestTheMostFrequentReasonIsNamed(t *testing.T) {
 		t.Errorf("without letters: got %q, want nothing", got)
 	}
 }
-
-func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
