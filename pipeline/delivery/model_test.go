@@ -94,7 +94,7 @@ func (m *model) addChunk(n int) {
 }
 
 func (m *model) run() {
-	defer m.others()()
+	stop := m.others()
 	var all sync.WaitGroup
 	for i, c := range m.chunks {
 		m.mu.Lock()
@@ -104,6 +104,7 @@ func (m *model) run() {
 		all.Go(func() { m.deliver(c, m.items[i], impatient) })
 	}
 	all.Wait()
+	stop()
 	m.checkRows()
 	m.checkCalls()
 }

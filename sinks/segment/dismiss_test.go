@@ -10,6 +10,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/pipeline/state"
+	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
 )
 
@@ -18,7 +19,7 @@ type picky struct{ target, refused string }
 
 func (p picky) IDs(_ context.Context, name string) ([]string, error) {
 	if name == p.refused {
-		return nil, &noAudience{&pipeline.Trouble{Kind: pipeline.TroubleAudience, What: "create audience: no (40002)", Stop: true}}
+		return nil, &audience.Refused{Trouble: &pipeline.Trouble{Kind: pipeline.TroubleAudience, What: "create audience: no (40002)", Stop: true}}
 	}
 	return []string{p.target}, nil
 }
@@ -35,7 +36,7 @@ func TestARowWhoseAudienceIsRefusedIsRejectedAndItsNeighboursAreDelivered(t *tes
 		}
 		shape := &pipeline.Shape{}
 		shape.Names, _ = cols.Wanted()
-		letters, fine := &graveyard{}, func() error { return nil }
+		letters, fine := &letterBox{}, func() error { return nil }
 		sink := NewSink(plan, Deps{
 			Sync: "newsletter", Queue: &queue{plan: plan, sandbox: box, step: fine}, DeadLetters: letters, Audiences: picky{target, "Odd"},
 			Memory: state.NewMembers((&topic{}).log(fine), EachClaim, nil), Status: pipeline.NewStatus(time.Now),
