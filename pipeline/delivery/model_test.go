@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -203,6 +204,7 @@ func (m *model) spared(call sent) bool {
 // classify takes the call whole or refuses it whole.
 func (m *model) classify(call sent, answer pipeline.Answer) pipeline.Answer {
 	bad := slices.IndexFunc(call.ids, func(id string) bool { return m.poison[id] })
+	ours := !strings.HasPrefix(call.ids[0], "other")
 	if bad >= 0 {
 		if answer.Verdict == pipeline.Accepted {
 			m.decided++
@@ -213,7 +215,7 @@ func (m *model) classify(call sent, answer pipeline.Answer) pipeline.Answer {
 	for _, id := range call.ids {
 		m.taken[id]++
 	}
-	if answer.Verdict == pipeline.Accepted {
+	if ours && answer.Verdict == pipeline.Accepted {
 		m.decided++
 	}
 	return answer
