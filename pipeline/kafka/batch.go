@@ -51,14 +51,14 @@ func batchAt(ctx context.Context, client *kgo.Client, cfg Config, topic string, 
 		if err != nil || len(part.RecordBatches) == 0 {
 			return nil, err
 		}
-		raw := part.RecordBatches
-		if len(raw) < batchHeader || raw[batchMagic] != 2 {
+		var raw kmsg.RecordBatch
+		if err := raw.ReadFrom(part.RecordBatches); err != nil || raw.Magic != 2 {
 			return nil, fmt.Errorf("read %s/%d: what is at offset %d is not a record batch of Kafka 0.11 or later", topic, partition, offset)
 		}
-		part.RecordBatches = raw[:min(batchSize(raw), len(raw))]
-		b := &Batch{Topic: topic, Partition: partition, First: number64(raw, 0), Rows: int(number32(raw, batchCount)), Bytes: len(part.RecordBatches)}
-		b.Last = b.First + int64(number32(raw, batchLastDelta))
-		if b.Rows > 0 && attributes(raw)&attributeControl == 0 {
+		b := &Batch{Topic: topic, Partition: partition, First: raw.FirstOffset, Last: raw.FirstOffset + int64(raw.LastOffsetDelta),
+			Rows: int(raw.NumRecords), Bytes: 12 + int(raw.Length)} // an offset and the length come before what the length counts
+		part.RecordBatches = part.RecordBatches[:b.Bytes]
+		if b.Rows > 0 {
 			b.unpack(client, cfg, part, offset)
 		}
 		if b.Fault != nil || len(b.Records) > 0 {

@@ -142,7 +142,7 @@ func fetchOnce(t *testing.T, a *Admin, s *span) kmsg.FetchResponseTopicPartition
 }
 
 func FuzzScan(f *testing.F) {
-	f.Add(make([]byte, batchHeader+20))
+	f.Add(make([]byte, 81))
 	f.Fuzz(func(t *testing.T, batches []byte) {
 		rd := &reader{admin: &Admin{}, unpack: kgo.DefaultDecompressor(), lend: &loan{}, each: func(*pipeline.Record) error { return nil }}
 		p := kmsg.FetchResponseTopicPartition{RecordBatches: batches}
