@@ -29,13 +29,9 @@ type Admin struct {
 
 // NewAdmin makes an admin; it connects with the first question.
 func NewAdmin(cfg Config, name string, log *slog.Logger) (*Admin, error) {
-	opts, err := cfg.options(name, log)
+	client, err := cfg.NewClient(name, log, kgo.RetryTimeout(adminPatience))
 	if err != nil {
 		return nil, err
-	}
-	client, err := kgo.NewClient(append(opts, cfg.metered(name, ""), kgo.RetryTimeout(adminPatience))...)
-	if err != nil {
-		return nil, fmt.Errorf("admin %s: %w", name, err)
 	}
 	return &Admin{cfg: cfg, client: client, adm: kadm.NewClient(client), log: cmp.Or(log, slog.New(slog.DiscardHandler)),
 		mostFetched: readMaxBytes}, nil
@@ -79,7 +75,7 @@ func (a *Admin) Topics(ctx context.Context, names ...string) (map[string]Topic, 
 	for name, d := range details {
 		switch {
 		case d.Err == nil:
-			topics[name] = Topic{Name: name, ID: idText(d.ID), Partitions: len(d.Partitions), Replication: d.Partitions.NumReplicas()}
+			topics[name] = Topic{Name: name, ID: TopicID(d.ID), Partitions: len(d.Partitions), Replication: d.Partitions.NumReplicas()}
 		case !errors.Is(d.Err, kerr.UnknownTopicOrPartition):
 			return nil, fmt.Errorf("describe topic %s: %w", name, d.Err)
 		}
@@ -153,7 +149,7 @@ func (t *Topic) set(key, value string) {
 // Matching lists the topics whose whole name the regular expression matches and none of exclude does, as a consumer with
 // that Pattern and Exclude reads them.
 func (a *Admin) Matching(ctx context.Context, pattern string, exclude ...string) ([]string, error) {
-	matches, err := compilePattern(pattern, exclude)
+	matches, err := TopicMatcher(pattern, exclude)
 	if err != nil {
 		return nil, err
 	}
@@ -171,4 +167,9 @@ func (a *Admin) Brokers(ctx context.Context) (int, error) {
 		return 0, fmt.Errorf("list brokers: %w", err)
 	}
 	return len(brokers), nil
+}
+
+// BatchAt reads the first batch with rows at an offset or behind it: see kafka.Config.BatchAt.
+func (a *Admin) BatchAt(ctx context.Context, topic string, partition int32, offset int64) (*Batch, error) {
+	return a.cfg.BatchAt(ctx, a.client, topic, partition, offset)
 }

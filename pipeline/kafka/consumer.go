@@ -87,7 +87,7 @@ func NewConsumer(cfg Config, opts ConsumerOptions) (*Consumer, error) {
 		committing: newSemaphore(), parts: map[topicPartition]*partition{}}
 	c.ours = func(topic string) bool { return slices.Contains(opts.Topics, topic) }
 	if opts.Pattern != "" {
-		matches, err := compilePattern(opts.Pattern, opts.Exclude)
+		matches, err := TopicMatcher(opts.Pattern, opts.Exclude)
 		if err != nil {
 			return nil, fmt.Errorf("consumer of sync %s: %w", c.opts.Sync, err)
 		}

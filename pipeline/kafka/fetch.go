@@ -93,7 +93,7 @@ func (rd *reader) take(s *span, p *kmsg.FetchResponseTopicPartition) error {
 	if rd.lend != nil && rd.lend.readable(p) {
 		return rd.scan(s, p)
 	}
-	opts := kgo.ProcessFetchPartitionOpts{Topic: s.topic, Partition: s.id, Offset: s.at, IsolationLevel: rd.admin.cfg.isolation()}
+	opts := kgo.ProcessFetchPartitionOpts{Topic: s.topic, Partition: s.id, Offset: s.at, IsolationLevel: rd.admin.cfg.IsolationLevel()}
 	fetched, next := kgo.ProcessFetchPartition(opts, p, rd.unpack, nil)
 	switch err := fetched.Err; {
 	case errors.Is(err, kerr.OffsetOutOfRange):

@@ -40,23 +40,15 @@ func (s *span) lookUp(d *kadm.TopicDetail) error {
 		return fmt.Errorf("read %s: %w", s.topic, d.Err)
 	case d.Err != nil:
 		return nil
-	case s.wantID != "" && idText(d.ID) != s.wantID:
+	case s.wantID != "" && TopicID(d.ID) != s.wantID:
 		return fmt.Errorf("read %s: the topic was deleted and created again after its end was looked up: begin again, with the new topic", s.topic)
 	case !there:
 		return fmt.Errorf("read %s: the topic has no partition %d any more, so it was deleted and created again: begin again, with the new topic", s.topic, s.id)
 	case p.Leader < 0:
 		return nil
 	}
-	s.wantID, s.topicID, s.leader, s.leaderless = idText(d.ID), d.ID, p.Leader, false
+	s.wantID, s.topicID, s.leader, s.leaderless = TopicID(d.ID), d.ID, p.Leader, false
 	return nil
-}
-
-// idText is a topic's id as Topic.ID and Range.IDs have it.
-func idText(id kadm.TopicID) string {
-	if id == (kadm.TopicID{}) {
-		return ""
-	}
-	return id.String()
 }
 
 func byLeader(spans []*span) map[int32][]*span {

@@ -76,7 +76,7 @@ func (a *Admin) IDs(ctx context.Context, topics ...string) (ids map[string]strin
 		}
 		ids = map[string]string{}
 		for name, d := range details {
-			ids[name] = idText(d.ID)
+			ids[name] = TopicID(d.ID)
 		}
 		return err
 	})

@@ -87,7 +87,7 @@ func (s *span) String() string { return fmt.Sprintf("%s/%d", s.topic, s.id) }
 // run goes on until no partition has anything left: that every position has reached its end is the only way out
 // without an error.
 func (rd *reader) run(ctx context.Context, r Range) error {
-	rd.unpack = boundedDecompressor(rd.admin.client)
+	rd.unpack = Decompressor(rd.admin.client)
 	if err := rd.open(ctx, r); err != nil {
 		return err
 	}
