@@ -1,4 +1,4 @@
-package kafka
+package admin
 
 import (
 	"cmp"
@@ -32,7 +32,7 @@ func (e *MissingTopic) Error() string {
 // EnsureTopics looks for the wanted topics, creates the missing ones if it may (create), and returns what is wrong with
 // those that are there, in words. A missing topic that may not be created is a *MissingTopic; other
 // errors may pass: a broker that is away, rights that are yet to be granted.
-func (a *Admin) EnsureTopics(ctx context.Context, create bool, wanted ...Wanted) (warnings []string, err error) {
+func (a *Client) EnsureTopics(ctx context.Context, create bool, wanted ...Wanted) (warnings []string, err error) {
 	names := make([]string, len(wanted))
 	for i, w := range wanted {
 		names[i] = w.Name
@@ -76,7 +76,7 @@ func (w Wanted) compare(t Topic) []string {
 	return says
 }
 
-func (a *Admin) create(ctx context.Context, w Wanted) error {
+func (a *Client) create(ctx context.Context, w Wanted) error {
 	brokers, err := a.Brokers(ctx)
 	if err != nil {
 		return err

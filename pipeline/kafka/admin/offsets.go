@@ -1,4 +1,4 @@
-package kafka
+package admin
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
 )
 
 // Offsets are one offset per partition of some topics.
@@ -32,21 +33,21 @@ func (o Offsets) Get(topic string, id int32) (int64, bool) {
 }
 
 // Starts are the oldest offsets there are.
-func (a *Admin) Starts(ctx context.Context, topics ...string) (Offsets, error) {
+func (a *Client) Starts(ctx context.Context, topics ...string) (Offsets, error) {
 	return list(ctx, topics, a.adm.ListStartOffsets)
 }
 
 // Ends are the offsets behind the last readable record of every partition: with read_committed, behind the last record
 // of a finished transaction.
-func (a *Admin) Ends(ctx context.Context, topics ...string) (Offsets, error) {
-	if a.cfg.Isolation == ReadCommitted {
+func (a *Client) Ends(ctx context.Context, topics ...string) (Offsets, error) {
+	if a.cfg.Isolation == kafka.ReadCommitted {
 		return list(ctx, topics, a.adm.ListCommittedOffsets)
 	}
 	return list(ctx, topics, a.adm.ListEndOffsets)
 }
 
 // At are the offsets of the first records written at t or later; the end where there is none.
-func (a *Admin) At(ctx context.Context, t time.Time, topics ...string) (Offsets, error) {
+func (a *Client) At(ctx context.Context, t time.Time, topics ...string) (Offsets, error) {
 	return list(ctx, topics, func(ctx context.Context, topics ...string) (kadm.ListedOffsets, error) {
 		return a.adm.ListOffsetsAfterMilli(ctx, t.UnixMilli(), topics...)
 	})
@@ -54,7 +55,7 @@ func (a *Admin) At(ctx context.Context, t time.Time, topics ...string) (Offsets,
 
 // All is everything there is of the topics now, with their ids. They are looked up before the offsets: of a topic that is
 // made again in between, the range has the old id, and Read refuses it.
-func (a *Admin) All(ctx context.Context, topics ...string) (Range, error) {
+func (a *Client) All(ctx context.Context, topics ...string) (Range, error) {
 	ids, err := a.IDs(ctx, topics...)
 	if err != nil {
 		return Range{}, err
@@ -68,7 +69,7 @@ func (a *Admin) All(ctx context.Context, topics ...string) (Range, error) {
 }
 
 // IDs are the ids of topics, by name, as a Range has them. A caller that needs offsets as well asks for the ids first.
-func (a *Admin) IDs(ctx context.Context, topics ...string) (ids map[string]string, err error) {
+func (a *Client) IDs(ctx context.Context, topics ...string) (ids map[string]string, err error) {
 	err = patiently(ctx, func() error {
 		details, err := a.describe(ctx, topics)
 		if err == nil {
@@ -76,7 +77,7 @@ func (a *Admin) IDs(ctx context.Context, topics ...string) (ids map[string]strin
 		}
 		ids = map[string]string{}
 		for name, d := range details {
-			ids[name] = TopicID(d.ID)
+			ids[name] = kafka.TopicID(d.ID)
 		}
 		return err
 	})
@@ -109,13 +110,19 @@ func list(ctx context.Context, topics []string, ask func(context.Context, ...str
 func patiently(ctx context.Context, ask func() error) error {
 	for tries := 0; ; tries++ {
 		err := ask()
-		if err == nil || !kerr.IsRetriable(err) || tries == listTries || pipeline.Wait(ctx, backoff(tries)) != nil {
+		if err == nil || !kerr.IsRetriable(err) || tries == listTries || pause(ctx, tries) != nil {
 			return err
 		}
 	}
 }
 
 const listTries = 5
+
+// pause comes before another try: a tenth of a second at first, three seconds in the end, with jitter of a half, so that
+// partitions that failed together do not come back together.
+func pause(ctx context.Context, tries int) error {
+	return pipeline.Backoff{First: 100 * time.Millisecond, Most: 3200 * time.Millisecond, Low: 0.5, High: 1}.Wait(ctx, tries)
+}
 
 func listed(answer kadm.ListedOffsets) Offsets {
 	o := Offsets{}
@@ -124,7 +131,7 @@ func listed(answer kadm.ListedOffsets) Offsets {
 }
 
 // Committed are the offsets a group has committed; none of a group that does not exist yet.
-func (a *Admin) Committed(ctx context.Context, group string) (Offsets, error) {
+func (a *Client) Committed(ctx context.Context, group string) (Offsets, error) {
 	answer, err := a.adm.FetchOffsets(ctx, group)
 	if err == nil {
 		err = answer.Error()
@@ -156,9 +163,9 @@ type Member struct {
 const dead = "Dead"
 
 // Group describes a group of the configured protocol; one without any member yet is Dead and has no members.
-func (a *Admin) Group(ctx context.Context, name string) (Group, error) {
+func (a *Client) Group(ctx context.Context, name string) (Group, error) {
 	describe := a.classicGroup
-	if a.cfg.Protocol == NextGen {
+	if a.cfg.Protocol == kafka.NextGen {
 		describe = a.nextGenGroup
 	}
 	g, err := describe(ctx, name)
@@ -171,7 +178,7 @@ func (a *Admin) Group(ctx context.Context, name string) (Group, error) {
 	return g, nil
 }
 
-func (a *Admin) classicGroup(ctx context.Context, name string) (Group, error) {
+func (a *Client) classicGroup(ctx context.Context, name string) (Group, error) {
 	described, err := a.adm.DescribeGroups(ctx, name)
 	if err == nil {
 		err = described.Error()
@@ -184,7 +191,7 @@ func (a *Admin) classicGroup(ctx context.Context, name string) (Group, error) {
 	return g, err
 }
 
-func (a *Admin) nextGenGroup(ctx context.Context, name string) (Group, error) {
+func (a *Client) nextGenGroup(ctx context.Context, name string) (Group, error) {
 	described, err := a.adm.DescribeConsumerGroups(ctx, name)
 	if err == nil {
 		err = described.Error()
@@ -221,7 +228,7 @@ func member(m kadm.DescribedGroupMember) Member {
 var ErrGroupInUse = errors.New("the group has members: stop every instance that runs the sync first")
 
 // SetOffsets moves a group without members to the offsets.
-func (a *Admin) SetOffsets(ctx context.Context, group string, to Offsets) error {
+func (a *Client) SetOffsets(ctx context.Context, group string, to Offsets) error {
 	g, err := a.Group(ctx, group)
 	if err != nil {
 		return err
@@ -237,7 +244,7 @@ func (a *Admin) SetOffsets(ctx context.Context, group string, to Offsets) error 
 
 // DeleteRecords removes everything before the range's ends from the topics, for good. Another topic of the same name, made
 // since the range was looked up, is an error.
-func (a *Admin) DeleteRecords(ctx context.Context, r Range) error {
+func (a *Client) DeleteRecords(ctx context.Context, r Range) error {
 	now, err := a.IDs(ctx, slices.Collect(maps.Keys(r.To))...)
 	if err != nil {
 		return err

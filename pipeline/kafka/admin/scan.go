@@ -1,4 +1,4 @@
-package kafka
+package admin
 
 import (
 	"context"
@@ -18,7 +18,7 @@ import (
 // Scan is Read for callers that look at many records and keep none: the record, its key, value and headers (their names
 // too) are valid during the call of each only. It allocates nothing per record, which with the headers of dead letters
 // makes it several times as fast.
-func (a *Admin) Scan(ctx context.Context, r Range, each func(*pipeline.Record) error) error {
+func (a *Client) Scan(ctx context.Context, r Range, each func(*pipeline.Record) error) error {
 	return (&reader{admin: a, each: each, lend: &loan{}}).run(ctx, r)
 }
 
