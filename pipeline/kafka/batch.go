@@ -82,12 +82,9 @@ func Decompressor(client *kgo.Client) kgo.Decompressor {
 
 func leaderOf(ctx context.Context, client *kgo.Client, topic string, partition int32) (leader int32, id [16]byte, err error) {
 	details, err := kadm.NewClient(client).ListTopics(ctx, topic)
-	if err != nil {
-		return 0, id, fmt.Errorf("find the leader of %s/%d: %w", topic, partition, err)
-	}
 	d := details[topic]
 	p, ok := d.Partitions[partition]
-	if err := errors.Join(d.Err, p.Err); err != nil {
+	if err := errors.Join(err, d.Err, p.Err); err != nil {
 		return 0, id, fmt.Errorf("find the leader of %s/%d: %w", topic, partition, err)
 	}
 	if !ok {

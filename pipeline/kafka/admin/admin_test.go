@@ -93,21 +93,12 @@ func TestOffsetsOfAGroupCanBeSetOnlyWithoutMembers(t *testing.T) {
 			if err := a.SetOffsets(t.Context(), testGroup, want); !errors.Is(err, ErrGroupInUse) {
 				t.Errorf("with a member: got %v, want ErrGroupInUse", err)
 			}
-			g, err := a.Group(t.Context(), testGroup)
-			if err != nil || len(g.Members) != 1 || reads(g.Members[0]) != 2 || g.Members[0].ClientID != "tokrelay-orders" {
-				t.Errorf("got %+v, %v, want one member with two partitions", g, err)
+			members, err := a.Members(t.Context(), testGroup)
+			if err != nil || len(members) != 1 || members[0].ClientID != "tokrelay-orders" || members[0].Host == "" {
+				t.Errorf("got %+v, %v, want one member, of the sync", members, err)
 			}
 		})
 	}
-}
-
-// reads counts partitions; kfake leaves topic names out of the new protocol's answer.
-func reads(m Member) int {
-	n := 0
-	for _, ids := range m.Partitions {
-		n += len(ids)
-	}
-	return n
 }
 
 func TestOffsetsAreListedByTimeAndDeletedUpTo(t *testing.T) {

@@ -31,17 +31,11 @@ func (a *Client) Marks(ctx context.Context, topic, name string) (map[string]map[
 	}
 	marks := map[string]map[int32]Mark{}
 	for group, answer := range a.adm.FetchManyOffsets(ctx, groups...) {
-		err := answer.Err
-		if err == nil {
-			err = answer.Fetched.Error()
-		}
-		if errors.Is(err, kerr.GroupIDNotFound) {
-			continue // forgotten meanwhile
-		}
-		if err != nil {
+		offsets, err := whole(answer.Fetched, answer.Err)
+		if err != nil && !errors.Is(err, kerr.GroupIDNotFound) { // that one was forgotten meanwhile
 			return nil, fmt.Errorf("fetch offsets of group %s: %w", group, err)
 		}
-		for id, r := range answer.Fetched[topic] {
+		for id, r := range offsets[topic] {
 			if marks[group] == nil {
 				marks[group] = map[int32]Mark{}
 			}

@@ -2,7 +2,6 @@ package admin
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -71,10 +70,7 @@ func (a *Client) All(ctx context.Context, topics ...string) (Range, error) {
 // IDs are the ids of topics, by name, as a Range has them. A caller that needs offsets as well asks for the ids first.
 func (a *Client) IDs(ctx context.Context, topics ...string) (ids map[string]string, err error) {
 	err = patiently(ctx, func() error {
-		details, err := a.describe(ctx, topics)
-		if err == nil {
-			err = details.Error()
-		}
+		details, err := whole(a.describe(ctx, topics))
 		ids = map[string]string{}
 		for name, d := range details {
 			ids[name] = kafka.TopicID(d.ID)
@@ -93,11 +89,9 @@ func list(ctx context.Context, topics []string, ask func(context.Context, ...str
 		return Offsets{}, nil
 	}
 	err = patiently(ctx, func() error {
-		answer, err := ask(ctx, topics...)
-		if err == nil {
-			err = answer.Error()
-		}
-		o = listed(answer)
+		answer, err := whole(ask(ctx, topics...))
+		o = Offsets{}
+		answer.Each(func(l kadm.ListedOffset) { o.Set(l.Topic, l.Partition, l.Offset) })
 		return err
 	})
 	if err != nil {
@@ -124,122 +118,12 @@ func pause(ctx context.Context, tries int) error {
 	return pipeline.Backoff{First: 100 * time.Millisecond, Most: 3200 * time.Millisecond, Low: 0.5, High: 1}.Wait(ctx, tries)
 }
 
-func listed(answer kadm.ListedOffsets) Offsets {
-	o := Offsets{}
-	answer.Each(func(l kadm.ListedOffset) { o.Set(l.Topic, l.Partition, l.Offset) })
-	return o
-}
-
-// Committed are the offsets a group has committed; none of a group that does not exist yet.
-func (a *Client) Committed(ctx context.Context, group string) (Offsets, error) {
-	answer, err := a.adm.FetchOffsets(ctx, group)
+// whole is an answer, and the first error in it where there was an answer to the question.
+func whole[T interface{ Error() error }](answer T, err error) (T, error) {
 	if err == nil {
 		err = answer.Error()
 	}
-	if errors.Is(err, kerr.GroupIDNotFound) {
-		return Offsets{}, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("fetch offsets of group %s: %w", group, err)
-	}
-	o := Offsets{}
-	answer.Each(func(r kadm.OffsetResponse) { o.Set(r.Topic, r.Partition, r.At) })
-	return o, nil
-}
-
-// Group is a consumer group as its coordinator sees it.
-type Group struct {
-	State   string // Empty, Dead, Stable, PreparingRebalance, …
-	Members []Member
-}
-
-// Member is an instance in a group.
-type Member struct {
-	ClientID, InstanceID, Host string
-	Partitions                 map[string][]int32
-}
-
-// dead is the state of a group that no member has joined yet.
-const dead = "Dead"
-
-// Group describes a group of the configured protocol; one without any member yet is Dead and has no members.
-func (a *Client) Group(ctx context.Context, name string) (Group, error) {
-	describe := a.classicGroup
-	if a.cfg.Protocol == kafka.NextGen {
-		describe = a.nextGenGroup
-	}
-	g, err := describe(ctx, name)
-	switch {
-	case errors.Is(err, kerr.GroupIDNotFound):
-		return Group{State: dead}, nil
-	case err != nil:
-		return Group{}, fmt.Errorf("describe group %s: %w", name, err)
-	}
-	return g, nil
-}
-
-func (a *Client) classicGroup(ctx context.Context, name string) (Group, error) {
-	described, err := a.adm.DescribeGroups(ctx, name)
-	if err == nil {
-		err = described.Error()
-	}
-	d := described[name]
-	g := Group{State: d.State}
-	for _, m := range d.Members {
-		g.Members = append(g.Members, member(m))
-	}
-	return g, err
-}
-
-func (a *Client) nextGenGroup(ctx context.Context, name string) (Group, error) {
-	described, err := a.adm.DescribeConsumerGroups(ctx, name)
-	if err == nil {
-		err = described.Error()
-	}
-	d := described[name]
-	g := Group{State: d.State}
-	for _, m := range d.Members {
-		out := Member{ClientID: m.ClientID, Host: m.ClientHost, Partitions: map[string][]int32{}}
-		if m.InstanceID != nil {
-			out.InstanceID = *m.InstanceID
-		}
-		for topic, ids := range m.Assignment {
-			out.Partitions[topic] = slices.Sorted(maps.Keys(ids))
-		}
-		g.Members = append(g.Members, out)
-	}
-	return g, err
-}
-
-func member(m kadm.DescribedGroupMember) Member {
-	out := Member{ClientID: m.ClientID, Host: m.ClientHost, Partitions: map[string][]int32{}}
-	if m.InstanceID != nil {
-		out.InstanceID = *m.InstanceID
-	}
-	if assigned, ok := m.Assigned.AsConsumer(); ok {
-		for _, t := range assigned.Topics {
-			out.Partitions[t.Topic] = t.Partitions
-		}
-	}
-	return out
-}
-
-// ErrGroupInUse says that members are reading: offsets set now would be overwritten by their next commit.
-var ErrGroupInUse = errors.New("the group has members: stop every instance that runs the sync first")
-
-// SetOffsets moves a group without members to the offsets.
-func (a *Client) SetOffsets(ctx context.Context, group string, to Offsets) error {
-	g, err := a.Group(ctx, group)
-	if err != nil {
-		return err
-	}
-	if len(g.Members) > 0 {
-		return fmt.Errorf("set offsets of group %s: %w", group, ErrGroupInUse)
-	}
-	if err := a.adm.CommitAllOffsets(ctx, group, toKadm(to)); err != nil {
-		return fmt.Errorf("set offsets of group %s: %w", group, err)
-	}
-	return nil
+	return answer, err
 }
 
 // DeleteRecords removes everything before the range's ends from the topics, for good. Another topic of the same name, made
@@ -254,11 +138,7 @@ func (a *Client) DeleteRecords(ctx context.Context, r Range) error {
 			return fmt.Errorf("delete records: topic %s was deleted and created again since its offsets were looked up: look again", topic)
 		}
 	}
-	answer, err := a.adm.DeleteRecords(ctx, toKadm(r.To))
-	if err == nil {
-		err = answer.Error()
-	}
-	if err != nil {
+	if _, err := whole(a.adm.DeleteRecords(ctx, toKadm(r.To))); err != nil {
 		return fmt.Errorf("delete records: %w", err)
 	}
 	return nil
