@@ -61,7 +61,6 @@ type Consumer struct {
 	work sync.WaitGroup // partition goroutines
 
 	recreated     topicSet     // topics whose id changed
-	lookSoon      atomic.Bool  // topics are to be looked at with the next tick
 	topicFailedAt atomic.Int64 // when a topic last could not be read, unix nanoseconds; 0 when none
 
 	committing semaphore // one commit at a time, and none while partitions are given up

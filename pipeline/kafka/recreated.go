@@ -63,7 +63,8 @@ func (s *topicSet) take() []string {
 	return topics
 }
 
-// noteRefused has topics read again whose id Kafka does not know, though it has just described them.
+// noteRefused has topics read again whose id Kafka does not know: they were deleted, and the client may hold the old id for
+// half a minute, though the partitions began with the new one.
 func (c *Consumer) noteRefused(answer *kmsg.OffsetCommitResponse) {
 	for _, t := range answer.Topics {
 		for _, p := range t.Partitions {
