@@ -78,7 +78,7 @@ func (s *Sync) Calls(endpoint string) {
 		s.m.requests.WithLabelValues(s.sync, s.sink, endpoint, code)
 	}
 	s.m.requestSeconds.WithLabelValues(s.sync, s.sink, endpoint)
-	for _, v := range []pipeline.Verdict{pipeline.Retry, pipeline.Throttled, pipeline.Denied, pipeline.Broken} {
+	for _, v := range []pipeline.Verdict{pipeline.Retry, pipeline.Throttled, pipeline.Denied, pipeline.Broken, pipeline.Unknown, pipeline.Refused} {
 		s.m.retries.WithLabelValues(s.sync, s.sink, v.String())
 	}
 	for _, result := range []string{"accepted", "partial", "rejected", "dead_lettered"} {

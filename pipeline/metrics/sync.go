@@ -241,9 +241,9 @@ func (s *Sync) Call(c Call) {
 		return
 	}
 	s.items.Observe(float64(c.Items))
-	s.m.requests.WithLabelValues(s.sync, s.sink, c.Endpoint, c.Answer.CodeText()).Inc()
+	s.m.requests.WithLabelValues(s.sync, s.sink, c.Endpoint, c.Answer.CodeLabel()).Inc()
 	observe(s.m.requestSeconds.WithLabelValues(s.sync, s.sink, c.Endpoint), c.Answer.Duration, c.Trace)
-	if v := c.Answer.Verdict; v == pipeline.Accepted || v == pipeline.Warned {
+	if c.Answer.IsAccepted() {
 		s.m.lastSuccess.WithLabelValues(s.sync, s.sink).Set(unix(c.At))
 	}
 }

@@ -77,6 +77,7 @@ func Wire(c *Config, o Options) (*Wiring, error) {
 	w.Metrics.Build(o.Version, o.Commit, runtime.Version())
 	w.Metrics.Config(c.hash())
 	w.Metrics.Troubles(w.Status)
+	w.Status.LogTo(o.Log)
 	return w, w.connect()
 }
 
@@ -139,6 +140,7 @@ func (w *Wiring) Serve(ctx context.Context) {
 	for _, c := range w.connections {
 		services.Go(func() { c.token.Watch(ctx, c.gate.TryNow) })
 	}
+	services.Go(func() { _ = w.Status.Remind(ctx) }) // nil
 	if w.Recorder != nil {
 		services.Go(func() { _ = w.Recorder.Run(ctx) }) // always nil
 	}
