@@ -12,7 +12,7 @@ import (
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
-	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 )
 
 func dlqCommand() *cobra.Command {
@@ -105,7 +105,7 @@ type desk struct {
 	path   string
 	config *daemon.Config
 	topics deadletter.Config
-	admin  *kafka.Admin
+	admin  *admin.Client
 }
 
 // openDesk loads the configuration and reaches for Kafka. The caller closes the desk.
@@ -114,13 +114,13 @@ func openDesk(c *cobra.Command, path, name string) (*desk, error) {
 	if err != nil {
 		return nil, err
 	}
-	admin, err := kafka.NewAdmin(config.Kafka, name, warnings(c))
+	client, err := admin.New(config.Kafka, name, warnings(c))
 	if err != nil {
 		return nil, err
 	}
-	d := &desk{screen: newScreen(c), path: path, config: config, topics: config.DeadLetter, admin: admin}
-	if err := reach(c.Context(), admin, config.Kafka.Brokers, path); err != nil {
-		admin.Close()
+	d := &desk{screen: newScreen(c), path: path, config: config, topics: config.DeadLetter, admin: client}
+	if err := reach(c.Context(), client, config.Kafka.Brokers, path); err != nil {
+		client.Close()
 		return nil, err
 	}
 	return d, nil

@@ -11,7 +11,7 @@ import (
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
-	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 )
 
 // kept is what a partition keeps of a member.
@@ -41,15 +41,15 @@ func (p *purge) member(ctx context.Context) error {
 		p.screen.print("No letter in %s is of this member.\n", topic)
 		return p.remains(ctx)
 	}
-	if err := p.delete(ctx, kafka.Range{To: p.weigh(topic, found), IDs: map[string]string{topic: id}}); err != nil {
+	if err := p.delete(ctx, admin.Range{To: p.weigh(topic, found), IDs: map[string]string{topic: id}}); err != nil {
 		return errors.Join(err, p.remains(ctx))
 	}
 	return p.remains(ctx)
 }
 
 // weigh prints what is kept of the member, and chooses the offsets up to which it can be deleted.
-func (p *purge) weigh(topic string, found map[int32]*kept) kafka.Offsets {
-	to, rows := kafka.Offsets{}, [][]string{}
+func (p *purge) weigh(topic string, found map[int32]*kept) admin.Offsets {
+	to, rows := admin.Offsets{}, [][]string{}
 	left, others := int64(0), int64(0)
 	for _, id := range slices.Sorted(maps.Keys(found)) {
 		k := found[id]

@@ -11,7 +11,7 @@ import (
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/check"
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
-	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 )
 
 // purgeFlags are what dlq purge is asked for.
@@ -91,7 +91,7 @@ type purge struct {
 
 // time deletes what is older, partition by partition up to the first letter that is not.
 func (p *purge) time(ctx context.Context, before time.Time) error {
-	r := kafka.Range{To: kafka.Offsets{}, IDs: map[string]string{}}
+	r := admin.Range{To: admin.Offsets{}, IDs: map[string]string{}}
 	for _, topic := range []string{p.desk.topics.RejectedTopic, p.desk.topics.FailedTopic} {
 		span, err := deadletter.SpanOf(ctx, daemon.LettersIn(p.desk.admin), topic, time.Time{}, before)
 		if err != nil {
@@ -123,11 +123,11 @@ func (p *purge) offset(ctx context.Context) error {
 	if !ok || place.Offset >= end {
 		return fmt.Errorf("--offset: %s is not there: the partition ends before offset %d", p.flags.upTo, end)
 	}
-	return p.delete(ctx, kafka.Range{To: kafka.Offsets{place.Topic: {place.Partition: place.Offset + 1}}, IDs: map[string]string{place.Topic: span.ID}})
+	return p.delete(ctx, admin.Range{To: admin.Offsets{place.Topic: {place.Partition: place.Offset + 1}}, IDs: map[string]string{place.Topic: span.ID}})
 }
 
 // delete says what is before the ends of the range, asks, and lets Kafka delete it.
-func (p *purge) delete(ctx context.Context, r kafka.Range) error {
+func (p *purge) delete(ctx context.Context, r admin.Range) error {
 	rows, total, err := p.doomed(ctx, r.To)
 	if err != nil {
 		return err
@@ -145,11 +145,11 @@ func (p *purge) delete(ctx context.Context, r kafka.Range) error {
 		return err
 	}
 	if err := p.desk.admin.DeleteRecords(ctx, r); err != nil {
-		if !kafka.Denied(err) {
+		if !admin.Denied(err) {
 			return err
 		}
 		for topic := range r.To {
-			err = fmt.Errorf("%w\ngrant it: %s", err, check.Grant(p.desk.config.Kafka, "--topic", topic, kafka.RightDelete))
+			err = fmt.Errorf("%w\ngrant it: %s", err, check.Grant(p.desk.config.Kafka, "--topic", topic, admin.RightDelete))
 		}
 		return err
 	}
@@ -157,7 +157,7 @@ func (p *purge) delete(ctx context.Context, r kafka.Range) error {
 	return nil
 }
 
-func (p *purge) doomed(ctx context.Context, to kafka.Offsets) (rows [][]string, total int64, err error) {
+func (p *purge) doomed(ctx context.Context, to admin.Offsets) (rows [][]string, total int64, err error) {
 	for _, topic := range []string{p.desk.topics.RejectedTopic, p.desk.topics.FailedTopic} {
 		if len(to[topic]) == 0 {
 			continue

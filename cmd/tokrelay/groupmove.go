@@ -68,13 +68,13 @@ func moveGroup(c *cobra.Command, f *moveFlags, plan func(*desk, *daemon.Sync) (*
 
 // vacant refuses while instances of the sync run: their next commit would undo the move.
 func (d *desk) vacant(ctx context.Context, name string) error {
-	group, err := d.admin.Group(ctx, name)
-	if err != nil || len(group.Members) == 0 {
+	members, err := d.admin.Members(ctx, name)
+	if err != nil || len(members) == 0 {
 		return err
 	}
 	var who []string
-	for _, m := range group.Members {
+	for _, m := range members {
 		who = append(who, strings.TrimSpace(m.ClientID+" "+m.Host))
 	}
-	return fmt.Errorf("group %s is in use by %d instance(s): %s\nstop them first: their next commit would undo the move", name, len(group.Members), strings.Join(who, ", "))
+	return fmt.Errorf("group %s is in use by %d instance(s): %s\nstop them first: their next commit would undo the move", name, len(members), strings.Join(who, ", "))
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 )
 
 // screen is where a command talks to a person. Results go to out, everything else to err, so that results can be piped.
@@ -213,10 +213,10 @@ func toCopy(path, words string) string {
 }
 
 // reach fails quickly, and says what to look at, where Kafka does not answer.
-func reach(ctx context.Context, admin *kafka.Admin, brokers []string, path string) error {
+func reach(ctx context.Context, client *admin.Client, brokers []string, path string) error {
 	quick, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	if err := admin.Ping(quick); err != nil {
+	if err := client.Ping(quick); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
-	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 )
 
 // previewFlags are what preview is asked for.
@@ -85,15 +85,15 @@ func preview(c *cobra.Command, f previewFlags) error {
 	}
 	p := daemon.NewPreview(flow, c.OutOrStdout(), f.requests)
 	if f.fromTopic {
-		admin, err := kafka.NewAdmin(config.Kafka, "preview", warnings(c))
+		client, err := admin.New(config.Kafka, "preview", warnings(c))
 		if err != nil {
 			return err
 		}
-		defer admin.Close()
-		if err := reach(c.Context(), admin, config.Kafka.Brokers, f.config); err != nil {
+		defer client.Close()
+		if err := reach(c.Context(), client, config.Kafka.Brokers, f.config); err != nil {
 			return err
 		}
-		return p.Topic(c.Context(), config, admin, daemon.TopicRange{Partition: f.partition, Offset: f.offset, Limit: f.limit})
+		return p.Topic(c.Context(), config, client, daemon.TopicRange{Partition: f.partition, Offset: f.offset, Limit: f.limit})
 	}
 	return previewRows(c.Context(), p, f.rows, c.InOrStdin())
 }

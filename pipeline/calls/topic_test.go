@@ -17,6 +17,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/calls"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
@@ -28,7 +29,7 @@ type instance struct {
 	*calls.Log
 	*calls.Recorder
 	*calls.History
-	admin *kafka.Admin
+	admin *admin.Client
 	stop  func()
 }
 
@@ -36,7 +37,7 @@ type instance struct {
 func start(t *testing.T, cluster *kfake.Cluster, name string) *instance {
 	t.Helper()
 	cfg, quiet := settings.WithDefaults(kafka.Config{Brokers: cluster.ListenAddrs()}), slog.New(slog.DiscardHandler)
-	admin, err := kafka.NewAdmin(cfg, name, quiet)
+	client, err := admin.New(cfg, name, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,10 +45,10 @@ func start(t *testing.T, cluster *kfake.Cluster, name string) *instance {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := &instance{Log: calls.New(calls.Limits{Total: 12 << 20}, hidden), History: calls.NewHistory(source(admin)), admin: admin}
+	i := &instance{Log: calls.New(calls.Limits{Total: 12 << 20}, hidden), History: calls.NewHistory(source(client)), admin: client}
 	i.Recorder = calls.NewRecorder(settings.WithDefaults(calls.Config{Topic: topic}), calls.RecorderDeps{Instance: name,
 		Ensure: func(ctx context.Context) error {
-			_, err := admin.EnsureTopics(ctx, true, kafka.Wanted{Name: topic, Retention: 7 * 24 * time.Hour, Bytes: 1 << 30, MaxMessageBytes: 4 << 20})
+			_, err := client.EnsureTopics(ctx, true, admin.Wanted{Name: topic, Retention: 7 * 24 * time.Hour, Bytes: 1 << 30, MaxMessageBytes: 4 << 20})
 			return err
 		},
 		Produce: producer.Produce, TooLarge: tooLarge, Metrics: metrics.New(), Log: quiet})
@@ -56,7 +57,7 @@ func start(t *testing.T, cluster *kfake.Cluster, name string) *instance {
 	ended := make(chan struct{})
 	go func() { defer close(ended); i.Run(ctx) }()
 	i.stop = sync.OnceFunc(func() { cancel(); <-ended; producer.Close() })
-	t.Cleanup(func() { i.stop(); admin.Close() })
+	t.Cleanup(func() { i.stop(); client.Close() })
 	return i
 }
 
@@ -65,14 +66,14 @@ func tooLarge(err error) bool { _, ok := errors.AsType[*kafka.TooLarge](err); re
 // hidden scrubs more than the real one does.
 func hidden(text string) string { return fmt.Sprintf("(%d bytes)", len(text)) }
 
-func source(admin *kafka.Admin) calls.Source {
+func source(client *admin.Client) calls.Source {
 	return calls.Source{Topic: topic,
 		Span: func(ctx context.Context) (calls.Span, error) {
-			all, err := admin.All(ctx, topic)
+			all, err := client.All(ctx, topic)
 			return calls.Span{ID: all.IDs[topic], From: all.From[topic], To: all.To[topic]}, err
 		},
 		Scan: func(ctx context.Context, s calls.Span, each func(*pipeline.Record) error) error {
-			return admin.Scan(ctx, kafka.Range{From: kafka.Offsets{topic: s.From}, To: kafka.Offsets{topic: s.To}, IDs: map[string]string{topic: s.ID}}, each)
+			return client.Scan(ctx, admin.Range{From: admin.Offsets{topic: s.From}, To: admin.Offsets{topic: s.To}, IDs: map[string]string{topic: s.ID}}, each)
 		},
 	}
 }
@@ -183,7 +184,7 @@ func TestTheTopicHoldsNothingInClear(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = a.admin.Read(t.Context(), kafka.Range{To: ends}, func(r *pipeline.Record) error {
+	err = a.admin.Read(t.Context(), admin.Range{To: ends}, func(r *pipeline.Record) error {
 		n++
 		if !json.Valid(r.Value) {
 			t.Errorf("no JSON: %s", r.Value)

@@ -8,7 +8,7 @@
 // is its part.
 //
 // It decides nothing about rows: the router and delivery hand them over and wait, for a row counts as settled only once
-// Kafka has acknowledged its dead letter (P1). So a Writer never gives up. Making the topics is left to pipeline/kafka.
+// Kafka has acknowledged its dead letter (P1). So a Writer never gives up. Making the topics is left to pipeline/kafka/admin.
 //
 // Values of rows are in a dead letter's key and value alone, guarded like the source (P3), and not even there with
 // `payload: none`.

@@ -14,6 +14,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
@@ -40,11 +41,11 @@ func cluster(t testing.TB, n int, reasons ...pipeline.Reason) (*kfake.Cluster, S
 		t.Fatal(err)
 	}
 	t.Cleanup(producer.Close)
-	admin, err := kafka.NewAdmin(cfg, "test", nil)
+	client, err := admin.New(cfg, "test", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(admin.Close)
+	t.Cleanup(client.Close)
 	w := NewWriter(settings.WithDefaults(Config{}), About{Sync: "purchases", Sink: "purchases", SinkKind: "events", Instance: "host-1", Version: "test"},
 		Deps{Producer: producer})
 	for start := 0; start < n; start += 5000 {
@@ -52,26 +53,26 @@ func cluster(t testing.TB, n int, reasons ...pipeline.Reason) (*kfake.Cluster, S
 			t.Fatal(err)
 		}
 	}
-	return cluster, sourceOf(admin)
+	return cluster, sourceOf(client)
 }
 
 // sourceOf is a Source of the real client, as cmd makes it.
-func sourceOf(admin *kafka.Admin) Source {
+func sourceOf(client *admin.Client) Source {
 	return Source{
 		All: func(ctx context.Context, topic string) (Span, error) {
-			there, err := admin.Topics(ctx, topic)
+			there, err := client.Topics(ctx, topic)
 			if err != nil || len(there) == 0 {
 				return Span{Topic: topic}, err
 			}
-			all, err := admin.All(ctx, topic)
+			all, err := client.All(ctx, topic)
 			return Span{Topic: topic, ID: all.IDs[topic], From: all.From[topic], To: all.To[topic]}, err
 		},
 		At: func(ctx context.Context, topic string, t time.Time) (map[int32]int64, error) {
-			at, err := admin.At(ctx, t, topic)
+			at, err := client.At(ctx, t, topic)
 			return at[topic], err
 		},
 		Scan: func(ctx context.Context, s Span, each func(*pipeline.Record) error) error {
-			return admin.Scan(ctx, kafka.Range{From: kafka.Offsets{s.Topic: s.From}, To: kafka.Offsets{s.Topic: s.To}, IDs: map[string]string{s.Topic: s.ID}}, each)
+			return client.Scan(ctx, admin.Range{From: admin.Offsets{s.Topic: s.From}, To: admin.Offsets{s.Topic: s.To}, IDs: map[string]string{s.Topic: s.ID}}, each)
 		},
 	}
 }

@@ -34,32 +34,27 @@ func (b *Batch) String() string {
 }
 
 // BatchAt reads the first batch with rows at an offset or behind it; nil where there is none. A batch that cannot be read
-// is an answer, not an error.
-func (a *Admin) BatchAt(ctx context.Context, topic string, partition int32, offset int64) (*Batch, error) {
-	return batchAt(ctx, a.client, a.cfg, topic, partition, offset)
-}
-
-// batchAt asks the partition's leader for one batch after the other and passes those without rows: marks of transactions,
-// rows of aborted ones, and what compaction left empty.
-func batchAt(ctx context.Context, client *kgo.Client, cfg Config, topic string, partition int32, offset int64) (*Batch, error) {
+// is an answer, not an error. It asks the partition's leader for one batch after the other and passes those without rows:
+// marks of transactions, rows of aborted ones, and what compaction left empty.
+func (c Config) BatchAt(ctx context.Context, client *kgo.Client, topic string, partition int32, offset int64) (*Batch, error) {
 	leader, id, err := leaderOf(ctx, client, topic, partition)
 	if err != nil {
 		return nil, err
 	}
 	for {
-		part, err := fetchBatch(ctx, client.Broker(int(leader)), cfg, topic, id, partition, offset)
+		part, err := c.fetchBatch(ctx, client.Broker(int(leader)), topic, id, partition, offset)
 		if err != nil || len(part.RecordBatches) == 0 {
 			return nil, err
 		}
-		raw := part.RecordBatches
-		if len(raw) < batchHeader || raw[batchMagic] != 2 {
+		var raw kmsg.RecordBatch
+		if err := raw.ReadFrom(part.RecordBatches); err != nil || raw.Magic != 2 {
 			return nil, fmt.Errorf("read %s/%d: what is at offset %d is not a record batch of Kafka 0.11 or later", topic, partition, offset)
 		}
-		part.RecordBatches = raw[:min(batchSize(raw), len(raw))]
-		b := &Batch{Topic: topic, Partition: partition, First: number64(raw, 0), Rows: int(number32(raw, batchCount)), Bytes: len(part.RecordBatches)}
-		b.Last = b.First + int64(number32(raw, batchLastDelta))
-		if b.Rows > 0 && attributes(raw)&attributeControl == 0 {
-			b.unpack(client, cfg, part, offset)
+		b := &Batch{Topic: topic, Partition: partition, First: raw.FirstOffset, Last: raw.FirstOffset + int64(raw.LastOffsetDelta),
+			Rows: int(raw.NumRecords), Bytes: 12 + int(raw.Length)} // an offset and the length come before what the length counts
+		part.RecordBatches = part.RecordBatches[:b.Bytes]
+		if b.Rows > 0 {
+			b.unpack(client, c.IsolationLevel(), part, offset)
 		}
 		if b.Fault != nil || len(b.Records) > 0 {
 			return b, nil
@@ -69,31 +64,27 @@ func batchAt(ctx context.Context, client *kgo.Client, cfg Config, topic string, 
 }
 
 // unpack reads the batch as the consumer does.
-func (b *Batch) unpack(client *kgo.Client, cfg Config, part *kmsg.FetchResponseTopicPartition, offset int64) {
-	opts := kgo.ProcessFetchPartitionOpts{Topic: b.Topic, Partition: b.Partition, Offset: offset, IsolationLevel: cfg.isolation()}
-	fetched, next := kgo.ProcessFetchPartition(opts, part, boundedDecompressor(client), nil)
+func (b *Batch) unpack(client *kgo.Client, level kgo.IsolationLevel, part *kmsg.FetchResponseTopicPartition, offset int64) {
+	opts := kgo.ProcessFetchPartitionOpts{Topic: b.Topic, Partition: b.Partition, Offset: offset, IsolationLevel: level}
+	fetched, next := kgo.ProcessFetchPartition(opts, part, Decompressor(client), nil)
 	if b.Fault = fetched.Err; b.Fault == nil && next <= b.Last {
 		b.Fault = errors.New("its records are not as many as its header says, or damaged")
 	}
-	for _, r := range fetched.Records {
-		b.Records = append(b.Records, one(r))
-	}
+	chunk, _ := newChunk(fetched.Records)
+	b.Records = chunk.Records
 }
 
-// boundedDecompressor unpacks batches as the client itself does, up to kafka.max_batch_bytes.
-func boundedDecompressor(client *kgo.Client) kgo.Decompressor {
+// Decompressor unpacks batches as the client itself does, up to kafka.max_batch_bytes.
+func Decompressor(client *kgo.Client) kgo.Decompressor {
 	d, _ := client.OptValue(kgo.WithDecompressor).(kgo.Decompressor) // never nil: NewClient sets it
 	return d
 }
 
 func leaderOf(ctx context.Context, client *kgo.Client, topic string, partition int32) (leader int32, id [16]byte, err error) {
 	details, err := kadm.NewClient(client).ListTopics(ctx, topic)
-	if err != nil {
-		return 0, id, fmt.Errorf("find the leader of %s/%d: %w", topic, partition, err)
-	}
 	d := details[topic]
 	p, ok := d.Partitions[partition]
-	if err := errors.Join(d.Err, p.Err); err != nil {
+	if err := errors.Join(err, d.Err, p.Err); err != nil {
 		return 0, id, fmt.Errorf("find the leader of %s/%d: %w", topic, partition, err)
 	}
 	if !ok {
@@ -103,15 +94,15 @@ func leaderOf(ctx context.Context, client *kgo.Client, topic string, partition i
 }
 
 // fetchBatch asks for as little as a broker gives: the batch that holds the offset, or the next one.
-func fetchBatch(ctx context.Context, leader *kgo.Broker, cfg Config, topic string, id [16]byte, partition int32, offset int64) (*kmsg.FetchResponseTopicPartition, error) {
+func (c Config) fetchBatch(ctx context.Context, leader *kgo.Broker, topic string, id [16]byte, partition int32, offset int64) (*kmsg.FetchResponseTopicPartition, error) {
 	p := kmsg.NewFetchRequestTopicPartition()
 	p.Partition, p.FetchOffset, p.PartitionMaxBytes = partition, offset, 1
 	t := kmsg.NewFetchRequestTopic()
 	t.Topic, t.TopicID, t.Partitions = topic, id, []kmsg.FetchRequestTopicPartition{p}
 	req := kmsg.NewPtrFetchRequest()
-	req.MaxWaitMillis, req.MinBytes, req.MaxBytes = int32(readWait.Milliseconds()), 1, 1
+	req.MaxWaitMillis, req.MinBytes, req.MaxBytes = 500, 1, 1
 	req.Topics = []kmsg.FetchRequestTopic{t}
-	if cfg.Isolation == ReadCommitted {
+	if c.Isolation == ReadCommitted {
 		req.IsolationLevel = 1
 	}
 	answer, err := leader.RetriableRequest(ctx, req)

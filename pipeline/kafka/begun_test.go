@@ -50,7 +50,7 @@ func TestATopicMadeAgainWhileNoInstanceRanIsReadFromItsBeginning(t *testing.T) {
 			switch start {
 			case Earliest:
 			case Fail:
-				setOffsets(t, cluster, Offsets{testTopic: {0: 0}})
+				setOffsets(t, cluster, offsets{testTopic: {0: 0}})
 				fallthrough
 			case Latest:
 				beginsAndIsNoted(t, cluster, marked(start, testTopic))
@@ -114,7 +114,7 @@ func TestExcludedTopicsHaveNoPartInAFirstStart(t *testing.T) {
 	cluster := newCluster(t, 1, kfake.SeedTopics(1, excluded))
 	produceTo(t, cluster, testTopic, 0, 7)
 	produceTo(t, cluster, excluded, 0, 7)
-	setOffsets(t, cluster, Offsets{excluded: {0: 3}})
+	setOffsets(t, cluster, offsets{excluded: {0: 3}})
 	startedAtTheEnd(t, cluster, func(_ *Config, o *ConsumerOptions) {
 		o.Start, o.Topics, o.Pattern, o.Exclude = Latest, nil, `shop\..*`, []string{excluded}
 	})

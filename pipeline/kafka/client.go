@@ -2,13 +2,34 @@ package kafka
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// options are the ones that consumers, producers and admins share: how to reach Kafka, and under which name.
+// NewClient makes a client that reaches Kafka as the configuration says; brokers see the name behind the configured
+// prefix. It connects with the first request.
+func (c Config) NewClient(name string, log *slog.Logger, opts ...kgo.Opt) (*kgo.Client, error) {
+	return c.newClient(name, name, log, opts)
+}
+
+// newClient is NewClient for one of several clients of a name, which metrics tell apart.
+func (c Config) newClient(name, one string, log *slog.Logger, opts []kgo.Opt) (*kgo.Client, error) {
+	shared, err := c.options(name, log)
+	if err != nil {
+		return nil, err
+	}
+	client, err := kgo.NewClient(slices.Concat(shared, []kgo.Opt{c.metered(one, "")}, opts)...)
+	if err != nil {
+		return nil, fmt.Errorf("kafka client %s: %w", one, err)
+	}
+	return client, nil
+}
+
+// options are the ones that all clients share: how to reach Kafka, and under which name.
 func (c Config) options(name string, log *slog.Logger) ([]kgo.Opt, error) {
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(c.Brokers...),
@@ -50,7 +71,7 @@ func (c Config) groupOptions(o ConsumerOptions) []kgo.Opt {
 		kgo.FetchMaxBytes(int32(c.FetchMaxBytes)),
 		kgo.BrokerMaxReadBytes(int32(c.FetchMaxBytes) + mostFetchBytes), // a batch may be larger than what was asked for
 		kgo.FetchMaxPartitionBytes(int32(c.FetchMaxPartitionBytes)),
-		kgo.FetchIsolationLevel(c.isolation()),
+		kgo.FetchIsolationLevel(c.IsolationLevel()),
 		kgo.ConsumeStartOffset(kgo.NewOffset().AtCommitted()), // begin finds the place of those that have none
 		kgo.ConsumeResetOffset(o.OutOfRange.reset()),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
@@ -70,7 +91,8 @@ func (c Config) groupOptions(o ConsumerOptions) []kgo.Opt {
 	return append(opts, kgo.ConsumeTopics(o.Topics...))
 }
 
-func (c Config) isolation() kgo.IsolationLevel {
+// IsolationLevel is Isolation as the client takes it.
+func (c Config) IsolationLevel() kgo.IsolationLevel {
 	if c.Isolation == ReadUncommitted {
 		return kgo.ReadUncommitted()
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -46,6 +47,24 @@ func newCluster(t *testing.T, partitions int32, opts ...kfake.Opt) *kfake.Cluste
 func configFor(c *kfake.Cluster) Config {
 	return settings.WithDefaults(Config{Brokers: c.ListenAddrs(), RevokeDrain: settings.Duration(5 * time.Second)})
 }
+
+// newClient is a client as tests have it beside the consumer.
+func newClient(t *testing.T, cfg Config) *kgo.Client {
+	t.Helper()
+	client, err := cfg.NewClient("test", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return client
+}
+
+// newAdm asks and tells the broker what others ask and tell it, by the library's means.
+func newAdm(t *testing.T, c *kfake.Cluster) *kadm.Client {
+	return kadm.NewClient(newClient(t, configFor(c)))
+}
+
+func testNow() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) }
 
 // produceTo writes n numbered records to one partition.
 func produceTo(t *testing.T, c *kfake.Cluster, topic string, partition int32, n int) {

@@ -23,12 +23,10 @@ func (c *Consumer) commit(ctx context.Context, parts []*partition) (again bool) 
 		failure = err
 		if err == nil {
 			failure = noteCommitted(parts, offsets, answer)
+			c.noteRefused(answer)
 		}
 	})
 	c.committed(failure)
-	if errors.Is(failure, kerr.UnknownTopicID) {
-		c.lookSoon.Store(true) // a topic was created again, or deleted
-	}
 	return failure != nil && passes(failure)
 }
 

@@ -32,20 +32,12 @@ func TestPasswordsAreTakenByTheBrokerAndReadAgainFromTheirFile(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "password")
 			cfg := configFor(cluster)
 			cfg.SASL = &SASL{Mechanism: mechanism, Username: "user", PasswordFile: file}
-			admin := func() *Admin {
-				a, err := NewAdmin(cfg, "test", nil)
-				if err != nil {
-					t.Fatal(err)
-				}
-				t.Cleanup(a.Close)
-				return a
-			}
 			write(t, file, "wrong\n")
-			if err := admin().Ping(t.Context()); err == nil {
+			if err := newClient(t, cfg).Ping(t.Context()); err == nil {
 				t.Error("a wrong password was taken")
 			}
 			write(t, file, "right\n")
-			if err := admin().Ping(t.Context()); err != nil {
+			if err := newClient(t, cfg).Ping(t.Context()); err != nil {
 				t.Errorf("the right password: got %v", err)
 			}
 		})
@@ -131,12 +123,7 @@ func TestConnectionsAreMutuallyAuthenticatedByCertificate(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			cfg := configFor(cluster)
 			cfg.TLS = c.tls
-			a, err := NewAdmin(cfg, "test", nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer a.Close()
-			if err := a.Ping(t.Context()); (err == nil) != c.want {
+			if err := newClient(t, cfg).Ping(t.Context()); (err == nil) != c.want {
 				t.Errorf("got %v, want connected: %v", err, c.want)
 			}
 		})

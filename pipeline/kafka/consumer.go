@@ -61,7 +61,6 @@ type Consumer struct {
 	work sync.WaitGroup // partition goroutines
 
 	recreated     topicSet     // topics whose id changed
-	lookSoon      atomic.Bool  // topics are to be looked at with the next tick
 	topicFailedAt atomic.Int64 // when a topic last could not be read, unix nanoseconds; 0 when none
 
 	committing semaphore // one commit at a time, and none while partitions are given up
@@ -87,7 +86,7 @@ func NewConsumer(cfg Config, opts ConsumerOptions) (*Consumer, error) {
 		committing: newSemaphore(), parts: map[topicPartition]*partition{}}
 	c.ours = func(topic string) bool { return slices.Contains(opts.Topics, topic) }
 	if opts.Pattern != "" {
-		matches, err := compilePattern(opts.Pattern, opts.Exclude)
+		matches, err := TopicMatcher(opts.Pattern, opts.Exclude)
 		if err != nil {
 			return nil, fmt.Errorf("consumer of sync %s: %w", c.opts.Sync, err)
 		}

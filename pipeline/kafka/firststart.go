@@ -112,7 +112,7 @@ func (c *Consumer) allEnds(ctx context.Context) ([]position, error) {
 			if !ok {
 				return nil, fmt.Errorf("find the end of %s/%d: Kafka does not say where it is", topic, d.Partition)
 			}
-			ends = append(ends, position{topicPartition{topic, d.Partition}, idText(details[topic].ID), at.stable})
+			ends = append(ends, position{topicPartition{topic, d.Partition}, TopicID(details[topic].ID), at.stable})
 		}
 	}
 	if len(ends) == 0 {

@@ -55,7 +55,7 @@ func TestWhereRetentionOvertookTheGroupReadingGoesOnWithTheOldestThatIsLeft(t *t
 			t.Parallel()
 			cluster, counts := newCluster(t, 1), metrics.New()
 			produceTo(t, cluster, testTopic, 0, 5)
-			setOffsets(t, cluster, Offsets{testTopic: {0: 5}})
+			setOffsets(t, cluster, offsets{testTopic: {0: 5}})
 			produceTo(t, cluster, testTopic, 0, 81)
 			if err := cluster.DeleteRecords(testTopic, 0, 6); err != nil {
 				t.Fatal(err)
@@ -70,9 +70,18 @@ func TestWhereRetentionOvertookTheGroupReadingGoesOnWithTheOldestThatIsLeft(t *t
 	}
 }
 
-func setOffsets(t *testing.T, c *kfake.Cluster, o Offsets) {
+// offsets are by topic and partition.
+type offsets map[string]map[int32]int64
+
+func setOffsets(t *testing.T, c *kfake.Cluster, of offsets) {
 	t.Helper()
-	if err := newAdmin(t, c).SetOffsets(t.Context(), testGroup, o); err != nil {
+	to := kadm.Offsets{}
+	for topic, partitions := range of {
+		for id, at := range partitions {
+			to.AddOffset(topic, id, at, -1)
+		}
+	}
+	if err := newAdm(t, c).CommitAllOffsets(t.Context(), testGroup, to); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -89,7 +98,7 @@ func TestBeyondTheEndReadingGoesOnAtTheEnd(t *testing.T) {
 			t.Parallel()
 			cluster, counts := newCluster(t, 1), metrics.New()
 			produceTo(t, cluster, testTopic, 0, 10)
-			setOffsets(t, cluster, Offsets{testTopic: {0: 100}})
+			setOffsets(t, cluster, offsets{testTopic: {0: 100}})
 			b := newBook(t, cluster)
 			b.commits[topicPartition{testTopic, 0}] = int64(13 - c.rows)
 			change := func(_ *Config, o *ConsumerOptions) {
@@ -112,7 +121,7 @@ func TestAPartitionAddedWhileNoInstanceRanIsReadFromItsBeginning(t *testing.T) {
 	cluster := newCluster(t, 1)
 	produceTo(t, cluster, testTopic, 0, 7)
 	startedAtTheEnd(t, cluster, latest)
-	if _, err := newAdmin(t, cluster).adm.CreatePartitions(t.Context(), 1, testTopic); err != nil {
+	if _, err := newAdm(t, cluster).CreatePartitions(t.Context(), 1, testTopic); err != nil {
 		t.Fatal(err)
 	}
 	produceTo(t, cluster, testTopic, 1, 2)
@@ -259,7 +268,7 @@ func TestAGroupWithoutAnyOffsetStartsAsForTheFirstTime(t *testing.T) {
 	t.Parallel()
 	cluster := newCluster(t, 1)
 	startedAtTheEnd(t, cluster, latest)
-	if _, err := newAdmin(t, cluster).adm.DeleteGroups(t.Context(), testGroup); err != nil {
+	if _, err := newAdm(t, cluster).DeleteGroups(t.Context(), testGroup); err != nil {
 		t.Fatal(err)
 	}
 	produceTo(t, cluster, testTopic, 0, 9)
@@ -276,11 +285,11 @@ func TestOffsetsThatAreSetFromOutsideAreReadFrom(t *testing.T) {
 		produceTo(t, cluster, testTopic, p, 10)
 	}
 	startedAtTheEnd(t, cluster, latest)
-	setOffsets(t, cluster, Offsets{testTopic: {0: 0, 1: 4}})
+	setOffsets(t, cluster, offsets{testTopic: {0: 0, 1: 4}})
 	b := newBook(t, cluster)
 	b.commits[topicPartition{testTopic, 1}] = 4
 	settles(t, cluster, b, 16, latest)
-	notes, err := newAdmin(t, cluster).adm.FetchOffsets(t.Context(), testGroup)
+	notes, err := newAdm(t, cluster).FetchOffsets(t.Context(), testGroup)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -54,7 +55,8 @@ type intakeLaw struct {
 	t       *testing.T
 	rng     *mrand.Rand
 	cluster *kfake.Cluster
-	admin   *Admin
+	client  *kgo.Client
+	adm     *kadm.Client
 	start   Start
 	topics  map[string]int32 // partitions
 	members []*testMember
@@ -66,7 +68,8 @@ type intakeLaw struct {
 
 func newIntakeLaw(t *testing.T, start Start, seed uint64) *intakeLaw {
 	cluster := newCluster(t, 2, kfake.SeedTopics(1, "marks"))
-	return &intakeLaw{t: t, rng: mrand.New(mrand.NewPCG(seed, 1)), cluster: cluster, admin: newAdmin(t, cluster), start: start,
+	client := newClient(t, configFor(cluster))
+	return &intakeLaw{t: t, rng: mrand.New(mrand.NewPCG(seed, 1)), cluster: cluster, client: client, adm: kadm.NewClient(client), start: start,
 		topics: map[string]int32{testTopic: 2}, rows: map[string]*writtenRow{}, settled: map[string]int{}}
 }
 
@@ -186,11 +189,18 @@ func (l *intakeLaw) take(gone func(*writtenRow) bool) {
 
 // some is an offset of a partition.
 func (l *intakeLaw) some(topic string, id int32) int64 {
-	ends, err := l.admin.Ends(l.t.Context(), topic)
-	l.none(err)
-	starts, err := l.admin.Starts(l.t.Context(), topic)
-	l.none(err)
-	return starts[topic][id] + l.rng.Int64N(ends[topic][id]-starts[topic][id]+1)
+	start, end := l.ask(l.adm.ListStartOffsets, topic)[topic][id].Offset, l.ask(l.adm.ListCommittedOffsets, topic)[topic][id].Offset
+	return start + l.rng.Int64N(end-start+1)
+}
+
+// ask asks again about what is so new that the client has not heard of it.
+func (l *intakeLaw) ask(list func(context.Context, ...string) (kadm.ListedOffsets, error), topics ...string) (o kadm.ListedOffsets) {
+	eventually(l.t, "offsets are listed", func() (done bool) {
+		var err error
+		o, err = list(l.t.Context(), topics...)
+		return err == nil && o.Error() == nil
+	})
+	return o
 }
 
 func (l *intakeLaw) retain() {
@@ -202,7 +212,7 @@ func (l *intakeLaw) retain() {
 
 func (l *intakeLaw) widen() {
 	topic, _ := l.any()
-	_, err := l.admin.adm.CreatePartitions(l.t.Context(), 1, topic)
+	_, err := l.adm.CreatePartitions(l.t.Context(), 1, topic)
 	l.none(err)
 	l.topics[topic]++
 	l.write(topic, l.topics[topic]-1, 5, kgo.TryCommit, false)
@@ -232,7 +242,7 @@ func (l *intakeLaw) reset() {
 	again := l.stop()
 	topic, id := l.any()
 	to := l.some(topic, id)
-	setOffsets(l.t, l.cluster, Offsets{topic: {id: to}})
+	setOffsets(l.t, l.cluster, offsets{topic: {id: to}})
 	l.take(func(r *writtenRow) bool {
 		here := r.at == topicPartition{topic, id}
 		r.never = r.never && !(r.old && here && r.offset >= to) // now it is asked for
@@ -243,7 +253,7 @@ func (l *intakeLaw) reset() {
 
 // refresh has what would be found within half a minute be found now.
 func (l *intakeLaw) refresh() {
-	l.admin.client.ForceMetadataRefresh()
+	l.client.ForceMetadataRefresh()
 	for _, m := range l.members {
 		eventually(l.t, "it runs", func() bool { m.mu.Lock(); defer m.mu.Unlock(); return m.begun })
 		m.client.ForceMetadataRefresh()
@@ -252,12 +262,11 @@ func (l *intakeLaw) refresh() {
 
 // catchUp waits until the group has committed the end of everything.
 func (l *intakeLaw) catchUp() {
-	ends, err := l.admin.Ends(l.t.Context(), slices.Collect(maps.Keys(l.topics))...)
-	l.none(err)
+	ends := l.ask(l.adm.ListCommittedOffsets, slices.Collect(maps.Keys(l.topics))...)
 	eventually(l.t, "the ends are committed", func() bool {
 		for topic, n := range l.topics {
 			for id := range n {
-				if committed(l.cluster, topic, id) != ends[topic][id] {
+				if committed(l.cluster, topic, id) != ends[topic][id].Offset {
 					return false
 				}
 			}

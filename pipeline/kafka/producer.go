@@ -30,11 +30,7 @@ const (
 // NewProducer makes a producer; it connects when the first record comes. Records that Kafka does not acknowledge within
 // half a minute come back with an error: the caller them decides, and tries again.
 func NewProducer(cfg Config, name string, log *slog.Logger) (*Producer, error) {
-	opts, err := cfg.options(name, log)
-	if err != nil {
-		return nil, err
-	}
-	opts = append(opts,
+	opts := []kgo.Opt{
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.ProducerBatchCompression(kgo.ZstdCompression(), kgo.SnappyCompression(), kgo.NoCompression()),
 		kgo.RecordDeliveryTimeout(deliveryTimeout),
@@ -42,15 +38,15 @@ func NewProducer(cfg Config, name string, log *slog.Logger) (*Producer, error) {
 		kgo.RecordPartitioner(kgo.BasicConsistentPartitioner(choosePartition)),
 		// A letter in doubt is better written twice than waited for without end: letters have an id.
 		kgo.AllowIdempotentProduceCancellation(),
-	)
-	client, err := kgo.NewClient(append(opts, cfg.metered(name, ""))...)
-	if err != nil {
-		return nil, fmt.Errorf("producer %s: %w", name, err)
 	}
-	large, err := kgo.NewClient(append(opts, cfg.metered(name+"-large", ""), kgo.ProducerBatchMaxBytes(largestBatch), kgo.MaxBufferedRecords(1))...)
+	client, err := cfg.NewClient(name, log, opts...)
+	if err != nil {
+		return nil, err
+	}
+	large, err := cfg.newClient(name, name+"-large", log, append(opts, kgo.ProducerBatchMaxBytes(largestBatch), kgo.MaxBufferedRecords(1)))
 	if err != nil {
 		client.Close()
-		return nil, fmt.Errorf("producer %s: %w", name, err)
+		return nil, err
 	}
 	return &Producer{client: client, large: large}, nil
 }

@@ -32,6 +32,14 @@ func noteTopics(ids map[topicPartition]string) func(*kmsg.OffsetCommitRequest) e
 // topicOf is the id of the topic that an offset was committed for, where its metadata has one.
 func topicOf(metadata string) (string, bool) { return strings.CutPrefix(metadata, topicNote) }
 
+// TopicID is a topic's id as text; "" where the broker gives none.
+func TopicID(id kadm.TopicID) string {
+	if id == (kadm.TopicID{}) {
+		return ""
+	}
+	return id.String()
+}
+
 // topicSet collects topics between two ticks.
 type topicSet struct {
 	mu     sync.Mutex
@@ -55,7 +63,8 @@ func (s *topicSet) take() []string {
 	return topics
 }
 
-// noteRefused has topics read again whose id Kafka does not know, though it has just described them.
+// noteRefused has topics read again whose id Kafka does not know: they were deleted, and the client may hold the old id for
+// half a minute, though the partitions began with the new one.
 func (c *Consumer) noteRefused(answer *kmsg.OffsetCommitResponse) {
 	for _, t := range answer.Topics {
 		for _, p := range t.Partitions {
@@ -69,7 +78,7 @@ func (c *Consumer) noteRefused(answer *kmsg.OffsetCommitResponse) {
 // noteRecreated has topics read again that have another id by now than when their partitions began.
 func (c *Consumer) noteRecreated(now kadm.TopicDetails) {
 	for _, p := range c.all() {
-		if then, now := p.beganIn(), idText(now[p.topic].ID); then != "" && now != "" && then != now {
+		if then, now := p.beganIn(), TopicID(now[p.topic].ID); then != "" && now != "" && then != now {
 			c.recreated.add(p.topic)
 		}
 	}

@@ -67,13 +67,13 @@ func TestAnOffsetOfATopicThatIsGoneMeansNothingInTheNextOne(t *testing.T) {
 	set := func(_ *Config, o *ConsumerOptions) { o.Start, o.Metrics = Latest, counts.Sync("orders", "events") }
 	produceTo(t, cluster, testTopic, 0, 20)
 	startedAtTheEnd(t, cluster, set)
-	offsets, err := newAdmin(t, cluster).adm.FetchOffsets(t.Context(), testGroup)
+	offsets, err := newAdm(t, cluster).FetchOffsets(t.Context(), testGroup)
 	if err != nil {
 		t.Fatal(err)
 	}
 	makeAgain(t, cluster, 1, 50)
 	// Some brokers keep a deleted topic's offsets.
-	if err := newAdmin(t, cluster).adm.CommitAllOffsets(t.Context(), testGroup, offsets.Offsets()); err != nil {
+	if err := newAdm(t, cluster).CommitAllOffsets(t.Context(), testGroup, offsets.Offsets()); err != nil {
 		t.Fatal(err)
 	}
 	settles(t, cluster, newBookOfRows(t), 50, set)
@@ -92,7 +92,7 @@ func TestAnOffsetWithoutATopicsIDIsTrusted(t *testing.T) {
 			produceTo(t, cluster, testTopic, 0, 20)
 			o := kadm.Offsets{}
 			o.Add(kadm.Offset{Topic: testTopic, Partition: 0, At: 15, LeaderEpoch: -1, Metadata: c.metadata})
-			if err := newAdmin(t, cluster).adm.CommitAllOffsets(t.Context(), testGroup, o); err != nil {
+			if err := newAdm(t, cluster).CommitAllOffsets(t.Context(), testGroup, o); err != nil {
 				t.Fatal(err)
 			}
 			settles(t, cluster, newBookOfRows(t), 5, nil)
@@ -105,15 +105,13 @@ func TestAnOffsetThatIsTrustedGetsTheTopicsID(t *testing.T) {
 	t.Parallel()
 	cluster := newCluster(t, 1)
 	produceTo(t, cluster, testTopic, 0, 20)
-	setOffsets(t, cluster, Offsets{testTopic: {0: 20}})
+	setOffsets(t, cluster, offsets{testTopic: {0: 20}})
 	m := join(t, cluster, nothing(t), nil)
-	admin := newAdmin(t, cluster)
 	eventually(t, "the id is committed", func() bool {
-		offsets, err := newAdmin(t, cluster).adm.FetchOffsets(t.Context(), testGroup)
+		offsets, err := newAdm(t, cluster).FetchOffsets(t.Context(), testGroup)
 		r, ok := offsets.Lookup(testTopic, 0)
-		topics, other := admin.Topics(t.Context(), testTopic)
 		id, has := topicOf(r.Metadata)
-		return err == nil && other == nil && ok && has && r.At == 20 && id == topics[testTopic].ID
+		return err == nil && ok && has && r.At == 20 && id == TopicID(cluster.TopicInfo(testTopic).TopicID)
 	})
 	m.leave(t)
 }
@@ -143,7 +141,7 @@ func TestAnInstanceThatEndsRightAfterItsTopicWasMadeAgainHasMissedNothing(t *tes
 // would skip its first rows.
 func TestAnOffsetCarriesTheIDOfTheTopicItWasReadFrom(t *testing.T) {
 	t.Parallel()
-	client := newAdmin(t, newCluster(t, 1)).client // it knows the id of the topic that there is now
+	client := newClient(t, configFor(newCluster(t, 1))) // it knows the id of the topic that there is now
 	then := kadm.TopicID{1}.String()
 	p := newPartition(testTopic, 0, nil)
 	p.next, p.topicID = kgo.EpochOffset{Epoch: -1, Offset: 3}, then

@@ -51,15 +51,12 @@ func TestAPartitionAddedLaterIsReadFromItsBeginningWhateverTheStart(t *testing.T
 		t.Run(string(start), func(t *testing.T) {
 			t.Parallel()
 			cluster := newCluster(t, 1)
-			admin := newAdmin(t, cluster)
-			if err := admin.SetOffsets(t.Context(), testGroup, Offsets{testTopic: {0: 0}}); err != nil {
-				t.Fatal(err)
-			}
+			setOffsets(t, cluster, offsets{testTopic: {0: 0}})
 			chunks := make(handler, 10)
 			m := join(t, cluster, chunks.offer, func(_ *Config, o *ConsumerOptions) { o.Start = start })
 			eventually(t, "the partition is assigned", func() bool { return len(m.all()) == 1 })
 			eventually(t, "the consumer knows that the sync has begun", func() bool { return m.hasBegun(nil) })
-			if _, err := admin.adm.CreatePartitions(t.Context(), 1, testTopic); err != nil {
+			if _, err := newAdm(t, cluster).CreatePartitions(t.Context(), 1, testTopic); err != nil {
 				t.Fatal(err)
 			}
 			produceTo(t, cluster, testTopic, 1, 3) // before the consumer has noticed
@@ -114,9 +111,7 @@ func TestAnOffsetThatIsGoneFollowsThePolicy(t *testing.T) {
 			t.Parallel()
 			cluster := newCluster(t, 1)
 			produceTo(t, cluster, testTopic, 0, 10)
-			if err := newAdmin(t, cluster).SetOffsets(t.Context(), testGroup, Offsets{testTopic: {0: 2}}); err != nil {
-				t.Fatal(err)
-			}
+			setOffsets(t, cluster, offsets{testTopic: {0: 2}})
 			if err := cluster.DeleteRecords(testTopic, 0, 6); err != nil {
 				t.Fatal(err)
 			}
@@ -217,7 +212,6 @@ func TestTopicsOfAPatternAreReadAsTheyAppear(t *testing.T) {
 	m.leave(t)
 }
 
-// TestExcludedTopicsDoNotBelongToAPattern: neither to a consumer, in both group protocols, nor to the commands' list.
 func TestExcludedTopicsDoNotBelongToAPattern(t *testing.T) {
 	t.Parallel()
 	const pattern = `shop\..*`
@@ -230,9 +224,6 @@ func TestExcludedTopicsDoNotBelongToAPattern(t *testing.T) {
 				produceTo(t, cluster, topic, 0, 1)
 			}
 			want := []string{testTopic, "shop.rejected-orders"}
-			if got, err := newAdmin(t, cluster).Matching(t.Context(), pattern, exclude...); err != nil || !slices.Equal(got, want) {
-				t.Errorf("commands read %v, %v, want %v", got, err, want)
-			}
 			chunks := make(handler, 10)
 			m := join(t, cluster, chunks.offer, func(c *Config, o *ConsumerOptions) {
 				c.Protocol, o.Topics, o.Pattern, o.Exclude = protocol, nil, pattern, exclude

@@ -28,7 +28,7 @@ func (c *Consumer) survey(ctx context.Context, of map[string]map[int32]kgo.Offse
 	}
 	s := &survey{ids: map[string]string{}}
 	for topic, d := range details {
-		s.ids[topic] = idText(d.ID)
+		s.ids[topic] = TopicID(d.ID)
 	}
 	if s.notes, err = c.groupOffsets(ctx); err != nil {
 		return nil, err

@@ -33,7 +33,7 @@ func (c *Consumer) tick(ctx context.Context) {
 				c.askEnds(ctx, now)
 				c.watchBegin(ctx)
 			}
-			if n%askTopics == 0 || c.lookSoon.Swap(false) {
+			if n%askTopics == 0 {
 				c.lookAtTopics(ctx)
 			}
 			parts := c.all()

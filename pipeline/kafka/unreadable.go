@@ -70,7 +70,7 @@ func (c *Consumer) damaged(p *partition, err error) *Batch {
 	p.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), lookFor)
 	defer cancel()
-	b, failed := batchAt(ctx, c.client, c.cfg, p.topic, p.id, at)
+	b, failed := c.cfg.BatchAt(ctx, c.client, p.topic, p.id, at)
 	if failed != nil || b == nil || b.Fault == nil {
 		return nil
 	}

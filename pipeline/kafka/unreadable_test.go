@@ -3,7 +3,6 @@ package kafka
 import (
 	"bytes"
 	"context"
-	"errors"
 	"hash/crc32"
 	"net"
 	"slices"
@@ -189,8 +188,9 @@ func TestADamagedBatchIsReadOnceItIsWhole(t *testing.T) {
 func TestABatchIsDescribedByItsHeaderWhateverIsInIt(t *testing.T) {
 	t.Parallel()
 	cluster := newCluster(t, 1)
-	a := newAdmin(t, cluster)
-	a.cfg.MaxBatchBytes = 8 * megabyte
+	cfg := configFor(cluster)
+	cfg.MaxBatchBytes = 8 * megabyte
+	client := newClient(t, cfg)
 	produceTo(t, cluster, testTopic, 0, 4)
 	produceRaw(t, cluster, 0, rawBatch(3, kgo.CodecGzip, []byte("this is not gzip")))
 	produceRaw(t, cluster, 0, rawBatch(2, kgo.CodecNone, []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}))
@@ -205,7 +205,7 @@ func TestABatchIsDescribedByItsHeaderWhateverIsInIt(t *testing.T) {
 		{"one whose records are damaged", 7, 7, 8, 2, 0, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b, err := a.BatchAt(t.Context(), testTopic, 0, c.at)
+			b, err := cfg.BatchAt(t.Context(), client, testTopic, 0, c.at)
 			if err != nil || b == nil {
 				t.Fatalf("got %v and error %v", b, err)
 			}
@@ -214,26 +214,7 @@ func TestABatchIsDescribedByItsHeaderWhateverIsInIt(t *testing.T) {
 			}
 		})
 	}
-	if b, err := a.BatchAt(t.Context(), testTopic, 0, 9); err != nil || b != nil {
+	if b, err := cfg.BatchAt(t.Context(), client, testTopic, 0, 9); err != nil || b != nil {
 		t.Errorf("at the end: got %v and error %v, want nothing", b, err)
-	}
-}
-
-func TestReadingToAnEndStopsAtABatchThatUnpacksToTooMuch(t *testing.T) {
-	t.Parallel()
-	cluster := newCluster(t, 1)
-	produceRaw(t, cluster, 0, swollen(t, kgo.ZstdCompression(), kgo.CodecZstd, 9*megabyte))
-	cfg := configFor(cluster)
-	cfg.MaxBatchBytes = 8 * megabyte
-	a, err := NewAdmin(cfg, "test", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer a.Close()
-	everything := Range{To: Offsets{testTopic: {0: 1}}}
-	for name, read := range map[string]func(context.Context, Range, func(*pipeline.Record) error) error{"Read": a.Read, "Scan": a.Scan} {
-		if err := read(t.Context(), everything, func(*pipeline.Record) error { return nil }); !errors.Is(err, kgo.ErrMaxDecompress) {
-			t.Errorf("%s: got %v, want the bound", name, err)
-		}
 	}
 }

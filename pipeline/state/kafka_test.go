@@ -13,24 +13,25 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 	"github.com/tokrelay/tokrelay/pipeline/state"
 )
 
 // logOf is a Log of the real clients, as cmd makes it.
-func logOf(topic string, admin *kafka.Admin, producer *kafka.Producer) state.Log {
+func logOf(topic string, client *admin.Client, producer *kafka.Producer) state.Log {
 	return state.Log{
 		Topic: topic,
 		Ends: func(ctx context.Context) (string, map[int32]int64, error) {
-			ids, err := admin.IDs(ctx, topic)
+			ids, err := client.IDs(ctx, topic)
 			if err != nil {
 				return "", nil, err
 			}
-			ends, err := admin.Ends(ctx, topic)
+			ends, err := client.Ends(ctx, topic)
 			return ids[topic], ends[topic], err
 		},
 		Read: func(ctx context.Context, id string, from, to map[int32]int64, each func(*pipeline.Record) error) error {
-			return admin.Read(ctx, kafka.Range{IDs: map[string]string{topic: id}, From: kafka.Offsets{topic: from}, To: kafka.Offsets{topic: to}}, each)
+			return client.Read(ctx, admin.Range{IDs: map[string]string{topic: id}, From: admin.Offsets{topic: from}, To: admin.Offsets{topic: to}}, each)
 		},
 		Produce: producer.Produce,
 	}
@@ -47,17 +48,17 @@ func broker(t testing.TB, topic string) (*kfake.Cluster, func() state.Log) {
 	cfg := settings.WithDefaults(kafka.Config{Brokers: cluster.ListenAddrs()})
 	return cluster, func() state.Log {
 		quiet := slog.New(slog.DiscardHandler)
-		admin, err := kafka.NewAdmin(cfg, "state", quiet)
+		client, err := admin.New(cfg, "state", quiet)
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(admin.Close)
+		t.Cleanup(client.Close)
 		producer, err := kafka.NewProducer(cfg, "state", quiet)
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(producer.Close)
-		return logOf(topic, admin, producer)
+		return logOf(topic, client, producer)
 	}
 }
 

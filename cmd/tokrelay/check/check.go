@@ -16,6 +16,7 @@ import (
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
 )
@@ -38,7 +39,7 @@ type Finding struct {
 // checkup is one check of a configuration: what it asks, and where findings go.
 type checkup struct {
 	config   *daemon.Config
-	admin    *kafka.Admin
+	admin    *admin.Client
 	registry *registry.Registry
 	accounts map[string]account             // by connection
 	stored   func(connection string) string // the file of a token that auth login stored; nil: there is none
@@ -89,7 +90,7 @@ func (u *checkup) clients() (err error) {
 		}
 		u.accounts[name] = a
 	}
-	u.admin, err = kafka.NewAdmin(u.config.Kafka, "admin", nil)
+	u.admin, err = admin.New(u.config.Kafka, "admin", nil)
 	return err
 }
 
@@ -145,7 +146,7 @@ func (u *checkup) sources(ctx context.Context, s *daemon.Sync) (largest int) {
 	}
 	there, err := u.admin.Topics(ctx, topics...)
 	rights, other := u.admin.TopicRights(ctx, topics...)
-	if kafka.Denied(err) {
+	if admin.Denied(err) {
 		err = nil // left to the check of rights
 	}
 	if err := errors.Join(other, err); err != nil {
@@ -166,18 +167,18 @@ func (u *checkup) sources(ctx context.Context, s *daemon.Sync) (largest int) {
 	return largest
 }
 
-func (u *checkup) source(s *daemon.Sync, name string, t kafka.Topic, exists bool, rights map[string]kafka.Rights) {
+func (u *checkup) source(s *daemon.Sync, name string, t admin.Topic, exists bool, rights map[string]admin.Rights) {
 	what := "topic " + name
 	r, known := rights[name]
 	switch {
 	case !known && !exists:
 		u.fail(what, "does not exist", "correct the topic of sync "+s.Name+", or start its connector: the sync waits for it")
 		return
-	case !r.Has(kafka.RightRead):
-		u.fail(what, "this client may not read it", Grant(u.config.Kafka, "--topic", name, kafka.RightRead))
+	case !r.Has(admin.RightRead):
+		u.fail(what, "this client may not read it", Grant(u.config.Kafka, "--topic", name, admin.RightRead))
 		return
-	case !r.Has(kafka.RightDescribeConfigs):
-		u.warn(what, "this client may not see its settings, so that they are not checked", Grant(u.config.Kafka, "--topic", name, kafka.RightDescribeConfigs))
+	case !r.Has(admin.RightDescribeConfigs):
+		u.warn(what, "this client may not see its settings, so that they are not checked", Grant(u.config.Kafka, "--topic", name, admin.RightDescribeConfigs))
 		return
 	}
 	says := fmt.Sprintf("%d partition(s), cleanup.policy %s", t.Partitions, t.Policy)
@@ -193,7 +194,7 @@ func (u *checkup) source(s *daemon.Sync, name string, t kafka.Topic, exists bool
 }
 
 // Grant is the command that gives this client rights.
-func Grant(k kafka.Config, resource, name string, rights ...kafka.Right) string {
+func Grant(k kafka.Config, resource, name string, rights ...admin.Right) string {
 	principal := "User:<this client's principal>"
 	if sasl := k.SASL; sasl != nil && sasl.Username != "" {
 		principal = "User:" + sasl.Username
@@ -211,13 +212,13 @@ func (u *checkup) group(ctx context.Context, s *daemon.Sync) {
 	for _, group := range []string{name, name + ".replay"} {
 		rights, err := u.groupRights(ctx, group)
 		switch {
-		case kafka.Passing(err), errors.Is(err, context.DeadlineExceeded):
+		case admin.Passing(err), errors.Is(err, context.DeadlineExceeded):
 			u.warn("group "+group, "could not be asked about: "+err.Error(),
 				"a new cluster makes the place for groups with its first one: check again in a minute, and see that the brokers are healthy if it stays")
 		case err != nil:
 			u.failed("group "+group, err)
-		case !rights.Has(kafka.RightRead):
-			u.fail("group "+group, "this client may not use it", Grant(u.config.Kafka, "--resource-pattern-type prefixed --group", name, kafka.RightRead))
+		case !rights.Has(admin.RightRead):
+			u.fail("group "+group, "this client may not use it", Grant(u.config.Kafka, "--resource-pattern-type prefixed --group", name, admin.RightRead))
 		case group == name:
 			u.ok("group "+group, "may be used")
 		}
@@ -228,7 +229,7 @@ func (u *checkup) group(ctx context.Context, s *daemon.Sync) {
 const firstGroup = 5 * time.Second
 
 // groupRights asks for as long as that, all groups together: the client goes on asking by itself.
-func (u *checkup) groupRights(ctx context.Context, group string) (kafka.Rights, error) {
+func (u *checkup) groupRights(ctx context.Context, group string) (admin.Rights, error) {
 	quick, cancel := context.WithTimeout(ctx, max(firstGroup-u.waited, time.Second))
 	defer cancel()
 	began := time.Now()

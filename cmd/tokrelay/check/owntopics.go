@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
-	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
@@ -20,7 +20,7 @@ func (u *checkup) ownTopicsSet(ctx context.Context, largest int) {
 	}
 	there, err := u.admin.Topics(ctx, names...)
 	rights, other := u.admin.TopicRights(ctx, names...)
-	if kafka.Denied(err) {
+	if admin.Denied(err) {
 		err = nil
 	}
 	mayCreate, third := u.admin.MayCreate(ctx)
@@ -41,9 +41,9 @@ func (u *checkup) ownTopicsSet(ctx context.Context, largest int) {
 
 // wantedTopics are the topics of our own as they should be; a record of the rejected topic may be as large as the largest
 // of a source.
-func (u *checkup) wantedTopics(largest int) []kafka.Wanted {
+func (u *checkup) wantedTopics(largest int) []admin.Wanted {
 	c := u.config.DeadLetter
-	wanted := []kafka.Wanted{
+	wanted := []admin.Wanted{
 		{Name: c.RejectedTopic, Retention: c.Retention.Std(), MaxMessageBytes: largest + daemon.LettersExtra},
 		{Name: c.FailedTopic, Retention: c.Retention.Std()},
 	}
@@ -52,14 +52,14 @@ func (u *checkup) wantedTopics(largest int) []kafka.Wanted {
 		s := &u.config.Syncs[i]
 		audiences = audiences || s.IsAudience()
 		if s.Remembers() {
-			wanted = append(wanted, kafka.Wanted{Name: u.config.MembersTopic(s), Compact: true})
+			wanted = append(wanted, admin.Wanted{Name: u.config.MembersTopic(s), Compact: true})
 		}
 	}
 	if audiences {
-		wanted = append(wanted, kafka.Wanted{Name: u.config.StateTopic, Compact: true})
+		wanted = append(wanted, admin.Wanted{Name: u.config.StateTopic, Compact: true})
 	}
 	if calls := u.config.Calls.Topic; calls != "" {
-		wanted = append(wanted, kafka.Wanted{Name: calls})
+		wanted = append(wanted, admin.Wanted{Name: calls})
 	}
 	for i := range wanted {
 		wanted[i].Replication = c.Replication
@@ -68,7 +68,7 @@ func (u *checkup) wantedTopics(largest int) []kafka.Wanted {
 }
 
 // absent reports a topic of our own that is not there.
-func (u *checkup) absent(w kafka.Wanted, mayCreate bool, brokers int) {
+func (u *checkup) absent(w admin.Wanted, mayCreate bool, brokers int) {
 	what := "topic " + w.Name
 	switch {
 	case w.Name == u.config.Calls.Topic && !u.config.Calls.Create:
@@ -79,25 +79,25 @@ func (u *checkup) absent(w kafka.Wanted, mayCreate bool, brokers int) {
 		u.fail(what, fmt.Sprintf("does not exist, and cannot be made with %d replicas: the cluster has %d broker(s)", w.Replication, brokers),
 			"correct dead_letter.replication, or add brokers")
 	case !mayCreate:
-		u.warn(what, "does not exist yet; run makes it, if this client may create topics of this name: Kafka does not say", Grant(u.config.Kafka, "--topic", w.Name, kafka.RightCreate))
+		u.warn(what, "does not exist yet; run makes it, if this client may create topics of this name: Kafka does not say", Grant(u.config.Kafka, "--topic", w.Name, admin.RightCreate))
 	default:
 		u.ok(what, "does not exist yet; run makes it")
 	}
 }
 
-func (u *checkup) ownTopic(w kafka.Wanted, t kafka.Topic, r kafka.Rights) {
+func (u *checkup) ownTopic(w admin.Wanted, t admin.Topic, r admin.Rights) {
 	what := "topic " + w.Name
-	var missing []kafka.Right
-	for _, right := range []kafka.Right{kafka.RightRead, kafka.RightWrite} {
+	var missing []admin.Right
+	for _, right := range []admin.Right{admin.RightRead, admin.RightWrite} {
 		if !r.Has(right) {
 			missing = append(missing, right)
 		}
 	}
 	if len(missing) > 0 {
 		says := "this client may not read and write it"
-		if !r.Has(kafka.RightDescribe) {
+		if !r.Has(admin.RightDescribe) {
 			says += ", nor see whether it is there"
-			missing = append(missing, kafka.RightCreate, kafka.RightDescribeConfigs)
+			missing = append(missing, admin.RightCreate, admin.RightDescribeConfigs)
 		}
 		u.fail(what, says, Grant(u.config.Kafka, "--topic", w.Name, missing...))
 		return
@@ -105,7 +105,7 @@ func (u *checkup) ownTopic(w kafka.Wanted, t kafka.Topic, r kafka.Rights) {
 	u.ownSettings(what, w, t)
 }
 
-func (u *checkup) ownSettings(what string, w kafka.Wanted, t kafka.Topic) {
+func (u *checkup) ownSettings(what string, w admin.Wanted, t admin.Topic) {
 	says := fmt.Sprintf("%d partition(s), cleanup.policy %s", t.Partitions, t.Policy)
 	if !w.Compact && t.Retention > 0 {
 		says += fmt.Sprintf(", retention %s", settings.Duration(t.Retention))
@@ -113,7 +113,7 @@ func (u *checkup) ownSettings(what string, w kafka.Wanted, t kafka.Topic) {
 	alter := fmt.Sprintf("kafka-configs.sh --bootstrap-server %s --alter --entity-type topics --entity-name %s --add-config ", u.config.Kafka.Brokers[0], w.Name)
 	switch {
 	case t.Policy == "":
-		u.warn(what, "this client may not see its settings, so that they are not checked", Grant(u.config.Kafka, "--topic", w.Name, kafka.RightDescribeConfigs))
+		u.warn(what, "this client may not see its settings, so that they are not checked", Grant(u.config.Kafka, "--topic", w.Name, admin.RightDescribeConfigs))
 	case w.Compact && !t.Compacted():
 		u.fail(what, says+": it would forget what it has to remember", alter+"cleanup.policy=compact")
 	case !w.Compact && t.Compacted():
@@ -135,7 +135,7 @@ func (u *checkup) ownSettings(what string, w kafka.Wanted, t kafka.Topic) {
 	}
 }
 
-func createCommand(broker string, w kafka.Wanted) string {
+func createCommand(broker string, w admin.Wanted) string {
 	policy := "cleanup.policy=delete"
 	if w.Compact {
 		policy = "cleanup.policy=compact"

@@ -11,7 +11,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 )
 
 // triedRows is how many rows of a sync are tried.
@@ -57,7 +57,7 @@ func (u *checkup) try(ctx context.Context, f *daemon.Flow, what string) {
 	err = u.admin.Read(ctx, span, func(r *pipeline.Record) error {
 		t.note(r, trial.Try(ctx, r))
 		if t.trouble != nil || t.rows == triedRows {
-			return kafka.ErrStop
+			return admin.ErrStop
 		}
 		return nil
 	})

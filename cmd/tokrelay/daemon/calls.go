@@ -8,6 +8,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/calls"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
 )
 
@@ -38,7 +39,7 @@ const largestCall = 4 << 20
 func (w *Wiring) ensureCalls(ctx context.Context) error {
 	c := w.Config.Calls
 	return w.ensure(ctx, c.Create,
-		kafka.Wanted{Name: c.Topic, Partitions: c.Partitions, Retention: c.Retention.Std(), Bytes: int64(c.MaxBytes), MaxMessageBytes: largestCall})
+		admin.Wanted{Name: c.Topic, Partitions: c.Partitions, Retention: c.Retention.Std(), Bytes: int64(c.MaxBytes), MaxMessageBytes: largestCall})
 }
 
 func (w *Wiring) callsSource(topic string) calls.Source {

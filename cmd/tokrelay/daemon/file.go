@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 	"github.com/tokrelay/tokrelay/sinks/audiencefile"
 	"github.com/tokrelay/tokrelay/sinks/audiencefile/build"
@@ -77,7 +77,7 @@ func (w *Wiring) fileSource(s *Sync) build.Source {
 	return build.Source{
 		Spans: func(ctx context.Context) ([]build.Span, error) { return w.spans(ctx, s) },
 		Read: func(ctx context.Context, spans []build.Span, each func(*pipeline.Record) error) error {
-			what := kafka.Range{From: kafka.Offsets{}, To: kafka.Offsets{}, IDs: map[string]string{}}
+			what := admin.Range{From: admin.Offsets{}, To: admin.Offsets{}, IDs: map[string]string{}}
 			for _, span := range spans {
 				what.From.Set(span.Topic, span.Partition, span.From)
 				what.To.Set(span.Topic, span.Partition, span.To)

@@ -9,36 +9,36 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
 	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
-	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 // LettersIn is Kafka as the readers of dead letters want it.
-func LettersIn(admin *kafka.Admin) deadletter.Source {
+func LettersIn(client *admin.Client) deadletter.Source {
 	return deadletter.Source{
 		All: func(ctx context.Context, topic string) (deadletter.Span, error) {
-			there, err := admin.Topics(ctx, topic)
+			there, err := client.Topics(ctx, topic)
 			if err != nil || len(there) == 0 {
 				return deadletter.Span{Topic: topic}, err
 			}
-			all, err := admin.All(ctx, topic)
+			all, err := client.All(ctx, topic)
 			return deadletter.Span{Topic: topic, ID: all.IDs[topic], From: all.From[topic], To: all.To[topic]}, err
 		},
 		At: func(ctx context.Context, topic string, t time.Time) (map[int32]int64, error) {
-			at, err := admin.At(ctx, t, topic)
+			at, err := client.At(ctx, t, topic)
 			return at[topic], err
 		},
 		Scan: func(ctx context.Context, s deadletter.Span, each func(*pipeline.Record) error) error {
-			return admin.Scan(ctx, rangeOf(s), each)
+			return client.Scan(ctx, rangeOf(s), each)
 		},
 	}
 }
 
-func rangeOf(s deadletter.Span) kafka.Range {
-	r := kafka.Range{From: kafka.Offsets{s.Topic: s.From}, To: kafka.Offsets{s.Topic: s.To}, IDs: map[string]string{s.Topic: s.ID}}
+func rangeOf(s deadletter.Span) admin.Range {
+	r := admin.Range{From: admin.Offsets{s.Topic: s.From}, To: admin.Offsets{s.Topic: s.To}, IDs: map[string]string{s.Topic: s.ID}}
 	if s.Sparse {
-		r.Gone = func(kafka.Gap) {}
+		r.Gone = func(admin.Gap) {}
 	}
 	return r
 }
@@ -52,8 +52,8 @@ func (c *Config) Schemas() (*registry.Registry, error) {
 
 // NewOpener reads the rows of dead letters with the settings of their syncs. With reveal it gives clear values, which must
 // not leave the process.
-func (c *Config) NewOpener(admin *kafka.Admin, schemas cdc.Schemas, reveal bool) *deadletter.Opener {
-	return &deadletter.Opener{Source: LettersIn(admin), Reveal: reveal, Decoder: func(sync string) (deadletter.Decode, error) {
+func (c *Config) NewOpener(client *admin.Client, schemas cdc.Schemas, reveal bool) *deadletter.Opener {
+	return &deadletter.Opener{Source: LettersIn(client), Reveal: reveal, Decoder: func(sync string) (deadletter.Decode, error) {
 		if s, err := c.Sync(sync); err == nil {
 			return decodeAll(s.Config, schemas)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
@@ -29,7 +30,7 @@ func TestAPatternThatMatchesNothingReadsNothingAndSaysSo(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(cluster.Close)
-	admin, producer := clientsOf(t, cluster)
+	client, producer := clientsOf(t, cluster)
 	for _, err := range producer.Produce(t.Context(), []pipeline.Record{{Topic: "other.customers", Key: []byte("k"), Value: []byte("v")}}) {
 		if err != nil {
 			t.Fatal(err)
@@ -40,7 +41,7 @@ func TestAPatternThatMatchesNothingReadsNothingAndSaysSo(t *testing.T) {
 		if err := report.Err(); err != nil {
 			t.Fatal(err)
 		}
-		return &Wiring{Config: c, Admin: admin}, &c.Syncs[0]
+		return &Wiring{Config: c, Admin: client}, &c.Syncs[0]
 	}
 	for what, read := range map[string]func(w *Wiring, s *Sync) (int, error){
 		"upload of an audience": func(w *Wiring, s *Sync) (int, error) {
@@ -71,18 +72,18 @@ func TestAPatternThatMatchesNothingReadsNothingAndSaysSo(t *testing.T) {
 	}
 }
 
-func clientsOf(t *testing.T, cluster *kfake.Cluster) (*kafka.Admin, *kafka.Producer) {
+func clientsOf(t *testing.T, cluster *kfake.Cluster) (*admin.Client, *kafka.Producer) {
 	t.Helper()
 	cfg := settings.WithDefaults(kafka.Config{Brokers: cluster.ListenAddrs()})
-	admin, err := kafka.NewAdmin(cfg, "test", nil)
+	client, err := admin.New(cfg, "test", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(admin.Close)
+	t.Cleanup(client.Close)
 	producer, err := kafka.NewProducer(cfg, "test", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(producer.Close)
-	return admin, producer
+	return client, producer
 }

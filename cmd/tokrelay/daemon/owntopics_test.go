@@ -14,7 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
 )
@@ -142,12 +142,12 @@ func readBy(t *testing.T, d *Daemon, group string) (topics []string) {
 
 func written(t *testing.T, d *Daemon, topic string) (n int64) {
 	t.Helper()
-	admin, err := kafka.NewAdmin(d.Wiring.Config.Kafka, "count", nil)
+	client, err := admin.New(d.Wiring.Config.Kafka, "count", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer admin.Close()
-	ends, err := admin.Ends(t.Context(), topic)
+	defer client.Close()
+	ends, err := client.Ends(t.Context(), topic)
 	if err != nil {
 		t.Fatal(err)
 	}

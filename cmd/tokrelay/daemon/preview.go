@@ -10,7 +10,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
-	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 )
 
@@ -138,7 +138,7 @@ type TopicRange struct {
 }
 
 // Topic prints what real records become.
-func (p *Preview) Topic(ctx context.Context, c *Config, admin *kafka.Admin, r TopicRange) error {
+func (p *Preview) Topic(ctx context.Context, c *Config, client *admin.Client, r TopicRange) error {
 	schemas, err := c.Schemas()
 	if err != nil {
 		return err
@@ -147,14 +147,14 @@ func (p *Preview) Topic(ctx context.Context, c *Config, admin *kafka.Admin, r To
 		return err
 	}
 	p.runner.Steps.Decode = p.flow.decode
-	what, err := r.Find(ctx, admin, p.flow.Sync)
+	what, err := r.Find(ctx, client, p.flow.Sync)
 	if err != nil {
 		return err
 	}
 	seen := 0
-	err = admin.Read(ctx, what, func(record *pipeline.Record) error {
+	err = client.Read(ctx, what, func(record *pipeline.Record) error {
 		if seen++; seen > r.Limit {
-			return kafka.ErrStop
+			return admin.ErrStop
 		}
 		return p.show(ctx, record)
 	})
@@ -165,17 +165,17 @@ func (p *Preview) Topic(ctx context.Context, c *Config, admin *kafka.Admin, r To
 }
 
 // Find turns the range into offsets: from the wanted one, or so that the newest records of every partition are read.
-func (r TopicRange) Find(ctx context.Context, admin *kafka.Admin, s *Sync) (kafka.Range, error) {
-	topics, err := s.SourceTopics(ctx, admin)
+func (r TopicRange) Find(ctx context.Context, client *admin.Client, s *Sync) (admin.Range, error) {
+	topics, err := s.SourceTopics(ctx, client)
 	if err != nil {
-		return kafka.Range{}, err
+		return admin.Range{}, err
 	}
-	all, err := admin.All(ctx, topics...)
+	all, err := client.All(ctx, topics...)
 	if err != nil {
-		return kafka.Range{}, err
+		return admin.Range{}, err
 	}
 	all.Latest(int64(r.Limit))
-	what := kafka.Range{From: kafka.Offsets{}, To: kafka.Offsets{}, IDs: all.IDs}
+	what := admin.Range{From: admin.Offsets{}, To: admin.Offsets{}, IDs: all.IDs}
 	for topic, partitions := range all.To {
 		for id, end := range partitions {
 			if r.Partition >= 0 && id != r.Partition {

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/router"
 	"github.com/tokrelay/tokrelay/pipeline/state"
@@ -82,7 +82,7 @@ func (w *Wiring) stateLog(topic string) state.Log {
 			return ids[topic], ends[topic], err
 		},
 		Read: func(ctx context.Context, id string, from, to map[int32]int64, each func(*pipeline.Record) error) error {
-			return w.Admin.Read(ctx, kafka.Range{From: kafka.Offsets{topic: from}, To: kafka.Offsets{topic: to}, IDs: map[string]string{topic: id}}, each)
+			return w.Admin.Read(ctx, admin.Range{From: admin.Offsets{topic: from}, To: admin.Offsets{topic: to}, IDs: map[string]string{topic: id}}, each)
 		},
 		MadeAgain: func() {
 			w.Log.Warn("topic was deleted and created again: what it remembered is forgotten, and the new one was read from its beginning", "topic", topic)

@@ -10,6 +10,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/delivery"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/router"
 	"github.com/tokrelay/tokrelay/pipeline/state"
@@ -117,7 +118,7 @@ func (w *Wiring) queue(s *Sync, flow *Flow, letters *deadletter.Writer, m *metri
 // quota keeps a sync's part of its connection's limits: the part of the topics' partitions that this instance reads. The
 // instances of a group thus share one limit without talking to each other.
 type quota struct {
-	admin *kafka.Admin
+	admin *admin.Client
 	sync  *Sync
 	queue *delivery.Queue
 	held  chan int // the newest number of partitions read here

@@ -11,6 +11,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
 	"github.com/tokrelay/tokrelay/pipeline/delivery"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/pipeline/router"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
@@ -146,11 +147,11 @@ func (s *Sync) AllTopics() []string {
 }
 
 // SourceTopics are the topics the sync reads now: a pattern's are asked of Kafka, and are a *NoTopic when there are none.
-func (s *Sync) SourceTopics(ctx context.Context, admin *kafka.Admin) ([]string, error) {
+func (s *Sync) SourceTopics(ctx context.Context, client *admin.Client) ([]string, error) {
 	if s.Pattern == "" {
 		return s.AllTopics(), nil
 	}
-	topics, err := admin.Matching(ctx, s.Pattern, s.excluded()...)
+	topics, err := client.Matching(ctx, s.Pattern, s.excluded()...)
 	if err == nil && len(topics) == 0 {
 		err = &NoTopic{Sync: s.Name, Pattern: s.Pattern}
 	}

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/pipeline/state"
 )
 
@@ -21,7 +21,7 @@ func (w *Wiring) AwaitTopics(ctx context.Context) error {
 	var refused error                                                               // a topic is missing and the configuration forbids to create it: that is hopeless
 	_ = w.insist(ctx, all, pipeline.TroubleKafka, func(ctx context.Context) error { // the caller sees ctx's end
 		trouble := w.EnsureTopics(ctx)
-		if missing, ok := errors.AsType[*kafka.MissingTopic](trouble); ok {
+		if missing, ok := errors.AsType[*admin.MissingTopic](trouble); ok {
 			refused = missing
 			return nil
 		}
@@ -114,17 +114,17 @@ func (w *Wiring) ensureMemory(ctx context.Context, s *Sync) error {
 }
 
 // memoryTopics remember a sync's audience; nil for what all audiences have.
-func (c *Config) memoryTopics(s *Sync) []kafka.Wanted {
-	topics := []kafka.Wanted{{Name: c.StateTopic, Partitions: 1, Compact: true}}
+func (c *Config) memoryTopics(s *Sync) []admin.Wanted {
+	topics := []admin.Wanted{{Name: c.StateTopic, Partitions: 1, Compact: true}}
 	if s != nil && s.Remembers() {
-		topics = append(topics, kafka.Wanted{Name: c.MembersTopic(s), Compact: true})
+		topics = append(topics, admin.Wanted{Name: c.MembersTopic(s), Compact: true})
 	}
 	return topics
 }
 
 // ensure makes sure of topics of our own, which have as many replicas as the configuration says, and creates them where
 // it may.
-func (w *Wiring) ensure(ctx context.Context, create bool, wanted ...kafka.Wanted) error {
+func (w *Wiring) ensure(ctx context.Context, create bool, wanted ...admin.Wanted) error {
 	for i := range wanted {
 		wanted[i].Replication = w.Config.DeadLetter.Replication
 	}
@@ -140,16 +140,16 @@ const LettersExtra = 64 << 10
 
 // letterTopics are the topics of dead letters as they have to be. The rejected topic has as many partitions as the largest
 // source topic, so that the order per key survives, and takes its largest record.
-func (w *Wiring) letterTopics(ctx context.Context) ([]kafka.Wanted, error) {
+func (w *Wiring) letterTopics(ctx context.Context) ([]admin.Wanted, error) {
 	c := w.Config.DeadLetter
-	rejected := kafka.Wanted{Name: c.RejectedTopic, Partitions: c.Partitions, Retention: c.Retention.Std()}
+	rejected := admin.Wanted{Name: c.RejectedTopic, Partitions: c.Partitions, Retention: c.Retention.Std()}
 	for i := range w.Config.Syncs {
 		topics, err := w.Config.Syncs[i].SourceTopics(ctx, w.Admin)
 		if _, none := errors.AsType[*NoTopic](err); err != nil && !none {
 			return nil, err
 		}
 		sources, err := w.Admin.Topics(ctx, topics...)
-		if err != nil && !kafka.Denied(err) { // its sync reports that itself, and alone
+		if err != nil && !admin.Denied(err) { // its sync reports that itself, and alone
 			return nil, err
 		}
 		for _, t := range sources {
@@ -159,5 +159,5 @@ func (w *Wiring) letterTopics(ctx context.Context) ([]kafka.Wanted, error) {
 			}
 		}
 	}
-	return []kafka.Wanted{rejected, {Name: c.FailedTopic, Partitions: 1, Retention: c.Retention.Std()}}, nil
+	return []admin.Wanted{rejected, {Name: c.FailedTopic, Partitions: 1, Retention: c.Retention.Std()}}, nil
 }

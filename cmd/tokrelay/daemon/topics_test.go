@@ -6,7 +6,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 
-	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
@@ -36,12 +36,12 @@ syncs: [{name: vip, topic: people, framing: json, audience_segment: {audience: {
 		t.Fatal(err)
 	}
 	names := []string{"tokrelay.rejected", "tokrelay.failed", "tokrelay.state", "tokrelay.vip.members", "tokrelay.calls"}
-	admin, err := kafka.NewAdmin(c.Kafka, "fresh", nil)
+	client, err := admin.New(c.Kafka, "fresh", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer admin.Close()
-	there, err := admin.Topics(t.Context(), names...)
+	defer client.Close()
+	there, err := client.Topics(t.Context(), names...)
 	if err != nil {
 		t.Fatal(err)
 	}

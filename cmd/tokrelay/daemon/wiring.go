@@ -17,6 +17,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 	"github.com/tokrelay/tokrelay/pipeline/delivery"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/state"
 	"github.com/tokrelay/tokrelay/pipeline/tracing"
@@ -43,7 +44,7 @@ type Wiring struct {
 	Status   *pipeline.Status
 	Calls    *calls.Log
 	Log      *slog.Logger
-	Admin    *kafka.Admin
+	Admin    *admin.Client
 	Registry *registry.Registry
 	State    *state.Store    // nil where no sync fills an audience
 	Recorder *calls.Recorder // writes calls to calls.topic; nil where there is none
@@ -88,7 +89,7 @@ func (w *Wiring) connect() (err error) {
 	if w.producer, err = kafka.NewProducer(w.kafka(), "dead-letters", w.Log); err != nil {
 		return err
 	}
-	if w.Admin, err = kafka.NewAdmin(w.kafka(), "admin", w.Log); err != nil {
+	if w.Admin, err = admin.New(w.kafka(), "admin", w.Log); err != nil {
 		return err
 	}
 	if err := w.rememberCalls(); err != nil {

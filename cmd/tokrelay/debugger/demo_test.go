@@ -26,6 +26,7 @@ import (
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/demo"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
 )
@@ -221,17 +222,17 @@ func TestNoAddressOfThePageTellsAnybodysData(t *testing.T) {
 // TestTheCallsTopicTellsNobodysData reads every record of the topic that the demo's calls were written to, as kcat would.
 func TestTheCallsTopicTellsNobodysData(t *testing.T) {
 	t.Parallel()
-	admin, err := kafka.NewAdmin(settings.WithDefaults(kafka.Config{Brokers: []string{broker}}), "test", slog.New(slog.DiscardHandler))
+	client, err := admin.New(settings.WithDefaults(kafka.Config{Brokers: []string{broker}}), "test", slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer admin.Close()
-	ends, err := admin.Ends(t.Context(), "demo.calls")
+	defer client.Close()
+	ends, err := client.Ends(t.Context(), "demo.calls")
 	if err != nil {
 		t.Fatal(err)
 	}
 	records, digests, syncs := 0, 0, map[string]bool{}
-	err = admin.Read(t.Context(), kafka.Range{To: ends}, func(r *pipeline.Record) error {
+	err = client.Read(t.Context(), admin.Range{To: ends}, func(r *pipeline.Record) error {
 		records++
 		syncs[string(r.Key)] = true
 		if found := leak(r.Value); found != "" {

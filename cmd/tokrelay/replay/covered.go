@@ -8,7 +8,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
-	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 )
 
 // covered is what a replay with other filters has done: the letters its filter chooses up to an offset of each
@@ -27,7 +27,7 @@ func (c *covered) has(r *pipeline.Record, h *deadletter.Head) bool {
 }
 
 // coveredBy reads what one replay has done from its marks.
-func coveredBy(marks map[int32]kafka.Mark) covered {
+func coveredBy(marks map[int32]admin.Mark) covered {
 	c := covered{upTo: map[int32]int64{}, single: map[int32][]int64{}}
 	for id, m := range marks {
 		note, err := deadletter.ParseNote(m.Note)
@@ -50,8 +50,8 @@ const (
 )
 
 // load reads how far earlier replays came, this one and those with other filters.
-func (s *syncReplay) load(ctx context.Context, admin *kafka.Admin, topic string) error {
-	marks, err := admin.Marks(ctx, topic, s.group)
+func (s *syncReplay) load(ctx context.Context, client *admin.Client, topic string) error {
+	marks, err := client.Marks(ctx, topic, s.group)
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (p *progress) reset() {
 }
 
 // know learns what a replay has done. Offsets alone count for one without filters, and for this one itself.
-func (p *progress) know(group, base string, marks map[int32]kafka.Mark) {
+func (p *progress) know(group, base string, marks map[int32]admin.Mark) {
 	c := coveredBy(marks)
 	switch group {
 	case p.group:
@@ -105,18 +105,18 @@ func (p *progress) plan(r *pipeline.Record) {
 }
 
 // marks are what is to be kept of the progress, which begins at the starts of partitions.
-func (p *progress) marks(topic string, read map[int32]int64) map[int32]kafka.Mark {
-	marks := map[int32]kafka.Mark{}
+func (p *progress) marks(topic string, read map[int32]int64) map[int32]admin.Mark {
+	marks := map[int32]admin.Mark{}
 	if !p.single {
 		for id, at := range p.offsets(topic, read)[topic] {
-			marks[id] = kafka.Mark{At: at, Note: p.note.Text()}
+			marks[id] = admin.Mark{At: at, Note: p.note.Text()}
 		}
 		return marks
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for id, offsets := range p.ended {
-		marks[id] = kafka.Mark{Note: singles(offsets, p.done[id])}
+		marks[id] = admin.Mark{Note: singles(offsets, p.done[id])}
 	}
 	return marks
 }

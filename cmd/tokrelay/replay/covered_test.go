@@ -12,14 +12,14 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
-	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 )
 
 // shelf is a rejected topic and the marks that replays have left, and who was replayed how often.
 type shelf struct {
 	random   *rand.Rand
 	letters  []letter
-	marks    map[string]map[int32]kafka.Mark
+	marks    map[string]map[int32]admin.Mark
 	replayed map[int]int
 }
 
@@ -97,7 +97,7 @@ func (s *shelf) replay(f deadletter.Filter, limit int, interrupted bool) (sent i
 	}
 	if marks := l.marks("rejected", read); len(marks) > 0 {
 		if s.marks[l.group] == nil {
-			s.marks[l.group] = map[int32]kafka.Mark{}
+			s.marks[l.group] = map[int32]admin.Mark{}
 		}
 		maps.Copy(s.marks[l.group], marks)
 	}
@@ -110,7 +110,7 @@ func TestNoReplayRepeatsOrHidesWhatAnotherOneDid(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	for round := range 300 {
-		s := &shelf{random: rand.New(rand.NewPCG(seed, uint64(round))), marks: map[string]map[int32]kafka.Mark{}, replayed: map[int]int{}}
+		s := &shelf{random: rand.New(rand.NewPCG(seed, uint64(round))), marks: map[string]map[int32]admin.Mark{}, replayed: map[int]int{}}
 		s.add(30)
 		for range 6 {
 			limit := 1 << 30
@@ -134,7 +134,7 @@ func TestInterruptedReplaysLoseNothing(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	for round := range 300 {
-		s := &shelf{random: rand.New(rand.NewPCG(seed, uint64(round))), marks: map[string]map[int32]kafka.Mark{}, replayed: map[int]int{}}
+		s := &shelf{random: rand.New(rand.NewPCG(seed, uint64(round))), marks: map[string]map[int32]admin.Mark{}, replayed: map[int]int{}}
 		s.add(60)
 		for range 6 {
 			s.replay(s.filter(), 1<<30, true)

@@ -10,7 +10,7 @@ import (
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
-	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 )
 
 // findOvertaken finds the letters of audiences that a newer change of the same member has overtaken: replaying an old
@@ -74,12 +74,12 @@ type member struct {
 
 // overtaken finds the rows whose member has a later change in its partition. decode separates changes from the empty records
 // that follow a delete.
-func overtaken(ctx context.Context, admin *kafka.Admin, rows []memberRow, decode func(context.Context, *pipeline.Record, *pipeline.Change) error) (map[string]bool, error) {
+func overtaken(ctx context.Context, client *admin.Client, rows []memberRow, decode func(context.Context, *pipeline.Record, *pipeline.Change) error) (map[string]bool, error) {
 	if len(rows) == 0 {
 		return nil, nil
 	}
 	w := &watch{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, waiting: map[member][]memberRow{}, late: map[string]bool{}}
-	what := kafka.Range{From: kafka.Offsets{}, To: kafka.Offsets{}, IDs: map[string]string{}}
+	what := admin.Range{From: admin.Offsets{}, To: admin.Offsets{}, IDs: map[string]string{}}
 	for _, row := range rows {
 		m := w.member(row.at.Topic, row.at.Partition, row.key)
 		w.waiting[m] = append(w.waiting[m], row)
@@ -88,7 +88,7 @@ func overtaken(ctx context.Context, admin *kafka.Admin, rows []memberRow, decode
 		}
 	}
 	for topic, partitions := range what.From {
-		all, err := admin.All(ctx, topic)
+		all, err := client.All(ctx, topic)
 		if err != nil {
 			return nil, err
 		}
@@ -98,7 +98,7 @@ func overtaken(ctx context.Context, admin *kafka.Admin, rows []memberRow, decode
 			what.To.Set(topic, id, end)
 		}
 	}
-	err := admin.Scan(ctx, what, func(r *pipeline.Record) error { return w.look(ctx, r, decode) })
+	err := client.Scan(ctx, what, func(r *pipeline.Record) error { return w.look(ctx, r, decode) })
 	return w.late, err
 }
 

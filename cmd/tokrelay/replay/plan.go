@@ -9,7 +9,7 @@ import (
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
-	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 )
 
 // Plan is what a replay would send, and what it would not.
@@ -39,7 +39,7 @@ func (r *Replay) Plan(ctx context.Context, now time.Time, progress func(done, of
 	err := deadletter.Rows(ctx, daemon.LettersIn(r.wiring.Admin), r.span, &r.options.Filter, count, func(record *pipeline.Record, h *deadletter.Head) error {
 		return r.planRow(plan, tally, record, h, now)
 	})
-	if err != nil && !errors.Is(err, kafka.ErrStop) {
+	if err != nil && !errors.Is(err, admin.ErrStop) {
 		return nil, fmt.Errorf("read dead letters: %w", err)
 	}
 	plan.Groups = tally.Counts()
@@ -69,7 +69,7 @@ func (r *Replay) planRow(plan *Plan, tally *deadletter.Tally, record *pipeline.R
 			plan.Old++
 		}
 		if r.options.Limit > 0 && plan.Rows == r.options.Limit {
-			return kafka.ErrStop
+			return admin.ErrStop
 		}
 	}
 	return nil

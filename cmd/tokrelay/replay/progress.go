@@ -8,7 +8,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
-	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 )
 
 // syncReplay is the replay of one sync's letters. Those that were replayed too often already are counted apart.
@@ -62,10 +62,10 @@ func (p *progress) end(partition int32, offset int64) {
 }
 
 // offsets are those to be kept: up to the first letter that is not done with, else up to what was read.
-func (p *progress) offsets(topic string, read map[int32]int64) kafka.Offsets {
+func (p *progress) offsets(topic string, read map[int32]int64) admin.Offsets {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	o := kafka.Offsets{}
+	o := admin.Offsets{}
 	for id, at := range read {
 		if open := p.open[id]; len(open) > 0 {
 			at = min(at, open[0])

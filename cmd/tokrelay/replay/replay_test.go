@@ -10,6 +10,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
@@ -25,11 +26,11 @@ func TestANewerChangeOvertakesALetterAndATombstoneDoesNot(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(producer.Close)
-	admin, err := kafka.NewAdmin(cfg, "test", nil)
+	client, err := admin.New(cfg, "test", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(admin.Close)
+	t.Cleanup(client.Close)
 	for _, r := range []struct{ key, value string }{
 		{"changed", "1"}, {"deleted", "1"}, {"quiet", "1"}, {"unreadable", "1"}, // offsets 0 to 3
 		{"changed", "2"}, {"deleted", ""}, {"unreadable", "?"}, {"other", "1"},
@@ -57,7 +58,7 @@ func TestANewerChangeOvertakesALetterAndATombstoneDoesNot(t *testing.T) {
 	for i, key := range []string{"changed", "deleted", "quiet", "unreadable"} {
 		rows = append(rows, memberRow{pipeline.Position{Topic: "customers", Offset: int64(i)}, []byte(key)})
 	}
-	late, err := overtaken(t.Context(), admin, rows, decode)
+	late, err := overtaken(t.Context(), client, rows, decode)
 	if err != nil {
 		t.Fatal(err)
 	}

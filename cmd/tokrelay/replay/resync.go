@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
-	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/audiencefile"
 )
@@ -32,7 +32,7 @@ type ResyncPlan struct {
 	Recreate bool  // a streamed audience may be another one from now on
 
 	full    bool
-	offsets kafka.Offsets
+	offsets admin.Offsets
 }
 
 // ResyncPart is one partition. Committed is negative where the group has no offset.
@@ -43,23 +43,23 @@ type ResyncPart struct {
 }
 
 // PlanResync looks where the sync's group is and where it would go.
-func PlanResync(ctx context.Context, admin *kafka.Admin, c *daemon.Config, s *daemon.Sync, o ResyncOptions, now time.Time) (*ResyncPlan, error) {
+func PlanResync(ctx context.Context, client *admin.Client, c *daemon.Config, s *daemon.Sync, o ResyncOptions, now time.Time) (*ResyncPlan, error) {
 	if o.Recreate && (s.Kind() != daemon.KindSegment || !o.full()) {
 		return nil, errors.New("--recreate is for a streamed audience that is read again as a whole: without --to-time and --partition")
 	}
-	topics, err := s.SourceTopics(ctx, admin)
+	topics, err := s.SourceTopics(ctx, client)
 	if err != nil {
 		return nil, err
 	}
-	p := &ResyncPlan{Group: c.GroupOf(s), full: o.full(), Recreate: o.Recreate, offsets: kafka.Offsets{}}
-	return p, p.lay(ctx, admin, topics, o, now)
+	p := &ResyncPlan{Group: c.GroupOf(s), full: o.full(), Recreate: o.Recreate, offsets: admin.Offsets{}}
+	return p, p.lay(ctx, client, topics, o, now)
 }
 
-func (p *ResyncPlan) lay(ctx context.Context, admin *kafka.Admin, topics []string, o ResyncOptions, now time.Time) error {
-	committed, err := admin.Committed(ctx, p.Group)
-	ends, other := admin.Ends(ctx, topics...)
-	recent, third := admin.At(ctx, now.Add(-DedupeWindow), topics...)
-	targets, fourth := p.targets(ctx, admin, topics, o)
+func (p *ResyncPlan) lay(ctx context.Context, client *admin.Client, topics []string, o ResyncOptions, now time.Time) error {
+	committed, err := client.Committed(ctx, p.Group)
+	ends, other := client.Ends(ctx, topics...)
+	recent, third := client.At(ctx, now.Add(-DedupeWindow), topics...)
+	targets, fourth := p.targets(ctx, client, topics, o)
 	if err := errors.Join(err, other, third, fourth); err != nil {
 		return err
 	}
@@ -81,11 +81,11 @@ func (p *ResyncPlan) lay(ctx context.Context, admin *kafka.Admin, topics []strin
 	return nil
 }
 
-func (p *ResyncPlan) targets(ctx context.Context, admin *kafka.Admin, topics []string, o ResyncOptions) (kafka.Offsets, error) {
+func (p *ResyncPlan) targets(ctx context.Context, client *admin.Client, topics []string, o ResyncOptions) (admin.Offsets, error) {
 	if o.To.IsZero() {
-		return admin.Starts(ctx, topics...)
+		return client.Starts(ctx, topics...)
 	}
-	return admin.At(ctx, o.To, topics...)
+	return client.At(ctx, o.To, topics...)
 }
 
 func (p *ResyncPlan) add(part ResyncPart, recent int64) {

@@ -10,7 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
-	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
@@ -27,31 +27,31 @@ func TestAPatternThatMatchesNothingSaysSo(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(cluster.Close)
-	parse := func(pattern string) (*kafka.Admin, *daemon.Config) {
+	parse := func(pattern string) (*admin.Client, *daemon.Config) {
 		c, report := daemon.Parse(fmt.Appendf(nil, patternConfig, cluster.ListenAddrs()[0], pattern), settings.Vars(nil))
 		if err := report.Err(); err != nil {
 			t.Fatal(err)
 		}
-		admin, err := kafka.NewAdmin(c.Kafka, "test", nil)
+		client, err := admin.New(c.Kafka, "test", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(admin.Close)
-		return admin, c
+		t.Cleanup(client.Close)
+		return client, c
 	}
 	for what, test := range map[string]struct {
-		find func(*kafka.Admin, *daemon.Config) (int, error)
+		find func(*admin.Client, *daemon.Config) (int, error)
 		want int
 	}{
-		"partitions to resync": {func(admin *kafka.Admin, c *daemon.Config) (int, error) {
-			p, err := PlanResync(t.Context(), admin, c, &c.Syncs[0], ResyncOptions{Partition: -1}, time.Now())
+		"partitions to resync": {func(client *admin.Client, c *daemon.Config) (int, error) {
+			p, err := PlanResync(t.Context(), client, c, &c.Syncs[0], ResyncOptions{Partition: -1}, time.Now())
 			if err != nil {
 				return 0, err
 			}
 			return len(p.Parts), nil
 		}, 2},
-		"topic to skip in": {func(admin *kafka.Admin, c *daemon.Config) (int, error) {
-			topic, err := skipTopic(t.Context(), admin, &c.Syncs[0], "")
+		"topic to skip in": {func(client *admin.Client, c *daemon.Config) (int, error) {
+			topic, err := skipTopic(t.Context(), client, &c.Syncs[0], "")
 			return len(topic), err
 		}, len("other.customers")},
 	} {

@@ -10,7 +10,7 @@ import (
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
-	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 )
 
 // sending is a replay under way. Its reader is one goroutine; chunks settle in others.
@@ -36,7 +36,7 @@ func (s *sending) read(ctx context.Context) error {
 		}
 		s.replay.seen.read(r.Partition, r.Offset)
 		if s.replay.options.Limit > 0 && s.taken == s.replay.options.Limit {
-			return kafka.ErrStop
+			return admin.ErrStop
 		}
 		return ctx.Err()
 	})

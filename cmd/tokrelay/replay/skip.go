@@ -10,6 +10,7 @@ import (
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 )
 
 // SkipOptions name the place to step over.
@@ -40,28 +41,28 @@ func (p *SkipPlan) Rows() int64 {
 
 // PlanSkip looks at the place and at where the sync's group is. It refuses a place that the group has not come to: rows
 // before it would be lost, too.
-func PlanSkip(ctx context.Context, admin *kafka.Admin, c *daemon.Config, s *daemon.Sync, o SkipOptions) (*SkipPlan, error) {
+func PlanSkip(ctx context.Context, client *admin.Client, c *daemon.Config, s *daemon.Sync, o SkipOptions) (*SkipPlan, error) {
 	if s.Kind() == daemon.KindFile {
 		return nil, fmt.Errorf("sync %s is an audience_file: it has no group to move, and an audience made without some rows would lose their members\n"+
 			"raise kafka.max_batch_bytes, or repair the topic", s.Name)
 	}
-	topic, err := skipTopic(ctx, admin, s, o.Topic)
+	topic, err := skipTopic(ctx, client, s, o.Topic)
 	if err != nil {
 		return nil, err
 	}
 	p := &SkipPlan{Group: c.GroupOf(s)}
-	if p.From, err = readsFrom(ctx, admin, s, p.Group, topic, o.Partition); err != nil {
+	if p.From, err = readsFrom(ctx, client, s, p.Group, topic, o.Partition); err != nil {
 		return nil, err
 	}
-	if p.Batch, err = admin.BatchAt(ctx, topic, o.Partition, p.From); err != nil {
+	if p.Batch, err = client.BatchAt(ctx, topic, o.Partition, p.From); err != nil {
 		return nil, err
 	}
 	return p, p.lay(topic, o)
 }
 
 // skipTopic is the topic that is meant, one that the sync reads.
-func skipTopic(ctx context.Context, admin *kafka.Admin, s *daemon.Sync, named string) (string, error) {
-	topics, err := s.SourceTopics(ctx, admin)
+func skipTopic(ctx context.Context, client *admin.Client, s *daemon.Sync, named string) (string, error) {
+	topics, err := s.SourceTopics(ctx, client)
 	switch {
 	case err != nil:
 		return "", err
@@ -76,9 +77,9 @@ func skipTopic(ctx context.Context, admin *kafka.Admin, s *daemon.Sync, named st
 }
 
 // readsFrom is the offset from which the sync reads the partition next.
-func readsFrom(ctx context.Context, admin *kafka.Admin, s *daemon.Sync, group, topic string, partition int32) (int64, error) {
-	committed, err := admin.Committed(ctx, group)
-	starts, other := admin.Starts(ctx, topic)
+func readsFrom(ctx context.Context, client *admin.Client, s *daemon.Sync, group, topic string, partition int32) (int64, error) {
+	committed, err := client.Committed(ctx, group)
+	starts, other := client.Starts(ctx, topic)
 	if err := errors.Join(err, other); err != nil {
 		return 0, err
 	}
@@ -143,7 +144,7 @@ func (p *SkipPlan) Skip(ctx context.Context, c *daemon.Config, s *daemon.Sync, o
 	if err := w.Letters(s, w.Metrics.Sync(s.Name, s.Kind())).Rows(ctx, []pipeline.Letter{p.letter}); err != nil {
 		return err
 	}
-	to := kafka.Offsets{}
+	to := admin.Offsets{}
 	to.Set(p.Batch.Topic, p.Batch.Partition, p.To)
 	return w.Admin.SetOffsets(ctx, p.Group, to)
 }

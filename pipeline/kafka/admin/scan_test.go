@@ -1,4 +1,4 @@
-package kafka
+package admin
 
 import (
 	"fmt"
@@ -51,7 +51,7 @@ func mixedRecord(random *rand.Rand) *kgo.Record {
 func TestAScanReadsWhatReadReads(t *testing.T) {
 	t.Parallel()
 	cluster := newCluster(t, 3)
-	a := newAdmin(t, cluster)
+	a := newClient(t, configFor(cluster))
 	for _, seed := range []uint64{1, 2, 3} {
 		produceMixed(t, cluster.ListenAddrs(), seed)
 	}
@@ -84,7 +84,7 @@ func TestAScanReadsWhatReadReads(t *testing.T) {
 func TestAScanCanBeStopped(t *testing.T) {
 	t.Parallel()
 	cluster := newCluster(t, 1)
-	a := newAdmin(t, cluster)
+	a := newClient(t, configFor(cluster))
 	produceTo(t, cluster, testTopic, 0, 50)
 	seen := 0
 	err := a.Scan(t.Context(), Range{To: Offsets{testTopic: {0: 50}}}, func(*pipeline.Record) error {
@@ -101,7 +101,7 @@ func TestAScanCanBeStopped(t *testing.T) {
 func TestAScanOfADamagedBatchNamesIt(t *testing.T) {
 	t.Parallel()
 	cluster := newCluster(t, 1)
-	a := newAdmin(t, cluster)
+	a := newClient(t, configFor(cluster))
 	produceTo(t, cluster, testTopic, 0, 50)
 	rd := &reader{admin: a, unpack: kgo.DefaultDecompressor(), lend: &loan{}, each: func(*pipeline.Record) error { return nil }}
 	s := &span{topic: testTopic, end: 50}
@@ -127,7 +127,7 @@ func TestAScanOfADamagedBatchNamesIt(t *testing.T) {
 }
 
 // fetchOnce gives one partition's part of a broker's answer.
-func fetchOnce(t *testing.T, a *Admin, s *span) kmsg.FetchResponseTopicPartition {
+func fetchOnce(t *testing.T, a *Client, s *span) kmsg.FetchResponseTopicPartition {
 	t.Helper()
 	rd := &reader{admin: a}
 	s.leaderless = true
@@ -142,9 +142,9 @@ func fetchOnce(t *testing.T, a *Admin, s *span) kmsg.FetchResponseTopicPartition
 }
 
 func FuzzScan(f *testing.F) {
-	f.Add(make([]byte, batchHeader+20))
+	f.Add(make([]byte, 81))
 	f.Fuzz(func(t *testing.T, batches []byte) {
-		rd := &reader{admin: &Admin{}, unpack: kgo.DefaultDecompressor(), lend: &loan{}, each: func(*pipeline.Record) error { return nil }}
+		rd := &reader{admin: &Client{}, unpack: kgo.DefaultDecompressor(), lend: &loan{}, each: func(*pipeline.Record) error { return nil }}
 		p := kmsg.FetchResponseTopicPartition{RecordBatches: batches}
 		if rd.lend.readable(&p) {
 			_ = rd.scan(&span{end: 1 << 40}, &p) // must end, and not panic

@@ -1,4 +1,4 @@
-package kafka
+package admin
 
 import (
 	"testing"
@@ -7,6 +7,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/tokrelay/tokrelay/pipeline/settings"
+
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
 )
 
 func allow(resource kmsg.ACLResourceType, name string, op kmsg.ACLOperation) kfake.ACL {
@@ -21,12 +23,8 @@ func TestRightsAreWhatTheBrokerGrants(t *testing.T) {
 			allow(topic, testTopic, kmsg.ACLOperationRead), allow(topic, testTopic, kmsg.ACLOperationDescribeConfigs),
 			allow(topic, "described", kmsg.ACLOperationDescribe), allow(group, testGroup, kmsg.ACLOperationRead)))
 	cfg := configFor(cluster)
-	cfg.SASL = &SASL{Mechanism: "PLAIN", Username: "relay", Password: settings.Secret("secret")}
-	a, err := NewAdmin(cfg, "test", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(a.Close)
+	cfg.SASL = &kafka.SASL{Mechanism: "PLAIN", Username: "relay", Password: settings.Secret("secret")}
+	a := newClient(t, cfg)
 	topics, err := a.TopicRights(t.Context(), testTopic, "closed", "described")
 	if err != nil {
 		t.Fatal(err)
@@ -54,7 +52,7 @@ func TestRightsAreWhatTheBrokerGrants(t *testing.T) {
 
 func TestWithoutAccessControlEverythingIsAllowed(t *testing.T) {
 	t.Parallel()
-	a := newAdmin(t, newCluster(t, 1))
+	a := newClient(t, configFor(newCluster(t, 1)))
 	topics, err := a.TopicRights(t.Context(), testTopic, "nowhere")
 	if err != nil || !topics[testTopic].Has(RightWrite) {
 		t.Errorf("got %+v and %v, want every right", topics, err)

@@ -1,12 +1,10 @@
-package kafka
+package admin
 
 import (
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
-	"slices"
 	"strconv"
 	"time"
 
@@ -34,7 +32,7 @@ func (e *MissingTopic) Error() string {
 // EnsureTopics looks for the wanted topics, creates the missing ones if it may (create), and returns what is wrong with
 // those that are there, in words. A missing topic that may not be created is a *MissingTopic; other
 // errors may pass: a broker that is away, rights that are yet to be granted.
-func (a *Admin) EnsureTopics(ctx context.Context, create bool, wanted ...Wanted) (warnings []string, err error) {
+func (a *Client) EnsureTopics(ctx context.Context, create bool, wanted ...Wanted) (warnings []string, err error) {
 	names := make([]string, len(wanted))
 	for i, w := range wanted {
 		names[i] = w.Name
@@ -78,7 +76,7 @@ func (w Wanted) compare(t Topic) []string {
 	return says
 }
 
-func (a *Admin) create(ctx context.Context, w Wanted) error {
+func (a *Client) create(ctx context.Context, w Wanted) error {
 	brokers, err := a.Brokers(ctx)
 	if err != nil {
 		return err
@@ -124,31 +122,4 @@ func (w Wanted) configs(replication int) map[string]*string {
 	}
 	set("message.timestamp.type", "CreateTime")
 	return c
-}
-
-// wholeName is a regular expression that has to match all of a topic's name.
-func wholeName(pattern string) string { return "^(?:" + pattern + ")$" }
-
-func wholeNames(patterns []string) []string {
-	whole := make([]string, len(patterns))
-	for i, p := range patterns {
-		whole[i] = wholeName(p)
-	}
-	return whole
-}
-
-// compilePattern reads a topic pattern, and what does not belong to it, as the consumer does.
-func compilePattern(pattern string, exclude []string) (func(string) bool, error) {
-	var compiled []*regexp.Regexp
-	for _, p := range wholeNames(append([]string{pattern}, exclude...)) {
-		re, err := regexp.Compile(p)
-		if err != nil {
-			return nil, fmt.Errorf("topic pattern: %w", err)
-		}
-		compiled = append(compiled, re)
-	}
-	return func(name string) bool {
-		excludes := func(re *regexp.Regexp) bool { return re.MatchString(name) }
-		return compiled[0].MatchString(name) && !slices.ContainsFunc(compiled[1:], excludes)
-	}, nil
 }

@@ -1,4 +1,4 @@
-package kafka
+package admin
 
 import (
 	"bytes"
@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
@@ -438,7 +439,7 @@ func aReadToRecordedEnds(t *testing.T, b *factBroker) {
 		}
 		b.transact(id, 2, 10, kgo.TryAbort)
 	}
-	a, err := NewAdmin(settings.WithDefaults(Config{Brokers: b.brokers}), "facts", nil)
+	a, err := New(settings.WithDefaults(kafka.Config{Brokers: b.brokers}), "facts", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,8 +1,9 @@
-package kafka
+package admin
 
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -12,24 +13,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
 )
-
-func testNow() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) }
-
-func newAdmin(t *testing.T, c *kfake.Cluster) *Admin {
-	t.Helper()
-	a, err := NewAdmin(configFor(c), "test", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(a.Close)
-	return a
-}
 
 func TestDeadLetterTopicsAreCreatedWithTheirSettings(t *testing.T) {
 	t.Parallel()
 	cluster := newCluster(t, 1, kfake.NumBrokers(3))
-	a := newAdmin(t, cluster)
+	a := newClient(t, configFor(cluster))
 	want := []Wanted{
 		{Name: "rejected", Partitions: 5, Retention: 14 * 24 * time.Hour, MaxMessageBytes: 2 << 20},
 		{Name: "state", Compact: true},
@@ -60,7 +50,7 @@ func TestDeadLetterTopicsAreCreatedWithTheirSettings(t *testing.T) {
 func TestWhatIsWrongWithATopicIsSaid(t *testing.T) {
 	t.Parallel()
 	cluster := newCluster(t, 1)
-	a := newAdmin(t, cluster)
+	a := newClient(t, configFor(cluster))
 	compact := "compact"
 	if err := cluster.CreateTopic("rejected", 1, map[string]string{"cleanup.policy": compact}); err != nil {
 		t.Fatal(err)
@@ -82,18 +72,14 @@ func TestWhatIsWrongWithATopicIsSaid(t *testing.T) {
 
 func TestOffsetsOfAGroupCanBeSetOnlyWithoutMembers(t *testing.T) {
 	t.Parallel()
-	for _, protocol := range []string{Classic, NextGen} {
+	for _, protocol := range []string{kafka.Classic, kafka.NextGen} {
 		t.Run(protocol, func(t *testing.T) {
 			t.Parallel()
 			cluster := newCluster(t, 2)
 			produceTo(t, cluster, testTopic, 0, 10)
 			cfg := configFor(cluster)
 			cfg.Protocol = protocol
-			a, err := NewAdmin(cfg, "test", nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer a.Close()
+			a := newClient(t, cfg)
 			want := Offsets{testTopic: {0: 4, 1: 0}}
 			if err := a.SetOffsets(t.Context(), testGroup, want); err != nil {
 				t.Fatal(err)
@@ -102,46 +88,26 @@ func TestOffsetsOfAGroupCanBeSetOnlyWithoutMembers(t *testing.T) {
 			if err != nil || got[testTopic][0] != 4 || got[testTopic][1] != 0 {
 				t.Fatalf("got %v, %v, want %v", got, err, want)
 			}
-			chunks := make(handler, 10)
-			m := join(t, cluster, chunks.offer, func(c *Config, _ *ConsumerOptions) { c.Protocol = protocol })
-			h := <-chunks
+			leave := join(t, cfg)
+			defer leave()
 			if err := a.SetOffsets(t.Context(), testGroup, want); !errors.Is(err, ErrGroupInUse) {
 				t.Errorf("with a member: got %v, want ErrGroupInUse", err)
 			}
-			g, err := a.Group(t.Context(), testGroup)
-			if err != nil || len(g.Members) != 1 || reads(g.Members[0]) != 2 || g.Members[0].ClientID != "tokrelay-orders" {
-				t.Errorf("got %+v, %v, want one member with two partitions", g, err)
+			members, err := a.Members(t.Context(), testGroup)
+			if err != nil || len(members) != 1 || members[0].ClientID != "tokrelay-orders" || members[0].Host == "" {
+				t.Errorf("got %+v, %v, want one member, of the sync", members, err)
 			}
-			h.ack()
-			m.leave(t)
 		})
 	}
-}
-
-// reads counts partitions; kfake leaves topic names out of the new protocol's answer.
-func reads(m Member) int {
-	n := 0
-	for _, ids := range m.Partitions {
-		n += len(ids)
-	}
-	return n
 }
 
 func TestOffsetsAreListedByTimeAndDeletedUpTo(t *testing.T) {
 	t.Parallel()
 	cluster := newCluster(t, 1)
-	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
 	for i := range 5 {
-		r := &kgo.Record{Topic: testTopic, Value: []byte("v"), Timestamp: testNow().Add(time.Duration(i) * time.Hour)}
-		if err := client.ProduceSync(t.Context(), r).FirstErr(); err != nil {
-			t.Fatal(err)
-		}
+		produce(t, cluster, &kgo.Record{Topic: testTopic, Value: []byte("v"), Timestamp: testNow().Add(time.Duration(i) * time.Hour)})
 	}
-	a := newAdmin(t, cluster)
+	a := newClient(t, configFor(cluster))
 	if got, err := a.At(t.Context(), testNow().Add(150*time.Minute), testTopic); err != nil || got[testTopic][0] != 3 {
 		t.Errorf("by time: got %v, %v, want 3", got, err)
 	}
@@ -163,7 +129,7 @@ func TestOffsetsAreListedByTimeAndDeletedUpTo(t *testing.T) {
 }
 
 // readAll reads a range and returns the values by partition.
-func readAll(ctx context.Context, t *testing.T, a *Admin, r Range) map[int32][]string {
+func readAll(ctx context.Context, t *testing.T, a *Client, r Range) map[int32][]string {
 	t.Helper()
 	got := map[int32][]string{}
 	err := a.Read(ctx, r, func(rec *pipeline.Record) error {
@@ -182,7 +148,7 @@ func TestReadEndsExactlyAtTheRecordedEnds(t *testing.T) {
 	for p := range int32(3) {
 		produceTo(t, cluster, testTopic, p, 1000)
 	}
-	a := newAdmin(t, cluster)
+	a := newClient(t, configFor(cluster))
 	ends, err := a.Ends(t.Context(), testTopic)
 	if err != nil {
 		t.Fatal(err)
@@ -211,7 +177,7 @@ func TestReadPassesAbortedTransactionsAndDeletedRecords(t *testing.T) {
 	if err := cluster.DeleteRecords(testTopic, 0, 4); err != nil {
 		t.Fatal(err)
 	}
-	a := newAdmin(t, cluster)
+	a := newClient(t, configFor(cluster))
 	ends, err := a.Ends(t.Context(), testTopic)
 	if err != nil {
 		t.Fatal(err)
@@ -247,7 +213,7 @@ func TestReadStopsWhenToldTo(t *testing.T) {
 	t.Parallel()
 	cluster := newCluster(t, 1)
 	produceTo(t, cluster, testTopic, 0, 100)
-	a, n, boom := newAdmin(t, cluster), 0, errors.New("boom")
+	a, n, boom := newClient(t, configFor(cluster)), 0, errors.New("boom")
 	to := Range{To: Offsets{testTopic: {0: 100}}}
 	stopAt := func(at int, with error) func(*pipeline.Record) error {
 		n = 0
@@ -275,7 +241,7 @@ func TestReadSaysWhenTheTopicBecameAnother(t *testing.T) {
 	t.Parallel()
 	cluster := newCluster(t, 1)
 	produceTo(t, cluster, testTopic, 0, 100)
-	a := newAdmin(t, cluster)
+	a := newClient(t, configFor(cluster))
 	err := a.Read(t.Context(), Range{To: Offsets{testTopic: {0: 200}}}, func(r *pipeline.Record) error {
 		if r.Offset != 99 {
 			return nil
@@ -293,11 +259,11 @@ func TestReadSaysWhenTheTopicBecameAnother(t *testing.T) {
 func TestTopicsHaveTheReplicasThatAreWanted(t *testing.T) {
 	t.Parallel()
 	cluster := newCluster(t, 1, kfake.NumBrokers(3))
-	a := newAdmin(t, cluster)
+	a := newClient(t, configFor(cluster))
 	if _, err := a.EnsureTopics(t.Context(), true, Wanted{Name: "two", Replication: 2}, Wanted{Name: "default"}); err != nil {
 		t.Fatal(err)
 	}
-	fresh := newAdmin(t, cluster) // the client remembers for a second what was not there
+	fresh := newClient(t, configFor(cluster)) // the client remembers for a second what was not there
 	topics, err := fresh.Topics(t.Context(), "two", "default")
 	if err != nil || topics["two"].Replication != 2 || topics["default"].Replication != 3 {
 		t.Errorf("got %+v, %v, want 2 and 3 replicas", topics, err)
@@ -309,5 +275,28 @@ func TestTopicsHaveTheReplicasThatAreWanted(t *testing.T) {
 	_, err = a.EnsureTopics(t.Context(), true, Wanted{Name: "five", Replication: 5})
 	if err == nil || !strings.Contains(err.Error(), "3 brokers for 5 replicas (dead_letter.replication)") {
 		t.Errorf("got %v, want an error that names the key", err)
+	}
+}
+
+func TestExcludedTopicsDoNotBelongToAPattern(t *testing.T) {
+	t.Parallel()
+	cluster := newCluster(t, 1, kfake.SeedTopics(1, "shop.rejected", "shop.heartbeat.eu", "shop.rejected-orders", "workshop.orders"))
+	got, err := newClient(t, configFor(cluster)).Matching(t.Context(), `shop\..*`, `shop\.rejected`, `shop\.heartbeat.*`)
+	if want := []string{testTopic, "shop.rejected-orders"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %v, %v, want %v", got, err, want)
+	}
+}
+
+func TestReadingToAnEndStopsAtABatchThatUnpacksToTooMuch(t *testing.T) {
+	t.Parallel()
+	cluster := newCluster(t, 1)
+	produce(t, cluster, &kgo.Record{Topic: testTopic, Value: make([]byte, 9<<20)}) // compressed to next to nothing
+	cfg := configFor(cluster)
+	cfg.MaxBatchBytes = 8 << 20
+	a, everything := newClient(t, cfg), Range{To: Offsets{testTopic: {0: 1}}}
+	for name, read := range map[string]func(context.Context, Range, func(*pipeline.Record) error) error{"Read": a.Read, "Scan": a.Scan} {
+		if err := read(t.Context(), everything, func(*pipeline.Record) error { return nil }); !errors.Is(err, kgo.ErrMaxDecompress) {
+			t.Errorf("%s: got %v, want the bound", name, err)
+		}
 	}
 }

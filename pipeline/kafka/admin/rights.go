@@ -1,4 +1,4 @@
-package kafka
+package admin
 
 import (
 	"context"
@@ -76,7 +76,7 @@ func rightsOf(bits int32, code int16) (Rights, error) {
 }
 
 // TopicRights asks what this client may do with topics. Topics that do not exist are left out.
-func (a *Admin) TopicRights(ctx context.Context, topics ...string) (map[string]Rights, error) {
+func (a *Client) TopicRights(ctx context.Context, topics ...string) (map[string]Rights, error) {
 	req := kmsg.NewPtrMetadataRequest()
 	req.IncludeTopicAuthorizedOperations = true
 	for _, name := range topics {
@@ -105,7 +105,7 @@ func (a *Admin) TopicRights(ctx context.Context, topics ...string) (map[string]R
 
 // MayCreate asks whether this client may create topics of any name. A right to create those of one name cannot be asked
 // for. Of brokers before 2.8, which cannot be asked, it is true.
-func (a *Admin) MayCreate(ctx context.Context) (bool, error) {
+func (a *Client) MayCreate(ctx context.Context) (bool, error) {
 	if known, err := a.describesCluster(ctx); err != nil || !known {
 		return true, err
 	}
@@ -123,7 +123,7 @@ func (a *Admin) MayCreate(ctx context.Context) (bool, error) {
 }
 
 // describesCluster reports whether all brokers know the question for the cluster's rights (KIP-700, Kafka 2.8).
-func (a *Admin) describesCluster(ctx context.Context) (bool, error) {
+func (a *Client) describesCluster(ctx context.Context) (bool, error) {
 	brokers, err := a.adm.ApiVersions(ctx)
 	if err != nil {
 		return false, fmt.Errorf("ask brokers for their versions: %w", err)
@@ -137,7 +137,7 @@ func (a *Admin) describesCluster(ctx context.Context) (bool, error) {
 }
 
 // GroupRights asks what this client may do with a consumer group.
-func (a *Admin) GroupRights(ctx context.Context, group string) (Rights, error) {
+func (a *Client) GroupRights(ctx context.Context, group string) (Rights, error) {
 	req := kmsg.NewPtrDescribeGroupsRequest()
 	req.Groups, req.IncludeAuthorizedOperations = []string{group}, true
 	answer, err := req.RequestWith(ctx, a.client)

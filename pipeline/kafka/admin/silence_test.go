@@ -1,4 +1,4 @@
-package kafka
+package admin
 
 import (
 	"bytes"
@@ -99,7 +99,7 @@ func TestSilenceIsNotTakenForAnEnd(t *testing.T) {
 			if c.to == 90 {
 				from = 70
 			}
-			rd := &reader{admin: newAdmin(t, cluster), patience: c.patience, each: func(*pipeline.Record) error { got++; return nil }}
+			rd := &reader{admin: newClient(t, configFor(cluster)), patience: c.patience, each: func(*pipeline.Record) error { got++; return nil }}
 			err := rd.run(t.Context(), Range{From: Offsets{testTopic: {0: from}}, To: Offsets{testTopic: {0: c.to}}})
 			if got != c.records || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
 				t.Errorf("got %d records and error %v, want %d and %q", got, err, c.records, c.err)
@@ -149,7 +149,7 @@ func TestAReaderThatAPurgeOvertookGoesOnAtTheStartAndLogsWhatIsGone(t *testing.T
 		return bare(req, outOfRange)
 	}, 0)
 	var log bytes.Buffer
-	a, err := NewAdmin(configFor(cluster), "test", slog.New(slog.NewTextHandler(&log, nil)))
+	a, err := New(configFor(cluster), "test", slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func TestReadRefusesATopicThatWasMadeAgainSinceItsEndWasLookedUp(t *testing.T) {
 	t.Parallel()
 	cluster := newCluster(t, 1)
 	produceTo(t, cluster, testTopic, 0, 20)
-	a := newAdmin(t, cluster)
+	a := newClient(t, configFor(cluster))
 	r, err := a.All(t.Context(), testTopic)
 	if err != nil {
 		t.Fatal(err)
@@ -202,7 +202,7 @@ func TestNoTopicsAreNotAllTopics(t *testing.T) {
 	t.Parallel()
 	cluster := newCluster(t, 2)
 	produceTo(t, cluster, testTopic, 0, 5)
-	a := newAdmin(t, cluster)
+	a := newClient(t, configFor(cluster))
 	var err error
 	note := func(other error) {
 		if err == nil {

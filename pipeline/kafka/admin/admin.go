@@ -1,4 +1,6 @@
-package kafka
+// Package admin asks and tells Kafka what commands and the start of the daemon need: topics, offsets, groups, marks, rights,
+// and reads up to recorded ends. It reaches Kafka by the client of package kafka, joins no group, and knows nothing of syncs.
+package admin
 
 import (
 	"cmp"
@@ -15,11 +17,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
 )
 
-// Admin asks and tells Kafka what commands and the start of the daemon need. It is safe for concurrent use.
-type Admin struct {
-	cfg    Config
+// Client asks and tells Kafka. It is safe for concurrent use.
+type Client struct {
+	cfg    kafka.Config
 	client *kgo.Client
 	adm    *kadm.Client
 	log    *slog.Logger
@@ -27,27 +31,23 @@ type Admin struct {
 	mostFetched int32 // bytes of an answer, half of it of one partition
 }
 
-// NewAdmin makes an admin; it connects with the first question.
-func NewAdmin(cfg Config, name string, log *slog.Logger) (*Admin, error) {
-	opts, err := cfg.options(name, log)
+// New makes a client; it connects with the first question.
+func New(cfg kafka.Config, name string, log *slog.Logger) (*Client, error) {
+	client, err := cfg.NewClient(name, log, kgo.RetryTimeout(patience))
 	if err != nil {
 		return nil, err
 	}
-	client, err := kgo.NewClient(append(opts, cfg.metered(name, ""), kgo.RetryTimeout(adminPatience))...)
-	if err != nil {
-		return nil, fmt.Errorf("admin %s: %w", name, err)
-	}
-	return &Admin{cfg: cfg, client: client, adm: kadm.NewClient(client), log: cmp.Or(log, slog.New(slog.DiscardHandler)),
+	return &Client{cfg: cfg, client: client, adm: kadm.NewClient(client), log: cmp.Or(log, slog.New(slog.DiscardHandler)),
 		mostFetched: readMaxBytes}, nil
 }
 
-const adminPatience = 20 * time.Second
+const patience = 20 * time.Second
 
 // Close ends the connections.
-func (a *Admin) Close() { a.client.Close() }
+func (a *Client) Close() { a.client.Close() }
 
 // Ping returns nil when a broker answers.
-func (a *Admin) Ping(ctx context.Context) error {
+func (a *Client) Ping(ctx context.Context) error {
 	if err := a.client.Ping(ctx); err != nil {
 		return fmt.Errorf("reach Kafka: %w", err)
 	}
@@ -70,7 +70,7 @@ func (t Topic) Compacted() bool { return strings.Contains(t.Policy, "compact") }
 
 // Topics describes the named topics; those that do not exist are left out. The settings stay empty where this client
 // may not read them.
-func (a *Admin) Topics(ctx context.Context, names ...string) (map[string]Topic, error) {
+func (a *Client) Topics(ctx context.Context, names ...string) (map[string]Topic, error) {
 	topics := map[string]Topic{}
 	details, err := a.describe(ctx, names)
 	if err != nil {
@@ -79,7 +79,7 @@ func (a *Admin) Topics(ctx context.Context, names ...string) (map[string]Topic, 
 	for name, d := range details {
 		switch {
 		case d.Err == nil:
-			topics[name] = Topic{Name: name, ID: idText(d.ID), Partitions: len(d.Partitions), Replication: d.Partitions.NumReplicas()}
+			topics[name] = Topic{Name: name, ID: kafka.TopicID(d.ID), Partitions: len(d.Partitions), Replication: d.Partitions.NumReplicas()}
 		case !errors.Is(d.Err, kerr.UnknownTopicOrPartition):
 			return nil, fmt.Errorf("describe topic %s: %w", name, d.Err)
 		}
@@ -88,7 +88,7 @@ func (a *Admin) Topics(ctx context.Context, names ...string) (map[string]Topic, 
 }
 
 // describe asks about the named topics; of none, it knows none: kadm would take that for all of the cluster.
-func (a *Admin) describe(ctx context.Context, names []string) (kadm.TopicDetails, error) {
+func (a *Client) describe(ctx context.Context, names []string) (kadm.TopicDetails, error) {
 	if len(names) == 0 {
 		return nil, nil
 	}
@@ -96,7 +96,7 @@ func (a *Admin) describe(ctx context.Context, names []string) (kadm.TopicDetails
 }
 
 // settings fills in the topics' configuration. A client without DESCRIBE_CONFIGS goes without.
-func (a *Admin) settings(ctx context.Context, topics map[string]Topic) error {
+func (a *Client) settings(ctx context.Context, topics map[string]Topic) error {
 	if len(topics) == 0 {
 		return nil
 	}
@@ -119,7 +119,7 @@ func (a *Admin) settings(ctx context.Context, topics map[string]Topic) error {
 
 // configs are the settings of those topics that this client may ask about. One denied topic makes kadm drop the answers
 // about its neighbours, so then each is asked for alone.
-func (a *Admin) configs(ctx context.Context, names []string) (kadm.ResourceConfigs, error) {
+func (a *Client) configs(ctx context.Context, names []string) (kadm.ResourceConfigs, error) {
 	configs, err := a.adm.DescribeTopicConfigs(ctx, names...)
 	switch _, denied := errors.AsType[*kadm.AuthError](err); {
 	case !denied:
@@ -152,8 +152,8 @@ func (t *Topic) set(key, value string) {
 
 // Matching lists the topics whose whole name the regular expression matches and none of exclude does, as a consumer with
 // that Pattern and Exclude reads them.
-func (a *Admin) Matching(ctx context.Context, pattern string, exclude ...string) ([]string, error) {
-	matches, err := compilePattern(pattern, exclude)
+func (a *Client) Matching(ctx context.Context, pattern string, exclude ...string) ([]string, error) {
+	matches, err := kafka.TopicMatcher(pattern, exclude)
 	if err != nil {
 		return nil, err
 	}
@@ -165,10 +165,15 @@ func (a *Admin) Matching(ctx context.Context, pattern string, exclude ...string)
 }
 
 // Brokers is how many there are.
-func (a *Admin) Brokers(ctx context.Context) (int, error) {
+func (a *Client) Brokers(ctx context.Context) (int, error) {
 	brokers, err := a.adm.ListBrokers(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("list brokers: %w", err)
 	}
 	return len(brokers), nil
+}
+
+// BatchAt reads the first batch with rows at an offset or behind it: see kafka.Config.BatchAt.
+func (a *Client) BatchAt(ctx context.Context, topic string, partition int32, offset int64) (*kafka.Batch, error) {
+	return a.cfg.BatchAt(ctx, a.client, topic, partition, offset)
 }

@@ -1,4 +1,4 @@
-package kafka
+package admin
 
 import (
 	"cmp"
@@ -13,10 +13,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
 )
 
 // Range is what Read reads: every partition of To, from From (its oldest record where From has none) up to, and
-// without, To. Admin.All gives the range of everything there is now.
+// without, To. Client.All gives the range of everything there is now.
 type Range struct {
 	From, To Offsets
 	// IDs are the ids of the topics, by name, as they were when the offsets were looked up. Read refuses another topic of
@@ -52,13 +53,13 @@ var ErrStop = errors.New("stop reading")
 // compaction and records removed while it reads. It joins no group and commits nothing. Memory stays below a few fetches,
 // whatever the range. Passing trouble with brokers is waited out for as long as ctx allows; each's error ends the
 // reading. The record is each's to keep.
-func (a *Admin) Read(ctx context.Context, r Range, each func(*pipeline.Record) error) error {
+func (a *Client) Read(ctx context.Context, r Range, each func(*pipeline.Record) error) error {
 	return (&reader{admin: a, each: each}).run(ctx, r)
 }
 
 // reader is one Read or Scan at work.
 type reader struct {
-	admin *Admin
+	admin *Client
 	each  func(*pipeline.Record) error
 	lend  *loan // of Scan
 	gone  func(Gap)
@@ -87,7 +88,7 @@ func (s *span) String() string { return fmt.Sprintf("%s/%d", s.topic, s.id) }
 // run goes on until no partition has anything left: that every position has reached its end is the only way out
 // without an error.
 func (rd *reader) run(ctx context.Context, r Range) error {
-	rd.unpack = boundedDecompressor(rd.admin.client)
+	rd.unpack = kafka.Decompressor(rd.admin.client)
 	if err := rd.open(ctx, r); err != nil {
 		return err
 	}
@@ -109,7 +110,7 @@ func (rd *reader) run(ctx context.Context, r Range) error {
 			tries = 0
 			continue
 		}
-		if err := pipeline.Wait(ctx, backoff(min(tries, 5))); err != nil {
+		if err := pause(ctx, tries); err != nil {
 			return err
 		}
 		tries++
@@ -147,7 +148,7 @@ func (rd *reader) skipTo(s *span, start int64) {
 	s.at = max(s.at, start)
 }
 
-func (a *Admin) logGone(g Gap) {
+func (a *Client) logGone(g Gap) {
 	a.log.Warn("records were removed from Kafka before they were read; reading goes on behind them", slog.String("topic", g.Topic),
 		slog.Int("partition", int(g.Partition)), slog.Int64("from", g.From), slog.Int64("to", g.To), slog.Int64("offsets", g.To-g.From))
 }

@@ -1,4 +1,4 @@
-package kafka
+package admin
 
 import (
 	"bytes"
@@ -67,9 +67,9 @@ func newScenario(t *testing.T, seed uint64, compacted bool) *scenario {
 	return s
 }
 
-func (s *scenario) admin() *Admin {
+func (s *scenario) admin() *Client {
 	s.t.Helper()
-	a := newAdmin(s.t, s.cluster)
+	a := newClient(s.t, configFor(s.cluster))
 	a.mostFetched = smallAnswers
 	return a
 }
@@ -139,7 +139,7 @@ type reading struct {
 	gone map[int32][]Gap
 }
 
-func (s *scenario) read(a *Admin, r Range, scan bool, meanwhile func(n int)) reading {
+func (s *scenario) read(a *Client, r Range, scan bool, meanwhile func(n int)) reading {
 	s.t.Helper()
 	out := reading{got: map[int32][]int64{}, gone: map[int32][]Gap{}}
 	r.Gone = func(g Gap) { out.gone[g.Partition] = append(out.gone[g.Partition], g) }
@@ -195,7 +195,7 @@ func isGone(gaps []Gap, offset int64) bool {
 
 func always(int, int64) bool { return true }
 
-func (s *scenario) all(a *Admin) Range {
+func (s *scenario) all(a *Client) Range {
 	s.t.Helper()
 	r, err := a.All(s.t.Context(), testTopic)
 	if err != nil {

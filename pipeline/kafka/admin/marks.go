@@ -1,4 +1,4 @@
-package kafka
+package admin
 
 import (
 	"context"
@@ -18,7 +18,7 @@ type Mark struct {
 }
 
 // Marks are the marks in a topic of every group of that name, and of those whose name goes on after it with a dot.
-func (a *Admin) Marks(ctx context.Context, topic, name string) (map[string]map[int32]Mark, error) {
+func (a *Client) Marks(ctx context.Context, topic, name string) (map[string]map[int32]Mark, error) {
 	listed, err := a.adm.ListGroups(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list groups: %w", err)
@@ -31,17 +31,11 @@ func (a *Admin) Marks(ctx context.Context, topic, name string) (map[string]map[i
 	}
 	marks := map[string]map[int32]Mark{}
 	for group, answer := range a.adm.FetchManyOffsets(ctx, groups...) {
-		err := answer.Err
-		if err == nil {
-			err = answer.Fetched.Error()
-		}
-		if errors.Is(err, kerr.GroupIDNotFound) {
-			continue // forgotten meanwhile
-		}
-		if err != nil {
+		offsets, err := whole(answer.Fetched, answer.Err)
+		if err != nil && !errors.Is(err, kerr.GroupIDNotFound) { // that one was forgotten meanwhile
 			return nil, fmt.Errorf("fetch offsets of group %s: %w", group, err)
 		}
-		for id, r := range answer.Fetched[topic] {
+		for id, r := range offsets[topic] {
 			if marks[group] == nil {
 				marks[group] = map[int32]Mark{}
 			}
@@ -52,7 +46,7 @@ func (a *Admin) Marks(ctx context.Context, topic, name string) (map[string]map[i
 }
 
 // SetMarks sets marks in a topic for a group that no member joins.
-func (a *Admin) SetMarks(ctx context.Context, group, topic string, marks map[int32]Mark) error {
+func (a *Client) SetMarks(ctx context.Context, group, topic string, marks map[int32]Mark) error {
 	o := kadm.Offsets{}
 	for id, m := range marks {
 		o.Add(kadm.Offset{Topic: topic, Partition: id, At: m.At, LeaderEpoch: -1, Metadata: m.Note})

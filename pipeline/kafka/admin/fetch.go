@@ -1,4 +1,4 @@
-package kafka
+package admin
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
 )
 
 const (
@@ -68,7 +69,7 @@ func parts(answer *kmsg.FetchResponse, spans []*span) iter.Seq2[*span, *kmsg.Fet
 func (rd *reader) request(spans []*span) *kmsg.FetchRequest {
 	req := kmsg.NewPtrFetchRequest()
 	req.MaxWaitMillis, req.MinBytes, req.MaxBytes = int32(readWait.Milliseconds()), 1, rd.admin.mostFetched
-	if rd.admin.cfg.Isolation == ReadCommitted {
+	if rd.admin.cfg.Isolation == kafka.ReadCommitted {
 		req.IsolationLevel = 1
 	}
 	topics := map[string]int{}
@@ -93,7 +94,7 @@ func (rd *reader) take(s *span, p *kmsg.FetchResponseTopicPartition) error {
 	if rd.lend != nil && rd.lend.readable(p) {
 		return rd.scan(s, p)
 	}
-	opts := kgo.ProcessFetchPartitionOpts{Topic: s.topic, Partition: s.id, Offset: s.at, IsolationLevel: rd.admin.cfg.isolation()}
+	opts := kgo.ProcessFetchPartitionOpts{Topic: s.topic, Partition: s.id, Offset: s.at, IsolationLevel: rd.admin.cfg.IsolationLevel()}
 	fetched, next := kgo.ProcessFetchPartition(opts, p, rd.unpack, nil)
 	switch err := fetched.Err; {
 	case errors.Is(err, kerr.OffsetOutOfRange):

@@ -1,10 +1,11 @@
-package kafka
+package admin
 
 import (
 	"context"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"iter"
 	"time"
 	"unsafe"
 
@@ -17,7 +18,7 @@ import (
 // Scan is Read for callers that look at many records and keep none: the record, its key, value and headers (their names
 // too) are valid during the call of each only. It allocates nothing per record, which with the headers of dead letters
 // makes it several times as fast.
-func (a *Admin) Scan(ctx context.Context, r Range, each func(*pipeline.Record) error) error {
+func (a *Client) Scan(ctx context.Context, r Range, each func(*pipeline.Record) error) error {
 	return (&reader{admin: a, each: each, lend: &loan{}}).run(ctx, r)
 }
 
@@ -27,78 +28,77 @@ type loan struct {
 	headers []pipeline.Header
 }
 
-// The fixed part of a record batch, as Kafka's protocol lays it out.
+// What a batch's attributes say.
 const (
-	batchLength     = 8
-	batchMagic      = 16
-	batchCRC        = 17
-	batchAttributes = 21
-	batchLastDelta  = 23
-	batchFirstTime  = 27
-	batchMaxTime    = 35
-	batchCount      = 57
-	batchHeader     = 61
-
 	attributeCompression = 0x07
 	attributeAppendTime  = 0x08
 	attributeTransaction = 0x10
 	attributeControl     = 0x20
 )
 
+// checksummed is where the part of a batch begins that its checksum is of.
+const checksummed = 21
+
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// batches are the whole batches of an answer, with their bytes. The last one may be cut off: it comes again.
+func batches(p *kmsg.FetchResponseTopicPartition) iter.Seq2[[]byte, *kmsg.RecordBatch] {
+	return func(yield func([]byte, *kmsg.RecordBatch) bool) {
+		var b kmsg.RecordBatch
+		for rest := p.RecordBatches; b.ReadFrom(rest) == nil; {
+			n := 12 + int(b.Length) // an offset and the length come before what the length counts
+			if !yield(rest[:n], &b) {
+				return
+			}
+			rest = rest[n:]
+		}
+	}
+}
 
 // readable reports whether an answer holds what scan reads: batches of today's format and of no transaction. Whatever
 // else there is, errors too, the thorough way reads.
 func (l *loan) readable(p *kmsg.FetchResponseTopicPartition) bool {
-	if p.ErrorCode != 0 || len(p.RecordBatches) < batchHeader {
-		return false
-	}
-	for rest := p.RecordBatches; len(rest) >= batchHeader; {
-		n := batchSize(rest)
-		if rest[batchMagic] != 2 || attributes(rest)&attributeTransaction != 0 || n < batchHeader {
+	n := 0
+	for _, b := range batches(p) {
+		if b.Magic != 2 || b.Attributes&attributeTransaction != 0 {
 			return false
 		}
-		rest = rest[min(n, len(rest)):]
+		n++
 	}
-	return true
+	return p.ErrorCode == 0 && n > 0
 }
 
-func batchSize(b []byte) int          { return 12 + int(int32(binary.BigEndian.Uint32(b[batchLength:]))) }
-func attributes(b []byte) int16       { return int16(binary.BigEndian.Uint16(b[batchAttributes:])) }
-func number64(b []byte, at int) int64 { return int64(binary.BigEndian.Uint64(b[at:])) }
-func number32(b []byte, at int) int32 { return int32(binary.BigEndian.Uint32(b[at:])) }
-
-// scan lends out the records of one partition's part of an answer. Its last batch may be cut off: it comes again.
+// scan lends out the records of one partition's part of an answer.
 func (rd *reader) scan(s *span, p *kmsg.FetchResponseTopicPartition) error {
-	for rest := p.RecordBatches; len(rest) >= batchHeader && len(rest) >= batchSize(rest) && s.at < s.end; {
-		n := batchSize(rest)
-		if err := rd.batch(s, rest[:n]); err != nil {
+	for raw, b := range batches(p) {
+		if s.at >= s.end {
+			return nil
+		}
+		if err := rd.batch(s, raw, b); err != nil {
 			return err
 		}
-		s.at = max(s.at, number64(rest, 0)+int64(number32(rest, batchLastDelta))+1)
-		rest = rest[n:]
+		s.at = max(s.at, b.FirstOffset+int64(b.LastOffsetDelta)+1)
 	}
 	return nil
 }
 
-func (rd *reader) batch(s *span, b []byte) error {
-	attributes := attributes(b)
-	if attributes&attributeControl != 0 {
+func (rd *reader) batch(s *span, raw []byte, b *kmsg.RecordBatch) error {
+	if b.Attributes&attributeControl != 0 {
 		return nil
 	}
-	if crc32.Checksum(b[batchAttributes:], castagnoli) != binary.BigEndian.Uint32(b[batchCRC:]) {
-		return fmt.Errorf("read %s: the batch at offset %d is damaged", s, number64(b, 0))
+	if crc32.Checksum(raw[checksummed:], castagnoli) != uint32(b.CRC) {
+		return fmt.Errorf("read %s: the batch at offset %d is damaged", s, b.FirstOffset)
 	}
-	records, err := rd.unpack.Decompress(b[batchHeader:], kgo.CompressionCodecType(attributes&attributeCompression))
+	records, err := rd.unpack.Decompress(b.Records, kgo.CompressionCodecType(b.Attributes&attributeCompression))
 	if err != nil {
-		return fmt.Errorf("read %s: decompress the batch at offset %d: %w", s, number64(b, 0), err)
+		return fmt.Errorf("read %s: decompress the batch at offset %d: %w", s, b.FirstOffset, err)
 	}
 	c := cursor{rest: records}
-	for range number32(b, batchCount) {
+	for range b.NumRecords {
 		one := cursor{rest: c.take(c.varint())}
 		at := rd.lend.fill(&one, s, b)
 		if c.broken || one.broken {
-			return fmt.Errorf("read %s: the batch at offset %d is cut short", s, number64(b, 0))
+			return fmt.Errorf("read %s: the batch at offset %d is cut short", s, b.FirstOffset)
 		}
 		if at < s.at || at >= s.end {
 			continue
@@ -111,13 +111,13 @@ func (rd *reader) batch(s *span, b []byte) error {
 }
 
 // fill reads one record of the batch into the loan and returns its offset.
-func (l *loan) fill(c *cursor, s *span, batch []byte) int64 {
+func (l *loan) fill(c *cursor, s *span, b *kmsg.RecordBatch) int64 {
 	c.take(1) // attributes: none are in use
-	at := number64(batch, batchFirstTime) + int64(c.varint())
-	if attributes(batch)&attributeAppendTime != 0 {
-		at = number64(batch, batchMaxTime)
+	at := b.FirstTimestamp + int64(c.varint())
+	if b.Attributes&attributeAppendTime != 0 {
+		at = b.MaxTimestamp
 	}
-	offset := number64(batch, 0) + int64(c.varint())
+	offset := b.FirstOffset + int64(c.varint())
 	l.record = pipeline.Record{Topic: s.topic, Partition: s.id, Offset: offset, Timestamp: time.UnixMilli(at)}
 	l.record.Key = c.bytes()
 	l.record.Value = c.bytes()

@@ -1,4 +1,4 @@
-package kafka
+package admin
 
 import (
 	"cmp"
@@ -9,6 +9,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
 )
 
 // inDoubt reports whether an answer gives nothing although the partition's turn had come. An empty answer says something
@@ -58,7 +60,7 @@ const mostPuzzled = 20 * time.Second
 
 // readable is the end that a fetch could have read up to.
 func (rd *reader) readable(p *kmsg.FetchResponseTopicPartition) int64 {
-	if rd.admin.cfg.Isolation == ReadCommitted {
+	if rd.admin.cfg.Isolation == kafka.ReadCommitted {
 		return p.LastStableOffset
 	}
 	return p.HighWatermark
@@ -68,7 +70,7 @@ func (rd *reader) readable(p *kmsg.FetchResponseTopicPartition) int64 {
 // storage), and where it ends.
 type extent struct{ start, local, end int64 }
 
-func (a *Admin) extent(ctx context.Context, s *span) (b extent, err error) {
+func (a *Client) extent(ctx context.Context, s *span) (b extent, err error) {
 	starts, err := a.Starts(ctx, s.topic)
 	if err != nil {
 		return b, err

@@ -1,0 +1,73 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
+)
+
+// Committed are the offsets a group has committed; none of a group that does not exist yet.
+func (a *Client) Committed(ctx context.Context, group string) (Offsets, error) {
+	answer, err := whole(a.adm.FetchOffsets(ctx, group))
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+		return nil, fmt.Errorf("fetch offsets of group %s: %w", group, err)
+	}
+	o := Offsets{}
+	answer.Each(func(r kadm.OffsetResponse) { o.Set(r.Topic, r.Partition, r.At) })
+	return o, nil
+}
+
+// Member is an instance in a group.
+type Member struct{ ClientID, Host string }
+
+// Members are the instances in a group of the configured protocol; a group that does not exist yet has none.
+func (a *Client) Members(ctx context.Context, group string) ([]Member, error) {
+	ask := a.classicMembers
+	if a.cfg.Protocol == kafka.NextGen {
+		ask = a.nextGenMembers
+	}
+	members, err := ask(ctx, group)
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+		return nil, fmt.Errorf("describe group %s: %w", group, err)
+	}
+	return members, nil
+}
+
+func (a *Client) classicMembers(ctx context.Context, group string) (members []Member, err error) {
+	described, err := whole(a.adm.DescribeGroups(ctx, group))
+	for _, m := range described[group].Members {
+		members = append(members, Member{m.ClientID, m.ClientHost})
+	}
+	return members, err
+}
+
+func (a *Client) nextGenMembers(ctx context.Context, group string) (members []Member, err error) {
+	described, err := whole(a.adm.DescribeConsumerGroups(ctx, group))
+	for _, m := range described[group].Members {
+		members = append(members, Member{m.ClientID, m.ClientHost})
+	}
+	return members, err
+}
+
+// ErrGroupInUse says that members are reading: offsets set now would be overwritten by their next commit.
+var ErrGroupInUse = errors.New("the group has members: stop every instance that runs the sync first")
+
+// SetOffsets moves a group without members to the offsets.
+func (a *Client) SetOffsets(ctx context.Context, group string, to Offsets) error {
+	members, err := a.Members(ctx, group)
+	if err == nil && len(members) > 0 {
+		err = ErrGroupInUse
+	}
+	if err == nil {
+		err = a.adm.CommitAllOffsets(ctx, group, toKadm(to))
+	}
+	if err != nil {
+		return fmt.Errorf("set offsets of group %s: %w", group, err)
+	}
+	return nil
+}
