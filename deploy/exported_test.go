@@ -12,6 +12,9 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/calls"
+	"github.com/tokrelay/tokrelay/pipeline/cdc"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 )
 
@@ -26,10 +29,10 @@ func busy() *metrics.Metrics {
 	m := metrics.New()
 	m.Build("1.0.0", "abcdef123456", "go1.26")
 	m.Config("abc")
-	m.SchemaFetch("ok", .01)
-	m.SchemaCache(1)
-	m.DecoderFallback("mismatch")
-	m.CallWritten()
+	all := busyRegistry{m.Registry}
+	registry.NewMetrics(all)
+	cdc.NewMetrics(all)
+	calls.NewMetrics(all)
 	m.Troubles(pipeline.NewStatus(time.Now))
 	s := m.Sync("web", "events")
 	s.Lost("t", 1)
@@ -71,6 +74,29 @@ func busy() *metrics.Metrics {
 	s.MemberStates(1)
 	s.MemberRestore(time.Second)
 	return m
+}
+
+// busyRegistry is a registry in which every metric has a series.
+type busyRegistry struct{ prometheus.Registerer }
+
+var variableLabels = regexp.MustCompile(`variableLabels: {([^}]*)}`)
+
+// MustRegister is called for each metric that is made.
+func (b busyRegistry) MustRegister(list ...prometheus.Collector) {
+	b.Registerer.MustRegister(list...)
+	for _, c := range list {
+		descriptions := make(chan *prometheus.Desc, 1)
+		c.Describe(descriptions)
+		labels := strings.FieldsFunc(variableLabels.FindStringSubmatch((<-descriptions).String())[1], func(r rune) bool { return r == ',' })
+		switch v := c.(type) {
+		case *prometheus.CounterVec:
+			v.WithLabelValues(labels...)
+		case *prometheus.GaugeVec:
+			v.WithLabelValues(labels...)
+		case *prometheus.HistogramVec:
+			v.WithLabelValues(labels...)
+		}
+	}
 }
 
 // all are the program's metrics by name, Go's and the process's among them.

@@ -14,7 +14,6 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
-	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
@@ -80,7 +79,7 @@ func sourceOf(admin *kafka.Admin) Source {
 func decoder(t *testing.T, c cdc.Config) Decode {
 	c = settings.WithDefaults(c)
 	c.Log = slog.New(slog.DiscardHandler)
-	d, err := cdc.NewDecoder(c, cdc.Wanted{All: true}, nil, metrics.New())
+	d, err := cdc.NewDecoder(c, cdc.Wanted{All: true}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,10 +27,6 @@ type Metrics struct {
 	openTransaction              *prometheus.GaugeVec
 	unsettled                    *prometheus.GaugeVec
 	items                        *prometheus.CounterVec
-	schemaFetches                *prometheus.CounterVec
-	schemaCache                  prometheus.Gauge
-	schemaSeconds                prometheus.Histogram
-	decoderFallbacks             *prometheus.CounterVec
 	batches, splits              *prometheus.CounterVec
 	batchEvents, batchWait       *prometheus.HistogramVec
 	requests, retries            *prometheus.CounterVec
@@ -49,7 +45,6 @@ type Metrics struct {
 	audienceSize, audienceValid  *prometheus.GaugeVec
 	audienceExpiry, memberStates *prometheus.GaugeVec
 	memberRestore                *prometheus.GaugeVec
-	calls                        *prometheus.CounterVec
 }
 
 var (
@@ -84,14 +79,6 @@ func (m *Metrics) intake() {
 	m.rebalances = m.counter("rebalances_total", "Assignments, revocations and losses of partitions.", "sync", "kind")
 	m.commits = m.counter("commits_total", "Offset commits, by result.", "sync", "result")
 	m.lastCommit = m.gauge("last_commit_timestamp_seconds", "When offsets were last committed.", "sync")
-	m.schemaFetches = m.counter("schema_fetches_total", "Schemas asked of the registry, by result.", "result")
-	m.schemaCache = m.gauge("schema_cache_entries", "Writer schemas held in memory.").WithLabelValues()
-	m.schemaSeconds = m.histogram("schema_fetch_seconds", "Time of one registry request.", seconds).WithLabelValues().(prometheus.Histogram)
-	m.decoderFallbacks = m.counter("decoder_fallbacks_total", "Writer schemas whose compiled plan was given up for goavro, by reason.", "reason")
-	m.decoderFallbacks.WithLabelValues("mismatch")
-	for _, r := range schemaResults {
-		m.schemaFetches.WithLabelValues(r)
-	}
 }
 
 func (m *Metrics) rowMetrics() {
@@ -120,10 +107,6 @@ func (m *Metrics) delivery() {
 	m.limited = m.counter("rate_limited_seconds_total", "Time calls waited for a limit.", "sync", "sink")
 	m.queue = m.gauge("queue_events", "Items waiting for a call.", "sync", "sink")
 	m.capacity = m.gauge("queue_events_capacity", "Items that may wait before intake stops.", "sync", "sink")
-	m.calls = m.counter("calls_topic_total", "API calls for the calls topic, by result: written, or dropped because the buffer was full or Kafka did not take them.", "result")
-	for _, r := range []string{"written", "dropped"} {
-		m.calls.WithLabelValues(r)
-	}
 	m.lastSuccess = m.gauge("last_success_timestamp_seconds", "When TikTok last accepted a call.", "sync", "sink")
 }
 
@@ -175,18 +158,3 @@ func (m *Metrics) Config(hash string) {
 func (m *Metrics) KafkaClient(client, sync string) prometheus.Registerer {
 	return lintClean{prometheus.WrapRegistererWith(prometheus.Labels{"client": client, "sync": sync}, m.Registry)}
 }
-
-// schemaResults are the ways a registry request may end.
-var schemaResults = []string{"ok", "not_found", "error", "unauthorized"}
-
-// SchemaFetch counts one registry request; result is one of schemaResults.
-func (m *Metrics) SchemaFetch(result string, took float64) {
-	m.schemaFetches.WithLabelValues(result).Inc()
-	m.schemaSeconds.Observe(took)
-}
-
-// SchemaCache says how many writer schemas are held.
-func (m *Metrics) SchemaCache(n int) { m.schemaCache.Set(float64(n)) }
-
-// DecoderFallback counts a writer schema that goavro decodes from now on.
-func (m *Metrics) DecoderFallback(reason string) { m.decoderFallbacks.WithLabelValues(reason).Inc() }

@@ -40,7 +40,7 @@ func daemonSteps(a addresses) (pipeline.Steps, error) {
 		return pipeline.Steps{}, err
 	}
 	m, quiet := metrics.New(), slog.New(slog.DiscardHandler)
-	registry, err := registry.New(c.SchemaRegistry, registry.Deps{Log: quiet, Metrics: m})
+	registry, err := registry.New(c.SchemaRegistry, registry.Deps{Log: quiet})
 	if err != nil {
 		return pipeline.Steps{}, err
 	}
@@ -48,7 +48,7 @@ func daemonSteps(a addresses) (pipeline.Steps, error) {
 	if err != nil {
 		return pipeline.Steps{}, err
 	}
-	if err := flow.DecodeWith(registry, m, quiet); err != nil {
+	if err := flow.DecodeWith(registry, nil, quiet); err != nil {
 		return pipeline.Steps{}, err
 	}
 	return flow.Steps(), nil

@@ -43,8 +43,8 @@ func NewFlow(s *Sync, now func() time.Time, m *metrics.Sync) (*Flow, error) {
 	return f, nil
 }
 
-// DecodeWith sets the decoder of Kafka records.
-func (f *Flow) DecodeWith(schemas cdc.Schemas, m *metrics.Metrics, log *slog.Logger) error {
+// DecodeWith sets the decoder of Kafka records. A nil m counts nothing.
+func (f *Flow) DecodeWith(schemas cdc.Schemas, m *cdc.Metrics, log *slog.Logger) error {
 	config := f.Sync.Config
 	config.Log = log.With("sync", f.Sync.Name)
 	f.Loads.log = config.Log

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/calls"
+	"github.com/tokrelay/tokrelay/pipeline/cdc"
 	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 	"github.com/tokrelay/tokrelay/pipeline/delivery"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
@@ -49,6 +50,7 @@ type Wiring struct {
 	Recorder *calls.Recorder // writes calls to calls.topic; nil where there is none
 	History  *calls.History  // the calls of all instances; nil where there is none
 
+	decoding      *cdc.Metrics
 	producer      *kafka.Producer
 	callsProducer *kafka.Producer
 	connections   map[string]*connection
@@ -73,6 +75,7 @@ func Wire(c *Config, o Options) (*Wiring, error) {
 	}
 	w := &Wiring{Config: c, Metrics: metrics.New(), Status: pipeline.NewStatus(time.Now), Calls: o.Calls, Log: o.Log,
 		connections: map[string]*connection{}, options: o}
+	w.decoding = cdc.NewMetrics(w.Metrics.Registry)
 	w.Metrics.Build(o.Version, o.Commit, runtime.Version())
 	w.Metrics.Config(c.hash())
 	w.Metrics.Troubles(w.Status)
@@ -81,7 +84,7 @@ func Wire(c *Config, o Options) (*Wiring, error) {
 
 // connect makes the clients.
 func (w *Wiring) connect() (err error) {
-	if w.Registry, err = registry.New(w.Config.SchemaRegistry, registry.Deps{Log: w.Log, Metrics: w.Metrics}); err != nil {
+	if w.Registry, err = registry.New(w.Config.SchemaRegistry, registry.Deps{Log: w.Log, Metrics: registry.NewMetrics(w.Metrics.Registry)}); err != nil {
 		return err
 	}
 	if w.producer, err = kafka.NewProducer(w.kafka(), "dead-letters", w.Log); err != nil {
@@ -158,7 +161,7 @@ func (w *Wiring) Flow(s *Sync, m *metrics.Sync) (*Flow, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f, f.DecodeWith(w.Registry, w.Metrics, w.Log)
+	return f, f.DecodeWith(w.Registry, w.decoding, w.Log)
 }
 
 // Close ends the connections.
