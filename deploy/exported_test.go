@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/calls"
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
@@ -27,33 +28,13 @@ type exported struct {
 // busy is a program that has done everything once, so that every metric has a series.
 func busy() *metrics.Metrics {
 	m := metrics.New()
-	m.Build("1.0.0", "abcdef123456", "go1.26")
-	m.Config("abc")
 	all := busyRegistry{m.Registry}
 	registry.NewMetrics(all)
 	cdc.NewMetrics(all)
 	calls.NewMetrics(all)
-	m.Troubles(pipeline.NewStatus(time.Now))
-	s := m.Sync("web", "events")
-	s.Lost("t", 1)
-	s.Moved("t", "below_start")
-	s.OpenTransaction("t", 0, 0)
-	s.Repeated(1)
+	s := m.Sync("web", "events", nil)
 	now := time.Now()
-	s.Records("t", 1, 100)
-	s.Rows(pipeline.Insert, 1)
-	s.Skipped(pipeline.SkipFiltered, 1)
-	s.Rejected(&pipeline.Rejection{Stage: pipeline.StageDecode, Reason: pipeline.AvroDecode})
-	s.Settled(pipeline.Delivered, 1)
-	s.SourceDelay(time.Second, "")
-	s.DecodeTime(time.Second, "")
-	s.Items("event", 1)
 	s.MatchKeys("Purchase", "any").Inc()
-	s.Lag("t", 0, 1, time.Second)
-	s.Assigned("t", 1)
-	s.Paused("stuck", 1)
-	s.Rebalance("assigned")
-	s.Commit(true, now)
 	s.Batch("accepted")
 	s.Split()
 	s.Call(metrics.Call{Endpoint: "/event/track/", Items: 1, Answer: &pipeline.Answer{Verdict: pipeline.Accepted}, At: now})
@@ -62,17 +43,7 @@ func busy() *metrics.Metrics {
 	s.InFlight(1)
 	s.Queue(1, 2)
 	s.Limited(time.Second)
-	s.DeadLetter("r", pipeline.AvroDecode)
-	s.DeadLetterError("r")
-	s.DeadLetterTime(time.Second, "")
-	s.AudienceResults("uploaded")
-	s.AudienceRun("uploaded", true, time.Second, now)
-	s.AudienceMembers("901", 1)
-	s.AudienceBelowMinimum(false)
-	s.AudienceProgress(1, 2)
-	s.AudienceRead(metrics.Audience{ID: "901", Covered: 1, Valid: true, Expires: now})
-	s.MemberStates(1)
-	s.MemberRestore(time.Second)
+	daemon.NewMetrics(busyRegistry{metrics.OfSync(m.Registry, "web")}, "events")
 	return m
 }
 

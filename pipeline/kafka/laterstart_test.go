@@ -62,7 +62,7 @@ func TestWhereRetentionOvertookTheGroupReadingGoesOnWithTheOldestThatIsLeft(t *t
 			}
 			b := newBook(t, cluster)
 			b.commits[topicPartition{testTopic, 0}] = 6
-			settles(t, cluster, b, 80, func(_ *Config, o *ConsumerOptions) { o.Start, o.Metrics = start, counts.Sync("orders", "events") })
+			settles(t, cluster, b, 80, func(_ *Config, o *ConsumerOptions) { o.Start, o.Metrics = start, counting(counts) })
 			if got := counted(t, counts, "tokrelay_records_lost_total"); got != 1 {
 				t.Errorf("lost records: %v, want 1", got)
 			}
@@ -93,7 +93,7 @@ func TestBeyondTheEndReadingGoesOnAtTheEnd(t *testing.T) {
 			b := newBook(t, cluster)
 			b.commits[topicPartition{testTopic, 0}] = int64(13 - c.rows)
 			change := func(_ *Config, o *ConsumerOptions) {
-				o.OutOfRange, o.Metrics = c.outOfRange, counts.Sync("orders", "events")
+				o.OutOfRange, o.Metrics = c.outOfRange, counting(counts)
 			}
 			idle := join(t, cluster, b.settleAll, change)
 			eventually(t, "the position is committed", func() bool { return committed(cluster, testTopic, 0) <= 10 })
@@ -297,7 +297,7 @@ func TestWhatRetentionRemovesWhileNothingIsReadIsCountedAndPassed(t *testing.T) 
 	cluster, counts := newCluster(t, 1), metrics.New()
 	b := newBook(t, cluster)
 	b.markers = true
-	m := join(t, cluster, b.settleAll, func(_ *Config, o *ConsumerOptions) { o.Metrics = counts.Sync("orders", "events") })
+	m := join(t, cluster, b.settleAll, func(_ *Config, o *ConsumerOptions) { o.Metrics = counting(counts) })
 	eventually(t, "it reads", func() bool { p := m.part(testTopic, 0); return p != nil && committed(cluster, testTopic, 0) == 0 })
 	p := m.part(testTopic, 0)
 	now := time.Now()
@@ -316,7 +316,7 @@ func TestWhatRetentionRemovesWhileNothingIsReadIsCountedAndPassed(t *testing.T) 
 
 func TestWhatWasFetchedBeforeRetentionRemovedItIsNotLost(t *testing.T) {
 	counts := metrics.New()
-	c := &Consumer{opts: ConsumerOptions{Metrics: counts.Sync("orders", "events")}.withDefaults()}
+	c := &Consumer{opts: ConsumerOptions{Metrics: counting(counts)}.withDefaults()}
 	p := newPartition("t", 0, &flow{})
 	p.fetchedTo = 10
 	c.noteEnds(p, &kgo.FetchPartition{LogStartOffset: 15, HighWatermark: 20, LastStableOffset: 20, Records: records(10, 10)})

@@ -123,7 +123,7 @@ func TestAnOffsetThatIsGoneFollowsThePolicy(t *testing.T) {
 			ends := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.ListOffsets}, Observe: true, Count: -1})
 			status, chunks, counts := pipeline.NewStatus(testNow), make(handler, 10), metrics.New()
 			m := join(t, cluster, chunks.offer, func(_ *Config, o *ConsumerOptions) {
-				o.OutOfRange, o.Status, o.Metrics = c.policy, status, counts.Sync("orders", "events")
+				o.OutOfRange, o.Status, o.Metrics = c.policy, status, counting(counts)
 			})
 			if c.first < 0 {
 				eventually(t, "the status shows it", func() bool { return stopped(status, "out_of_range is fail") })
@@ -148,6 +148,12 @@ func TestAnOffsetThatIsGoneFollowsThePolicy(t *testing.T) {
 }
 
 // counted is a counter's sum over its labels.
+// counting are a consumer's metrics in the registry.
+func counting(m *metrics.Metrics) *Metrics {
+	reg := metrics.OfSync(m.Registry, "orders")
+	return NewMetrics(reg, metrics.NewRows(reg))
+}
+
 func counted(t *testing.T, m *metrics.Metrics, name string) (sum float64) {
 	t.Helper()
 	families, err := m.Registry.Gather()

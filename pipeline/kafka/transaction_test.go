@@ -65,7 +65,7 @@ func TestThePositionMovesOverTheEndsOfTransactionsAndAbortedRows(t *testing.T) {
 			end := int64(4 * len(c.ends)) // three rows and a marker each
 			b := newBook(t, cluster)
 			b.markers = true
-			m := join(t, cluster, b.settleAll, func(_ *Config, o *ConsumerOptions) { o.Metrics = counts.Sync("orders", "events") })
+			m := join(t, cluster, b.settleAll, func(_ *Config, o *ConsumerOptions) { o.Metrics = counting(counts) })
 			eventually(t, "all of it is committed", func() bool { return committed(cluster, testTopic, 0) == end })
 			eventually(t, "no lag is left", func() bool { return gather(t, counts, "tokrelay_consumer_lag_records") == 0 })
 			if err := cluster.DeleteRecords(testTopic, 0, end); err != nil {
@@ -128,7 +128,7 @@ func TestAnOpenTransactionThatHoldsAPartitionIsNamedAndIsNoLag(t *testing.T) {
 			}
 			b := newBook(t, cluster)
 			b.markers = true
-			m := join(t, cluster, b.settleAll, func(_ *Config, o *ConsumerOptions) { o.Status, o.Metrics = status, counts.Sync("orders", "events") })
+			m := join(t, cluster, b.settleAll, func(_ *Config, o *ConsumerOptions) { o.Status, o.Metrics = status, counting(counts) })
 			reached(t, b, c.rows)
 			eventually(t, "the rows are committed", func() bool { return committed(cluster, testTopic, 0) >= int64(c.rows) })
 			now, p := time.Now(), m.part(testTopic, 0)

@@ -248,7 +248,7 @@ func TestMetricsOfTheIntakeAddUp(t *testing.T) {
 	all := metrics.New()
 	chunks := make(handler, 100)
 	m := join(t, cluster, chunks.offer, func(_ *Config, o *ConsumerOptions) {
-		o.Metrics, o.MaxChunk, o.Window, o.Drain = all.Sync("orders", "events"), 100, 100, 50*time.Millisecond
+		o.Metrics, o.MaxChunk, o.Window, o.Drain = counting(all), 100, 100, 50*time.Millisecond
 	})
 	var held []*handed
 	for range 10 {

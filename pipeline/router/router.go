@@ -12,7 +12,6 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message/router/middleware"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/tracing"
 )
 
@@ -32,7 +31,7 @@ type Sync struct {
 	// settles in the sync's metrics. It skips rows that have settled before.
 	Deliver       func(ctx context.Context, c *pipeline.Chunk, items *pipeline.Items) error
 	RejectedShare RejectedShare // its zero value stops nothing
-	Metrics       *metrics.Sync
+	Metrics       *Metrics      // nil: none
 	Tracing       *tracing.Sync // nil: none
 }
 

@@ -71,7 +71,7 @@ func (w *world) instance(folder string) *instance {
 	i.Job, err = NewJob(plan, Deps{
 		Sync: "lapsed", Advertiser: sandbox.DefaultAdvertiser, API: w.api(), Folder: folder, Letters: w.deadLetters(),
 		Source:   build.Source{Spans: w.topic.spans, Read: w.readTopic},
-		NewSteps: func() pipeline.Steps { return steps }, Store: w.store(), Status: i.status, Metrics: w.metrics.Sync("lapsed", "audiencefile"),
+		NewSteps: func() pipeline.Steps { return steps }, Store: w.store(), Status: i.status, Metrics: NewMetrics(metrics.OfSync(w.metrics.Registry, "lapsed")),
 		Log: slog.New(slog.NewTextHandler(&i.log, nil)), Parallel: 2,
 	})
 	if err != nil {

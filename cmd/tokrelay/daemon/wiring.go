@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -76,9 +75,7 @@ func Wire(c *Config, o Options) (*Wiring, error) {
 	w := &Wiring{Config: c, Metrics: metrics.New(), Status: pipeline.NewStatus(time.Now), Calls: o.Calls, Log: o.Log,
 		connections: map[string]*connection{}, options: o}
 	w.decoding = cdc.NewMetrics(w.Metrics.Registry)
-	w.Metrics.Build(o.Version, o.Commit, runtime.Version())
-	w.Metrics.Config(c.hash())
-	w.Metrics.Troubles(w.Status)
+	w.publishInfo()
 	return w, w.connect()
 }
 
@@ -110,7 +107,7 @@ func (w *Wiring) connect() (err error) {
 // kafka is how the wiring's own clients reach Kafka; their metrics are published.
 func (w *Wiring) kafka() kafka.Config {
 	c := w.Config.Kafka
-	c.Metrics = w.Metrics
+	c.Metrics = w.Metrics.Registry
 	return c
 }
 
@@ -155,8 +152,8 @@ func (w *Wiring) serving(ctx context.Context) (stop func()) {
 	return func() { cancel(); services.Wait() }
 }
 
-// Flow compiles a sync's flow, and the decoder of its records. A nil *metrics.Sync counts nothing.
-func (w *Wiring) Flow(s *Sync, m *metrics.Sync) (*Flow, error) {
+// Flow compiles a sync's flow, and the decoder of its records. A nil m counts nothing.
+func (w *Wiring) Flow(s *Sync, m *Metrics) (*Flow, error) {
 	f, err := NewFlow(s, time.Now, m)
 	if err != nil {
 		return nil, err
