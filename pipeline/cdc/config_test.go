@@ -89,7 +89,7 @@ func TestAnEmptyConfigurationIsValid(t *testing.T) {
 func TestGivingUpAPlanIsCountedOnce(t *testing.T) {
 	counted := metrics.New()
 	text := `{"type":"record","name":"r","fields":[{"name":"a","type":"int"},{"name":"b","type":"int"}]}`
-	d, err := NewDecoder(plainConfig, Wanted{All: true}, oneSchema{&avro.Source{Text: text}}, NewMetrics(counted.Registry))
+	d, err := NewDecoder(plainConfig, Wanted{All: true}, oneSchema{&avro.Source{Text: text}}, NewMetrics(counted))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +104,7 @@ func TestGivingUpAPlanIsCountedOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	families, err := counted.Registry.Gather()
+	families, err := counted.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,7 +33,7 @@ func (b *batch) deliver(entries []entry) {
 func (b *batch) split() {
 	if !b.divided {
 		b.divided = true
-		b.queue.deps.Metrics.Split()
+		b.queue.deps.Metrics.splits.Inc()
 	}
 }
 

@@ -149,14 +149,14 @@ func TestAnOffsetThatIsGoneFollowsThePolicy(t *testing.T) {
 
 // counted is a counter's sum over its labels.
 // counting are a consumer's metrics in the registry.
-func counting(m *metrics.Metrics) *Metrics {
-	reg := metrics.OfSync(m.Registry, "orders")
+func counting(m *metrics.Registry) *Metrics {
+	reg := metrics.OfSync(m, "orders")
 	return NewMetrics(reg, metrics.NewRows(reg))
 }
 
-func counted(t *testing.T, m *metrics.Metrics, name string) (sum float64) {
+func counted(t *testing.T, m *metrics.Registry, name string) (sum float64) {
 	t.Helper()
-	families, err := m.Registry.Gather()
+	families, err := m.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}

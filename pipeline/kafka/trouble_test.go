@@ -281,9 +281,9 @@ func TestMetricsOfTheIntakeAddUp(t *testing.T) {
 }
 
 // gather sums a metric's series.
-func gather(t *testing.T, m *metrics.Metrics, name string) float64 {
+func gather(t *testing.T, m *metrics.Registry, name string) float64 {
 	t.Helper()
-	families, err := m.Registry.Gather()
+	families, err := m.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,10 +4,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
+	"github.com/tokrelay/tokrelay/sinks/audience"
 )
 
 // Metrics show one sync's runs. They have no series before the first run, but the ways in which one may end.
 type Metrics struct {
+	rows      *metrics.Rows
+	calls     *metrics.Calls
+	audiences *audience.Metrics
+
 	uploads      *prometheus.CounterVec
 	seconds      *prometheus.HistogramVec
 	last         *prometheus.GaugeVec
@@ -17,8 +22,9 @@ type Metrics struct {
 }
 
 // NewMetrics makes them in reg, which names the sync; nil publishes none.
-func NewMetrics(reg prometheus.Registerer) *Metrics {
+func NewMetrics(reg prometheus.Registerer, rows *metrics.Rows, calls *metrics.Calls, audiences *audience.Metrics) *Metrics {
 	return &Metrics{
+		rows: rows, calls: calls, audiences: audiences,
 		uploads:      metrics.Counter(reg, "audience_uploads_total", "File uploads, by result.", "result"),
 		seconds:      metrics.Histogram(reg, "audience_upload_seconds", "Time of one whole upload.", metrics.Delays),
 		last:         metrics.Gauge(reg, "audience_last_upload_timestamp_seconds", "When an upload was last accepted."),

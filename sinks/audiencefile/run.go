@@ -115,7 +115,7 @@ func (r *run) input() build.Input {
 	in := build.Input{Run: r.manifest.Run, Previous: runOf(r.ledger.Last), Rebuild: r.options.Rebuild, Keep: cfg.KeepState,
 		Mapping: r.job.plan.mapping + deps.Mapping, Layout: r.job.plan.layout, FileSize: int64(cfg.FileSize), Memory: int64(cfg.MaxMemory),
 		Parallel: deps.Parallel, MaxRejected: float64(cfg.Guard.MaxRejected), Source: deps.Source, NewSteps: r.job.steps,
-		Letters: deps.Letters, Marks: deps.document("letters"), Rows: deps.Rows, Progress: r.job.progress.step, Trouble: r.job.waits, Now: deps.now}
+		Letters: deps.Letters, Marks: deps.document("letters"), Rows: deps.Metrics.rows, Progress: r.job.progress.step, Trouble: r.job.waits, Now: deps.now}
 	if r.options.Force {
 		in.MaxRejected = 1
 	}

@@ -14,7 +14,7 @@ import (
 // rememberCalls makes the log of calls, unless the wiring was given one, and what writes and reads their topic. It has a
 // producer of its own, so that dead letters never wait behind calls.
 func (w *Wiring) rememberCalls() (err error) {
-	c, counted := w.Config.Calls, calls.NewMetrics(w.Metrics.Registry)
+	c, counted := w.Config.Calls, calls.NewMetrics(w.Metrics)
 	if w.Calls != nil {
 		return nil
 	}

@@ -91,7 +91,7 @@ func (s *Sync) compile(cols *mapping.Columns, now func() time.Time, m *Metrics) 
 }
 
 func compileEvents(cfg *events.Config, cols *mapping.Columns, now func() time.Time, m *Metrics) (*sinkPlan, error) {
-	plan, err := events.New(*cfg, cols, now, m.old)
+	plan, err := events.New(*cfg, cols, now, m.events)
 	if err != nil {
 		return nil, err
 	}

@@ -99,14 +99,13 @@ func (w *Wiring) queue(s *Sync, flow *Flow, letters *deadletter.Writer, m *Metri
 	name, _ := w.Config.ConnectionOf(s)
 	connection := w.connections[name]
 	endpoint := flow.Endpoint()
-	m.old.Calls(endpoint)
 	return delivery.New(delivery.Config{MaxItems: flow.sink.maxItems, MaxBytes: flow.sink.maxBytes, Linger: flow.sink.linger, Retry: s.Retry},
 		delivery.Deps{
 			Sync: s.Name, Endpoint: endpoint, AppendRequest: flow.sink.appendRequest, Gate: connection.gate,
 			Post: func(ctx context.Context, body []byte) pipeline.Answer {
 				return connection.client.Post(ctx, endpoint, body)
 			},
-			DeadLetters: letters, Status: w.Status, Metrics: m.old, Tracing: w.tracing(s), OnCall: w.Calls.Add, Log: w.Log,
+			DeadLetters: letters, Status: w.Status, Metrics: m.delivery, Tracing: w.tracing(s), OnCall: w.Calls.Add, Log: w.Log,
 		})
 }
 

@@ -19,7 +19,7 @@ func troubleIs(t *testing.T, w *Wiring, on ...pipeline.TroubleKind) {
 	for _, kind := range on {
 		want[string(kind)] = 1
 	}
-	families, err := w.Metrics.Registry.Gather()
+	families, err := w.Metrics.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}

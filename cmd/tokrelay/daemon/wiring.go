@@ -39,7 +39,7 @@ type Options struct {
 // and the status. The daemon has one; so have each replay, skip and resync. Wire makes it, Close ends its connections.
 type Wiring struct {
 	Config   *Config
-	Metrics  *metrics.Metrics
+	Metrics  *metrics.Registry
 	Status   *pipeline.Status
 	Calls    *calls.Log
 	Log      *slog.Logger
@@ -74,14 +74,14 @@ func Wire(c *Config, o Options) (*Wiring, error) {
 	}
 	w := &Wiring{Config: c, Metrics: metrics.New(), Status: pipeline.NewStatus(time.Now), Calls: o.Calls, Log: o.Log,
 		connections: map[string]*connection{}, options: o}
-	w.decoding = cdc.NewMetrics(w.Metrics.Registry)
+	w.decoding = cdc.NewMetrics(w.Metrics)
 	w.publishInfo()
 	return w, w.connect()
 }
 
 // connect makes the clients.
 func (w *Wiring) connect() (err error) {
-	if w.Registry, err = registry.New(w.Config.SchemaRegistry, registry.Deps{Log: w.Log, Metrics: registry.NewMetrics(w.Metrics.Registry)}); err != nil {
+	if w.Registry, err = registry.New(w.Config.SchemaRegistry, registry.Deps{Log: w.Log, Metrics: registry.NewMetrics(w.Metrics)}); err != nil {
 		return err
 	}
 	if w.producer, err = kafka.NewProducer(w.kafka(), "dead-letters", w.Log); err != nil {
@@ -107,7 +107,7 @@ func (w *Wiring) connect() (err error) {
 // kafka is how the wiring's own clients reach Kafka; their metrics are published.
 func (w *Wiring) kafka() kafka.Config {
 	c := w.Config.Kafka
-	c.Metrics = w.Metrics.Registry
+	c.Metrics = w.Metrics
 	return c
 }
 

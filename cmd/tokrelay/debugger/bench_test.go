@@ -43,7 +43,7 @@ func busyPage(b *testing.B) *Page {
 	now := time.Now()
 	p.sampler.now = func() time.Time { now = now.Add(time.Second); return now }
 	counted := metrics.New()
-	m := metrics.NewRows(metrics.OfSync(counted.Registry, "orders"))
+	m := metrics.NewRows(metrics.OfSync(counted, "orders"))
 	p.sampler.read = counted.AllCounts
 	for i := range 3600 {
 		m.Settled(pipeline.Delivered, i)

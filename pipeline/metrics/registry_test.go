@@ -8,9 +8,9 @@ import (
 )
 
 // gather is a family's values by one of its labels.
-func gather(t *testing.T, m *metrics.Metrics, family, label string) map[string]float64 {
+func gather(t *testing.T, m *metrics.Registry, family, label string) map[string]float64 {
 	t.Helper()
-	families, err := m.Registry.Gather()
+	families, err := m.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func gather(t *testing.T, m *metrics.Metrics, family, label string) map[string]f
 
 func TestEveryReasonHasASeriesBeforeItsFirstRow(t *testing.T) {
 	m := metrics.New()
-	rows := metrics.NewRows(metrics.OfSync(m.Registry, "web"))
+	rows := metrics.NewRows(metrics.OfSync(m, "web"))
 	before := gather(t, m, "tokrelay_rows_rejected_total", "reason")
 	if len(before) != len(pipeline.Reasons()) {
 		t.Errorf("%d series for %d reasons", len(before), len(pipeline.Reasons()))
