@@ -95,7 +95,7 @@ func (f *frame) readHeader(h *pipeline.Header, names headerNames) (registry.ID, 
 	return registry.ID{Kind: registry.GlobalID, N: int64(binary.BigEndian.Uint64(h.Value))}, nil
 }
 
-// confluentHeader holds what would stand before the row: a GUID, or a number.
+// confluentHeader holds what would come before the row: a GUID, or a number.
 func (f *frame) confluentHeader(h *pipeline.Header) (registry.ID, error) {
 	switch v := h.Value; {
 	case len(v) == 17 && v[0] == magicGUID:

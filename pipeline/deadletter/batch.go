@@ -11,7 +11,7 @@ import (
 // maxBatch is the most bytes of a batch's record: well below what Kafka takes by default.
 const maxBatch = 512 << 10
 
-// failedBatch is a failed batch in the failed topic: no payload and no identifiers, only where its rows stand. A batch
+// failedBatch is a failed batch in the failed topic: no payload and no identifiers, only the positions of its rows. A batch
 // whose list is too long for one record has several, numbered.
 type failedBatch struct {
 	Version   int                 `json:"version"`

@@ -1,6 +1,6 @@
 // Package deadletter keeps what could not be delivered where it can be found, explained and sent again (P4). A rejected
 // row becomes a record with its original key, value, framing and headers, and headers that say why; a batch that failed
-// as a whole becomes a small JSON record that lists where its rows stand. Parse reads a dead letter back.
+// as a whole becomes a small JSON record that lists the positions of its rows. Parse reads a dead letter back.
 //
 // What was written is read here too, for people and for replays: a Filter chooses letters by what their headers say, a Tally
 // counts them, Fetch finds the one of a row, Explain and an Opener put one into words. Reading changes nothing, joins no

@@ -8,7 +8,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 )
 
-// history is what a row went through before: where it first stood, and how often it was replayed. A row that comes from
+// history is what a row went through before: its first position, and how often it was replayed. A row that comes from
 // a dead letter has it in that letter's headers.
 type history struct {
 	topic     string

@@ -14,7 +14,7 @@ const maxEmail = 254
 // Whatever is left must be one address: a local part, an @, and a domain with a dot.
 type Email struct {
 	Mode         Mode
-	RemoveSpaces bool // audiences: white space goes wherever it stands
+	RemoveSpaces bool // audiences: white space goes wherever it is
 	StripPlusTag bool // drop + and what follows up to the @
 	StripDots    bool // drop dots in the local part, whatever the domain
 }
@@ -83,7 +83,7 @@ func (e Email) lowerRunes(dst, text []byte) ([]byte, error) {
 }
 
 // mayStandInEmail leaves out quoting and comments too: what they would allow is never a person's address in a table, but
-// a display name, a list, or the quotes of a broken export. U+FFFD stands where another encoding was lost.
+// a display name, a list, or the quotes of a broken export. U+FFFD is where another encoding was lost.
 func mayStandInEmail(r rune) bool {
 	if r < utf8.RuneSelf {
 		return visibleASCII(byte(r)) && strings.IndexByte(`"(),:;<>[\]`, byte(r)) < 0

@@ -7,7 +7,7 @@ import "slices"
 // it is complete before the first row.
 type Columns struct {
 	names    []string
-	optional []bool // next to names: nobody needs it
+	optional []bool // next to names: no field needs it
 	anyOf    [][]string
 	old      []string
 	all      bool

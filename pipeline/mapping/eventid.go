@@ -27,7 +27,7 @@ type Digest struct {
 	known    map[*pipeline.Shape][]head
 }
 
-// head is what stands before the text of a column: its name behind its length, and room for the text's length.
+// head is what comes before the text of a column: its name behind its length, and room for the text's length.
 type head struct {
 	column int
 	bytes  []byte

@@ -11,7 +11,7 @@ import (
 // minPlainSeconds is the least a number may be to mean a time: below, it is a count, or a date without dashes.
 const minPlainSeconds = 100_000_000 // 1973
 
-// unitOf is how many units make a second for a number whose type nobody told. The ranges of the units do not touch for
+// unitOf is how many units make a second for a number whose type is not given. The ranges of the units do not touch for
 // any time between 1973 and 5138, so this is not a guess.
 func unitOf(n int64) (perSecond int64, ok bool) {
 	switch {

@@ -12,7 +12,7 @@ import (
 type converter struct {
 	report *Report
 	env    Lookup
-	done   map[*yaml.Node]*Node // what stands at an anchor, once it is complete
+	done   map[*yaml.Node]*Node // what is at an anchor, once it is complete
 	depth  int
 }
 
@@ -20,7 +20,7 @@ func (c *converter) problem(line int, path, rule, hint string) {
 	c.report.add(line, path, rule, hint, false)
 }
 
-// convert makes the Node of one value that stands at a path and line.
+// convert makes the Node of one value that is at a path and line.
 func (c *converter) convert(from *yaml.Node, path string, line int) *Node {
 	c.depth++
 	defer func() { c.depth-- }()
@@ -82,11 +82,11 @@ func (c *converter) list(values []*yaml.Node, path string) *Node {
 	return n
 }
 
-// alias gives what stands at the anchor, as seen from the alias's line. What is inside keeps its own lines.
+// alias gives what is at the anchor, as seen from the alias's line. What is inside keeps its own lines.
 func (c *converter) alias(from *yaml.Node, path string, line int) *Node {
 	target := c.done[from.Alias]
 	if target == nil {
-		c.problem(line, path, "the alias stands inside its own anchor", "")
+		c.problem(line, path, "the alias is inside its own anchor", "")
 		return &Node{broken: true}
 	}
 	copied := *target

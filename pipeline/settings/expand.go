@@ -51,7 +51,7 @@ func (l Lookup) expand(raw string) (text string, substituted bool, problem *expa
 	}
 }
 
-// reference replaces the reference whose ${ stood before the text, and gives what follows its }.
+// reference replaces the reference whose ${ came before the text, and gives what follows its }.
 func (l Lookup) reference(text string) (value, rest string, problem *expandError) {
 	inner, rest, closed := strings.Cut(text, "}")
 	if !closed {

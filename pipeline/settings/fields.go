@@ -34,7 +34,7 @@ func (fs *fields) add(t reflect.Type, index []int) {
 	}
 }
 
-// didYouMean helps with a key nobody knows.
+// didYouMean helps with an unknown key.
 func didYouMean(key string, known []string) string {
 	if hint := nearest(key, known); hint != "" {
 		return hint

@@ -29,7 +29,7 @@ func Load(text []byte, into any, env Lookup) *Report {
 }
 
 // read makes the Node of the whole text. An empty text is null: every required key is missing from it. Of a text that
-// cannot be read nobody knows what is missing, so its Node is broken and nothing more is said about it.
+// cannot be read it is not known what is missing, so its Node is broken and nothing more is said about it.
 func read(r *Report, text []byte, env Lookup) *Node {
 	if len(text) > maxText {
 		r.add(0, "", "the configuration is larger than 1 MiB", "", false)

@@ -3,7 +3,7 @@ package state
 import "hash/maphash"
 
 // counts says how many members hold a claim. It keeps a seeded 64-bit hash of each: among ten million claims the
-// chance that any two share one is about three in a million, and nobody can choose them.
+// chance that any two share one is about three in a million, and no outsider can choose them.
 type counts struct {
 	seed   maphash.Seed
 	hashes []uint64 // 0: free

@@ -63,7 +63,7 @@ func (s *Store) Unlock(ctx context.Context, name string) error {
 }
 
 // claim writes a record of a lease and reads back what came of it. It is not applied ahead of the topic: another's record
-// may stand before it.
+// may come before it.
 func (s *Store) claim(ctx context.Context, name string, c claim) error {
 	text, err := json.Marshal(c)
 	if err != nil {

@@ -4,7 +4,7 @@ import "encoding/binary"
 
 type key = [16]byte
 
-// table maps keys to short values, for millions of them: values stand one after the other in slabs, without pointers,
+// table maps keys to short values, for millions of them: values are one after the other in slabs, without pointers,
 // so that the garbage collector has nothing to look at. Keys are hashes already: their first bytes are the hash.
 type table struct {
 	slots   []uint64 // the upper half of a key's hash, then the entry's place plus one; 0 free, gone removed
@@ -12,7 +12,7 @@ type table struct {
 	used    int      // slots in use, removed ones included
 	slabs   [][]byte
 	free    int // offset in the last slab
-	garbage int // bytes of entries nobody points to
+	garbage int // bytes of entries that nothing points to
 }
 
 const (
@@ -96,7 +96,7 @@ func (t *table) set(k key, value []byte) bool {
 
 func sizeOf(value int) int { return (header + value + unit - 1) / unit * unit }
 
-// overwrite puts the value where the old one stands, if it has the same room.
+// overwrite puts the value where the old one is, if it has the same room.
 func (t *table) overwrite(slot uint64, value []byte) bool {
 	e := t.entry(slot)
 	if sizeOf(int(binary.LittleEndian.Uint32(e[16:]))) != sizeOf(len(value)) {

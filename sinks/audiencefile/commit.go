@@ -15,16 +15,6 @@ import (
 // errFiles says that the uploaded files are of no use any more.
 var errFiles = errors.New("TikTok no longer has the uploaded files")
 
-// errPutOff says that TikTok is still busy with an earlier upload.
-type errPutOff struct{ state pipeline.State }
-
-func (e errPutOff) Error() string {
-	if e.state == pipeline.StateReplacing {
-		return "TikTok has not finished an earlier replace"
-	}
-	return "TikTok does not let the audience be changed now: it is being processed, or holds too few members"
-}
-
 // commit makes the call that changes the audience. Its intent is on record before the call, so the run after a crash
 // knows that it may have been made, and asks TikTok before making another (P9).
 func (r *run) commit(ctx context.Context, l *ledger, u Upload, paths []string) error {
@@ -103,7 +93,7 @@ func (r *run) change(ctx context.Context, l *ledger, paths []string, again bool)
 	case a.State == pipeline.StateReplacing && again:
 		return l.AudienceID, nil // what it is busy with is ours
 	case a.State != "":
-		return "", errPutOff{a.State}
+		return "", r.putOff(a.State)
 	case badFile(a.Code):
 		return "", errFiles
 	case a.Verdict == pipeline.Retry:

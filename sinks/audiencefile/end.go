@@ -32,14 +32,11 @@ func (r *run) end(ctx context.Context, err error) error {
 func (r *run) classify(err error) {
 	m := &r.manifest
 	v, isVerdict := errors.AsType[verdict](err)
-	putOff, isPutOff := errors.AsType[errPutOff](err)
 	switch {
 	case err == nil:
 		m.Result, m.Text = Uploaded, m.sentence()
 	case isVerdict:
 		m.Result, m.Text, m.Again = v.result, v.text, v.again
-	case isPutOff:
-		m.Result, m.Text, m.Again = PutOff, putOff.Error(), r.afterPutOff(putOff)
 	case asTrouble(err).Stop:
 		m.Result, m.Text = Stopped, asTrouble(err).What
 	default:
@@ -50,28 +47,16 @@ func (r *run) classify(err error) {
 // retryAfter is when a run that failed through passing trouble is made again.
 const retryAfter = 5 * time.Minute
 
-// afterPutOff is when to try again. An unfinished replace waits for the next time of the schedule, if there is one.
-func (r *run) afterPutOff(e errPutOff) time.Time {
-	switch {
-	case e.state != pipeline.StateReplacing:
-		return r.soon()
-	case r.job.plan.schedule != nil:
-		return time.Time{}
-	}
-	return r.job.deps.now().Add(day)
-}
-
 // alarm puts what an operator should know in the status, and takes it off once TikTok holds the audience. The trouble of a
 // verdict is in the status only: the manifest has it for the caller.
 func (r *run) alarm(err error) *pipeline.Trouble {
 	v, isVerdict := errors.AsType[verdict](err)
-	_, isPutOff := errors.AsType[errPutOff](err)
 	switch {
 	case isVerdict && v.alarm:
 		r.job.trouble(sourceRun, &pipeline.Trouble{Kind: pipeline.TroubleAudience, What: v.text, Stop: true})
 	case err == nil || isVerdict && v.result == Unchanged:
 		r.job.clear(sourceRun)
-	case !isVerdict && !isPutOff:
+	case !isVerdict:
 		t := asTrouble(err)
 		t.Until = r.manifest.Again
 		r.job.trouble(sourceRun, t)

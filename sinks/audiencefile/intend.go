@@ -45,7 +45,7 @@ func (r *run) editable(a *audience.Details) error {
 		return nil
 	}
 	if changed := changedSince(a, r.job.deps.now().Add(-audience.Settling)); changed && a.Failure() == "" {
-		return errPutOff{pipeline.StateNotEditable}
+		return r.putOff(pipeline.StateNotEditable)
 	}
 	return audience.Stop("the audience cannot be changed any more: it is expired, or was too small; delete it at TikTok and upload again")
 }

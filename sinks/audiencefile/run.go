@@ -91,6 +91,19 @@ func (r *run) noteWindow(ctx context.Context) error {
 // longestWait is how long a finished build waits for TikTok's day to pass; a daily schedule misses it by minutes.
 const longestWait = 2 * time.Hour
 
+// putOff ends a run while TikTok is busy with an earlier upload. An unfinished replace waits for the next time of the schedule,
+// if there is one.
+func (r *run) putOff(state pipeline.State) verdict {
+	v := verdict{result: PutOff, again: r.soon(), text: "TikTok does not let the audience be changed now: it is being processed, or holds too few members"}
+	if state == pipeline.StateReplacing {
+		v.text, v.again = "TikTok has not finished an earlier replace", time.Time{}
+		if r.job.plan.schedule == nil {
+			v.again = r.job.deps.now().Add(day)
+		}
+	}
+	return v
+}
+
 // soon is when to try again what TikTok is busy with.
 func (r *run) soon() time.Time { return r.job.deps.now().Add(time.Hour) }
 

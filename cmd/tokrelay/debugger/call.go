@@ -38,7 +38,7 @@ type callPage struct {
 	Note     string
 }
 
-// itemRow is one item of a call and where its row stands.
+// itemRow is one item of a call and the position of its row.
 type itemRow struct {
 	Number  int
 	At      string
@@ -153,7 +153,7 @@ func (p *Page) tree(e *calls.Entry) []treeRow {
 	return list
 }
 
-// place is where a row stands, as logs and dlq show write it.
+// place is the position of a row, as logs and dlq show write it.
 func place(at pipeline.Position) string {
 	if at.Topic == "" {
 		return ""

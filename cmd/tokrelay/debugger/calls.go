@@ -26,7 +26,7 @@ type callRow struct {
 	RequestID string    `json:"request_id"`
 	Attempt   int       `json:"attempt"`
 	Batch     string    `json:"batch_id"`
-	Part      string    `json:"part,omitempty"` // of a split batch: what stands behind its id
+	Part      string    `json:"part,omitempty"` // of a split batch: what comes after its id
 	Brief     bool      `json:"figures_only,omitempty"`
 	Message   string    `json:"message,omitempty"` // TikTok's, scrubbed
 	Instance  string    `json:"instance,omitempty"`

@@ -172,7 +172,7 @@ func statusOf(err error) int {
 	return http.StatusBadGateway
 }
 
-// frame is what stands around every page.
+// frame is what is around every page.
 type frame struct {
 	Template string
 	Title    string

@@ -15,7 +15,7 @@ const (
 )
 
 // follow sends the part of a page that moves as server-sent events: now, and whenever it has changed. Every browser has a
-// goroutine of its own that looks at what others remember, so one that is slow or gone holds up nobody.
+// goroutine of its own that looks at what others remember, so one that is slow or gone holds up no other.
 func (p *Page) follow(w http.ResponseWriter, r *http.Request, name string, v view) {
 	if !moves(name) {
 		http.Error(w, "this page does not move", http.StatusNotAcceptable)

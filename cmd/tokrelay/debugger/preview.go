@@ -17,7 +17,7 @@ import (
 )
 
 // previewPage shows what rows become. Nothing is sent, committed or kept, and what was pasted is not written back: the
-// script in the browser leaves it where it stands.
+// script in the browser leaves it where it is.
 type previewPage struct {
 	Syncs    []string
 	Sync     string
@@ -68,7 +68,7 @@ func (p *Page) preview(r *http.Request) (any, error) {
 	return v, nil
 }
 
-// previewRows reads one row of JSON a line; a row alone may stand on several.
+// previewRows reads one row of JSON a line; a row alone may be on several.
 func (p *Page) previewRows(ctx context.Context, sync, text string, out *bytes.Buffer) error {
 	s, err := p.d.Wiring.Config.Sync(sync)
 	if err != nil {

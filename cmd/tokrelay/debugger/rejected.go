@@ -105,7 +105,7 @@ func addUp(a, b []float64) []float64 {
 	return sum
 }
 
-// newestLetters are the newest letters of a sync and reason; "" stands for all.
+// newestLetters are the newest letters of a sync and reason; "" means all.
 func (p *Page) newestLetters(ctx context.Context, sync, reason string) ([]*deadletter.Dead, error) {
 	return p.letters.get([2]string{sync, reason}, func() ([]*deadletter.Dead, error) {
 		f := &deadletter.Filter{Syncs: given(sync), Reasons: given(reason)}

@@ -1,6 +1,6 @@
 // Command capture copies what a running stack wrote into test fixtures: the records of the topics that match a pattern,
 // as they are in Kafka, and the registry's answers for every schema they name. It decodes nothing: the fixtures must
-// not depend on the code they test. It stands outside of the daemon and talks only to the stack next to it.
+// not depend on the code they test. It is outside of the daemon and talks only to the stack next to it.
 package main
 
 import (

@@ -99,7 +99,7 @@ var logicalTypes = map[string]named{
 	"local-timestamp-nanos":  {localNanos, []Kind{KindLong}},
 }
 
-// meaningOf asks Connect's name first: Debezium's types have no logical type, and where both stand they agree.
+// meaningOf asks Connect's name first: Debezium's types have no logical type, and where both are there they agree.
 func meaningOf(connectName, logicalType string, on Kind) Meaning {
 	if m := connectNames[connectName]; m.standsOn(on) {
 		return m.meaning

@@ -32,7 +32,7 @@ func NumberValue(text []byte) pipeline.Value {
 	return pipeline.BigDecimalValue(twosComplement(n), scale)
 }
 
-// decimalParts splits a number into its digits, with their sign, and the digits that stand behind the point. A number
+// decimalParts splits a number into its digits, with their sign, and the digits behind the point. A number
 // without fraction keeps none: 1e3 is 1000.
 func decimalParts(text []byte) (digits []byte, scale int32, ok bool) {
 	exponent := 0

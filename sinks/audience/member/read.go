@@ -38,18 +38,28 @@ func (d *Digests) Of(r *Reader, row *mapping.Row) (_ []identity.Hash, err error)
 	}
 	for _, v := range d.values {
 		h, err := r.hash(row, v)
-		switch rule, broken := errors.AsType[identity.Rule](err); {
-		case broken && rule.Nobody():
-			d.Placeholder = cmp.Or(d.Placeholder, identity.Reject(r.Field, err))
-		case broken:
-			return nil, identity.Reject(r.Field, err)
-		case err != nil:
-			return nil, err
-		case !h.IsZero():
+		if err != nil {
+			if err = d.leaveOut(r, err); err != nil {
+				return nil, err
+			}
+		} else if !h.IsZero() {
 			d.hashes = append(d.hashes, h)
 		}
 	}
 	return d.hashes, nil
+}
+
+// leaveOut returns the rejection of a value that has no hash, unless it is a placeholder.
+func (d *Digests) leaveOut(r *Reader, err error) error {
+	rule, ok := errors.AsType[identity.Rule](err)
+	switch {
+	case !ok:
+		return err
+	case !rule.Nobody():
+		return identity.Reject(r.Field, err)
+	}
+	d.Placeholder = cmp.Or(d.Placeholder, identity.Reject(r.Field, err))
+	return nil
 }
 
 // NoIdentifier is the rejection of a row without identifiers.

@@ -10,7 +10,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/jsontext"
 )
 
-// The rules below judge one value each; check.path says where it stands.
+// The rules below judge one value each; check.path says where it is.
 
 func anything(*check, value) {}
 

@@ -70,7 +70,7 @@ func (s *Sandbox) RevokeTokens() int { return s.accounts.revokeAll() }
 
 func (s *Sandbox) now() time.Time { return s.cfg.Now().Add(time.Duration(s.advanced.Load())) }
 
-// requestID looks like TikTok's: the time, then digits nobody else has.
+// requestID looks like TikTok's: the time, then digits no other has.
 func (s *Sandbox) requestID(now time.Time) string {
 	return fmt.Sprintf("%s%018X", now.UTC().Format("20060102150405"), s.sequence.Add(1))
 }

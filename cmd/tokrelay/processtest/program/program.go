@@ -104,7 +104,7 @@ func Until(t testing.TB, every, patience time.Duration, what string, holds func(
 	}
 }
 
-// FreeAddress is an address nobody listened at a moment ago.
+// FreeAddress is an address that was free a moment ago.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
