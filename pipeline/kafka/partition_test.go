@@ -189,7 +189,8 @@ func TestAfterTheFenceHandlersAreToldToEndAndNothingMoves(t *testing.T) {
 		chunks := make(handler)
 		p := startPartition(chunks.offer, 2)
 		counts := metrics.New()
-		p.flow.metrics = counting(counts)
+		own := counting(counts)
+		p.flow.metrics = own
 		give(p, records(0, 20))
 		first, second := <-chunks, <-chunks
 		p.stop()

@@ -122,8 +122,9 @@ func TestAnOffsetThatIsGoneFollowsThePolicy(t *testing.T) {
 			}
 			ends := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.ListOffsets}, Observe: true, Count: -1})
 			status, chunks, counts := pipeline.NewStatus(testNow), make(handler, 10), metrics.New()
+			own := counting(counts)
 			m := join(t, cluster, chunks.offer, func(_ *Config, o *ConsumerOptions) {
-				o.OutOfRange, o.Status, o.Metrics = c.policy, status, counting(counts)
+				o.OutOfRange, o.Status, o.Metrics = c.policy, status, own
 			})
 			if c.first < 0 {
 				eventually(t, "the status shows it", func() bool { return stopped(status, "out_of_range is fail") })
