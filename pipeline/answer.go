@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"slices"
 	"strconv"
 	"time"
 )
@@ -17,20 +18,32 @@ const (
 	Refused                  // TikTok refuses the data: find the row
 	TooMany                  // TikTok refuses the size of the call: send it in parts
 	Denied                   // the token or its permissions: stop the connection until that changes
-	Broken                   // the configuration, or a fault of ours: stop the sync until that changes
+	Broken                   // the configuration, or a fault of ours: stop the sync, or Scope, until that changes
+	Unknown                  // a code that TikTok's table lacks: hold Scope, for it may mean anything
 )
 
-var verdictNames = [...]string{"accepted", "warned", "retry", "throttled", "refused", "too_many", "denied", "broken"}
+var verdictNames = [...]string{"accepted", "warned", "retry", "throttled", "refused", "too_many", "denied", "broken", "unknown"}
 
 func (v Verdict) String() string { return verdictNames[v] }
 
-// Scope is what a throttling answer holds up.
+// VerdictNamed is a verdict by its name; a word of a later version counts as trouble.
+func VerdictNamed(name string) Verdict {
+	if i := slices.Index(verdictNames[:], name); i >= 0 {
+		return Verdict(i)
+	}
+	return Retry
+}
+
+// IsAccepted reports whether the call's items are taken.
+func (a *Answer) IsAccepted() bool { return a.Verdict == Accepted || a.Verdict == Warned }
+
+// Scope is what an answer holds up.
 type Scope string
 
 const (
 	ScopeApp        Scope = "app"        // every endpoint of the developer app
 	ScopeEndpoint   Scope = "endpoint"   // this endpoint
-	ScopeField      Scope = "field"      // one value of a field: a pixel; of a Denied answer: what this sync may do
+	ScopeField      Scope = "field"      // one destination: a pixel, an event set, an audience
 	ScopeAdvertiser Scope = "advertiser" // one advertiser
 )
 
@@ -49,16 +62,26 @@ type Answer struct {
 	Code       int    // TikTok's code; 0 is success, or no code when HTTPStatus is not 200
 	Message    string // TikTok's text, scrubbed of anything that may be personal data, at most 500 bytes
 	RequestID  string
-	Item       int    // index of the item the message names, or -1
-	Field      string // the field of that item the message names: "properties.currency", or ""
-	Scope      Scope  // what a Throttled or Denied answer holds up
-	State      State  // for a Retry that has to wait for TikTok's own work
-	Network    string // what failed below HTTP: "timeout", "reset", "refused", "dns", "tls", "certificate", "closed", "" when a response came
+	Item       int           // index of the item the message names, or -1
+	Field      string        // the field of that item the message names: "properties.currency", or ""
+	Unlisted   bool          // Code is not in TikTok's table as we know it
+	Scope      Scope         // what a Throttled, Denied, Broken or Unknown answer holds up
+	State      State         // for a Retry that has to wait for TikTok's own work
+	Network    string        // what failed below HTTP: "timeout", "reset", "refused", "dns", "tls", "certificate", "closed", "" when a response came
+	RetryAfter time.Duration // what the response asks to wait, 0 for nothing
 	Duration   time.Duration
 	Body       []byte // the response as received, for the live debugger; may be cut
 }
 
-// CodeText is the answer's code as metrics label it: TikTok's code, else the HTTP status, else "network".
+// CodeLabel is the answer's code as metrics label it: of codes that are not in the table, only the range.
+func (a *Answer) CodeLabel() string {
+	if a.Unlisted {
+		return "other_" + strconv.Itoa(a.Code/10000%10) + "xxxx"
+	}
+	return a.CodeText()
+}
+
+// CodeText is the answer's code: TikTok's, else the HTTP status, else "network".
 func (a *Answer) CodeText() string {
 	switch {
 	case a.HTTPStatus == 0:

@@ -114,8 +114,8 @@ var reasons = []struct {
 	{InvalidContents, ReasonInfo{ClassInvalid, "the list of products cannot be read", "JSON that is not an array of objects, or a product without usable members", "correct the column; the message names the element and member"}},
 	{TooLong, ReasonInfo{ClassInvalid, "the value is longer than the limit", "free text in a field for codes", "shorten it, or map another column"}},
 	{TooManyElements, ReasonInfo{ClassInvalid, "the list has too many elements", "a list that grew without bound", "shorten the list"}},
-	{InvalidPixel, ReasonInfo{ClassInvalid, "the row names no usable pixel or event source", "NULL in the column that chooses it", "fill the column, or give it a `default`"}},
-	{UnknownAudience, ReasonInfo{ClassInvalid, "the row names no usable audience", "NULL in the column that chooses it", "fill the column"}},
+	{InvalidPixel, ReasonInfo{ClassInvalid, "the row names no usable pixel or event source", "NULL in the column that chooses it, or a pixel that TikTok refuses while it takes others", "fill the column, give it a `default`, or have the token allowed for the pixel"}},
+	{UnknownAudience, ReasonInfo{ClassInvalid, "the row names no usable audience", "NULL in the column that chooses it, or an audience that TikTok refuses while it takes others", "fill the column, or name another audience"}},
 	{InvalidTestCode, ReasonInfo{ClassInvalid, "the test event code cannot be used", "a column with something else in it", "map the column that holds the code of Events Manager"}},
 	{InvalidDeliveryKey, ReasonInfo{ClassInvalid, "the record has no key, so its member is not known", "a topic written without keys", "key the topic by the member (Debezium: message.key.columns)"}},
 
@@ -128,7 +128,7 @@ var reasons = []struct {
 	{NoIdentifier, ReasonInfo{ClassInvalid, "the row has no identifier to match a person by", "all mapped identifiers are NULL", "map more identifiers, or set `require_identifier: false`"}},
 
 	{RefusedByTikTok, ReasonInfo{ClassRejected, "TikTok refused the row", "a rule of TikTok that tokrelay does not know yet", "read TikTok's text; correct the row or the mapping, then replay"}},
-	{BatchRefused, ReasonInfo{ClassFailed, "TikTok refused the batch, and no single row explains it", "a rule that counts rows together, or a fault at TikTok", "read the batch's record in the failed topic, then replay"}},
+	{BatchRefused, ReasonInfo{ClassFailed, "TikTok calls the row alone too many", "a rule of TikTok's about sizes, or a fault there", "read the batch's record in the failed topic, then replay"}},
 	{GaveUp, ReasonInfo{ClassFailed, "the batch kept failing while its endpoint worked for others", "a payload that breaks TikTok's service", "replay later; narrow it down with --limit"}},
 }
 

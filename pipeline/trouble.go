@@ -43,6 +43,8 @@ const (
 	TroubleThrottled  TroubleKind = "throttled"        // TikTok's limit
 	TroubleToken      TroubleKind = "token"            // TikTok refuses the token
 	TroubleConfig     TroubleKind = "configuration"    // TikTok, or the data, shows the configuration to be wrong
+	TroubleRefused    TroubleKind = "refused_all"      // TikTok refuses everything: no row is blamed
+	TroubleUnknown    TroubleKind = "unknown_answer"   // TikTok answers with a code that is not known
 	TroubleRejected   TroubleKind = "rejected_share"   // too many rows are rejected: the mapping is probably wrong
 	TroubleColumn     TroubleKind = "missing_column"   // a mapped column disappeared and `missing_column: stop`
 	TroubleState      TroubleKind = "state"            // the state topic is away
@@ -51,7 +53,7 @@ const (
 
 // TroubleKinds lists them all, for metrics.
 var TroubleKinds = []TroubleKind{TroubleRegistry, TroubleKafka, TroubleBatch, TroubleDeadLetter, TroubleTikTok, TroubleThrottled,
-	TroubleToken, TroubleConfig, TroubleRejected, TroubleColumn, TroubleState, TroubleAudience}
+	TroubleToken, TroubleConfig, TroubleRefused, TroubleUnknown, TroubleRejected, TroubleColumn, TroubleState, TroubleAudience}
 
 // Trouble is a failure that is not the row's fault: the sync pauses, says so, and tries again (P8). Nothing is ever
 // dead-lettered because of it. Its text holds no personal data.

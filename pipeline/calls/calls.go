@@ -33,7 +33,7 @@ type Origin struct {
 
 // Good says that TikTok took all of the call.
 func (e *Entry) Good() bool {
-	return e.Answer.Verdict == pipeline.Accepted || e.Answer.Verdict == pipeline.Warned
+	return e.Answer.IsAccepted()
 }
 
 // Limits bound the memory and what filling it costs.

@@ -131,22 +131,12 @@ func readFigures(r *pipeline.Record) (*Entry, error) {
 func (f *figuresOf) entry(r *pipeline.Record) *Entry {
 	e := &Entry{Number: f.Number, Cut: f.Cut, Brief: true, Origin: &Origin{Instance: f.Instance, Run: f.Run, Partition: r.Partition, Offset: r.Offset, Missed: f.Missed, Whole: !f.Brief}}
 	e.Call = pipeline.Call{Time: f.Time, Sync: f.Sync, Endpoint: f.Endpoint, Items: f.Items, Attempt: f.Attempt, Batch: f.Batch,
-		Answer: pipeline.Answer{Verdict: verdictOf(f.Outcome), HTTPStatus: f.HTTP, Code: f.TikTok, Message: f.Message, RequestID: f.RequestID,
+		Answer: pipeline.Answer{Verdict: pipeline.VerdictNamed(f.Outcome), HTTPStatus: f.HTTP, Code: f.TikTok, Message: f.Message, RequestID: f.RequestID,
 			Item: -1, Field: f.Field, Network: f.Network, Duration: time.Duration(f.Took * float64(time.Millisecond))}}
 	if f.Named != nil {
 		e.Answer.Item = *f.Named
 	}
 	return e
-}
-
-// verdictOf is a verdict by its name; a word of a later version counts as trouble.
-func verdictOf(name string) pipeline.Verdict {
-	for v := pipeline.Accepted; v <= pipeline.Broken; v++ {
-		if v.String() == name {
-			return v
-		}
-	}
-	return pipeline.Retry
 }
 
 // read reads a record whole.

@@ -80,9 +80,7 @@ func (t *trying) failed(err error) {
 		return
 	}
 	trouble := &pipeline.Trouble{Kind: pipeline.TroubleDeadLetter, What: "write dead letters: " + err.Error(), Until: time.Now().Add(t.backoff.After(t.failures - 1))}
-	if w.deps.Status.Set(w.about.Sync, source, trouble) {
-		w.deps.Log.Error("dead letters cannot be written, the sync waits", "topic", t.topic, "error", err)
-	}
+	w.deps.Status.Set(w.about.Sync, source, trouble)
 }
 
 // over takes the trouble back with the last write that had it.
@@ -96,7 +94,7 @@ func (t *trying) over() {
 	if w.failing--; w.failing > 0 {
 		return
 	}
-	if w.deps.Status != nil && w.deps.Status.Clear(w.about.Sync, source) {
-		w.deps.Log.Info("dead letters are written again", "topic", t.topic)
+	if w.deps.Status != nil {
+		w.deps.Status.Clear(w.about.Sync, source)
 	}
 }

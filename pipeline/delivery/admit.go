@@ -76,7 +76,7 @@ func (k *look) at(t time.Time) {
 
 // allowed reports whether a call of a member for a field may be made now.
 func (k *look) allowed(m *member, field string) bool {
-	if k.g.inFlight >= k.g.cfg.CallsInFlight {
+	if k.g.inFlight >= k.g.cfg.CallsInFlight || m.q.isStopped() {
 		return false
 	}
 	for _, key := range keysOf(m, field) {
@@ -96,7 +96,9 @@ func (k *look) allowed(m *member, field string) bool {
 
 // admit gives the permit. A call that an open breaker lets through is its probe: until its answer there is no other.
 func (k *look) admit(m *member, w *waiter, c choice) *permit {
-	p := &permit{g: k.g, m: m, envelope: c.envelope, field: c.field}
+	p := &permit{g: k.g, m: m, envelope: c.envelope, field: c.field, sent: k.g.record.tick()}
+	p.holds = k.g.record.destination(p.key()).holds
+	m.fields[p.key().field] = true
 	for _, b := range k.g.bucketsOf(m, c.field) {
 		b.limiter.AllowN(k.now, 1)
 	}
@@ -104,7 +106,7 @@ func (k *look) admit(m *member, w *waiter, c choice) *permit {
 		if br := k.g.breakers[key]; br != nil {
 			br.probing = true
 			p.probes = append(p.probes, br)
-			p.small = p.small || br.kind == pipeline.TroubleTikTok
+			p.small = p.small || br.kind != pipeline.TroubleThrottled
 		}
 	}
 	k.g.inFlight++

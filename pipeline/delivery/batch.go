@@ -12,25 +12,27 @@ import (
 // batch is the items of one call, and of the calls it takes to find which of them cannot be delivered. One goroutine
 // owns it.
 type batch struct {
-	queue    *Queue
-	sender   *sender
-	id       string
-	envelope string
-	field    string
-	size     int
-	first    *permit // for the first call
-	suspect  bool    // a piece of a batch that kept failing
+	queue      *Queue
+	sender     *sender
+	id         string
+	envelope   string
+	field      string
+	size       int
+	first      *permit // for the first call
+	fromFailed bool    // a piece of a batch that kept failing
 
 	calls    int
 	parts    int
 	most     int  // items TikTok takes in one call, once it has refused more
 	accepted int  // items
-	found    int  // bad items found by halving
+	found    int  // bad items found without being named
 	cleared  int  // items accepted while they were looked for
 	bad      int  // items refused
-	named    bool // a refusal named its row
 	misnamed bool // a refusal named a row that was not to blame
 	divided  bool
+	suspects []suspect
+	asked    bool // for a control, the last time a witness was looked for
+	holds    int  // of the destination, when the search began
 	ends     []end
 }
 
@@ -52,6 +54,9 @@ type part struct {
 	failed   time.Time
 	pause    time.Time // no call before it
 	alone    bool      // one of its items got through alone while TikTok seemed away
+	suspect  bool      // it is one that stays so, whatever its destination does
+	expected bool      // it was refused before, which a witness shows to be its own fault
+	denied   moment    // when its destination, which a row had chosen, was first refused
 }
 
 func (s *sender) newBatch(p *permit, entries []entry) *batch {
@@ -88,6 +93,7 @@ type outcome struct {
 	kind   outcomeKind
 	answer pipeline.Answer
 	sent   []entry // what the last call held
+	at     moment  // when its answer came
 }
 
 type outcomeKind uint8
@@ -97,20 +103,28 @@ const (
 	accepted                    // and settled
 	refused                     // for its data
 	tooMany
+	doubtful    // enough of its items are suspect
+	recovered   // its destination had refused everything, and does not any more: nothing learnt before counts
+	misdirected // its destination, which a row has chosen, is refused while others are accepted
 	gaveUp
 	overdue // given up for the time it took, whatever the cause
 )
 
 // call sends entries together until TikTok says yes or no, or they are given up. Accepted items are settled.
-func (b *batch) call(entries []entry) outcome {
-	p := &part{entries: entries, id: b.partID()}
-	for {
+func (b *batch) call(entries []entry) outcome { return b.send(&part{entries: entries}) }
+
+// send is call for a part that the caller has made.
+func (b *batch) send(p *part) outcome {
+	for p.id = b.partID(); ; {
 		t, ok := b.attempt(p)
-		if !ok {
+		switch {
+		case t.recovered:
+			return outcome{kind: recovered, sent: p.entries}
+		case !ok:
 			return outcome{kind: stopped}
 		}
 		if kind, ends := b.classify(p, t); ends {
-			return outcome{kind, t.answer, p.entries}
+			return outcome{kind, t.answer, p.entries, t.at}
 		}
 		b.queue.deps.Metrics.calls.Again(t.answer.Verdict)
 	}
@@ -127,25 +141,60 @@ func (b *batch) partID() string {
 
 // classify reports whether a try ends its part, and how.
 func (b *batch) classify(p *part, t try) (outcomeKind, bool) {
-	yes := t.answer.Verdict == pipeline.Accepted || t.answer.Verdict == pipeline.Warned
+	verdict := t.answer.Verdict
 	switch {
-	case t.answer.Verdict == pipeline.Retry && b.isOverdue(p):
+	case verdict == pipeline.Retry && b.isOverdue(p):
 		return overdue, true
-	case t.probe && yes: // it was one item of the part, and told the gate what it wanted to know
-		p.entries, p.alone = without(p.entries, t.sent[0]), true
-		return 0, false
+	case t.probe && b.probed(p, t):
+		return doubtful, len(p.entries) == 0 || len(b.suspects) >= handful
 	case t.probe:
-		return 0, false
-	case yes:
+		return misdirected, b.isMisdirected(p, t)
+	case t.answer.IsAccepted():
 		return accepted, true
-	case t.answer.Verdict == pipeline.Refused:
+	case verdict == pipeline.Refused:
 		return refused, true
-	case t.answer.Verdict == pipeline.TooMany:
+	case verdict == pipeline.TooMany && (len(p.entries) > 1 || t.answer.Code != 0):
 		return tooMany, true
-	case t.answer.Verdict == pipeline.Retry:
+	case verdict == pipeline.Retry, verdict == pipeline.TooMany:
 		return gaveUp, b.failed(p)
+	case verdict == pipeline.Unknown: // it may be about one of the items: others go first
+		p.pause = time.Now().Add(pipeline.Backoff{First: time.Second, Most: most}.After(p.attempts - 1))
 	}
-	return 0, false
+	return misdirected, b.isMisdirected(p, t)
+}
+
+// probed takes in a probe: one item of the part, which told the gate what it wanted to know. It reports whether the answer was about the item.
+func (b *batch) probed(p *part, t try) bool {
+	switch {
+	case t.answer.IsAccepted():
+		p.alone = true
+	case t.answer.Verdict == pipeline.Refused, t.answer.Verdict == pipeline.TooMany && t.answer.Code != 0:
+		b.suspect(t.sent[0], outcome{answer: t.answer, at: t.at})
+	default:
+		return false
+	}
+	p.entries = without(p.entries, t.sent[0])
+	return true
+}
+
+// isMisdirected reports whether the part goes where a row wants it, and that is refused: again, after the endpoint has
+// accepted what goes elsewhere. Without such a witness it asks for one.
+func (b *batch) isMisdirected(p *part, t try) bool {
+	a := &t.answer
+	if b.queue.deps.Misdirected == "" || a.Scope != pipeline.ScopeField || a.Verdict != pipeline.Denied && a.Verdict != pipeline.Broken {
+		return false
+	}
+	witness := b.queue.deps.Gate.endpointWitness(b.queue.deps.Endpoint)
+	switch {
+	case p.denied == 0:
+		p.denied = t.at
+	case witness > p.denied:
+		return true
+	}
+	if witness < p.denied {
+		b.control(p.entries, func(field string) bool { return field != b.field })
+	}
+	return false
 }
 
 func without(entries []entry, e entry) []entry {
@@ -180,7 +229,7 @@ func (b *batch) isOverdue(p *part) bool {
 // only makes its pieces travel alone: when it comes from one that was given up, or one of its items got through. An item
 // alone has all of it: a TikTok that fails every second call fails a good one several times in a row.
 func (b *batch) patience(p *part) int {
-	if len(p.entries) == 1 || !b.suspect && !p.alone {
+	if len(p.entries) == 1 || !b.fromFailed && !p.alone {
 		return b.queue.cfg.Retry.Attempts
 	}
 	return min(b.queue.cfg.Retry.Attempts, 2)

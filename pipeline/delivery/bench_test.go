@@ -97,3 +97,40 @@ func BenchmarkThroughput(b *testing.B) {
 	b.ReportMetric(perSecond, "rows/s")
 	b.ReportMetric(perSecond/(inFlight*1000/latency.Seconds()), "of-ideal")
 }
+
+// BenchmarkBadRows is what it costs to find them: calls for each bad row of a thousand.
+func BenchmarkBadRows(b *testing.B) {
+	for name, every := range map[string]int{"one": 1000, "twenty": 50, "hundred": 10} {
+		b.Run(name, func(b *testing.B) {
+			var calls, bad atomic.Int64
+			post := refusingBytes(&calls)
+			q := benchQueue(b, post)
+			for b.Loop() {
+				items, records := &pipeline.Items{}, make([]pipeline.Record, 1000)
+				for row := range records {
+					body := "good"
+					if row%every == every/2 {
+						body = "bad"
+						bad.Add(1)
+					}
+					add(items, int32(row), body, "web")
+				}
+				if err := q.Deliver(context.Background(), pipeline.NewChunk(records), items); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(calls.Load())/float64(bad.Load()), "calls/bad-row")
+		})
+	}
+}
+
+// refusingBytes refuses calls that hold a bad row.
+func refusingBytes(calls *atomic.Int64) func(context.Context, []byte) pipeline.Answer {
+	return func(_ context.Context, body []byte) pipeline.Answer {
+		calls.Add(1)
+		if bytes.Contains(body, []byte("bad")) {
+			return no
+		}
+		return yes
+	}
+}

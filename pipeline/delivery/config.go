@@ -72,7 +72,8 @@ type Deps struct {
 	Sync          string
 	Endpoint      string // "/event/track/"
 	AppendRequest func(dst []byte, envelope string, bodies [][]byte) []byte
-	Field         func(envelope string) string // what ScopeField holds: the pixel; nil: the envelope itself
+	Field         func(envelope string) string // the destination, in words, which ScopeField holds: "pixel C4"; nil: the envelope itself
+	Misdirected   pipeline.Reason              // of rows that chose a destination that is refused; "" where the configuration chooses
 	Post          func(ctx context.Context, body []byte) pipeline.Answer
 	Gate          *Gate
 	DeadLetters   DeadLetters

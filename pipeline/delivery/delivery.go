@@ -61,14 +61,15 @@ func newDelivery(c *pipeline.Chunk, items *pipeline.Items) *delivery {
 	return d
 }
 
-// reject notes why a row cannot be delivered. The first of its refused items speaks for it.
-func (d *delivery) reject(row int32, r *pipeline.Rejection) {
+// reject notes why a row cannot be delivered. The first of its refused items speaks for it; it reports whether this is it.
+func (d *delivery) reject(row int32, r *pipeline.Rejection) (first bool) {
 	if d.faults == nil {
 		d.faults = map[int32]*pipeline.Rejection{}
 	}
-	if d.faults[row] == nil {
+	if first = d.faults[row] == nil; first {
 		d.faults[row] = r
 	}
+	return first
 }
 
 // settle ends a row.

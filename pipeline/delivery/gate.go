@@ -29,8 +29,7 @@ type Gate struct {
 	members  []*member // the next to be served first
 	breakers map[breakerKey]*breaker
 	buckets  map[string]*bucket
-	worked   map[string]time.Time // by endpoint: when it last did its work
-	failed   map[string]int       // by endpoint: calls that failed since
+	record   record
 	timer    *time.Timer
 }
 
@@ -39,6 +38,7 @@ type member struct {
 	q       *Queue
 	quota   float64 // this instance's part of the limits
 	waiters []*waiter
+	fields  map[string]bool // it has made calls for
 }
 
 // choice is what a waiter wants at this moment.
@@ -69,8 +69,7 @@ func NewGate(cfg GateConfig, log *slog.Logger) *Gate {
 	cfg.Failures = cmp.Or(cfg.Failures, 5)
 	g := &Gate{
 		cfg: cfg, log: cmp.Or(log, slog.New(slog.DiscardHandler)),
-		breakers: map[breakerKey]*breaker{}, buckets: map[string]*bucket{},
-		worked: map[string]time.Time{}, failed: map[string]int{},
+		breakers: map[breakerKey]*breaker{}, buckets: map[string]*bucket{}, record: newRecord(),
 	}
 	g.timer = time.AfterFunc(time.Hour, g.recheck)
 	g.timer.Stop()
@@ -80,7 +79,7 @@ func NewGate(cfg GateConfig, log *slog.Logger) *Gate {
 func (g *Gate) join(q *Queue) *member {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	m := &member{q: q, quota: 1}
+	m := &member{q: q, quota: 1, fields: map[string]bool{}}
 	g.members = append(g.members, m)
 	return m
 }

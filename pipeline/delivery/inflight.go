@@ -77,8 +77,8 @@ func wanted(entries []entry) []entry {
 	return slices.DeleteFunc(slices.Clone(entries), leaving)
 }
 
-// send makes the part's call.
-func (b *batch) send(f *inFlight, p *part) pipeline.Answer {
+// post makes the part's call.
+func (b *batch) post(f *inFlight, p *part) pipeline.Answer {
 	var ctx context.Context
 	ctx, f.cancel = context.WithCancel(b.sender.life)
 	defer f.cancel()

@@ -94,6 +94,7 @@ func (m *model) addChunk(n int) {
 }
 
 func (m *model) run() {
+	stop := m.others()
 	var all sync.WaitGroup
 	for i, c := range m.chunks {
 		m.mu.Lock()
@@ -103,8 +104,30 @@ func (m *model) run() {
 		all.Go(func() { m.deliver(c, m.items[i], impatient) })
 	}
 	all.Wait()
+	stop()
 	m.checkRows()
 	m.checkCalls()
+}
+
+// others deliver a good item of another sync to each pixel now and then until stopped: without them it could not be said of the
+// last items whether they or TikTok are to blame.
+func (m *model) others() (stop func()) {
+	done := make(chan struct{})
+	other := newWorld(m.T, options{gate: m.w.gate, name: "other"}, m.answer)
+	var all sync.WaitGroup
+	all.Go(func() {
+		for n := 0; ; n++ {
+			select {
+			case <-done:
+				return
+			case <-time.After(30 * time.Second):
+			}
+			items := &pipeline.Items{}
+			add(items, 0, fmt.Sprint("other ", n), "pixel "+strconv.Itoa(n%2))
+			other.must(pipeline.NewChunk(make([]pipeline.Record, 1)), items)
+		}
+	})
+	return func() { close(done); all.Wait() }
 }
 
 // deliver hands a chunk over until it is settled; an impatient router leaves now and then, and comes again.
@@ -166,7 +189,7 @@ func (m *model) fault(call sent) (bad pipeline.Answer, effect bool) {
 	return reset, true
 }
 
-// spared says whether one more failed call might have its row given up, and rightly so: a row that fails that often, alone,
+// spared reports whether one more failed call might have its row given up, and rightly so: a row that fails that often, alone,
 // while others get through cannot be told from one that TikTok stumbles over.
 func (m *model) spared(call sent) bool {
 	if len(call.ids) > 1 {

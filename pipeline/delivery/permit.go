@@ -13,9 +13,15 @@ type permit struct {
 	m        *member
 	envelope string
 	field    string
-	small    bool // the call is a probe of a TikTok that was away: one item is enough
+	small    bool // the call is a probe: one item is enough
 	probes   []*breaker
+	sent     moment
+	answered moment
+	expected bool // a refusal is: it says nothing of the destination
+	holds    int  // how often the destination had been held when the permit was given
 }
+
+func (p *permit) key() breakerKey { return destinationKey(p.m.q, p.field) }
 
 // cancel gives an unused permit back. A nil permit is none.
 func (p *permit) cancel() {
@@ -46,20 +52,32 @@ func (p *permit) back() {
 
 // learn trips and resets breakers by what an answer shows of TikTok's state.
 func (p *permit) learn(a *pipeline.Answer) {
-	now, endpoint := time.Now(), p.m.q.deps.Endpoint
+	now, r, endpoint := time.Now(), &p.g.record, p.m.q.deps.Endpoint
+	p.answered = r.tick()
 	switch a.Verdict {
 	case pipeline.Throttled:
 		p.trip(p.throttledKey(a.Scope), pipeline.TroubleThrottled, a, now)
 	case pipeline.Denied:
-		p.trip(p.deniedKey(a.Scope), pipeline.TroubleToken, a, now)
+		p.trip(p.refusedKey(a.Scope, breakerKey{}), pipeline.TroubleToken, a, now)
 	case pipeline.Broken:
-		p.trip(breakerKey{queue: p.m.q}, pipeline.TroubleConfig, a, now)
+		p.trip(p.refusedKey(a.Scope, breakerKey{queue: p.m.q}), pipeline.TroubleConfig, a, now)
+	case pipeline.Unknown:
+		p.trip(p.key(), pipeline.TroubleUnknown, a, now)
 	case pipeline.Retry:
-		if p.g.failed[endpoint]++; p.g.failed[endpoint] >= p.g.cfg.Failures {
+		if r.failed[endpoint]++; r.failed[endpoint] >= p.g.cfg.Failures {
 			p.trip(breakerKey{endpoint: endpoint}, pipeline.TroubleTikTok, a, now)
 		}
-	default: // the endpoint does its work, even where it refuses the data
-		p.g.failed[endpoint], p.g.worked[endpoint] = 0, now
+	case pipeline.Refused, pipeline.TooMany:
+		r.failed[endpoint] = 0
+		d := r.destination(p.key())
+		if !p.expected {
+			d.refused++
+		}
+		if d.refused >= doubt {
+			p.trip(p.key(), pipeline.TroubleRefused, a, now)
+		}
+	default:
+		r.note(p, now)
 		for _, br := range p.probes {
 			p.g.reset(br)
 		}
@@ -74,9 +92,9 @@ func (p *permit) settle(a *pipeline.Answer, now time.Time) {
 		if !br.probing || p.g.breakers[br.key] != br {
 			continue
 		}
-		if a.Verdict == pipeline.Retry {
+		if a.Verdict == pipeline.Retry || br.kind == pipeline.TroubleRefused {
 			br.step = max(0, br.step-1)
-			br.trip(now)
+			br.trip(now, time.Time{})
 		} else {
 			p.g.reset(br)
 		}
@@ -86,19 +104,19 @@ func (p *permit) settle(a *pipeline.Answer, now time.Time) {
 func (p *permit) throttledKey(s pipeline.Scope) breakerKey {
 	switch s {
 	case pipeline.ScopeField:
-		return breakerKey{endpoint: p.m.q.deps.Endpoint, field: "field " + p.field}
+		return p.key()
 	case pipeline.ScopeApp, pipeline.ScopeAdvertiser:
 		return breakerKey{}
 	}
 	return breakerKey{endpoint: p.m.q.deps.Endpoint}
 }
 
-// deniedKey stops the connection when the token is refused, and only the sync when it is refused this one thing.
-func (p *permit) deniedKey(s pipeline.Scope) breakerKey {
+// refusedKey is what waits for an operator: all there is, or the one destination that the answer speaks of.
+func (p *permit) refusedKey(s pipeline.Scope, all breakerKey) breakerKey {
 	if s == pipeline.ScopeField {
-		return breakerKey{queue: p.m.q}
+		return p.key()
 	}
-	return breakerKey{}
+	return all
 }
 
 // trip opens a breaker, or keeps it open for longer if this call was its probe. Calls that were in flight when it opened add
@@ -112,10 +130,10 @@ func (p *permit) trip(key breakerKey, kind pipeline.TroubleKind, a *pipeline.Ans
 		if br != nil {
 			p.g.reset(br)
 		}
-		br = &breaker{key: key, kind: kind, first: now}
+		br = &breaker{key: key, name: nameOf(p.m.q, p.field), kind: kind, first: now}
 		p.g.breakers[key] = br
 	}
-	br.trip(now)
+	br.trip(now, now.Add(min(a.RetryAfter, p.m.q.cfg.Retry.Max.Std())))
 	p.g.announce(br, a)
 }
 

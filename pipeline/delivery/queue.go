@@ -28,6 +28,7 @@ type Queue struct {
 	room   *semaphore.Weighted
 	stamp  string // begins the ids of batches, so that those of two runs differ
 	ended  chan struct{}
+	guard  Guard // nil: none
 
 	mu      sync.Mutex
 	queues  map[string]*envelopeQueue // by envelope
@@ -59,6 +60,22 @@ func New(cfg Config, deps Deps) *Queue {
 	deps.Metrics.begin(deps.Endpoint, cfg.Capacity)
 	return q
 }
+
+// Guard counts how rows end, each once, as they do, and may stop the sync: no call is made then and no letter written.
+type Guard interface {
+	Delivered() // at least one
+	Refused(why *pipeline.Rejection)
+	Stopped() bool
+	Wait(ctx context.Context) error // until it is not stopped; an error only when ctx ended
+}
+
+// Watch has a guard look after the queue, before Run; after it has let the sync go on it calls what Watch returns.
+func (q *Queue) Watch(g Guard) (goOn func()) {
+	q.guard = g
+	return q.deps.Gate.recheck
+}
+
+func (q *Queue) isStopped() bool { return q.guard != nil && q.guard.Stopped() }
 
 var errEnded = errors.New("the sync's delivery has ended")
 

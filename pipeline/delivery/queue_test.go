@@ -179,11 +179,11 @@ func TestARowWithSeveralItemsSettlesOnceWithTheLastOfThem(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, options{Config: Config{MaxItems: 2}}, refusing(true, c.bad...))
+				w := newWorld(t, options{Config: Config{MaxItems: 1}}, refusing(true, c.bad...))
 				chunk := pipeline.NewChunk([]pipeline.Record{{Offset: 0}, {Offset: 1}})
 				items := &pipeline.Items{}
 				for _, id := range []string{"0a", "0b", "0c", "1a"} {
-					add(items, int32(id[0]-'0'), id, "web "+id[1:]) // an envelope each
+					add(items, int32(id[0]-'0'), id, "web") // a call each
 				}
 				w.must(chunk, items)
 				w.wantOutcomes(chunk, c.want)
@@ -241,24 +241,6 @@ func TestARefusalByAccidentCostsNoRow(t *testing.T) {
 			})
 		})
 	}
-}
-
-func TestARefusalThatNoSingleRowExplainsIsTheBatchs(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, options{}, func(sent) pipeline.Answer { return no })
-		w.wantOutcomes(w.deliver(20), "0 delivered, 20 dead-lettered, 0 unsettled")
-		for _, l := range w.dead.all() {
-			if l.Rejection.Reason != pipeline.BatchRefused {
-				t.Errorf("reason: got %s, want %s", l.Rejection.Reason, pipeline.BatchRefused)
-			}
-		}
-		if len(w.dead.batches) != 1 || len(w.dead.batches[0].Rows) != 20 || w.dead.batches[0].Reason != pipeline.BatchRefused {
-			t.Errorf("failed batches: got %+v, want one of 20 rows", w.dead.batches)
-		}
-		if got, limit := len(w.sent()), 60; got > limit {
-			t.Errorf("calls: got %d, want at most %d", got, limit)
-		}
-	})
 }
 
 func TestRowsThatAreRefusedOnlyTogetherAreDelivered(t *testing.T) {
@@ -369,8 +351,8 @@ func TestTheDebuggerSeesEveryCall(t *testing.T) {
 		}
 		want := []string{
 			"1 attempt 1 web|0,1,2 refused 3 rows, first 0/0",
-			"1.0 attempt 1 web|1 refused 1 rows, first 1/1",
-			"1.1 attempt 1 web|0,2 accepted 2 rows, first 0/0",
+			"1.0 attempt 1 web|0,2 accepted 2 rows, first 0/0",
+			"1.1 attempt 1 web|1 refused 1 rows, first 1/1",
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("calls: got %q, want %q", got, want)

@@ -18,6 +18,9 @@ func (b *batch) accept(t try) {
 	}
 	b.queue.mu.Unlock()
 	b.accepted += len(t.sent)
+	if g := b.queue.guard; g != nil && delivered > 0 {
+		g.Delivered()
+	}
 	b.queue.deps.Metrics.rows.Settled(pipeline.Delivered, delivered)
 	if t.answer.Verdict == pipeline.Warned {
 		b.warn(&t.answer)
@@ -44,14 +47,24 @@ func (b *batch) close(e entry) (row int32, last bool) {
 
 // reject ends items that cannot be delivered.
 func (b *batch) reject(out outcome, why pipeline.Reason) {
-	b.queue.mu.Lock()
-	defer b.queue.mu.Unlock()
 	for _, e := range out.sent {
-		if !e.d.left {
-			e.d.reject(e.row(), b.rejection(e, &out.answer, why))
-			b.close(e)
+		r := b.rejection(e, &out.answer, why)
+		if b.rejectOne(e, r) && b.queue.guard != nil {
+			b.queue.guard.Refused(r)
 		}
 	}
+}
+
+// rejectOne reports whether the item is the first of its row that is rejected.
+func (b *batch) rejectOne(e entry, r *pipeline.Rejection) (first bool) {
+	b.queue.mu.Lock()
+	defer b.queue.mu.Unlock()
+	if e.d.left {
+		return false
+	}
+	first = e.d.reject(e.row(), r)
+	b.close(e)
+	return first
 }
 
 func (b *batch) rejection(e entry, a *pipeline.Answer, why pipeline.Reason) *pipeline.Rejection {
@@ -65,10 +78,9 @@ func (b *batch) rejection(e entry, a *pipeline.Answer, why pipeline.Reason) *pip
 // writeDeadLetters writes the dead letters of the batch and settles their rows once Kafka has them. When it cannot, before the queue
 // is stopped for good, the rows stay unsettled.
 func (b *batch) writeDeadLetters() {
-	if len(b.ends) == 0 {
+	if b.waitForGuard(); len(b.ends) == 0 {
 		return
 	}
-	b.blameBatch()
 	if failed := b.failedRows(); len(failed) > 0 && b.queue.deps.DeadLetters.Batch(b.sender.life, b.record(failed)) != nil {
 		return
 	}
@@ -81,16 +93,15 @@ func (b *batch) writeDeadLetters() {
 	}
 }
 
-// blameBatch finds the refusal that no single row explains: of several rows every one was refused, and no text named one.
-func (b *batch) blameBatch() {
-	if b.size < 2 || b.bad < b.size || b.accepted > 0 || b.named || b.suspect {
+// waitForGuard waits while the guard has stopped the sync. Rows that came into other hands meanwhile are not ours to end.
+func (b *batch) waitForGuard() {
+	if b.queue.guard != nil && len(b.ends) > 0 && b.queue.guard.Wait(b.sender.ctx) != nil {
+		b.ends = nil
 		return
 	}
-	for _, e := range b.ends {
-		if e.Rejection.Reason == pipeline.RefusedByTikTok {
-			e.Rejection.Reason = pipeline.BatchRefused
-		}
-	}
+	b.queue.mu.Lock()
+	defer b.queue.mu.Unlock()
+	b.ends = slices.DeleteFunc(b.ends, func(e end) bool { return e.d.left })
 }
 
 func (b *batch) failedRows() []end {

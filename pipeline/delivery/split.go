@@ -8,26 +8,45 @@ import (
 
 // deliver sends entries in as few calls as it takes to deliver the good ones and to know the bad ones (P7).
 func (b *batch) deliver(entries []entry) {
-	for len(entries) > 0 {
-		group := entries[:b.groupSize(len(entries))]
-		entries = entries[len(group):]
-		switch out := b.call(group); out.kind {
-		case accepted:
-			b.cleared += len(group)
-		case stopped:
-			if len(entries) == 0 || b.sender.ctx.Err() != nil {
-				return
-			}
-		case refused:
-			b.split()
-			entries = slices.Concat(b.narrow(out), entries)
-		case tooMany:
-			b.split()
-			entries = slices.Concat(b.shrink(out), entries)
+	for len(entries)+len(b.suspects) > 0 && b.sender.ctx.Err() == nil {
+		to := b.queue.deps.Gate.seen(b.queue, b.field)
+		switch i := slices.IndexFunc(b.suspects, func(s suspect) bool { return s.since < to.accepted }); {
+		case i >= 0 && len(b.suspects) > 2*handful && to.holds != b.holds:
+			entries = b.beginAgain(nil, entries)
+		case i >= 0:
+			entries = b.examine(i, entries)
+		case len(entries) == 0 || len(b.suspects) >= handful:
+			entries = b.seekWitness(entries)
 		default:
-			b.giveUp(out)
+			group := entries[:b.groupSize(len(entries))]
+			entries = b.after(b.call(group), entries[len(group):])
 		}
 	}
+}
+
+// after acts on how a part ended and gives what is still to be sent.
+func (b *batch) after(out outcome, rest []entry) []entry {
+	switch out.kind {
+	case stopped:
+	case doubtful:
+		return slices.Concat(out.sent, rest)
+	case accepted:
+		b.cleared += len(out.sent)
+	case refused:
+		b.split()
+		return b.narrow(out, rest)
+	case tooMany:
+		b.split()
+		return slices.Concat(b.shrink(out), rest)
+	case recovered:
+		return b.beginAgain(out.sent, rest)
+	case misdirected:
+		b.reject(out, b.queue.deps.Misdirected)
+		b.queue.deps.Gate.release(b.queue, b.field)
+	default:
+		b.giveUp(out)
+	}
+	return rest
 }
 
 func (b *batch) split() {
@@ -49,16 +68,15 @@ func (b *batch) groupSize(n int) int {
 	return n
 }
 
-// narrow finds one bad item among those of a refused call and gives the others that are still to be sent. The item that
-// the refusal names is tried alone: the text is only a hint. Otherwise the half that contains a bad item is halved again;
-// when one half is accepted, the other is known to contain it without a call.
-func (b *batch) narrow(out outcome) (rest []entry) {
+// narrow finds one bad item among those of a refused call, which is suspect then, and gives what is still to be sent. An
+// item that the refusal names is believed until it is accepted alone: the text is only a hint. Otherwise the half that
+// contains a bad item is halved again; when one half is accepted, the other is known to contain it without a call.
+func (b *batch) narrow(out outcome, rest []entry) []entry {
 	suspects := out.sent
 	for len(suspects) > 1 {
 		if i := b.namedIn(out, len(suspects)); i >= 0 {
-			rest = slices.Concat(suspects[:i], suspects[i+1:], rest)
-			b.confirm(suspects[i:i+1], outcome{}, true)
-			return rest
+			b.suspect(suspects[i], out)
+			return slices.Concat(suspects[:i], suspects[i+1:], rest)
 		}
 		half := len(suspects) / 2
 		switch out = b.call(suspects[:half]); out.kind {
@@ -68,11 +86,17 @@ func (b *batch) narrow(out outcome) (rest []entry) {
 		case refused:
 			suspects, rest = out.sent, slices.Concat(suspects[half:], rest)
 		default:
-			return b.interrupted(out, slices.Concat(suspects[half:], rest))
+			return b.after(out, slices.Concat(suspects[half:], rest))
 		}
 	}
-	b.found++
-	b.confirm(suspects, out, false)
+	if out.kind != refused && len(suspects) > 0 {
+		if out = b.call(suspects); out.kind != refused {
+			return b.after(out, rest)
+		}
+	}
+	for _, e := range suspects {
+		b.suspect(e, out)
+	}
 	return rest
 }
 
@@ -84,47 +108,10 @@ func (b *batch) namedIn(out outcome, n int) int {
 	return out.answer.Item
 }
 
-// interrupted handles an answer, in the search for a bad item, that is neither yes nor no.
-func (b *batch) interrupted(out outcome, rest []entry) []entry {
-	if out.kind == tooMany {
-		return slices.Concat(b.shrink(out), rest)
-	}
-	b.giveUp(out)
-	return rest
-}
-
-// confirm makes sure that an item alone is refused, and rejects its row. One refusal may be TikTok's accident: it takes
-// two that were for this item, of which one may have named it among others. last is the refusal of the item alone, if
-// there was one.
-func (b *batch) confirm(alone []entry, last outcome, named bool) {
-	for refusals := 0; ; {
-		if last.kind == refused {
-			refusals++
-			named = named || last.answer.Item == 0
-		}
-		if refusals == 2 || refusals == 1 && named {
-			break
-		}
-		if last = b.call(alone); last.kind == accepted {
-			b.misnamed = b.misnamed || named
-			b.cleared++
-			return
-		}
-		if last.kind != refused {
-			b.interrupted(last, nil)
-			return
-		}
-	}
-	b.named = b.named || named
-	b.bad++
-	b.reject(last, pipeline.RefusedByTikTok)
-}
-
-// shrink remembers that TikTok takes fewer items than were sent. A single item that is too many cannot be helped.
+// shrink remembers that TikTok takes fewer items than were sent. A single item that is too many is suspect.
 func (b *batch) shrink(out outcome) []entry {
 	if len(out.sent) == 1 {
-		b.bad++
-		b.reject(out, pipeline.BatchRefused)
+		b.suspect(out.sent[0], out)
 		return nil
 	}
 	b.most = (len(out.sent) + 1) / 2
@@ -154,5 +141,5 @@ func (b *batch) divide(out outcome) {
 
 // piece is a batch made of a part of another.
 func (b *batch) piece(entries []entry) *batch {
-	return &batch{queue: b.queue, sender: b.sender, id: b.partID(), envelope: b.envelope, field: b.field, size: len(entries), suspect: true}
+	return &batch{queue: b.queue, sender: b.sender, id: b.partID(), envelope: b.envelope, field: b.field, size: len(entries), fromFailed: true}
 }

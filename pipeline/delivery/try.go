@@ -8,9 +8,11 @@ import (
 
 // try is one call and what came of it.
 type try struct {
-	answer pipeline.Answer
-	sent   []entry
-	probe  bool // only one item of the part was sent
+	answer    pipeline.Answer
+	sent      []entry
+	at        moment // when the answer came
+	probe     bool   // only one item of the part was sent
+	recovered bool   // nothing was sent: the search begins again
 }
 
 // attempt waits for a permit and makes a call; !ok when there is nothing left to send or the queue is stopped.
@@ -19,6 +21,10 @@ func (b *batch) attempt(p *part) (t try, ok bool) {
 	if permit == nil || b.sender.ctx.Err() != nil {
 		permit.cancel()
 		return t, false
+	}
+	if !p.suspect && b.beginsAgain(permit) {
+		permit.cancel()
+		return try{recovered: true}, true
 	}
 	f := b.nextCall(p, permit.small, &t)
 	if f == nil {
@@ -31,13 +37,22 @@ func (b *batch) attempt(p *part) (t try, ok bool) {
 	if t.sent = f.entries; !t.probe {
 		p.entries = f.entries
 	}
-	t.answer = b.send(f, p)
+	t.answer = b.post(f, p)
+	permit.expected = p.expected
 	permit.finish(&t.answer)
+	t.at = permit.answered
 	b.queue.note(f, b, p, &t.answer)
-	if v := t.answer.Verdict; v == pipeline.Accepted || v == pipeline.Warned {
+	if t.answer.IsAccepted() {
 		b.accept(t)
 	}
 	return t, b.sender.ctx.Err() == nil || t.answer.Verdict != pipeline.Retry
+}
+
+// beginsAgain reports whether the destination was held for refusing everything since the batch's search began.
+func (b *batch) beginsAgain(p *permit) bool {
+	again := p.holds != b.holds && b.calls > 0
+	b.holds = p.holds
+	return again
 }
 
 // nextCall writes the part's call, or, for a probe, the call of one of its items, another one each time.
@@ -51,6 +66,15 @@ func (b *batch) nextCall(p *part, small bool, t *try) *inFlight {
 	return b.queue.buildRequest(b.envelope, t.sent)
 }
 
+// pausedUntil is when the part may be sent again; soon, once the endpoint works for others. Gate.mu is held.
+func (b *batch) pausedUntil(p *part) time.Time {
+	soon := p.failed.Add(most)
+	if b.queue.deps.Gate.record.worked[b.queue.deps.Endpoint].After(p.failed) && soon.Before(p.pause) {
+		return soon
+	}
+	return p.pause
+}
+
 // permit waits until the part may be sent: its pause is over and the gate gives a permit.
 func (b *batch) permit(p *part) *permit {
 	if first := b.first; first != nil {
@@ -61,8 +85,8 @@ func (b *batch) permit(p *part) *permit {
 		switch {
 		case len(b.queue.stillWanted(p.entries)) == 0:
 			return choice{kind: choiceLeave}
-		case now.Before(p.pause):
-			return choice{kind: choiceWait, wake: p.pause}
+		case now.Before(b.pausedUntil(p)):
+			return choice{kind: choiceWait, wake: b.pausedUntil(p)}
 		case allowed(b.field):
 			return choice{kind: choiceSend, envelope: b.envelope, field: b.field}
 		}

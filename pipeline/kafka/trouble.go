@@ -35,15 +35,11 @@ const (
 )
 
 func (c *Consumer) troubled(source string, t *pipeline.Trouble) {
-	if c.opts.Status.Set(c.opts.Sync, source, t) {
-		c.opts.Log.Error("sync is held up by Kafka", "source", source, "error", t)
-	}
+	c.opts.Status.Set(c.opts.Sync, source, t)
 }
 
 func (c *Consumer) calm(source string) {
-	if c.opts.Status.Clear(c.opts.Sync, source) {
-		c.opts.Log.Info("trouble with Kafka is over", "source", source)
-	}
+	c.opts.Status.Clear(c.opts.Sync, source)
 }
 
 // fetchFailed sorts what polling reports beside records. franz-go retries by itself what can be retried.

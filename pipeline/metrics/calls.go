@@ -33,7 +33,7 @@ func (c *Calls) Begin(endpoint string) {
 		c.requests.WithLabelValues(c.sink, endpoint, code)
 	}
 	c.seconds.WithLabelValues(c.sink, endpoint)
-	for _, v := range []pipeline.Verdict{pipeline.Retry, pipeline.Throttled, pipeline.Denied, pipeline.Broken} {
+	for _, v := range []pipeline.Verdict{pipeline.Retry, pipeline.Throttled, pipeline.Denied, pipeline.Broken, pipeline.Unknown, pipeline.Refused} {
 		c.retries.WithLabelValues(c.sink, v.String())
 	}
 }
@@ -42,9 +42,9 @@ func (c *Calls) Begin(endpoint string) {
 func (c *Calls) Made(call *pipeline.Call, trace string) {
 	a := &call.Answer
 	c.items.Observe(float64(call.Items))
-	c.requests.WithLabelValues(c.sink, call.Endpoint, a.CodeText()).Inc()
+	c.requests.WithLabelValues(c.sink, call.Endpoint, a.CodeLabel()).Inc()
 	Observe(c.seconds.WithLabelValues(c.sink, call.Endpoint), a.Duration, trace)
-	if a.Verdict == pipeline.Accepted || a.Verdict == pipeline.Warned {
+	if a.IsAccepted() {
 		SetTime(c.lastSuccess, call.Time.Add(a.Duration))
 	}
 }

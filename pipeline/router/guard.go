@@ -9,11 +9,15 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
+// refusalsInARow stops a sync whose rows TikTok refuses one after the other while it takes none: a small sync would take days to
+// fill the window.
+const refusalsInARow = 20
+
 // RejectedShare is when a sync stops instead of draining its topic into dead letters: a mapping that is wrong rejects
 // row after row.
 type RejectedShare struct {
 	Share settings.Percent `yaml:"share" default:"50%" doc:"Stop when more than this share of the last rows was rejected. 0% allows none; 100% never stops."`
-	Rows  int              `yaml:"rows" default:"1000" doc:"How many rows are looked back on. Nothing stops before that many."`
+	Rows  int              `yaml:"rows" default:"1000" doc:"How many rows are looked back on. Nothing stops before that many, except after 20 rows in a row that TikTok refused."`
 }
 
 // Validate reports what cannot work.
@@ -28,12 +32,14 @@ func (r *RejectedShare) Validate(at settings.Place) {
 type rejectionGuard struct {
 	rule     RejectedShare
 	troubles *troubles
+	goOn     func() // after a stop is over; nil: none
 
 	mu       sync.Mutex
 	rows     []bool // a ring: was it rejected?
 	next     int
 	seen     int
 	rejected int
+	inARow   int           // rows refused since one was delivered
 	resumed  chan struct{} // not nil while stopped
 }
 
@@ -41,8 +47,8 @@ func newRejectionGuard(rule RejectedShare, t *troubles) *rejectionGuard {
 	return &rejectionGuard{rule: rule, troubles: t, rows: make([]bool, rule.Rows)}
 }
 
-// wait returns when the sync is not stopped.
-func (g *rejectionGuard) wait(ctx context.Context) error {
+// Wait returns when the sync is not stopped, or ctx's error.
+func (g *rejectionGuard) Wait(ctx context.Context) error {
 	g.mu.Lock()
 	resumed := g.resumed
 	g.mu.Unlock()
@@ -68,21 +74,43 @@ func (g *rejectionGuard) admit(ctx context.Context, tried []bool, letters []pipe
 		g.stop(letters)
 	}
 	g.mu.Unlock()
-	return g.wait(ctx)
+	return g.Wait(ctx)
 }
 
-// refused counts rows that the destination refused after they were admitted.
-func (g *rejectionGuard) refused(rows int) {
-	if rows == 0 {
-		return
-	}
+// Delivered ends a run of refusals.
+func (g *rejectionGuard) Delivered() {
+	g.mu.Lock()
+	g.inARow = 0
+	g.mu.Unlock()
+}
+
+// Refused counts an admitted row that the destination has refused, as soon as that is known.
+func (g *rejectionGuard) Refused(why *pipeline.Rejection) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for range rows {
-		g.push(true)
-	}
+	g.inARow++
+	g.turn()
 	if g.exceeded() && g.resumed == nil {
-		g.stop(nil)
+		g.stop([]pipeline.Letter{{Rejection: why}})
+	}
+}
+
+// Stopped reports whether the sync is stopped.
+func (g *rejectionGuard) Stopped() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.resumed != nil
+}
+
+// turn makes the youngest row that counts as good a rejected one.
+func (g *rejectionGuard) turn() {
+	for back := range g.seen {
+		at := (g.next - 1 - back + len(g.rows)) % len(g.rows)
+		if !g.rows[at] {
+			g.rows[at] = true
+			g.rejected++
+			return
+		}
 	}
 }
 
@@ -102,14 +130,20 @@ func (g *rejectionGuard) push(rejected bool) {
 }
 
 func (g *rejectionGuard) exceeded() bool {
-	return g.seen == len(g.rows) && float64(g.rejected) > float64(g.rule.Share)*float64(len(g.rows))
+	if len(g.rows) == 0 || g.rule.Share >= 1 {
+		return false
+	}
+	return g.inARow >= refusalsInARow || g.seen == len(g.rows) && float64(g.rejected) > float64(g.rule.Share)*float64(len(g.rows))
 }
 
 func (g *rejectionGuard) stop(letters []pipeline.Letter) {
 	g.resumed = make(chan struct{})
+	what := fmt.Sprintf("%d of the last %d rows were rejected", g.rejected, g.seen)
+	if g.inARow >= refusalsInARow {
+		what = fmt.Sprintf("%d rows in a row were refused and none was delivered", g.inARow)
+	}
 	g.troubles.enter("", &pipeline.Trouble{Kind: pipeline.TroubleRejected, Stop: true,
-		What: fmt.Sprintf("%d of the last %d rows were rejected%s: correct the mapping and restart, or resume to dead-letter them",
-			g.rejected, len(g.rows), mostly(letters))})
+		What: what + mostly(letters) + ": correct the mapping and restart, or dead-letter them with tokrelay resume --sync " + g.troubles.sync})
 }
 
 // mostly names the reason most letters have.
@@ -133,15 +167,25 @@ func mostly(letters []pipeline.Letter) string {
 
 // resume lets a stopped sync go on and forgets the rows it stopped for.
 func (g *rejectionGuard) resume() bool {
+	if !g.clear() {
+		return false
+	}
+	g.troubles.leave(pipeline.TroubleRejected)
+	if g.goOn != nil {
+		g.goOn()
+	}
+	return true
+}
+
+func (g *rejectionGuard) clear() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.resumed == nil {
 		return false
 	}
 	clear(g.rows)
-	g.next, g.seen, g.rejected = 0, 0, 0
+	g.next, g.seen, g.rejected, g.inARow = 0, 0, 0, 0
 	close(g.resumed)
 	g.resumed = nil
-	g.troubles.leave(pipeline.TroubleRejected)
 	return true
 }

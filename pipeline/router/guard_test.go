@@ -1,7 +1,6 @@
 package router
 
 import (
-	"log/slog"
 	"strconv"
 	"strings"
 	"testing"
@@ -9,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 // rejecting makes rows fail of which bad says so.
@@ -107,7 +107,7 @@ func TestTheShareLooksBackOnTheLastRows(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			s := newRejectionGuard(c.rule, &troubles{sync: "orders", status: pipeline.NewStatus(time.Now), log: quiet()})
+			s := newRejectionGuard(c.rule, &troubles{sync: "orders", status: pipeline.NewStatus(time.Now)})
 			stop := 0
 			for n := range c.rows {
 				if c.skip != nil && c.skip(n) {
@@ -129,8 +129,11 @@ func TestRowsThatTikTokRefusesCountToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench()
 		b.RejectedShare = RejectedShare{Rows: 10, Share: 0.5}
+		var guard Guard
+		b.Watch = func(g Guard) func() { guard = g; return nil }
 		b.deliver = func(c *pipeline.Chunk) error {
 			for i := range c.Records {
+				guard.Refused(pipeline.Reject(pipeline.StageSend, pipeline.RefusedByTikTok, "", ""))
 				c.Settle(i, pipeline.DeadLettered)
 			}
 			return nil
@@ -147,6 +150,40 @@ func TestRowsThatTikTokRefusesCountToo(t *testing.T) {
 	})
 }
 
+func TestTwentyRefusalsInARowStopASyncThatIsTooSmallForTheWindow(t *testing.T) {
+	refusal := pipeline.Reject(pipeline.StageSend, pipeline.RefusedByTikTok, "", "")
+	for _, c := range []struct {
+		name    string
+		share   settings.Percent
+		pattern string // r: refused, d: delivered
+		stopped bool
+	}{
+		{"nineteen", 0.5, strings.Repeat("r", 19), false},
+		{"twenty", 0.5, strings.Repeat("r", 20), true},
+		{"twenty, and one delivered between them", 0.5, strings.Repeat("r", 10) + "d" + strings.Repeat("r", 10), false},
+		{"never", 1, strings.Repeat("r", 100), false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			status := pipeline.NewStatus(time.Now)
+			g := newRejectionGuard(RejectedShare{Rows: 1000, Share: c.share}, &troubles{sync: "orders", status: status})
+			for _, row := range c.pattern {
+				g.push(false)
+				if row == 'd' {
+					g.Delivered()
+				} else {
+					g.Refused(refusal)
+				}
+			}
+			if g.Stopped() != c.stopped || len(status.Troubles("orders")) > 0 != c.stopped {
+				t.Errorf("stopped: got %v and %v, want %v", g.Stopped(), status.Troubles("orders"), c.stopped)
+			}
+			if c.stopped && !strings.Contains(status.Troubles("orders")[0].What, "tokrelay resume --sync orders") {
+				t.Errorf("trouble: got %q, want the command that ends it", status.Troubles("orders")[0].What)
+			}
+		})
+	}
+}
+
 func TestTheMostFrequentReasonIsNamed(t *testing.T) {
 	var letters []pipeline.Letter
 	for i := range 5 {
@@ -159,5 +196,3 @@ func TestTheMostFrequentReasonIsNamed(t *testing.T) {
 		t.Errorf("without letters: got %q, want nothing", got)
 	}
 }
-
-func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }

@@ -32,8 +32,11 @@ func newHandling(s Sync, o Options) *handling {
 	}
 	h.workers.New = func() any { return &worker{runner: pipeline.Runner{Steps: s.NewSteps()}} }
 	h.usual.Store(usualItem)
-	h.troubles = &troubles{sync: s.Name, status: o.Status, log: h.log}
+	h.troubles = &troubles{sync: s.Name, status: o.Status}
 	h.rejections = newRejectionGuard(s.RejectedShare, h.troubles)
+	if s.Watch != nil {
+		h.rejections.goOn = s.Watch(h.rejections)
+	}
 	return h
 }
 
@@ -69,7 +72,7 @@ func (h *handling) handle(m *message.Message) ([]*message.Message, error) {
 func (h *handling) rows(ctx context.Context, chunk *pipeline.Chunk, w *worker) error {
 	w.reset()
 	h.room(w, len(chunk.Records))
-	if err := h.rejections.wait(ctx); err != nil {
+	if err := h.rejections.Wait(ctx); err != nil {
 		return err
 	}
 	began := time.Now()
@@ -157,7 +160,6 @@ func (h *handling) warnTruncated(chunk *pipeline.Chunk, w *worker) {
 // ended gives the worker back, once nothing of the chunk is at work in it any more.
 func (h *handling) ended(chunk *pipeline.Chunk, w *worker, err error) {
 	if err == nil {
-		h.rejections.refused(refused(chunk, w))
 		if !w.oldest.IsZero() {
 			metrics.Observe(h.Metrics.delay, time.Since(w.oldest), w.span.TraceID())
 		}
@@ -173,18 +175,6 @@ func ending(err error) string {
 		return ""
 	}
 	return "not every row settled: they are read again"
-}
-
-// refused counts rows that were sent and came back as dead letters.
-func refused(chunk *pipeline.Chunk, w *worker) int {
-	n, last := 0, int32(-1)
-	for _, item := range w.runner.Items.List {
-		if item.Row != last && chunk.Settled(int(item.Row)) == pipeline.DeadLettered {
-			n++
-		}
-		last = item.Row
-	}
-	return n
 }
 
 // isolate keeps a source that cannot run from taking the router down with it: the sync says why, the others go on.

@@ -31,8 +31,20 @@ type Sync struct {
 	// settles in the sync's metrics. It skips rows that have settled before.
 	Deliver       func(ctx context.Context, c *pipeline.Chunk, items *pipeline.Items) error
 	RejectedShare RejectedShare // its zero value stops nothing
-	Metrics       *Metrics      // nil: none
-	Tracing       *tracing.Sync // nil: none
+	// Watch has the guard of RejectedShare look after what Deliver sends; it returns what to call when a stop is over. Nil: rows
+	// that are sent are not counted.
+	Watch   func(g Guard) (goOn func())
+	Metrics *Metrics      // nil: none
+	Tracing *tracing.Sync // nil: none
+}
+
+// Guard counts how the rows end that Deliver sends, each once, as they do, and may stop the sync: nothing is sent then, and
+// no letter written.
+type Guard interface {
+	Delivered() // at least one
+	Refused(why *pipeline.Rejection)
+	Stopped() bool
+	Wait(ctx context.Context) error // until it is not stopped; an error only when ctx ended
 }
 
 // Options are the router's parts.

@@ -1,7 +1,6 @@
 package router
 
 import (
-	"log/slog"
 	"sync"
 	"time"
 
@@ -13,7 +12,6 @@ import (
 type troubles struct {
 	sync   string
 	status *pipeline.Status
-	log    *slog.Logger
 
 	mu      sync.Mutex
 	waiting map[pipeline.TroubleKind]int
@@ -31,9 +29,7 @@ func (ts *troubles) enter(before pipeline.TroubleKind, t *pipeline.Trouble) pipe
 		ts.waiting[t.Kind]++
 		ts.mu.Unlock()
 	}
-	if ts.status.Set(ts.sync, source(t.Kind), t) {
-		ts.log.Error("sync is held up; its rows wait", "kind", t.Kind, "error", t.Error(), "needs_operator", t.Stop)
-	}
+	ts.status.Set(ts.sync, source(t.Kind), t)
 	return t.Kind
 }
 
@@ -46,9 +42,7 @@ func (ts *troubles) leave(kind pipeline.TroubleKind) {
 	if ts.waiting[kind]--; ts.waiting[kind] > 0 {
 		return
 	}
-	if ts.status.Clear(ts.sync, source(kind)) {
-		ts.log.Info("sync goes on", "kind", kind)
-	}
+	ts.status.Clear(ts.sync, source(kind))
 }
 
 func source(kind pipeline.TroubleKind) string { return "rows: " + string(kind) }

@@ -162,7 +162,7 @@ func (s *Span) Answer(a *pipeline.Answer) {
 	if a.HTTPStatus != 0 {
 		s.span.SetAttributes(attribute.Int("http.response.status_code", a.HTTPStatus))
 	}
-	if a.Verdict != pipeline.Accepted && a.Verdict != pipeline.Warned {
+	if !a.IsAccepted() {
 		s.span.SetAttributes(attribute.String("error.type", a.CodeText()))
 		s.span.SetStatus(codes.Error, a.Verdict.String())
 	}

@@ -29,6 +29,12 @@ func (t *Target) findOrCreate(ctx context.Context, advertiser, name string) (str
 	return t.create(ctx, advertiser, name, key)
 }
 
+// Refused is TikTok's refusal to create an audience, right after it has listed those there are: it works, and does not
+// want this one. Where the configuration names the audience the sync waits; where a row does, the row is rejected.
+type Refused struct{ *pipeline.Trouble }
+
+func (e *Refused) Unwrap() error { return e.Trouble }
+
 // create makes the audience. A call without an answer is not made again: a second audience of the name would appear.
 func (t *Target) create(ctx context.Context, advertiser, name, key string) (string, error) {
 	body, err := json.Marshal(map[string]string{"advertiser_id": advertiser, "action": "create", "custom_audience_name": name})
@@ -40,6 +46,9 @@ func (t *Target) create(ctx context.Context, advertiser, name, key string) (stri
 		t.doubts[key] = t.now()
 	}
 	if trouble := Trouble("create audience", &a); trouble != nil {
+		if trouble.Kind == pipeline.TroubleAudience || a.Scope == pipeline.ScopeField {
+			return "", &Refused{trouble}
+		}
 		return "", trouble
 	}
 	delete(t.doubts, key)

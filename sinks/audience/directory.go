@@ -138,6 +138,8 @@ func Trouble(doing string, a *pipeline.Answer) *pipeline.Trouble {
 		t.Kind, t.Stop = pipeline.TroubleToken, true
 	case pipeline.Broken:
 		t.Kind, t.Stop = pipeline.TroubleConfig, true
+	case pipeline.Unknown:
+		t.Kind, t.Stop = pipeline.TroubleUnknown, true
 	case pipeline.Refused, pipeline.TooMany:
 		t.Kind, t.Stop = pipeline.TroubleAudience, true
 	}

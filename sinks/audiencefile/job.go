@@ -129,14 +129,16 @@ func asTrouble(err error) *pipeline.Trouble {
 }
 
 func (j *Job) trouble(source string, t *pipeline.Trouble) {
-	if j.deps.Status.Set(j.deps.Sync, source, t) {
-		j.deps.Log.Error("audience upload is in trouble", "kind", string(t.Kind), "error", t.What)
+	if j.deps.Status == nil { // the command that uploads has none
+		j.deps.Log.Error("audience upload is held up", "kind", string(t.Kind), "what", t.What)
+		return
 	}
+	j.deps.Status.Set(j.deps.Sync, source, t)
 }
 
 // clear takes back what a source has reported.
 func (j *Job) clear(source string) {
-	if j.deps.Status.Clear(j.deps.Sync, source) {
-		j.deps.Log.Info("audience upload is out of trouble", "source", source)
+	if j.deps.Status != nil {
+		j.deps.Status.Clear(j.deps.Sync, source)
 	}
 }

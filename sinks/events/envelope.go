@@ -1,6 +1,8 @@
 package events
 
 import (
+	"encoding/json"
+
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/jsontext"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
@@ -60,6 +62,30 @@ func appendEnvelope(dst []byte, source string, id, test []byte) []byte {
 		dst = jsontext.AppendString(append(dst, `,"test_event_code":`...), test)
 	}
 	return dst
+}
+
+// Destination is where the events of an envelope go, in words.
+func Destination(envelope string) string {
+	var e struct {
+		Source string `json:"event_source"`
+		ID     string `json:"event_source_id"`
+	}
+	if json.Unmarshal([]byte("{"+envelope+"}"), &e) != nil {
+		return envelope
+	}
+	if e.Source == "web" {
+		return "pixel " + e.ID
+	}
+	return e.Source + " event set " + e.ID
+}
+
+// Misdirected is the reason of rows whose own destination is refused; "" where the configuration chooses it.
+func (p *Plan) Misdirected() pipeline.Reason {
+	e := &p.envelope
+	if e.source.get == nil && e.pixel.get == nil && e.set.get == nil {
+		return ""
+	}
+	return pipeline.InvalidPixel
 }
 
 // makeEnvelope writes the row's envelope into m.env and gives its source.

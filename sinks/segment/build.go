@@ -5,11 +5,13 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/sinks/audience"
 )
 
 // send has the operations delivered: deletes first. The rows they belong to are settled then.
@@ -95,6 +97,9 @@ func (f *flush) emit(o *op, c *cells, audiences []byte) {
 		envelope += " " + strconv.Itoa(int(kind))
 		f.out.Buf = append(appendCell(append(f.out.Buf, '['), o.claim, audiences), ']')
 	}
+	if f.sink.plan.audience != nil {
+		envelope += "\t" + string(audienceOf(o.claim))
+	}
 	f.out.List = append(f.out.List, pipeline.Item{
 		Row: f.rows[o.row].row, Start: start, End: int32(len(f.out.Buf)), Envelope: f.envelope(envelope),
 	})
@@ -114,12 +119,23 @@ func (f *flush) audiences(ctx context.Context, name []byte) ([]byte, error) {
 		return list, nil
 	}
 	var ids []string
+	var refusal *audience.Refused
+	refusals := 0
 	err := f.sink.insist(ctx, "audience", func() (err error) {
 		ids, err = f.sink.deps.Audiences.IDs(ctx, string(name))
+		if no, ok := errors.AsType[*audience.Refused](err); ok && len(name) > 0 {
+			if refusals++; refusals == enough {
+				refusal = no
+				return nil
+			}
+		}
 		return err
 	})
 	if err != nil {
 		return nil, err
+	}
+	if refusal != nil {
+		return nil, refusal
 	}
 	list, err := json.Marshal(ids)
 	if err != nil {

@@ -42,7 +42,7 @@ func (p *Plan) Net(items *pipeline.Items) (*pipeline.Items, error) {
 
 // dropUndone empties the cells that a later item undoes, and reports whether any is left.
 func (p *Plan) dropUndone(cells []cell, envelope string, last map[string]string) (left bool) {
-	action, past, _ := strings.Cut(envelope, " ")
+	action, past, _ := readEnvelope(envelope)
 	for i, c := range cells {
 		if c.ID == "" {
 			continue

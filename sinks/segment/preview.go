@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"strings"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/sinks/audience/member"
@@ -109,7 +108,7 @@ func (p *Plan) Line(envelope string, body []byte) ([]byte, error) {
 	if err := json.Unmarshal(body, &cells); err != nil {
 		return nil, err
 	}
-	action, past, _ := strings.Cut(envelope, " ")
+	action, past, _ := readEnvelope(envelope)
 	line := append([]byte(`{"action":"`), action...)
 	line = append(line, `","ids":{`...)
 	first := true

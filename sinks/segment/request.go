@@ -1,11 +1,13 @@
 package segment
 
 import (
+	"cmp"
 	"encoding/hex"
 	"encoding/json"
 	"strconv"
 	"strings"
 
+	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/sinks/audience/member"
 )
 
@@ -19,7 +21,8 @@ func (p *Plan) Endpoint() string { return "/segment/mapping/" }
 func (p *Plan) Limits() (maxItems, maxBytesOfCall int) { return p.cfg.Batch.MaxUsers, maxBytes }
 
 // The actions. An envelope is an action; or an action, a space and the number of a type the configuration no longer has,
-// whose digests still have to leave.
+// whose digests still have to leave. Where rows name their audiences a tab and the audience follow: one that is refused must not
+// hold up the others' calls.
 const (
 	add    = "add"
 	remove = "delete"
@@ -39,7 +42,7 @@ func (p *Plan) compileRequest() {
 
 // AppendRequest writes the body of a call with these members.
 func (p *Plan) AppendRequest(dst []byte, envelope string, bodies [][]byte) []byte {
-	action, past, _ := strings.Cut(envelope, " ")
+	action, past, _ := readEnvelope(envelope)
 	dst = append(append(dst, p.head...), action...)
 	dst = append(dst, p.schemaOf(past)...)
 	for i, body := range bodies {
@@ -49,6 +52,26 @@ func (p *Plan) AppendRequest(dst []byte, envelope string, bodies [][]byte) []byt
 		dst = append(dst, body...)
 	}
 	return append(dst, "]}"...)
+}
+
+func readEnvelope(envelope string) (action, past, audience string) {
+	call, audience, _ := strings.Cut(envelope, "\t")
+	action, past, _ = strings.Cut(call, " ")
+	return action, past, audience
+}
+
+// Destination is the audience of an envelope, in words.
+func (p *Plan) Destination(envelope string) string {
+	_, _, audience := readEnvelope(envelope)
+	return "audience " + cmp.Or(audience, p.cfg.Audience.Name, p.cfg.Audience.ID)
+}
+
+// Misdirected is the reason of rows whose own audience is refused; "" where the configuration chooses it.
+func (p *Plan) Misdirected() pipeline.Reason {
+	if p.audience == nil {
+		return ""
+	}
+	return pipeline.UnknownAudience
 }
 
 func (p *Plan) schemaOf(past string) []byte {

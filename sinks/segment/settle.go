@@ -53,10 +53,16 @@ func (f *flush) writeLetters(ctx context.Context) error {
 		return err
 	}
 	for i := range f.rows {
-		if r := &f.rows[i]; r.rejected != nil && f.chunk.Settle(int(r.row), pipeline.DeadLettered) {
-			f.sink.plan.rows.Rejected(r.rejected)
-			f.sink.plan.rows.Settled(pipeline.DeadLettered, 1)
+		if r := &f.rows[i]; r.rejected != nil {
+			f.settleRejected(r.row, r.rejected)
 		}
 	}
 	return nil
+}
+
+func (f *flush) settleRejected(row int32, why *pipeline.Rejection) {
+	if f.chunk.Settle(int(row), pipeline.DeadLettered) {
+		f.sink.plan.rows.Rejected(why)
+		f.sink.plan.rows.Settled(pipeline.DeadLettered, 1)
+	}
 }

@@ -67,6 +67,9 @@ func (s *Sink) Deliver(ctx context.Context, c *pipeline.Chunk, items *pipeline.I
 	if _, err := f.audiences(ctx, nil); err != nil { // before anything: the sync may not be allowed to go on
 		return err
 	}
+	if err := f.dismiss(ctx); err != nil {
+		return err
+	}
 	plan := f.planByImages
 	if s.plan.remembers {
 		plan = f.planByMemory

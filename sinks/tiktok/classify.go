@@ -38,23 +38,36 @@ func Classify(httpStatus int, body []byte, readErr error) pipeline.Answer {
 
 // coded reads an answer of the API. Its code decides, except that a server error is one whatever the body says.
 func coded(httpStatus int, body []byte, e *envelope) pipeline.Answer {
-	r := rule(*e.Code)
+	r, listed := rule(*e.Code)
+	if httpStatus >= 500 || httpStatus != 200 && *e.Code == 0 {
+		r = status(httpStatus)
+	}
 	a := pipeline.Answer{
-		Verdict: r.Verdict, Scope: r.Scope, HTTPStatus: httpStatus, Code: *e.Code, Item: -1,
+		Verdict: r.Verdict, Scope: r.Scope, HTTPStatus: httpStatus, Code: *e.Code, Unlisted: !listed, Item: -1,
 		Message: Scrub(e.Message), RequestID: requestID(e.RequestID), Body: body,
 	}
-	if httpStatus >= 500 || httpStatus != 200 && a.Code == 0 {
-		r = status(httpStatus)
-		a.Verdict, a.Scope = r.Verdict, r.Scope
-	}
-	if a.Verdict == pipeline.Refused {
+	switch a.Verdict {
+	case pipeline.Refused:
 		a.State = stateIn(e.Message)
 		a.Item, a.Field = itemIn(e.Message)
+		fallthrough
+	case pipeline.Unknown, pipeline.TooMany:
+		blameCall(&a, e.Message)
 	}
 	if a.State != "" {
 		a.Verdict = pipeline.Retry
 	}
 	return a
+}
+
+// blameCall finds the refusals that name a part of the call and not of an item: the configuration is at fault, or the
+// destination, whatever the code.
+func blameCall(a *pipeline.Answer, message string) {
+	part := callPartIn(message)
+	if part == "" || a.Item >= 0 && part != "audience_ids" {
+		return
+	}
+	a.Verdict, a.Scope, a.Item, a.Field = pipeline.Broken, pipeline.ScopeField, -1, part
 }
 
 // requestID keeps an id that looks like one; it is kept whole, for TikTok's support asks for it.
@@ -109,7 +122,7 @@ type Error struct {
 
 // Check is nil for an accepted answer and an *Error otherwise; doing says what the call was for.
 func Check(doing string, a pipeline.Answer) error {
-	if a.Verdict == pipeline.Accepted || a.Verdict == pipeline.Warned {
+	if a.IsAccepted() {
 		return nil
 	}
 	return &Error{Doing: doing, Answer: a}

@@ -15,13 +15,14 @@ var wantCodes = map[pipeline.Verdict]string{
 	pipeline.Warned:    "20001 40012 40050",
 	pipeline.Throttled: "40016/app 40100/endpoint 40132/field 40133/advertiser 61000/app",
 	pipeline.TooMany:   "40011 40061 40907",
-	pipeline.Denied: "40101/app 40102/app 40103/app 40104/app 40105/app 40106/advertiser 40107/app 40108/app 40110/app 40113/app 40115/app " +
+	pipeline.Denied: "40101/app 40102/app 40103/app 40104/app 40105/app 40106/advertiser 40107/app 40108/app 40110/app 40112/app 40113/app 40114/app 40115/app 40116/app 40309/app 70001/app " +
 		"40001/field 40003/field 40117/field 40118/field 40119/field 40124/field 40125/field 40130/field 40131/field",
-	pipeline.Broken: "40006 40008 40009 40010 40013 40014 40051 40063 40300 40301 40400 40502 40909 41000 41001 41002",
+	pipeline.Broken: "40006 40008 40009 40010 40013 40014 40051 40052 40053 40063 40109 40120 40121 40122 40126 40127 40128 40129 " +
+		"40300 40301 40302 40400 40502 40909 41000 41001 41002 41013",
 	pipeline.Retry: "40200 40201 40202 40900 50000 50002 51000 51003 51010 51012 51039 51063 51067 51099 51305 52000 52204 53102 53103 60001 " +
 		"50999 60002 99999 1 -1 20002 30000",
-	pipeline.Refused: "40000 40002 40007 40062 40700 40901 40902 40903 40904 40905 40906 40908 40910 40911 40912 40913 40914 40915 40916 " +
-		"40999 41999 49999",
+	pipeline.Refused: "40000 40002 40007 40062 40700 40901 40902 40903 40904 40905 40906 40908 40910 40911 40912 40913 40914 40915 40916",
+	pipeline.Unknown: "40999/field 41999/field 49999/field 40123/field",
 }
 
 func TestEveryCodeHasItsVerdict(t *testing.T) {
@@ -57,6 +58,45 @@ func TestTheTableOfCodesIsTestedWhole(t *testing.T) {
 	}
 }
 
+func TestALabelNamesNoCodeThatTheTableLacks(t *testing.T) {
+	for code, want := range map[int]string{40002: "40002", 0: "0", 40999: "other_4xxxx", 51099: "other_5xxxx", 61234: "other_6xxxx", 40100: "40100"} {
+		a := Classify(200, fmt.Appendf(nil, `{"code":%d,"message":"x"}`, code), nil)
+		if got := a.CodeLabel(); got != want {
+			t.Errorf("code %d: got label %q, want %q", code, got, want)
+		}
+	}
+}
+
+// The texts are live answers, or made in their style.
+func TestARefusalThatNamesAPartOfTheCallBlamesNoRow(t *testing.T) {
+	cases := []struct {
+		code    int
+		message string
+		part    string // "": an item may be to blame
+	}{
+		{40002, "Invalid value for event_source_id: not a valid string.", "event_source_id"},
+		{40002, "Invalid value for event_source: must be web, app or offline.", "event_source"},
+		{40000, "Missing required field(s): pixel_code.", "pixel_code"},
+		{40002, "`test_event_code` is not valid", "test_event_code"},
+		{40999, "partner_name: unknown", "partner_name"},
+		{40011, "Too many advertiser_ids.", "advertiser_ids"},
+		{40002, "batch_data.3.0.audience_ids: Audience does not exist.", "audience_ids"},
+		{40002, "Invalid value for data: not a valid list.", "data"},
+		{40002, "Missing required field(s): data.", "data"},
+		{40002, "Invalid value for event_id: not a valid string.", ""},
+		{40002, "data.3.properties.currency: Not a valid currency.", ""},
+		{40002, "Some data could not be read.", ""},
+		{40002, "", ""},
+	}
+	for _, c := range cases {
+		a := Classify(200, fmt.Appendf(nil, `{"code":%d,"message":%q}`, c.code, c.message), nil)
+		held := a.Verdict == pipeline.Broken && a.Scope == pipeline.ScopeField && a.Item == -1
+		if held != (c.part != "") || held && a.Field != c.part {
+			t.Errorf("%d %q: got %v/%s item %d field %q, want part %q", c.code, c.message, a.Verdict, a.Scope, a.Item, a.Field, c.part)
+		}
+	}
+}
+
 func TestBodiesThatAreNotTikToksAreJudgedByTheirStatus(t *testing.T) {
 	const page = "<html><head><title>502 Bad Gateway</title></head></html>"
 	cases := []struct {
@@ -74,7 +114,7 @@ func TestBodiesThatAreNotTikToksAreJudgedByTheirStatus(t *testing.T) {
 		{204, "", pipeline.Retry, ""},
 		{301, "", pipeline.Broken, ""},
 		{302, page, pipeline.Broken, ""},
-		{400, page, pipeline.Refused, ""},
+		{400, page, pipeline.Retry, ""},
 		{401, page, pipeline.Denied, pipeline.ScopeApp},
 		{403, page, pipeline.Denied, pipeline.ScopeApp},
 		{404, "404 page not found", pipeline.Broken, ""},
@@ -82,7 +122,7 @@ func TestBodiesThatAreNotTikToksAreJudgedByTheirStatus(t *testing.T) {
 		{407, "", pipeline.Broken, ""},
 		{408, "", pipeline.Retry, ""},
 		{413, page, pipeline.TooMany, ""},
-		{422, "", pipeline.Refused, ""},
+		{422, "", pipeline.Retry, ""},
 		{429, "", pipeline.Throttled, pipeline.ScopeEndpoint},
 		{500, page, pipeline.Retry, ""},
 		{502, page, pipeline.Retry, ""},

@@ -1,20 +1,18 @@
 package tiktok
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -34,6 +32,7 @@ type Client struct {
 	gzip    bool
 	token   *Token
 	zippers sync.Pool
+	zipped  atomic.Int32 // whether the other side reads compressed calls: what zipUntried and its neighbours say
 }
 
 // New makes a client. It fails for a certificate file that cannot be used.
@@ -118,30 +117,11 @@ func (c *Client) Close() {
 
 // Post sends a JSON body to an endpoint ("/event/track/") and may be given the same memory again once it returned.
 func (c *Client) Post(ctx context.Context, endpoint string, body []byte) pipeline.Answer {
+	r := request{endpoint: endpoint, body: body, contentType: "application/json", auth: true}
 	if !c.gzip {
-		return c.send(ctx, request{endpoint: endpoint, body: body, contentType: "application/json", auth: true})
+		return c.send(ctx, r)
 	}
-	zipped := c.zip(body)
-	defer c.zippers.Put(zipped)
-	return c.send(ctx, request{endpoint: endpoint, body: zipped.out.Bytes(), contentType: "application/json", encoding: "gzip", auth: true})
-}
-
-type zipper struct {
-	out bytes.Buffer
-	gz  *gzip.Writer
-}
-
-func (c *Client) zip(body []byte) *zipper {
-	z, ok := c.zippers.Get().(*zipper)
-	if !ok {
-		z = &zipper{}
-		z.gz, _ = gzip.NewWriterLevel(io.Discard, gzip.BestSpeed)
-	}
-	z.out.Reset()
-	z.gz.Reset(&z.out)
-	_, _ = z.gz.Write(body) // a bytes.Buffer takes everything
-	_ = z.gz.Close()
-	return z
+	return c.postZipped(ctx, r)
 }
 
 // Get asks an endpoint; Data decodes what it answers.

@@ -58,6 +58,9 @@ func (c *Config) Validate(at settings.Place) {
 	if strings.HasPrefix(c.AccessToken.Reveal(), "Bearer ") {
 		at.Key("access_token").Problem("must be the token alone, without Bearer", "")
 	}
+	if !isToken(strings.TrimSpace(c.AccessToken.Reveal())) && !strings.HasPrefix(c.AccessToken.Reveal(), "Bearer ") {
+		at.Key("access_token").Problem("must be the token alone: it has a space, a line break or a letter that no token has", "copy it again")
+	}
 	if c.Secret != "" && c.SecretFile != "" {
 		at.Key("secret").Problem("must not be given with secret_file", "keep one of the two")
 	}

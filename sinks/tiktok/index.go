@@ -1,6 +1,8 @@
 package tiktok
 
 import (
+	"iter"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -8,11 +10,35 @@ import (
 // lists are the names TikTok's messages give to a request's list of items.
 var lists = []string{"batch_data", "batch", "data"}
 
+// callParts are the members of a call that are not its items'. Each names the configuration, or the destination that a row
+// has chosen.
+var callParts = []string{"event_source", "event_source_id", "pixel_code", "test_event_code", "partner_name", "advertiser_id", "advertiser_ids", "audience_ids"}
+
+// callPartIn is the part of the call that a message names, "" if it names none. `data` is a word of every day and counts
+// only as the field that is complained about.
+func callPartIn(message string) string {
+	for word := range words(message) {
+		if word = strings.ToLower(strings.TrimRight(word, ".")); slices.Contains(callParts, word[strings.LastIndexByte(word, '.')+1:]) {
+			return word[strings.LastIndexByte(word, '.')+1:]
+		}
+	}
+	m := strings.ToLower(message)
+	if strings.HasPrefix(m, "data:") || strings.Contains(m, " data:") || strings.HasSuffix(strings.TrimRight(m, "."), "field(s): data") {
+		return "data"
+	}
+	return ""
+}
+
+// words are a message's words; the path of a field is one.
+func words(message string) iter.Seq[string] {
+	return strings.FieldsFuncSeq(message, func(r rune) bool { return strings.ContainsRune(" \t\n,;:'\"`()", r) })
+}
+
 // itemIn finds the item a message names, and its field: `Batch.3.properties.contents.0.content_id: Not a valid string`
 // is item 3, field properties.contents.0.content_id. It is -1 when the message names none. The text is only a hint:
 // the caller sends the item alone to be sure.
 func itemIn(message string) (item int, field string) {
-	for word := range strings.FieldsFuncSeq(message, func(r rune) bool { return strings.ContainsRune(" \t\n,;:'\"`()", r) }) {
+	for word := range words(message) {
 		for _, list := range lists {
 			if n, rest, ok := cutItem(word, list); ok {
 				return n, fieldPath(rest)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -68,7 +69,22 @@ func (c *Client) exchange(ctx context.Context, r request, token string) pipeline
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	return Classify(resp.StatusCode, body, err)
+	a := Classify(resp.StatusCode, body, err)
+	a.RetryAfter = retryAfter(resp.Header, time.Now())
+	return a
+}
+
+// retryAfter is what a response asks to wait: a number of seconds, or a time. TikTok itself never asks; a gateway may.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	text := h.Get("Retry-After")
+	if seconds, err := strconv.Atoi(text); err == nil {
+		return time.Duration(min(max(seconds, 0), 24*60*60)) * time.Second
+	}
+	at, err := http.ParseTime(text)
+	if err != nil {
+		return 0
+	}
+	return max(at.Sub(now), 0)
 }
 
 func (c *Client) request(ctx context.Context, r request, open *sync.WaitGroup) (*http.Request, error) {

@@ -31,8 +31,8 @@ type stamp struct {
 	size     int64
 }
 
-// FixedToken is a token that never changes.
-func FixedToken(s settings.Secret) *Token { return &Token{fixed: s.Reveal()} }
+// FixedToken is a token that never changes. Space around it is not part of it: `echo` leaves a newline in many a secret.
+func FixedToken(s settings.Secret) *Token { return &Token{fixed: strings.TrimSpace(s.Reveal())} }
 
 // FileToken is a token alone in a file, read again whenever the file changes.
 func FileToken(path string) *Token { return &Token{path: path, parse: plainToken} }
@@ -120,10 +120,15 @@ func (t *Token) Watch(ctx context.Context, changed func()) {
 
 func plainToken(text []byte) (string, error) {
 	token := string(bytes.TrimSpace(text))
-	if token == "" || strings.ContainsAny(token, " \r\n\t") {
+	if token == "" || !isToken(token) {
 		return "", errors.New("the file must hold the token alone")
 	}
 	return token, nil
+}
+
+// isToken reports whether a text can be sent as a header: letters, digits and signs, without a space between.
+func isToken(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f })
 }
 
 func grantToken(text []byte) (string, error) {

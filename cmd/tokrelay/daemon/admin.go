@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -94,6 +95,7 @@ func (d *Daemon) ready(w http.ResponseWriter, r *http.Request) {
 type Check struct {
 	Name string
 	Err  error
+	Held string // what holds a sync up that is ready all the same: a restart, or another instance, would not help
 }
 
 // State is the check in a word or a sentence.
@@ -101,7 +103,7 @@ func (c Check) State() string {
 	if c.Err != nil {
 		return c.Err.Error()
 	}
-	return "ok"
+	return cmp.Or(c.Held, "ok")
 }
 
 // serveAdmin serves until ctx ends. The listener is opened by the caller, so that an address in use stops the start.

@@ -95,12 +95,14 @@ func ignoreEnd(err error) error {
 // Checks are what the daemon needs to work, and whether it has it.
 func (d *Daemon) Checks(ctx context.Context) []Check {
 	w := d.Wiring
-	checks := []Check{{"kafka", w.Admin.Ping(ctx)}, {"schema registry", w.Registry.Ping(ctx)}}
+	checks := []Check{{Name: "kafka", Err: w.Admin.Ping(ctx)}, {Name: "schema registry", Err: w.Registry.Ping(ctx)}}
 	for _, name := range w.syncNames() {
 		check := Check{Name: "sync " + name}
 		for _, t := range w.Status.Troubles(name) {
 			if t.Kind == pipeline.TroubleKafka || t.Kind == pipeline.TroubleRegistry {
 				check.Err = t.Trouble
+			} else if check.Held == "" {
+				check.Held = "held up: " + t.Error()
 			}
 		}
 		checks = append(checks, check)

@@ -32,8 +32,10 @@ type sinkPlan struct {
 	maxItems      int
 	maxBytes      int
 	linger        time.Duration
-	window        int        // chunks in flight per partition: 0 for the default, 1 where the order counts
-	gate          mapping.On // which operations are sent unless the sync says otherwise
+	destination   func(envelope string) string // where an envelope goes, in words
+	misdirected   pipeline.Reason              // of rows that chose a refused one; "" where the configuration chooses
+	window        int                          // chunks in flight per partition: 0 for the default, 1 where the order counts
+	gate          mapping.On                   // which operations are sent unless the sync says otherwise
 
 	previewMaker func() Maker                                       // nil: newMaker
 	line         func(envelope string, body []byte) ([]byte, error) // an item as preview prints it; nil: its body
@@ -99,7 +101,7 @@ func compileEvents(cfg *events.Config, cols *mapping.Columns, now func() time.Ti
 	return &sinkPlan{
 		gate:     mapping.EventDefaults,
 		newMaker: func() Maker { return plan.Maker() },
-		endpoint: events.Endpoint, appendRequest: plan.AppendRequest,
+		endpoint: events.Endpoint, appendRequest: plan.AppendRequest, destination: events.Destination, misdirected: plan.Misdirected(),
 		maxItems: maxItems, maxBytes: maxBytes, linger: cfg.Batch.Linger.Std(),
 	}, nil
 }
@@ -114,7 +116,7 @@ func (s *Sync) compileSegment(cols *mapping.Columns, now func() time.Time, m *Me
 	return &sinkPlan{
 		gate: mapping.AllOps, window: 1, segment: plan,
 		newMaker: func() Maker { return plan.Maker() }, previewMaker: func() Maker { return plan.NewPreview() },
-		endpoint: plan.Endpoint(), appendRequest: plan.AppendRequest, line: plan.Line, net: plan.Net,
+		endpoint: plan.Endpoint(), appendRequest: plan.AppendRequest, destination: plan.Destination, misdirected: plan.Misdirected(), line: plan.Line, net: plan.Net,
 		maxItems: maxItems, maxBytes: maxBytes, linger: s.AudienceSegment.Batch.Linger.Std(),
 	}, nil
 }

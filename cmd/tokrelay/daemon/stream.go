@@ -48,7 +48,7 @@ func (w *Wiring) Stream(s *Sync) (*Stream, error) {
 	}
 	stream := &Stream{Sync: s, Queue: queue, wiring: w, services: []func(context.Context) error{quota.run},
 		Route: router.Sync{Name: s.Name, Tracing: w.tracing(s), Topic: s.source(), Source: consumer.Run, NewSteps: flow.Steps, Letters: letters,
-			Deliver: queue.Deliver, RejectedShare: s.RejectedShare, Metrics: m.router}}
+			Deliver: queue.Deliver, RejectedShare: s.RejectedShare, Watch: func(g router.Guard) func() { return queue.Watch(g) }, Metrics: m.router}}
 	if flow.sink.segment != nil {
 		stream.joinSegment(flow.sink.segment, m)
 	}
@@ -102,6 +102,7 @@ func (w *Wiring) queue(s *Sync, flow *Flow, letters *deadletter.Writer, m *Metri
 	return delivery.New(delivery.Config{MaxItems: flow.sink.maxItems, MaxBytes: flow.sink.maxBytes, Linger: flow.sink.linger, Retry: s.Retry},
 		delivery.Deps{
 			Sync: s.Name, Endpoint: endpoint, AppendRequest: flow.sink.appendRequest, Gate: connection.gate,
+			Field: flow.sink.destination, Misdirected: flow.sink.misdirected,
 			Post: func(ctx context.Context, body []byte) pipeline.Answer {
 				return connection.client.Post(ctx, endpoint, body)
 			},

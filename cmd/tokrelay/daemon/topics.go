@@ -66,10 +66,8 @@ func (w *Wiring) insist(ctx context.Context, syncs []string, kind pipeline.Troub
 		if err == nil || ctx.Err() != nil {
 			return ctx.Err()
 		}
-		for i, name := range syncs {
-			if w.Status.Set(name, source, &pipeline.Trouble{Kind: kind, What: err.Error()}) && i == 0 {
-				w.Log.Error("cannot start yet; trying again", "kind", kind, "syncs", syncs, "error", err)
-			}
+		for _, name := range syncs {
+			w.Status.Set(name, source, &pipeline.Trouble{Kind: kind, What: err.Error()})
 		}
 		if err := backoff.Wait(ctx, tries); err != nil {
 			return err

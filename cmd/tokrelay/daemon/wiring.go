@@ -76,6 +76,7 @@ func Wire(c *Config, o Options) (*Wiring, error) {
 		connections: map[string]*connection{}, options: o}
 	w.decoding = cdc.NewMetrics(w.Metrics)
 	w.publishInfo()
+	w.Status.LogTo(o.Log)
 	return w, w.connect()
 }
 
@@ -138,6 +139,7 @@ func (w *Wiring) Serve(ctx context.Context) {
 	for _, c := range w.connections {
 		services.Go(func() { c.token.Watch(ctx, c.gate.TryNow) })
 	}
+	services.Go(func() { _ = w.Status.Remind(ctx) }) // nil
 	if w.Recorder != nil {
 		services.Go(func() { _ = w.Recorder.Run(ctx) }) // always nil
 	}

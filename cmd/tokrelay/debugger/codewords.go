@@ -43,8 +43,9 @@ var verdictWords = [...]struct{ tone, words, next string }{
 	pipeline.Throttled: {"wait", "limit reached", "No fault of the rows: the sync waited for TikTok’s limit and made the same call again."},
 	pipeline.Refused:   {"stop", "refused", "TikTok refused the data. The bad row was searched for; its neighbours were sent again without it."},
 	pipeline.TooMany:   {"wait", "too large", "The call was sent again in parts."},
-	pipeline.Denied:    {"stop", "denied", "TikTok refuses the token or its permissions. The connection waits and tries again within 30 seconds."},
-	pipeline.Broken:    {"stop", "not possible", "TikTok shows the configuration to be wrong. The sync waits and tries again within 30 seconds."},
+	pipeline.Denied:    {"stop", "denied", "TikTok refuses the token or its permissions. The connection waits and tries again within 10 seconds."},
+	pipeline.Unknown:   {"stop", "unknown answer", "A code that tokrelay does not know. No row is blamed for it; the sync waits and asks again every few seconds."},
+	pipeline.Broken:    {"stop", "not possible", "TikTok shows the configuration to be wrong. The sync waits and tries again within 10 seconds."},
 }
 
 // answerWords are an answer's tone and what it says, in a few words.

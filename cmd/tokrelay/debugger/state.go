@@ -26,6 +26,8 @@ var troubled = map[pipeline.TroubleKind]string{
 	pipeline.TroubleThrottled:  "waiting for TikTok’s limit",
 	pipeline.TroubleToken:      "paused: token refused",
 	pipeline.TroubleConfig:     "paused: the configuration is wrong",
+	pipeline.TroubleRefused:    "paused: TikTok refuses everything",
+	pipeline.TroubleUnknown:    "paused: an unknown answer of TikTok",
 	pipeline.TroubleRejected:   "stopped: too many rows rejected",
 	pipeline.TroubleColumn:     "stopped: a mapped column is gone",
 	pipeline.TroubleState:      "waiting for the state topic",

@@ -68,6 +68,11 @@ func randomOf[T any](w *world, list []T) T { return list[w.rand.IntN(len(list))]
 var accident = sandbox.Fault{Code: 40002, Message: "Invalid parameters."}
 
 var tiktokMoods = []sandbox.Fault{
+	// Everything is refused, and no row is to blame.
+	{Code: 40000, Message: "Invalid parameters."}, {Code: 40007, Message: "The object does not exist."}, {Code: 40061}, {Code: 40777},
+	{Code: 40002, Message: "Invalid value for event_source_id: not a valid string."}, {Code: 40002, Message: "Invalid parameters of the call."},
+	{HTTPStatus: http.StatusBadRequest}, {HTTPStatus: http.StatusRequestEntityTooLarge}, {HTTPStatus: http.StatusUnprocessableEntity}, {Code: 40112},
+
 	{Code: 40100}, {Code: 40132}, {Code: 40133}, {Code: 40016}, // throttling
 	{Code: 40105}, {Code: 40001}, {HTTPStatus: http.StatusNotFound}, // the token or the configuration
 	{Code: 50000}, {Code: 51010}, {Code: 60001}, {HTTPStatus: http.StatusBadGateway}, {HTTPStatus: http.StatusServiceUnavailable}, // away
@@ -81,8 +86,11 @@ var tiktokMoods = []sandbox.Fault{
 // annoy gives TikTok a fault that passes.
 func (w *world) annoy(f sandbox.Fault) {
 	f.Count, f.Skip, f.Every = 1+w.rand.IntN(1<<w.rand.IntN(7)), w.rand.IntN(4), w.rand.IntN(3)
-	if f.Code == accident.Code {
+	switch {
+	case f == accident:
 		f.Count = 1
+	case f.Code/100 == 400: // a spell without gaps: refusals with others accepted between them are the row's
+		f.Every = 0
 	}
 	w.refusals = append(w.refusals, w.tiktok.AddFault(f))
 }

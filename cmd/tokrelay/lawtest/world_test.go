@@ -248,8 +248,20 @@ const longest = 3 * time.Hour
 // settle waits until every row that has to be has settled, the group has committed them all, and says that nothing is left.
 func (w *world) settle() {
 	w.Helper()
-	w.await("settled and committed every row", w.unsettled)
+	w.await("settled and committed every row", w.unsettledAmongOthers())
 	w.await("said that it is behind by nothing", w.behind)
+}
+
+// unsettledAmongOthers is unsettled while rows go on to come: without any that TikTok accepts no row is blamed, and the last
+// bad one would wait for ever.
+func (w *world) unsettledAmongOthers() func() string {
+	looked := 0
+	return func() string {
+		if looked++; looked%15 == 0 {
+			w.produce(1)
+		}
+		return w.unsettled()
+	}
 }
 
 // await waits until nothing is left to tell of.
