@@ -20,7 +20,7 @@ var homes = map[string][]string{
 	"go.yaml.in/yaml":                           {"pipeline/settings"},
 	"github.com/expr-lang/expr":                 {"pipeline/mapping"},
 	"github.com/nyaruka/phonenumbers":           {"pipeline/identity"},
-	"github.com/prometheus/client_golang":       {"pipeline/metrics", "sinks/events"}, // events: counters bound once per event name
+	"github.com/prometheus/client_golang":       {"pipeline/metrics", "pipeline/kafka", "pipeline/cdc", "pipeline/router", "pipeline/delivery", "pipeline/deadletter", "pipeline/state", "pipeline/calls", "sinks"}, // each package owns its metrics
 	"go.opentelemetry.io/otel":                  {"pipeline/tracing"},
 	"github.com/cockroachdb/pebble":             {"pipeline/state", "sinks/audiencefile"},
 	"github.com/spf13/cobra":                    {},

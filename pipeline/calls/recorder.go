@@ -1,6 +1,7 @@
 package calls
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -9,7 +10,6 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/metrics"
 )
 
 // Recorder writes calls to the topic as well as it can and never makes a caller wait: what comes while its buffer is full,
@@ -38,7 +38,7 @@ type RecorderDeps struct {
 	Produce func(ctx context.Context, records []pipeline.Record) []error
 	// TooLarge reports whether an error says that the topic will never take the record.
 	TooLarge func(error) bool
-	Metrics  *metrics.Metrics
+	Metrics  *Metrics // nil: none
 	Log      *slog.Logger
 }
 
@@ -58,6 +58,7 @@ const (
 
 // NewRecorder makes a recorder for the topic of the configuration.
 func NewRecorder(c Config, d RecorderDeps) *Recorder {
+	d.Metrics = cmp.Or(d.Metrics, NewMetrics(nil))
 	var run [4]byte
 	_, _ = rand.Read(run[:]) // never fails
 	return &Recorder{cfg: c, deps: d, whole: newAllowance(int(c.Rate), max(2*int(c.Rate), fewWhole)), woken: make(chan struct{}, 1),
@@ -91,7 +92,7 @@ func (r *Recorder) Offer(e *Entry) {
 func (r *Recorder) drop(n int64) {
 	r.missed += n
 	r.dropped += n
-	r.deps.Metrics.CallsDropped(n)
+	r.deps.Metrics.dropped.Add(float64(n))
 }
 
 // Dropped is how many calls were not written since the start.
@@ -200,7 +201,7 @@ func (r *Recorder) produce(ctx context.Context, list []offered) (failed int64, t
 	for i, err := range r.deps.Produce(ctx, records) {
 		switch {
 		case err == nil:
-			r.deps.Metrics.CallWritten()
+			r.deps.Metrics.written.Inc()
 		case r.deps.TooLarge(err):
 			tooLarge = append(tooLarge, list[i])
 		default:

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
@@ -18,7 +17,7 @@ var errLarge = errors.New("too large")
 
 func newTestRecorder(produce func(context.Context, []pipeline.Record) []error) *Recorder {
 	return NewRecorder(settings.WithDefaults(Config{Topic: "calls", Rate: 1 << 20}), RecorderDeps{Instance: "a", Ensure: func(context.Context) error { return nil }, Produce: produce,
-		TooLarge: func(err error) bool { return errors.Is(err, errLarge) }, Metrics: metrics.New(), Log: slog.New(slog.DiscardHandler)})
+		TooLarge: func(err error) bool { return errors.Is(err, errLarge) }, Log: slog.New(slog.DiscardHandler)})
 }
 
 func TestWhereKafkaStandsStillCallsAreDroppedAndCountedAndNobodyWaits(t *testing.T) {

@@ -18,7 +18,6 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/calls"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
-	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
@@ -51,7 +50,7 @@ func start(t *testing.T, cluster *kfake.Cluster, name string) *instance {
 			_, err := client.EnsureTopics(ctx, true, admin.Wanted{Name: topic, Retention: 7 * 24 * time.Hour, Bytes: 1 << 30, MaxMessageBytes: 4 << 20})
 			return err
 		},
-		Produce: producer.Produce, TooLarge: tooLarge, Metrics: metrics.New(), Log: quiet})
+		Produce: producer.Produce, TooLarge: tooLarge, Log: quiet})
 	i.Tell(i.Offer)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})

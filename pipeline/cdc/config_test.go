@@ -87,9 +87,9 @@ func TestAnEmptyConfigurationIsValid(t *testing.T) {
 }
 
 func TestGivingUpAPlanIsCountedOnce(t *testing.T) {
-	m := metrics.New()
+	counted := metrics.New()
 	text := `{"type":"record","name":"r","fields":[{"name":"a","type":"int"},{"name":"b","type":"int"}]}`
-	d, err := NewDecoder(plainConfig, Wanted{All: true}, oneSchema{&avro.Source{Text: text}}, m)
+	d, err := NewDecoder(plainConfig, Wanted{All: true}, oneSchema{&avro.Source{Text: text}}, NewMetrics(counted))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +104,7 @@ func TestGivingUpAPlanIsCountedOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	families, err := m.Registry.Gather()
+	families, err := counted.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}

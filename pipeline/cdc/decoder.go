@@ -12,7 +12,6 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
 	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
-	"github.com/tokrelay/tokrelay/pipeline/metrics"
 )
 
 // Wanted says which columns a sync reads. A name may go into a record: address.city.
@@ -31,7 +30,7 @@ type Decoder struct {
 	cfg      Config
 	compiler *compiler
 	schemas  Schemas
-	metrics  *metrics.Metrics
+	metrics  *Metrics
 
 	usualFrames bool
 
@@ -54,8 +53,8 @@ type cached struct {
 // maxWriters bounds the schemas held ready. When a topic has more, all are compiled again as they come.
 const maxWriters = 1000
 
-// NewDecoder makes a sync's decoder.
-func NewDecoder(cfg Config, wanted Wanted, schemas Schemas, m *metrics.Metrics) (*Decoder, error) {
+// NewDecoder makes a sync's decoder. A nil m counts nothing.
+func NewDecoder(cfg Config, wanted Wanted, schemas Schemas, m *Metrics) (*Decoder, error) {
 	cfg = cfg.withLog()
 	d := &Decoder{cfg: cfg, schemas: schemas, metrics: m, usualFrames: cfg.Framing.expectsUsual(),
 		compiler: &compiler{cfg: cfg, wanted: wanted, dialect: avro.NewDialect(cfg.UnavailablePlaceholder)}}
@@ -156,7 +155,7 @@ func (d *Decoder) find(ctx context.Context, id registry.ID) (*cached, error) {
 // disagree reports, once per schema, that goavro reads it from now on.
 func (d *Decoder) disagree(w *writer, r *pipeline.Record) {
 	if d.metrics != nil {
-		d.metrics.DecoderFallback("mismatch")
+		d.metrics.fallbacks.WithLabelValues("mismatch").Inc()
 	}
 	d.cfg.Log.Error("plan and goavro read a record differently: goavro reads this schema from now on; please report it",
 		slog.String("schema", w.id), slog.String("record", r.Position()))

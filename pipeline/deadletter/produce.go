@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
 )
 
 const source = "dead letters" // in the status
@@ -29,7 +30,7 @@ func (w *Writer) write(ctx context.Context, topic string, pages []page) error {
 			}
 		}
 	}
-	w.deps.Metrics.DeadLetterTime(time.Since(began), span.TraceID())
+	metrics.Observe(w.deps.Metrics.seconds, time.Since(began), span.TraceID())
 	outcome = ""
 	return nil
 }
@@ -45,14 +46,14 @@ func (w *Writer) produce(ctx context.Context, pages []page) (left []page, failed
 		p := pages[i]
 		switch {
 		case err == nil:
-			w.deps.Metrics.DeadLetter(p.Topic, p.reason)
+			w.deps.Metrics.written.WithLabelValues(p.Topic, string(p.reason)).Inc()
 			continue
 		case w.deps.TooLarge(err) && len(p.smaller) > 0:
 			p.smaller[0](&p.Record)
 			p.smaller = p.smaller[1:]
 		default:
 			failed = err
-			w.deps.Metrics.DeadLetterError(p.Topic)
+			w.deps.Metrics.failed.WithLabelValues(p.Topic).Inc()
 		}
 		left = append(left, p)
 	}

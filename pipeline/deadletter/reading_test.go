@@ -15,7 +15,6 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
-	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
@@ -81,7 +80,7 @@ func sourceOf(client *admin.Client) Source {
 func decoder(t *testing.T, c cdc.Config) Decode {
 	c = settings.WithDefaults(c)
 	c.Log = slog.New(slog.DiscardHandler)
-	d, err := cdc.NewDecoder(c, cdc.Wanted{All: true}, nil, metrics.New())
+	d, err := cdc.NewDecoder(c, cdc.Wanted{All: true}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

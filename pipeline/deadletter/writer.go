@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/tracing"
 )
 
@@ -34,7 +33,7 @@ type Deps struct {
 	TooLarge   func(error) bool       // the error of a record that Kafka will never take
 	Partitions func(topic string) int // how many partitions a topic has, 0 if unknown; nil: unknown
 	Status     *pipeline.Status       // nil: none
-	Metrics    *metrics.Sync          // nil: none
+	Metrics    *Metrics               // nil: none
 	Tracing    *tracing.Sync          // nil: none
 	Log        *slog.Logger           // nil: none
 }
@@ -58,6 +57,8 @@ func NewWriter(cfg Config, about About, deps Deps) *Writer {
 	if deps.Partitions == nil {
 		deps.Partitions = func(string) int { return 0 }
 	}
+	deps.Metrics = cmp.Or(deps.Metrics, NewMetrics(nil))
+	deps.Metrics.begin(cfg.RejectedTopic, cfg.FailedTopic)
 	return &Writer{cfg: cfg, about: about, deps: deps}
 }
 

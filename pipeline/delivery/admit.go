@@ -110,9 +110,9 @@ func (k *look) admit(m *member, w *waiter, c choice) *permit {
 		}
 	}
 	k.g.inFlight++
-	m.q.deps.Metrics.InFlight(1)
+	m.q.deps.Metrics.inFlight.Inc()
 	if !w.limited.IsZero() {
-		m.q.deps.Metrics.Limited(k.now.Sub(w.limited))
+		m.q.deps.Metrics.limited.Add(k.now.Sub(w.limited).Seconds())
 		w.limited = time.Time{}
 	}
 	return p

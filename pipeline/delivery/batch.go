@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
 )
 
 // batch is the items of one call, and of the calls it takes to find which of them cannot be delivered. One goroutine
@@ -63,7 +64,7 @@ func (s *sender) newBatch(p *permit, entries []entry) *batch {
 	s.queue.batches++
 	id := s.queue.stamp + strconv.FormatInt(s.queue.batches, 10)
 	s.queue.mu.Unlock()
-	s.queue.deps.Metrics.BatchWait(time.Since(entries[0].d.came), entries[0].d.span.TraceID())
+	metrics.Observe(s.queue.deps.Metrics.wait, time.Since(entries[0].d.came), entries[0].d.span.TraceID())
 	return &batch{queue: s.queue, sender: s, id: id, envelope: p.envelope, field: p.field, size: len(entries)}
 }
 
@@ -72,7 +73,7 @@ func (b *batch) run(p *permit, entries []entry) {
 	b.first = p
 	b.deliver(entries)
 	b.writeDeadLetters()
-	b.queue.deps.Metrics.Batch(b.result())
+	b.queue.deps.Metrics.batches.WithLabelValues(b.result()).Inc()
 }
 
 func (b *batch) result() string {
@@ -125,7 +126,7 @@ func (b *batch) send(p *part) outcome {
 		if kind, ends := b.classify(p, t); ends {
 			return outcome{kind, t.answer, p.entries, t.at}
 		}
-		b.queue.deps.Metrics.Retry(t.answer.Verdict)
+		b.queue.deps.Metrics.calls.Again(t.answer.Verdict)
 	}
 }
 

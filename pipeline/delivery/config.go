@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 	"github.com/tokrelay/tokrelay/pipeline/tracing"
 )
@@ -79,7 +78,7 @@ type Deps struct {
 	Gate          *Gate
 	DeadLetters   DeadLetters
 	Status        *pipeline.Status    // nil: none
-	Metrics       *metrics.Sync       // nil: none
+	Metrics       *Metrics            // nil: none
 	Tracing       *tracing.Sync       // nil: none
 	OnCall        func(pipeline.Call) // nil: none; Call.Request may be used during the call only
 	Log           *slog.Logger        // nil: none

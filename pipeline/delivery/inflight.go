@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/tracing"
 )
 
@@ -144,13 +143,12 @@ func positions(entries []entry) []pipeline.Position {
 
 // note reports a call to metrics and the live debugger.
 func (q *Queue) note(f *inFlight, b *batch, p *part, a *pipeline.Answer) {
-	now := time.Now()
-	q.deps.Metrics.Call(metrics.Call{Endpoint: q.deps.Endpoint, Items: len(f.entries), Answer: a, At: now, Trace: f.span.TraceID()})
-	if q.deps.OnCall == nil {
-		return
-	}
-	q.deps.OnCall(pipeline.Call{
-		Time: now.Add(-a.Duration), Sync: q.deps.Sync, Endpoint: q.deps.Endpoint, Envelope: b.envelope, Items: len(f.entries),
+	call := pipeline.Call{
+		Time: time.Now().Add(-a.Duration), Sync: q.deps.Sync, Endpoint: q.deps.Endpoint, Envelope: b.envelope, Items: len(f.entries),
 		Attempt: p.attempts, Batch: p.id, Request: f.request.body, Answer: *a, Rows: f.rows,
-	})
+	}
+	q.deps.Metrics.calls.Made(&call, f.span.TraceID())
+	if q.deps.OnCall != nil {
+		q.deps.OnCall(call)
+	}
 }

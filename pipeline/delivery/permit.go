@@ -46,7 +46,7 @@ func (p *permit) finish(a *pipeline.Answer) {
 
 func (p *permit) back() {
 	p.g.inFlight--
-	p.m.q.deps.Metrics.InFlight(-1)
+	p.m.q.deps.Metrics.inFlight.Dec()
 	p.g.admit()
 }
 

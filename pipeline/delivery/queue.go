@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/tracing"
 )
 
@@ -42,6 +43,9 @@ type Queue struct {
 func New(cfg Config, deps Deps) *Queue {
 	cfg = cfg.withDefaults()
 	deps.Log = cmp.Or(deps.Log, slog.New(slog.DiscardHandler)).With("sync", deps.Sync)
+	if deps.Metrics == nil {
+		deps.Metrics = NewMetrics(nil, "", metrics.NewRows(nil), metrics.NewCalls(nil, ""))
+	}
 	if deps.Field == nil {
 		deps.Field = func(envelope string) string { return envelope }
 	}
@@ -53,7 +57,7 @@ func New(cfg Config, deps Deps) *Queue {
 		queues: map[string]*envelopeQueue{}, calls: map[*inFlight]struct{}{},
 	}
 	q.member = deps.Gate.join(q)
-	deps.Metrics.Queue(0, cfg.Capacity)
+	deps.Metrics.begin(deps.Endpoint, cfg.Capacity)
 	return q
 }
 
@@ -144,7 +148,7 @@ func (q *Queue) queueOf(envelope string) *envelopeQueue {
 
 func (q *Queue) count(delta int) {
 	q.waiting += delta
-	q.deps.Metrics.Queue(q.waiting, q.cfg.Capacity)
+	q.deps.Metrics.queue.Set(float64(q.waiting))
 }
 
 // takeEntries takes the entries of the next call out of an envelope's queue, which is then the last to be served. An empty

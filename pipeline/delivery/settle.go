@@ -21,7 +21,7 @@ func (b *batch) accept(t try) {
 	if g := b.queue.guard; g != nil && delivered > 0 {
 		g.Delivered()
 	}
-	b.queue.deps.Metrics.Settled(pipeline.Delivered, delivered)
+	b.queue.deps.Metrics.rows.Settled(pipeline.Delivered, delivered)
 	if t.answer.Verdict == pipeline.Warned {
 		b.warn(&t.answer)
 	}
@@ -126,12 +126,12 @@ func (b *batch) settleDead() {
 	b.queue.mu.Lock()
 	for _, e := range b.ends {
 		if e.d.settle(e.row, pipeline.DeadLettered) {
-			b.queue.deps.Metrics.Rejected(e.Rejection)
+			b.queue.deps.Metrics.rows.Rejected(e.Rejection)
 			dead++
 		}
 	}
 	b.queue.mu.Unlock()
-	b.queue.deps.Metrics.Settled(pipeline.DeadLettered, dead)
+	b.queue.deps.Metrics.rows.Settled(pipeline.DeadLettered, dead)
 }
 
 // warn logs that TikTok took a call with a warning, once a minute.

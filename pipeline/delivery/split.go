@@ -52,7 +52,7 @@ func (b *batch) after(out outcome, rest []entry) []entry {
 func (b *batch) split() {
 	if !b.divided {
 		b.divided = true
-		b.queue.deps.Metrics.Split()
+		b.queue.deps.Metrics.splits.Inc()
 	}
 }
 

@@ -3,7 +3,6 @@ package kafka
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -87,7 +86,7 @@ func noteCommitted(parts []*partition, offsets map[string]map[int32]kgo.EpochOff
 
 // committed counts, and says once that commits fail and once that they work again.
 func (c *Consumer) committed(failure error) {
-	c.opts.Metrics.Commit(failure == nil, time.Now())
+	c.opts.Metrics.committed(failure == nil)
 	switch {
 	case failure != nil && !c.failed:
 		c.opts.Log.Warn("offsets are not committed; rows settled since are repeated if this instance ends now", "error", failure)

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
@@ -35,7 +35,7 @@ type Config struct {
 	MaxBatchBytes          settings.Size `yaml:"max_batch_bytes" default:"64MiB" doc:"What one record batch may unpack to. A larger one holds its partition until the bound is raised or tokrelay skip steps over it."`
 	Isolation              string        `yaml:"isolation" enum:"read_committed,read_uncommitted" default:"read_committed" doc:"Whether records of open or aborted transactions are read."`
 
-	Metrics *metrics.Metrics `yaml:"-"` // of the process, for the clients' own; nil: none
+	Metrics prometheus.Registerer `yaml:"-"` // of the process, for the clients' own; nil: none
 
 	Dial Dial `yaml:"-"` // how connections are opened; nil: over the network, with TLS where it is set
 }

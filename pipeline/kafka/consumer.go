@@ -32,7 +32,7 @@ type ConsumerOptions struct {
 	Drain      time.Duration        // how long chunks in flight and the last commit may take once Run's context has ended
 	Assigned   func(partitions int) // told after every rebalance how many partitions this instance reads; must not block
 	Status     *pipeline.Status
-	Metrics    *metrics.Sync
+	Metrics    *Metrics // nil: none
 	Log        *slog.Logger
 
 	heartbeat time.Duration // how often the group hears of this member; default 3 s
@@ -42,6 +42,9 @@ func (o ConsumerOptions) withDefaults() ConsumerOptions {
 	o.Window = cmp.Or(o.Window, 16)
 	o.MaxChunk = min(cmp.Or(o.MaxChunk, maxChunk), maxChunk)
 	o.heartbeat = cmp.Or(o.heartbeat, heartbeat)
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics(nil, metrics.NewRows(nil))
+	}
 	if o.Status == nil {
 		o.Status = pipeline.NewStatus(time.Now)
 	}
@@ -92,6 +95,7 @@ func NewConsumer(cfg Config, opts ConsumerOptions) (*Consumer, error) {
 		}
 		c.ours = matches
 	}
+	c.opts.Metrics.begin(opts.Topics)
 	kopts, err := c.clientOptions()
 	if err != nil {
 		return nil, err

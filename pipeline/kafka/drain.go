@@ -38,8 +38,8 @@ func (p *partition) straggle() {
 func (p *partition) forget(f chunkInFlight) {
 	left := f.chunk.Abandon()
 	p.count(left - len(f.chunk.Records))
-	p.flow.metrics.Forgot(left)
-	p.flow.metrics.Repeated(len(f.chunk.Records) - left)
+	p.flow.metrics.rows.Read(-left)
+	p.flow.metrics.repeated.Add(float64(len(f.chunk.Records) - left))
 	p.flow.free(f.weight)
 }
 

@@ -3,8 +3,6 @@ package kafka
 import (
 	"context"
 	"sync"
-
-	"github.com/tokrelay/tokrelay/pipeline/metrics"
 )
 
 // flow is what the partitions of one consumer share: where chunks go, how many may be under way, and the memory that
@@ -14,7 +12,7 @@ type flow struct {
 	window   int
 	maxChunk int
 	budget   int64
-	metrics  *metrics.Sync
+	metrics  *Metrics
 
 	mu     sync.Mutex
 	used   int64

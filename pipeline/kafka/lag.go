@@ -36,8 +36,8 @@ func (c *Consumer) noteEnds(p *partition, f *kgo.FetchPartition) {
 // overtaken reports that Kafka removed offsets before they were read.
 func (c *Consumer) overtaken(topic string, id int32, from, to int64) {
 	c.opts.Log.Error("records were removed from Kafka before they were read", "topic", topic, "partition", id, "from", from, "to", to)
-	c.opts.Metrics.Lost(topic, to-from)
-	c.opts.Metrics.Moved(topic, movedBelowStart)
+	c.opts.Metrics.lost.WithLabelValues(topic).Add(float64(to - from))
+	c.opts.Metrics.moved.WithLabelValues(topic, movedBelowStart).Inc()
 }
 
 // asked is what Kafka said of a partition's ends, and how far the partition had been read then.

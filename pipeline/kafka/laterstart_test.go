@@ -54,6 +54,7 @@ func TestWhereRetentionOvertookTheGroupReadingGoesOnWithTheOldestThatIsLeft(t *t
 		t.Run(string(start), func(t *testing.T) {
 			t.Parallel()
 			cluster, counts := newCluster(t, 1), metrics.New()
+			own := counting(counts)
 			produceTo(t, cluster, testTopic, 0, 5)
 			setOffsets(t, cluster, offsets{testTopic: {0: 5}})
 			produceTo(t, cluster, testTopic, 0, 81)
@@ -62,7 +63,7 @@ func TestWhereRetentionOvertookTheGroupReadingGoesOnWithTheOldestThatIsLeft(t *t
 			}
 			b := newBook(t, cluster)
 			b.commits[topicPartition{testTopic, 0}] = 6
-			settles(t, cluster, b, 80, func(_ *Config, o *ConsumerOptions) { o.Start, o.Metrics = start, counts.Sync("orders", "events") })
+			settles(t, cluster, b, 80, func(_ *Config, o *ConsumerOptions) { o.Start, o.Metrics = start, own })
 			if got := counted(t, counts, "tokrelay_records_lost_total"); got != 1 {
 				t.Errorf("lost records: %v, want 1", got)
 			}
@@ -97,12 +98,13 @@ func TestBeyondTheEndReadingGoesOnAtTheEnd(t *testing.T) {
 		t.Run("out of range "+string(c.outOfRange), func(t *testing.T) {
 			t.Parallel()
 			cluster, counts := newCluster(t, 1), metrics.New()
+			own := counting(counts)
 			produceTo(t, cluster, testTopic, 0, 10)
 			setOffsets(t, cluster, offsets{testTopic: {0: 100}})
 			b := newBook(t, cluster)
 			b.commits[topicPartition{testTopic, 0}] = int64(13 - c.rows)
 			change := func(_ *Config, o *ConsumerOptions) {
-				o.OutOfRange, o.Metrics = c.outOfRange, counts.Sync("orders", "events")
+				o.OutOfRange, o.Metrics = c.outOfRange, own
 			}
 			idle := join(t, cluster, b.settleAll, change)
 			eventually(t, "the position is committed", func() bool { return committed(cluster, testTopic, 0) <= 10 })
@@ -304,9 +306,10 @@ func TestOffsetsThatAreSetFromOutsideAreReadFrom(t *testing.T) {
 func TestWhatRetentionRemovesWhileNothingIsReadIsCountedAndPassed(t *testing.T) {
 	t.Parallel()
 	cluster, counts := newCluster(t, 1), metrics.New()
+	own := counting(counts)
 	b := newBook(t, cluster)
 	b.markers = true
-	m := join(t, cluster, b.settleAll, func(_ *Config, o *ConsumerOptions) { o.Metrics = counts.Sync("orders", "events") })
+	m := join(t, cluster, b.settleAll, func(_ *Config, o *ConsumerOptions) { o.Metrics = own })
 	eventually(t, "it reads", func() bool { p := m.part(testTopic, 0); return p != nil && committed(cluster, testTopic, 0) == 0 })
 	p := m.part(testTopic, 0)
 	now := time.Now()
@@ -325,7 +328,8 @@ func TestWhatRetentionRemovesWhileNothingIsReadIsCountedAndPassed(t *testing.T) 
 
 func TestWhatWasFetchedBeforeRetentionRemovedItIsNotLost(t *testing.T) {
 	counts := metrics.New()
-	c := &Consumer{opts: ConsumerOptions{Metrics: counts.Sync("orders", "events")}.withDefaults()}
+	own := counting(counts)
+	c := &Consumer{opts: ConsumerOptions{Metrics: own}.withDefaults()}
 	p := newPartition("t", 0, &flow{})
 	p.fetchedTo = 10
 	c.noteEnds(p, &kgo.FetchPartition{LogStartOffset: 15, HighWatermark: 20, LastStableOffset: 20, Records: records(10, 10)})

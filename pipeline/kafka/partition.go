@@ -124,7 +124,7 @@ func (p *partition) fill() {
 			continue
 		}
 		f, size := newChunkInFlight(rows, next, weight)
-		p.flow.metrics.Records(p.topic, len(f.chunk.Records), size)
+		p.flow.metrics.handedOut(p.topic, len(f.chunk.Records), size)
 		p.count(len(f.chunk.Records))
 		f.ticket = p.flow.offer(p.ctx, f.chunk)
 		p.inFlight = append(p.inFlight, f)

@@ -45,7 +45,7 @@ func (o handler) offer(ctx context.Context, c *pipeline.Chunk) pipeline.Ticket {
 }
 
 func startPartition(offer Offer, window int) *partition {
-	f := newFlow(ConsumerOptions{Window: window, MaxChunk: 10}, 1<<20)
+	f := newFlow(ConsumerOptions{Window: window, MaxChunk: 10}.withDefaults(), 1<<20)
 	f.offer = offer
 	p := newPartition("t", 0, f)
 	go p.run()
@@ -189,7 +189,8 @@ func TestAfterTheFenceHandlersAreToldToEndAndNothingMoves(t *testing.T) {
 		chunks := make(handler)
 		p := startPartition(chunks.offer, 2)
 		counts := metrics.New()
-		p.flow.metrics = counts.Sync("orders", "events")
+		own := counting(counts)
+		p.flow.metrics = own
 		give(p, records(0, 20))
 		first, second := <-chunks, <-chunks
 		p.stop()

@@ -84,7 +84,7 @@ func (c *Consumer) drop(parts []*partition) {
 		p.stop()
 		p.cancel()
 		c.opts.Status.Clear(c.opts.Sync, p.batchSource())
-		c.opts.Metrics.ForgetPartition(p.topic, p.id)
+		c.opts.Metrics.forget(p)
 	}
 }
 
@@ -112,7 +112,7 @@ func (c *Consumer) rebalanced(kind string, partitions map[string][]int32) {
 	if len(partitions) == 0 {
 		return
 	}
-	c.opts.Metrics.Rebalance(kind)
+	c.opts.Metrics.rebalances.WithLabelValues(kind).Inc()
 	counts := map[string]int{}
 	for topic := range partitions {
 		counts[topic] = 0
@@ -125,7 +125,7 @@ func (c *Consumer) rebalanced(kind string, partitions map[string][]int32) {
 		c.opts.Assigned(len(all))
 	}
 	for topic, n := range counts {
-		c.opts.Metrics.Assigned(topic, n)
+		c.opts.Metrics.assigned.WithLabelValues(topic).Set(float64(n))
 		c.opts.Log.Info("partitions "+kind, "topic", topic, "partitions", partitions[topic], "reads_now", n)
 	}
 }

@@ -64,7 +64,8 @@ func TestAPartitionOfATopicThatWasCreatedAgainMovesWithItsPosition(t *testing.T)
 func TestAnOffsetOfATopicThatIsGoneMeansNothingInTheNextOne(t *testing.T) {
 	t.Parallel()
 	cluster, counts := newCluster(t, 1), metrics.New()
-	set := func(_ *Config, o *ConsumerOptions) { o.Start, o.Metrics = Latest, counts.Sync("orders", "events") }
+	own := counting(counts)
+	set := func(_ *Config, o *ConsumerOptions) { o.Start, o.Metrics = Latest, own }
 	produceTo(t, cluster, testTopic, 0, 20)
 	startedAtTheEnd(t, cluster, set)
 	offsets, err := newAdm(t, cluster).FetchOffsets(t.Context(), testGroup)

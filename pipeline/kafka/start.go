@@ -77,7 +77,7 @@ func (c *Consumer) place(s *survey, p topicPartition, o kgo.Offset) (kgo.Offset,
 	case s.otherTopic(p.topic, note.Metadata):
 		c.opts.Log.Warn("topic was deleted and created again since the group's offset was committed; reading the new one from its beginning",
 			"topic", p.topic, "partition", p.id, "committed", note.At, "offset", at.start)
-		c.opts.Metrics.Moved(p.topic, movedTopicAgain)
+		c.opts.Metrics.moved.WithLabelValues(p.topic, movedTopicAgain).Inc()
 		return c.startAt(s, p, at.start), nil
 	case known && (note.At < at.start || note.At > at.end):
 		return c.outOfRange(s, p, note.At, at, o), nil
@@ -114,7 +114,7 @@ func (c *Consumer) outOfRange(s *survey, p topicPartition, committed int64, at a
 	} else {
 		c.opts.Log.Error("the group's offset is beyond the end of the partition: Kafka lost records, or the offset was set by hand",
 			"topic", p.topic, "partition", p.id, "committed", committed, "end", at.end, "reads_from", to)
-		c.opts.Metrics.Moved(p.topic, movedBeyondEnd)
+		c.opts.Metrics.moved.WithLabelValues(p.topic, movedBeyondEnd).Inc()
 	}
 	return c.startAt(s, p, to)
 }

@@ -117,8 +117,9 @@ func TestAnOffsetThatIsGoneFollowsThePolicy(t *testing.T) {
 			}
 			ends := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.ListOffsets}, Observe: true, Count: -1})
 			status, chunks, counts := pipeline.NewStatus(testNow), make(handler, 10), metrics.New()
+			own := counting(counts)
 			m := join(t, cluster, chunks.offer, func(_ *Config, o *ConsumerOptions) {
-				o.OutOfRange, o.Status, o.Metrics = c.policy, status, counts.Sync("orders", "events")
+				o.OutOfRange, o.Status, o.Metrics = c.policy, status, own
 			})
 			if c.first < 0 {
 				eventually(t, "the status shows it", func() bool { return stopped(status, "out_of_range is fail") })
@@ -143,9 +144,15 @@ func TestAnOffsetThatIsGoneFollowsThePolicy(t *testing.T) {
 }
 
 // counted is a counter's sum over its labels.
-func counted(t *testing.T, m *metrics.Metrics, name string) (sum float64) {
+// counting are a consumer's metrics in the registry.
+func counting(m *metrics.Registry) *Metrics {
+	reg := metrics.OfSync(m, "orders")
+	return NewMetrics(reg, metrics.NewRows(reg))
+}
+
+func counted(t *testing.T, m *metrics.Registry, name string) (sum float64) {
 	t.Helper()
-	families, err := m.Registry.Gather()
+	families, err := m.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}

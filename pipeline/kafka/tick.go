@@ -40,9 +40,8 @@ func (c *Consumer) tick(ctx context.Context) {
 			c.holdBack(parts, now)
 			for _, p := range parts {
 				records, age := p.lag(now)
-				c.opts.Metrics.Lag(p.topic, p.id, records, age)
 				open, _ := p.opened(now)
-				c.opts.Metrics.OpenTransaction(p.topic, p.id, open)
+				c.opts.Metrics.partition(p, records, age, open)
 			}
 		}
 	}
@@ -77,7 +76,7 @@ func (c *Consumer) holdBack(parts []*partition, now time.Time) {
 	}
 	c.resumeBut(stuck, c.client.PauseFetchPartitions(news))
 	c.flow.setPaused(held)
-	c.opts.Metrics.Paused(pauseReason, len(stuck))
+	c.opts.Metrics.paused.WithLabelValues(pauseReason).Set(float64(len(stuck)))
 }
 
 // resumeBut goes on with what the client has paused and is not stuck. The client keeps a partition paused when it is given

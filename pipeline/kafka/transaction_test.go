@@ -59,13 +59,14 @@ func TestThePositionMovesOverTheEndsOfTransactionsAndAbortedRows(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			cluster, counts := newCluster(t, 1), metrics.New()
+			own := counting(counts)
 			for _, how := range c.ends {
 				openTransaction(t, cluster, testTopic, 0, 3)(how)
 			}
 			end := int64(4 * len(c.ends)) // three rows and a marker each
 			b := newBook(t, cluster)
 			b.markers = true
-			m := join(t, cluster, b.settleAll, func(_ *Config, o *ConsumerOptions) { o.Metrics = counts.Sync("orders", "events") })
+			m := join(t, cluster, b.settleAll, func(_ *Config, o *ConsumerOptions) { o.Metrics = own })
 			eventually(t, "all of it is committed", func() bool { return committed(cluster, testTopic, 0) == end })
 			eventually(t, "no lag is left", func() bool { return gather(t, counts, "tokrelay_consumer_lag_records") == 0 })
 			if err := cluster.DeleteRecords(testTopic, 0, end); err != nil {
@@ -120,6 +121,7 @@ func TestAnOpenTransactionThatHoldsAPartitionIsNamedAndIsNoLag(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			cluster, status, counts := newCluster(t, 1), pipeline.NewStatus(time.Now), metrics.New()
+			own := counting(counts)
 			produceTo(t, cluster, testTopic, 0, c.rows)
 			abort := openTransaction(t, cluster, testTopic, 0, c.aborted)
 			end := openTransaction(t, cluster, testTopic, 0, 7)
@@ -128,7 +130,7 @@ func TestAnOpenTransactionThatHoldsAPartitionIsNamedAndIsNoLag(t *testing.T) {
 			}
 			b := newBook(t, cluster)
 			b.markers = true
-			m := join(t, cluster, b.settleAll, func(_ *Config, o *ConsumerOptions) { o.Status, o.Metrics = status, counts.Sync("orders", "events") })
+			m := join(t, cluster, b.settleAll, func(_ *Config, o *ConsumerOptions) { o.Status, o.Metrics = status, own })
 			reached(t, b, c.rows)
 			eventually(t, "the rows are committed", func() bool { return committed(cluster, testTopic, 0) >= int64(c.rows) })
 			now, p := time.Now(), m.part(testTopic, 0)

@@ -53,7 +53,7 @@ func (c *Consumer) fetchFailed(topic string, id int32, err error) {
 		c.troubled(sourceGroup, trouble)
 	case errors.As(err, &loss):
 		c.opts.Log.Error("Kafka lost records that were not read yet, or moved back", "topic", topic, "partition", id, "error", err)
-		c.opts.Metrics.Moved(topic, movedBeyondEnd)
+		c.opts.Metrics.moved.WithLabelValues(topic, movedBeyondEnd).Inc()
 	case errors.Is(err, kerr.UnknownTopicID):
 		c.recreated.add(topic)
 	case errors.Is(err, kerr.OffsetOutOfRange):

@@ -246,9 +246,10 @@ func TestMetricsOfTheIntakeAddUp(t *testing.T) {
 	produceTo(t, cluster, testTopic, 0, 700)
 	produceTo(t, cluster, testTopic, 1, 300)
 	all := metrics.New()
+	own := counting(all)
 	chunks := make(handler, 100)
 	m := join(t, cluster, chunks.offer, func(_ *Config, o *ConsumerOptions) {
-		o.Metrics, o.MaxChunk, o.Window, o.Drain = all.Sync("orders", "events"), 100, 100, 50*time.Millisecond
+		o.Metrics, o.MaxChunk, o.Window, o.Drain = own, 100, 100, 50*time.Millisecond
 	})
 	var held []*handed
 	for range 10 {
@@ -281,9 +282,9 @@ func TestMetricsOfTheIntakeAddUp(t *testing.T) {
 }
 
 // gather sums a metric's series.
-func gather(t *testing.T, m *metrics.Metrics, name string) float64 {
+func gather(t *testing.T, m *metrics.Registry, name string) float64 {
 	t.Helper()
-	families, err := m.Registry.Gather()
+	families, err := m.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,8 +30,8 @@ func newCounts() *Counts {
 }
 
 // Counts reads the counters of one sync.
-func (m *Metrics) Counts(sync string) (Counts, error) {
-	all, err := m.AllCounts()
+func (r *Registry) Counts(sync string) (Counts, error) {
+	all, err := r.AllCounts()
 	if c := all[sync]; c != nil {
 		return *c, err
 	}
@@ -39,8 +39,8 @@ func (m *Metrics) Counts(sync string) (Counts, error) {
 }
 
 // AllCounts reads the counters of every sync at once.
-func (m *Metrics) AllCounts() (map[string]*Counts, error) {
-	families, err := m.Registry.Gather()
+func (r *Registry) AllCounts() (map[string]*Counts, error) {
+	families, err := r.Gather()
 	if err != nil {
 		return nil, fmt.Errorf("read metrics: %w", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
 )
 
 // handling is one sync at work. Its handler runs for several chunks at once, each with a worker of its own.
@@ -26,6 +27,9 @@ type handling struct {
 
 func newHandling(s Sync, o Options) *handling {
 	h := &handling{Sync: s, log: o.Log.With("sync", s.Name)}
+	if h.Metrics == nil {
+		h.Metrics = NewMetrics(nil, metrics.NewRows(nil))
+	}
 	h.workers.New = func() any { return &worker{runner: pipeline.Runner{Steps: s.NewSteps()}} }
 	h.usual.Store(usualItem)
 	h.troubles = &troubles{sync: s.Name, status: o.Status}
@@ -73,7 +77,7 @@ func (h *handling) rows(ctx context.Context, chunk *pipeline.Chunk, w *worker) e
 	}
 	began := time.Now()
 	err := h.each(ctx, chunk, w)
-	h.Metrics.DecodeTime(time.Since(began), w.span.TraceID())
+	metrics.Observe(h.Metrics.decode, time.Since(began), w.span.TraceID())
 	h.usual.Store(int64(len(w.runner.Items.Buf) / max(len(chunk.Records), 1)))
 	w.count(h.Metrics) // whatever err is: rows that were skipped have settled
 	h.warnTruncated(chunk, w)
@@ -134,11 +138,11 @@ func (h *handling) writeLetters(ctx context.Context, chunk *pipeline.Chunk, w *w
 	n := 0
 	for i, row := range w.rejected {
 		if chunk.Settle(row, pipeline.DeadLettered) {
-			h.Metrics.Rejected(w.letters[i].Rejection)
+			h.Metrics.rows.Rejected(w.letters[i].Rejection)
 			n++
 		}
 	}
-	h.Metrics.Settled(pipeline.DeadLettered, n)
+	h.Metrics.rows.Settled(pipeline.DeadLettered, n)
 	return nil
 }
 
@@ -157,7 +161,7 @@ func (h *handling) warnTruncated(chunk *pipeline.Chunk, w *worker) {
 func (h *handling) ended(chunk *pipeline.Chunk, w *worker, err error) {
 	if err == nil {
 		if !w.oldest.IsZero() {
-			h.Metrics.SourceDelay(time.Since(w.oldest), w.span.TraceID())
+			metrics.Observe(h.Metrics.delay, time.Since(w.oldest), w.span.TraceID())
 		}
 	}
 	w.span.End(ending(err))

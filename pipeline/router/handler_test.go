@@ -202,7 +202,8 @@ func TestTroubleIsWaitedOutAtTheRowWhereItHappens(t *testing.T) {
 func TestSkippedRowsCountAlsoWhenTheChunkEndsInTrouble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, m := newBench(), metrics.New()
-		b.Metrics = m.Sync("orders", "events")
+		reg := metrics.OfSync(m, "orders")
+		b.Metrics = NewMetrics(reg, metrics.NewRows(reg))
 		b.decode = func(row int) error {
 			if row == 0 {
 				return pipeline.SkipTombstone

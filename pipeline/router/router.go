@@ -12,7 +12,6 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message/router/middleware"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/tracing"
 )
 
@@ -35,7 +34,7 @@ type Sync struct {
 	// Watch has the guard of RejectedShare look after what Deliver sends; it returns what to call when a stop is over. Nil: rows
 	// that are sent are not counted.
 	Watch   func(g Guard) (goOn func())
-	Metrics *metrics.Sync
+	Metrics *Metrics      // nil: none
 	Tracing *tracing.Sync // nil: none
 }
 

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/tracing"
 )
 
@@ -106,18 +105,18 @@ func (w *worker) reject(chunk *pipeline.Chunk, i int, r *pipeline.Rejection) {
 }
 
 // count counts what the rows were.
-func (w *worker) count(m *metrics.Sync) {
+func (w *worker) count(m *Metrics) {
 	for _, op := range pipeline.Ops {
 		if n := w.ops[op]; n > 0 {
-			m.Rows(op, n)
+			m.ops[op].Add(float64(n))
 		}
 	}
 	total := 0
 	for _, s := range w.skipped {
-		m.Skipped(s.reason, s.rows)
+		m.rows.Skipped(s.reason, s.rows)
 		total += s.rows
 	}
 	if total > 0 {
-		m.Settled(pipeline.Skipped, total)
+		m.rows.Settled(pipeline.Skipped, total)
 	}
 }

@@ -1,12 +1,12 @@
 package state
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/metrics"
 )
 
 // Members is what is remembered of an audience's members: a value by key, and how many members claim the same thing. It
@@ -15,16 +15,17 @@ import (
 type Members struct {
 	*follower
 	claims  func(value []byte, each func(claim []byte))
-	metrics *metrics.Sync
+	metrics *Metrics
 
 	mu     sync.RWMutex
 	table  table
 	counts counts
 }
 
-// NewMembers makes an empty Members of a members topic; Restore fills it. claims tells the claims that a value holds.
-func NewMembers(l Log, claims func(value []byte, each func(claim []byte)), m *metrics.Sync) *Members {
-	members := &Members{claims: claims, metrics: m, counts: newCounts()}
+// NewMembers makes an empty Members of a members topic; Restore fills it. claims tells the claims that a value holds. A nil m
+// counts nothing.
+func NewMembers(l Log, claims func(value []byte, each func(claim []byte)), m *Metrics) *Members {
+	members := &Members{claims: claims, metrics: cmp.Or(m, NewMetrics(nil)), counts: newCounts()}
 	members.follower = newFollower(l, members.apply)
 	return members
 }
@@ -35,14 +36,14 @@ func (m *Members) Restore(ctx context.Context) error {
 	if err := m.Refresh(ctx); err != nil {
 		return err
 	}
-	m.metrics.MemberRestore(time.Since(began))
+	m.metrics.restore.WithLabelValues().Set(time.Since(began).Seconds())
 	return nil
 }
 
 // Refresh returns when everything that any instance had written when it was called is visible here.
 func (m *Members) Refresh(ctx context.Context) error {
 	err := m.refresh(ctx)
-	m.metrics.MemberStates(m.Len())
+	m.metrics.entries.WithLabelValues().Set(float64(m.Len()))
 	return err
 }
 

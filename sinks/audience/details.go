@@ -4,8 +4,6 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"github.com/tokrelay/tokrelay/pipeline/metrics"
 )
 
 // Details are what TikTok says of an audience.
@@ -64,11 +62,6 @@ func (d *Details) Failure() string {
 		return ""
 	}
 	return *d.Error
-}
-
-// Measure shows what the audience holds in the metrics.
-func (d *Details) Measure(m *metrics.Sync) {
-	m.AudienceRead(metrics.Audience{ID: d.ID, Covered: d.Covered, Valid: d.Valid, Expires: d.Expires.Time})
 }
 
 // Status is what a person wants to know of an audience.

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/metrics"
 )
 
 // Reading is what TikTok said of a sync's audiences.
@@ -22,14 +21,14 @@ type Reading struct {
 type Readback struct {
 	target  *Target
 	every   time.Duration
-	metrics *metrics.Sync
+	metrics *Metrics
 
 	mu   sync.Mutex
 	last Reading
 }
 
-// NewReadback reads what the target's sync fills.
-func NewReadback(t *Target, every time.Duration, m *metrics.Sync) *Readback {
+// NewReadback reads what the target's sync fills. A nil m shows nothing.
+func NewReadback(t *Target, every time.Duration, m *Metrics) *Readback {
 	return &Readback{target: t, every: every, metrics: m}
 }
 
@@ -60,7 +59,7 @@ func (r *Readback) Read(ctx context.Context) Reading {
 	}
 	r.last.Time, r.last.Audiences = r.target.now(), list
 	for i := range list {
-		list[i].Measure(r.metrics)
+		r.metrics.Show(&list[i])
 	}
 	return r.last
 }

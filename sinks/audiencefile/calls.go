@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/tracing"
 	"github.com/tokrelay/tokrelay/sinks/audience"
 )
@@ -39,8 +38,9 @@ func (j *Job) attempt(ctx context.Context, c *call, try int) pipeline.Answer {
 	a := c.do()
 	span.Answer(&a)
 	j.calls.Add(1)
-	j.deps.Metrics.Call(metrics.Call{Endpoint: c.endpoint, Items: c.items, Answer: &a, At: j.deps.now(), Trace: span.TraceID()})
-	j.deps.OnCall(pipeline.Call{Time: began, Sync: j.deps.Sync, Endpoint: c.endpoint, Items: c.items, Attempt: try, Request: c.body, Answer: a})
+	call := pipeline.Call{Time: began, Sync: j.deps.Sync, Endpoint: c.endpoint, Items: c.items, Attempt: try, Request: c.body, Answer: a}
+	j.deps.Metrics.calls.Made(&call, span.TraceID())
+	j.deps.OnCall(call)
 	return a
 }
 
@@ -71,7 +71,7 @@ func (j *Job) insist(ctx context.Context, c call) (pipeline.Answer, error) {
 			j.clear(sourceCall)
 			return a, nil
 		}
-		j.deps.Metrics.Retry(a.Verdict)
+		j.deps.Metrics.calls.Again(a.Verdict)
 		j.trouble(sourceCall, audience.Trouble(c.endpoint, &a))
 		if err := backoffOf(&a).Wait(ctx, try-1); err != nil {
 			return a, err

@@ -37,7 +37,7 @@ type Deps struct {
 	Store      audience.Store      // the ledger, manifests, what has its dead letters; the lease
 	Folder     string              // where files are built unless the configuration says
 	Status     *pipeline.Status    // nil: none
-	Metrics    *metrics.Sync       // nil: none
+	Metrics    *Metrics            // nil: none
 	Tracing    *tracing.Sync       // nil: none
 	OnCall     func(pipeline.Call) // nil: none
 	Log        *slog.Logger        // nil: none
@@ -51,6 +51,9 @@ func (d Deps) withDefaults(c *Config) Deps {
 	d.Log = cmp.Or(d.Log, slog.New(slog.DiscardHandler)).With("sync", d.Sync)
 	d.Parallel = cmp.Or(d.Parallel, min(4, runtime.GOMAXPROCS(0)))
 	d.Folder = cmp.Or(c.WorkFolder, d.Folder)
+	if d.Metrics == nil {
+		d.Metrics = NewMetrics(nil, metrics.NewRows(nil), metrics.NewCalls(nil, ""), nil)
+	}
 	if d.Now == nil {
 		d.Now = time.Now
 	}

@@ -14,10 +14,7 @@ func (r *run) end(ctx context.Context, err error) error {
 	m.Ended, m.Calls = j.deps.now(), int(j.calls.Load())
 	r.classify(err)
 	trouble := r.alarm(err)
-	j.deps.Metrics.AudienceRun(string(m.Result), m.Result == Uploaded, m.Ended.Sub(m.Began), m.Ended)
-	if m.Result == Uploaded || m.Result == Unchanged {
-		j.deps.Metrics.AudienceMembers(m.AudienceID, m.Members)
-	}
+	j.deps.Metrics.ended(m)
 	log := j.deps.Log.Info
 	if trouble != nil {
 		log = j.deps.Log.Error

@@ -25,6 +25,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 	"github.com/tokrelay/tokrelay/pipeline/state"
+	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/audiencefile/build"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
@@ -38,12 +39,11 @@ type world struct {
 	tiktok  *sandbox.Sandbox
 	letters *letterBox
 	config  string
-	metrics *metrics.Metrics
 	crash   func(step string) error // asked before and after everything an instance does outside; an error kills it
 }
 
 func newWorld(t testing.TB, config string) *world {
-	return &world{t: t, topic: newTopic(3), state: &stateTopic{}, letters: &letterBox{}, config: config, metrics: metrics.New(),
+	return &world{t: t, topic: newTopic(3), state: &stateTopic{}, letters: &letterBox{}, config: config,
 		tiktok: sandbox.New(sandbox.Config{Now: time.Now, Limits: sandbox.NoLimits(), Refuse: sandbox.Strict(), KeepCallBodies: 1000})}
 }
 
@@ -61,17 +61,20 @@ type instance struct {
 	folder string
 	status *pipeline.Status
 	log    bytes.Buffer
+	counts *metrics.Registry
 }
 
 func (w *world) instance(folder string) *instance {
 	w.t.Helper()
 	plan, steps := planOf(w.t, w.config)
-	i := &instance{world: w, folder: folder, status: pipeline.NewStatus(time.Now)}
+	i := &instance{world: w, folder: folder, status: pipeline.NewStatus(time.Now), counts: metrics.New()}
+	reg := metrics.OfSync(i.counts, "lapsed")
+	counting := NewMetrics(reg, metrics.NewRows(reg), metrics.NewCalls(reg, "audiencefile"), audience.NewMetrics(reg))
 	var err error
 	i.Job, err = NewJob(plan, Deps{
 		Sync: "lapsed", Advertiser: sandbox.DefaultAdvertiser, API: w.api(), Folder: folder, Letters: w.deadLetters(),
 		Source:   build.Source{Spans: w.topic.spans, Read: w.readTopic},
-		NewSteps: func() pipeline.Steps { return steps }, Store: w.store(), Status: i.status, Metrics: w.metrics.Sync("lapsed", "audiencefile"),
+		NewSteps: func() pipeline.Steps { return steps }, Store: w.store(), Status: i.status, Metrics: counting,
 		Log: slog.New(slog.NewTextHandler(&i.log, nil)), Parallel: 2,
 	})
 	if err != nil {

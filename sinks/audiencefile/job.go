@@ -32,15 +32,8 @@ func NewJob(p *Plan, d Deps) (*Job, error) {
 	}
 	j := &Job{plan: p, deps: d, busy: make(chan struct{}, 1)}
 	j.progress = &progress{now: d.now, p: Progress{Phase: PhaseIdle}}
-	d.Metrics.AudienceResults(resultNames()...)
+	d.Metrics.begin()
 	return j, nil
-}
-
-func resultNames() (names []string) {
-	for _, r := range Results {
-		names = append(names, string(r))
-	}
-	return names
 }
 
 // Progress is how far the run under way is.

@@ -45,7 +45,7 @@ func TestClearIdentifiersStandNowhere(t *testing.T) {
 			t.Error("no file was looked at")
 		}
 		var metrics bytes.Buffer
-		families, err := w.metrics.Registry.Gather()
+		families, err := i.counts.Gather()
 		if err != nil {
 			t.Fatal(err)
 		}

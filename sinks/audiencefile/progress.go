@@ -93,7 +93,7 @@ func (j *Job) report(ctx context.Context) {
 	logged := j.deps.now()
 	for pipeline.Wait(ctx, metricsEvery) == nil {
 		p := j.Progress()
-		j.deps.Metrics.AudienceProgress(p.Rows, p.Total)
+		j.deps.Metrics.reading(p)
 		if j.deps.now().Sub(logged) < logEvery {
 			continue
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/sinks/audiencefile/build"
 )
 
@@ -127,7 +128,7 @@ func (r *run) input() build.Input {
 	in := build.Input{Run: r.manifest.Run, Previous: runOf(r.ledger.Last), Rebuild: r.options.Rebuild, Keep: cfg.KeepState,
 		Mapping: r.job.plan.mapping + deps.Mapping, Layout: r.job.plan.layout, FileSize: int64(cfg.FileSize), Memory: int64(cfg.MaxMemory),
 		Parallel: deps.Parallel, MaxRejected: float64(cfg.Guard.MaxRejected), Source: deps.Source, NewSteps: r.job.steps,
-		Letters: deps.Letters, Marks: deps.document("letters"), Metrics: deps.Metrics, Progress: r.job.progress.step, Trouble: r.job.waits, Now: deps.now}
+		Letters: deps.Letters, Marks: deps.document("letters"), Rows: deps.Metrics.rows, Progress: r.job.progress.step, Trouble: r.job.waits, Now: deps.now}
 	if r.options.Force {
 		in.MaxRejected = 1
 	}
@@ -156,7 +157,7 @@ func (j *Job) waits(t *pipeline.Trouble) {
 // guard stops an upload that is of no use or looks wrong (P9). No call has been made for it yet.
 func (r *run) guard(b *build.Output) error {
 	cfg, last := &r.job.plan.cfg, r.ledger.members()
-	r.job.deps.Metrics.AudienceBelowMinimum(b.Members < int64(cfg.Guard.MinMembers))
+	metrics.SetFlag(r.job.deps.Metrics.belowMinimum.WithLabelValues(), b.Members < int64(cfg.Guard.MinMembers))
 	least := float64(last) * (1 - float64(cfg.Guard.MaxShrink))
 	switch {
 	case b.Members < int64(cfg.Guard.MinMembers):

@@ -23,7 +23,7 @@ func (j *Job) settle(ctx context.Context, l *ledger) error {
 	u.Settled, text = outcome(a, u)
 	if a != nil {
 		u.Covered = a.Covered
-		a.Measure(j.deps.Metrics)
+		j.deps.Metrics.audiences.Show(a)
 	}
 	if err := j.deps.save(ctx, "ledger", l); err != nil || u.Settled == "" {
 		return err

@@ -7,7 +7,6 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/jsontext"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
-	"github.com/tokrelay/tokrelay/pipeline/metrics"
 )
 
 // event is a name events are sent under.
@@ -26,7 +25,7 @@ type namePlan struct {
 	other *event              // counts custom names
 }
 
-func newNamePlan(cfg *Config, cols *mapping.Columns, m *metrics.Sync) namePlan {
+func newNamePlan(cfg *Config, cols *mapping.Columns, m *Metrics) namePlan {
 	b := nameBuilder{cfg: cfg, metrics: m, made: map[string]*event{}}
 	p := namePlan{known: map[string][]*event{}, skip: cfg.Event.Unmapped == "skip", other: b.event("")}
 	if cfg.Event.Field == nil {
@@ -49,7 +48,7 @@ func newNamePlan(cfg *Config, cols *mapping.Columns, m *metrics.Sync) namePlan {
 // nameBuilder makes each event once.
 type nameBuilder struct {
 	cfg     *Config
-	metrics *metrics.Sync
+	metrics *Metrics
 	made    map[string]*event
 }
 

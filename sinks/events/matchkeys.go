@@ -40,18 +40,31 @@ func matchKeyOf(field string) matchKeys {
 // identifying are the keys that satisfy require_identifier; ip and user_agent match only together, and not for sure.
 const identifying = keyEmail | keyPhone | keyClick | keyOther
 
+// Metrics count one sync's events.
+type Metrics struct {
+	rows      *metrics.Rows
+	matchKeys *prometheus.CounterVec
+}
+
+// NewMetrics makes them in reg, which names the sync; nil publishes none.
+func NewMetrics(reg prometheus.Registerer, rows *metrics.Rows) *Metrics {
+	return &Metrics{rows: rows,
+		matchKeys: metrics.Counter(reg, "event_match_keys_total", "Events with a match key, by event name; key \"any\" counts all events.", "event", "key")}
+}
+
 // keyCounters count an event name's events by the match keys they carry, and among the items of all names.
 type keyCounters struct{ items, any, email, phone, click, network prometheus.Counter }
 
-func newKeyCounters(m *metrics.Sync, name string) keyCounters {
+// newKeyCounters binds them once per name. Names are a closed list; a custom one counts as "custom".
+func newKeyCounters(m *Metrics, name string) keyCounters {
 	if m == nil {
 		return keyCounters{}
 	}
 	if !isAccepted(name) {
 		name = "custom"
 	}
-	return keyCounters{items: m.ItemCounter("event"), any: m.MatchKeys(name, "any"), email: m.MatchKeys(name, "email"),
-		phone: m.MatchKeys(name, "phone"), click: m.MatchKeys(name, "ttclid"), network: m.MatchKeys(name, "ip_ua")}
+	of := func(key string) prometheus.Counter { return m.matchKeys.WithLabelValues(name, key) }
+	return keyCounters{items: m.rows.Items("event"), any: of("any"), email: of("email"), phone: of("phone"), click: of("ttclid"), network: of("ip_ua")}
 }
 
 // count counts one event that was made; "any" is all events of the name, the whole that the others are a share of.

@@ -8,7 +8,6 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/identity"
 	"github.com/tokrelay/tokrelay/pipeline/jsontext"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
-	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
@@ -16,7 +15,7 @@ import (
 type Plan struct {
 	cfg        Config
 	now        func() time.Time
-	metrics    *metrics.Sync
+	metrics    *Metrics
 	currencies currencyList
 
 	currencyRule, maxAgeText string
@@ -45,8 +44,9 @@ type step struct {
 	matchKey matchKeys
 }
 
-// New compiles a Config that Validate has passed. cols learns the columns the plan reads; now is the clock.
-func New(cfg Config, cols *mapping.Columns, now func() time.Time, m *metrics.Sync) (*Plan, error) {
+// New compiles a Config that Validate has passed. cols learns the columns the plan reads; now is the clock. A nil m counts
+// nothing.
+func New(cfg Config, cols *mapping.Columns, now func() time.Time, m *Metrics) (*Plan, error) {
 	report := &settings.Report{}
 	cfg.Validate(settings.Root(report))
 	if err := report.Err(); err != nil {

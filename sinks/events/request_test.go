@@ -43,9 +43,9 @@ web_events:
   event: {column: name, map: {two: [Purchase, Lead]}}
   require_identifier: false
   fields: {event_time: {now: true}, page.url: {value: "https://x.example/"}, user.email: email, user.phone: phone, user.ttclid: click, user.ip: ip, user.user_agent: ua}`, &config)
-	m := metrics.New()
+	m := NewMetrics(nil, metrics.NewRows(nil))
 	s, cols := &testSync{}, &mapping.Columns{}
-	plan, err := New(config.WebEvents, cols, func() time.Time { return caseNow }, m.Sync("s", "events"))
+	plan, err := New(config.WebEvents, cols, func() time.Time { return caseNow }, m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ web_events:
 		"Lead any": 1, "Lead email": 0, "Lead phone": 1, "custom any": 2, "custom email": 1, "custom ip_ua": 0,
 	} {
 		event, key, _ := strings.Cut(count, " ")
-		if got := counted(t, m.Sync("s", "events").MatchKeys(event, key)); got != want {
+		if got := counted(t, m.matchKeys.WithLabelValues(event, key)); got != want {
 			t.Errorf("%s: got %v, want %v", count, got, want)
 		}
 	}

@@ -31,8 +31,8 @@ func (f *flush) count() {
 			deletes++
 		}
 	}
-	f.sink.plan.metrics.Items("add", len(f.out.List)-deletes)
-	f.sink.plan.metrics.Items("delete", deletes)
+	f.sink.plan.adds.Add(float64(len(f.out.List) - deletes))
+	f.sink.plan.deletes.Add(float64(deletes))
 }
 
 // build writes the operations as elements of batch_data: one per row, action and audience, more where a row has several

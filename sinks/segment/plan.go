@@ -1,8 +1,11 @@
 package segment
 
 import (
+	"cmp"
 	"fmt"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
@@ -16,7 +19,9 @@ type Plan struct {
 	cfg       Config
 	remembers bool
 	now       func() time.Time
-	metrics   *metrics.Sync
+	rows      *metrics.Rows
+	adds      prometheus.Counter
+	deletes   prometheus.Counter
 
 	members  member.Mapping
 	audience *mapping.Getter    // nil: the sync's own
@@ -31,8 +36,9 @@ type Options struct {
 	FullBefore   bool   // the sync's before-images are known to hold the whole old row (before_image: full)
 }
 
-// New compiles a Config that Validate has passed. cols learns the columns the plan reads; now is the clock.
-func New(cfg Config, o Options, cols *mapping.Columns, now func() time.Time, m *metrics.Sync) (*Plan, error) {
+// New compiles a Config that Validate has passed. cols learns the columns the plan reads; now is the clock. Nil rows
+// count nothing.
+func New(cfg Config, o Options, cols *mapping.Columns, now func() time.Time, rows *metrics.Rows) (*Plan, error) {
 	report := &settings.Report{}
 	cfg.Validate(settings.Root(report))
 	if err := report.Err(); err != nil {
@@ -41,7 +47,8 @@ func New(cfg Config, o Options, cols *mapping.Columns, now func() time.Time, m *
 	if len(cfg.AdvertiserIDs) == 0 {
 		cfg.AdvertiserIDs = []string{o.AdvertiserID}
 	}
-	p := &Plan{cfg: cfg, remembers: cfg.Remembers(o.FullBefore), now: now, metrics: m}
+	p := &Plan{cfg: cfg, remembers: cfg.Remembers(o.FullBefore), now: now, rows: cmp.Or(rows, metrics.NewRows(nil))}
+	p.adds, p.deletes = p.rows.Items("add"), p.rows.Items("delete")
 	var err error
 	if p.members, err = member.Compile(section, &cfg.Identifiers, &cfg.Rules, cols); err != nil {
 		return nil, err
@@ -61,8 +68,8 @@ func (p *Plan) NewTarget(sync string, api audience.API, docs audience.Store) *au
 }
 
 // NewReadback makes what asks TikTok about the target's audiences.
-func (p *Plan) NewReadback(t *audience.Target) *audience.Readback {
-	return audience.NewReadback(t, p.cfg.ReadBack.Std(), p.metrics)
+func (p *Plan) NewReadback(t *audience.Target, m *audience.Metrics) *audience.Readback {
+	return audience.NewReadback(t, p.cfg.ReadBack.Std(), m)
 }
 
 // Remembers reports whether the sync needs a Memory.

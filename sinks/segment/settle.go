@@ -31,11 +31,11 @@ func (f *flush) settleIf(isSkipped func(r *rowPlan) bool) {
 	n := 0
 	for i := range f.rows {
 		if r := &f.rows[i]; isSkipped(r) && f.chunk.Settle(int(r.row), pipeline.Skipped) {
-			f.sink.plan.metrics.Skipped(r.skip, 1)
+			f.sink.plan.rows.Skipped(r.skip, 1)
 			n++
 		}
 	}
-	f.sink.plan.metrics.Settled(pipeline.Skipped, n)
+	f.sink.plan.rows.Settled(pipeline.Skipped, n)
 }
 
 // writeLetters writes the letters of rows that were rejected here.
@@ -62,7 +62,7 @@ func (f *flush) writeLetters(ctx context.Context) error {
 
 func (f *flush) settleRejected(row int32, why *pipeline.Rejection) {
 	if f.chunk.Settle(int(row), pipeline.DeadLettered) {
-		f.sink.plan.metrics.Rejected(why)
-		f.sink.plan.metrics.Settled(pipeline.DeadLettered, 1)
+		f.sink.plan.rows.Rejected(why)
+		f.sink.plan.rows.Settled(pipeline.DeadLettered, 1)
 	}
 }

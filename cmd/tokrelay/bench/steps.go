@@ -39,16 +39,16 @@ func daemonSteps(a addresses) (pipeline.Steps, error) {
 	if err != nil {
 		return pipeline.Steps{}, err
 	}
-	m, quiet := metrics.New(), slog.New(slog.DiscardHandler)
-	registry, err := registry.New(c.SchemaRegistry, registry.Deps{Log: quiet, Metrics: m})
+	quiet := slog.New(slog.DiscardHandler)
+	registry, err := registry.New(c.SchemaRegistry, registry.Deps{Log: quiet})
 	if err != nil {
 		return pipeline.Steps{}, err
 	}
-	flow, err := daemon.NewFlow(&c.Syncs[0], time.Now, m.Sync("orders", "web_events"))
+	flow, err := daemon.NewFlow(&c.Syncs[0], time.Now, daemon.NewMetrics(metrics.OfSync(metrics.New().Registry, "orders"), daemon.KindEvents))
 	if err != nil {
 		return pipeline.Steps{}, err
 	}
-	if err := flow.DecodeWith(registry, m, quiet); err != nil {
+	if err := flow.DecodeWith(registry, nil, quiet); err != nil {
 		return pipeline.Steps{}, err
 	}
 	return flow.Steps(), nil

@@ -17,7 +17,6 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
-	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
 )
 
@@ -261,5 +260,5 @@ func (u *checkup) checkFlow(s *daemon.Sync) (*daemon.Flow, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f, f.DecodeWith(u.registry, metrics.New(), slog.New(slog.DiscardHandler))
+	return f, f.DecodeWith(u.registry, nil, slog.New(slog.DiscardHandler))
 }

@@ -61,7 +61,7 @@ func loopback(host string) bool {
 func (d *Daemon) probes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", d.ready)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(d.Wiring.Metrics.Registry, promhttp.HandlerOpts{Registry: d.Wiring.Metrics.Registry, EnableOpenMetrics: true}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(d.Wiring.Metrics, promhttp.HandlerOpts{Registry: d.Wiring.Metrics, EnableOpenMetrics: true}))
 	if d.Wiring.Config.Admin.Profiling {
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)

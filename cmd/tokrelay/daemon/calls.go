@@ -15,7 +15,7 @@ import (
 // rememberCalls makes the log of calls, unless the wiring was given one, and what writes and reads their topic. It has a
 // producer of its own, so that dead letters never wait behind calls.
 func (w *Wiring) rememberCalls() (err error) {
-	c := w.Config.Calls
+	c, counted := w.Config.Calls, calls.NewMetrics(w.Metrics)
 	if w.Calls != nil {
 		return nil
 	}
@@ -28,7 +28,7 @@ func (w *Wiring) rememberCalls() (err error) {
 	}
 	w.History = calls.NewHistory(w.callsSource(c.Topic))
 	w.Recorder = calls.NewRecorder(c, calls.RecorderDeps{Instance: w.options.Instance, Ensure: w.ensureCalls, Produce: w.callsProducer.Produce,
-		TooLarge: tooLarge, Metrics: w.Metrics, Log: w.Log})
+		TooLarge: tooLarge, Metrics: counted, Log: w.Log})
 	w.Calls.Tell(w.Recorder.Offer)
 	return nil
 }

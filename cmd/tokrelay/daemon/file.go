@@ -23,7 +23,7 @@ const uploadTimeout = 15 * time.Minute
 
 // fileJob makes the job of a sync whose audience is replaced whole. It reads the topic from its beginning, without the router.
 func (w *Wiring) fileJob(s *Sync) (*audiencefile.Job, error) {
-	m := w.Metrics.Sync(s.Name, s.Kind())
+	m := w.newMetrics(s)
 	flow, err := w.Flow(s, m)
 	if err != nil {
 		return nil, err
@@ -38,7 +38,7 @@ func (w *Wiring) fileJob(s *Sync) (*audiencefile.Job, error) {
 	}
 	return audiencefile.NewJob(flow.sink.file, audiencefile.Deps{
 		Sync: s.Name, Advertiser: s.advertiser, API: client, Source: w.fileSource(s), Mapping: s.fingerprint(),
-		NewSteps: flow.Steps, Letters: w.Letters(s, m), Store: w.State, Folder: folder, Status: w.Status, Metrics: m, Tracing: w.tracing(s), OnCall: w.Calls.Add, Log: w.Log, Now: w.options.Now,
+		NewSteps: flow.Steps, Letters: w.Letters(s, m.letters), Store: w.State, Folder: folder, Status: w.Status, Metrics: m.files, Tracing: w.tracing(s), OnCall: w.Calls.Add, Log: w.Log, Now: w.options.Now,
 	})
 }
 

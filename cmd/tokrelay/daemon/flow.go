@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -9,7 +10,6 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
-	"github.com/tokrelay/tokrelay/pipeline/metrics"
 )
 
 // Flow is a sync's way from record to items, compiled: decode, pass, make. run, preview and replay share it.
@@ -25,14 +25,14 @@ type Flow struct {
 	decode func(ctx context.Context, r *pipeline.Record, into *pipeline.Change) error
 }
 
-// NewFlow compiles the sync's gate and sink. A nil *metrics.Sync counts nothing.
-func NewFlow(s *Sync, now func() time.Time, m *metrics.Sync) (*Flow, error) {
+// NewFlow compiles the sync's gate and sink. A nil m counts nothing.
+func NewFlow(s *Sync, now func() time.Time, m *Metrics) (*Flow, error) {
 	f := &Flow{Sync: s}
 	cols := &mapping.Columns{}
 	cols.LeaveOut(s.operationColumns()...)
 	cols.OnSuspect(f.Loads.Add)
 	var err error
-	if f.sink, err = s.compile(cols, now, m); err != nil {
+	if f.sink, err = s.compile(cols, now, cmp.Or(m, &Metrics{})); err != nil {
 		return nil, fmt.Errorf("sync %s: %w", s.Name, err)
 	}
 	if f.gate, err = mapping.NewGate(s.On, f.sink.gate, s.When, cols, now); err != nil {
@@ -43,8 +43,8 @@ func NewFlow(s *Sync, now func() time.Time, m *metrics.Sync) (*Flow, error) {
 	return f, nil
 }
 
-// DecodeWith sets the decoder of Kafka records.
-func (f *Flow) DecodeWith(schemas cdc.Schemas, m *metrics.Metrics, log *slog.Logger) error {
+// DecodeWith sets the decoder of Kafka records. A nil m counts nothing.
+func (f *Flow) DecodeWith(schemas cdc.Schemas, m *cdc.Metrics, log *slog.Logger) error {
 	config := f.Sync.Config
 	config.Log = log.With("sync", f.Sync.Name)
 	f.Loads.log = config.Log

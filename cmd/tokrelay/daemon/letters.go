@@ -10,7 +10,6 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
-	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
@@ -47,7 +46,7 @@ func rangeOf(s deadletter.Span) admin.Range {
 func (c *Config) Schemas() (*registry.Registry, error) {
 	where := c.SchemaRegistry
 	where.MissingRetry = 0
-	return registry.New(where, registry.Deps{Log: slog.New(slog.DiscardHandler), Metrics: metrics.New()})
+	return registry.New(where, registry.Deps{Log: slog.New(slog.DiscardHandler)})
 }
 
 // NewOpener reads the rows of dead letters with the settings of their syncs. With reveal it gives clear values, which must
@@ -68,7 +67,7 @@ func KeyDecoder(schemas cdc.Schemas) (deadletter.Decode, error) {
 
 func decodeAll(c cdc.Config, schemas cdc.Schemas) (deadletter.Decode, error) {
 	c.Log = slog.New(slog.DiscardHandler)
-	decoder, err := cdc.NewDecoder(c, cdc.Wanted{All: true}, schemas, metrics.New())
+	decoder, err := cdc.NewDecoder(c, cdc.Wanted{All: true}, schemas, nil)
 	if err != nil {
 		return nil, err
 	}

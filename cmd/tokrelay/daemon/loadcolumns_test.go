@@ -9,7 +9,6 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
-	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
@@ -37,9 +36,9 @@ func TestTheSameRowReadAgainIsTheSameEvent(t *testing.T) {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
-	schemas, err := registry.New(c.SchemaRegistry, registry.Deps{Log: slog.New(slog.DiscardHandler), Metrics: metrics.New()})
+	schemas, err := registry.New(c.SchemaRegistry, registry.Deps{Log: slog.New(slog.DiscardHandler)})
 	if err == nil {
-		err = f.DecodeWith(schemas, metrics.New(), slog.New(slog.NewTextHandler(&log, nil)))
+		err = f.DecodeWith(schemas, nil, slog.New(slog.NewTextHandler(&log, nil)))
 	}
 	if err != nil {
 		t.Fatal(err)

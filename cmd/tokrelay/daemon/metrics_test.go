@@ -356,7 +356,7 @@ func TestTheConfigurationsHashIsThatOfWhatItDoes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		families, err := d.Wiring.Metrics.Registry.Gather()
+		families, err := d.Wiring.Metrics.Gather()
 		if err != nil {
 			t.Fatal(err)
 		}

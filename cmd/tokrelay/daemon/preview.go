@@ -11,7 +11,6 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
 	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
-	"github.com/tokrelay/tokrelay/pipeline/metrics"
 )
 
 // Preview prints what rows become, as lines of JSON, and sends nothing.
@@ -143,7 +142,7 @@ func (p *Preview) Topic(ctx context.Context, c *Config, client *admin.Client, r 
 	if err != nil {
 		return err
 	}
-	if err := p.flow.DecodeWith(schemas, metrics.New(), slog.New(slog.DiscardHandler)); err != nil {
+	if err := p.flow.DecodeWith(schemas, nil, slog.New(slog.DiscardHandler)); err != nil {
 		return err
 	}
 	p.runner.Steps.Decode = p.flow.decode

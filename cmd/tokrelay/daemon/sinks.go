@@ -6,7 +6,6 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
-	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 	"github.com/tokrelay/tokrelay/sinks/audiencefile"
 	"github.com/tokrelay/tokrelay/sinks/events"
@@ -81,7 +80,7 @@ func (s *Sync) validateSink(at settings.Place) {
 }
 
 // compile makes the sync's sink plan; cols learns the columns it reads.
-func (s *Sync) compile(cols *mapping.Columns, now func() time.Time, m *metrics.Sync) (*sinkPlan, error) {
+func (s *Sync) compile(cols *mapping.Columns, now func() time.Time, m *Metrics) (*sinkPlan, error) {
 	switch s.Kind() {
 	case KindEvents:
 		return compileEvents(s.WebEvents, cols, now, m)
@@ -93,8 +92,8 @@ func (s *Sync) compile(cols *mapping.Columns, now func() time.Time, m *metrics.S
 	return nil, fmt.Errorf("sync %s has no sink", s.Name)
 }
 
-func compileEvents(cfg *events.Config, cols *mapping.Columns, now func() time.Time, m *metrics.Sync) (*sinkPlan, error) {
-	plan, err := events.New(*cfg, cols, now, m)
+func compileEvents(cfg *events.Config, cols *mapping.Columns, now func() time.Time, m *Metrics) (*sinkPlan, error) {
+	plan, err := events.New(*cfg, cols, now, m.events)
 	if err != nil {
 		return nil, err
 	}
@@ -107,9 +106,9 @@ func compileEvents(cfg *events.Config, cols *mapping.Columns, now func() time.Ti
 	}, nil
 }
 
-func (s *Sync) compileSegment(cols *mapping.Columns, now func() time.Time, m *metrics.Sync) (*sinkPlan, error) {
+func (s *Sync) compileSegment(cols *mapping.Columns, now func() time.Time, m *Metrics) (*sinkPlan, error) {
 	options := segment.Options{AdvertiserID: s.advertiser, FullBefore: s.BeforeImage == "full"}
-	plan, err := segment.New(*s.AudienceSegment, options, cols, now, m)
+	plan, err := segment.New(*s.AudienceSegment, options, cols, now, m.rows)
 	if err != nil {
 		return nil, err
 	}

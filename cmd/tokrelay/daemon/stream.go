@@ -11,7 +11,6 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/delivery"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
-	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/router"
 	"github.com/tokrelay/tokrelay/pipeline/state"
 	"github.com/tokrelay/tokrelay/pipeline/tracing"
@@ -32,18 +31,17 @@ type Stream struct {
 
 // Stream joins the steps of a sync.
 func (w *Wiring) Stream(s *Sync) (*Stream, error) {
-	m := w.Metrics.Sync(s.Name, s.Kind())
+	m := w.newMetrics(s)
 	flow, err := w.Flow(s, m)
 	if err != nil {
 		return nil, err
 	}
-	m.Reads(s.AllTopics()...)
-	letters := w.Letters(s, m)
+	letters := w.Letters(s, m.letters)
 	queue := w.queue(s, flow, letters, m)
 	quota := &quota{admin: w.Admin, sync: s, queue: queue, held: make(chan int, 1)}
 	consumer, err := kafka.NewConsumer(w.kafka(), kafka.ConsumerOptions{
 		Sync: s.Name, Group: w.Config.GroupOf(s), Topics: s.AllTopics(), Pattern: s.Pattern, Exclude: s.excluded(), Start: s.Start, OutOfRange: s.OutOfRange,
-		MarkTopic: w.Config.DeadLetter.FailedTopic, Window: flow.sink.window, Drain: w.Config.Shutdown.Drain.Std(), Status: w.Status, Metrics: m, Log: w.Log,
+		MarkTopic: w.Config.DeadLetter.FailedTopic, Window: flow.sink.window, Drain: w.Config.Shutdown.Drain.Std(), Status: w.Status, Metrics: m.consumer, Log: w.Log,
 		Assigned: quota.assigned,
 	})
 	if err != nil {
@@ -51,7 +49,7 @@ func (w *Wiring) Stream(s *Sync) (*Stream, error) {
 	}
 	stream := &Stream{Sync: s, Queue: queue, wiring: w, services: []func(context.Context) error{quota.run},
 		Route: router.Sync{Name: s.Name, Tracing: w.tracing(s), Topic: s.source(), Source: consumer.Run, NewSteps: flow.Steps, Letters: letters,
-			Deliver: queue.Deliver, RejectedShare: s.RejectedShare, Watch: func(g router.Guard) func() { return queue.Watch(g) }, Metrics: m}}
+			Deliver: queue.Deliver, RejectedShare: s.RejectedShare, Watch: func(g router.Guard) func() { return queue.Watch(g) }, Metrics: m.router}}
 	if flow.sink.segment != nil {
 		stream.joinSegment(flow.sink.segment, m)
 	}
@@ -85,10 +83,9 @@ func (w *Wiring) tracing(s *Sync) *tracing.Sync {
 	return w.options.Tracer.Sync(tracing.About{Sync: s.Name, Group: w.Config.GroupOf(s), Server: host})
 }
 
-// Letters writes a sync's dead letters.
-func (w *Wiring) Letters(s *Sync, m *metrics.Sync) *deadletter.Writer {
+// Letters writes a sync's dead letters. A nil m counts nothing.
+func (w *Wiring) Letters(s *Sync, m *deadletter.Metrics) *deadletter.Writer {
 	topics := w.Config.DeadLetter
-	m.DeadLetters(topics.RejectedTopic, topics.FailedTopic)
 	return deadletter.NewWriter(topics,
 		deadletter.About{Sync: s.Name, Sink: s.Name, SinkKind: s.Kind(), Instance: w.options.Instance, Version: w.options.Version},
 		deadletter.Deps{Producer: w.producer, TooLarge: tooLarge, Partitions: w.partitionsOf, Status: w.Status, Metrics: m, Tracing: w.tracing(s), Log: w.Log})
@@ -99,11 +96,10 @@ func tooLarge(err error) bool {
 	return ok
 }
 
-func (w *Wiring) queue(s *Sync, flow *Flow, letters *deadletter.Writer, m *metrics.Sync) *delivery.Queue {
+func (w *Wiring) queue(s *Sync, flow *Flow, letters *deadletter.Writer, m *Metrics) *delivery.Queue {
 	name, _ := w.Config.ConnectionOf(s)
 	connection := w.connections[name]
 	endpoint := flow.Endpoint()
-	m.Calls(endpoint)
 	return delivery.New(delivery.Config{MaxItems: flow.sink.maxItems, MaxBytes: flow.sink.maxBytes, Linger: flow.sink.linger, Retry: s.Retry},
 		delivery.Deps{
 			Sync: s.Name, Endpoint: endpoint, AppendRequest: flow.sink.appendRequest, Gate: connection.gate,
@@ -111,7 +107,7 @@ func (w *Wiring) queue(s *Sync, flow *Flow, letters *deadletter.Writer, m *metri
 			Post: func(ctx context.Context, body []byte) pipeline.Answer {
 				return connection.client.Post(ctx, endpoint, body)
 			},
-			DeadLetters: letters, Status: w.Status, Metrics: m, Tracing: w.tracing(s), OnCall: w.Calls.Add, Log: w.Log,
+			DeadLetters: letters, Status: w.Status, Metrics: m.delivery, Tracing: w.tracing(s), OnCall: w.Calls.Add, Log: w.Log,
 		})
 }
 

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/calls"
+	"github.com/tokrelay/tokrelay/pipeline/cdc"
 	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 	"github.com/tokrelay/tokrelay/pipeline/delivery"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
@@ -40,7 +40,7 @@ type Options struct {
 // and the status. The daemon has one; so have each replay, skip and resync. Wire makes it, Close ends its connections.
 type Wiring struct {
 	Config   *Config
-	Metrics  *metrics.Metrics
+	Metrics  *metrics.Registry
 	Status   *pipeline.Status
 	Calls    *calls.Log
 	Log      *slog.Logger
@@ -50,6 +50,7 @@ type Wiring struct {
 	Recorder *calls.Recorder // writes calls to calls.topic; nil where there is none
 	History  *calls.History  // the calls of all instances; nil where there is none
 
+	decoding      *cdc.Metrics
 	producer      *kafka.Producer
 	callsProducer *kafka.Producer
 	connections   map[string]*connection
@@ -74,16 +75,15 @@ func Wire(c *Config, o Options) (*Wiring, error) {
 	}
 	w := &Wiring{Config: c, Metrics: metrics.New(), Status: pipeline.NewStatus(time.Now), Calls: o.Calls, Log: o.Log,
 		connections: map[string]*connection{}, options: o}
-	w.Metrics.Build(o.Version, o.Commit, runtime.Version())
-	w.Metrics.Config(c.hash())
-	w.Metrics.Troubles(w.Status)
+	w.decoding = cdc.NewMetrics(w.Metrics)
+	w.publishInfo()
 	w.Status.LogTo(o.Log)
 	return w, w.connect()
 }
 
 // connect makes the clients.
 func (w *Wiring) connect() (err error) {
-	if w.Registry, err = registry.New(w.Config.SchemaRegistry, registry.Deps{Log: w.Log, Metrics: w.Metrics}); err != nil {
+	if w.Registry, err = registry.New(w.Config.SchemaRegistry, registry.Deps{Log: w.Log, Metrics: registry.NewMetrics(w.Metrics)}); err != nil {
 		return err
 	}
 	if w.producer, err = kafka.NewProducer(w.kafka(), "dead-letters", w.Log); err != nil {
@@ -155,13 +155,13 @@ func (w *Wiring) serving(ctx context.Context) (stop func()) {
 	return func() { cancel(); services.Wait() }
 }
 
-// Flow compiles a sync's flow, and the decoder of its records. A nil *metrics.Sync counts nothing.
-func (w *Wiring) Flow(s *Sync, m *metrics.Sync) (*Flow, error) {
+// Flow compiles a sync's flow, and the decoder of its records. A nil m counts nothing.
+func (w *Wiring) Flow(s *Sync, m *Metrics) (*Flow, error) {
 	f, err := NewFlow(s, time.Now, m)
 	if err != nil {
 		return nil, err
 	}
-	return f, f.DecodeWith(w.Registry, w.Metrics, w.Log)
+	return f, f.DecodeWith(w.Registry, w.decoding, w.Log)
 }
 
 // Close ends the connections.

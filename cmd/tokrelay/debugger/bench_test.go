@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
 )
 
 // BenchmarkSecond is what the page costs a second while nobody looks: one look at the counters of all syncs.
@@ -41,7 +42,9 @@ func busyPage(b *testing.B) *Page {
 	p := quietPage(b)
 	now := time.Now()
 	p.sampler.now = func() time.Time { now = now.Add(time.Second); return now }
-	m := p.d.Wiring.Metrics.Sync("orders", "events")
+	counted := metrics.New()
+	m := metrics.NewRows(metrics.OfSync(counted, "orders"))
+	p.sampler.read = counted.AllCounts
 	for i := range 3600 {
 		m.Settled(pipeline.Delivered, i)
 		m.Rejected(pipeline.Reject(pipeline.StageValidate, pipeline.Reasons()[i%40], "", ""))

@@ -38,7 +38,7 @@ func (w *world) count(taken map[string]int, letters map[string][]pipeline.Reason
 
 // lost is what a member counted as lost.
 func (w *world) lost(m *member) (sum float64) {
-	families, err := m.Wiring.Metrics.Registry.Gather()
+	families, err := m.Wiring.Metrics.Gather()
 	if err != nil {
 		w.Fatal(err)
 	}

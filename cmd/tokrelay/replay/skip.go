@@ -141,7 +141,7 @@ func (p *SkipPlan) Skip(ctx context.Context, c *daemon.Config, s *daemon.Sync, o
 	if err := w.EnsureTopics(ctx); err != nil {
 		return err
 	}
-	if err := w.Letters(s, w.Metrics.Sync(s.Name, s.Kind())).Rows(ctx, []pipeline.Letter{p.letter}); err != nil {
+	if err := w.Letters(s, nil).Rows(ctx, []pipeline.Letter{p.letter}); err != nil {
 		return err
 	}
 	to := admin.Offsets{}

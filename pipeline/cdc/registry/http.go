@@ -17,7 +17,6 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
-	"github.com/tokrelay/tokrelay/pipeline/metrics"
 )
 
 // maxAnswer bounds what is read of one answer: a schema of the largest size, as a JSON string with everything escaped.
@@ -28,10 +27,10 @@ const maxAnswer = 4 * avro.MaxSchemaText
 type client struct {
 	sr      *sr.Client
 	hosts   string // for people
-	metrics *metrics.Metrics
+	metrics *Metrics
 }
 
-func newClient(cfg Config, urls []string, transport http.RoundTripper, m *metrics.Metrics) (*client, error) {
+func newClient(cfg Config, urls []string, transport http.RoundTripper, m *Metrics) (*client, error) {
 	limited := func(t http.RoundTripper) *http.Client { return &http.Client{Transport: t, Timeout: cfg.Timeout.Std()} }
 	c, err := sr.NewClient(
 		sr.URLs(urls...),
@@ -124,7 +123,7 @@ func (c *client) get(ctx context.Context, what, path string, into any) error {
 	start := time.Now()
 	err := c.sr.Do(ctx, http.MethodGet, path, nil, into)
 	result, err := c.meaning(ctx, what, err)
-	c.metrics.SchemaFetch(result, time.Since(start).Seconds())
+	c.metrics.fetched(result, time.Since(start))
 	return err
 }
 

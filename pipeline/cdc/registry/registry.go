@@ -11,7 +11,6 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
-	"github.com/tokrelay/tokrelay/pipeline/metrics"
 )
 
 // Registry gives writer schemas by their id: from the folder, else from the registry. A schema never changes under its
@@ -22,7 +21,7 @@ type Registry struct {
 	folder  *Folder   // nil: there is only a registry
 	patient time.Duration
 	log     *slog.Logger
-	metrics *metrics.Metrics
+	metrics *Metrics
 	prints  prints
 
 	mu      sync.Mutex // guards what follows
@@ -34,7 +33,7 @@ type Registry struct {
 // Deps is what a Registry needs next to its configuration.
 type Deps struct {
 	Log       *slog.Logger      // required: warns of schemas with encrypted fields
-	Metrics   *metrics.Metrics  // required
+	Metrics   *Metrics          // nil: none
 	Transport http.RoundTripper // nil: the network, with the configuration's certificates
 }
 
@@ -43,7 +42,7 @@ func New(cfg Config, deps Deps) (*Registry, error) {
 	r := &Registry{
 		patient: cfg.MissingRetry.Std(),
 		log:     cmp.Or(deps.Log, slog.New(slog.DiscardHandler)),
-		metrics: deps.Metrics,
+		metrics: cmp.Or(deps.Metrics, NewMetrics(nil)),
 		cache:   newSchemaCache(cfg.CacheSize),
 		flights: map[ID]*flight{},
 	}
@@ -65,11 +64,11 @@ func (r *Registry) connect(cfg Config, deps Deps) error {
 	if err != nil {
 		return err
 	}
-	if r.client, err = newClient(cfg, cfg.plainURLs(), transport, deps.Metrics); err != nil {
+	if r.client, err = newClient(cfg, cfg.plainURLs(), transport, r.metrics); err != nil {
 		return err
 	}
 	for _, urls := range nativeURLs(cfg.plainURLs()) {
-		c, err := newClient(cfg, urls, transport, deps.Metrics)
+		c, err := newClient(cfg, urls, transport, r.metrics)
 		if err != nil {
 			return err
 		}
@@ -158,7 +157,7 @@ func (r *Registry) land(id ID, f *flight) {
 	if f.err == nil || rejected {
 		r.cache.put(&cacheEntry{id: id, src: f.src, err: f.err, missingUntil: time.Now().Add(missingFor)})
 	}
-	r.metrics.SchemaCache(r.cache.entries)
+	r.metrics.cached.Set(float64(r.cache.entries))
 	close(f.done)
 }
 

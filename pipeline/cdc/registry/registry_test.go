@@ -20,7 +20,6 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
-	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
@@ -57,7 +56,7 @@ func hurried(t testing.TB, cfg Config, transport http.RoundTripper) *Registry {
 
 func registryWith(t testing.TB, cfg Config, transport http.RoundTripper) *Registry {
 	t.Helper()
-	r, err := New(cfg, Deps{Metrics: metrics.New(), Transport: transport})
+	r, err := New(cfg, Deps{Transport: transport})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -365,7 +364,7 @@ func TestEncryptedFieldsAreWarnedOfOnce(t *testing.T) {
 	} {
 		var log strings.Builder
 		r, err := New(settings.WithDefaults(Config{URL: URLs{"http://registry"}}),
-			Deps{Log: slog.New(slog.NewTextHandler(&log, nil)), Metrics: metrics.New(), Transport: handled{c.docs}})
+			Deps{Log: slog.New(slog.NewTextHandler(&log, nil)), Transport: handled{c.docs}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,6 +7,7 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"path/filepath"
@@ -32,8 +33,8 @@ type Input struct {
 	Source   Source
 	NewSteps func() pipeline.Steps // for one goroutine each; Make appends the lines of a row to Items.Buf, none if it is not a member
 	Letters  DeadLetters
-	Marks    Document // up to where rejected rows have their letters
-	Metrics  *metrics.Sync
+	Marks    Document                // up to where rejected rows have their letters
+	Rows     *metrics.Rows           // nil: none
 	Progress func(Step)              // called from several goroutines
 	Trouble  func(*pipeline.Trouble) // what is waited for; nil: it is over
 	Now      func() time.Time
@@ -84,6 +85,7 @@ func (f Folder) Build(ctx context.Context, in Input) (*Output, error) {
 	if err != nil {
 		return nil, err
 	}
+	in.Rows = cmp.Or(in.Rows, metrics.NewRows(nil))
 	b := &builder{in: in, folder: f, path: path, memory: memory(in.Memory)}
 	out, err := b.run(ctx)
 	if err != nil {

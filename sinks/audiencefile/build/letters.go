@@ -52,7 +52,7 @@ func (w *worker) reject(ctx context.Context, r *row, why *pipeline.Rejection) er
 	if r.Offset < w.collection.marks.of(r.partition) {
 		return nil
 	}
-	w.collection.builder.in.Metrics.Rejected(why)
+	w.collection.builder.in.Rows.Rejected(why)
 	record := r.Record
 	w.rejected.letters = append(w.rejected.letters, pipeline.Letter{Record: &record, Rejection: why, SchemaID: w.runner.Change.SchemaID})
 	w.rejected.positions = append(w.rejected.positions, position{r.partition, r.Offset + 1})
