@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -130,14 +130,16 @@ func await(t *testing.T, what string, so func() bool) {
 // readBy are the topics that a group's members read.
 func readBy(t *testing.T, d *Daemon, group string) (topics []string) {
 	t.Helper()
-	g, err := d.Wiring.Admin.Group(t.Context(), group)
+	client, err := d.Wiring.Config.Kafka.NewClient("group", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range g.Members {
-		topics = slices.AppendSeq(topics, maps.Keys(m.Partitions))
+	defer client.Close()
+	groups, err := kadm.NewClient(client).DescribeGroups(t.Context(), group)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return slices.Sorted(slices.Values(topics))
+	return groups.AssignedPartitions().Topics()
 }
 
 func written(t *testing.T, d *Daemon, topic string) (n int64) {
