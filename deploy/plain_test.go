@@ -14,7 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/sr/srfake"
 
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/processtest/program"
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/longtests/processes/program"
 )
 
 // binaryOf builds a command of this module.

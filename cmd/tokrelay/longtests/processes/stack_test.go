@@ -1,4 +1,4 @@
-package processtest
+package processes
 
 import (
 	"flag"
@@ -23,7 +23,7 @@ import (
 var raced string // the binary, with the race detector
 
 func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "tokrelay-processtest-")
+	dir, err := os.MkdirTemp("", "tokrelay-processes-")
 	if err != nil {
 		panic(err)
 	}
@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 }
 
 func build(path string, flags ...string) error {
-	out, err := exec.Command("go", append(append([]string{"build", "-o", path}, flags...), "..")...).CombinedOutput()
+	out, err := exec.Command("go", append(append([]string{"build", "-o", path}, flags...), "../..")...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("build the binary: %w\n%s", err, out)
 	}

@@ -1,4 +1,4 @@
-package processtest
+package processes
 
 import (
 	"encoding/hex"
@@ -12,7 +12,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/processtest/program"
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/longtests/processes/program"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
 )
