@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	raced = filepath.Join(dir, "tokrelay")
-	if err := build(raced, "-race"); err != nil {
+	if err := build(raced, "-race", "-ldflags=-s -w"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -98,7 +98,7 @@ syncs:
 func newStack(t *testing.T, n int) *stack {
 	t.Helper()
 	t.Parallel()
-	s := &stack{t: t, binary: raced, patience: 90 * time.Second, registry: srfake.New(),
+	s := &stack{t: t, binary: raced, patience: 3 * time.Minute, registry: srfake.New(),
 		tiktok: sandbox.New(sandbox.Config{Refuse: sandbox.Strict(), KeepCallBodies: 1000})}
 	t.Cleanup(s.registry.Close)
 	var err error
