@@ -37,10 +37,10 @@ bench: ## speed, as ratios to a bare loop in the same run
 
 RUNS ?= 2000
 laws: ## the whole daemon against its promises, under virtual time and random trouble; RUNS=2000 times
-	$(GO) test -race -v -timeout 0 ./cmd/tokrelay/lawtest -args -runs $(RUNS)
+	$(GO) test -race -v -timeout 0 ./cmd/tokrelay/longtests/laws -args -runs $(RUNS)
 
 soak: ## the real binary under long trouble: kill -9 ×20, outages, frozen members, ten minutes of stall
-	$(GO) test -tags soak -run Soak -v -count 1 -parallel 16 -timeout 1h ./cmd/tokrelay/processtest
+	$(GO) test -tags soak -run Soak -v -count 1 -parallel 16 -timeout 1h ./cmd/tokrelay/longtests/processes
 
 e2e: ## the real thing: PostgreSQL, Debezium, Kafka, a registry (installs what it needs)
 	deploy/e2e/run

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/processtest/program"
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/longtests/processes/program"
 )
 
 // run starts a process that ends with the test.

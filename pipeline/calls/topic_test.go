@@ -258,7 +258,7 @@ func TestHistoryGoesBackAndStaysBounded(t *testing.T) {
 // written waits until n calls are in the topic.
 func written(t *testing.T, i *instance, wanted int) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		ends, err := i.admin.Ends(t.Context(), topic)
 		sum := int64(0)
 		for _, end := range ends[topic] {

@@ -13,9 +13,10 @@ import (
 )
 
 // assigned starts a partition's work. franz-go calls it before the first fetch, and never at the same time as revoked
-// or lost.
+// or lost. A partition that is worked on already, of a topic that was created again, is another one now: the old work ends.
 func (c *Consumer) assigned(_ context.Context, _ *kgo.Client, given map[string][]int32) {
 	c.calm(sourceGroup)
+	c.abandon(given)
 	c.mu.Lock()
 	for topic, ids := range given {
 		for _, id := range ids {
@@ -42,10 +43,15 @@ func (c *Consumer) revoked(_ context.Context, _ *kgo.Client, taken map[string][]
 
 // lost drops partitions that are another member's already: nothing is committed (P1), and handlers are told to end.
 func (c *Consumer) lost(_ context.Context, _ *kgo.Client, gone map[string][]int32) {
-	c.committing.take()
-	c.drop(c.pick(gone))
-	c.committing.end()
+	c.abandon(gone)
 	c.rebalanced("lost", gone)
+}
+
+// abandon drops partitions without a commit.
+func (c *Consumer) abandon(parts map[string][]int32) {
+	c.committing.take()
+	defer c.committing.end()
+	c.drop(c.pick(parts))
 }
 
 // release drains the partitions until ctx ends, commits, and fences them: once it returns nothing of them is committed

@@ -164,3 +164,22 @@ func TestAnOffsetCarriesTheIDOfTheTopicItWasReadFrom(t *testing.T) {
 		t.Errorf("topics to be read again: %v, want %s", got, testTopic)
 	}
 }
+
+// franz-go gives a partition of a topic that was created again without having taken the old one away, when the topic was
+// forgotten while it was being assigned. Nobody would ever stop the work on the old one.
+func TestAPartitionThatIsGivenTwiceIsWorkedOnOnce(t *testing.T) {
+	t.Parallel()
+	c := &Consumer{opts: ConsumerOptions{Topics: []string{testTopic}}.withDefaults(), committing: newSemaphore(), parts: map[topicPartition]*partition{}}
+	c.flow = newFlow(c.opts, 1<<20)
+	given := map[string][]int32{testTopic: {0}}
+	c.assigned(t.Context(), nil, given)
+	first := c.all()[0]
+	c.assigned(t.Context(), nil, given)
+	<-first.ended
+	second := c.all()
+	if len(second) != 1 || second[0] == first || second[0].isStopping() {
+		t.Errorf("the work on the partition that was given last does not go on")
+	}
+	c.drop(second)
+	c.work.Wait()
+}

@@ -3,6 +3,7 @@ package events
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -18,7 +19,7 @@ import (
 )
 
 // lawRows is how many random rows each configuration of the law gets: each run of the test gets others.
-const lawRows = 5_000
+var lawRows = flag.Int("rows", 1000, "random rows for each configuration of the law")
 
 // marker is in every clear identifier of the random rows.
 const marker = "clear7marker"
@@ -37,8 +38,8 @@ func TestTikTokTakesWhatWeAccept(t *testing.T) {
 			seed := rand.Uint64()
 			t.Logf("seed %d", seed)
 			l := newLaw(t, head, rand.New(rand.NewPCG(seed, 1)))
-			for range lawRows / 1000 {
-				l.batch(t, 1000)
+			for range *lawRows / 500 {
+				l.batch(t, 500)
 			}
 			l.wantBothOutcomes(t)
 		})
@@ -174,10 +175,10 @@ func (l *law) blame(t *testing.T, call []int, changes []*pipeline.Change, refusa
 
 // wantBothOutcomes keeps the law from holding because of rows that are all alike.
 func (l *law) wantBothOutcomes(t *testing.T) {
-	if l.accepted < lawRows/10 || l.accepted > lawRows*9/10 || len(l.reasons) < 12 {
-		t.Errorf("of %d rows %d were accepted, the others rejected for %d reasons: %v", lawRows, l.accepted, len(l.reasons), l.reasons)
+	if l.accepted < *lawRows/10 || l.accepted > *lawRows*9/10 || len(l.reasons) < 12 {
+		t.Errorf("of %d rows %d were accepted, the others rejected for %d reasons: %v", *lawRows, l.accepted, len(l.reasons), l.reasons)
 	}
-	t.Logf("accepted %d of %d; rejected: %v", l.accepted, lawRows, l.reasons)
+	t.Logf("accepted %d of %d; rejected: %v", l.accepted, *lawRows, l.reasons)
 }
 
 // row is a row whose columns are good but for up to three.

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/processtest/program"
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/longtests/processes/program"
 )
 
 // tokrelay is the binary, built for this run.

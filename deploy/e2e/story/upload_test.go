@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/processtest/program"
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/longtests/processes/program"
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
 )
 

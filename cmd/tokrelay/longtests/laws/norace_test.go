@@ -1,5 +1,5 @@
 //go:build !race && !synctests
 
-package lawtest
+package laws
 
 const race = false

@@ -1,4 +1,4 @@
-package processtest
+package processes
 
 import (
 	"encoding/hex"
@@ -12,7 +12,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/processtest/program"
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/longtests/processes/program"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
 )
@@ -20,13 +20,13 @@ import (
 // until polls often: the tests strike in the middle of something.
 func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	program.Until(t, 5*time.Millisecond, time.Minute, what, holds)
+	program.Until(t, 5*time.Millisecond, 3*time.Minute, what, holds)
 }
 
 func TestKillingTheProcessLosesNothing(t *testing.T) {
-	s := newStack(t, 12_000)
-	s.tiktok.AddFault(sandbox.Fault{Delay: 20 * time.Millisecond})
-	for _, part := range []int{2000, 5000, 8000} {
+	s := newStack(t, 6000)
+	s.tiktok.AddFault(sandbox.Fault{Delay: 40 * time.Millisecond})
+	for _, part := range []int{1000, 2500, 4000} {
 		p := s.start()
 		until(t, fmt.Sprintf("TikTok held %d events", part), func() bool { return s.delivered() >= part })
 		p.Stop(os.Kill)
@@ -37,10 +37,10 @@ func TestKillingTheProcessLosesNothing(t *testing.T) {
 }
 
 func TestSIGTERMDrainsAndRepeatsNothing(t *testing.T) {
-	s := newStack(t, 8000)
-	s.tiktok.AddFault(sandbox.Fault{Delay: 10 * time.Millisecond})
+	s := newStack(t, 4000)
+	s.tiktok.AddFault(sandbox.Fault{Delay: 20 * time.Millisecond})
 	p := s.start()
-	until(t, "TikTok held a thousand events", func() bool { return s.delivered() >= 1000 })
+	until(t, "TikTok held 500 events", func() bool { return s.delivered() >= 500 })
 	p.Signal(syscall.SIGTERM)
 	if code := p.Exit(); code != 0 {
 		t.Errorf("exit code %d, want 0", code)
@@ -54,15 +54,15 @@ func TestSIGTERMDrainsAndRepeatsNothing(t *testing.T) {
 }
 
 func TestMembersThatJoinAndLeaveLoseNothing(t *testing.T) {
-	s := newStack(t, 12_000)
-	s.tiktok.AddFault(sandbox.Fault{Delay: 20 * time.Millisecond})
+	s := newStack(t, 6000)
+	s.tiktok.AddFault(sandbox.Fault{Delay: 40 * time.Millisecond})
 	first := s.start()
-	until(t, "TikTok held a thousand events", func() bool { return s.delivered() >= 1000 })
+	until(t, "TikTok held 500 events", func() bool { return s.delivered() >= 500 })
 	second := s.start()
-	until(t, "TikTok held 4000 events", func() bool { return s.delivered() >= 4000 })
+	until(t, "TikTok held 2000 events", func() bool { return s.delivered() >= 2000 })
 	first.Signal(syscall.SIGTERM)
 	third := s.start()
-	until(t, "TikTok held 7000 events", func() bool { return s.delivered() >= 7000 })
+	until(t, "TikTok held 3500 events", func() bool { return s.delivered() >= 3500 })
 	second.Signal(os.Kill)
 	s.complete()
 	if code := first.Exit(); code != 0 {
@@ -77,10 +77,10 @@ func TestMembersThatJoinAndLeaveLoseNothing(t *testing.T) {
 // TestAFrozenMemberLosesNothing freezes a process for longer than its session lasts: it comes back to partitions that are
 // someone else's, with rows of them in hand.
 func TestAFrozenMemberLosesNothing(t *testing.T) {
-	s := newStack(t, 10_000)
-	s.tiktok.AddFault(sandbox.Fault{Delay: 20 * time.Millisecond})
+	s := newStack(t, 5000)
+	s.tiktok.AddFault(sandbox.Fault{Delay: 40 * time.Millisecond})
 	frozen := s.start()
-	until(t, "TikTok held a thousand events", func() bool { return s.delivered() >= 1000 })
+	until(t, "TikTok held 500 events", func() bool { return s.delivered() >= 500 })
 	frozen.Signal(syscall.SIGSTOP)
 	s.start()
 	s.complete()
@@ -92,10 +92,10 @@ func TestAFrozenMemberLosesNothing(t *testing.T) {
 
 // TestTheOnlyMemberFrozenComesBack freezes the process until the group has forgotten it, with nobody to take over.
 func TestTheOnlyMemberFrozenComesBack(t *testing.T) {
-	s := newStack(t, 8000)
-	s.tiktok.AddFault(sandbox.Fault{Delay: 20 * time.Millisecond})
+	s := newStack(t, 4000)
+	s.tiktok.AddFault(sandbox.Fault{Delay: 40 * time.Millisecond})
 	p := s.start()
-	until(t, "TikTok held a thousand events", func() bool { return s.delivered() >= 1000 })
+	until(t, "TikTok held 500 events", func() bool { return s.delivered() >= 500 })
 	p.Signal(syscall.SIGSTOP)
 	until(t, "the group was empty", func() bool { return s.members() == 0 })
 	s.committedIsSettled()
@@ -105,10 +105,10 @@ func TestTheOnlyMemberFrozenComesBack(t *testing.T) {
 
 // TestTikTokAwayUnderFullInput cuts every connection to TikTok, and lets nobody in until the process has told.
 func TestTikTokAwayUnderFullInput(t *testing.T) {
-	s := newStack(t, 12_000)
-	s.tiktok.AddFault(sandbox.Fault{Delay: 20 * time.Millisecond})
+	s := newStack(t, 6000)
+	s.tiktok.AddFault(sandbox.Fault{Delay: 40 * time.Millisecond})
 	p := s.start()
-	until(t, "TikTok held a thousand events", func() bool { return s.delivered() >= 1000 })
+	until(t, "TikTok held 500 events", func() bool { return s.delivered() >= 500 })
 	s.doors.tiktok.set(true)
 	until(t, "the process told", func() bool { return p.metric(`tokrelay_trouble{kind="tiktok",sync="orders"}`) == 1 })
 	s.committedIsSettled()
@@ -118,16 +118,16 @@ func TestTikTokAwayUnderFullInput(t *testing.T) {
 
 // TestAFullDiskCostsNothing lets the process write not one byte to any file: it needs none.
 func TestAFullDiskCostsNothing(t *testing.T) {
-	s := newStack(t, 2000)
+	s := newStack(t, 1000)
 	s.startAs("sh", "-c", `ulimit -f 0 && exec "$0" "$@"`)
 	s.complete()
 }
 
 func TestARevokedTokenStopsTheSyncUntilThereIsAnother(t *testing.T) {
-	s := newStack(t, 6000)
-	s.tiktok.AddFault(sandbox.Fault{Delay: 10 * time.Millisecond})
+	s := newStack(t, 3000)
+	s.tiktok.AddFault(sandbox.Fault{Delay: 20 * time.Millisecond})
 	p := s.start()
-	until(t, "TikTok held a thousand events", func() bool { return s.delivered() >= 1000 })
+	until(t, "TikTok held 500 events", func() bool { return s.delivered() >= 500 })
 	s.tiktok.RevokeToken(sandbox.DefaultToken)
 	until(t, "the process noticed", func() bool { return strings.Contains(p.Said(), `"kind":"token"`) })
 	if p.metric(`tokrelay_trouble{kind="token",sync="orders"}`) != 1 {
@@ -139,7 +139,7 @@ func TestARevokedTokenStopsTheSyncUntilThereIsAnother(t *testing.T) {
 }
 
 func TestEveryTenthCallRefusedLosesNothing(t *testing.T) {
-	s := newStack(t, 6000)
+	s := newStack(t, 3000)
 	s.tiktok.AddFault(sandbox.Fault{Endpoint: "/event/track/", Every: 10, Code: 40002, Message: "Invalid parameters."})
 	s.start()
 	s.caughtUp()
@@ -150,7 +150,7 @@ func TestEveryTenthCallRefusedLosesNothing(t *testing.T) {
 }
 
 func TestAnAbsentRegistryCostsNothing(t *testing.T) {
-	s := newStack(t, 2000)
+	s := newStack(t, 1000)
 	away := make(chan struct{})
 	asked := make(chan struct{}, 1000)
 	s.registry.Intercept(func(w http.ResponseWriter, _ *http.Request) bool {
@@ -172,10 +172,10 @@ func TestAnAbsentRegistryCostsNothing(t *testing.T) {
 }
 
 func TestAnAbsentBrokerCostsNothing(t *testing.T) {
-	s := newStack(t, 8000)
-	s.tiktok.AddFault(sandbox.Fault{Delay: 20 * time.Millisecond})
+	s := newStack(t, 4000)
+	s.tiktok.AddFault(sandbox.Fault{Delay: 40 * time.Millisecond})
 	p := s.start()
-	until(t, "TikTok held a thousand events", func() bool { return s.delivered() >= 1000 })
+	until(t, "TikTok held 500 events", func() bool { return s.delivered() >= 500 })
 	s.doors.broker.set(true)
 	until(t, "the process noticed", func() bool {
 		return strings.Contains(p.Said(), `"kind":"kafka"`) || strings.Contains(p.Said(), "Kafka")

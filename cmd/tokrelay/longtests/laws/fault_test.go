@@ -1,6 +1,6 @@
 //go:build synctests
 
-package lawtest
+package laws
 
 import (
 	"net/http"

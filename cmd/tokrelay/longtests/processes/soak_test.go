@@ -1,6 +1,6 @@
 //go:build soak
 
-package processtest
+package processes
 
 import (
 	"flag"
@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/processtest/program"
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/longtests/processes/program"
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
 )
 

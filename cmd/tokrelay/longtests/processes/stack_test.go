@@ -1,4 +1,4 @@
-package processtest
+package processes
 
 import (
 	"flag"
@@ -23,12 +23,12 @@ import (
 var raced string // the binary, with the race detector
 
 func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "tokrelay-processtest-")
+	dir, err := os.MkdirTemp("", "tokrelay-processes-")
 	if err != nil {
 		panic(err)
 	}
 	raced = filepath.Join(dir, "tokrelay")
-	if err := build(raced, "-race"); err != nil {
+	if err := build(raced, "-race", "-ldflags=-s -w"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 }
 
 func build(path string, flags ...string) error {
-	out, err := exec.Command("go", append(append([]string{"build", "-o", path}, flags...), "..")...).CombinedOutput()
+	out, err := exec.Command("go", append(append([]string{"build", "-o", path}, flags...), "../..")...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("build the binary: %w\n%s", err, out)
 	}
@@ -98,7 +98,7 @@ syncs:
 func newStack(t *testing.T, n int) *stack {
 	t.Helper()
 	t.Parallel()
-	s := &stack{t: t, binary: raced, patience: 90 * time.Second, registry: srfake.New(),
+	s := &stack{t: t, binary: raced, patience: 3 * time.Minute, registry: srfake.New(),
 		tiktok: sandbox.New(sandbox.Config{Refuse: sandbox.Strict(), KeepCallBodies: 1000})}
 	t.Cleanup(s.registry.Close)
 	var err error

@@ -1,6 +1,6 @@
 //go:build soak
 
-package processtest
+package processes
 
 import (
 	"fmt"
