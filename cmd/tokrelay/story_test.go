@@ -47,7 +47,7 @@ func TestStories(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // a program under the race detector waits a second before it ends
-			env.Setenv("GOGC", "1000")                // two hundred short-lived programs: a quarter of their time was collecting
+			env.Setenv("GOGC", "1000")                // two hundred short-lived programs, which need not collect
 			return newStack(env)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

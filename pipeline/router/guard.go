@@ -143,7 +143,7 @@ func (g *rejectionGuard) stop(letters []pipeline.Letter) {
 		what = fmt.Sprintf("%d rows in a row were refused and none was delivered", g.inARow)
 	}
 	g.troubles.enter("", &pipeline.Trouble{Kind: pipeline.TroubleRejected, Stop: true,
-		What: what + mostly(letters) + ": correct the mapping and restart, or dead-letter them with tokrelay resume --sync " + g.troubles.sync})
+		What: what + mostly(letters) + ": correct the mapping and restart; or, to have them dead-lettered, set rejected_share: {share: 100%} and restart"})
 }
 
 // mostly names the reason most letters have.

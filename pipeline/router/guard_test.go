@@ -177,7 +177,7 @@ func TestTwentyRefusalsInARowStopASyncThatIsTooSmallForTheWindow(t *testing.T) {
 			if g.Stopped() != c.stopped || len(status.Troubles("orders")) > 0 != c.stopped {
 				t.Errorf("stopped: got %v and %v, want %v", g.Stopped(), status.Troubles("orders"), c.stopped)
 			}
-			if c.stopped && !strings.Contains(status.Troubles("orders")[0].What, "tokrelay resume --sync orders") {
+			if c.stopped && !strings.Contains(status.Troubles("orders")[0].What, "rejected_share: {share: 100%}") {
 				t.Errorf("trouble: got %q, want the command that ends it", status.Troubles("orders")[0].What)
 			}
 		})

@@ -119,7 +119,7 @@ func seconds(folder string) (float64, error) {
 // What stacks are found in: the page; memory; and writing, which includes all that the Kafka client does to produce, for
 // nothing is dead-lettered here.
 const (
-	pageOwn    = `tokrelay/page\.`
+	pageOwn    = `tokrelay/debugger\.`
 	remembered = `pipeline/calls\.\(\*(Log|ring|Entry)\)|delivery\.positions`
 	writing    = `calls\.\(\*(Recorder|writer)\)|kgo\.\(\*(sink|recBuf|recBatch|produceRequest|producer)\)`
 )
