@@ -13,7 +13,7 @@ import "context"
 //     members that leave the same claim at the same time would otherwise spare it for each other's sake.
 //  3. What it wants is added.
 //  4. After a delete the memory is refreshed. If by then a member wants the claim, whose add may have come before our
-//     delete, it is added again.
+//     delete, it is added again; if after that none wants it any more, it is deleted again, and so on.
 //  5. What the member wants is written, no longer pending; or nothing, when it has gone.
 //
 // A crash after 1 leaves a pending record. The next to read it trusts no difference: everything in it is added or deleted

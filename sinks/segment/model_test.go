@@ -45,6 +45,17 @@ func TestWhenAllIsQuietTikTokHoldsExactlyTheTablesMembers(t *testing.T) {
 	}
 }
 
+// An instance adds a digest for the sake of another instance's member while that member leaves: the delete came first, the add
+// was the last word, and no one looked again. This world had it in one run of forty.
+func TestWhatIsAddedForAnotherInstancesMemberIsLookedAtAgain(t *testing.T) {
+	t.Parallel()
+	for range 40 {
+		w := newWorld(t, 12255654126214101370, style{flat: true, shared: true})
+		w.instances = 2
+		w.live()
+	}
+}
+
 // style is how a source writes changes, and what the sync makes of them.
 type style struct {
 	full   bool // before-images hold the whole row

@@ -2,6 +2,7 @@ package segment
 
 import (
 	"context"
+	"slices"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 )
@@ -75,33 +76,29 @@ func (f *flush) remember(ctx context.Context) error {
 	return f.sink.put(ctx, &f.puts)
 }
 
-// heal adds the deleted claims that another instance's member has come to want: its add may have been before our
-// delete. The calls belong to the rows that deleted; those have settled, so a chunk of copies carries them.
+// heal looks again at what was said for members other than the row's own: what was deleted may be wanted by another
+// instance's member whose add came before the delete, and what was added may be wanted no more, by a delete that came before
+// the add. What no longer fits is said the other way round, until nothing has changed since the last answer. The calls belong
+// to rows that have settled, so chunks of copies carry them.
 func (f *flush) heal(ctx context.Context) error {
-	deleted := f.ops[:0]
-	for _, o := range f.ops {
-		if o.remove {
-			deleted = append(deleted, o)
+	f.ops = slices.DeleteFunc(f.ops, func(o op) bool { return !o.remove && holds(f.memberOf(o).after.wants, o.claim) })
+	for len(f.ops) > 0 {
+		if err := f.sink.refresh(ctx); err != nil {
+			return err
+		}
+		f.ops = slices.DeleteFunc(f.ops, func(o op) bool { return o.remove == (f.sink.deps.Memory.Claimants(o.claim) == 0) })
+		for i := range f.ops {
+			f.ops[i].remove = !f.ops[i].remove
+		}
+		if err := f.build(ctx); err != nil || len(f.out.List) == 0 {
+			return err
+		}
+		copies := pipeline.NewChunk(slices.Clone(f.chunk.Records))
+		if err := f.sink.deps.Queue.Deliver(ctx, copies, &f.out); err != nil {
+			return err
 		}
 	}
-	f.ops = deleted
-	if len(f.ops) == 0 {
-		return nil
-	}
-	if err := f.sink.refresh(ctx); err != nil {
-		return err
-	}
-	wanted := f.ops[:0]
-	for _, o := range f.ops {
-		if f.sink.deps.Memory.Claimants(o.claim) > 0 {
-			o.remove = false
-			wanted = append(wanted, o)
-		}
-	}
-	f.ops = wanted
-	if err := f.build(ctx); err != nil || len(f.out.List) == 0 {
-		return err
-	}
-	copies := pipeline.NewChunk(append([]pipeline.Record(nil), f.chunk.Records...))
-	return f.sink.deps.Queue.Deliver(ctx, copies, &f.out)
+	return nil
 }
+
+func (f *flush) memberOf(o op) *memberPlan { return &f.members[f.rows[o.row].of] }
