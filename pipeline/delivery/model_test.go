@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	runs = flag.Int("runs", 400, "runs of the model test")
+	runs = flag.Int("runs", 120, "runs of the model test")
 	seed = flag.Uint64("seed", 0, "seed of the model test; 0: a new one")
 )
 

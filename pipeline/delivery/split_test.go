@@ -81,8 +81,8 @@ func TestFindingTheBadRowsTakesABoundedNumberOfCalls(t *testing.T) {
 			}
 		})
 	}
-	const trials = 60
-	for n := 2; n <= 9; n++ {
+	const trials = 40
+	for n := 2; n <= 8; n++ {
 		for set := 1; set < 1<<n-1; set++ { // of a call in which nothing is good nobody knows what is bad
 			check(t, n, members(uint(set)), false)
 			check(t, n, members(uint(set)), true)
