@@ -243,7 +243,7 @@ func orders(n int) (values []string) {
 			value = "{broken"
 		}
 		if value == "" {
-			value = fmt.Sprintf(`{"id":"o-%d","at":"%s","email":"p%d@example.com","amount":%d,"currency":"%s"}`,
+			value = fmt.Sprintf(`{"id":"order-%d","at":"%s","email":"p%d@example.com","amount":%d,"currency":"%s"}`,
 				i, time.Now().UTC().Format(time.RFC3339), i, i, currency)
 		}
 		values = append(values, value)

@@ -124,7 +124,7 @@ func (s *sink) check(t *testing.T, examples [][]string) {
 	}
 	sum := sha256.Sum256([]byte("p1@example.com"))
 	for _, body := range s.bodies {
-		for _, secret := range []string{"example.com", "Taler", "o-1", "{broken", hex.EncodeToString(sum[:])} {
+		for _, secret := range []string{"example.com", "Taler", "order-1", "{broken", hex.EncodeToString(sum[:])} {
 			if strings.Contains(body, secret) {
 				t.Errorf("a span has %q of a row", secret)
 			}
