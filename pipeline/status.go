@@ -67,13 +67,12 @@ func (s *Status) Clear(sync, source string) bool {
 }
 
 // Remind logs trouble that lasts, every hour, until ctx ends.
-func (s *Status) Remind(ctx context.Context) error {
+func (s *Status) Remind(ctx context.Context) {
 	for Wait(ctx, time.Minute) == nil {
 		for sync, entry := range s.due() {
 			s.held("sync is still held up", sync, &entry)
 		}
 	}
-	return nil
 }
 
 // due are the troubles that were not logged for an hour, at most one of a sync.

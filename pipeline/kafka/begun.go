@@ -62,7 +62,7 @@ func (c *Consumer) markDue(now time.Time, next time.Duration) bool {
 }
 
 // commitMark commits the topic's end: tools that show groups then show no lag in it.
-func (c *Consumer) commitMark(ctx context.Context) (failure error) {
+func (c *Consumer) commitMark(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
 	topic, note := c.opts.MarkTopic, begunMark(c.opts)
@@ -77,16 +77,9 @@ func (c *Consumer) commitMark(ctx context.Context) (failure error) {
 	if end.Err != nil {
 		return fmt.Errorf("find the end of %s: %w", topic, end.Err)
 	}
-	noted := kgo.PreCommitFnContext(ctx, func(r *kmsg.OffsetCommitRequest) error {
+	mark := func(r *kmsg.OffsetCommitRequest) error {
 		r.Topics[0].Partitions[0].Metadata = &note
 		return nil
-	})
-	at := map[string]map[int32]kgo.EpochOffset{topic: {0: {Epoch: -1, Offset: end.Offset}}}
-	c.client.CommitOffsetsSync(noted, at, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, answer *kmsg.OffsetCommitResponse, err error) {
-		failure = err
-		if err == nil {
-			failure = noteCommitted(nil, nil, answer)
-		}
-	})
-	return failure
+	}
+	return c.commitOffsets(ctx, mark, nil, map[string]map[int32]kgo.EpochOffset{topic: {0: {Epoch: -1, Offset: end.Offset}}})
 }

@@ -17,16 +17,22 @@ func (c *Consumer) commit(ctx context.Context, parts []*partition) (again bool) 
 	if len(offsets) == 0 {
 		return false
 	}
-	var failure error
-	c.client.CommitOffsetsSync(kgo.PreCommitFnContext(ctx, noteTopics(ids)), offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, answer *kmsg.OffsetCommitResponse, err error) {
+	failure := c.commitOffsets(ctx, noteTopics(ids), parts, offsets)
+	c.committed(failure)
+	return failure != nil && passes(failure)
+}
+
+// commitOffsets has Kafka keep offsets, with the notes that note writes beside them, and returns its refusal. parts learn
+// what it took of theirs.
+func (c *Consumer) commitOffsets(ctx context.Context, note func(*kmsg.OffsetCommitRequest) error, parts []*partition, offsets map[string]map[int32]kgo.EpochOffset) (failure error) {
+	c.client.CommitOffsetsSync(kgo.PreCommitFnContext(ctx, note), offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, answer *kmsg.OffsetCommitResponse, err error) {
 		failure = err
 		if err == nil {
 			failure = noteCommitted(parts, offsets, answer)
 			c.noteRefused(answer)
 		}
 	})
-	c.committed(failure)
-	return failure != nil && passes(failure)
+	return failure
 }
 
 // passes reports whether a commit that failed may succeed later. Any answer but a passing one is for good: the partition

@@ -8,7 +8,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 )
@@ -129,7 +128,7 @@ type position struct {
 }
 
 // commitAll commits for all partitions, those of other instances too, in one request: others see all of it or nothing.
-func (c *Consumer) commitAll(ctx context.Context, ends []position) (failure error) {
+func (c *Consumer) commitAll(ctx context.Context, ends []position) error {
 	offsets, ids := map[string]map[int32]kgo.EpochOffset{}, map[topicPartition]string{}
 	for _, e := range ends {
 		if offsets[e.topic] == nil {
@@ -139,15 +138,8 @@ func (c *Consumer) commitAll(ctx context.Context, ends []position) (failure erro
 	}
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
-	c.client.CommitOffsetsSync(kgo.PreCommitFnContext(ctx, noteTopics(ids)), offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, answer *kmsg.OffsetCommitResponse, err error) {
-		failure = err
-		if err == nil {
-			failure = noteCommitted(nil, nil, answer)
-			c.noteRefused(answer)
-		}
-	})
-	if failure != nil {
-		return fmt.Errorf("commit where group %s starts: %w", c.opts.Group, failure)
+	if err := c.commitOffsets(ctx, noteTopics(ids), nil, offsets); err != nil {
+		return fmt.Errorf("commit where group %s starts: %w", c.opts.Group, err)
 	}
 	c.opts.Log.Info("first start: committed the end of every partition, to read what is written from now on", "partitions", len(ends))
 	return nil

@@ -63,12 +63,12 @@ func (s *topicSet) take() []string {
 	return topics
 }
 
-// noteRefused has topics read again whose id Kafka does not know: they were deleted, and the client may hold the old id for
+// noteRefused has topics of the sync read again whose id Kafka does not know: they were deleted, and the client may hold the old id for
 // half a minute, though the partitions began with the new one.
 func (c *Consumer) noteRefused(answer *kmsg.OffsetCommitResponse) {
 	for _, t := range answer.Topics {
 		for _, p := range t.Partitions {
-			if p.ErrorCode == kerr.UnknownTopicID.Code {
+			if p.ErrorCode == kerr.UnknownTopicID.Code && c.ours(t.Topic) {
 				c.recreated.add(t.Topic)
 			}
 		}

@@ -65,11 +65,21 @@ func (c *Consumer) fetchFailed(topic string, id int32, err error) {
 	}
 }
 
-// lookAtTopics finds topics that were created again, and those that do not exist.
+// lookAtTopics finds topics that were created again, of those that are read here, and those that do not exist.
 func (c *Consumer) lookAtTopics(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
-	if details, err := kadm.NewClient(c.client).ListTopics(ctx, c.opts.Topics...); err == nil { // a pattern has none, which is all topics
+	topics := map[string]bool{}
+	for _, topic := range c.opts.Topics {
+		topics[topic] = true
+	}
+	for _, p := range c.all() {
+		topics[p.topic] = true
+	}
+	if len(topics) == 0 { // a pattern's, none of which is read here: asked for none, Kafka tells of all
+		return
+	}
+	if details, err := kadm.NewClient(c.client).ListTopics(ctx, sortedKeys(topics)...); err == nil {
 		c.noteRecreated(details)
 		c.reportMissing(details)
 	}

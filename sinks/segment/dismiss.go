@@ -3,6 +3,7 @@ package segment
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/sinks/audience"
@@ -16,33 +17,19 @@ func (f *flush) dismiss(ctx context.Context) error {
 	if f.sink.plan.audience == nil {
 		return nil
 	}
-	var letters []pipeline.Letter
-	var dismissed []int32
-	kept := f.rows[:0]
-	for _, r := range f.rows {
+	for i := range f.rows {
+		r := &f.rows[i]
 		err := f.lookUp(ctx, r.now, r.old)
-		no, refused := errors.AsType[*audience.Refused](err)
-		switch {
-		case refused:
-			why := &pipeline.Rejection{Stage: pipeline.StageSend, Reason: pipeline.UnknownAudience, Field: "audience", APIMessage: no.What}
-			letters = append(letters, pipeline.Letter{Record: &f.chunk.Records[r.row], Rejection: why})
-			dismissed = append(dismissed, r.row)
-		case err != nil:
+		if no, refused := errors.AsType[*audience.Refused](err); refused {
+			r.rejected = &pipeline.Rejection{Stage: pipeline.StageSend, Reason: pipeline.UnknownAudience, Field: "audience", APIMessage: no.What}
+		} else if err != nil {
 			return err
-		default:
-			kept = append(kept, r)
 		}
 	}
-	f.rows = kept
-	if len(letters) == 0 {
-		return nil
-	}
-	if err := f.sink.Letters().Rows(ctx, letters); err != nil {
+	if err := f.writeLetters(ctx, f.sink.Letters()); err != nil { // their members are not marked yet
 		return err
 	}
-	for i, row := range dismissed {
-		f.settleRejected(row, letters[i].Rejection)
-	}
+	f.rows = slices.DeleteFunc(f.rows, func(r rowPlan) bool { return r.rejected != nil })
 	return nil
 }
 

@@ -8,7 +8,7 @@ import (
 
 // settle ends the rows that delivery had nothing to do for.
 func (f *flush) settle(ctx context.Context) error {
-	if err := f.writeLetters(ctx); err != nil {
+	if err := f.writeLetters(ctx, f.sink.deps.DeadLetters); err != nil {
 		return err
 	}
 	f.settleIf(func(r *rowPlan) bool { return !r.sent && r.rejected == nil })
@@ -39,7 +39,7 @@ func (f *flush) settleIf(isSkipped func(r *rowPlan) bool) {
 }
 
 // writeLetters writes the letters of rows that were rejected here.
-func (f *flush) writeLetters(ctx context.Context) error {
+func (f *flush) writeLetters(ctx context.Context, to DeadLetters) error {
 	var letters []pipeline.Letter
 	for i := range f.rows {
 		if r := &f.rows[i]; r.rejected != nil {
@@ -49,20 +49,14 @@ func (f *flush) writeLetters(ctx context.Context) error {
 	if len(letters) == 0 {
 		return nil
 	}
-	if err := f.sink.deps.DeadLetters.Rows(ctx, letters); err != nil {
+	if err := to.Rows(ctx, letters); err != nil {
 		return err
 	}
 	for i := range f.rows {
-		if r := &f.rows[i]; r.rejected != nil {
-			f.settleRejected(r.row, r.rejected)
+		if r := &f.rows[i]; r.rejected != nil && f.chunk.Settle(int(r.row), pipeline.DeadLettered) {
+			f.sink.plan.rows.Rejected(r.rejected)
+			f.sink.plan.rows.Settled(pipeline.DeadLettered, 1)
 		}
 	}
 	return nil
-}
-
-func (f *flush) settleRejected(row int32, why *pipeline.Rejection) {
-	if f.chunk.Settle(int(row), pipeline.DeadLettered) {
-		f.sink.plan.rows.Rejected(why)
-		f.sink.plan.rows.Settled(pipeline.DeadLettered, 1)
-	}
 }

@@ -18,8 +18,9 @@ var callParts = []string{"event_source", "event_source_id", "pixel_code", "test_
 // only as the field that is complained about.
 func callPartIn(message string) string {
 	for word := range words(message) {
-		if word = strings.ToLower(strings.TrimRight(word, ".")); slices.Contains(callParts, word[strings.LastIndexByte(word, '.')+1:]) {
-			return word[strings.LastIndexByte(word, '.')+1:]
+		word = strings.ToLower(strings.TrimRight(word, "."))
+		if name := word[strings.LastIndexByte(word, '.')+1:]; slices.Contains(callParts, name) {
+			return name
 		}
 	}
 	m := strings.ToLower(message)

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/calls"
@@ -44,11 +45,19 @@ func (w *Wiring) ensureCalls(ctx context.Context) error {
 
 func (w *Wiring) callsSource(topic string) calls.Source {
 	in := LettersIn(w.Admin)
+	var seen atomic.Bool // then it is not described again with every look
 	return calls.Source{
 		Topic: topic,
 		Span: func(ctx context.Context) (calls.Span, error) {
-			s, err := in.All(ctx, topic)
-			return calls.Span{ID: s.ID, From: s.From, To: s.To}, err
+			if !seen.Load() {
+				there, err := w.Admin.Topics(ctx, topic)
+				if err != nil || len(there) == 0 {
+					return calls.Span{}, err
+				}
+				seen.Store(true)
+			}
+			all, err := w.Admin.All(ctx, topic)
+			return calls.Span{ID: all.IDs[topic], From: all.From[topic], To: all.To[topic]}, err
 		},
 		Scan: func(ctx context.Context, s calls.Span, each func(*pipeline.Record) error) error {
 			if err := in.Scan(ctx, deadletter.Span{Topic: topic, ID: s.ID, From: s.From, To: s.To}, each); err != nil {

@@ -140,7 +140,7 @@ func (w *Wiring) Serve(ctx context.Context) {
 	for _, c := range w.connections {
 		services.Go(func() { c.token.Watch(ctx, c.gate.TryNow) })
 	}
-	services.Go(func() { _ = w.Status.Remind(ctx) }) // nil
+	services.Go(func() { w.Status.Remind(ctx) })
 	if w.Recorder != nil {
 		services.Go(func() { _ = w.Recorder.Run(ctx) }) // always nil
 	}
