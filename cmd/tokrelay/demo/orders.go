@@ -1,8 +1,10 @@
 package demo
 
 import (
+	"context"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sr/srfake"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -26,4 +28,30 @@ func Orders(registry *srfake.Registry, n int) ([]pipeline.Record, error) {
 		records[i] = pipeline.Record{Topic: orders.topic(), Key: key, Value: value}
 	}
 	return records, nil
+}
+
+// LoadOrders writes n orders to the broker: a few thousand different ones, repeated under their own keys.
+func LoadOrders(broker string, registry *srfake.Registry, n int) error {
+	rows, err := Orders(registry, 5000)
+	if err != nil {
+		return err
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(broker), kgo.ProducerBatchCompression(kgo.NoCompression()))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	var failed error
+	for i := range n {
+		r := &rows[i%len(rows)]
+		client.Produce(context.Background(), &kgo.Record{Topic: r.Topic, Key: r.Key, Value: r.Value}, func(_ *kgo.Record, err error) {
+			if err != nil {
+				failed = err
+			}
+		})
+	}
+	if err := client.Flush(context.Background()); err != nil {
+		return err
+	}
+	return failed
 }

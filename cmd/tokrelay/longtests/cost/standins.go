@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"io"
 	"net"
@@ -9,7 +8,6 @@ import (
 	"os"
 
 	"github.com/twmb/franz-go/pkg/kfake"
-	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sr/srfake"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/demo"
@@ -29,7 +27,7 @@ func standIns(records int) error {
 		return err
 	}
 	a := addresses{Broker: cluster.ListenAddrs()[0], Registry: registry.URL(), TikTok: "http://" + listener.Addr().String(), Records: records}
-	if err := load(a, registry); err != nil {
+	if err := demo.LoadOrders(a.Broker, registry, records); err != nil {
 		return err
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(a); err != nil {
@@ -42,29 +40,4 @@ func takeEverything(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = io.WriteString(w, `{"code":0,"message":"OK","request_id":"20261122100000000000000000000001","data":{}}`)
-}
-
-func load(a addresses, registry *srfake.Registry) error {
-	rows, err := demo.Orders(registry, 5000)
-	if err != nil {
-		return err
-	}
-	client, err := kgo.NewClient(kgo.SeedBrokers(a.Broker), kgo.DefaultProduceTopic(source), kgo.ProducerBatchCompression(kgo.NoCompression()))
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	var failed error
-	for i := range a.Records {
-		row := rows[i%len(rows)]
-		client.Produce(context.Background(), &kgo.Record{Key: row.Key, Value: row.Value}, func(_ *kgo.Record, err error) {
-			if err != nil {
-				failed = err
-			}
-		})
-	}
-	if err := client.Flush(context.Background()); err != nil {
-		return err
-	}
-	return failed
 }
