@@ -14,13 +14,14 @@ import (
 
 // assigned starts a partition's work. franz-go calls it before the first fetch, and never at the same time as revoked
 // or lost. A partition that is worked on already, of a topic that was created again, is another one now: the old work ends.
+// The same partition may be in one list twice, as may what the coordinator assigned: it gets one worker.
 func (c *Consumer) assigned(_ context.Context, _ *kgo.Client, given map[string][]int32) {
 	c.calm(sourceGroup)
 	c.abandon(given)
 	c.mu.Lock()
 	for topic, ids := range given {
 		for _, id := range ids {
-			if c.closed {
+			if c.closed || c.parts[topicPartition{topic, id}] != nil {
 				continue
 			}
 			p := newPartition(topic, id, c.flow)

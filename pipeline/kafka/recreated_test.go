@@ -171,7 +171,7 @@ func TestAPartitionThatIsGivenTwiceIsWorkedOnOnce(t *testing.T) {
 	t.Parallel()
 	c := &Consumer{opts: ConsumerOptions{Topics: []string{testTopic}}.withDefaults(), committing: newSemaphore(), parts: map[topicPartition]*partition{}}
 	c.flow = newFlow(c.opts, 1<<20)
-	given := map[string][]int32{testTopic: {0}}
+	given := map[string][]int32{testTopic: {0, 0}} // as with next_gen, when two topics of the name were assigned at once
 	c.assigned(t.Context(), nil, given)
 	first := c.all()[0]
 	c.assigned(t.Context(), nil, given)
