@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/tokrelay/tokrelay/sinks/audiencefile"
@@ -20,8 +21,8 @@ import (
 var templateFiles embed.FS
 
 // templates holds, for every page, the layout with that page's parts: "content", and "live" inside it where the page
-// moves.
-var templates = func() map[string]*template.Template {
+// moves. They are made for the first page that is asked for: most commands never show one.
+var templates = sync.OnceValue(func() map[string]*template.Template {
 	shared := template.Must(template.New("layout.html").Funcs(words).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
 	all := map[string]*template.Template{}
 	for name := range titles {
@@ -29,7 +30,7 @@ var templates = func() map[string]*template.Template {
 	}
 	all["problem"] = template.Must(template.Must(shared.Clone()).ParseFS(templateFiles, "templates/problem.html"))
 	return all
-}()
+})
 
 // render writes a whole page. It is made in memory first: an error leaves no half of one.
 func render(w io.Writer, f frame) error {
@@ -45,7 +46,7 @@ func renderLive(w io.Writer, f frame) error { return execute(w, f, "live") }
 
 func execute(w io.Writer, f frame, entry string) error {
 	var b bytes.Buffer
-	if err := templates[f.Template].ExecuteTemplate(&b, entry, f); err != nil {
+	if err := templates()[f.Template].ExecuteTemplate(&b, entry, f); err != nil {
 		return fmt.Errorf("write page %s: %w", f.Template, err)
 	}
 	_, err := w.Write(b.Bytes())
@@ -53,7 +54,7 @@ func execute(w io.Writer, f frame, entry string) error {
 }
 
 // moves reports whether a page has a part that moves.
-func moves(name string) bool { return templates[name].Lookup("live") != nil }
+func moves(name string) bool { return templates()[name].Lookup("live") != nil }
 
 // words are the functions templates use.
 var words = template.FuncMap{
