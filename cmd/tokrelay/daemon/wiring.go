@@ -93,6 +93,7 @@ func (w *Wiring) connect() (err error) {
 	if w.producer, err = kafka.NewProducer(w.kafka(), "dead-letters", w.Log); err != nil {
 		return err
 	}
+	w.producer.Remake(w.remake)
 	if w.Admin, err = admin.New(w.kafka(), "admin", w.Log); err != nil {
 		return err
 	}
