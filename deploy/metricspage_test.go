@@ -68,6 +68,7 @@ var worries = map[string]string{
 	"tokrelay_retries_total":                          "a lasting rate",
 	"tokrelay_rate_limited_seconds_total":             "rises while the sync lags: the limit is the bottleneck",
 	"tokrelay_queue_events":                           "at its capacity: back-pressure, see lag",
+	"tokrelay_limit_share":                            "the sum over instances above 1 for longer than a rebalance: they send more than `limits`",
 	"tokrelay_queue_events_capacity":                  "never; it is for comparison",
 	"tokrelay_dlq_produce_seconds":                    "seconds: rejected rows settle slowly",
 	"tokrelay_audience_last_upload_timestamp_seconds": "older than the schedule's pace; unchanged audiences are not uploaded",

@@ -29,7 +29,7 @@ func (f *logFlags) logger(w io.Writer) (*slog.Logger, error) {
 	if err := level.UnmarshalText([]byte(f.level)); err != nil {
 		return nil, usageError{fmt.Errorf("--log-level: must be debug, info, warn or error")}
 	}
-	options := &slog.HandlerOptions{Level: level}
+	options := &slog.HandlerOptions{Level: level, ReplaceAttr: asText}
 	switch strings.ToLower(f.format) {
 	case "json":
 		return slog.New(slog.NewJSONHandler(w, options)), nil
@@ -37,6 +37,21 @@ func (f *logFlags) logger(w io.Writer) (*slog.Logger, error) {
 		return slog.New(slog.NewTextHandler(w, options)), nil
 	}
 	return nil, usageError{fmt.Errorf("--log-format: must be json or text")}
+}
+
+// asText writes durations as 14.8s, which JSON would write in nanoseconds, and errors as their text, which it takes from none
+// that has a way of its own into JSON.
+func asText(_ []string, a slog.Attr) slog.Attr {
+	switch v := a.Value.Any().(type) {
+	case time.Duration:
+		if v.Abs() >= time.Second {
+			v = v.Round(100 * time.Millisecond)
+		}
+		a.Value = slog.StringValue(v.String())
+	case error:
+		a.Value = slog.StringValue(v.Error())
+	}
+	return a
 }
 
 // lastSpans sends the spans that wait, for no longer than a person would.

@@ -18,9 +18,10 @@ func (g *Gate) announce(br *breaker, a *pipeline.Answer) {
 		return
 	}
 	br.told = true
+	source := br.source()
 	for _, m := range g.members {
 		if br.key.holdsUp(m) {
-			m.q.trouble(br, t)
+			g.report(m.q, func(s *pipeline.Status) { s.Set(m.q.deps.Sync, source, t) })
 		}
 	}
 }
@@ -79,29 +80,24 @@ func (g *Gate) reset(br *breaker) {
 	if br.told && br.kind == pipeline.TroubleRefused {
 		g.record.destination(br.key).holds++
 	}
+	source := br.source()
 	for _, m := range g.members {
 		if br.key.holdsUp(m) {
-			m.q.recovered(br)
+			g.report(m.q, func(s *pipeline.Status) { s.Clear(m.q.deps.Sync, source) })
 		}
 	}
 }
 
-func (q *Queue) trouble(br *breaker, t *pipeline.Trouble) {
+func (g *Gate) report(q *Queue, what func(*pipeline.Status)) {
 	if q.deps.Status != nil {
-		q.deps.Status.Set(q.deps.Sync, br.source(), t)
-	}
-}
-
-func (q *Queue) recovered(br *breaker) {
-	if q.deps.Status != nil {
-		q.deps.Status.Clear(q.deps.Sync, br.source())
+		g.news = append(g.news, func() { what(q.deps.Status) })
 	}
 }
 
 // release closes a destination's breaker: what waits behind it is to be tried, for its rows are rejected one way or the other.
 func (g *Gate) release(q *Queue, field string) {
 	g.mu.Lock()
-	defer g.mu.Unlock()
+	defer g.unlock()
 	if br := g.breakers[destinationKey(q, field)]; br != nil {
 		g.reset(br)
 		g.admit()

@@ -115,7 +115,7 @@ func newFlow(t *testing.T, next http.RoundTripper, c tiktok.Config, misdirected 
 		AppendRequest: func(dst []byte, envelope string, bodies [][]byte) []byte {
 			return append(append(fmt.Appendf(dst, `{%s,"data":[`, envelope), bytes.Join(bodies, []byte(","))...), "]}"...)
 		},
-		Gate: delivery.NewGate(delivery.GateConfig{CallsInFlight: 8, Endpoints: map[string]float64{"/event/track/": 1000}}, nil),
+		Gate: delivery.NewGate(delivery.GateConfig{CallsInFlight: 8, Endpoints: map[string]float64{"/event/track/": 1000}}),
 		Post: func(ctx context.Context, body []byte) pipeline.Answer { return client.Post(ctx, "/event/track/", body) },
 	})
 	ctx, stop := context.WithCancel(context.Background())

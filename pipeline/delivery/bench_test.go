@@ -31,7 +31,7 @@ func benchItems(n int) *pipeline.Items {
 func benchQueue(b *testing.B, post func(ctx context.Context, body []byte) pipeline.Answer) *Queue {
 	q := New(Config{MaxItems: 1000, MaxBytes: 1_000_000, Retry: settings.WithDefaults(Retry{})}, Deps{
 		Sync: "bench", Endpoint: "/event/track/", AppendRequest: appendRequest, Post: post,
-		Gate: NewGate(GateConfig{CallsInFlight: 8, Endpoints: map[string]float64{"/event/track/": 1e6}}, nil), DeadLetters: &deadLetters{},
+		Gate: NewGate(GateConfig{CallsInFlight: 8, Endpoints: map[string]float64{"/event/track/": 1e6}}), DeadLetters: &deadLetters{},
 	})
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup

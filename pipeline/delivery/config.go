@@ -76,6 +76,7 @@ type Deps struct {
 	Misdirected   pipeline.Reason              // of rows that chose a destination that is refused; "" where the configuration chooses
 	Post          func(ctx context.Context, body []byte) pipeline.Answer
 	Gate          *Gate
+	Least         float64 // part of the limits that it may use whatever the gate's share of them is
 	DeadLetters   DeadLetters
 	Status        *pipeline.Status    // nil: none
 	Metrics       *Metrics            // nil: none

@@ -33,7 +33,7 @@ func TestValidateReportsWhatIsWrongWithRetries(t *testing.T) {
 }
 
 func TestPausesBetweenFailedCallsDouble(t *testing.T) {
-	b := &batch{queue: &Queue{cfg: Config{Retry: settings.WithDefaults(Retry{})}, deps: Deps{Gate: NewGate(GateConfig{CallsInFlight: 8}, nil)}}}
+	b := &batch{queue: &Queue{cfg: Config{Retry: settings.WithDefaults(Retry{})}, deps: Deps{Gate: NewGate(GateConfig{CallsInFlight: 8})}}}
 	for attempt, want := range []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 32 * time.Second, time.Minute, time.Minute} {
 		p := &part{attempts: attempt + 1, entries: make([]entry, 1)}
 		before := time.Now()

@@ -3,7 +3,6 @@ package delivery
 import (
 	"cmp"
 	"context"
-	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -22,21 +21,23 @@ type GateConfig struct {
 // or refuses the token; then one, to probe. Its syncs are served in turn. It is safe for concurrent use and needs no goroutine.
 type Gate struct {
 	cfg GateConfig
-	log *slog.Logger
 
 	mu       sync.Mutex
 	inFlight int
 	members  []*member // the next to be served first
 	breakers map[breakerKey]*breaker
 	buckets  map[string]*bucket
+	shares   map[string]float64 // of the limits, by endpoint; nil: all of them
 	record   record
 	timer    *time.Timer
+	news     []func() // for the status, when mu is free
+
+	telling sync.Mutex // news in their order
 }
 
 // member is a queue at the gate.
 type member struct {
 	q       *Queue
-	quota   float64 // this instance's part of the limits
 	waiters []*waiter
 	fields  map[string]bool // it has made calls for
 }
@@ -64,12 +65,11 @@ type waiter struct {
 	limited time.Time // since when it is held up by a limit
 }
 
-// NewGate makes a connection's gate. log may be nil.
-func NewGate(cfg GateConfig, log *slog.Logger) *Gate {
+// NewGate makes a connection's gate.
+func NewGate(cfg GateConfig) *Gate {
 	cfg.Failures = cmp.Or(cfg.Failures, 5)
 	g := &Gate{
-		cfg: cfg, log: cmp.Or(log, slog.New(slog.DiscardHandler)),
-		breakers: map[breakerKey]*breaker{}, buckets: map[string]*bucket{}, record: newRecord(),
+		cfg: cfg, breakers: map[breakerKey]*breaker{}, buckets: map[string]*bucket{}, record: newRecord(),
 	}
 	g.timer = time.AfterFunc(time.Hour, g.recheck)
 	g.timer.Stop()
@@ -79,8 +79,9 @@ func NewGate(cfg GateConfig, log *slog.Logger) *Gate {
 func (g *Gate) join(q *Queue) *member {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	m := &member{q: q, quota: 1, fields: map[string]bool{}}
+	m := &member{q: q, fields: map[string]bool{}}
 	g.members = append(g.members, m)
+	g.refill()
 	return m
 }
 
@@ -130,4 +131,25 @@ func (g *Gate) recheck() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.admit()
+}
+
+// unlock frees mu, and tells then what was found: what is told is logged, and no call waits for that.
+func (g *Gate) unlock() {
+	told := len(g.news) > 0
+	g.mu.Unlock()
+	if told {
+		g.tell()
+	}
+}
+
+func (g *Gate) tell() {
+	g.telling.Lock()
+	defer g.telling.Unlock()
+	g.mu.Lock()
+	news := g.news
+	g.news = nil
+	g.mu.Unlock()
+	for _, tell := range news {
+		tell()
+	}
 }

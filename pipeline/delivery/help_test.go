@@ -54,7 +54,7 @@ type options struct {
 func newWorld(t *testing.T, o options, post func(call sent) pipeline.Answer) *world {
 	w := &world{T: t, post: post, status: pipeline.NewStatus(time.Now), gate: o.gate, ended: make(chan struct{})}
 	if w.gate == nil {
-		w.gate = NewGate(GateConfig{CallsInFlight: 8}, nil)
+		w.gate = NewGate(GateConfig{CallsInFlight: 8})
 	}
 	o.name = cmp.Or(o.name, "purchases")
 	deps := Deps{

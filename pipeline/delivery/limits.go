@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"math"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -33,51 +34,50 @@ func (g *Gate) bucket(list []*bucket, key string, limit float64, endpoint string
 	b := g.buckets[key]
 	if b == nil {
 		b = &bucket{rate.NewLimiter(0, 0), limit, endpoint}
-		b.set(time.Now(), g.quota(endpoint))
+		b.set(time.Now(), g.share(endpoint))
 		g.buckets[key] = b
 	}
 	return append(list, b)
 }
 
 // set gives the bucket its part of the limit. A tenth of it is the burst and the rest the steady rate, so that no second,
-// wherever it begins, sees more calls than the limit.
-func (b *bucket) set(now time.Time, quota float64) {
-	limit := max(b.limit*quota, 0.01)
-	burst := max(1, int(limit/10))
-	b.limiter.SetBurstAt(now, burst)
-	b.limiter.SetLimitAt(now, rate.Limit(max(limit-float64(burst), limit*0.9)))
+// wherever it begins, sees more calls than that part: below ten calls a whole number of them, for one more would be too many.
+func (b *bucket) set(now time.Time, share float64) {
+	limit := max(b.limit*share, 0.01)
+	steady := 0.9 * limit
+	if limit >= 1 {
+		steady = min(steady, math.Floor(limit))
+	}
+	b.limiter.SetBurstAt(now, max(1, int(limit/10)))
+	b.limiter.SetLimitAt(now, rate.Limit(steady))
 }
 
-// quota is this instance's part of a limit: what its syncs read of their topics, on average. Over all instances of the
-// same configuration these parts make one.
-func (g *Gate) quota(endpoint string) float64 {
-	sum, n := 0.0, 0
+// share is this instance's part of a limit. A queue that is no instance of the sync may use its Least all the same.
+func (g *Gate) share(endpoint string) float64 {
+	share := 1.0
+	if g.shares != nil {
+		share = g.shares[endpoint]
+	}
 	for _, m := range g.members {
-		if endpoint == "" || m.q.deps.Endpoint == endpoint {
-			sum, n = sum+m.quota, n+1
-		}
+		share = max(share, m.q.deps.Least)
 	}
-	if n == 0 {
-		return 1
-	}
-	return sum / float64(n)
+	return share
 }
 
 // refill gives every bucket its part again after the parts have changed.
 func (g *Gate) refill() {
 	now := time.Now()
 	for _, b := range g.buckets {
-		b.set(now, g.quota(b.endpoint))
+		b.set(now, g.share(b.endpoint))
 	}
 }
 
-// SetQuota sets which part of the sync's partitions this instance reads (0 to 1): it makes that part of the calls its
-// limits allow, for the other instances make the rest.
-func (q *Queue) SetQuota(part float64) {
-	g := q.deps.Gate
+// SetShares sets which part of the limits this instance may use, 0 to 1, by endpoint, "" for the limits that all endpoints
+// have in common: the other instances use the rest. Until it is called, that is all of them.
+func (g *Gate) SetShares(shares map[string]float64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	q.member.quota = min(max(part, 0), 1)
+	g.shares = shares
 	g.refill()
 	g.admit()
 }

@@ -67,7 +67,7 @@ func newModel(t *testing.T, seed uint64) *model {
 		MaxItems: 1 + r.IntN(1<<r.IntN(7)), Capacity: 1 + r.IntN(300), Grace: time.Second,
 		Linger: time.Duration(r.IntN(2)*r.IntN(1000)) * time.Millisecond,
 	}
-	gate := NewGate(GateConfig{CallsInFlight: 1 + r.IntN(8), Advertiser: float64(r.IntN(2) * (1 + r.IntN(100)))}, nil)
+	gate := NewGate(GateConfig{CallsInFlight: 1 + r.IntN(8), Advertiser: float64(r.IntN(2) * (1 + r.IntN(100)))})
 	m.w = newWorld(t, options{Config: cfg, gate: gate, calls: r.IntN(2) == 0}, m.answer)
 	for range 1 + r.IntN(6) {
 		m.addChunk(1 + r.IntN(60))

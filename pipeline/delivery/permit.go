@@ -39,7 +39,7 @@ func (p *permit) cancel() {
 // finish gives the permit back and lets the gate learn from the answer.
 func (p *permit) finish(a *pipeline.Answer) {
 	p.g.mu.Lock()
-	defer p.g.mu.Unlock()
+	defer p.g.unlock()
 	p.learn(a)
 	p.back()
 }

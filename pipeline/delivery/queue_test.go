@@ -45,7 +45,7 @@ func TestWhatComesWhileNothingIsInFlightGoesOutAtOnce(t *testing.T) {
 
 func TestCallsFillWhileOthersAreInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, options{gate: NewGate(GateConfig{CallsInFlight: 2}, nil)}, after(time.Second))
+		w := newWorld(t, options{gate: NewGate(GateConfig{CallsInFlight: 2})}, after(time.Second))
 		var all sync.WaitGroup
 		for range 42 { // over chunks: two calls leave at once, the rest waits for them
 			all.Go(func() { w.deliver(100) })
@@ -109,7 +109,7 @@ func TestLingerHoldsAnItemForMoreToShareItsCall(t *testing.T) {
 func TestDeliverBlocksWhileTooMuchIsUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		free := make(chan struct{})
-		w := newWorld(t, options{Config: Config{MaxItems: 10, Capacity: 25}, gate: NewGate(GateConfig{CallsInFlight: 1}, nil)}, func(sent) pipeline.Answer {
+		w := newWorld(t, options{Config: Config{MaxItems: 10, Capacity: 25}, gate: NewGate(GateConfig{CallsInFlight: 1})}, func(sent) pipeline.Answer {
 			<-free
 			return yes
 		})
@@ -148,7 +148,7 @@ func TestSyncsOfAConnectionTakeTurns(t *testing.T) {
 			elapse(time.Second)
 			return yes
 		}
-		gate := NewGate(GateConfig{CallsInFlight: 1}, nil)
+		gate := NewGate(GateConfig{CallsInFlight: 1})
 		one := newWorld(t, options{gate: gate, name: "one", Config: Config{MaxItems: 10}}, post)
 		two := newWorld(t, options{gate: gate, name: "two", Config: Config{MaxItems: 10}}, post)
 		var all sync.WaitGroup
@@ -274,7 +274,7 @@ func TestACallThatIsTooLargeIsSentInParts(t *testing.T) {
 func TestDeliverLeavesWhenItsContextEnds(t *testing.T) {
 	t.Run("while its items wait", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			w := newWorld(t, options{gate: NewGate(GateConfig{CallsInFlight: 1}, nil)}, after(time.Minute))
+			w := newWorld(t, options{gate: NewGate(GateConfig{CallsInFlight: 1})}, after(time.Minute))
 			go w.deliver(1)
 			synctest.Wait()
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -328,7 +328,7 @@ func TestDeliverLeavesWhenItsContextEnds(t *testing.T) {
 
 func TestRunEndsAndTakesDeliverWithIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, options{gate: NewGate(GateConfig{CallsInFlight: 1}, nil), Config: Config{MaxItems: 3}}, after(time.Second))
+		w := newWorld(t, options{gate: NewGate(GateConfig{CallsInFlight: 1}), Config: Config{MaxItems: 3}}, after(time.Second))
 		c, items := w.chunk(5)
 		result := make(chan error)
 		go func() { result <- w.queue.Deliver(context.Background(), c, items) }()

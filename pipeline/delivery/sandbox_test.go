@@ -48,7 +48,7 @@ func newStage(t *testing.T, client *tiktok.Client) *stage {
 	s := &stage{T: t, letters: letters{rows: map[int64]*pipeline.Rejection{}}}
 	s.queue = delivery.New(delivery.Config{MaxItems: 1000, MaxBytes: 1_000_000, Retry: settings.WithDefaults(delivery.Retry{})}, delivery.Deps{
 		Sync: "purchases", Endpoint: "/event/track/", AppendRequest: appendEvents, DeadLetters: &s.letters,
-		Gate: delivery.NewGate(delivery.GateConfig{CallsInFlight: 8}, nil), Status: pipeline.NewStatus(time.Now),
+		Gate: delivery.NewGate(delivery.GateConfig{CallsInFlight: 8}), Status: pipeline.NewStatus(time.Now),
 		Post: func(ctx context.Context, body []byte) pipeline.Answer { return client.Post(ctx, "/event/track/", body) },
 	})
 	ctx, stop := context.WithCancel(context.Background())

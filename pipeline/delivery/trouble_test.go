@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -120,7 +121,7 @@ func TestThrottlingHoldsWhatItsScopeSays(t *testing.T) {
 	for _, c := range cases {
 		t.Run(string(c.scope), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				gate := NewGate(GateConfig{CallsInFlight: 8}, nil)
+				gate := NewGate(GateConfig{CallsInFlight: 8})
 				first := tooOften
 				first.Scope = c.scope
 				events := newWorld(t, options{gate: gate, name: "events"}, script(first, yes))
@@ -291,7 +292,7 @@ func TestGiveUpAfterEndsTheWaitingDuringAnOutage(t *testing.T) {
 
 func TestARefusedTokenStopsTheConnectionUntilItWorks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		gate := NewGate(GateConfig{CallsInFlight: 8}, nil)
+		gate := NewGate(GateConfig{CallsInFlight: 8})
 		began := time.Now()
 		post := func(c sent) pipeline.Answer {
 			if c.at.Sub(began) < time.Hour {
@@ -353,7 +354,7 @@ func TestARefusedPermissionOrAWrongPathStopsItsSyncOnly(t *testing.T) {
 	for name, a := range map[string]pipeline.Answer{"permission": permission, "path": broken} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				gate := NewGate(GateConfig{CallsInFlight: 8}, nil)
+				gate := NewGate(GateConfig{CallsInFlight: 8})
 				one := newWorld(t, options{gate: gate, name: "one"}, script(repeat(a, 5, yes)...))
 				two := newWorld(t, options{gate: gate, name: "two"}, script(yes))
 				c, items := one.chunk(5)
@@ -389,8 +390,8 @@ func TestLimitsAreKeptInEverySecond(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, options{gate: NewGate(c.gate, nil), Config: Config{MaxItems: 1}}, script(yes))
-				w.queue.SetQuota(c.share)
+				w := newWorld(t, options{gate: NewGate(c.gate), Config: Config{MaxItems: 1}}, script(yes))
+				w.gate.SetShares(map[string]float64{"": c.share, "/event/track/": c.share})
 				w.deliver(20 * c.most)
 				calls := w.sent()
 				for i, first := range calls {
@@ -432,5 +433,39 @@ func TestADeliveryCanLeaveDuringAnOutage(t *testing.T) {
 			t.Errorf("waiting: got %d in %d queues, want nothing", w.queue.waiting, len(w.queue.queues))
 		}
 		w.queue.mu.Unlock()
+	})
+}
+
+// slowLog is a log that takes until it is released.
+type slowLog struct {
+	began   chan struct{}
+	release chan struct{}
+}
+
+func (l *slowLog) Write(p []byte) (int, error) {
+	l.began <- struct{}{}
+	<-l.release
+	return len(p), nil
+}
+
+// TestNoCallWaitsForALogLine: one sync's trouble is being logged, by a log that hangs; another sync's calls go on.
+func TestNoCallWaitsForALogLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := NewGate(GateConfig{CallsInFlight: 8})
+		one := newWorld(t, options{gate: gate, name: "one"}, script(broken, yes))
+		two := newWorld(t, options{gate: gate, name: "two", path: "/segment/mapping/"}, script(yes))
+		log := &slowLog{make(chan struct{}, 10), make(chan struct{})}
+		one.status.LogTo(slog.New(slog.NewTextHandler(log, nil)))
+		done := make(chan struct{})
+		go func() { one.deliver(1); close(done) }()
+		<-log.began
+		began := time.Now()
+		two.deliver(5)
+		if got := time.Since(began); got > time.Second {
+			t.Errorf("delivered after %v, want at once", got)
+		}
+		close(log.release)
+		<-done
+		one.wantTroubles()
 	})
 }

@@ -18,6 +18,8 @@ import (
 type Producer struct {
 	client *kgo.Client
 	large  *kgo.Client // for records that do not fit a usual batch: one by one
+
+	remake func(ctx context.Context, topic string) error
 }
 
 const (
@@ -51,6 +53,9 @@ func NewProducer(cfg Config, name string, log *slog.Logger) (*Producer, error) {
 	return &Producer{client: client, large: large}, nil
 }
 
+// Remake sets what makes a topic again that was deleted, or says why not. Call it before the first Produce.
+func (p *Producer) Remake(remake func(ctx context.Context, topic string) error) { p.remake = remake }
+
 // TooLarge says that Kafka will never take the record as it is: the topic's max.message.bytes forbids it.
 type TooLarge struct {
 	Topic string
@@ -65,6 +70,49 @@ func (e *TooLarge) Error() string {
 // the acknowledged ones, *TooLarge where trying again is of no use. A record goes to its Partition, or, where that is -1,
 // where its key belongs. Acknowledged records have their Partition and Offset set.
 func (p *Producer) Produce(ctx context.Context, records []pipeline.Record) []error {
+	errs := p.try(ctx, records)
+	var again []pipeline.Record
+	var places []int
+	remade := map[string]error{}
+	for i := range records {
+		if !gone(errs[i]) {
+			continue
+		}
+		topic := records[i].Topic
+		if _, known := remade[topic]; !known {
+			remade[topic] = p.beginAgain(ctx, topic)
+		}
+		if errs[i] = remade[topic]; errs[i] == nil {
+			again, places = append(again, records[i]), append(places, i)
+		}
+	}
+	if len(again) == 0 {
+		return errs
+	}
+	for k, err := range p.try(ctx, again) {
+		errs[places[k]], records[places[k]] = err, again[k]
+	}
+	return errs
+}
+
+// gone reports whether a record was refused because its topic was deleted, or is another one of the name by now.
+func gone(err error) bool {
+	return errors.Is(err, kerr.UnknownTopicID) || errors.Is(err, kerr.UnknownTopicOrPartition)
+}
+
+// beginAgain has a topic made again and makes franz-go forget the old one: by itself it keeps to its id for good.
+func (p *Producer) beginAgain(ctx context.Context, topic string) error {
+	var err error
+	if p.remake != nil {
+		err = p.remake(ctx, topic)
+	}
+	p.client.PurgeTopicsFromProducing(topic)
+	p.large.PurgeTopicsFromProducing(topic)
+	return err
+}
+
+// try produces the records once.
+func (p *Producer) try(ctx context.Context, records []pipeline.Record) []error {
 	errs := make([]error, len(records))
 	var answers sync.WaitGroup
 	answers.Add(len(records))

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/ThreeDotsLabs/watermill"
-
-	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/ThreeDotsLabs/watermill/message/router/middleware"
 )
 
 // quietLog passes on what Watermill says, without what it may quote: a panic's value or a message could hold a row's
@@ -19,7 +19,7 @@ func (l quietLog) Error(msg string, err error, fields watermill.LogFields) {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return // a chunk whose time is over: its rows are read again
 	}
-	l.log.Error("router: "+firstLine(msg), append(known(fields), "error", safe(err))...)
+	l.log.Error("router: "+firstLine(msg), append(known(fields), "error", safe(msg, err))...)
 }
 
 func (l quietLog) Info(msg string, fields watermill.LogFields) {
@@ -40,17 +40,12 @@ func known(fields watermill.LogFields) []any {
 	return args
 }
 
-// safe is the error's text where it is our own, else only its type.
-func safe(err error) string {
-	var trouble *pipeline.Trouble
-	var notSettled *notSettled
-	switch {
-	case errors.As(err, &trouble):
-		return trouble.Error()
-	case errors.As(err, &notSettled):
-		return notSettled.Error()
+// safe is the error's text; of a panic only the type: its value may be anything.
+func safe(msg string, err error) string {
+	if _, panicked := errors.AsType[middleware.RecoveredPanicError](err); panicked || strings.Contains(msg, "Panic") {
+		return fmt.Sprintf("%T", err)
 	}
-	return fmt.Sprintf("%T", err)
+	return err.Error()
 }
 
 func firstLine(text string) string {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 )
@@ -23,7 +24,7 @@ func (t *topic) again(id string, members int) remembered {
 	return model
 }
 
-func TestATopicThatWasMadeAgainIsReadFromItsBeginningAndTheOldOneForgotten(t *testing.T) {
+func TestATopicThatWasMadeAgainIsReadAndGetsWhatItLacks(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		old, new string // ids
@@ -47,6 +48,27 @@ func TestATopicThatWasMadeAgainIsReadFromItsBeginningAndTheOldOneForgotten(t *te
 				t.Fatal(err)
 			}
 			model := topic.again(c.new, c.members)
+			if c.members > 0 { // what another instance has written since is newer
+				newer, gone := keyOf(1), keyOf(2)
+				topic.append(&pipeline.Record{Key: newer[:], Value: []byte("newer")})
+				topic.append(&pipeline.Record{Key: gone[:]})
+			}
+			for i := range 60 {
+				model[keyOf(i)] = "old"
+			}
+			if c.members > 0 {
+				model[keyOf(1)] = "newer"
+				delete(model, keyOf(2))
+			}
+			if err := m.Refresh(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			model.check(t, m, 0)
+			next := NewMembers(topic.log(), lettersOf, nil) // the next start
+			if err := next.Refresh(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			model.check(t, next, 0)
 			if err := m.Refresh(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -82,10 +104,21 @@ func TestATopicMadeAgainThatCannotBeReadIsReadTheNextTime(t *testing.T) {
 		t.Errorf("got error %v and %d members, want an error and the old member: nothing new is known yet", err, m.Len())
 	}
 	down = false
+	topic.refuse = func(r *pipeline.Record) error { return errRefused }
+	if err := m.Refresh(t.Context()); err == nil {
+		t.Error("got no error, though what the topic lacks could not be written to it")
+	}
+	topic.refuse = nil
+	model[keyOf(1)] = "old"
 	if err := m.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	model.check(t, m, 0)
+	next := NewMembers(topic.log(), lettersOf, nil)
+	if err := next.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	model.check(t, next, 0)
 }
 
 func TestATopicThatEndsBeforeWhatWasReadIsAnErrorWhenItIsTheSame(t *testing.T) {
@@ -103,5 +136,26 @@ func TestATopicThatEndsBeforeWhatWasReadIsAnErrorWhenItIsTheSame(t *testing.T) {
 	topic.partitions[0] = topic.partitions[0][:1]
 	if err := m.Refresh(t.Context()); err == nil || m.Len() != 3 {
 		t.Errorf("got error %v and %d members, want an error and the 3 members that were read", err, m.Len())
+	}
+}
+
+func TestDocumentsAndLeasesAreInAStateTopicThatWasMadeAgain(t *testing.T) {
+	topic := newTopic(1)
+	topic.id = "first"
+	s := NewStore(topic.log(), time.Now)
+	if err := s.Put(t.Context(), "audience/newsletter", []byte("7")); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.TryLock(t.Context(), "upload", time.Minute); err != nil || !got {
+		t.Fatalf("lease: got %v, %v", got, err)
+	}
+	topic.again("second", 0)
+	if err := s.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	next := NewStore(topic.log(), time.Now)
+	got, err := next.TryLock(t.Context(), "upload", time.Minute)
+	if doc, _ := next.Get("audience/newsletter"); string(doc) != "7" || err != nil || got {
+		t.Errorf("another instance: got document %q and lease %v, %v, want 7 and no lease", doc, got, err)
 	}
 }

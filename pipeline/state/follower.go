@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -23,9 +24,9 @@ type Log struct {
 	// Produce writes records and returns when each is acknowledged or given up: one error per record. It may set the
 	// Partition and Offset of acknowledged ones; that spares reading them again.
 	Produce func(ctx context.Context, records []pipeline.Record) []error
-	// MadeAgain, if not nil, is called when the topic was deleted and created again: what was read of the old one has been
-	// forgotten, and the new one has been read from its beginning.
-	MadeAgain func()
+	// MadeAgain, if not nil, is called when the topic was deleted and created again: the new one has been read from its
+	// beginning, and so many records that were read of the old one, and that the new one lacked, were written to it.
+	MadeAgain func(written int)
 }
 
 // follower keeps up with a topic. What is applied is the topic's records in their order, and ahead of it the records
@@ -35,12 +36,14 @@ type Log struct {
 // no record ever goes back behind a later one of the same key.
 type follower struct {
 	Log
-	apply func(records []pipeline.Record, instead bool) // instead of all that was applied before
+	apply func(records []pipeline.Record)
+	held  func(yield func(pipeline.Record) bool) // all that is applied, as records
 	turn  *semaphore.Weighted
 
 	asked    atomic.Int64 // refreshes asked for
 	covered  int64        // and those that are done; guarded by turn
 	restored bool         // the topic has been read to an end once; guarded by turn
+	owes     bool         // a topic made again may lack what is applied; guarded by turn
 	id       string       // of the topic that next is about; guarded by turn
 
 	mu   sync.Mutex
@@ -50,8 +53,8 @@ type follower struct {
 
 const alone = 1 << 30
 
-func newFollower(l Log, apply func(records []pipeline.Record, instead bool)) *follower {
-	return &follower{Log: l, apply: apply, turn: semaphore.NewWeighted(alone), next: map[int32]int64{}, own: map[int32]map[int64]struct{}{}}
+func newFollower(l Log, apply func(records []pipeline.Record), held func(yield func(pipeline.Record) bool)) *follower {
+	return &follower{Log: l, apply: apply, held: held, turn: semaphore.NewWeighted(alone), next: map[int32]int64{}, own: map[int32]map[int64]struct{}{}}
 }
 
 // refresh applies the topic up to its present end. Callers that come while another refreshes share the next one.
@@ -83,18 +86,76 @@ func (f *follower) catchUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	from, to := f.missing(ends, again)
-	if again || len(to) > 0 {
-		err = f.read(ctx, id, from, to, again)
+	if f.owes = f.owes || again; f.owes {
+		return f.beginAgain(ctx, id, ends)
 	}
+	if from, to := f.missing(ends); len(to) > 0 {
+		err = f.read(ctx, id, from, to)
+	}
+	if err == nil {
+		f.restored, f.id = true, id
+	}
+	return err
+}
+
+// beginAgain reads a topic made again over what was read of the old one, which is all there was, and writes to it what it
+// lacks of that: nothing is forgotten because a topic was deleted. Where that fails, the next refresh does it.
+func (f *follower) beginAgain(ctx context.Context, id string, ends map[int32]int64) error {
+	has := map[string]bool{}
+	var news []pipeline.Record
+	err := f.Read(ctx, id, nil, ends, func(r *pipeline.Record) error {
+		has[string(r.Key)] = true
+		news = append(news, *r)
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	f.restored, f.id = true, id
-	if again && f.MadeAgain != nil {
-		f.MadeAgain()
+	f.forget()
+	f.apply(news)
+	for partition, end := range ends {
+		f.moveTo(partition, end)
+	}
+	written, err := f.writeBack(ctx, has)
+	if err != nil {
+		return err
+	}
+	f.id, f.restored, f.owes = id, true, false
+	if f.MadeAgain != nil {
+		f.MadeAgain(written)
 	}
 	return nil
+}
+
+// writeBack writes what is applied and the topic does not have. The next refresh reads it: another instance may have written
+// the same.
+func (f *follower) writeBack(ctx context.Context, has map[string]bool) (written int, err error) {
+	var batch []pipeline.Record
+	flush := func() {
+		for _, failed := range f.Produce(ctx, batch) {
+			err = cmp.Or(err, failed)
+		}
+		written += len(batch)
+		batch = nil
+	}
+	for r := range f.held {
+		if has[string(r.Key)] {
+			continue
+		}
+		r.Topic, r.Offset = f.Topic, -1
+		if batch = append(batch, r); len(batch) == restoreBatch {
+			if flush(); err != nil {
+				break
+			}
+		}
+	}
+	if len(batch) > 0 {
+		flush()
+	}
+	if err != nil {
+		return 0, fmt.Errorf("write what was remembered: %w", err)
+	}
+	return written, nil
 }
 
 // another reports whether the topic was deleted and created again since it was last read. Where brokers give no ids, an
@@ -121,16 +182,12 @@ func (f *follower) another(id string, ends map[int32]int64) (bool, error) {
 // restoreBatch is how many records are applied together while restoring.
 const restoreBatch = 4096
 
-// read applies what is between from and to; with again, instead of everything, and all at once: others go on reading what
-// is applied, and must not see a part of the new topic.
-func (f *follower) read(ctx context.Context, id string, from, to map[int32]int64, again bool) error {
-	whole := f.restored || again
-	if !again {
-		f.id = id // a part may be applied before an error
-	}
+// read applies what is between from and to.
+func (f *follower) read(ctx context.Context, id string, from, to map[int32]int64) error {
+	f.id = id // a part may be applied before an error
 	var batch []pipeline.Record
 	done := func() {
-		f.apply(batch, again)
+		f.apply(batch)
 		for i := range batch {
 			f.moveTo(batch[i].Partition, batch[i].Offset+1)
 		}
@@ -138,16 +195,13 @@ func (f *follower) read(ctx context.Context, id string, from, to map[int32]int64
 		batch = batch[:0]
 	}
 	err := f.Read(ctx, id, from, to, func(r *pipeline.Record) error {
-		if batch = append(batch, *r); len(batch) >= restoreBatch && !whole {
+		if batch = append(batch, *r); len(batch) >= restoreBatch && !f.restored {
 			done()
 		}
 		return nil
 	})
 	if err != nil {
 		return err
-	}
-	if again {
-		f.forget()
 	}
 	done()
 	for id, end := range to {
@@ -163,16 +217,13 @@ func (f *follower) forget() {
 	clear(f.own)
 }
 
-// missing is what lies between what is applied and the ends: everything, of a topic made again.
-func (f *follower) missing(ends map[int32]int64, again bool) (from, to map[int32]int64) {
+// missing is what lies between what is applied and the ends.
+func (f *follower) missing(ends map[int32]int64) (from, to map[int32]int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	from, to = map[int32]int64{}, map[int32]int64{}
 	for id, end := range ends {
 		at, known := f.next[id]
-		if again {
-			at, known = 0, false
-		}
 		if known {
 			from[id] = at
 		}
@@ -231,7 +282,7 @@ func (f *follower) write(ctx context.Context, records []pipeline.Record, visible
 	if !visible {
 		return failed
 	}
-	f.apply(written, false)
+	f.apply(written)
 	for i := range written {
 		f.wrote(&written[i])
 	}

@@ -3,6 +3,7 @@ package state
 import (
 	"cmp"
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,7 +27,7 @@ type Members struct {
 // counts nothing.
 func NewMembers(l Log, claims func(value []byte, each func(claim []byte)), m *Metrics) *Members {
 	members := &Members{claims: claims, metrics: cmp.Or(m, NewMetrics(nil)), counts: newCounts()}
-	members.follower = newFollower(l, members.apply)
+	members.follower = newFollower(l, members.apply, members.held)
 	return members
 }
 
@@ -59,15 +60,22 @@ func (m *Members) Put(ctx context.Context, keys [][16]byte, values [][]byte) err
 
 // apply takes over records of the topic, all of them or none in the eyes of readers. Records with other keys than ours
 // are someone else's.
-func (m *Members) apply(records []pipeline.Record, instead bool) {
+func (m *Members) apply(records []pipeline.Record) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if instead {
-		m.table, m.counts = table{}, newCounts()
-	}
 	for i := range records {
 		if r := &records[i]; len(r.Key) == len(key{}) {
 			m.replace(key(r.Key), r.Value)
+		}
+	}
+}
+
+func (m *Members) held(yield func(pipeline.Record) bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for k, value := range m.table.all {
+		if !yield(pipeline.Record{Key: k[:], Value: slices.Clone(value)}) {
+			return
 		}
 	}
 }

@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -33,7 +34,7 @@ const (
 // NewStore makes an empty Store of a state topic; the first Refresh fills it. now is the clock of leases.
 func NewStore(l Log, now func() time.Time) *Store {
 	s := &Store{me: rand.Text(), now: now, docs: map[string][]byte{}, leases: map[string]lease{}}
-	s.follower = newFollower(l, s.apply)
+	s.follower = newFollower(l, s.apply, s.held)
 	return s
 }
 
@@ -61,13 +62,9 @@ func (s *Store) Put(ctx context.Context, key string, doc []byte) error {
 	return s.write(ctx, []pipeline.Record{{Key: []byte(docPrefix + key), Value: doc}}, true)
 }
 
-func (s *Store) apply(records []pipeline.Record, instead bool) {
+func (s *Store) apply(records []pipeline.Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if instead {
-		clear(s.docs)
-		clear(s.leases)
-	}
 	for i := range records {
 		r := &records[i]
 		if key, ok := strings.CutPrefix(string(r.Key), docPrefix); ok {
@@ -85,4 +82,20 @@ func (s *Store) replace(key string, doc []byte) {
 		return
 	}
 	s.docs[key] = slices.Clone(doc)
+}
+
+func (s *Store) held(yield func(pipeline.Record) bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for key, doc := range s.docs {
+		if !yield(pipeline.Record{Key: []byte(docPrefix + key), Value: doc}) {
+			return
+		}
+	}
+	for name, l := range s.leases {
+		text, err := json.Marshal(claim{Owner: l.owner, At: s.now(), Until: l.until})
+		if err == nil && l.owner != "" && !yield(pipeline.Record{Key: []byte(leasePrefix + name), Value: text}) {
+			return
+		}
+	}
 }

@@ -48,11 +48,11 @@ func (s *scene) withDelivery(t *testing.T) (letters *realLetters, calls *[]strin
 	var mu sync.Mutex
 	maxItems, size := s.sink.plan.Limits()
 	q := delivery.New(delivery.Config{MaxItems: maxItems, MaxBytes: size, Retry: settings.WithDefaults(delivery.Retry{})}, delivery.Deps{
-		Sync: "newsletter", Endpoint: s.sink.plan.Endpoint(), AppendRequest: s.sink.plan.AppendRequest,
+		Sync: "newsletter", Endpoint: Endpoint, AppendRequest: s.sink.plan.AppendRequest,
 		Post: func(ctx context.Context, body []byte) pipeline.Answer {
-			return answerTo(ctx, s.sandbox, s.sink.plan.Endpoint(), body)
+			return answerTo(ctx, s.sandbox, Endpoint, body)
 		},
-		Gate: delivery.NewGate(delivery.GateConfig{CallsInFlight: 8}, nil), DeadLetters: letters,
+		Gate: delivery.NewGate(delivery.GateConfig{CallsInFlight: 8}), DeadLetters: letters,
 		OnCall: func(c pipeline.Call) {
 			mu.Lock()
 			defer mu.Unlock()

@@ -116,7 +116,7 @@ func (q *queue) call(items *pipeline.Items, envelope int32) error {
 	if err := q.step(); err != nil {
 		return err
 	}
-	a := postTo(q.sandbox, q.plan.Endpoint(), q.plan.AppendRequest(nil, items.Envelopes[envelope], bodies))
+	a := postTo(q.sandbox, Endpoint, q.plan.AppendRequest(nil, items.Envelopes[envelope], bodies))
 	if a.Code != 0 {
 		return fmt.Errorf("%w: %d %s", errRefused, a.Code, a.Message)
 	}

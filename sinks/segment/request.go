@@ -15,7 +15,7 @@ import (
 var wires = [member.Kinds]string{"EMAIL_SHA256", "PHONE_SHA256", "IDFA_SHA256", "IDFA_MD5", "AAID_SHA256", "AAID_MD5"}
 
 // Endpoint is where memberships go, below the API's base.
-func (p *Plan) Endpoint() string { return "/segment/mapping/" }
+const Endpoint = "/segment/mapping/"
 
 // Limits are how many members a call may hold, and how many bytes.
 func (p *Plan) Limits() (maxItems, maxBytesOfCall int) { return p.cfg.Batch.MaxUsers, maxBytes }

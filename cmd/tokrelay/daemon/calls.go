@@ -27,6 +27,7 @@ func (w *Wiring) rememberCalls() (err error) {
 	if w.callsProducer, err = kafka.NewProducer(w.kafka(), "calls", w.Log); err != nil {
 		return err
 	}
+	w.callsProducer.Remake(w.remake)
 	w.History = calls.NewHistory(w.callsSource(c.Topic))
 	w.Recorder = calls.NewRecorder(c, calls.RecorderDeps{Instance: w.options.Instance, Ensure: w.ensureCalls, Produce: w.callsProducer.Produce,
 		TooLarge: tooLarge, Metrics: counted, Log: w.Log})
@@ -57,6 +58,7 @@ func (w *Wiring) callsSource(topic string) calls.Source {
 				seen.Store(true)
 			}
 			all, err := w.Admin.All(ctx, topic)
+			seen.Store(err == nil) // it may have been deleted
 			return calls.Span{ID: all.IDs[topic], From: all.From[topic], To: all.To[topic]}, err
 		},
 		Scan: func(ctx context.Context, s calls.Span, each func(*pipeline.Record) error) error {

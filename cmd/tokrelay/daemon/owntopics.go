@@ -1,9 +1,14 @@
 package daemon
 
 import (
+	"context"
+	"errors"
 	"regexp"
 	"slices"
+	"time"
 
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
@@ -75,4 +80,78 @@ func (s *Sync) excluded() []string {
 		list = append(list, regexp.QuoteMeta(name))
 	}
 	return list
+}
+
+// remake makes a topic of our own again that was deleted. Where it may not, the error is a *admin.MissingTopic.
+func (w *Wiring) remake(ctx context.Context, topic string) error {
+	c := w.Config
+	switch topic {
+	case c.DeadLetter.RejectedTopic, c.DeadLetter.FailedTopic:
+		return w.EnsureTopics(ctx)
+	case c.StateTopic:
+		return w.EnsureState(ctx)
+	case c.Calls.Topic:
+		return w.ensureCalls(ctx)
+	}
+	return w.ensure(ctx, c.DeadLetter.Create, admin.Wanted{Name: topic, Compact: true}) // of members
+}
+
+// ownEvery is how often our own topics are looked at. One that is written to is missed sooner.
+const ownEvery = 10 * time.Second
+
+// keepTopics has our own topics made again that are deleted while the daemon runs, and what they remember written to them,
+// until ctx ends.
+func (d *Daemon) keepTopics(ctx context.Context) {
+	seen, said := map[string]string{}, map[string]bool{}
+	for {
+		there, err := d.Wiring.Admin.Topics(ctx, d.Wiring.Config.ownNames()...)
+		if err == nil { // else the syncs say so
+			d.lookAtOwn(ctx, there, seen, said)
+		}
+		if pipeline.Wait(ctx, ownEvery) != nil {
+			return
+		}
+	}
+}
+
+// lookAtOwn compares the topics that are there with those seen before, by their ids.
+func (d *Daemon) lookAtOwn(ctx context.Context, there map[string]admin.Topic, seen map[string]string, said map[string]bool) {
+	w := d.Wiring
+	for _, name := range w.Config.ownNames() {
+		id, was := seen[name]
+		now, is := there[name]
+		switch {
+		case is && (!was || id == now.ID):
+			seen[name], said[name] = now.ID, false
+		case is || w.remade(ctx, name, said):
+			if d.remember(ctx, name) == nil {
+				delete(seen, name) // the next look sees the new one
+			}
+		}
+	}
+}
+
+// remade reports whether a topic that was deleted is there again, and says once why not.
+func (w *Wiring) remade(ctx context.Context, topic string, said map[string]bool) bool {
+	err := w.remake(ctx, topic)
+	if err == nil {
+		w.Log.Warn("topic was deleted, and is made again", "topic", topic)
+	} else if !said[topic] && ctx.Err() == nil {
+		w.Log.Error("topic was deleted; what needs it waits", "topic", topic, "error", err)
+		said[topic] = true
+	}
+	return err == nil
+}
+
+// remember has what a topic remembers written to the one that took its place.
+func (d *Daemon) remember(ctx context.Context, topic string) (err error) {
+	if topic == d.Wiring.Config.StateTopic && d.Wiring.State != nil {
+		err = d.Wiring.State.Refresh(ctx)
+	}
+	for _, s := range d.streams {
+		if s.members != nil && d.Wiring.Config.MembersTopic(s.Sync) == topic {
+			err = errors.Join(err, s.members.Refresh(ctx))
+		}
+	}
+	return err
 }

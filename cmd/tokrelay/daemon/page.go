@@ -12,6 +12,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
+	"github.com/tokrelay/tokrelay/pipeline/delivery"
 	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/audiencefile"
 )
@@ -139,10 +140,14 @@ func (d *Daemon) PreviewTopic(ctx context.Context, sync string, r TopicRange, ou
 	return NewPreview(flow, out, false).Topic(ctx, d.Wiring.Config, d.Wiring.Admin, r)
 }
 
-// Options are for other work on the daemon's configuration in this process; its calls are remembered with the daemon's.
+// Options are for other work on the daemon's configuration in this process; its calls are remembered with the daemon's, and
+// share its limits.
 func (d *Daemon) Options() Options {
 	o := d.Wiring.options
-	o.Calls = d.Wiring.Calls
+	o.Calls, o.gates = d.Wiring.Calls, map[string]*delivery.Gate{}
+	for name, c := range d.Wiring.connections {
+		o.gates[name] = c.gate
+	}
 	return o
 }
 

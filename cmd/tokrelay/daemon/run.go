@@ -54,6 +54,7 @@ func (d *Daemon) syncs(ctx, behind context.Context) error {
 	defer services.Wait()
 	serving, stop := context.WithCancel(behind)
 	defer stop()
+	services.Go(func() { d.keepTopics(serving) })
 	for _, s := range d.streams {
 		services.Go(func() { s.Serve(serving) })
 	}

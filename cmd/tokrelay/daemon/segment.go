@@ -75,6 +75,11 @@ func (w *Wiring) stateLog(topic string) state.Log {
 		Ends: func(ctx context.Context) (string, map[int32]int64, error) {
 			ids, err := w.Admin.IDs(ctx, topic)
 			if err != nil {
+				if err = w.remake(ctx, topic); err == nil {
+					ids, err = w.Admin.IDs(ctx, topic)
+				}
+			}
+			if err != nil {
 				return "", nil, err
 			}
 			ends, err := w.Admin.Ends(ctx, topic)
@@ -83,8 +88,9 @@ func (w *Wiring) stateLog(topic string) state.Log {
 		Read: func(ctx context.Context, id string, from, to map[int32]int64, each func(*pipeline.Record) error) error {
 			return w.Admin.Read(ctx, admin.Range{From: admin.Offsets{topic: from}, To: admin.Offsets{topic: to}, IDs: map[string]string{topic: id}}, each)
 		},
-		MadeAgain: func() {
-			w.Log.Warn("topic was deleted and created again: what it remembered is forgotten, and the new one was read from its beginning", "topic", topic)
+		MadeAgain: func(written int) {
+			w.Log.Error("topic was deleted and created again: what this instance remembers of it is in the new one; what other instances wrote last may be missing: "+
+				"to be sure, run tokrelay resync --sync NAME for each streamed audience", "topic", topic, "records_written", written)
 		},
 		Produce: func(ctx context.Context, records []pipeline.Record) []error {
 			for i := range records {

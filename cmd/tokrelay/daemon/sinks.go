@@ -116,7 +116,7 @@ func (s *Sync) compileSegment(cols *mapping.Columns, now func() time.Time, m *Me
 	return &sinkPlan{
 		gate: mapping.AllOps, window: 1, segment: plan,
 		newMaker: func() Maker { return plan.Maker() }, previewMaker: func() Maker { return plan.NewPreview() },
-		endpoint: plan.Endpoint(), appendRequest: plan.AppendRequest, destination: plan.Destination, misdirected: plan.Misdirected(), line: plan.Line, net: plan.Net,
+		endpoint: segment.Endpoint, appendRequest: plan.AppendRequest, destination: plan.Destination, misdirected: plan.Misdirected(), line: plan.Line, net: plan.Net,
 		maxItems: maxItems, maxBytes: maxBytes, linger: s.AudienceSegment.Batch.Linger.Std(),
 	}, nil
 }

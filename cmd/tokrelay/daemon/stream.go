@@ -10,7 +10,6 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/delivery"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
-	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/pipeline/router"
 	"github.com/tokrelay/tokrelay/pipeline/state"
 	"github.com/tokrelay/tokrelay/pipeline/tracing"
@@ -38,16 +37,15 @@ func (w *Wiring) Stream(s *Sync) (*Stream, error) {
 	}
 	letters := w.Letters(s, m.letters)
 	queue := w.queue(s, flow, letters, m)
-	quota := &quota{admin: w.Admin, sync: s, queue: queue, held: make(chan int, 1)}
 	consumer, err := kafka.NewConsumer(w.kafka(), kafka.ConsumerOptions{
 		Sync: s.Name, Group: w.Config.GroupOf(s), Topics: s.AllTopics(), Pattern: s.Pattern, Exclude: s.excluded(), Start: s.Start, OutOfRange: s.OutOfRange,
 		MarkTopic: w.Config.DeadLetter.FailedTopic, Window: flow.sink.window, Drain: w.Config.Shutdown.Drain.Std(), Status: w.Status, Metrics: m.consumer, Log: w.Log,
-		Assigned: quota.assigned,
+		Assigned: func(partitions int) { w.shares.assigned(s.Name, partitions) },
 	})
 	if err != nil {
 		return nil, err
 	}
-	stream := &Stream{Sync: s, Queue: queue, wiring: w, services: []func(context.Context) error{quota.run},
+	stream := &Stream{Sync: s, Queue: queue, wiring: w,
 		Route: router.Sync{Name: s.Name, Tracing: w.tracing(s), Topic: s.source(), Source: consumer.Run, NewSteps: flow.Steps, Letters: letters,
 			Deliver: queue.Deliver, RejectedShare: s.RejectedShare, Watch: func(g router.Guard) func() { return queue.Watch(g) }, Metrics: m.router}}
 	if flow.sink.segment != nil {
@@ -100,63 +98,17 @@ func (w *Wiring) queue(s *Sync, flow *Flow, letters *deadletter.Writer, m *Metri
 	name, _ := w.Config.ConnectionOf(s)
 	connection := w.connections[name]
 	endpoint := flow.Endpoint()
+	least := 0.0
+	if w.options.Replay {
+		least = ReplayLeast
+	}
 	return delivery.New(delivery.Config{MaxItems: flow.sink.maxItems, MaxBytes: flow.sink.maxBytes, Linger: flow.sink.linger, Retry: s.Retry},
 		delivery.Deps{
-			Sync: s.Name, Endpoint: endpoint, AppendRequest: flow.sink.appendRequest, Gate: connection.gate,
+			Sync: s.Name, Endpoint: endpoint, AppendRequest: flow.sink.appendRequest, Gate: connection.gate, Least: least,
 			Field: flow.sink.destination, Misdirected: flow.sink.misdirected,
 			Post: func(ctx context.Context, body []byte) pipeline.Answer {
 				return connection.client.Post(ctx, endpoint, body)
 			},
 			DeadLetters: letters, Status: w.Status, Metrics: m.delivery, Tracing: w.tracing(s), OnCall: w.Calls.Add, Log: w.Log,
 		})
-}
-
-// quota keeps a sync's part of its connection's limits: the part of the topics' partitions that this instance reads. The
-// instances of a group thus share one limit without talking to each other.
-type quota struct {
-	admin *admin.Client
-	sync  *Sync
-	queue *delivery.Queue
-	held  chan int // the newest number of partitions read here
-}
-
-// assigned notes a rebalance; only the newest number counts.
-func (q *quota) assigned(partitions int) {
-	select {
-	case <-q.held:
-	default:
-	}
-	select {
-	case q.held <- partitions:
-	default:
-	}
-}
-
-func (q *quota) run(ctx context.Context) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case held := <-q.held:
-			if all := q.partitions(ctx); held > 0 && all > 0 {
-				q.queue.SetQuota(float64(held) / float64(all))
-			}
-		}
-	}
-}
-
-// partitions is how many partitions the sync's topics have, 0 if that cannot be asked now.
-func (q *quota) partitions(ctx context.Context) (all int) {
-	names, err := q.sync.SourceTopics(ctx, q.admin)
-	if err != nil {
-		return 0
-	}
-	topics, err := q.admin.Topics(ctx, names...)
-	if err != nil {
-		return 0
-	}
-	for _, t := range topics {
-		all += t.Partitions
-	}
-	return all
 }

@@ -34,6 +34,9 @@ type Options struct {
 	Tracer          *tracing.Tracer  // nil: no spans
 	Now             func() time.Time // the clock of file uploads; nil: time.Now
 	Calls           *calls.Log       // remembers calls; nil: a log of the wiring's own, written to calls.topic
+	Replay          bool             // it sends again what instances have read, and reads no partitions itself
+
+	gates map[string]*delivery.Gate // of a daemon in this process, whose limits it shares; nil: gates of its own
 }
 
 // Wiring is what syncs share, made from a configuration: clients of Kafka, of the schema registry and of TikTok, metrics,
@@ -54,6 +57,7 @@ type Wiring struct {
 	producer      *kafka.Producer
 	callsProducer *kafka.Producer
 	connections   map[string]*connection
+	shares        *shares
 	partitions    atomic.Pointer[map[string]int] // of our own topics, once they are there
 	options       Options
 }
@@ -75,7 +79,7 @@ func Wire(c *Config, o Options) (*Wiring, error) {
 	}
 	w := &Wiring{Config: c, Metrics: metrics.New(), Status: pipeline.NewStatus(time.Now), Calls: o.Calls, Log: o.Log,
 		connections: map[string]*connection{}, options: o}
-	w.decoding = cdc.NewMetrics(w.Metrics)
+	w.decoding, w.shares = cdc.NewMetrics(w.Metrics), newShares(w)
 	w.publishInfo()
 	w.Status.LogTo(o.Log)
 	return w, w.connect()
@@ -89,6 +93,7 @@ func (w *Wiring) connect() (err error) {
 	if w.producer, err = kafka.NewProducer(w.kafka(), "dead-letters", w.Log); err != nil {
 		return err
 	}
+	w.producer.Remake(w.remake)
 	if w.Admin, err = admin.New(w.kafka(), "admin", w.Log); err != nil {
 		return err
 	}
@@ -99,6 +104,9 @@ func (w *Wiring) connect() (err error) {
 		if w.connections[name], err = w.connection(name, c); err != nil {
 			return fmt.Errorf("connection %s: %w", name, err)
 		}
+	}
+	if w.options.gates == nil {
+		w.shares.set() // nothing, before partitions are counted
 	}
 	if slices.ContainsFunc(w.Config.Syncs, func(s Sync) bool { return s.IsAudience() }) {
 		w.State = state.NewStore(w.stateLog(w.Config.StateTopic), time.Now)
@@ -118,8 +126,11 @@ func (w *Wiring) connection(name string, c tiktok.Config) (*connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	gate := delivery.NewGate(delivery.GateConfig{CallsInFlight: c.CallsInFlight, Endpoints: c.Limits.Endpoints(),
-		Field: c.Limits.Pixel, Advertiser: c.Limits.Advertiser}, w.Log)
+	gate := w.options.gates[name]
+	if gate == nil {
+		gate = delivery.NewGate(delivery.GateConfig{CallsInFlight: c.CallsInFlight, Endpoints: c.Limits.Endpoints(),
+			Field: c.Limits.Pixel, Advertiser: c.Limits.Advertiser})
+	}
 	return &connection{client: client, gate: gate, token: token}, nil
 }
 
@@ -134,13 +145,16 @@ func NewClient(name string, c tiktok.Config, stored func(connection string) stri
 	return client, token, err
 }
 
-// Serve writes calls to their topic, and has calls tried again as soon as a token's file changes, until ctx ends.
+// Serve writes calls to their topic, shares the limits, and has calls tried again as soon as a token's file changes, until ctx ends.
 func (w *Wiring) Serve(ctx context.Context) {
 	var services sync.WaitGroup
 	for _, c := range w.connections {
 		services.Go(func() { c.token.Watch(ctx, c.gate.TryNow) })
 	}
 	services.Go(func() { w.Status.Remind(ctx) })
+	if w.options.gates == nil {
+		services.Go(func() { w.shares.run(ctx) })
+	}
 	if w.Recorder != nil {
 		services.Go(func() { _ = w.Recorder.Run(ctx) }) // always nil
 	}

@@ -92,6 +92,7 @@ var ErrTooManyFailures = errors.New("too many rows fail again")
 
 // New puts a replay together. It opens no connection yet.
 func New(c *daemon.Config, with daemon.Options, o Options) (*Replay, error) {
+	with.Replay = true
 	w, err := daemon.Wire(c, with)
 	if err != nil {
 		return nil, err

@@ -27,15 +27,17 @@ func (r *Replay) Run(ctx context.Context) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.await(ctx, streams); err != nil || ctx.Err() != nil {
-		return r.finish(), errors.Join(err, context.Cause(ctx))
-	}
 	behind, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var services sync.WaitGroup
 	services.Go(func() { r.wiring.Serve(behind) })
-	for _, s := range streams {
+	for _, s := range streams { // a queue has to run to its end: it leaves the gate then, which may be the daemon's
 		services.Go(func() { _ = s.Queue.Run(behind) }) // always nil
 		services.Go(func() { s.Serve(behind) })
+	}
+	if err := r.await(ctx, streams); err != nil || ctx.Err() != nil {
+		stop()
+		services.Wait()
+		return r.finish(), errors.Join(err, context.Cause(ctx))
 	}
 	routing, endRouting := context.WithCancel(behind)
 	services.Go(func() { _ = rt.Run(routing) }) // its sources end without errors

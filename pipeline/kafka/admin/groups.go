@@ -22,8 +22,11 @@ func (a *Client) Committed(ctx context.Context, group string) (Offsets, error) {
 	return o, nil
 }
 
-// Member is an instance in a group.
-type Member struct{ ClientID, Host string }
+// Member is an instance in a group, and how many partitions it reads.
+type Member struct {
+	ClientID, Host string
+	Partitions     int
+}
 
 // Members are the instances in a group of the configured protocol; a group that does not exist yet has none.
 func (a *Client) Members(ctx context.Context, group string) ([]Member, error) {
@@ -41,7 +44,13 @@ func (a *Client) Members(ctx context.Context, group string) ([]Member, error) {
 func (a *Client) classicMembers(ctx context.Context, group string) (members []Member, err error) {
 	described, err := whole(a.adm.DescribeGroups(ctx, group))
 	for _, m := range described[group].Members {
-		members = append(members, Member{m.ClientID, m.ClientHost})
+		one := Member{ClientID: m.ClientID, Host: m.ClientHost}
+		if assigned, ok := m.Assigned.AsConsumer(); ok {
+			for _, t := range assigned.Topics {
+				one.Partitions += len(t.Partitions)
+			}
+		}
+		members = append(members, one)
 	}
 	return members, err
 }
@@ -49,7 +58,11 @@ func (a *Client) classicMembers(ctx context.Context, group string) (members []Me
 func (a *Client) nextGenMembers(ctx context.Context, group string) (members []Member, err error) {
 	described, err := whole(a.adm.DescribeConsumerGroups(ctx, group))
 	for _, m := range described[group].Members {
-		members = append(members, Member{m.ClientID, m.ClientHost})
+		one := Member{ClientID: m.ClientID, Host: m.ClientHost}
+		for _, partitions := range m.Assignment {
+			one.Partitions += len(partitions)
+		}
+		members = append(members, one)
 	}
 	return members, err
 }
