@@ -54,6 +54,7 @@ const (
 	TooManyElements    Reason = "too_many_elements"
 	InvalidPixel       Reason = "invalid_pixel"
 	UnknownAudience    Reason = "unknown_audience"
+	TooManyAudiences   Reason = "too_many_audiences"
 	InvalidTestCode    Reason = "invalid_test_event_code"
 	InvalidDeliveryKey Reason = "invalid_member_key"
 
@@ -116,6 +117,7 @@ var reasons = []struct {
 	{TooManyElements, ReasonInfo{ClassInvalid, "the list has too many elements", "a list that grew without bound", "shorten the list"}},
 	{InvalidPixel, ReasonInfo{ClassInvalid, "the row names no usable pixel or event source", "NULL in the column that chooses it, or a pixel that TikTok refuses while it takes others", "fill the column, give it a `default`, or have the token allowed for the pixel"}},
 	{UnknownAudience, ReasonInfo{ClassInvalid, "the row names no usable audience", "NULL in the column that chooses it, or an audience that TikTok refuses while it takes others", "fill the column, or name another audience"}},
+	{TooManyAudiences, ReasonInfo{ClassInvalid, "the row names one audience more than the sync may fill", "a column that chooses the audience and holds many different values", "map another column, or raise `audience_segment.most_audiences` and restart; what is remembered of audiences that no row names any more counts until `tokrelay resync --recreate`"}},
 	{InvalidTestCode, ReasonInfo{ClassInvalid, "the test event code cannot be used", "a column with something else in it", "map the column that holds the code of Events Manager"}},
 	{InvalidDeliveryKey, ReasonInfo{ClassInvalid, "the record has no key, so its member is not known", "a topic written without keys", "key the topic by the member (Debezium: message.key.columns)"}},
 

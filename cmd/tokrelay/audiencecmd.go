@@ -225,10 +225,13 @@ func (d *desk) report(r *daemon.AudienceReport) {
 	case r.New:
 		d.screen.print("Nothing is remembered of it: the sync has not run yet.\n")
 		return
-	case len(r.TikTok) == 0:
+	case len(r.TikTok) == 0 && r.Fault == "":
 		d.screen.print("TikTok holds no audience of it yet.\n")
 	default:
 		d.screen.audiences(r.TikTok, lastUpload(r))
+	}
+	if r.Fault != "" {
+		d.screen.print("%s\n", d.screen.paint(red, r.Fault))
 	}
 	if r.Members != nil {
 		d.screen.print("\n%s member(s) remembered\n", thousands(int64(*r.Members)))

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"fmt"
 	"hash/fnv"
 	"time"
@@ -9,12 +10,12 @@ import (
 )
 
 // announce reports an open breaker as trouble of every sync it holds up.
-func (g *Gate) announce(br *breaker, a *pipeline.Answer) {
+func (g *Gate) announce(br *breaker) {
 	t := &pipeline.Trouble{
-		Kind: br.kind, What: br.what(a), Until: br.until,
+		Kind: br.kind, What: br.what(), Until: br.until,
 		Stop: br.kind != pipeline.TroubleTikTok && br.kind != pipeline.TroubleThrottled,
 	}
-	if !br.isSure() {
+	if br.asking || !br.isSure() {
 		return
 	}
 	br.told = true
@@ -26,19 +27,23 @@ func (g *Gate) announce(br *breaker, a *pipeline.Answer) {
 	}
 }
 
-// what says what TikTok answered and what is done about it. The answer's text is scrubbed already.
-func (br *breaker) what(a *pipeline.Answer) string {
-	text := a.Message
-	if text == "" {
-		text = a.Verdict.String()
-	}
-	text += " (" + a.CodeText()
+// says is what TikTok answered. The answer's text is scrubbed already.
+func says(a *pipeline.Answer) string {
+	text := cmp.Or(a.Message, a.Verdict.String()) + " (" + a.CodeText()
 	if a.RequestID != "" {
 		text += ", request " + a.RequestID
 	}
-	text += ")"
+	return text + ")"
+}
+
+// what says what is wrong, what TikTok answered and what is done about it.
+func (br *breaker) what() string {
+	text := br.says
 	if br.key.field != "" {
 		text = br.name + ": " + text
+	}
+	if br.learnt != "" {
+		text = br.learnt + "; TikTok answers " + text
 	}
 	if br.kind == pipeline.TroubleRefused {
 		text += "; it refuses whatever is sent, so that no row is blamed: its rows wait"

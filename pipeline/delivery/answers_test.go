@@ -105,13 +105,16 @@ type flow struct {
 	status  *pipeline.Status
 	letters letters
 	wire    *wire
+	asked   func(ctx context.Context) string // what TikTok says of a destination
 }
 
 func newFlow(t *testing.T, next http.RoundTripper, c tiktok.Config, misdirected pipeline.Reason) *flow {
-	f := &flow{T: t, status: pipeline.NewStatus(time.Now), letters: letters{rows: map[int64]*pipeline.Rejection{}}, wire: &wire{next: next, taken: map[string]int{}}}
+	f := &flow{T: t, status: pipeline.NewStatus(time.Now), letters: letters{rows: map[int64]*pipeline.Rejection{}}, wire: &wire{next: next, taken: map[string]int{}},
+		asked: func(context.Context) string { return "" }}
 	client := tiktok.NewOver(settings.WithDefaults(c), tiktok.FixedToken(sandbox.DefaultToken), f.wire)
 	f.queue = delivery.New(delivery.Config{MaxItems: rowsPerCall, MaxBytes: 1_000_000, Retry: settings.WithDefaults(delivery.Retry{})}, delivery.Deps{
 		Sync: "purchases", Endpoint: "/event/track/", DeadLetters: &f.letters, Status: f.status, Field: events.Destination, Misdirected: misdirected,
+		Ask: func(ctx context.Context, _ string) string { return f.asked(ctx) },
 		AppendRequest: func(dst []byte, envelope string, bodies [][]byte) []byte {
 			return append(append(fmt.Appendf(dst, `{%s,"data":[`, envelope), bytes.Join(bodies, []byte(","))...), "]}"...)
 		},

@@ -41,7 +41,10 @@ type breaker struct {
 	long    int       // how many of the holds were long ones
 	until   time.Time
 	probing bool
-	told    bool // the status has it
+	told    bool   // the status has it
+	says    string // what TikTok answered last
+	asking  bool   // TikTok is being asked about the destination: the trouble is told with what it says
+	learnt  string // what it said; "" for nothing
 }
 
 func (br *breaker) letsProbe(now time.Time) bool { return !br.probing && !now.Before(br.until) }

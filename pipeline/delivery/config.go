@@ -72,8 +72,9 @@ type Deps struct {
 	Sync          string
 	Endpoint      string // "/event/track/"
 	AppendRequest func(dst []byte, envelope string, bodies [][]byte) []byte
-	Field         func(envelope string) string // the destination, in words, which ScopeField holds: "pixel C4"; nil: the envelope itself
-	Misdirected   pipeline.Reason              // of rows that chose a destination that is refused; "" where the configuration chooses
+	Field         func(envelope string) string                      // the destination, in words, which ScopeField holds: "pixel C4"; nil: the envelope itself
+	Ask           func(ctx context.Context, envelope string) string // what is wrong with a destination and what to do, "" for nothing that is known; nil: nothing to ask
+	Misdirected   pipeline.Reason                                   // of rows that chose a destination that is refused; "" where the configuration chooses
 	Post          func(ctx context.Context, body []byte) pipeline.Answer
 	Gate          *Gate
 	Least         float64 // part of the limits that it may use whatever the gate's share of them is

@@ -17,8 +17,9 @@ type permit struct {
 	probes   []*breaker
 	sent     moment
 	answered moment
-	expected bool // a refusal is: it says nothing of the destination
-	holds    int  // how often the destination had been held when the permit was given
+	expected bool     // a refusal is: it says nothing of the destination
+	holds    int      // how often the destination had been held when the permit was given
+	asks     *breaker // whose destination the holder is to ask TikTok about
 }
 
 func (p *permit) key() breakerKey { return destinationKey(p.m.q, p.field) }
@@ -130,11 +131,13 @@ func (p *permit) trip(key breakerKey, kind pipeline.TroubleKind, a *pipeline.Ans
 		if br != nil {
 			p.g.reset(br)
 		}
-		br = &breaker{key: key, name: nameOf(p.m.q, p.field), kind: kind, first: now}
+		br = &breaker{key: key, name: nameOf(p.m.q, p.field), kind: kind, first: now, learnt: p.g.record.destination(p.key()).learnt}
 		p.g.breakers[key] = br
 	}
 	br.trip(now, now.Add(min(a.RetryAfter, p.m.q.cfg.Retry.Max.Std())))
-	p.g.announce(br, a)
+	br.says = says(a)
+	p.mayAsk(br, now)
+	p.g.announce(br)
 }
 
 func (p *permit) probed(br *breaker) bool {

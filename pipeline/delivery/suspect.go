@@ -129,6 +129,7 @@ func (b *batch) control(near []entry, suits func(field string) bool) bool {
 	a := b.post(f, p)
 	permit.finish(&a)
 	b.queue.note(f, b, p, &a)
+	b.ask(permit)
 	return true
 }
 

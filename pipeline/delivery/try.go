@@ -42,6 +42,7 @@ func (b *batch) attempt(p *part) (t try, ok bool) {
 	permit.finish(&t.answer)
 	t.at = permit.answered
 	b.queue.note(f, b, p, &t.answer)
+	b.ask(permit)
 	if t.answer.IsAccepted() {
 		b.accept(t)
 	}

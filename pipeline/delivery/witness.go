@@ -12,13 +12,16 @@ type record struct {
 	accepted     map[string]moment    // by endpoint: when the last call that was accepted had been sent
 	worked       map[string]time.Time // by endpoint: when it last accepted a call
 	failed       map[string]int       // by endpoint: calls that failed since it last answered
+	asked        time.Time            // when TikTok was last asked about a destination
 }
 
 // destination is a pixel, event set or audience at an endpoint.
 type destination struct {
-	accepted moment // when the last call that was accepted had been sent
-	refused  int    // refused calls since
-	holds    int    // how often it was held for refusing everything
+	accepted moment    // when the last call that was accepted had been sent
+	refused  int       // refused calls since
+	holds    int       // how often it was held for refusing everything
+	asked    time.Time // when TikTok was last asked about it
+	learnt   string    // what it said was wrong, "" for nothing
 }
 
 func newRecord() record {
@@ -42,7 +45,7 @@ func (r *record) destination(key breakerKey) *destination {
 // note remembers that a call was accepted.
 func (r *record) note(p *permit, now time.Time) {
 	d, endpoint := r.destination(p.key()), p.m.q.deps.Endpoint
-	d.refused, d.accepted = 0, max(d.accepted, p.sent)
+	d.learnt, d.refused, d.accepted = "", 0, max(d.accepted, p.sent)
 	r.accepted[endpoint] = max(r.accepted[endpoint], p.sent)
 	r.failed[endpoint], r.worked[endpoint] = 0, now
 }

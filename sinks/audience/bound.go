@@ -12,7 +12,9 @@ type Documents interface {
 	// Refresh returns when everything that any instance had written when it was called is visible here.
 	Refresh(ctx context.Context) error
 	Get(key string) ([]byte, bool)
-	// Put returns nil once the document is acknowledged.
+	// Keys are the keys of documents that begin with prefix, sorted.
+	Keys(prefix string) []string
+	// Put returns nil once the document is acknowledged; nil removes it.
 	Put(ctx context.Context, key string, document []byte) error
 }
 
@@ -55,7 +57,13 @@ func Resync(ctx context.Context, docs Documents, sync, mode string, recreate boo
 	if err != nil && !recreate {
 		return fmt.Errorf("resync %s: %w", sync, err)
 	}
-	if err := docs.Put(ctx, Key(sync, ""), b.resync(mode, recreate).Document()); err != nil {
+	err = docs.Put(ctx, Key(sync, ""), b.resync(mode, recreate).Document())
+	for _, key := range docs.Keys(Key(sync, "") + "/") { // those that rows have named
+		if err == nil && recreate {
+			err = docs.Put(ctx, key, nil)
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("resync %s: %w", sync, err)
 	}
 	return nil

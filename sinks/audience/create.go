@@ -3,6 +3,7 @@ package audience
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -14,7 +15,9 @@ import (
 const doubt = time.Minute
 
 func (t *Target) findOrCreate(ctx context.Context, advertiser, name string) (string, error) {
-	found, err := Directory{API: t.api, Advertiser: advertiser}.Find(ctx, Shortened(name), (*Details).IsPartner)
+	found, err := Directory{API: t.api, Advertiser: advertiser}.Find(ctx, Shortened(name), func(d *Details) bool {
+		return d.IsPartner() && d.Ours() && !d.HasExpired(t.now())
+	})
 	if err != nil {
 		return "", err
 	}
@@ -34,6 +37,11 @@ func (t *Target) findOrCreate(ctx context.Context, advertiser, name string) (str
 type Refused struct{ *pipeline.Trouble }
 
 func (e *Refused) Unwrap() error { return e.Trouble }
+
+// Full is the error of an audience that a row names and the sync has no room for.
+type Full struct{ Audiences int }
+
+func (e *Full) Error() string { return fmt.Sprintf("rows have named %d audiences so far", e.Audiences) }
 
 // create makes the audience. A call without an answer is not made again: a second audience of the name would appear.
 func (t *Target) create(ctx context.Context, advertiser, name, key string) (string, error) {

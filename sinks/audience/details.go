@@ -56,6 +56,11 @@ func (d *Details) IsFile() bool {
 // Ours reports whether the advertiser owns the audience: another account's may be shared with it.
 func (d *Details) Ours() bool { return d.Creator == nil || *d.Creator }
 
+// HasExpired reports whether TikTok let the audience expire.
+func (d *Details) HasExpired(now time.Time) bool {
+	return !d.Expires.IsZero() && now.After(d.Expires.Time)
+}
+
 // Failure is what TikTok says is wrong with the audience, "" for nothing.
 func (d *Details) Failure() string {
 	if d.Error == nil {
@@ -80,7 +85,7 @@ const Settling = 48 * time.Hour
 // Status derives the audience's state, for which TikTok has no field. changed is when it was last changed, if known.
 func (d *Details) Status(now, changed time.Time) Status {
 	switch {
-	case !d.Expires.IsZero() && now.After(d.Expires.Time):
+	case d.HasExpired(now):
 		return Expired
 	case d.Valid:
 		return Ready

@@ -74,10 +74,22 @@ func before(a, b Details) int {
 	return cmp.Or(a.Created.Compare(b.Created.Time), cmp.Compare(a.ID, b.ID))
 }
 
-// Read reads up to a hundred audiences by id.
+// Read reads up to a hundred audiences by id. Those that TikTok does not know are not in the list.
 func (d Directory) Read(ctx context.Context, ids ...string) ([]Details, error) {
-	all, _, err := d.read(ctx, "1", ids...)
-	return all, err
+	all, code, err := d.read(ctx, "1", ids...)
+	switch {
+	case code != codeMissing:
+		return all, err
+	case len(ids) == 1:
+		return nil, nil
+	}
+	half := len(ids) / 2 // the refusal does not say which it is
+	first, err := d.Read(ctx, ids[:half]...)
+	if err != nil {
+		return nil, err
+	}
+	second, err := d.Read(ctx, ids[half:]...)
+	return append(first, second...), err
 }
 
 // codeMissing is TikTok's code for an audience it does not know.

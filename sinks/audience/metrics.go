@@ -18,6 +18,13 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	}
 }
 
+// gone shows of an audience that it is not usable; Show corrects that where TikTok knows it. A nil m shows nothing.
+func (m *Metrics) gone(id string) {
+	if m != nil {
+		m.valid.WithLabelValues(id).Set(0)
+	}
+}
+
 // Show shows what the audience holds. A nil m shows nothing.
 func (m *Metrics) Show(d *Details) {
 	if m == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,29 +15,38 @@ import (
 type Reading struct {
 	Time      time.Time
 	Audiences []Details
-	Err       error // why the last attempt failed; Time and Audiences are of the last that did not
+	Fault     *pipeline.Trouble // of an audience that cannot be filled any more: its rows wait
+	Err       error             // why the last attempt failed; all else is of the last that did not
 }
 
-// Readback asks TikTok from time to time what the audiences hold. It is safe for concurrent use.
+// Readback asks TikTok from time to time what the audiences hold. Rows of one that cannot be filled any more wait until
+// TikTok says otherwise. It is safe for concurrent use.
 type Readback struct {
 	target  *Target
 	every   time.Duration
 	metrics *Metrics
+	status  *pipeline.Status
 
 	mu   sync.Mutex
 	last Reading
 }
 
 // NewReadback reads what the target's sync fills. A nil m shows nothing.
-func NewReadback(t *Target, every time.Duration, m *Metrics) *Readback {
-	return &Readback{target: t, every: every, metrics: m}
+func NewReadback(t *Target, every time.Duration, m *Metrics, status *pipeline.Status) *Readback {
+	return &Readback{target: t, every: every, metrics: m, status: status}
 }
 
-// Run reads at once and then on schedule, until ctx ends. What goes wrong is kept in the Reading: it holds nothing up.
+// lookAgain is when an audience is looked at again whose rows wait.
+const lookAgain = 6 * time.Second
+
+// Run reads at once and then on schedule, until ctx ends. That TikTok does not answer is kept in the Reading: it holds nothing up.
 func (r *Readback) Run(ctx context.Context) error {
 	for {
-		r.Read(ctx)
-		if pipeline.Wait(ctx, r.every) != nil {
+		pause := r.every
+		if r.Read(ctx); r.target.faultOf("") != nil {
+			pause = lookAgain
+		}
+		if pipeline.Wait(ctx, pause) != nil {
 			return nil
 		}
 	}
@@ -49,68 +59,81 @@ func (r *Readback) Last() Reading {
 	return r.last
 }
 
+// hold has the rows of audiences with a fault wait, and those of others go on. The status is told of the sync's own here, and of
+// one that rows name once such a row comes.
+func (r *Readback) hold(faults map[string]*Held) {
+	r.target.hold(faults)
+	if names := slices.Sorted(maps.Keys(faults)); len(names) > 0 {
+		r.last.Fault = faults[names[0]].Trouble
+	}
+	if own := faults[""]; own != nil {
+		r.status.Set(r.target.wanted.Sync, sourceReadback, own.Trouble)
+	} else {
+		r.status.Clear(r.target.wanted.Sync, sourceReadback)
+	}
+}
+
+// sourceReadback is the status's source for audiences that cannot be filled any more.
+const sourceReadback = "audience read-back"
+
 // Read reads now.
 func (r *Readback) Read(ctx context.Context) Reading {
-	list, err := r.target.read(ctx)
+	bound, err := r.target.bound(ctx)
+	var list []Details
+	var faults map[string]*Held
+	if err == nil {
+		list, faults, err = r.target.look(ctx, bound)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.last.Err = err; err != nil {
 		return r.last
 	}
-	r.last.Time, r.last.Audiences = r.target.now(), list
+	r.last = Reading{Time: r.target.now(), Audiences: list}
+	for _, of := range bound {
+		r.metrics.gone(of.id)
+	}
 	for i := range list {
 		r.metrics.Show(&list[i])
 	}
+	r.hold(faults)
 	return r.last
 }
 
-// read asks for every audience the sync is bound to. It creates none.
-func (t *Target) read(ctx context.Context) (all []Details, err error) {
-	byAdvertiser, err := t.bound(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, advertiser := range slices.Sorted(maps.Keys(byAdvertiser)) {
-		d := Directory{API: t.api, Advertiser: advertiser}
-		for ids := range slices.Chunk(byAdvertiser[advertiser], 100) {
-			list, err := d.Read(ctx, ids...)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, list...)
-		}
-	}
-	return all, nil
-}
-
-// bound are the ids the sync is bound to, by advertiser.
-func (t *Target) bound(ctx context.Context) (map[string][]string, error) {
+// bound are the audiences the sync is bound to.
+func (t *Target) bound(ctx context.Context) (list []one, err error) {
 	if err := t.docs.Refresh(ctx); err != nil {
 		return nil, stateTrouble(err)
 	}
-	ids := map[string][]string{}
-	for _, key := range t.keys() {
-		document, _ := t.docs.Get(key)
-		b, err := ParseBinding(document)
+	for _, name := range t.names() {
+		some, err := t.boundAs(name)
 		if err != nil {
-			return nil, stateTrouble(err)
+			return nil, err
 		}
-		for advertiser, id := range b.IDs {
-			ids[advertiser] = append(ids[advertiser], id)
-		}
+		list = append(list, some...)
 	}
-	return ids, nil
+	return list, nil
 }
 
-// keys are the documents of the sync's audiences: its own, and those that rows have named.
-func (t *Target) keys() []string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	keys := []string{Key(t.wanted.Sync, "")}
-	for name := range t.known {
-		if name != "" {
-			keys = append(keys, Key(t.wanted.Sync, name))
-		}
+// boundAs are the audiences of a name, one with each advertiser.
+func (t *Target) boundAs(name string) (list []one, err error) {
+	document, _ := t.docs.Get(Key(t.wanted.Sync, name))
+	b, err := ParseBinding(document)
+	if err != nil {
+		return nil, stateTrouble(err)
 	}
-	return keys
+	for _, advertiser := range slices.Sorted(maps.Keys(b.IDs)) {
+		list = append(list, one{advertiser, b.IDs[advertiser], name})
+	}
+	return list, nil
+}
+
+// names are those of the sync's audiences: "" for its own, and what rows have named.
+func (t *Target) names() []string {
+	prefix := Key(t.wanted.Sync, "") + "/"
+	names := []string{""}
+	for _, key := range t.docs.Keys(prefix) {
+		names = append(names, strings.TrimPrefix(key, prefix))
+	}
+	return names
 }

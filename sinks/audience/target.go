@@ -29,6 +29,7 @@ type Wanted struct {
 	Sync        string
 	Name, ID    string // both empty where rows name audiences
 	ByID        bool   // rows give ids
+	Most        int    // audiences that rows may name; 0: any number
 	Advertisers []string
 }
 
@@ -43,6 +44,7 @@ type Target struct {
 	mu         sync.Mutex
 	known      map[string][]string  // ids by name
 	doubts     map[string]time.Time // when a create may have worked, by advertiser and name
+	faults     map[string]*Held     // of audiences that cannot be filled now, by name
 	generation uint64
 }
 
@@ -59,10 +61,14 @@ func (t *Target) Generation() uint64 {
 }
 
 // IDs are an audience's ids at TikTok, one per advertiser; name is what a row calls it, "" the sync's own. Where rows
-// name audiences the sync has none of its own. The error is a *pipeline.Trouble.
+// name audiences the sync has none of its own. The error is a *pipeline.Trouble: of an audience with a fault a *Held, of one that TikTok
+// refuses to create a *Refused; or a *Full.
 func (t *Target) IDs(ctx context.Context, name string) ([]string, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if held := t.stillHeld(ctx, name); held != nil {
+		return nil, held
+	}
 	if ids, ok := t.known[name]; ok {
 		return ids, nil
 	}
@@ -94,6 +100,9 @@ func (t *Target) bind(ctx context.Context, name string) (Binding, error) {
 	defer t.unlock(ctx, lease)
 	if b, err = t.remembered(ctx, name); err != nil || t.isBound(&b, name) {
 		return b, err
+	}
+	if n := len(t.names()) - 1; name != "" && t.wanted.Most > 0 && n >= t.wanted.Most {
+		return b, &Full{n}
 	}
 	if err := t.complete(ctx, &b, name); err != nil {
 		return b, err

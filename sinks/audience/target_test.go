@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -67,10 +68,19 @@ func (d *documents) Get(key string) ([]byte, bool) {
 	return text, ok
 }
 
+func (d *documents) Keys(prefix string) []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	keys := slices.Sorted(maps.Keys(d.texts))
+	return slices.DeleteFunc(keys, func(k string) bool { return !strings.HasPrefix(k, prefix) })
+}
+
 func (d *documents) Put(_ context.Context, key string, text []byte) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.texts[key] = text
+	if d.texts[key] = text; text == nil {
+		delete(d.texts, key)
+	}
 	return nil
 }
 
@@ -288,10 +298,30 @@ func TestRowsNameAudiencesThatAreFoundOrCreated(t *testing.T) {
 	}
 }
 
+func TestRowsNameNoMoreAudiencesThanTheyMay(t *testing.T) {
+	s, docs := newSandbox(), newDocuments()
+	wanted := Wanted{Most: 2}
+	target := newTarget(s, docs, wanted)
+	idsOf(t, target, "News")
+	idsOf(t, target, "Offers")
+	for when, target := range map[string]*Target{"at first": target, "after a restart": newTarget(s, docs, wanted)} {
+		if _, err := target.IDs(t.Context(), "Surveys"); err == nil {
+			t.Errorf("%s: a third one was made", when)
+		} else if _, full := errors.AsType[*Full](err); !full {
+			t.Errorf("%s: got %v, want that there is no room", when, err)
+		}
+		idsOf(t, target, "Offers")
+	}
+	if n := len(s.Audiences()); n != 2 {
+		t.Errorf("TikTok has %d audiences, want 2", n)
+	}
+	idsOf(t, newTarget(s, docs, Wanted{Most: 3}), "Surveys")
+}
+
 func TestReadBackGivesWhatTikTokSays(t *testing.T) {
 	s := newSandbox()
 	target := newTarget(s, newDocuments(), newsletter)
-	r := &Readback{target: target, every: time.Minute}
+	r := NewReadback(target, time.Minute, nil, pipeline.NewStatus(time.Now))
 	if got := r.Read(t.Context()); got.Err != nil || len(got.Audiences) != 0 {
 		t.Errorf("before anything is bound: got %+v", got)
 	}

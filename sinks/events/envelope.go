@@ -1,8 +1,6 @@
 package events
 
 import (
-	"encoding/json"
-
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/jsontext"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
@@ -66,17 +64,10 @@ func appendEnvelope(dst []byte, source string, id, test []byte) []byte {
 
 // Destination is where the events of an envelope go, in words.
 func Destination(envelope string) string {
-	var e struct {
-		Source string `json:"event_source"`
-		ID     string `json:"event_source_id"`
+	if source, ok := sourceOf(envelope); ok {
+		return source.String()
 	}
-	if json.Unmarshal([]byte("{"+envelope+"}"), &e) != nil {
-		return envelope
-	}
-	if e.Source == "web" {
-		return "pixel " + e.ID
-	}
-	return e.Source + " event set " + e.ID
+	return envelope
 }
 
 // Misdirected is the reason of rows whose own destination is refused; "" where the configuration chooses it.

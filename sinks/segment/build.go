@@ -118,24 +118,28 @@ func (f *flush) audiences(ctx context.Context, name []byte) ([]byte, error) {
 	if list, ok := f.lists[string(name)]; ok {
 		return list, nil
 	}
+	if why := f.unusable[string(name)]; why != nil {
+		return nil, why
+	}
 	var ids []string
-	var refusal *audience.Refused
 	refusals := 0
 	err := f.sink.insist(ctx, "audience", func() (err error) {
 		ids, err = f.sink.deps.Audiences.IDs(ctx, string(name))
-		if no, ok := errors.AsType[*audience.Refused](err); ok && len(name) > 0 {
-			if refusals++; refusals == enough {
-				refusal = no
-				return nil
-			}
+		_, isRefused := errors.AsType[*audience.Refused](err)
+		if isRefused {
+			refusals++
+		}
+		if _, isFull := errors.AsType[*audience.Full](err); isFull || refusals == enough && len(name) > 0 {
+			f.unusable[string(name)] = err
+			return nil
 		}
 		return err
 	})
+	if err == nil {
+		err = f.unusable[string(name)]
+	}
 	if err != nil {
 		return nil, err
-	}
-	if refusal != nil {
-		return nil, refusal
 	}
 	list, err := json.Marshal(ids)
 	if err != nil {

@@ -16,6 +16,7 @@ type Config struct {
 	member.Rules
 	Remember      string            `yaml:"remember" enum:"auto,always,never" default:"auto" doc:"keep each member's digests in a compacted topic; auto does so unless before-images are full and unshared is true"`
 	Unshared      bool              `yaml:"unshared" doc:"promises that no two rows have an identifier in common, so that remember: auto may do without memory where before-images are full"`
+	MostAudiences int               `yaml:"most_audiences" default:"100" doc:"audiences that rows may name by audience.column, 1 to 400; rows that name more are rejected. TikTok takes 400 of an advertiser"`
 	AdvertiserIDs []string          `yaml:"advertiser_ids" doc:"advertisers of one business whose audiences are filled; the connection's if not set"`
 	Batch         Batch             `yaml:"batch" doc:"how members are put into calls"`
 	ReadBack      settings.Duration `yaml:"read_back" default:"15m" doc:"how often TikTok is asked what the audience holds"`
@@ -90,8 +91,9 @@ const (
 	// section is where identifiers are in the configuration.
 	section = "identifiers"
 
-	maxUsers = 10_000
-	maxBytes = 1_000_000
+	maxUsers      = 10_000
+	maxBytes      = 1_000_000
+	mostAudiences = 400 // of an advertiser
 )
 
 // Remembers reports whether the sync keeps member state. fullBefore is true where the sync's before-images are known to
@@ -120,6 +122,9 @@ func (c *Config) Validate(at settings.Place) {
 	}
 	if c.Batch.MaxUsers < 1 || c.Batch.MaxUsers > maxUsers {
 		at.Key("batch").Key("max_users").Problem("must be between 1 and 10000", "leave it out for the default")
+	}
+	if c.MostAudiences < 1 || c.MostAudiences > mostAudiences {
+		at.Key("most_audiences").Problem("must be between 1 and 400", "leave it out for the default; an advertiser has room for 400 audiences")
 	}
 	if c.Batch.Linger.Std() > time.Minute {
 		at.Key("batch").Key("linger").Problem("must be between 0s and 1m", "")

@@ -3,6 +3,7 @@ package segment
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -12,7 +13,8 @@ import (
 // enough is how often TikTok has to refuse an audience before its rows are rejected.
 const enough = 2
 
-// dismiss ends the rows that name an audience which TikTok refuses to create, so that they hold up no other.
+// dismiss ends the rows that name an audience which TikTok refuses to create, or one more than there may be, so that they
+// hold up no other.
 func (f *flush) dismiss(ctx context.Context) error {
 	if f.sink.plan.audience == nil {
 		return nil
@@ -20,9 +22,14 @@ func (f *flush) dismiss(ctx context.Context) error {
 	for i := range f.rows {
 		r := &f.rows[i]
 		err := f.lookUp(ctx, r.now, r.old)
-		if no, refused := errors.AsType[*audience.Refused](err); refused {
+		no, refused := errors.AsType[*audience.Refused](err)
+		_, full := errors.AsType[*audience.Full](err)
+		switch {
+		case refused:
 			r.rejected = &pipeline.Rejection{Stage: pipeline.StageSend, Reason: pipeline.UnknownAudience, Field: "audience", APIMessage: no.What}
-		} else if err != nil {
+		case full:
+			r.rejected = pipeline.Reject(pipeline.StageMap, pipeline.TooManyAudiences, "audience", fmt.Sprintf("one of the %d audiences that audience_segment.most_audiences allows", f.sink.plan.cfg.MostAudiences))
+		case err != nil:
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package segment
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,18 +15,34 @@ import (
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
 )
 
-// picky finds every audience, and has TikTok refuse one.
-type picky struct{ target, refused string }
+// picky finds every audience but the odd one.
+type picky struct {
+	target string
+	odd    error
+	asked  *int
+}
 
 func (p picky) IDs(_ context.Context, name string) ([]string, error) {
-	if name == p.refused {
-		return nil, &audience.Refused{Trouble: &pipeline.Trouble{Kind: pipeline.TroubleAudience, What: "create audience: no (40002)", Stop: true}}
+	if name == "Odd" {
+		*p.asked++
+		return nil, p.odd
 	}
 	return []string{p.target}, nil
 }
 
-func TestARowWhoseAudienceIsRefusedIsRejectedAndItsNeighboursAreDelivered(t *testing.T) {
+func TestARowWhoseAudienceCannotBeIsRejectedAndItsNeighboursAreDelivered(t *testing.T) {
+	refused := &audience.Refused{Trouble: &pipeline.Trouble{Kind: pipeline.TroubleAudience, What: "create audience: no (40002)", Stop: true}}
+	t.Run("TikTok refuses it", func(t *testing.T) {
+		testOddAudience(t, refused, enough, pipeline.UnknownAudience, "create audience: no (40002)")
+	})
+	t.Run("there is no room for it", func(t *testing.T) {
+		testOddAudience(t, &audience.Full{Audiences: 100}, 1, pipeline.TooManyAudiences, "most_audiences")
+	})
+}
+
+func testOddAudience(t *testing.T, odd error, asks int, reason pipeline.Reason, says string) {
 	synctest.Test(t, func(t *testing.T) {
+		asked := 0
 		box, target := strict(t)
 		cols := &mapping.Columns{}
 		cols.Index("email")
@@ -38,11 +55,11 @@ func TestARowWhoseAudienceIsRefusedIsRejectedAndItsNeighboursAreDelivered(t *tes
 		shape.Names, _ = cols.Wanted()
 		letters, fine := &letterBox{}, func() error { return nil }
 		sink := NewSink(plan, Deps{
-			Sync: "newsletter", Queue: &queue{plan: plan, sandbox: box, step: fine}, DeadLetters: letters, Audiences: picky{target, "Odd"},
+			Sync: "newsletter", Queue: &queue{plan: plan, sandbox: box, step: fine}, DeadLetters: letters, Audiences: picky{target, odd, &asked},
 			Memory: state.NewMembers((&topic{}).log(fine), EachClaim, nil), Status: pipeline.NewStatus(time.Now),
 		})
-		records, items, maker := make([]pipeline.Record, 3), pipeline.Items{}, plan.Maker()
-		for i, list := range []string{"News", "Odd", "News"} {
+		records, items, maker := make([]pipeline.Record, 4), pipeline.Items{}, plan.Maker()
+		for i, list := range []string{"News", "Odd", "News", "Odd"} {
 			records[i] = pipeline.Record{Topic: "shop.customers", Offset: int64(i), Key: []byte{byte('a' + i)}}
 			email := string(rune('a'+i)) + "@example.com"
 			values := map[string]pipeline.Value{"email": text(email), "list": text(list)}
@@ -59,12 +76,18 @@ func TestARowWhoseAudienceIsRefusedIsRejectedAndItsNeighboursAreDelivered(t *tes
 		if err := sink.Deliver(t.Context(), chunk, &items); err != nil {
 			t.Fatal(err)
 		}
-		got := []pipeline.Outcome{chunk.Settled(0), chunk.Settled(1), chunk.Settled(2)}
-		if want := []pipeline.Outcome{pipeline.Delivered, pipeline.DeadLettered, pipeline.Delivered}; !slices.Equal(got, want) {
+		got := []pipeline.Outcome{chunk.Settled(0), chunk.Settled(1), chunk.Settled(2), chunk.Settled(3)}
+		if want := []pipeline.Outcome{pipeline.Delivered, pipeline.DeadLettered, pipeline.Delivered, pipeline.DeadLettered}; !slices.Equal(got, want) {
 			t.Errorf("outcomes: got %v, want %v", got, want)
 		}
-		if got := letters.reasons(); !slices.Equal(got, []pipeline.Reason{pipeline.UnknownAudience}) {
-			t.Errorf("dead letters: got %v, want unknown_audience", got)
+		if got := letters.reasons(); !slices.Equal(got, []pipeline.Reason{reason, reason}) {
+			t.Errorf("dead letters: got %v, want %s", got, reason)
+		}
+		if got := letters.letters[0].Rejection.Message(); !strings.Contains(got, says) {
+			t.Errorf("the letter says %q, want %q in it", got, says)
+		}
+		if asked != asks {
+			t.Errorf("asked for the audience %d times, want %d", asked, asks)
 		}
 	})
 }

@@ -23,6 +23,8 @@ type flush struct {
 	took    []uint64          // locks on claims
 	tookFor []uint64          // locks on members
 	lists   map[string][]byte // audiences as requests name them
+
+	unusable map[string]error // audiences whose rows are rejected
 }
 
 // rowPlan is what becomes of a row.
@@ -50,10 +52,11 @@ func (f *flush) reset(s *Sink, c *pipeline.Chunk, items *pipeline.Items) {
 	f.rows, f.ops, f.members, f.sets = f.rows[:0], f.ops[:0], f.members[:0], f.sets[:0]
 	f.took, f.tookFor = f.took[:0], f.tookFor[:0]
 	if f.lists == nil {
-		f.lists, f.byKey = map[string][]byte{}, map[key]int32{}
+		f.lists, f.byKey, f.unusable = map[string][]byte{}, map[key]int32{}, map[string]error{}
 	}
 	clear(f.lists)
 	clear(f.byKey)
+	clear(f.unusable)
 	for i, item := range items.List {
 		if c.Settled(int(item.Row)) == pipeline.Unsettled {
 			f.rows = append(f.rows, rowPlan{transition: readTransition(items.Body(i)), row: item.Row})

@@ -6,13 +6,19 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/sinks/audience"
 )
 
 // insist does something that needs others until it succeeds or ctx ends. Trouble is not a reason to give up (P8): it is on
 // the status, under source, while it lasts.
 func (s *Sink) insist(ctx context.Context, source string, do func() error) error {
-	defer s.deps.Status.Clear(s.deps.Sync, source)
-	backoff := pipeline.Backoff{First: 500 * time.Millisecond, Most: 30 * time.Second}
+	reported := false
+	defer func() {
+		if reported {
+			s.deps.Status.Clear(s.deps.Sync, source)
+		}
+	}()
+	backoff := pipeline.Backoff{First: 500 * time.Millisecond, Most: 8 * time.Second}
 	for tries := 0; ; tries++ {
 		err := do()
 		if err == nil {
@@ -21,7 +27,10 @@ func (s *Sink) insist(ctx context.Context, source string, do func() error) error
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		s.report(source, err)
+		if held, ok := errors.AsType[*audience.Held](err); !ok || !held.Own { // that is on the status
+			s.report(source, err)
+			reported = true
+		}
 		if err := backoff.Wait(ctx, tries); err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
@@ -64,12 +65,12 @@ func New(cfg Config, o Options, cols *mapping.Columns, now func() time.Time, row
 func (p *Plan) NewTarget(sync string, api audience.API, docs audience.Store) *audience.Target {
 	own := &p.cfg.Audience
 	return audience.NewTarget(audience.Wanted{Sync: sync, Name: own.Name, ID: own.ID, ByID: own.Row != nil && own.Row.By == "id",
-		Advertisers: p.cfg.AdvertiserIDs}, api, docs, p.now)
+		Most: p.cfg.MostAudiences, Advertisers: p.cfg.AdvertiserIDs}, api, docs, p.now)
 }
 
 // NewReadback makes what asks TikTok about the target's audiences.
-func (p *Plan) NewReadback(t *audience.Target, m *audience.Metrics) *audience.Readback {
-	return audience.NewReadback(t, p.cfg.ReadBack.Std(), m)
+func (p *Plan) NewReadback(t *audience.Target, m *audience.Metrics, status *pipeline.Status) *audience.Readback {
+	return audience.NewReadback(t, p.cfg.ReadBack.Std(), m, status)
 }
 
 // Remembers reports whether the sync needs a Memory.

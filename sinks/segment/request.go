@@ -2,12 +2,14 @@ package segment
 
 import (
 	"cmp"
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"strconv"
 	"strings"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/audience/member"
 )
 
@@ -64,6 +66,14 @@ func readEnvelope(envelope string) (action, past, audience string) {
 func (p *Plan) Destination(envelope string) string {
 	_, _, audience := readEnvelope(envelope)
 	return "audience " + cmp.Or(audience, p.cfg.Audience.Name, p.cfg.Audience.ID)
+}
+
+// Ask is how a target is asked about an envelope's audience: see audience.Target.Ask.
+func (p *Plan) Ask(t *audience.Target) func(ctx context.Context, envelope string) string {
+	return func(ctx context.Context, envelope string) string {
+		_, _, name := readEnvelope(envelope)
+		return t.Ask(ctx, name)
+	}
 }
 
 // Misdirected is the reason of rows whose own audience is refused; "" where the configuration chooses it.

@@ -22,7 +22,7 @@ type DeadLetters interface {
 // Audiences finds audiences, or creates them.
 type Audiences interface {
 	// IDs are the audience's ids at TikTok, one per advertiser; name is what a row calls it, nothing for the sync's own.
-	// The error is a *pipeline.Trouble.
+	// The error is a *pipeline.Trouble, an *audience.Refused or an *audience.Held.
 	IDs(ctx context.Context, name string) ([]string, error)
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/sinks/events"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
 )
 
@@ -107,7 +108,7 @@ func (u *checkup) pixel(ctx context.Context, name, code string) {
 		u.warn("pixel "+code, "not looked for: the connection has no advertiser_id", "")
 		return
 	}
-	answer := u.accounts[name].client.Get(ctx, "/pixel/list/", url.Values{"advertiser_id": {id}, "code": {code}, "page_size": {"20"}})
+	has, answer := events.EventSource{Kind: "web", ID: code}.Of(ctx, u.accounts[name].client, id)
 	if answer.Verdict == pipeline.Denied {
 		u.warn("pixel "+code, "the token may not list pixels, so that it was not looked for", "compare the code with Events Manager")
 		return
@@ -115,12 +116,7 @@ func (u *checkup) pixel(ctx context.Context, name, code string) {
 	if !u.answered("pixel "+code, "to list pixels", &answer, "compare the code with Events Manager") {
 		return
 	}
-	var data struct {
-		Pixels []struct {
-			Code string `json:"pixel_code"`
-		} `json:"pixels"`
-	}
-	if tiktok.Data(&answer, &data) != nil || len(data.Pixels) == 0 {
+	if !has {
 		u.fail("pixel "+code, "advertiser "+id+" has no such pixel", "copy pixel_code from Events Manager, and see that advertiser_id owns it")
 		return
 	}

@@ -32,6 +32,7 @@ type AudienceReport struct {
 	Kind      string                  `json:"kind"`
 	New       bool                    `json:"new,omitempty"` // no instance has run yet: nothing is remembered
 	TikTok    []audience.Details      `json:"tiktok,omitempty"`
+	Fault     string                  `json:"fault,omitempty"` // why the sync's rows, or some of them, wait
 	Members   *int                    `json:"members_remembered,omitempty"`
 	Manifests []audiencefile.Manifest `json:"runs,omitempty"`
 }
@@ -85,6 +86,8 @@ func (r *AudienceReport) streamed(ctx context.Context, s *Stream) error {
 		r.Members = &n
 	}
 	reading := s.readback.Read(ctx)
-	r.TikTok = reading.Audiences
+	if r.TikTok = reading.Audiences; reading.Fault != nil {
+		r.Fault = reading.Fault.What
+	}
 	return reading.Err
 }

@@ -8,14 +8,13 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/pipeline/router"
 	"github.com/tokrelay/tokrelay/pipeline/state"
+	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/segment"
 )
 
 // joinSegment puts the segment sink between router and delivery: it decides per chunk what is sent.
-func (s *Stream) joinSegment(plan *segment.Plan, m *Metrics) {
+func (s *Stream) joinSegment(plan *segment.Plan, target *audience.Target, m *Metrics) {
 	w := s.wiring
-	name, _ := w.Config.ConnectionOf(s.Sync)
-	target := plan.NewTarget(s.Sync.Name, w.connections[name].client, w.State)
 	deps := segment.Deps{Sync: s.Sync.Name, Queue: deliverFunc(s.Route.Deliver), DeadLetters: s.Route.Letters, Audiences: target,
 		Generation: target.Generation, Status: w.Status}
 	if plan.Remembers() {
@@ -23,7 +22,7 @@ func (s *Stream) joinSegment(plan *segment.Plan, m *Metrics) {
 		deps.Memory = s.members
 	}
 	sink := segment.NewSink(plan, deps)
-	s.readback = plan.NewReadback(target, m.audiences)
+	s.readback = plan.NewReadback(target, m.audiences, w.Status)
 	s.Route.Deliver, s.Route.Letters = sink.Deliver, sink.Letters()
 	s.Route.Source = s.afterMemory(s.Route.Source)
 	s.services = append(s.services, s.readback.Run, daily(sink.Sweep))

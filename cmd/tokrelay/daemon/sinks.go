@@ -40,8 +40,9 @@ type sinkPlan struct {
 	previewMaker func() Maker                                       // nil: newMaker
 	line         func(envelope string, body []byte) ([]byte, error) // an item as preview prints it; nil: its body
 	net          func(*pipeline.Items) (*pipeline.Items, error)     // what preview's items come to together; nil: themselves
-	segment      *segment.Plan                                      // of an audience that is streamed
-	file         *audiencefile.Plan                                 // of an audience that is replaced whole
+	events       *events.Plan
+	segment      *segment.Plan      // of an audience that is streamed
+	file         *audiencefile.Plan // of an audience that is replaced whole
 }
 
 // Kind is the kind of the sync's sink, "" when it has none.
@@ -99,7 +100,7 @@ func compileEvents(cfg *events.Config, cols *mapping.Columns, now func() time.Ti
 	}
 	maxItems, maxBytes := plan.Limits()
 	return &sinkPlan{
-		gate:     mapping.EventDefaults,
+		gate: mapping.EventDefaults, events: plan,
 		newMaker: func() Maker { return plan.Maker() },
 		endpoint: events.Endpoint, appendRequest: plan.AppendRequest, destination: events.Destination, misdirected: plan.Misdirected(),
 		maxItems: maxItems, maxBytes: maxBytes, linger: cfg.Batch.Linger.Std(),

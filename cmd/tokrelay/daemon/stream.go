@@ -14,6 +14,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/state"
 	"github.com/tokrelay/tokrelay/pipeline/tracing"
 	"github.com/tokrelay/tokrelay/sinks/audience"
+	"github.com/tokrelay/tokrelay/sinks/tiktok"
 )
 
 // Stream is a sync that sends row by row: its steps joined, and what has to run with them. Queue runs first and ends last.
@@ -36,7 +37,11 @@ func (w *Wiring) Stream(s *Sync) (*Stream, error) {
 		return nil, err
 	}
 	letters := w.Letters(s, m.letters)
-	queue := w.queue(s, flow, letters, m)
+	var target *audience.Target
+	if plan := flow.sink.segment; plan != nil {
+		target = plan.NewTarget(s.Name, w.clientOf(s), w.State)
+	}
+	queue := w.queue(s, flow, letters, m, w.ask(s, flow.sink, target))
 	consumer, err := kafka.NewConsumer(w.kafka(), kafka.ConsumerOptions{
 		Sync: s.Name, Group: w.Config.GroupOf(s), Topics: s.AllTopics(), Pattern: s.Pattern, Exclude: s.excluded(), Start: s.Start, OutOfRange: s.OutOfRange,
 		MarkTopic: w.Config.DeadLetter.FailedTopic, Window: flow.sink.window, Drain: w.Config.Shutdown.Drain.Std(), Status: w.Status, Metrics: m.consumer, Log: w.Log,
@@ -49,7 +54,7 @@ func (w *Wiring) Stream(s *Sync) (*Stream, error) {
 		Route: router.Sync{Name: s.Name, Tracing: w.tracing(s), Topic: s.source(), Source: consumer.Run, NewSteps: flow.Steps, Letters: letters,
 			Deliver: queue.Deliver, RejectedShare: s.RejectedShare, Watch: func(g router.Guard) func() { return queue.Watch(g) }, Metrics: m.router}}
 	if flow.sink.segment != nil {
-		stream.joinSegment(flow.sink.segment, m)
+		stream.joinSegment(flow.sink.segment, target, m)
 	}
 	return stream, nil
 }
@@ -94,7 +99,20 @@ func tooLarge(err error) bool {
 	return ok
 }
 
-func (w *Wiring) queue(s *Sync, flow *Flow, letters *deadletter.Writer, m *Metrics) *delivery.Queue {
+// ask is how TikTok is asked about the pixel, event set or audience of refused calls; nil where it cannot be.
+func (w *Wiring) ask(s *Sync, sink *sinkPlan, target *audience.Target) func(ctx context.Context, envelope string) string {
+	if target != nil {
+		return sink.segment.Ask(target)
+	}
+	return sink.events.Ask(w.clientOf(s), s.advertiser)
+}
+
+func (w *Wiring) clientOf(s *Sync) *tiktok.Client {
+	name, _ := w.Config.ConnectionOf(s)
+	return w.connections[name].client
+}
+
+func (w *Wiring) queue(s *Sync, flow *Flow, letters *deadletter.Writer, m *Metrics, ask func(context.Context, string) string) *delivery.Queue {
 	name, _ := w.Config.ConnectionOf(s)
 	connection := w.connections[name]
 	endpoint := flow.Endpoint()
@@ -105,7 +123,7 @@ func (w *Wiring) queue(s *Sync, flow *Flow, letters *deadletter.Writer, m *Metri
 	return delivery.New(delivery.Config{MaxItems: flow.sink.maxItems, MaxBytes: flow.sink.maxBytes, Linger: flow.sink.linger, Retry: s.Retry},
 		delivery.Deps{
 			Sync: s.Name, Endpoint: endpoint, AppendRequest: flow.sink.appendRequest, Gate: connection.gate, Least: least,
-			Field: flow.sink.destination, Misdirected: flow.sink.misdirected,
+			Field: flow.sink.destination, Misdirected: flow.sink.misdirected, Ask: ask,
 			Post: func(ctx context.Context, body []byte) pipeline.Answer {
 				return connection.client.Post(ctx, endpoint, body)
 			},

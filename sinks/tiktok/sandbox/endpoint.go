@@ -50,6 +50,8 @@ func endpoints() []endpoint {
 		{path: "/pixel/batch/", method: post, form: formJSON, scope: ScopePixelEvents, limit: limitEvents,
 			answer: (*Sandbox).legacyBatch, ids: eventIDs("batch")},
 		{path: "/pixel/list/", method: get, scope: ScopePixelList, answer: (*Sandbox).pixelList},
+		{path: "/crm/list/", method: get, scope: ScopePixelList, answer: eventSets("crm", "crm_event_sets")},
+		{path: "/offline/get/", method: get, scope: ScopePixelList, answer: eventSets("offline", "event_set_list")},
 
 		{path: "/segment/audience/", method: post, form: formJSON, scope: ScopeAudienceWrite, limit: limitSegment,
 			answer: (*Sandbox).segment},

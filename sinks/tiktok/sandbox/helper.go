@@ -1,6 +1,9 @@
 package sandbox
 
-import "cmp"
+import (
+	"cmp"
+	"slices"
+)
 
 // pixelList is GET /pixel/list/.
 func (s *Sandbox) pixelList(c *call) (any, *refusal) {
@@ -19,6 +22,26 @@ func (s *Sandbox) pixelList(c *call) (any, *refusal) {
 	}
 	list, info := pageOf(all, page, size)
 	return map[string]any{"pixels": list, "page_info": info}, nil
+}
+
+// eventSets is GET /crm/list/ or /offline/get/: the event sets of a kind, as a member of the answer.
+func eventSets(kind, member string) func(*Sandbox, *call) (any, *refusal) {
+	return func(s *Sandbox, c *call) (any, *refusal) {
+		q := c.query()
+		q.need("advertiser_id")
+		ids := q.ids("event_set_ids", 50)
+		advertiser, r := s.queried(c, q)
+		if r != nil {
+			return nil, r
+		}
+		list := []map[string]any{}
+		for _, set := range s.accounts.order {
+			if set.Kind == kind && set.Advertiser == advertiser && q.picks("name", set.Name) && (ids == nil || slices.Contains(ids, set.ID)) {
+				list = append(list, map[string]any{"event_set_id": set.ID, "name": cmp.Or(set.Name, set.ID)})
+			}
+		}
+		return map[string]any{member: list}, nil
+	}
 }
 
 // picks reports whether a filter that may be absent lets a value pass.
