@@ -12,7 +12,7 @@ import (
 func (g *Gate) announce(br *breaker, a *pipeline.Answer) {
 	t := &pipeline.Trouble{
 		Kind: br.kind, What: br.what(a), Until: br.until,
-		Stop: br.kind != pipeline.TroubleTikTok && br.kind != pipeline.TroubleThrottled,
+		Stop: br.needsOperator(),
 	}
 	if !br.isSure() {
 		return
@@ -114,7 +114,7 @@ func (g *Gate) TryNow() {
 	defer g.mu.Unlock()
 	now := time.Now()
 	for _, br := range g.breakers {
-		if br.kind != pipeline.TroubleTikTok && br.kind != pipeline.TroubleThrottled {
+		if br.needsOperator() {
 			br.until = now
 		}
 	}

@@ -48,7 +48,14 @@ func newRejectionGuard(rule RejectedShare, t *troubles) *rejectionGuard {
 }
 
 // Wait returns when the sync is not stopped, or ctx's error.
-func (g *rejectionGuard) Wait(ctx context.Context) error {
+func (g *rejectionGuard) Wait(ctx context.Context) error { return g.wait(ctx, nil) }
+
+// WaitHeld is Wait for a chunk: it is ErrHeld when the chunk's partition is to be given up.
+func (g *rejectionGuard) WaitHeld(ctx context.Context) error {
+	return g.wait(ctx, pipeline.Leaving(ctx))
+}
+
+func (g *rejectionGuard) wait(ctx context.Context, leaving <-chan struct{}) error {
 	g.mu.Lock()
 	resumed := g.resumed
 	g.mu.Unlock()
@@ -58,6 +65,8 @@ func (g *rejectionGuard) Wait(ctx context.Context) error {
 	select {
 	case <-resumed:
 		return nil
+	case <-leaving:
+		return pipeline.ErrHeld
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -74,7 +83,7 @@ func (g *rejectionGuard) admit(ctx context.Context, tried []bool, letters []pipe
 		g.stop(letters)
 	}
 	g.mu.Unlock()
-	return g.Wait(ctx)
+	return g.WaitHeld(ctx)
 }
 
 // Delivered ends a run of refusals.

@@ -196,3 +196,53 @@ func TestTheMostFrequentReasonIsNamed(t *testing.T) {
 		t.Errorf("without letters: got %q, want nothing", got)
 	}
 }
+
+func TestWhatAStoppedSyncHoldsLeavesWithItsPartition(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench()
+		b.RejectedShare = RejectedShare{Rows: 10, Share: 0.5}
+		b.decode = rejecting(func(int) bool { return true })
+		b.leaving = make(chan struct{})
+		_, end := b.run(t)
+		stopping, waiting := numbers(0, 10), numbers(10, 10)
+		b.chunks <- stopping
+		first := <-b.tickets
+		synctest.Wait()
+		b.chunks <- waiting
+		second := <-b.tickets
+		close(b.leaving)
+		<-first.Nacked
+		<-second.Nacked
+		if !stopping.IsHeld() || !waiting.IsHeld() || stopping.Left()+waiting.Left() != 20 {
+			t.Errorf("held: got %v and %v with %d rows unsettled, want both and 20", stopping.IsHeld(), waiting.IsHeld(), stopping.Left()+waiting.Left())
+		}
+		if err := end(); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		if text := b.log.String(); strings.Contains(text, "level=ERROR") {
+			t.Errorf("log: got %s, want no error", text)
+		}
+	})
+}
+
+func TestARowThatWaitsOutTroubleLeavesWithItsPartition(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench()
+		b.decode = func(int) error { return &pipeline.Trouble{Kind: pipeline.TroubleRegistry, What: "away"} }
+		b.leaving = make(chan struct{})
+		_, end := b.run(t)
+		c := numbers(0, 10)
+		b.chunks <- c
+		ticket := <-b.tickets
+		<-time.After(time.Hour)
+		began := time.Now()
+		close(b.leaving)
+		<-ticket.Nacked
+		if took := time.Since(began); took > 0 || !c.IsHeld() || c.Left() != 10 {
+			t.Errorf("left after %v, held %v, %d rows unsettled, want at once and 10", took, c.IsHeld(), c.Left())
+		}
+		if err := end(); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+}

@@ -16,8 +16,8 @@ import (
 type quietLog struct{ log *slog.Logger }
 
 func (l quietLog) Error(msg string, err error, fields watermill.LogFields) {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return // a chunk whose time is over: its rows are read again
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, pipeline.ErrHeld) {
+		return // a chunk whose time is over, or that waits in vain: its rows are read again
 	}
 	l.log.Error("router: "+firstLine(msg), append(known(fields), "error", safe(err))...)
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // insist does something that needs others until it succeeds or ctx ends. Trouble is not a reason to give up (P8): it is on
-// the status, under source, while it lasts.
+// the status, under source, while it lasts. Trouble that waits for an operator ends with the partition (pipeline.ErrHeld).
 func (s *Sink) insist(ctx context.Context, source string, do func() error) error {
 	defer s.deps.Status.Clear(s.deps.Sync, source)
 	backoff := pipeline.Backoff{First: 500 * time.Millisecond, Most: 30 * time.Second}
@@ -21,17 +21,21 @@ func (s *Sink) insist(ctx context.Context, source string, do func() error) error
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		s.report(source, err)
-		if err := backoff.Wait(ctx, tries); err != nil {
+		wait := pipeline.Wait
+		if s.report(source, err).Stop {
+			wait = pipeline.WaitHeld
+		}
+		if err := wait(ctx, backoff.After(tries)); err != nil {
 			return err
 		}
 	}
 }
 
-func (s *Sink) report(source string, err error) {
+func (s *Sink) report(source string, err error) *pipeline.Trouble {
 	trouble, ok := errors.AsType[*pipeline.Trouble](err)
 	if !ok {
 		trouble = &pipeline.Trouble{Kind: pipeline.TroubleState, What: err.Error()}
 	}
 	s.deps.Status.Set(s.deps.Sync, source, trouble)
+	return trouble
 }
