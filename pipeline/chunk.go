@@ -34,6 +34,7 @@ type Chunk struct {
 	settled   []Outcome
 	left      int
 	abandoned bool
+	held      bool
 }
 
 // NewChunk makes a chunk of consecutive records of one partition. It takes over the slice.
@@ -78,6 +79,20 @@ func (c *Chunk) Abandon() int {
 	defer c.mu.Unlock()
 	c.abandoned = true
 	return c.left
+}
+
+// Hold notes that the chunk's handling has ended with ErrHeld: its rows wait, and handing it out again would not help.
+func (c *Chunk) Hold() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.held = true
+}
+
+// IsHeld reports whether Hold was called.
+func (c *Chunk) IsHeld() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.held
 }
 
 // Format prints where the chunk is and how long it is, never its records.

@@ -93,7 +93,10 @@ func (s *Status) due() map[string]TroubleSince {
 
 func (s *Status) held(message, sync string, t *TroubleSince) {
 	level := slog.LevelWarn
-	if t.Stop {
+	switch {
+	case t.Kind == TroublePaused: // on purpose
+		level = slog.LevelInfo
+	case t.Stop:
 		level = slog.LevelError
 	}
 	s.log.Log(context.Background(), level, message, "sync", sync, "kind", t.Kind, "what", t.What, "needs_operator", t.Stop, "for", s.lasted(t))

@@ -13,7 +13,7 @@ import (
 func (g *Gate) announce(br *breaker) {
 	t := &pipeline.Trouble{
 		Kind: br.kind, What: br.what(), Until: br.until,
-		Stop: br.kind != pipeline.TroubleTikTok && br.kind != pipeline.TroubleThrottled,
+		Stop: br.needsOperator(),
 	}
 	if br.asking || !br.isSure() {
 		return
@@ -115,7 +115,7 @@ func (g *Gate) TryNow() {
 	defer g.mu.Unlock()
 	now := time.Now()
 	for _, br := range g.breakers {
-		if br.kind != pipeline.TroubleTikTok && br.kind != pipeline.TroubleThrottled {
+		if br.needsOperator() {
 			br.until = now
 		}
 	}

@@ -80,8 +80,8 @@ func (q *Queue) isStopped() bool { return q.guard != nil && q.guard.Stopped() }
 var errEnded = errors.New("the sync's delivery has ended")
 
 // Deliver sends the items of a chunk's unsettled rows and returns nil when all of these rows are settled: delivered, or
-// dead-lettered. It blocks while too much is under way. It fails only when ctx, or Run, ends before that: nothing of the
-// chunk is sent any more then, and its unsettled rows are to be delivered again. Nothing refers to items once it returned.
+// dead-lettered. It blocks while too much is under way. It fails only when ctx, or Run, ends before that, or with
+// pipeline.ErrHeld: nothing of the chunk is sent any more then, and its unsettled rows are to be delivered again. Nothing refers to items once it returned.
 func (q *Queue) Deliver(ctx context.Context, c *pipeline.Chunk, items *pipeline.Items) error {
 	d := newDelivery(c, items)
 	if d.rows == 0 {
@@ -104,13 +104,23 @@ func (q *Queue) Deliver(ctx context.Context, c *pipeline.Chunk, items *pipeline.
 }
 
 func (q *Queue) await(ctx context.Context, d *delivery) error {
-	select {
-	case <-d.done:
-		return nil
-	case <-ctx.Done():
-		return q.leave(d, context.Cause(ctx))
-	case <-q.ended:
-		return q.leave(d, errEnded)
+	leaving, look := pipeline.Leaving(ctx), (<-chan time.Time)(nil)
+	for {
+		select {
+		case <-d.done:
+			return nil
+		case <-ctx.Done():
+			return q.leave(d, context.Cause(ctx))
+		case <-q.ended:
+			return q.leave(d, errEnded)
+		case <-leaving:
+			leaving, look = nil, time.After(0)
+		case <-look:
+			if q.isHeld(d) {
+				return q.leave(d, pipeline.ErrHeld)
+			}
+			look = time.After(lookEvery)
+		}
 	}
 }
 

@@ -1,19 +1,24 @@
 package kafka
 
-// drain waits for the chunks in flight, oldest first, until all have settled or the partition is fenced. What has not
-// settled in order by then cannot be committed and will be read again.
+// drain waits for the chunks in flight, oldest first, until all have settled, wait for what no drain brings, or the partition is
+// fenced. What has not settled in order by then cannot be committed and will be read again.
 func (p *partition) drain() {
-	for len(p.inFlight) > 0 {
-		head := p.inFlight[0]
+	for passed := 0; passed < len(p.inFlight) && p.ctx.Err() == nil; {
+		f := &p.inFlight[passed]
 		select {
-		case <-head.ticket.Acked:
-			p.settle()
-		case <-head.ticket.Nacked:
-			p.again(p.ctx.Done())
+		case <-f.ticket.Acked:
+			if passed > 0 {
+				passed++ // one before it is held
+			} else {
+				p.settle()
+			}
+		case <-f.ticket.Nacked:
+			if f.chunk.IsHeld() {
+				passed++
+			} else {
+				p.again(f, p.ctx.Done())
+			}
 		case <-p.ctx.Done():
-		}
-		if p.ctx.Err() != nil {
-			return
 		}
 	}
 }
@@ -38,6 +43,9 @@ func (p *partition) straggle() {
 func (p *partition) forget(f chunkInFlight) {
 	left := f.chunk.Abandon()
 	p.count(left - len(f.chunk.Records))
+	if f.chunk.IsHeld() {
+		p.wait(left)
+	}
 	p.flow.metrics.rows.Read(-left)
 	p.flow.metrics.repeated.Add(float64(len(f.chunk.Records) - left))
 	p.flow.free(f.weight)
@@ -50,4 +58,19 @@ func (p *partition) dropPending() {
 		p.flow.free(weigh(r))
 	}
 	p.pending = nil
+}
+
+// wait counts rows that wait as such: no drain could settle them.
+func (p *partition) wait(rows int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.handed -= rows
+	p.waiting += rows
+}
+
+// waitingRows is how many rows waited when the partition was given up.
+func (p *partition) waitingRows() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.waiting
 }

@@ -52,6 +52,7 @@ type partition struct {
 	newest    time.Time // Kafka timestamp of the last settled record; zero when unknown
 	paused    bool
 	handed    int       // rows handed over that have not settled, as far as this goroutine has seen
+	waiting   int       // rows of chunks that were held when the partition was given up: they are not in handed any more
 	settled   int       // rows settled since the last commit
 	lookAgain time.Time // until then it is held for a batch that cannot be read; zero: it is not
 	offered   int       // of them: in the commit that is under way
@@ -72,7 +73,7 @@ func newPartition(topic string, id int32, f *flow) *partition {
 		wake: make(chan struct{}, 1), stopping: make(chan struct{}), drained: make(chan struct{}), ended: make(chan struct{}),
 		next: kgo.EpochOffset{Epoch: -1, Offset: -1}, committed: -1, fetchedTo: -1, end: -1, asked: asked{position: -1},
 	}
-	p.ctx, p.cancel = context.WithCancel(context.Background())
+	p.ctx, p.cancel = context.WithCancel(pipeline.WithLeaving(context.Background(), p.stopping))
 	return p
 }
 
@@ -98,7 +99,7 @@ func (p *partition) work() {
 		case <-head.ticket.Acked:
 			p.settle()
 		case <-head.ticket.Nacked:
-			p.again(p.stopping)
+			p.again(&p.inFlight[0], p.stopping)
 		}
 	}
 }
@@ -134,15 +135,14 @@ func (p *partition) fill() {
 	}
 }
 
-// again hands the oldest chunk over once more, after a pause that unless cuts short. Those behind it stay as they are.
-func (p *partition) again(unless <-chan struct{}) {
-	head := &p.inFlight[0]
-	pause := time.NewTimer(backoff(head.tries))
+// again hands a chunk over once more, after a pause that unless cuts short. Those behind it stay as they are.
+func (p *partition) again(f *chunkInFlight, unless <-chan struct{}) {
+	pause := time.NewTimer(backoff(f.tries))
 	defer pause.Stop()
 	select {
 	case <-pause.C:
-		head.tries++
-		head.ticket = p.flow.offer(p.ctx, head.chunk)
+		f.tries++
+		f.ticket = p.flow.offer(p.ctx, f.chunk)
 	case <-unless:
 	}
 }

@@ -144,13 +144,30 @@ func (c *Consumer) shutdown() error {
 	c.mu.Lock()
 	c.closed = true
 	c.mu.Unlock()
-	parts := c.all()
+	parts, troubles := c.all(), c.opts.Status.Troubles(c.opts.Sync)
 	ctx, cancel := context.WithTimeout(context.Background(), c.opts.Drain)
 	c.release(ctx, parts)
 	cancel()
 	c.awaitHandlers()
 	c.leave()
+	c.logHeld(parts, troubles)
 	return c.missed(parts)
+}
+
+// logHeld says what the rows wait for that no drain could settle.
+func (c *Consumer) logHeld(parts []*partition, troubles []pipeline.TroubleSince) {
+	rows := 0
+	for _, p := range parts {
+		rows += p.waitingRows()
+	}
+	if rows == 0 {
+		return
+	}
+	waits := "trouble that has passed"
+	if len(troubles) > 0 {
+		waits = troubles[0].Error()
+	}
+	c.opts.Log.Warn("stopped while held up: rows that wait are read again by the next start", "rows", rows, "waits_for", waits)
 }
 
 // missed is what the drain could not finish, nil when that is nothing.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
@@ -28,7 +29,7 @@ func (r *RejectedShare) Validate(at settings.Place) {
 }
 
 // rejectionGuard looks back on the last rows of a sync, skipped ones left out, and stops the sync before letters are written
-// when too many were rejected.
+// when too many were rejected. An operator may stop it too.
 type rejectionGuard struct {
 	rule     RejectedShare
 	troubles *troubles
@@ -40,7 +41,9 @@ type rejectionGuard struct {
 	seen     int
 	rejected int
 	inARow   int           // rows refused since one was delivered
-	resumed  chan struct{} // not nil while stopped
+	stopped  bool          // too many were rejected
+	accept   time.Time     // until then it does not stop
+	resumed  chan struct{} // not nil while stopped, or paused by an operator
 }
 
 func newRejectionGuard(rule RejectedShare, t *troubles) *rejectionGuard {
@@ -48,7 +51,14 @@ func newRejectionGuard(rule RejectedShare, t *troubles) *rejectionGuard {
 }
 
 // Wait returns when the sync is not stopped, or ctx's error.
-func (g *rejectionGuard) Wait(ctx context.Context) error {
+func (g *rejectionGuard) Wait(ctx context.Context) error { return g.wait(ctx, nil) }
+
+// WaitHeld is Wait for a chunk: it is ErrHeld when the chunk's partition is to be given up.
+func (g *rejectionGuard) WaitHeld(ctx context.Context) error {
+	return g.wait(ctx, pipeline.Leaving(ctx))
+}
+
+func (g *rejectionGuard) wait(ctx context.Context, leaving <-chan struct{}) error {
 	g.mu.Lock()
 	resumed := g.resumed
 	g.mu.Unlock()
@@ -58,6 +68,8 @@ func (g *rejectionGuard) Wait(ctx context.Context) error {
 	select {
 	case <-resumed:
 		return nil
+	case <-leaving:
+		return pipeline.ErrHeld
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -70,11 +82,11 @@ func (g *rejectionGuard) admit(ctx context.Context, tried []bool, letters []pipe
 	for _, rejected := range tried {
 		g.push(rejected)
 	}
-	if g.exceeded() && g.resumed == nil {
+	if g.exceeded() && !g.stopped {
 		g.stop(letters)
 	}
 	g.mu.Unlock()
-	return g.Wait(ctx)
+	return g.WaitHeld(ctx)
 }
 
 // Delivered ends a run of refusals.
@@ -90,12 +102,12 @@ func (g *rejectionGuard) Refused(why *pipeline.Rejection) {
 	defer g.mu.Unlock()
 	g.inARow++
 	g.turn()
-	if g.exceeded() && g.resumed == nil {
+	if g.exceeded() && !g.stopped {
 		g.stop([]pipeline.Letter{{Rejection: why}})
 	}
 }
 
-// Stopped reports whether the sync is stopped.
+// Stopped reports whether the sync is stopped, or paused.
 func (g *rejectionGuard) Stopped() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -130,20 +142,22 @@ func (g *rejectionGuard) push(rejected bool) {
 }
 
 func (g *rejectionGuard) exceeded() bool {
-	if len(g.rows) == 0 || g.rule.Share >= 1 {
+	if len(g.rows) == 0 || g.rule.Share >= 1 || time.Now().Before(g.accept) {
 		return false
 	}
 	return g.inARow >= refusalsInARow || g.seen == len(g.rows) && float64(g.rejected) > float64(g.rule.Share)*float64(len(g.rows))
 }
 
 func (g *rejectionGuard) stop(letters []pipeline.Letter) {
-	g.resumed = make(chan struct{})
+	g.stopped = true
+	g.shut()
 	what := fmt.Sprintf("%d of the last %d rows were rejected", g.rejected, g.seen)
 	if g.inARow >= refusalsInARow {
 		what = fmt.Sprintf("%d rows in a row were refused and none was delivered", g.inARow)
 	}
 	g.troubles.enter("", &pipeline.Trouble{Kind: pipeline.TroubleRejected, Stop: true,
-		What: what + mostly(letters) + ": correct the mapping and restart; or, to have them dead-lettered, set rejected_share: {share: 100%} and restart"})
+		What: what + mostly(letters) + ": correct the mapping and restart; or, once the cause is gone elsewhere, tokrelay resume --sync " + g.troubles.sync +
+			", with --accept-rejections to have such rows dead-lettered for a while"})
 }
 
 // mostly names the reason most letters have.
@@ -165,27 +179,42 @@ func mostly(letters []pipeline.Letter) string {
 	return ", mostly for " + top
 }
 
-// resume lets a stopped sync go on and forgets the rows it stopped for.
-func (g *rejectionGuard) resume() bool {
-	if !g.clear() {
-		return false
-	}
-	g.troubles.leave(pipeline.TroubleRejected)
-	if g.goOn != nil {
-		g.goOn()
-	}
-	return true
-}
-
-func (g *rejectionGuard) clear() bool {
+// pause stops the sync until resume.
+func (g *rejectionGuard) pause() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.shut()
+}
+
+// shut has the sync wait. g.mu is held.
+func (g *rejectionGuard) shut() {
 	if g.resumed == nil {
-		return false
+		g.resumed = make(chan struct{})
 	}
-	clear(g.rows)
-	g.next, g.seen, g.rejected, g.inARow = 0, 0, 0, 0
-	close(g.resumed)
-	g.resumed = nil
-	return true
+}
+
+// resume lets a stopped or paused sync go on, and forgets the rows it stopped for. Until accept no share stops it.
+func (g *rejectionGuard) resume(accept time.Time) bool {
+	held, stopped := g.clear(accept)
+	if stopped {
+		g.troubles.leave(pipeline.TroubleRejected)
+	}
+	if held && g.goOn != nil {
+		g.goOn()
+	}
+	return held
+}
+
+func (g *rejectionGuard) clear(accept time.Time) (held, stopped bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	held, stopped = g.resumed != nil, g.stopped
+	g.accept, g.stopped = accept, false
+	if held {
+		clear(g.rows)
+		g.next, g.seen, g.rejected, g.inARow = 0, 0, 0, 0
+		close(g.resumed)
+		g.resumed = nil
+	}
+	return held, stopped
 }

@@ -48,7 +48,7 @@ func TestTooManyRejectedRowsStopTheSyncBeforeTheirLettersAreWritten(t *testing.T
 			t.Errorf("status says %q, want the share and the reason", what)
 		}
 		b.set(func() { b.decode = nil }) // the other rows are good
-		if !r.Resume("orders") {
+		if !r.Resume("orders", time.Time{}) {
 			t.Error("Resume: got false, want true")
 		}
 		<-held.Acked
@@ -56,7 +56,7 @@ func TestTooManyRejectedRowsStopTheSyncBeforeTheirLettersAreWritten(t *testing.T
 		if len(b.written) != 149 || len(b.status.Troubles("orders")) != 0 {
 			t.Errorf("after Resume: %d letters and %v, want 149 and no trouble", len(b.written), b.status.Troubles("orders"))
 		}
-		if r.Resume("orders") || r.Resume("nobody") {
+		if r.Resume("orders", time.Time{}) || r.Resume("nobody", time.Time{}) {
 			t.Error("Resume of a sync that runs, or does not exist: got true")
 		}
 		if err := end(); err != nil {
@@ -177,7 +177,7 @@ func TestTwentyRefusalsInARowStopASyncThatIsTooSmallForTheWindow(t *testing.T) {
 			if g.Stopped() != c.stopped || len(status.Troubles("orders")) > 0 != c.stopped {
 				t.Errorf("stopped: got %v and %v, want %v", g.Stopped(), status.Troubles("orders"), c.stopped)
 			}
-			if c.stopped && !strings.Contains(status.Troubles("orders")[0].What, "rejected_share: {share: 100%}") {
+			if c.stopped && !strings.Contains(status.Troubles("orders")[0].What, "tokrelay resume --sync orders") {
 				t.Errorf("trouble: got %q, want the command that ends it", status.Troubles("orders")[0].What)
 			}
 		})
@@ -195,4 +195,109 @@ func TestTheMostFrequentReasonIsNamed(t *testing.T) {
 	if got := mostly(nil); got != "" {
 		t.Errorf("without letters: got %q, want nothing", got)
 	}
+}
+
+func TestWhatAStoppedSyncHoldsLeavesWithItsPartition(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench()
+		b.RejectedShare = RejectedShare{Rows: 10, Share: 0.5}
+		b.decode = rejecting(func(int) bool { return true })
+		b.leaving = make(chan struct{})
+		_, end := b.run(t)
+		stopping, waiting := numbers(0, 10), numbers(10, 10)
+		b.chunks <- stopping
+		first := <-b.tickets
+		synctest.Wait()
+		b.chunks <- waiting
+		second := <-b.tickets
+		close(b.leaving)
+		<-first.Nacked
+		<-second.Nacked
+		if !stopping.IsHeld() || !waiting.IsHeld() || stopping.Left()+waiting.Left() != 20 {
+			t.Errorf("held: got %v and %v with %d rows unsettled, want both and 20", stopping.IsHeld(), waiting.IsHeld(), stopping.Left()+waiting.Left())
+		}
+		if err := end(); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		if text := b.log.String(); strings.Contains(text, "level=ERROR") {
+			t.Errorf("log: got %s, want no error", text)
+		}
+	})
+}
+
+func TestARowThatWaitsOutTroubleLeavesWithItsPartition(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench()
+		b.decode = func(int) error { return &pipeline.Trouble{Kind: pipeline.TroubleRegistry, What: "away"} }
+		b.leaving = make(chan struct{})
+		_, end := b.run(t)
+		c := numbers(0, 10)
+		b.chunks <- c
+		ticket := <-b.tickets
+		<-time.After(time.Hour)
+		began := time.Now()
+		close(b.leaving)
+		<-ticket.Nacked
+		if took := time.Since(began); took > 0 || !c.IsHeld() || c.Left() != 10 {
+			t.Errorf("left after %v, held %v, %d rows unsettled, want at once and 10", took, c.IsHeld(), c.Left())
+		}
+		if err := end(); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+}
+
+func TestAPausedSyncBeginsNothingUntilItIsResumed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench()
+		b.RejectedShare = RejectedShare{Rows: 10, Share: 0.5}
+		r, end := b.run(t)
+		b.handle(t, numbers(0, 10))
+		r.Pause("orders")
+		r.Pause("orders") // twice is once
+		c := numbers(10, 10)
+		b.chunks <- c
+		ticket := <-b.tickets
+		<-time.After(time.Hour)
+		if c.Left() != 10 || b.decoded["10"] > 0 {
+			t.Errorf("%d rows unsettled and %d decoded while paused, want 10 and none", c.Left(), b.decoded["10"])
+		}
+		if !r.Resume("orders", time.Time{}) {
+			t.Error("Resume: got false, want true")
+		}
+		<-ticket.Acked
+		if err := end(); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+}
+
+func TestRejectedRowsAreAcceptedForAWhileAndNoLonger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench()
+		b.RejectedShare = RejectedShare{Rows: 10, Share: 0.5}
+		b.decode = rejecting(func(int) bool { return true })
+		r, end := b.run(t)
+		b.chunks <- numbers(0, 10)
+		held := <-b.tickets
+		synctest.Wait()
+		r.Resume("orders", time.Now().Add(time.Hour))
+		<-held.Acked
+		for from := 10; from < 500; from += 10 {
+			b.handle(t, numbers(from, 10))
+		}
+		if len(b.written) != 500 || len(b.status.Troubles("orders")) != 0 {
+			t.Errorf("within the hour: %d letters and %v, want 500 and no trouble", len(b.written), b.status.Troubles("orders"))
+		}
+		<-time.After(time.Hour)
+		b.chunks <- numbers(500, 10)
+		<-b.tickets
+		synctest.Wait()
+		if len(b.written) != 500 || len(b.status.Troubles("orders")) != 1 {
+			t.Errorf("after the hour: %d letters and %v, want 500 and the rejected share", len(b.written), b.status.Troubles("orders"))
+		}
+		if err := end(); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
 }

@@ -2,6 +2,7 @@ package router
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -72,7 +73,7 @@ func (h *handling) handle(m *message.Message) ([]*message.Message, error) {
 func (h *handling) rows(ctx context.Context, chunk *pipeline.Chunk, w *worker) error {
 	w.reset()
 	h.room(w, len(chunk.Records))
-	if err := h.rejections.Wait(ctx); err != nil {
+	if err := h.rejections.WaitHeld(ctx); err != nil {
 		return err
 	}
 	began := time.Now()
@@ -120,7 +121,7 @@ func (h *handling) row(ctx context.Context, chunk *pipeline.Chunk, w *worker, i 
 			return ctx.Err()
 		}
 		waiting = h.troubles.enter(waiting, trouble)
-		if err := pipeline.Wait(ctx, pause(trouble, tries)); err != nil {
+		if err := pipeline.WaitHeld(ctx, pause(trouble, tries)); err != nil {
 			return err
 		}
 		err = w.try(ctx, chunk, i)
@@ -163,6 +164,9 @@ func (h *handling) ended(chunk *pipeline.Chunk, w *worker, err error) {
 		if !w.oldest.IsZero() {
 			metrics.Observe(h.Metrics.delay, time.Since(w.oldest), w.span.TraceID())
 		}
+	}
+	if errors.Is(err, pipeline.ErrHeld) {
+		chunk.Hold()
 	}
 	w.span.End(ending(err))
 	w.span = nil

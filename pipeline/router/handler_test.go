@@ -41,6 +41,7 @@ type bench struct {
 	refuse    func() error
 	tickets   chan pipeline.Ticket
 	chunks    chan *pipeline.Chunk
+	leaving   chan struct{} // closed when the partition is given up
 }
 
 func newBench() *bench {
@@ -53,7 +54,7 @@ func newBench() *bench {
 // source hands over what the test puts into chunks; like the consumer, it ends the handling of what has not settled a
 // second after its context.
 func (b *bench) source(ctx context.Context, offer Offer) error {
-	handling, cancel := context.WithCancel(context.Background())
+	handling, cancel := context.WithCancel(pipeline.WithLeaving(context.Background(), b.leaving))
 	defer cancel()
 	var open []pipeline.Ticket
 	for {

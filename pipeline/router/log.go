@@ -9,6 +9,8 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message/router/middleware"
+
+	"github.com/tokrelay/tokrelay/pipeline"
 )
 
 // quietLog passes on what Watermill says, without what it may quote: a panic's value or a message could hold a row's
@@ -16,8 +18,8 @@ import (
 type quietLog struct{ log *slog.Logger }
 
 func (l quietLog) Error(msg string, err error, fields watermill.LogFields) {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return // a chunk whose time is over: its rows are read again
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, pipeline.ErrHeld) {
+		return // a chunk whose time is over, or that waits in vain: its rows are read again
 	}
 	l.log.Error("router: "+firstLine(msg), append(known(fields), "error", safe(msg, err))...)
 }

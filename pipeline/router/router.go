@@ -136,12 +136,21 @@ func (r *Router) until(ctx context.Context, stop func(), ended <-chan error) err
 	}
 }
 
-// Resume lets a sync go on that stopped because too many of its rows were rejected, and reports whether it had stopped.
-// What it held back goes into the rejected topic.
-func (r *Router) Resume(sync string) bool {
+// Pause has a sync begin nothing any more, no call and no dead letter, until Resume. Calls in flight end.
+func (r *Router) Pause(sync string) {
 	for _, h := range r.syncs {
 		if h.Name == sync {
-			return h.rejections.resume()
+			h.rejections.pause()
+		}
+	}
+}
+
+// Resume lets a sync go on that was paused, or stopped because too many of its rows were rejected, and reports whether it had. What
+// it held back goes into the rejected topic. Until accept, a time that may be over, rejected rows do not stop it.
+func (r *Router) Resume(sync string, accept time.Time) bool {
+	for _, h := range r.syncs {
+		if h.Name == sync {
+			return h.rejections.resume(accept)
 		}
 	}
 	return false

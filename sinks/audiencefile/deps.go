@@ -42,6 +42,7 @@ type Deps struct {
 	OnCall     func(pipeline.Call) // nil: none
 	Log        *slog.Logger        // nil: none
 	Now        func() time.Time    // nil: time.Now
+	Paused     func() bool         // an operator has paused the sync: Serve begins no run; nil: never
 	Parallel   int                 // workers; 0: as many as processors, at most 4
 
 	ledger string // what it is called by

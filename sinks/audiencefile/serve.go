@@ -63,6 +63,7 @@ func (j *Job) doDue(ctx context.Context, began time.Time) error {
 	o, due := j.due(&l, &q, began)
 	var err error
 	switch {
+	case due && j.deps.Paused != nil && j.deps.Paused():
 	case due:
 		_, err = j.Run(ctx, o)
 	case j.unsettled(&l):

@@ -10,7 +10,7 @@ import (
 )
 
 // insist does something that needs others until it succeeds or ctx ends. Trouble is not a reason to give up (P8): it is on
-// the status, under source, while it lasts.
+// the status, under source, while it lasts. Trouble that waits for an operator ends with the partition (pipeline.ErrHeld).
 func (s *Sink) insist(ctx context.Context, source string, do func() error) error {
 	reported := false
 	defer func() {
@@ -27,20 +27,24 @@ func (s *Sink) insist(ctx context.Context, source string, do func() error) error
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
+		wait := pipeline.WaitHeld
 		if held, ok := errors.AsType[*audience.Held](err); !ok || !held.Own { // that is on the status
-			s.report(source, err)
 			reported = true
+			if !s.report(source, err).Stop {
+				wait = pipeline.Wait
+			}
 		}
-		if err := backoff.Wait(ctx, tries); err != nil {
+		if err := wait(ctx, backoff.After(tries)); err != nil {
 			return err
 		}
 	}
 }
 
-func (s *Sink) report(source string, err error) {
+func (s *Sink) report(source string, err error) *pipeline.Trouble {
 	trouble, ok := errors.AsType[*pipeline.Trouble](err)
 	if !ok {
 		trouble = &pipeline.Trouble{Kind: pipeline.TroubleState, What: err.Error()}
 	}
 	s.deps.Status.Set(s.deps.Sync, source, trouble)
+	return trouble
 }
