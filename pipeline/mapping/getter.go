@@ -87,6 +87,14 @@ func (g *Getter) Value(r *Row) (pipeline.Value, error) {
 	return pipeline.NullValue(), nil
 }
 
+// Default is the value that the configuration has for rows without one. A nil Getter has none.
+func (g *Getter) Default() (v pipeline.Value, ok bool) {
+	if g == nil || len(g.fallback) == 0 {
+		return v, false
+	}
+	return g.fallback[0], true
+}
+
 // Values appends every value the field has in the row: of all its columns, lists and separated texts taken apart, blank
 // ones left out. Where there is none it appends the default, if any.
 func (g *Getter) Values(r *Row, dst []pipeline.Value) ([]pipeline.Value, error) {

@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/identity"
 	"github.com/tokrelay/tokrelay/pipeline/jsontext"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 )
@@ -112,6 +113,8 @@ func (m *Maker) unknownName(name []byte) ([]*event, error) {
 		return nil, pipeline.SkipUnmapped
 	case !m.plan.cfg.CustomEvents:
 		return nil, invalid(pipeline.InvalidEventName, "event", nameRule(name))
+	case identity.IsPlaceholder(name):
+		return nil, invalid(pipeline.InvalidEventName, "event", "an event name, not a placeholder such as null or n/a")
 	case utf8.RuneCount(name) > maxEventName:
 		return nil, invalid(pipeline.TooLong, "event", "at most 100 characters")
 	}

@@ -8,6 +8,7 @@ type kind uint8
 const (
 	text       kind = iota
 	texts           // a list of texts
+	ownText         // a text in a custom property
 	number          // finite, not negative
 	numbers         // a list of two numbers: a range
 	whole           // a whole number, not negative

@@ -36,6 +36,9 @@ func (m *Maker) textual(dst []byte, s *step, v pipeline.Value) ([]byte, error) {
 	if reason != "" {
 		return dst, invalid(reason, s.spec.name, textRule(reason))
 	}
+	if s.spec.kind.leavesOut() && identity.IsPlaceholder(clean) {
+		return m.placeholderIn(dst, s)
+	}
 	if s.spec.kind == ipAddress {
 		clean = withoutMask(clean)
 	}
@@ -55,6 +58,24 @@ func (m *Maker) textual(dst []byte, s *step, v pipeline.Value) ([]byte, error) {
 		return append(append(append(dst, '"'), clean...), '"'), nil
 	}
 	return jsontext.AppendString(dst, clean), nil
+}
+
+// leavesOut reports whether a placeholder in the field is left out, as NULL is. Money is not among these kinds: a purchase whose
+// currency says n/a is a fault. A place has rules of its own, and a custom property has the company's own words.
+func (k kind) leavesOut() bool {
+	return k == text || k == texts || k == choice || k == referrer || k == ipAddress
+}
+
+// placeholderIn is what a field appends where the row has a placeholder: its default, or nothing. A placeholder identifies nobody.
+func (m *Maker) placeholderIn(dst []byte, s *step) ([]byte, error) {
+	if fallback, ok := s.get.Default(); ok {
+		return m.scalar(dst, s, fallback)
+	}
+	err := m.settle(s, identity.RulePlaceholder)
+	if m.mustHave(s) {
+		err = identity.Reject(s.spec.name, identity.RulePlaceholder)
+	}
+	return dst, err
 }
 
 // cleanText is the trimmed text of a value, and whether JSON takes it as it is. ASCII is looked at once for that and for

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"unicode/utf8"
 
+	"github.com/tokrelay/tokrelay/pipeline/identity"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
@@ -28,8 +29,10 @@ func (c *Config) validateSource(at settings.Place) {
 		"event_source_id": &c.EventSourceID, "test_event_code": &c.TestEventCode} {
 		if s.Field != nil {
 			s.Field.Validate(at.Key(name))
-		} else if !printable([]byte(s.Static), maxPixel) {
-			at.Key(name).Problem("must be a code without blanks, at most 100 characters", "")
+			continue
+		}
+		if code := []byte(s.Static); !printable(code, maxPixel) || identity.IsPlaceholder(code) {
+			at.Key(name).Problem("must be a code without blanks, at most 100 characters, and not a placeholder", "")
 		}
 	}
 	from := c.source()
