@@ -7,7 +7,7 @@ import (
 
 // placeholders are what programs write when they mean that there is no value, in the spellings they use. People are
 // called Null and Nan, which is why names compare exactly and other values without regard to case. It is the one list:
-// whoever reads a text that is an id, a code or a name asks IsPlaceholder. docs/configuration has it; a test keeps the two equal.
+// every reader of an id, a code or a name asks IsPlaceholder. docs/configuration has it; a test keeps the two equal.
 var placeholders = []string{
 	"null", "NULL", "(null)", "<null>", "nil", "undefined", "Undefined", "UNDEFINED", "none", "None", "NONE", "(none)",
 	"nan", "NaN", "NAN", "n/a", "N/A", "#N/A", `\N`, "-", "--", "0", "false", "unknown", "Unknown", "UNKNOWN", "(unknown)",

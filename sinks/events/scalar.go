@@ -40,7 +40,7 @@ func (m *Maker) textual(dst []byte, s *step, v pipeline.Value) ([]byte, error) {
 		return m.placeholderIn(dst, s)
 	}
 	if s.spec.kind == ipAddress {
-		clean = withoutMask(clean)
+		return m.appendIP(dst, s, clean)
 	}
 	if rule := m.breaks(s, clean, plain); rule != nil {
 		return dst, rule
@@ -76,6 +76,19 @@ func (m *Maker) placeholderIn(dst []byte, s *step) ([]byte, error) {
 		err = identity.Reject(s.spec.name, identity.RulePlaceholder)
 	}
 	return dst, err
+}
+
+// appendIP appends a public address. One that is not, of a private network or the host itself, matches nobody: it is left out and counted.
+func (m *Maker) appendIP(dst []byte, s *step, clean []byte) ([]byte, error) {
+	public, ok := publicIP(clean)
+	switch {
+	case !ok:
+		return dst, invalid(pipeline.InvalidIP, s.spec.name, "one IPv4 or IPv6 address, or several with commas between them")
+	case public == nil:
+		m.plan.metrics.privateAddress()
+		return dst, nil
+	}
+	return jsontext.AppendString(dst, public), nil
 }
 
 // cleanText is the trimmed text of a value, and whether JSON takes it as it is. ASCII is looked at once for that and for
@@ -139,10 +152,6 @@ func (m *Maker) breaks(s *step, clean []byte, plain bool) *pipeline.Rejection {
 	case referrer:
 		if !isAddress(clean, plain) {
 			return invalid(pipeline.InvalidURL, s.spec.name, "an absolute URL: a scheme, :// and a host")
-		}
-	case ipAddress:
-		if !isIP(clean) {
-			return invalid(pipeline.InvalidIP, s.spec.name, "one IPv4 or IPv6 address")
 		}
 	}
 	if s.spec.max > 0 && len(clean) > s.spec.max && utf8.RuneCount(clean) > s.spec.max {
