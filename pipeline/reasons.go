@@ -99,7 +99,7 @@ var reasons = []struct {
 	{RequiredField, ReasonInfo{ClassInvalid, "a required field has no value", "NULL or an empty text in the mapped column", "fill the column, or give the field a `default`"}},
 	{WrongType, ReasonInfo{ClassInvalid, "the value has the wrong type for the field", "another column was meant, or the column's type lost its meaning on the way", "map another column, or set `type` on the field"}},
 	{ExpressionFailed, ReasonInfo{ClassInvalid, "the expression failed on this row", "an operation the value does not allow: NULL arithmetic, say", "make the expression cope with such values"}},
-	{InvalidEventName, ReasonInfo{ClassInvalid, "the event name is not one TikTok accepts", "a name of your own without an `event.map`, or another case", "map the name in `event.map`, or set `custom_events: true`"}},
+	{InvalidEventName, ReasonInfo{ClassInvalid, "the event name is not one TikTok accepts", "a name of your own without an `event.map`, another case, a name that TikTok reserves, or a blank in it", "map the name in `event.map`, or set `custom_events: true`"}},
 	{InvalidEventTime, ReasonInfo{ClassInvalid, "the event time is missing or not a valid time", "NULL, an infinite or zero date, or a number whose unit is unknown", "map a time column, or set `type` on the field"}},
 	{EventTooOld, ReasonInfo{ClassInvalid, "the event is older than `max_age`", "a snapshot or a replay of history", "TikTok does not attribute such events; raise `max_age` to send them all the same"}},
 	{EventInFuture, ReasonInfo{ClassInvalid, "the event time lies in the future", "a clock or time zone that is off, or milliseconds taken for seconds", "correct the clock, set `timezone` or `type` on the field"}},

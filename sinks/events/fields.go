@@ -51,7 +51,7 @@ type spec struct {
 
 // The limits of length. TikTok publishes few; these are wide for honest data and keep an event well under a megabyte.
 const (
-	maxEventName = 100
+	maxEventName = 50
 	maxEventID   = 128
 	maxPixel     = 100
 	maxTestCode  = 100
