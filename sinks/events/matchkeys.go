@@ -51,7 +51,7 @@ type Metrics struct {
 func NewMetrics(reg prometheus.Registerer, rows *metrics.Rows) *Metrics {
 	return &Metrics{rows: rows,
 		matchKeys: metrics.Counter(reg, "event_match_keys_total", "Events with a match key, by event name; key \"any\" counts all events.", "event", "key"),
-		private: metrics.Counter(reg, "event_private_addresses_total", "Values of user.ip that were left out: no public address.").WithLabelValues()}
+		private:   metrics.Counter(reg, "event_private_addresses_total", "Values of user.ip that were left out: no public address.").WithLabelValues()}
 }
 
 func (m *Metrics) privateAddress() {

@@ -214,7 +214,7 @@ func appendNumeric(dst []byte, s *spec, field string, v pipeline.Value) ([]byte,
 // appendPlace appends a city, state or country as TikTok wants it; nothing of it may be left.
 func appendPlace(dst []byte, s *step, clean []byte) ([]byte, error) {
 	start := len(dst)
-	dst, err := identity.Place{}.Append(append(dst, '"'), clean)
+	dst, err := identity.Place{Country: s.spec.name == "user.country"}.Append(append(dst, '"'), clean)
 	switch {
 	case errors.Is(err, identity.RulePlaceholder):
 		return dst[:start], nil
