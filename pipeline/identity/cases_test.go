@@ -60,7 +60,7 @@ func readCases(t testing.TB, file string) (cases []testCase) {
 func (c testCase) run(t *testing.T) string {
 	hasher, place := hasherOf(t, c.kind)
 	if place {
-		return placeOutcome(c.input)
+		return placeOutcome(Place{Country: c.kind == "country"}, c.input)
 	}
 	h, err := hasher.Hash([]byte(c.input))
 	switch {
@@ -79,8 +79,8 @@ func (c testCase) run(t *testing.T) string {
 	return got
 }
 
-func placeOutcome(input string) string {
-	got, err := Place{}.Append(nil, []byte(input))
+func placeOutcome(place Place, input string) string {
+	got, err := place.Append(nil, []byte(input))
 	switch {
 	case err != nil:
 		return "!" + string(err.(Rule))
@@ -113,7 +113,13 @@ func hasherOf(t testing.TB, kind string) (h Hasher, place bool) {
 	case "email":
 		return Email{Mode: mode, RemoveSpaces: has("spaces"), StripPlusTag: has("plus"), StripDots: has("dots")}, false
 	case "phone":
-		return Phone{Mode: mode, Country: countryIn(options)}, false
+		own, _, _ := strings.Cut(options, "row ")
+		phone := Phone{Mode: mode, Country: countryIn(own)}
+		if has("row") { // the row says where
+			_, says, _ := strings.Cut(options, "row ")
+			phone.SetCountry([]byte(says))
+		}
+		return phone, false
 	case "external_id":
 		return ExternalID{Mode: mode, Lowercase: has("lower")}, false
 	case "device":
@@ -122,7 +128,7 @@ func hasherOf(t testing.TB, kind string) (h Hasher, place bool) {
 		return Name{Mode: mode}, false
 	case "zip":
 		return ZipCode{Mode: mode}, false
-	case "place":
+	case "place", "country":
 		return nil, true
 	}
 	t.Fatalf("unknown kind %q", kind)

@@ -13,18 +13,19 @@ type Country struct {
 	code   uint16 // calling code: 44
 }
 
-// ParseCountry reads an ISO 3166 code of two letters, in either case; UK is taken for GB. It says false for anything
-// else: a configuration reports that, a row goes on without a country, because a number with its country code needs none.
+// ParseCountry reads an ISO 3166 code of two letters, in either case, as a configuration has it; UK is taken for GB. It says false for
+// anything else.
 func ParseCountry(text []byte) (Country, bool) {
-	text = trim(text)
-	if len(text) != 2 {
+	if len(trim(text)) != 2 {
 		return Country{}, false
 	}
-	region := [2]byte{text[0] &^ 0x20, text[1] &^ 0x20}
-	if region == [2]byte{'U', 'K'} {
-		region = [2]byte{'G', 'B'}
-	}
-	if !phonenumbers.GetSupportedRegions()[string(region[:])] {
+	return countryNamed(text)
+}
+
+// countryNamed reads a country as rows have it: by its code of two or three letters, or by its name in English or in its own language.
+func countryNamed(text []byte) (Country, bool) {
+	region, ok := codeOfCountry(text)
+	if !ok || !phonenumbers.GetSupportedRegions()[string(region[:])] {
 		return Country{}, false
 	}
 	return Country{region: region, code: uint16(phonenumbers.GetCountryCodeForRegion(string(region[:])))}, true

@@ -21,6 +21,19 @@ const (
 type Phone struct {
 	Mode    Mode
 	Country Country
+	Unknown bool // the row names a country that is not known
+}
+
+// SetCountry sets the country that a row says. One that is not known leaves the one before; blank text and a placeholder say nothing.
+func (p *Phone) SetCountry(text []byte) {
+	if text = trim(text); len(text) == 0 || isPlaceholder(text, false) {
+		return
+	}
+	country, ok := countryNamed(text)
+	if ok {
+		p.Country = country
+	}
+	p.Unknown = !ok
 }
 
 // Hash hashes one number. See the package comment for the outcomes.
@@ -52,6 +65,8 @@ func (p Phone) normalise(dst, text []byte) ([]byte, error) {
 		return international(dst, digits)
 	case ok && !p.Country.valid(digits):
 		return international(dst, abroad)
+	case p.Country.IsZero() && p.Unknown:
+		return nil, RuleUnknownCountry
 	case p.Country.IsZero():
 		return nil, RuleNoCountry
 	}

@@ -2,13 +2,15 @@ package identity
 
 import "unicode/utf8"
 
-// Place normalises city, state and country, which TikTok takes in clear: lower case, and of that only a to z and 0 to 9.
+// Place normalises city, state and country, which TikTok takes in clear: lower case without accents, and of that only a to z and 0 to 9.
 // It is the one kind that does not hash.
-type Place struct{}
+type Place struct {
+	Country bool // what is no country's code or name is left out
+}
 
 // Append appends the place. What has no such letter at all, a name in another script, is left out like an empty one:
 // nothing is appended and there is no error. A placeholder is refused.
-func (Place) Append(dst, clear []byte) ([]byte, error) {
+func (p Place) Append(dst, clear []byte) ([]byte, error) {
 	text := trim(clear)
 	switch {
 	case !utf8.Valid(text):
@@ -18,13 +20,11 @@ func (Place) Append(dst, clear []byte) ([]byte, error) {
 	case isPlaceholder(text, false):
 		return dst, RulePlaceholder
 	}
-	for _, c := range text {
-		if 'A' <= c && c <= 'Z' {
-			c |= 0x20
-		}
-		if isDigit(c) || 'a' <= c && c <= 'z' {
-			dst = append(dst, c)
-		}
+	if !p.Country {
+		return foldPlace(dst, text), nil
+	}
+	if code, ok := codeOfCountry(text); ok {
+		dst = append(dst, code[0]|0x20, code[1]|0x20)
 	}
 	return dst, nil
 }

@@ -17,7 +17,7 @@ func (r Rule) reason() pipeline.Reason {
 	switch r {
 	case RuleNotAnEmail:
 		return pipeline.InvalidEmail
-	case RuleNotE164, RuleNoCountry:
+	case RuleNotE164, RuleNoCountry, RuleUnknownCountry:
 		return pipeline.InvalidPhone
 	case RuleAlreadyHashed:
 		return pipeline.AlreadyHashed

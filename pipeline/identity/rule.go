@@ -10,6 +10,7 @@ const (
 	RuleNotAnEmail       Rule = "not_an_email"
 	RuleNotE164          Rule = "not_e164"
 	RuleNoCountry        Rule = "no_country"
+	RuleUnknownCountry   Rule = "unknown_country"
 	RuleNotADeviceID     Rule = "not_a_device_id"
 	RuleZeroDeviceID     Rule = "zero_device_id"
 	RuleAlreadyHashed    Rule = "already_hashed"
@@ -25,6 +26,7 @@ var rules = []struct{ rule, meaning Rule }{
 	{RuleNotAnEmail, "one e-mail address with a local part and a domain that has a dot"},
 	{RuleNotE164, "one phone number of 8 to 15 digits with its country code, without extension or letters"},
 	{RuleNoCountry, "a phone number in national form needs a default country"},
+	{RuleUnknownCountry, "unknown country: a phone number in national form needs an ISO 3166 code or a country's name"},
 	{RuleNotADeviceID, "a device id in groups of hexadecimal digits, 8-4-4-4-12"},
 	{RuleZeroDeviceID, "a device id of zeros belongs to everyone who opted out"},
 	{RuleAlreadyHashed, "clear text is expected, not a digest"},

@@ -29,7 +29,7 @@ func (f *Field) Compile(name string, cols *Columns) *Getter {
 	}
 	g.constants, g.fallback = f.Value.values(), f.Default.values()
 	g.convert = conversion{kind: f.Type, zone: f.zone()}
-	g.convert.layout, _ = layoutOf(f.Format)
+	g.convert.setLayout(f.Format)
 	g.names = mapped(f.Map)
 	g.plain = g.path == nil && f.Type == "" && f.Format == "" && f.Map == nil && f.Parameter == ""
 	if g.direct = -1; g.plain && len(g.columns) == 1 && f.Separator == "" {

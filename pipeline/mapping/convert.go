@@ -14,6 +14,7 @@ var unitsPerSecond = map[string]int64{"seconds": 1, "millis": 1e3, "micros": 1e6
 type conversion struct {
 	kind   string // the type that the field names, or "" to take the value as it is
 	layout string // Go's; "" where there is no format
+	named  bool   // the format has the name of a zone, and no offset
 	zone   *time.Location
 }
 
@@ -76,10 +77,17 @@ func (c *conversion) time(v pipeline.Value) (pipeline.Value, bool) {
 // parse reads text by the format; a format without zone gives the wall clock of the field's time zone.
 func (c *conversion) parse(v pipeline.Value) (pipeline.Value, bool) {
 	t, err := time.ParseInLocation(c.layout, alias(Trim(v.Bytes())), c.zone)
-	if err != nil {
+	if err != nil || c.named && !c.knows(t) {
 		return pipeline.Value{}, false
 	}
 	return pipeline.InstantValue(t.Unix(), int32(t.Nanosecond())), true
+}
+
+// knows reports whether the zone that a text names is certain: one of the field's own, UTC or GMT. Go takes any other name for
+// UTC, GMT+3 too.
+func (c *conversion) knows(t time.Time) bool {
+	name, _ := t.Zone()
+	return t.Location() == c.zone || t.Location() == time.UTC || name == "GMT"
 }
 
 func (c *conversion) date(v pipeline.Value) (pipeline.Value, bool) {

@@ -57,7 +57,7 @@ func (g *Getter) Single(r *Row) (v pipeline.Value, ok bool) {
 		return v, v.Kind() == pipeline.Int
 	}
 	text := v.Bytes()
-	return v, len(text) > 0 && visible(text[0]) && text[0] != '['
+	return v, len(text) > 0 && visible(text[0]) && text[0] != '[' && text[0] != '{'
 }
 
 // Value is the field's value in the row: the first of its columns that has one, else the default, else Null. It is
@@ -87,6 +87,14 @@ func (g *Getter) Value(r *Row) (pipeline.Value, error) {
 	return pipeline.NullValue(), nil
 }
 
+// Default is the value that the configuration has for rows without one. A nil Getter has none.
+func (g *Getter) Default() (v pipeline.Value, ok bool) {
+	if g == nil || len(g.fallback) == 0 {
+		return v, false
+	}
+	return g.fallback[0], true
+}
+
 // Values appends every value the field has in the row: of all its columns, lists and separated texts taken apart, blank
 // ones left out. Where there is none it appends the default, if any.
 func (g *Getter) Values(r *Row, dst []pipeline.Value) ([]pipeline.Value, error) {
@@ -107,15 +115,18 @@ func (g *Getter) Values(r *Row, dst []pipeline.Value) ([]pipeline.Value, error) 
 	return dst, nil
 }
 
-// spread appends one value, or what is in it. A text that is a JSON array is taken for what it plainly is.
+// spread appends one value, or what is in it. A text that is a list in brackets, JSON's or another's, is taken for one.
 func (g *Getter) spread(r *Row, v pipeline.Value, dst []pipeline.Value) ([]pipeline.Value, error) {
 	switch {
 	case IsBlank(v) || v.Kind() == pipeline.Unavailable:
 		return dst, nil
+	case v.Kind() == pipeline.String && looksLikeList(Trim(v.Bytes())):
+		if _, ok := jsontext.Value(v.Bytes()); !ok || jsontext.First(v.Bytes()) != '[' {
+			return g.elements(v, dst)
+		}
+		v = pipeline.JSONValue(v.Bytes())
 	case len(g.separator) > 0 && v.Kind() == pipeline.String:
 		return g.split(v, dst), nil
-	case isJSONList(v):
-		v = pipeline.JSONValue(v.Bytes())
 	case !IsList(v):
 		return append(dst, v), nil
 	}
@@ -131,16 +142,17 @@ func (g *Getter) spread(r *Row, v pipeline.Value, dst []pipeline.Value) ([]pipel
 	return dst, nil
 }
 
-func isJSONList(v pipeline.Value) bool {
-	if v.Kind() != pipeline.String {
-		return false
+// elements appends the elements of a text in brackets that is not JSON's list. What is in brackets is never one value.
+func (g *Getter) elements(v pipeline.Value, dst []pipeline.Value) ([]pipeline.Value, error) {
+	start := len(dst)
+	dst, ok := elements(Trim(v.Bytes()), dst)
+	switch {
+	case ok:
+		return dst, nil
+	case len(g.separator) > 0:
+		return g.split(v, dst[:start]), nil
 	}
-	text := Trim(v.Bytes())
-	if text[0] != '[' || text[len(text)-1] != ']' {
-		return false
-	}
-	_, ok := jsontext.Value(text)
-	return ok
+	return dst, g.Reject(pipeline.WrongType, "a list as JSON has it, or elements in brackets with commas between them")
 }
 
 // at is the value of the i-th column, or of what the field has in place of columns.

@@ -3,6 +3,7 @@ package mapping
 import (
 	"encoding/json"
 	"fmt"
+	"math/big"
 	"math/rand/v2"
 	"reflect"
 	"strings"
@@ -138,4 +139,34 @@ func TestDeepJSONIsRefused(t *testing.T) {
 			t.Errorf("%d bytes of brackets are well-formed", len(text))
 		}
 	}
+}
+
+func TestAWholeNumberIsOneHoweverItIsWritten(t *testing.T) {
+	for text, want := range map[string]string{
+		"12345": "int 12345", "12345.0": "int 12345", "12345.000": "int 12345", "-7.0": "int -7", "0.0": "int 0", "1.2345E4": "int 12345", "1.2345678e7": "int 12345678",
+		"1.50": "decimal 1.50", "12345.05": "decimal 12345.05", "1.5e0": "decimal 1.5", "15e-1": "decimal 1.5", "10e-1": "int 1", "0.10": "decimal 0.10",
+		"123456789012345678.0": "string 123456789012345678", "1234567890123456789": "string 1234567890123456789", "1234567890123456789.0": "string 1234567890123456789",
+		"1e17": "int 100000000000000000", "1e40": "string 1e40", "1e400": "string 1e400", "1e-40": "string 1e-40",
+	} {
+		if got := show(numberOf([]byte(text))); got != want {
+			t.Errorf("%s: got %s, want %s", text, got, want)
+		}
+	}
+}
+
+// FuzzNumbersInJSON compares exact numbers with the text they were made of.
+func FuzzNumbersInJSON(f *testing.F) {
+	for _, text := range []string{"0", "-0.0", "1.50", "12345.0", "1e3", "-12.5e-7", "1234567890123456789.0", "9.9e17", "1E+2"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if len(text) > 100 || !json.Valid([]byte(text)) || text[0] != '-' && !isDigit(text[0]) {
+			return
+		}
+		want, ok := new(big.Rat).SetString(text)
+		got, ok2 := new(big.Rat).SetString(numberOf([]byte(text)).Text())
+		if ok && (!ok2 || want.Cmp(got) != 0) {
+			t.Errorf("got %s, want the number %s", numberOf([]byte(text)).Text(), text)
+		}
+	})
 }

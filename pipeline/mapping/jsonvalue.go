@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"bytes"
+	"strconv"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/jsontext"
@@ -24,18 +25,25 @@ func scalarOf(raw []byte, scratch *[]byte) (pipeline.Value, bool) {
 	return numberOf(raw), true
 }
 
-// numberOf keeps numbers exact: what fits neither an integer nor a decimal of 18 digits stays text.
+// numberOf keeps numbers exact: what fits neither an integer nor a decimal of 18 digits stays text. A whole number is one however it
+// is written: the id 12345 comes as 12345.0 and 1.2345E4 from programs that keep it as floating point.
 func numberOf(raw []byte) pipeline.Value {
 	var unscaled int64
 	scale, digits, negative, fraction := int32(0), 0, false, false
-	for _, c := range raw {
+	for i, c := range raw {
 		switch {
 		case c == '-':
 			negative = true
 		case c == '.':
 			fraction = true
-		case c < '0' || c > '9' || digits == 18:
-			return pipeline.StringValue(raw)
+		case c|0x20 == 'e':
+			exponent, err := strconv.ParseInt(alias(raw[i+1:]), 10, 8)
+			if err != nil {
+				return pipeline.StringValue(raw)
+			}
+			return decimalOf(raw, negative, unscaled, scale-int32(exponent))
+		case digits == 18:
+			return pipeline.StringValue(bytes.TrimSuffix(raw, []byte(".0")))
 		default:
 			unscaled, digits = unscaled*10+int64(c-'0'), digits+1
 			if fraction {
@@ -43,11 +51,28 @@ func numberOf(raw []byte) pipeline.Value {
 			}
 		}
 	}
+	return decimalOf(raw, negative, unscaled, scale)
+}
+
+// decimalOf makes the value unscaled × 10^-scale of fewer than 19 digits, or leaves the text.
+func decimalOf(raw []byte, negative bool, unscaled int64, scale int32) pipeline.Value {
+	const bound = 1_000_000_000_000_000_000
+	for ; scale < 0 && unscaled < bound/10; scale++ {
+		unscaled *= 10
+	}
+	if scale < 0 || scale > 18 {
+		return pipeline.StringValue(raw)
+	}
+	power := int64(1)
+	for range scale {
+		power *= 10
+	}
+	whole := unscaled%power == 0
 	if negative {
 		unscaled = -unscaled
 	}
-	if !fraction {
-		return pipeline.IntValue(unscaled)
+	if whole {
+		return pipeline.IntValue(unscaled / power)
 	}
 	return pipeline.DecimalValue(unscaled, scale)
 }

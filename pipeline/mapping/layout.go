@@ -27,6 +27,12 @@ func layoutOf(format string) (string, error) {
 	return fromPattern(format)
 }
 
+// setLayout sets the layout of a format that Validate has passed.
+func (c *conversion) setLayout(format string) {
+	c.layout, _ = layoutOf(format)
+	c.named = strings.Contains(c.layout, "MST") && !strings.Contains(c.layout, "-07") && !strings.Contains(c.layout, "Z07")
+}
+
 func fromPercent(format string) (string, error) {
 	var b strings.Builder
 	for i := 0; i < len(format); i++ {

@@ -32,7 +32,10 @@ func (g *Getter) refine(r *Row, v pipeline.Value) (pipeline.Value, error) {
 }
 
 func (c *conversion) rule() string {
-	if c.kind == "" {
+	switch {
+	case c.named:
+		return "a time in the field's format, whose zone is UTC, GMT or one of its timezone: other names mean several zones"
+	case c.kind == "":
 		return "a time in the field's format"
 	}
 	return "a value that type " + c.kind + " can read"

@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
 )
 
 func TestTimesInTextAreRead(t *testing.T) {
@@ -94,6 +96,42 @@ func TestFormatsBecomeLayouts(t *testing.T) {
 		got, err := layoutOf(format)
 		if got != want || (err != nil) != (want == "") {
 			t.Errorf("%s: got %q, %v, want %q", format, got, err, want)
+		}
+	}
+}
+
+// TestANamedZoneIsKnownOrRefused: a name that means several zones, or none, gives no time.
+func TestANamedZoneIsKnownOrRefused(t *testing.T) {
+	for _, c := range []struct{ field, text, want string }{
+		{`{column: a, format: "%Y-%m-%d %H:%M:%S %Z"}`, "2026-11-29 11:00:00 UTC", "instant 2026-11-29T11:00:00Z"},
+		{`{column: a, format: "%Y-%m-%d %H:%M:%S %Z"}`, "2026-11-29 11:00:00 GMT", "instant 2026-11-29T11:00:00Z"},
+		{`{column: a, format: "%Y-%m-%d %H:%M:%S %Z"}`, "2026-11-29 11:00:00 GMT+3", ""},
+		{`{column: a, format: "%Y-%m-%d %H:%M:%S %Z"}`, "2026-11-29 06:00:00 EST", ""},
+		{`{column: a, format: "%Y-%m-%d %H:%M:%S %Z"}`, "2026-11-29 12:00:00 CET", ""},
+		{`{column: a, format: "%Y-%m-%d %H:%M:%S %Z"}`, "2026-11-29 11:00:00 XYZ", ""},
+		{`{column: a, format: "%Y-%m-%d %H:%M:%S %Z"}`, "2026-11-29 11:00:00 +03", ""},
+		{`{column: a, format: "%Y-%m-%d %H:%M:%S %Z", timezone: America/New_York}`, "2026-11-29 06:00:00 EST", "instant 2026-11-29T11:00:00Z"},
+		{`{column: a, format: "%Y-%m-%d %H:%M:%S %Z", timezone: America/New_York}`, "2026-07-29 06:00:00 EDT", "instant 2026-07-29T10:00:00Z"},
+		{`{column: a, format: "%Y-%m-%d %H:%M:%S %Z", timezone: America/New_York}`, "2026-11-29 11:00:00 UTC", "instant 2026-11-29T11:00:00Z"},
+		{`{column: a, format: "%Y-%m-%d %H:%M:%S %Z", timezone: America/New_York}`, "2026-11-29 12:00:00 CET", ""},
+		{`{column: a, format: "yyyy-MM-dd HH:mm:ss z", timezone: Europe/Berlin}`, "2026-11-29 12:00:00 CET", "instant 2026-11-29T11:00:00Z"},
+		{`{column: a, format: "yyyy-MM-dd HH:mm:ss z"}`, "2026-11-29 12:00:00 CET", ""},
+		{`{column: a, format: "2006-01-02 15:04:05 MST"}`, "2026-11-29 12:00:00 CET", ""},
+		{`{column: a, format: "2006-01-02 15:04:05 MST", type: date}`, "2026-11-29 12:00:00 PST", ""},
+		{`{column: a, format: "2006-01-02 15:04:05 -0700 MST"}`, "2026-11-29 12:00:00 +0100 CET", "instant 2026-11-29T11:00:00Z"},
+		{`{column: a, format: "%Y-%m-%d %H:%M:%S %z"}`, "2026-11-29 12:00:00 +0100", "instant 2026-11-29T11:00:00Z"},
+	} {
+		var cols Columns
+		f := field(t, c.field)
+		get, row := f.Compile("event_time", &cols), NewRow(clockAtNoon)
+		row.Begin(change(&cols, pipeline.Insert, nil, columns{"a": str(c.text)}))
+		v, err := get.Value(row)
+		got := ""
+		if err == nil {
+			got = show(v)
+		}
+		if got != c.want {
+			t.Errorf("%s of %q: got %q and %v, want %q", c.field, c.text, got, err, c.want)
 		}
 	}
 }

@@ -82,7 +82,7 @@ func (f *Field) kindOf(column string, kind pipeline.Kind, at settings.Place) pip
 		return kind
 	}
 	c := conversion{kind: f.Type, zone: time.UTC}
-	c.layout, _ = layoutOf(f.Format)
+	c.setLayout(f.Format)
 	v, ok := c.convert(&Row{}, sample)
 	if !ok {
 		at.Problem("column "+column+" is "+article(kind)+", which is not "+c.rule(), "every row with a value in it is rejected")

@@ -3,6 +3,7 @@ package audience
 import (
 	"strings"
 
+	"github.com/tokrelay/tokrelay/pipeline/identity"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
@@ -19,6 +20,8 @@ func ValidateChoice(name, id, required, example string, at settings.Place) {
 		at.Key("id").Problem("must be digits in quotes", "")
 	case id == "" && strings.TrimSpace(name) == "":
 		at.Problem(required, example)
+	case identity.IsPlaceholder([]byte(name)):
+		at.Key("name").Problem("must be a name, not a placeholder", "what filled it in had no value")
 	case name != strings.TrimSpace(name):
 		at.Key("name").Problem("must not begin or end with a space", "")
 	}

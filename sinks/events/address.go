@@ -3,6 +3,9 @@ package events
 import (
 	"bytes"
 	"net/netip"
+
+	"github.com/tokrelay/tokrelay/pipeline/identity"
+	"github.com/tokrelay/tokrelay/pipeline/mapping"
 )
 
 // isWebAddress wants an address on the web. plain text has no control character but perhaps 0x7f.
@@ -85,7 +88,29 @@ func withoutMask(clean []byte) []byte {
 	return bytes.TrimSuffix(clean, []byte("/128"))
 }
 
-func isIP(clean []byte) bool {
-	address, err := netip.ParseAddr(alias(clean))
-	return err == nil && address.Zone() == ""
+// sharedSpace is what carriers number their customers' networks with.
+var sharedSpace = netip.MustParsePrefix("100.64.0.0/10")
+
+// publicIP finds the address that a text is, or the first public one of several that proxies have written: client, proxy, proxy. It is
+// nothing where no address is public; ok is false where there is no address.
+func publicIP(clean []byte) (public []byte, ok bool) {
+	for rest, more := clean, true; more; {
+		var part []byte
+		part, rest, more = bytes.Cut(rest, []byte{','})
+		part = withoutMask(mapping.Trim(part))
+		address, err := netip.ParseAddr(alias(part))
+		if err != nil || address.Zone() != "" {
+			ok = ok || identity.IsPlaceholder(part)
+			continue
+		}
+		ok = true
+		if address.Is4In6() {
+			address = address.Unmap()
+			part = address.AppendTo(nil)
+		}
+		if address.IsGlobalUnicast() && !address.IsPrivate() && !sharedSpace.Contains(address) {
+			return part, true
+		}
+	}
+	return nil, ok
 }

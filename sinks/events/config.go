@@ -16,7 +16,7 @@ type Config struct {
 
 	Fields           Fields `yaml:"fields" doc:"TikTok's field and where its value comes from"`
 	Hash             Hash   `yaml:"hash" doc:"what the mapped columns of identifiers hold"`
-	CustomEvents     bool   `yaml:"custom_events" doc:"allow event names of your own"`
+	CustomEvents     bool   `yaml:"custom_events" doc:"allow event names of your own: at most 50 letters, digits, _ and -, the first a letter"`
 	CustomProperties bool   `yaml:"custom_properties" doc:"allow properties of your own"`
 	RenameLegacy     bool   `yaml:"rename_legacy" doc:"send Purchase for CompletePayment and Lead for SubmitForm"`
 

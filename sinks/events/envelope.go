@@ -2,6 +2,7 @@ package events
 
 import (
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/identity"
 	"github.com/tokrelay/tokrelay/pipeline/jsontext"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 )
@@ -98,6 +99,9 @@ func (m *Maker) makeEnvelope() (source, error) {
 	if err != nil {
 		return 0, err
 	}
+	if identity.IsPlaceholder(test) {
+		test = nil
+	}
 	if !printable(test, maxTestCode) {
 		return 0, invalid(pipeline.InvalidTestCode, "test_event_code", "letters, digits and dashes, as Events Manager shows it")
 	}
@@ -131,7 +135,7 @@ func (m *Maker) sourceID(s source) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(id) == 0 || !printable(id, maxPixel) {
+	if len(id) == 0 || !printable(id, maxPixel) || identity.IsPlaceholder(id) {
 		return nil, invalid(pipeline.InvalidPixel, name, "the code or id that Events Manager shows")
 	}
 	return id, nil

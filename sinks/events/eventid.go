@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/identity"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 )
 
@@ -37,6 +38,8 @@ func (m *Maker) makeID(c *pipeline.Change) error {
 		return m.idOfField()
 	case m.plan.id.names == nil:
 		m.eventID = m.digest.All(m.eventID, c)
+	case m.allPlaceholders(c.Row()):
+		return invalid(pipeline.InvalidEventID, "event_id", placeholderID)
 	default:
 		m.eventID = m.digest.Of(m.eventID, c, m.plan.id.names, m.plan.id.columns)
 	}
@@ -44,6 +47,24 @@ func (m *Maker) makeID(c *pipeline.Change) error {
 		return invalid(pipeline.InvalidEventID, "event_id", "a value in at least one of its columns")
 	}
 	return nil
+}
+
+// placeholderID is the rule for ids that many rows would share: TikTok keeps the first event of an id and drops the others.
+const placeholderID = "an id of the row's own: a placeholder such as null or n/a makes many events one"
+
+// allPlaceholders reports whether the texts in the id's columns are placeholders, and nothing else is in them.
+func (m *Maker) allPlaceholders(image *pipeline.Image) bool {
+	placeholders := 0
+	for _, i := range m.plan.id.columns {
+		switch v := image.Value(i); {
+		case mapping.IsBlank(v) || v.Kind() == pipeline.Unavailable:
+		case v.Kind() == pipeline.String && identity.IsPlaceholder(mapping.Trim(v.Bytes())):
+			placeholders++
+		default:
+			return false
+		}
+	}
+	return placeholders > 0
 }
 
 func (m *Maker) idOfField() error {
@@ -60,6 +81,9 @@ func (m *Maker) idOfField() error {
 	}
 	if utf8.RuneCount(id) > maxEventID {
 		return invalid(pipeline.InvalidEventID, "event_id", "at most 128 characters")
+	}
+	if identity.IsPlaceholder(id) {
+		return invalid(pipeline.InvalidEventID, "event_id", placeholderID)
 	}
 	m.eventID = append(m.eventID, id...)
 	return nil

@@ -2,9 +2,9 @@ package events
 
 import (
 	"slices"
-	"unicode/utf8"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/identity"
 	"github.com/tokrelay/tokrelay/pipeline/jsontext"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 )
@@ -112,11 +112,15 @@ func (m *Maker) unknownName(name []byte) ([]*event, error) {
 		return nil, pipeline.SkipUnmapped
 	case !m.plan.cfg.CustomEvents:
 		return nil, invalid(pipeline.InvalidEventName, "event", nameRule(name))
-	case utf8.RuneCount(name) > maxEventName:
-		return nil, invalid(pipeline.TooLong, "event", "at most 100 characters")
 	}
 	if events, ok := m.custom[string(name)]; ok {
 		return events, nil
+	}
+	if identity.IsPlaceholder(name) {
+		return nil, invalid(pipeline.InvalidEventName, "event", "an event name, not a placeholder such as null or n/a")
+	}
+	if rule := customRule(string(name)); rule != "" {
+		return nil, invalid(pipeline.InvalidEventName, "event", rule)
 	}
 	if m.custom == nil || len(m.custom) == maxCustomNames {
 		m.custom = customNames{}
@@ -130,6 +134,9 @@ func (m *Maker) unknownName(name []byte) ([]*event, error) {
 func nameRule(name []byte) string {
 	if meant := spelling(string(name)); meant != "" {
 		return "one of TikTok's event names, written as they are: did you mean " + meant + "?"
+	}
+	if becomes := reservedNames[string(name)]; becomes != "" {
+		return "one of TikTok's event names: it would count " + string(name) + " as " + becomes
 	}
 	return "one of TikTok's event names of " + namesAsOf + ", or a name in event.map"
 }

@@ -8,6 +8,7 @@ type kind uint8
 const (
 	text       kind = iota
 	texts           // a list of texts
+	ownText         // a text in a custom property
 	number          // finite, not negative
 	numbers         // a list of two numbers: a range
 	whole           // a whole number, not negative
@@ -50,7 +51,7 @@ type spec struct {
 
 // The limits of length. TikTok publishes few; these are wide for honest data and keep an event well under a megabyte.
 const (
-	maxEventName = 100
+	maxEventName = 50
 	maxEventID   = 128
 	maxPixel     = 100
 	maxTestCode  = 100

@@ -44,12 +44,20 @@ const identifying = keyEmail | keyPhone | keyClick | keyOther
 type Metrics struct {
 	rows      *metrics.Rows
 	matchKeys *prometheus.CounterVec
+	private   prometheus.Counter
 }
 
 // NewMetrics makes them in reg, which names the sync; nil publishes none.
 func NewMetrics(reg prometheus.Registerer, rows *metrics.Rows) *Metrics {
 	return &Metrics{rows: rows,
-		matchKeys: metrics.Counter(reg, "event_match_keys_total", "Events with a match key, by event name; key \"any\" counts all events.", "event", "key")}
+		matchKeys: metrics.Counter(reg, "event_match_keys_total", "Events with a match key, by event name; key \"any\" counts all events.", "event", "key"),
+		private:   metrics.Counter(reg, "event_private_addresses_total", "Values of user.ip that were left out: no public address.").WithLabelValues()}
+}
+
+func (m *Metrics) privateAddress() {
+	if m != nil {
+		m.private.Inc()
+	}
 }
 
 // keyCounters count an event name's events by the match keys they carry, and among the items of all names.

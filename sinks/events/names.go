@@ -18,6 +18,41 @@ var legacyNames = []struct{ name, now, fate string }{
 	{"PlaceAnOrder", "", "deprecated by TikTok on 2025-05-01: supported until 2027; Purchase takes its place"},
 }
 
+// reservedNames are names that TikTok takes for one of its events, and which: a Checkout of the company's own becomes an order.
+var reservedNames = map[string]string{"AddBilling": "AddPaymentInfo", "Browse": "PageView", "Checkout": "PlaceAnOrder", "ClickForm": "Lead",
+	"ClickInDownloadPage": "ClickButton", "ClickToDownload": "Download", "Consult": "Contact", "ConsultByPhone": "Contact",
+	"Registration": "CompleteRegistration", "StartCheckout": "InitiateCheckout", "ViewConsultationPage": "ViewContent",
+	"ViewDownloadPage": "ViewContent", "ViewForm": "ViewContent"}
+
+// customRule is the rule that a name of the company's own breaks, or "".
+func customRule(name string) string {
+	if becomes := reservedNames[name]; becomes != "" {
+		return "a name that is not reserved: TikTok counts " + name + " as " + becomes
+	}
+	for i, c := range []byte(name) {
+		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
+		if !letter && (i == 0 || c != '_' && c != '-' && (c < '0' || c > '9')) {
+			return ownName
+		}
+	}
+	if len(name) == 0 || len(name) > maxEventName {
+		return ownName
+	}
+	return ""
+}
+
+const ownName = "a name of at most 50 letters, digits, _ and -, which begins with a letter"
+
+// nearMiss is the accepted name that is but a letter or two from the text, or "".
+func nearMiss(text string) string {
+	for _, name := range acceptedNames() {
+		if changes(squashed(text), strings.ToLower(name)) <= (len(name)-1)/4 {
+			return name
+		}
+	}
+	return ""
+}
+
 // acceptedNames are all names that need no custom_events.
 func acceptedNames() []string {
 	names := append([]string(nil), standardNames...)

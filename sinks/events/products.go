@@ -148,9 +148,14 @@ func (m *Maker) product(dst []byte, index int, p *product) (_ []byte, err error)
 		if v.Kind() == pipeline.Missing || missing(*v) != "" || i == memberType {
 			continue
 		}
+		mark := len(dst)
 		dst = append(appendKey(comma(dst), productMembers[i].name), ':')
+		before := len(dst)
 		if dst, err = m.member(dst, i, index, *v); err != nil {
 			return dst, err
+		}
+		if len(dst) == before { // a placeholder
+			dst = dst[:mark]
 		}
 	}
 	if len(dst) == start {

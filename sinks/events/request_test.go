@@ -53,7 +53,7 @@ web_events:
 	for _, row := range []string{
 		`{"name":"Purchase","email":"a@x.example","ip":"203.0.113.9"}`,
 		`{"name":"two","phone":"+12133734253","click":"c","ip":"203.0.113.9","ua":"Mozilla"}`,
-		`{"name":"ours"}`, `{"name":"ours too","email":"a@x.example"}`,
+		`{"name":"ours"}`, `{"name":"ours_too","email":"a@x.example"}`,
 		`{"name":"Purchase","email":"broken"}`,
 	} {
 		err = errors.Join(err, maker.Make(&s.items, 0, readChange(t, cols, row)))

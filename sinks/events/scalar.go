@@ -36,8 +36,11 @@ func (m *Maker) textual(dst []byte, s *step, v pipeline.Value) ([]byte, error) {
 	if reason != "" {
 		return dst, invalid(reason, s.spec.name, textRule(reason))
 	}
+	if s.spec.kind.leavesOut() && identity.IsPlaceholder(clean) {
+		return m.placeholderIn(dst, s)
+	}
 	if s.spec.kind == ipAddress {
-		clean = withoutMask(clean)
+		return m.appendIP(dst, s, clean)
 	}
 	if rule := m.breaks(s, clean, plain); rule != nil {
 		return dst, rule
@@ -55,6 +58,37 @@ func (m *Maker) textual(dst []byte, s *step, v pipeline.Value) ([]byte, error) {
 		return append(append(append(dst, '"'), clean...), '"'), nil
 	}
 	return jsontext.AppendString(dst, clean), nil
+}
+
+// leavesOut reports whether a placeholder in the field is left out, as NULL is. Money is not among these kinds: a purchase whose
+// currency says n/a is a fault. A place has rules of its own, and a custom property has the company's own words.
+func (k kind) leavesOut() bool {
+	return k == text || k == texts || k == choice || k == referrer || k == ipAddress
+}
+
+// placeholderIn is what a field appends where the row has a placeholder: its default, or nothing. A placeholder identifies nobody.
+func (m *Maker) placeholderIn(dst []byte, s *step) ([]byte, error) {
+	if fallback, ok := s.get.Default(); ok {
+		return m.scalar(dst, s, fallback)
+	}
+	err := m.settle(s, identity.RulePlaceholder)
+	if m.mustHave(s) {
+		err = identity.Reject(s.spec.name, identity.RulePlaceholder)
+	}
+	return dst, err
+}
+
+// appendIP appends a public address. One that is not, of a private network or the host itself, matches nobody: it is left out and counted.
+func (m *Maker) appendIP(dst []byte, s *step, clean []byte) ([]byte, error) {
+	public, ok := publicIP(clean)
+	switch {
+	case !ok:
+		return dst, invalid(pipeline.InvalidIP, s.spec.name, "one IPv4 or IPv6 address, or several with commas between them")
+	case public == nil:
+		m.plan.metrics.privateAddress()
+		return dst, nil
+	}
+	return jsontext.AppendString(dst, public), nil
 }
 
 // cleanText is the trimmed text of a value, and whether JSON takes it as it is. ASCII is looked at once for that and for
@@ -119,10 +153,6 @@ func (m *Maker) breaks(s *step, clean []byte, plain bool) *pipeline.Rejection {
 		if !isAddress(clean, plain) {
 			return invalid(pipeline.InvalidURL, s.spec.name, "an absolute URL: a scheme, :// and a host")
 		}
-	case ipAddress:
-		if !isIP(clean) {
-			return invalid(pipeline.InvalidIP, s.spec.name, "one IPv4 or IPv6 address")
-		}
 	}
 	if s.spec.max > 0 && len(clean) > s.spec.max && utf8.RuneCount(clean) > s.spec.max {
 		return invalid(pipeline.TooLong, s.spec.name, "at most "+strconv.Itoa(s.spec.max)+" characters")
@@ -184,7 +214,7 @@ func appendNumeric(dst []byte, s *spec, field string, v pipeline.Value) ([]byte,
 // appendPlace appends a city, state or country as TikTok wants it; nothing of it may be left.
 func appendPlace(dst []byte, s *step, clean []byte) ([]byte, error) {
 	start := len(dst)
-	dst, err := identity.Place{}.Append(append(dst, '"'), clean)
+	dst, err := identity.Place{Country: s.spec.name == "user.country"}.Append(append(dst, '"'), clean)
 	switch {
 	case errors.Is(err, identity.RulePlaceholder):
 		return dst[:start], nil

@@ -145,13 +145,11 @@ func (m *Maker) settle(s *step, err error) error {
 	return nil
 }
 
-// localPhone is the kind of phone of this row's country. A country that cannot be read is none.
+// localPhone is the kind of phone of this row's country. A country that cannot be read is the sync's, if it has one.
 func (m *Maker) localPhone(p *phonePlan) identity.Phone {
 	phone := identity.Phone{Mode: p.mode, Country: p.fallback}
 	if v, err := p.country.Value(m.row); err == nil && missing(v) == "" && notText(v) == "" {
-		if country, ok := identity.ParseCountry(m.row.Text(v)); ok {
-			phone.Country = country
-		}
+		phone.SetCountry(m.row.Text(v))
 	}
 	return phone
 }

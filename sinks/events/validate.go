@@ -1,9 +1,10 @@
 package events
 
 import (
+	"cmp"
 	"slices"
-	"unicode/utf8"
 
+	"github.com/tokrelay/tokrelay/pipeline/identity"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
@@ -28,8 +29,10 @@ func (c *Config) validateSource(at settings.Place) {
 		"event_source_id": &c.EventSourceID, "test_event_code": &c.TestEventCode} {
 		if s.Field != nil {
 			s.Field.Validate(at.Key(name))
-		} else if !printable([]byte(s.Static), maxPixel) {
-			at.Key(name).Problem("must be a code without blanks, at most 100 characters", "")
+			continue
+		}
+		if code := []byte(s.Static); !printable(code, maxPixel) || identity.IsPlaceholder(code) {
+			at.Key(name).Problem("must be a code without blanks, at most 100 characters, and not a placeholder", "")
 		}
 	}
 	from := c.source()
@@ -102,17 +105,20 @@ func (c *Config) sentAs(name string) string {
 
 // validateName checks one of TikTok's event names, or one of the company's own where those are allowed.
 func (c *Config) validateName(name string, at settings.Place) {
-	meant := spelling(name)
+	meant, becomes := spelling(name), reservedNames[name]
 	switch {
 	case isAccepted(name):
 		c.warnLegacy(name, at)
 	case c.CustomEvents && c.source() == offline:
 		at.Problem("offline events have TikTok's names alone", "")
-	case name == "" || utf8.RuneCountInString(name) > maxEventName:
-		at.Problem("must be a name of 1 to 100 characters", "")
-	case c.CustomEvents && meant != "":
-		at.Warn("is sent as an event of your own, not as "+meant, "write "+meant+" if that is meant")
+	case becomes != "":
+		at.Problem("is reserved: TikTok counts it as "+becomes, "write "+becomes+" if that is meant, else another name")
+	case c.CustomEvents && customRule(name) != "":
+		at.Problem("must be "+ownName, closest(name, acceptedNames(), ""))
 	case c.CustomEvents:
+		if meant = cmp.Or(meant, nearMiss(name)); meant != "" {
+			at.Warn("is sent as an event of your own, not as "+meant, "write "+meant+" if that is meant")
+		}
 	case meant != "":
 		at.Problem("is not one of TikTok's event names", "did you mean "+meant+"?")
 	default:

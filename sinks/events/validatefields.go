@@ -190,6 +190,10 @@ func checkConstantTimes(f *mapping.Field, at settings.Place) {
 
 func (m *Maker) checkConstant(s *spec, constant *mapping.Constant, at settings.Place) {
 	for _, text := range constant.Texts {
+		if s.kind.leavesOut() && identity.IsPlaceholder([]byte(text)) {
+			at.Problem("is a placeholder, which is never sent", "leave it out")
+			continue
+		}
 		if _, err := m.scalar(nil, &step{spec: s}, pipeline.StringValue([]byte(text))); err != nil {
 			rejection, _ := errors.AsType[*pipeline.Rejection](err)
 			at.Problem("must be "+rejection.Rule, "")

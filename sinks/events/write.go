@@ -143,14 +143,19 @@ func (m *Maker) list(dst []byte, s *step) (_ []byte, err error) {
 	if s.spec.kind == numbers && len(m.values) != 2 {
 		return dst, invalid(pipeline.InvalidValue, s.spec.name, "two numbers: from and to")
 	}
-	dst = append(dst, '[')
-	for i, v := range m.values {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
+	start := len(dst)
+	for _, v := range m.values {
+		mark := len(dst)
+		dst = append(dst, separator(dst, start))
 		if dst, err = m.scalar(dst, s, v); err != nil {
 			return dst, err
 		}
+		if len(dst) == mark+1 { // a placeholder
+			dst = dst[:mark]
+		}
+	}
+	if len(dst) == start {
+		return dst, nil
 	}
 	return append(dst, ']'), nil
 }

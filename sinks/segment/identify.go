@@ -2,6 +2,7 @@ package segment
 
 import (
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/identity"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/audience/member"
@@ -45,7 +46,7 @@ func (m *Maker) readAudiences() (err error) {
 	m.audiences = m.audiences[:0]
 	for _, v := range m.values {
 		name := mapping.Trim(m.row.Text(v))
-		if len(name) == 0 || len(name) > maxAudience || m.plan.cfg.Audience.Row.By == "id" && !audience.IsID(string(name)) {
+		if len(name) == 0 || identity.IsPlaceholder(name) || len(name) > maxAudience || m.plan.cfg.Audience.Row.By == "id" && !audience.IsID(string(name)) {
 			return unknownAudience("an audience's " + m.plan.cfg.Audience.Row.By)
 		}
 		m.audiences = append(m.audiences, name)

@@ -1,6 +1,7 @@
 package avro
 
 import (
+	"bytes"
 	"math/big"
 	"strconv"
 
@@ -13,7 +14,8 @@ const (
 	maxExponent = 10000
 )
 
-// NumberValue reads a JSON number exactly: an Int, or a Decimal where it has a fraction or does not fit.
+// NumberValue reads a JSON number exactly: an Int, or a Decimal where it has a fraction or does not fit. A fraction of zeros alone is
+// none: the id 12345 comes as 12345.0 from programs that keep it as floating point.
 func NumberValue(text []byte) pipeline.Value {
 	if n, err := strconv.ParseInt(string(text), 10, 64); err == nil {
 		return pipeline.IntValue(n)
@@ -22,7 +24,12 @@ func NumberValue(text []byte) pipeline.Value {
 	if !ok {
 		return pipeline.StringValue(text)
 	}
-	if n, err := strconv.ParseInt(string(digits), 10, 64); err == nil {
+	if whole := len(digits) - int(scale); scale > 0 && whole > 0 && len(bytes.Trim(digits[whole:], "0")) == 0 {
+		digits, scale = digits[:whole], 0
+	}
+	if n, err := strconv.ParseInt(string(digits), 10, 64); err == nil && scale == 0 {
+		return pipeline.IntValue(n)
+	} else if err == nil {
 		return pipeline.DecimalValue(n, scale)
 	}
 	n, ok := new(big.Int).SetString(string(digits), 10)

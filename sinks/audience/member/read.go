@@ -88,13 +88,11 @@ func (r *Reader) hash(row *mapping.Row, v pipeline.Value) (h identity.Hash, err 
 	return r.hasher.Hash(row.Text(v))
 }
 
-// phoneOf is the kind of phone of this row's country. A country that cannot be read is the sync's.
+// phoneOf is the kind of phone of this row's country. A country that cannot be read is the sync's, if it has one.
 func (r *Reader) phoneOf(row *mapping.Row) identity.Phone {
 	phone := r.phone
 	if v, err := r.country.Value(row); err == nil && v.Kind() == pipeline.String {
-		if country, ok := identity.ParseCountry(mapping.Trim(row.Text(v))); ok {
-			phone.Country = country
-		}
+		phone.SetCountry(row.Text(v))
 	}
 	return phone
 }

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -158,10 +159,7 @@ func (l *ledger) countedAs(b []byte) string {
 }
 
 func reported(name string) string {
-	if now, ok := renamed[name]; ok {
-		return now
-	}
-	return name
+	return cmp.Or(renamed[name], reservedEvents[name], name)
 }
 
 // record adds an event to a list that stops growing at its limit, and drops the body that is one too many.

@@ -142,6 +142,12 @@ func eventName(c *check, v value) {
 	if c.source == "offline" || c.s.cfg.StandardEventsOnly {
 		c.wrongValue("Not a standard event.")
 	}
+	switch name := v.text(); {
+	case reservedEvents[string(name)] != "":
+		c.warn(ReservedName)
+	case len(name) > 0 && !customName(name):
+		c.wrongValue("Not a valid name of a custom event.")
+	}
 }
 
 func eventTime(c *check, v value) {

@@ -92,6 +92,12 @@ func TestTrackAnswersAsDocumented(t *testing.T) {
 		{"a custom event", web(ev("event", `"MyOwn"`)), 0, "OK"},
 		{"a legacy event name", web(ev("event", `"PlaceAnOrder"`)), 0, "OK"},
 		{"a standard offline event", from("offline", DefaultOfflineSet, ev("page", "")), 0, "OK"},
+		{"a custom name with a space", web(ev("event", `"Order Completed"`)), 40002, "data.0.event: Not a valid name of a custom event."},
+		{"a custom name with a dot", web(ev("event", `"order.completed"`)), 40002, "data.0.event: Not a valid name of a custom event."},
+		{"a custom name that begins with a digit", web(ev("event", `"1stOrder"`)), 40002, "data.0.event: Not a valid name of a custom event."},
+		{"a custom name that begins with an underscore", web(ev("event", `"_order"`)), 40002, "data.0.event: Not a valid name of a custom event."},
+		{"a custom name with an accent", web(ev("event", `"Käufe"`)), 40002, "data.0.event: Not a valid name of a custom event."},
+		{"a custom name of 51 letters", web(ev("event", `"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"`)), 40002, "data.0.event: Not a valid name of a custom event."},
 		{"a custom offline event", from("offline", DefaultOfflineSet, ev("page", "", "event", `"MyOwn"`)), 40002, "data.0.event: Not a standard event."},
 
 		{"no time", web(ev("event_time", "")), 40002, "Missing required field(s): data.0.event_time."},
@@ -269,6 +275,8 @@ func TestWarningsAreCountedOrRefused(t *testing.T) {
 		{"no event_id", web(ev("event_id", "")), NoEventID},
 		{"two test events", strings.Replace(web(ev(), ev()), `{`, `{"test_event_code":"T",`, 1), TestBatch},
 		{"one test event", strings.Replace(web(ev()), `{`, `{"test_event_code":"T",`, 1), ""},
+		{"a name that TikTok takes for an order", web(ev("event", `"Checkout"`)), ReservedName},
+		{"a name of one's own", web(ev("event", `"Order-shipped_2"`)), ""},
 		{"a partner name", body("partner_name", `"p"`), PartnerName},
 	}
 	for _, c := range cases {

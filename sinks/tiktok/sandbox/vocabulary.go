@@ -1,6 +1,9 @@
 package sandbox
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // set makes a lookup table of the words of a text.
 func set(words string) map[string]bool {
@@ -19,6 +22,22 @@ var standardEvents = set(`
 
 // renamed maps the names TikTok converts to those it reports them under.
 var renamed = map[string]string{"CompletePayment": "Purchase", "SubmitForm": "Lead"}
+
+// reservedEvents maps names that TikTok takes for one of its own to those it counts them as.
+var reservedEvents = map[string]string{
+	"AddBilling": "AddPaymentInfo", "Browse": "PageView", "Checkout": "PlaceAnOrder", "ClickForm": "Lead", "ClickInDownloadPage": "ClickButton",
+	"ClickToDownload": "Download", "Consult": "Contact", "ConsultByPhone": "Contact", "Registration": "CompleteRegistration",
+	"StartCheckout": "InitiateCheckout", "ViewConsultationPage": "ViewContent", "ViewDownloadPage": "ViewContent", "ViewForm": "ViewContent",
+}
+
+// maxCustomName is how long a name of the advertiser's own may be.
+const maxCustomName = 50
+
+// customName reports whether a name of the advertiser's own has the form TikTok asks for.
+func customName(name []byte) bool {
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	return len(name) > 0 && len(name) <= maxCustomName && strings.IndexByte(letters, name[0]) >= 0 && len(bytes.Trim(name, letters+"0123456789_-")) == 0
+}
 
 // currencies are the codes TikTok takes in events.
 var currencies = set(`

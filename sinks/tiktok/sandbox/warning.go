@@ -17,6 +17,7 @@ const (
 	OldEvent        Warning = "old_event"          // more than 7 days old: outside the view window
 	NoEventID       Warning = "no_event_id"        // never deduplicated, so a retry counts twice
 	TestBatch       Warning = "test_batch"         // more than one event with a test_event_code
+	ReservedName    Warning = "reserved_name"      // a custom event whose name TikTok takes for one of its own
 	PartnerName     Warning = "partner_name"       // undocumented, for registered partners only
 	LegacyEndpoint  Warning = "legacy_endpoint"    // Events API 1.0, announced for sunset
 	IgnoredChange   Warning = "ignored_change"     // an audience update whose other changes TikTok ignores
@@ -25,5 +26,5 @@ const (
 
 // Strict lists the warnings a client without faults never causes; use it as Config.Refuse in tests of a client.
 func Strict() []Warning {
-	return []Warning{UnknownField, RepeatedField, EmptyValue, WrongSource, KnownHash, NoEventID, PartnerName, IgnoredChange}
+	return []Warning{UnknownField, RepeatedField, EmptyValue, WrongSource, KnownHash, NoEventID, ReservedName, PartnerName, IgnoredChange}
 }
