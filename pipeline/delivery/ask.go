@@ -47,7 +47,7 @@ func (p *permit) mayAsk(br *breaker, now time.Time) {
 
 func (p *permit) learnt(text string) {
 	p.g.mu.Lock()
-	defer p.g.mu.Unlock()
+	defer p.g.unlock()
 	br := p.asks
 	br.asking, br.learnt, p.g.record.destination(p.key()).learnt = false, text, text
 	if p.g.breakers[br.key] == br {
