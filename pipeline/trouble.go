@@ -48,13 +48,14 @@ const (
 	TroubleRejected   TroubleKind = "rejected_share"   // too many rows are rejected: the mapping is probably wrong
 	TroubleColumn     TroubleKind = "missing_column"   // a mapped column disappeared and `missing_column: stop`
 	TroubleState      TroubleKind = "state"            // the state topic is away
+	TroubleDisk       TroubleKind = "disk_full"        // there is no room for an audience's files
 	TroubleAudience   TroubleKind = "audience"         // the audience cannot be used: renamed, gone, or of the other mode
 	TroublePaused     TroubleKind = "paused"           // no fault: an operator has paused the sync
 )
 
 // TroubleKinds lists them all, for metrics.
 var TroubleKinds = []TroubleKind{TroubleRegistry, TroubleKafka, TroubleBatch, TroubleDeadLetter, TroubleTikTok, TroubleThrottled,
-	TroubleToken, TroubleConfig, TroubleRefused, TroubleUnknown, TroubleRejected, TroubleColumn, TroubleState, TroubleAudience, TroublePaused}
+	TroubleToken, TroubleConfig, TroubleRefused, TroubleUnknown, TroubleRejected, TroubleColumn, TroubleState, TroubleDisk, TroubleAudience, TroublePaused}
 
 // Trouble is a failure that is not the row's fault: the sync pauses, says so, and tries again (P8). Nothing is ever
 // dead-lettered because of it. Its text holds no personal data.

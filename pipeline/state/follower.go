@@ -25,7 +25,7 @@ type Log struct {
 	// Partition and Offset of acknowledged ones; that spares reading them again.
 	Produce func(ctx context.Context, records []pipeline.Record) []error
 	// MadeAgain, if not nil, is called when the topic was deleted and created again: the new one has been read from its
-	// beginning, and so many records that were read of the old one, and that the new one lacked, were written to it.
+	// beginning, and written is how many records of the old one, which the new one lacked, were written to it.
 	MadeAgain func(written int)
 }
 

@@ -37,10 +37,10 @@ func (r *run) classify(err error) {
 		m.Result, m.Text = Uploaded, m.sentence()
 	case isVerdict:
 		m.Result, m.Text, m.Again = v.result, v.text, v.again
-	case asTrouble(err).Stop:
-		m.Result, m.Text = Stopped, asTrouble(err).What
+	case r.job.asTrouble(err).Stop:
+		m.Result, m.Text = Stopped, r.job.asTrouble(err).What
 	default:
-		m.Result, m.Text, m.Again = Broken, asTrouble(err).What, r.job.deps.now().Add(retryAfter)
+		m.Result, m.Text, m.Again = Broken, r.job.asTrouble(err).What, r.job.deps.now().Add(retryAfter)
 	}
 }
 
@@ -57,7 +57,7 @@ func (r *run) alarm(err error) *pipeline.Trouble {
 	case err == nil || isVerdict && v.result == Unchanged:
 		r.job.clear(sourceRun)
 	case !isVerdict:
-		t := asTrouble(err)
+		t := r.job.asTrouble(err)
 		t.Until = r.manifest.Again
 		r.job.trouble(sourceRun, t)
 		return t

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -80,7 +81,8 @@ func (j *Job) alone(ctx context.Context) (held context.Context, release func(), 
 func (j *Job) run(ctx context.Context, o Options) (*Manifest, error) {
 	folder, err := build.Open(filepath.Join(j.deps.Folder, j.deps.Sync))
 	if err != nil {
-		return nil, err
+		j.trouble(sourceRun, j.asTrouble(err))
+		return nil, j.asTrouble(err)
 	}
 	r := &run{job: j, options: o, work: folder}
 	r.manifest = Manifest{Run: runName(j.deps.now()), Sync: j.deps.Sync, Why: o.Why, Began: j.deps.now(), Previous: -1}
@@ -121,9 +123,13 @@ func (r *run) reported(ctx context.Context) error {
 func runName(t time.Time) string { return t.Format("20060102T150405.000000Z") + "-" + rand.Text()[:6] }
 
 // asTrouble makes a trouble of any error: what is not known passes, perhaps.
-func asTrouble(err error) *pipeline.Trouble {
+func (j *Job) asTrouble(err error) *pipeline.Trouble {
 	if t, ok := errors.AsType[*pipeline.Trouble](err); ok {
 		return t
+	}
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return &pipeline.Trouble{Kind: pipeline.TroubleDisk, What: fmt.Sprintf("the disk is full: %v; make room for work folder %s, or set audience_file.work_folder "+
+			"to one with more: the upload is tried again by itself", err, j.deps.Folder)}
 	}
 	return &pipeline.Trouble{Kind: pipeline.TroubleConfig, What: err.Error()}
 }

@@ -38,7 +38,7 @@ func (j *Job) Serve(ctx context.Context) error {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			j.trouble(sourceServe, asTrouble(err))
+			j.trouble(sourceServe, j.asTrouble(err))
 		} else {
 			j.clear(sourceServe)
 		}

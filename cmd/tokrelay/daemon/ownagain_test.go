@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
 )
 
@@ -166,5 +167,31 @@ func TestWhatIsRememberedOutlivesItsTopic(t *testing.T) {
 	await(t, "the audience in the new topic", func() bool { return s.has("shop.state", 1) })
 	if !s.log.has("what this instance remembers of it is in the new one") {
 		t.Error("the log does not say what became of the memory")
+	}
+}
+
+// TestAStartWithoutItsMembersSaysSo: the topic of members is new, the group's offsets are not.
+func TestAStartWithoutItsMembersSaysSo(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		read int64
+		want bool
+	}{"rows were read": {1, true}, "the first start": {0, false}} {
+		t.Run(name, func(t *testing.T) {
+			cluster, d, _ := greedyDaemon(t, append([]string{"shop.orders"}, greedyOwn...)...)
+			defer d.Wiring.Close()
+			s := &story{t: t, cluster: cluster, d: d}
+			s.row("ada@example.com")
+			if err := d.Wiring.Admin.SetOffsets(t.Context(), "shop.members", admin.Offsets{"shop.orders": {0: c.read}}); err != nil {
+				t.Fatal(err)
+			}
+			d.Wiring.Log = slog.New(slog.NewTextHandler(&s.log, nil))
+			if err := d.audience("members").AwaitMemory(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if got := s.log.has("tokrelay resync --sync NAME"); got != c.want {
+				t.Errorf("says that members may be forgotten: got %v, want %v", got, c.want)
+			}
+		})
 	}
 }

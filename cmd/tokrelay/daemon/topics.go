@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -47,9 +49,43 @@ func (w *Wiring) awaitMemory(ctx context.Context, s *Sync, members *state.Member
 		err = w.insist(ctx, alone, pipeline.TroubleState, w.State.Refresh)
 	}
 	if err == nil && members != nil {
-		err = w.insist(ctx, alone, pipeline.TroubleState, members.Restore)
+		if err = w.insist(ctx, alone, pipeline.TroubleState, members.Restore); err == nil && members.Len() == 0 && w.hasForgotten(ctx, s) {
+			w.Log.Error("rows were read, and the topic of members has no record: if it was deleted, what members had is unknown, and is not taken out of the audience; "+
+				"stop all instances and run tokrelay resync --sync NAME", "sync", s.Name, "topic", w.Config.MembersTopic(s))
+		}
 	}
 	return err
+}
+
+// hasForgotten reports whether a sync has read rows, and nothing was ever written to its topic of members. What cannot be asked
+// now is no reason to say so.
+func (w *Wiring) hasForgotten(ctx context.Context, s *Sync) bool {
+	topic := w.Config.MembersTopic(s)
+	ends, err := w.Admin.Ends(ctx, topic)
+	for _, end := range ends[topic] {
+		if end > 0 {
+			return false
+		}
+	}
+	if err != nil {
+		return false
+	}
+	read, err := w.Admin.Committed(ctx, w.Config.GroupOf(s))
+	if err != nil {
+		return false
+	}
+	starts, err := w.Admin.Starts(ctx, slices.Collect(maps.Keys(read))...)
+	if err != nil {
+		return false
+	}
+	for source, partitions := range read {
+		for id, at := range partitions {
+			if from, ok := starts.Get(source, id); ok && at > from {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // insist tries until it works, and names in the status what the syncs wait for. It fails only when ctx ends.

@@ -31,6 +31,7 @@ var troubled = map[pipeline.TroubleKind]string{
 	pipeline.TroubleRejected:   "stopped: too many rows rejected",
 	pipeline.TroubleColumn:     "stopped: a mapped column is gone",
 	pipeline.TroubleState:      "waiting for the state topic",
+	pipeline.TroubleDisk:       "waiting for room on the disk",
 	pipeline.TroubleAudience:   "paused: the audience cannot be used",
 }
 
