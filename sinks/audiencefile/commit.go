@@ -99,7 +99,22 @@ func (r *run) change(ctx context.Context, l *ledger, paths []string, again bool)
 	case a.Verdict == pipeline.Retry:
 		return "", errUnknown{audience.Trouble(endpoint, &a)}
 	}
-	return "", audience.Trouble(endpoint, &a)
+	return "", r.explained(ctx, l, audience.Trouble(endpoint, &a))
+}
+
+// explained asks TikTok about the audience of a refused replace, and puts what is wrong with it before the refusal.
+func (r *run) explained(ctx context.Context, l *ledger, refusal *pipeline.Trouble) *pipeline.Trouble {
+	if l.Intent.Action != actionReplace {
+		return refusal
+	}
+	a, err := r.job.directory().Look(ctx, l.AudienceID)
+	if err != nil {
+		return refusal
+	}
+	if wrong, ok := errors.AsType[*pipeline.Trouble](r.editable(a)); ok {
+		refusal.What = wrong.What + "; TikTok answers " + refusal.What
+	}
+	return refusal
 }
 
 func (r *run) request(l *ledger, paths []string) (endpoint string, body []byte) {

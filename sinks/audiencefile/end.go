@@ -38,11 +38,32 @@ func (r *run) classify(err error) {
 	case isVerdict:
 		m.Result, m.Text, m.Again = v.result, v.text, v.again
 	case r.job.asTrouble(err).Stop:
-		m.Result, m.Text = Stopped, r.job.asTrouble(err).What
+		stop := r.job.asTrouble(err)
+		m.Result, m.Text, m.Again = Stopped, stop.What, r.whenStopped(stop.Kind)
 	default:
 		m.Result, m.Text, m.Again = Broken, r.job.asTrouble(err).What, r.job.deps.now().Add(retryAfter)
 	}
 }
+
+// whenStopped is when a run that TikTok's answers have stopped is made again: soon, and then less and less often. Other
+// stops are over with a change of the configuration or of the source.
+func (r *run) whenStopped(kind pipeline.TroubleKind) time.Time {
+	switch kind {
+	case pipeline.TroubleAudience, pipeline.TroubleConfig, pipeline.TroubleUnknown:
+	default:
+		return time.Time{}
+	}
+	now, wait := r.job.deps.now(), time.Duration(0)
+	if since := r.ledger.Stopped; !since.IsZero() {
+		wait = now.Sub(since)
+	}
+	return now.Add(min(max(wait, soonest), latestRetry))
+}
+
+const (
+	soonest     = 8 * time.Second
+	latestRetry = time.Hour
+)
 
 // retryAfter is when a run that failed through passing trouble is made again.
 const retryAfter = 5 * time.Minute
@@ -73,6 +94,11 @@ func (r *run) close(ctx context.Context) error {
 	}
 	l.LastRun, l.Again = r.manifest.Ended, r.manifest.Again
 	l.Window = latest(l.Window, r.options.window)
+	if r.manifest.Result != Stopped {
+		l.Stopped = time.Time{}
+	} else if l.Stopped.IsZero() {
+		l.Stopped = r.manifest.Ended
+	}
 	if r.options.request != "" {
 		l.Request = r.options.request
 	}

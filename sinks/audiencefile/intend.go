@@ -33,7 +33,10 @@ func (r *run) intend(ctx context.Context, b *build.Output) (Upload, error) {
 // editable reports whether an audience can be replaced now.
 func (r *run) editable(a *audience.Details) error {
 	if a == nil {
-		return audience.Stop("TikTok does not know the audience: correct audience_file.audience")
+		return audience.Stop("the audience is gone at TikTok: correct audience_file.audience")
+	}
+	if !a.Ours() {
+		return audience.Stop("the audience belongs to another account, which only shares it: give another one")
 	}
 	if !a.IsFile() {
 		return audience.Stop("the audience is not filled by files: give another one, or use audience_segment")

@@ -17,6 +17,7 @@ type ledger struct {
 	Request    string    `json:"request,omitempty"` // the newest request that is dealt with
 	Again      time.Time `json:"again,omitzero"`    // when a run that was put off is to be made
 	LastRun    time.Time `json:"last_run,omitzero"` // when a run last ended, however
+	Stopped    time.Time `json:"stopped,omitzero"`  // since when TikTok's answers have stopped every run
 	Last       *Upload   `json:"last,omitempty"`    // the newest upload that TikTok accepted
 	Intent     *Upload   `json:"intent,omitempty"`  // an upload whose call may have been made; its outcome is unknown
 }

@@ -54,10 +54,10 @@ func (r *run) do(ctx context.Context) error {
 // interrupted, what TikTok made of the last upload.
 func (r *run) admit(ctx context.Context) error {
 	j, l := r.job, &r.ledger
-	if err := j.bind(ctx); err != nil {
+	if err := j.deps.load(ctx, "ledger", l); err != nil {
 		return err
 	}
-	if err := j.deps.load(ctx, "ledger", l); err != nil {
+	if err := j.bind(ctx); err != nil {
 		return err
 	}
 	if err := r.noteWindow(ctx); err != nil {

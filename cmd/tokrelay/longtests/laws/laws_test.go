@@ -81,7 +81,8 @@ func randomConfig(r *rand.Rand) string {
 }
 
 // The laws, whatever happens: every row that Kafka still has settles and none is lost, whatever became of its topic,
-// partition, transaction or group; no good row is dead-lettered, every bad one is, for its reason; commits pass no unsettled
+// partition, transaction or group; no good row is dead-lettered, every bad one is, for its reason, and none as refused before TikTok accepted something that was
+// sent after its first refusal; commits pass no unsettled
 // row; what TikTok holds, repeats dropped, is the good rows; what was counted as read was counted as settled or read again;
 // what is counted as lost was lost; when all is done nothing is behind; and a replay finds every dead letter.
 func TestWhateverHappensEveryRowSettlesOnceAndRightly(t *testing.T) {

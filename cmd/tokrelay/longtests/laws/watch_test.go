@@ -44,6 +44,7 @@ type watch struct {
 	topic  string
 	group  string
 	tiktok *sandbox.Sandbox
+	calls  *callLog
 
 	mu      sync.Mutex
 	fates   map[place]*placed
@@ -56,7 +57,7 @@ type watch struct {
 }
 
 func newWatch(t *testing.T, c *kfake.Cluster, topic, group string, box *sandbox.Sandbox) *watch {
-	w := &watch{t: t, topic: topic, group: group, tiktok: box,
+	w := &watch{t: t, topic: topic, group: group, tiktok: box, calls: newCallLog(box.Transport()),
 		fates: map[place]*placed{}, letters: map[string]pipeline.Reason{}, passed: map[int32]int64{}, heard: map[string]time.Time{}}
 	c.ControlKey(int16(kmsg.OffsetCommit), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		c.KeepControl()
@@ -147,6 +148,7 @@ func (w *watch) produce(r *kmsg.ProduceRequest) kmsg.Response {
 		return refusal(r)
 	}
 	for _, l := range list {
+		w.blame(l)
 		w.letters[l.key] = l.reason
 	}
 	return nil

@@ -105,7 +105,7 @@ func (w *world) end() {
 // join starts a member.
 func (w *world) join() *member {
 	w.Helper()
-	m := &member{name: fmt.Sprintf("member-%d", len(w.members)), link: newLink(&w.net, w.tiktok.Transport())}
+	m := &member{name: fmt.Sprintf("member-%d", len(w.members)), link: newLink(&w.net, w.watch.calls)}
 	var err error
 	m.Daemon, err = daemon.New(w.configOf(m.link), daemon.Options{Instance: m.name, Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})).With("member", m.name)})
 	if err != nil {
