@@ -32,6 +32,7 @@ var troubled = map[pipeline.TroubleKind]string{
 	pipeline.TroubleColumn:     "stopped: a mapped column is gone",
 	pipeline.TroubleState:      "waiting for the state topic",
 	pipeline.TroubleAudience:   "paused: the audience cannot be used",
+	pipeline.TroublePaused:     "paused by an operator",
 }
 
 // stateOf puts a sync's state into words: its first trouble, else what it does.
@@ -54,7 +55,10 @@ func stateOf(troubles []pipeline.TroubleSince, f figures) state {
 
 func troubleState(t pipeline.TroubleSince) state {
 	s := state{Tone: "wait", Words: troubled[t.Kind], Detail: t.What, Since: t.Since, Until: t.Until}
-	if t.Stop {
+	switch {
+	case t.Kind == pipeline.TroublePaused: // on purpose
+		s.Tone = "idle"
+	case t.Stop:
 		s.Tone = "stop"
 	}
 	switch {
