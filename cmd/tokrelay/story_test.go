@@ -7,10 +7,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,6 +62,7 @@ func TestStories(t *testing.T) {
 			"tiktok":   func(ts *testscript.TestScript, _ bool, args []string) { stackOf(ts).tell(ts, args) },
 			"topic":    func(ts *testscript.TestScript, _ bool, args []string) { stackOf(ts).topic(ts, args) },
 			"secret":   secret,
+			"shows":    shows,
 			"age":      func(ts *testscript.TestScript, _ bool, args []string) { stackOf(ts).age(ts, args) },
 			"forget":   func(ts *testscript.TestScript, _ bool, args []string) { stackOf(ts).forget(ts, args) },
 			"members":  func(ts *testscript.TestScript, _ bool, args []string) { stackOf(ts).members(ts, args) },
@@ -146,12 +149,12 @@ func newStack(env *testscript.Env) error {
 		return nil, nil, false
 	})
 	env.Values[stackKey{}] = s
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	redirect, page, err := freeAddresses()
 	if err != nil {
 		return err
 	}
-	free.Close()
-	env.Setenv("REDIRECT", "http://"+free.Addr().String()+"/callback")
+	env.Setenv("REDIRECT", "http://"+redirect+"/callback")
+	env.Setenv("ADMIN", page)
 	for name, value := range map[string]string{
 		"BROKER": broker.ListenAddrs()[0], "REGISTRY": s.schemas.URL(), "TIKTOK": server.URL, "TOKEN": sandbox.DefaultToken,
 		"NOW": time.Now().UTC().Format(time.RFC3339), "OLD": time.Now().AddDate(0, -2, 0).UTC().Format(time.RFC3339),
@@ -160,6 +163,37 @@ func newStack(env *testscript.Env) error {
 		env.Setenv(name, value)
 	}
 	return nil
+}
+
+// freeAddresses are two that nothing listens on.
+func freeAddresses() (one, other string, err error) {
+	first, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", "", err
+	}
+	defer first.Close()
+	second, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", "", err
+	}
+	defer second.Close()
+	return first.Addr().String(), second.Addr().String(), nil
+}
+
+// shows PATH PATTERN waits until what $ADMIN answers has a line like the pattern.
+func shows(ts *testscript.TestScript, _ bool, args []string) {
+	look := regexp.MustCompile("(?m)" + args[1])
+	ticks := make(chan struct{}, 1)
+	await(ts, args[0]+" shows "+args[1], ticks, func(context.Context) bool {
+		time.AfterFunc(50*time.Millisecond, func() { notify(ticks) })
+		answer, err := http.Get("http://" + ts.Getenv("ADMIN") + args[0])
+		if err != nil {
+			return false
+		}
+		defer answer.Body.Close()
+		text, err := io.ReadAll(answer.Body)
+		return err == nil && look.Match(text)
+	})
 }
 
 func notify(c chan struct{}) {

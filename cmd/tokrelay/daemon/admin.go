@@ -26,7 +26,7 @@ type Admin struct {
 	PasswordFile string `yaml:"password_file" doc:"Its password, read again when it changes."`
 	TokenFile    string `yaml:"token_file" doc:"Bearer token, read again when it changes."`
 	Open         bool   `yaml:"open" doc:"Serve beyond loopback without credentials: behind a proxy that has its own."`
-	Actions      bool   `yaml:"actions" doc:"Let the page do things: replay rejected rows."`
+	Actions      bool   `yaml:"actions" doc:"Let the page do things: replay rejected rows, pause and resume syncs."`
 	Profiling    bool   `yaml:"profiling" doc:"Serve /debug/pprof on loopback addresses. A profile may hold personal data."`
 }
 

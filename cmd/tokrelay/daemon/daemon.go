@@ -3,6 +3,7 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline/router"
 	"github.com/tokrelay/tokrelay/sinks/audiencefile"
@@ -19,6 +20,7 @@ type Daemon struct {
 	streams []*Stream
 	files   map[string]*audiencefile.Job // by sync
 	router  *router.Router
+	orders  orders
 }
 
 // New puts a daemon together. It opens no connection yet.
@@ -27,7 +29,7 @@ func New(c *Config, o Options) (*Daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Daemon{Wiring: w, files: map[string]*audiencefile.Job{}}
+	d := &Daemon{Wiring: w, files: map[string]*audiencefile.Job{}, orders: orders{last: map[string]time.Time{}}}
 	for i := range c.Syncs {
 		if err := d.join(&c.Syncs[i]); err != nil {
 			return nil, fmt.Errorf("sync %s: %w", c.Syncs[i].Name, err)

@@ -50,11 +50,15 @@ func (d *Daemon) syncs(ctx, behind context.Context) error {
 	if err := d.Wiring.AwaitTopics(ctx); err != nil || ctx.Err() != nil {
 		return err
 	}
+	if d.awaitOrders(ctx) != nil {
+		return nil // ctx ended
+	}
 	var services sync.WaitGroup
 	defer services.Wait()
 	serving, stop := context.WithCancel(behind)
 	defer stop()
 	services.Go(func() { d.keepTopics(serving) })
+	services.Go(func() { d.obey(serving) })
 	for _, s := range d.streams {
 		services.Go(func() { s.Serve(serving) })
 	}

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -49,7 +48,7 @@ type Wiring struct {
 	Log      *slog.Logger
 	Admin    *admin.Client
 	Registry *registry.Registry
-	State    *state.Store    // nil where no sync fills an audience
+	State    *state.Store    // orders of operators; what is remembered of audiences
 	Recorder *calls.Recorder // writes calls to calls.topic; nil where there is none
 	History  *calls.History  // the calls of all instances; nil where there is none
 
@@ -108,9 +107,7 @@ func (w *Wiring) connect() (err error) {
 	if w.options.gates == nil {
 		w.shares.set() // nothing, before partitions are counted
 	}
-	if slices.ContainsFunc(w.Config.Syncs, func(s Sync) bool { return s.IsAudience() }) {
-		w.State = state.NewStore(w.stateLog(w.Config.StateTopic), time.Now)
-	}
+	w.State = state.NewStore(w.stateLog(w.Config.StateTopic), time.Now)
 	return nil
 }
 

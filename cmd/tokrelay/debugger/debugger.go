@@ -91,6 +91,8 @@ func (p *Page) routes() {
 	p.view("GET /replay", "replay", p.replays)
 	p.view("POST /search", "found", p.search)
 	p.mux.HandleFunc("POST /replay/{action}", p.replayAction)
+	p.view("GET /syncs/{sync}", "hold", p.hold)
+	p.mux.HandleFunc("POST /syncs/{sync}/{action}", p.holdAction)
 	p.downloads()
 	p.mux.Handle("GET /assets/", unchanging(http.FileServerFS(assets)))
 }
@@ -186,6 +188,7 @@ type frame struct {
 // titles are the pages' titles, and the sections of the navigation they belong to.
 var titles = map[string][2]string{
 	"overview": {"Overview", "overview"},
+	"hold":     {"Pause or resume", "overview"},
 	"calls":    {"Calls", "calls"},
 	"call":     {"Call", "calls"},
 	"found":    {"Found", "calls"},

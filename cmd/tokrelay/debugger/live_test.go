@@ -140,9 +140,9 @@ func TestAPageThatDoesNotMoveCannotBeFollowed(t *testing.T) {
 
 func TestWithoutLeaveThePageDoesNothing(t *testing.T) {
 	p := quietPage(t)
-	for _, action := range []string{"plan", "run", "stop"} {
+	for _, action := range []string{"/replay/plan", "/replay/run", "/replay/stop", "/syncs/orders/pause", "/syncs/orders/resume"} {
 		w := httptest.NewRecorder()
-		p.ServeHTTP(w, httptest.NewRequest("POST", "/replay/"+action, nil))
+		p.ServeHTTP(w, httptest.NewRequest("POST", action, nil))
 		if w.Code != http.StatusForbidden {
 			t.Errorf("%s is answered %d, want 403", action, w.Code)
 		}

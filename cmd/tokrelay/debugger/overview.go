@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/sinks/audience"
 )
 
@@ -121,8 +122,11 @@ func to(s *daemon.Sync) string {
 
 // headline is the one sentence that reports whether the operator has to act.
 func headline(syncs []syncView) (text, tone string) {
-	var stopped, waiting []string
+	var stopped, waiting, paused []string
 	for _, s := range syncs {
+		if s.State.Words == troubled[pipeline.TroublePaused] {
+			paused = append(paused, s.Name)
+		}
 		switch s.State.Tone {
 		case "stop":
 			stopped = append(stopped, s.Name)
@@ -137,6 +141,8 @@ func headline(syncs []syncView) (text, tone string) {
 		return fmt.Sprintf("%d syncs need attention: %s", len(stopped), strings.Join(stopped, ", ")), "stop"
 	case len(waiting) > 0:
 		return strings.Join(waiting, ", ") + plural(len(waiting), " waits", " wait") + " and will go on by itself", "wait"
+	case len(paused) > 0:
+		return strings.Join(paused, ", ") + plural(len(paused), " is", " are") + " paused by an operator", "idle"
 	case len(syncs) == 1:
 		return syncs[0].Name + " is " + syncs[0].State.Words, syncs[0].State.Tone
 	}

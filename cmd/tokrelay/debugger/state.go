@@ -33,6 +33,7 @@ var troubled = map[pipeline.TroubleKind]string{
 	pipeline.TroubleState:      "waiting for the state topic",
 	pipeline.TroubleDisk:       "waiting for room on the disk",
 	pipeline.TroubleAudience:   "paused: the audience cannot be used",
+	pipeline.TroublePaused:     "paused by an operator",
 }
 
 // stateOf puts a sync's state into words: its first trouble, else what it does.
@@ -55,7 +56,10 @@ func stateOf(troubles []pipeline.TroubleSince, f figures) state {
 
 func troubleState(t pipeline.TroubleSince) state {
 	s := state{Tone: "wait", Words: troubled[t.Kind], Detail: t.What, Since: t.Since, Until: t.Until}
-	if t.Stop {
+	switch {
+	case t.Kind == pipeline.TroublePaused: // on purpose
+		s.Tone = "idle"
+	case t.Stop:
 		s.Tone = "stop"
 	}
 	switch {
