@@ -109,7 +109,7 @@ var reasons = []struct {
 	{InvalidNumber, ReasonInfo{ClassInvalid, "the value is not a finite number", "text with a symbol or thousands separator, NaN or Infinity", "clean the column, or map an expression"}},
 	{NegativeNumber, ReasonInfo{ClassInvalid, "the number is negative", "refunds in the same column as sales", "filter them with `when`"}},
 	{InvalidURL, ReasonInfo{ClassInvalid, "the URL is not an absolute http(s) URL", "a path without host", "send the full URL, or give the field a `default`"}},
-	{InvalidIP, ReasonInfo{ClassInvalid, "the IP address cannot be read", "a list of addresses, or a port behind it", "send one IPv4 or IPv6 address"}},
+	{InvalidIP, ReasonInfo{ClassInvalid, "the IP address cannot be read", "a port behind it, or free text", "send an IPv4 or IPv6 address, or set `on_invalid: omit` on the field"}},
 	{InvalidText, ReasonInfo{ClassInvalid, "the text is not valid UTF-8", "text in another encoding", "convert the column to UTF-8"}},
 	{InvalidValue, ReasonInfo{ClassInvalid, "the value is none of the allowed ones", "a vocabulary of your own", "map it with an expression"}},
 	{InvalidContents, ReasonInfo{ClassInvalid, "the list of products cannot be read", "JSON that is not an array of objects, or a product without usable members", "correct the column; the message names the element and member"}},

@@ -13,7 +13,7 @@ const (
 )
 
 // Phone brings phone numbers to E.164, with the plus, and hashes them. Numbers with their country code need no Country
-// and no library, whatever their punctuation, unless a trunk zero follows the country code. A number in national form
+// and no library, whatever their punctuation, if they have a length that their country has and no national prefix: see numberPlan. A number in national form
 // is read by the rules of Country and refused without one. A number without plus that starts with Country's calling
 // code is taken as international where it is valid as such and has 11 digits or more.
 //
@@ -78,23 +78,24 @@ func international(dst, digits []byte) ([]byte, error) {
 	if len(digits) < minE164 || digits[0] == '0' {
 		return nil, RuleNotE164
 	}
-	rest := digits[callingCodeLen(digits):]
+	code, rest := digits[:callingCodeLen(digits)], digits[callingCodeLen(digits):]
+	p := plan(code)
 	switch {
 	case onlyZeros(rest):
 		return nil, RulePlaceholder
-	case rest[0] == '0':
-		// +44 (0)20 …: most countries drop this zero from abroad, Italy and some others dial it.
-		return fromLibrary(dst, "+"+string(digits), "")
-	case len(digits) > maxE164:
-		return nil, RuleNotE164
+	case p.takes(rest) && !p.doubled(code, rest):
+		return append(append(dst, '+'), digits...), nil
 	}
-	return append(append(dst, '+'), digits...), nil
+	return corrected(dst, code, rest)
 }
 
 // national takes digits as they are dialled within the country.
 func (c Country) national(dst, digits []byte) ([]byte, error) {
 	if c.code == 1 {
 		return northAmerican(dst, digits, c)
+	}
+	if ten, ok := mexican(c.code, digits); ok {
+		return append(append(dst, "+52"...), ten...), nil
 	}
 	if len(digits) >= 11 && bytes.HasPrefix(digits, []byte(c.callingCode())) && (Country{}).valid(append([]byte{'+'}, digits...)) {
 		return international(dst, digits)
@@ -122,14 +123,24 @@ func (c Country) valid(text []byte) bool {
 	return err == nil && phonenumbers.IsValidNumber(number)
 }
 
-// fromLibrary takes what the library makes of a number. A zero that is still behind the country code must be one that
-// the country dials: the library takes off one trunk zero, and a number with two is not a number.
+// fromLibrary takes what the library makes of a number. A national prefix that is still behind the country code must be digits that
+// the country dials from abroad too: the library takes off one trunk zero, and a number with two is not a number.
 func fromLibrary(dst []byte, text, region string) ([]byte, error) {
 	e164 := parse(text, region)
 	if len(e164) < 1+minE164 || len(e164) > 1+maxE164 {
 		return nil, RuleNotE164
 	}
-	if rest := e164[1+callingCodeLen([]byte(e164[1:])):]; rest[0] == '0' && parse(e164, "") != e164 {
+	n := callingCodeLen([]byte(e164[1:]))
+	code, rest := []byte(e164[1:1+n]), []byte(e164[1+n:])
+	p, digit := plan(code), rest[0]
+	if !p.isTrunk(digit) && !p.doubled(code, rest) {
+		return append(dst, e164...), nil
+	}
+	switch without := withoutPrefix(e164, n); {
+	case without != "":
+		return append(dst, without...), nil
+	case !p.isTrunk(digit):
+	case digit == '0' && parse(e164, "") != e164, digit != '0' && validNumber(e164, "") != e164:
 		return nil, RuleNotE164
 	}
 	return append(dst, e164...), nil

@@ -24,7 +24,7 @@ const (
 
 var rules = []struct{ rule, meaning Rule }{
 	{RuleNotAnEmail, "one e-mail address with a local part and a domain that has a dot"},
-	{RuleNotE164, "one phone number of 8 to 15 digits with its country code, without extension or letters"},
+	{RuleNotE164, "one phone number of its country, with the country code, without extension or letters"},
 	{RuleNoCountry, "a phone number in national form needs a default country"},
 	{RuleUnknownCountry, "unknown country: a phone number in national form needs an ISO 3166 code or a country's name"},
 	{RuleNotADeviceID, "a device id in groups of hexadecimal digits, 8-4-4-4-12"},

@@ -18,6 +18,7 @@ type Field struct {
 	Expr      string            `yaml:"expr" doc:"an expression over the row: amount * 100, after.status, before.email"`
 	Path      string            `yaml:"path" doc:"a member inside a JSON or record column: user.email, items.0.sku"`
 	Default   *Constant         `yaml:"default" doc:"the value where the row has none"`
+	OnInvalid string            `yaml:"on_invalid" enum:"reject,omit,default" doc:"of an optional field of web events: what becomes of a value that cannot be sent; reject if not set"`
 	Type      string            `yaml:"type" enum:"seconds,millis,micros,nanos,days,time,date,number,string,bool,json,hex" doc:"how to read a column whose own type says too little"`
 	Format    string            `yaml:"format" doc:"how a time is written: %d.%m.%Y %H:%M or dd.MM.yyyy HH:mm"`
 	Timezone  string            `yaml:"timezone" doc:"the zone of times without one: Europe/Berlin; UTC if not set"`
@@ -135,6 +136,9 @@ func Named(column string) Field { return Field{Column: column} }
 func (f *Field) Validate(at settings.Place) {
 	f.validateSource(at)
 	f.validateConversion(at)
+	if f.OnInvalid != "" {
+		at.Key("on_invalid").Problem("is for optional fields of web events", "take it out")
+	}
 	if f.Separator != "" && f.Expr != "" {
 		at.Key("separator").Problem("is for columns", "use split in the expression")
 	}

@@ -59,5 +59,5 @@ func nextElement(rest []byte) (element, after []byte, ok bool) {
 	if end < 0 {
 		end = len(rest)
 	}
-	return Trim(rest[:end]), rest[end:], bytes.IndexAny(rest[:end], "[]{}\"") < 0
+	return Trim(rest[:end]), rest[end:], !bytes.ContainsAny(rest[:end], "[]{}\"")
 }

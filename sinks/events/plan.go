@@ -42,6 +42,8 @@ type step struct {
 	products *productPlan
 	computed bool // from contents
 	matchKey matchKeys
+
+	onInvalid string
 }
 
 // New compiles a Config that Validate has passed. cols learns the columns the plan reads; now is the clock. A nil m counts
@@ -89,7 +91,7 @@ func (p *Plan) compileFields(cols *mapping.Columns) {
 }
 
 func (p *Plan) compileField(s *spec, f FieldConfig, cols *mapping.Columns, objects map[string]*object) step {
-	st := step{spec: s, computed: f.From != ""}
+	st := step{spec: s, computed: f.From != "", onInvalid: f.OnInvalid}
 	p.sums = p.sums || st.computed
 	st.key, st.object = pathOf(s.name, objects)
 	if !st.computed && f.Product == nil {

@@ -115,13 +115,28 @@ func (c *Config) validateForms(s *spec, f *FieldConfig, at settings.Place) {
 		}
 		return
 	}
-	f.Validate(at)
+	own := f.Field
+	own.OnInvalid = "" // checked here
+	own.Validate(at)
+	validateOnInvalid(s, &f.Field, at.Key("on_invalid"))
 	c.validateMembers(f, at.Key("members"))
 	c.validateCountry(s, f.Country, at.Key("default_country"))
 	if f.Separator != "" && s.kind != texts && s.kind != identifier && s.kind != numbers {
 		at.Key("separator").Problem("is for fields that take several values", "")
 	}
 	checkConstants(c, s, &f.Field, at)
+}
+
+func validateOnInvalid(s *spec, f *mapping.Field, at settings.Place) {
+	several := s.kind == identifier || s.kind == oneHash || s.kind == texts || s.kind == numbers || s.kind == contents
+	switch {
+	case f.OnInvalid == "omit" && s.mustHave(crm):
+		at.Problem("the field is required", "use reject, or default")
+	case f.OnInvalid == "default" && several:
+		at.Problem("takes reject or omit here", "")
+	case f.OnInvalid == "default" && f.Default == nil:
+		at.Problem("needs a default", "give the field one, or use omit")
+	}
 }
 
 func (c *Config) validateMembers(f *FieldConfig, at settings.Place) {

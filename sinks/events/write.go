@@ -1,6 +1,8 @@
 package events
 
 import (
+	"errors"
+
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 )
@@ -57,7 +59,11 @@ func (m *Maker) fields(dst []byte) (_ []byte, err error) {
 		mark, open := len(dst), m.open
 		dst = append(comma(m.enter(dst, s.object)), s.key...)
 		before := len(dst)
-		if dst, err = m.value(dst, s); err != nil {
+		written, err := m.value(dst, s)
+		if err != nil {
+			written, err = m.onInvalid(dst, s, err)
+		}
+		if dst = written; err != nil {
 			return dst, err
 		}
 		if len(dst) == before {
@@ -112,9 +118,30 @@ func (m *Maker) value(dst []byte, s *step) ([]byte, error) {
 	return m.scalar(dst, s, v)
 }
 
+// onInvalid is what a field that cannot be sent appends where the sync does not reject the row for it: its default, or nothing. An
+// identifier that is left out counts where the row has no other one.
+func (m *Maker) onInvalid(dst []byte, s *step, err error) ([]byte, error) {
+	rejection, ok := errors.AsType[*pipeline.Rejection](err)
+	if !ok || s.onInvalid == "" || s.onInvalid == "reject" {
+		return dst, err
+	}
+	if s.products != nil {
+		m.sum = productSum{}
+	}
+	if fallback, ok := s.get.Default(); ok && s.onInvalid == "default" {
+		return m.scalar(dst, s, fallback)
+	}
+	if m.placeholder == nil && s.matchKey&identifying != 0 {
+		m.placeholder = rejection
+	}
+	return dst, nil
+}
+
 // mustHave names the fields TikTok refuses an event without.
-func (m *Maker) mustHave(s *step) bool {
-	return s.spec.kind == webAddress || m.from == crm && s.spec.name == "lead.lead_id"
+func (m *Maker) mustHave(s *step) bool { return s.spec.mustHave(m.from) }
+
+func (s *spec) mustHave(from source) bool {
+	return s.kind == webAddress || from == crm && s.name == "lead.lead_id"
 }
 
 // missing is the reason to reject a row whose required field has this value, "" where there is a value.

@@ -20,7 +20,7 @@ var badRows = []badRow{
 	{reason: pipeline.InvalidEmail, column: set("email", text("ada at example dot com"))},
 	{reason: pipeline.NegativeNumber, column: set("amount", money(-1999))},
 	{reason: pipeline.InvalidURL, column: set("page_url", text("/thanks"))},
-	{reason: pipeline.InvalidIP, column: set("ip", text("203.0.113.9, 10.0.0.1"))},
+	{reason: pipeline.InvalidIP, column: set("ip", text("203.0.113.9:443"))},
 	{reason: pipeline.InvalidContents, column: set("items", text(`[{"content_id": "tea-01", "price": `))},
 	{reason: pipeline.InvalidEventName, column: set("status", "refunded")},
 	{reason: pipeline.EventTooOld, column: func(r row, now time.Time) {
