@@ -29,7 +29,6 @@ type sharing struct {
 
 	mu    sync.Mutex
 	calls []time.Time
-	ends  []func()
 }
 
 func newSharing(t *testing.T, limit, instances int, partitions ...int) *sharing {
