@@ -37,10 +37,7 @@ func (w *Wiring) Stream(s *Sync) (*Stream, error) {
 		return nil, err
 	}
 	letters := w.Letters(s, m.letters)
-	var target *audience.Target
-	if plan := flow.sink.segment; plan != nil {
-		target = plan.NewTarget(s.Name, w.clientOf(s), w.State)
-	}
+	target := w.target(s, flow.sink)
 	queue := w.queue(s, flow, letters, m, w.ask(s, flow.sink, target))
 	consumer, err := kafka.NewConsumer(w.kafka(), kafka.ConsumerOptions{
 		Sync: s.Name, Group: w.Config.GroupOf(s), Topics: s.AllTopics(), Pattern: s.Pattern, Exclude: s.excluded(), Start: s.Start, OutOfRange: s.OutOfRange,
@@ -97,6 +94,14 @@ func (w *Wiring) Letters(s *Sync, m *deadletter.Metrics) *deadletter.Writer {
 func tooLarge(err error) bool {
 	_, ok := errors.AsType[*kafka.TooLarge](err)
 	return ok
+}
+
+// target finds the audiences of a streamed audience; nil for other sinks.
+func (w *Wiring) target(s *Sync, sink *sinkPlan) *audience.Target {
+	if sink.segment == nil {
+		return nil
+	}
+	return sink.segment.NewTarget(s.Name, w.clientOf(s), w.State)
 }
 
 // ask is how TikTok is asked about the pixel, event set or audience of refused calls; nil where it cannot be.
