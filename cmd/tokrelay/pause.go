@@ -141,8 +141,11 @@ func (f *orderFlags) give(c *cobra.Command, make func(*screen, *daemon.Sync, dae
 // ordered says what comes of an order.
 func (d *desk) ordered(ctx context.Context, s *daemon.Sync, o *daemon.Order) error {
 	what := "resumed"
-	if o.Paused {
+	switch {
+	case o.Paused:
 		what = "paused"
+	case !o.Accept.IsZero():
+		what += " and has rejected rows dead-lettered until " + o.Accept.UTC().Format(time.RFC3339)
 	}
 	if s.Kind() == daemon.KindFile {
 		d.screen.print("sync %s is %s: its instances obey within %s\n", s.Name, what, daemon.ObeyedWithin)

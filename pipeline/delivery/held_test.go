@@ -11,13 +11,13 @@ import (
 )
 
 // giveUp delivers a chunk and gives its partition up after a while; it returns what Deliver returned, and how long after that.
-func (w *world) giveUp(after time.Duration) (*pipeline.Chunk, error, time.Duration) {
+func (w *world) giveUp(after time.Duration) (*pipeline.Chunk, time.Duration, error) {
 	leaving := make(chan struct{})
 	c, items := w.chunk(3)
 	var left time.Time
 	time.AfterFunc(after, func() { left = time.Now(); close(leaving) })
 	err := w.queue.Deliver(pipeline.WithLeaving(context.Background(), leaving), c, items)
-	return c, err, time.Since(left)
+	return c, time.Since(left), err
 }
 
 func TestAChunkThatWaitsForAnOperatorLeavesWithItsPartitionAtOnce(t *testing.T) {
@@ -25,7 +25,7 @@ func TestAChunkThatWaitsForAnOperatorLeavesWithItsPartitionAtOnce(t *testing.T) 
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, options{}, script(answer))
-				c, err, after := w.giveUp(time.Hour)
+				c, after, err := w.giveUp(time.Hour)
 				if !errors.Is(err, pipeline.ErrHeld) || after > time.Second {
 					t.Errorf("Deliver: got %v after %v, want %v at once", err, after, pipeline.ErrHeld)
 				}
@@ -49,7 +49,7 @@ func TestACallInFlightIsWaitedForThoughTheSyncIsHeld(t *testing.T) {
 			elapse(5 * time.Second) // the probe: the token is right again
 			return yes
 		})
-		c, err, after := w.giveUp(2 * time.Second) // while the probe, made after a second, is in flight
+		c, after, err := w.giveUp(2 * time.Second) // while the probe, made after a second, is in flight
 		if err != nil || after < 3*time.Second {
 			t.Errorf("Deliver: got %v after %v, want nil after the probe's answer", err, after)
 		}
@@ -60,7 +60,7 @@ func TestACallInFlightIsWaitedForThoughTheSyncIsHeld(t *testing.T) {
 func TestWhatPassesByItselfIsWaitedForUntilTheDrainEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, options{}, script(repeat(tooOften, 3, yes)...))
-		c, err, _ := w.giveUp(500 * time.Millisecond)
+		c, _, err := w.giveUp(500 * time.Millisecond)
 		if err != nil {
 			t.Errorf("Deliver: got %v, want nil", err)
 		}
@@ -80,7 +80,7 @@ func TestAChunkOfAStoppedSyncLeavesWithItsPartitionAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, options{}, script(yes))
 		w.queue.Watch(stop{})
-		c, err, after := w.giveUp(time.Minute)
+		c, after, err := w.giveUp(time.Minute)
 		if !errors.Is(err, pipeline.ErrHeld) || after > time.Second || len(w.sent()) > 0 {
 			t.Errorf("Deliver: got %v after %v and %d calls, want %v at once and none", err, after, len(w.sent()), pipeline.ErrHeld)
 		}

@@ -3,6 +3,7 @@ package segment
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"slices"
@@ -184,4 +185,32 @@ func TestDeliverEndsWithItsContextAndLeavesRowsUnsettled(t *testing.T) {
 	if err := s.sink.Deliver(ctx, chunk, &items); err == nil || chunk.Left() != 1 {
 		t.Errorf("got %v and %d rows left, want an error and 1", err, chunk.Left())
 	}
+}
+
+// vanished is an audience that an operator has to see to.
+type vanished struct{}
+
+func (vanished) IDs(context.Context, string) ([]string, error) {
+	return nil, &pipeline.Trouble{Kind: pipeline.TroubleAudience, What: "it is gone at TikTok", Stop: true}
+}
+
+func TestWhatWaitsForAnAudienceThatIsGoneLeavesWithItsPartition(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t, newsletter)
+		s.sink.deps.Audiences = vanished{}
+		leaving := make(chan struct{})
+		time.AfterFunc(time.Hour, func() { close(leaving) })
+		chunk := pipeline.NewChunk([]pipeline.Record{s.record(1, 1)})
+		var items pipeline.Items
+		c := upsert("ann@x.org")
+		c.Shape, c.Key = s.shape, chunk.Records[0].Key
+		if err := s.sink.plan.Maker().Make(&items, 0, &c); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		err := s.sink.Deliver(pipeline.WithLeaving(t.Context(), leaving), chunk, &items)
+		if took := time.Since(began); !errors.Is(err, pipeline.ErrHeld) || took != time.Hour || chunk.Left() != 1 {
+			t.Errorf("got %v after %v and %d rows left, want %v after an hour and 1", err, took, chunk.Left(), pipeline.ErrHeld)
+		}
+	})
 }
