@@ -59,19 +59,17 @@ func resumeCommand() *cobra.Command {
 		Long: `Let all instances of a sync go on within a few seconds: one that was paused, and one that rejected_share stopped. Rows that were
 refused before it stopped are dead-lettered, and rejected_share counts from the beginning: if rows are still rejected, it stops again.
 
-With --accept-rejections it does not stop for as long, an hour if no time is given, and rejected rows are dead-lettered; so do
+With --accept-rejections it does not stop for that long, and rejected rows are dead-lettered; so do
 instances that start meanwhile. Then the last rows count again.
 
 A mapping that is corrected needs a restart and no resume: rows that were held are read again.`,
 		Example: `  tokrelay resume --sync purchases
-  tokrelay resume --sync purchases --accept-rejections          # for an hour
-  tokrelay resume --sync purchases --accept-rejections=24h --yes`,
+  tokrelay resume --sync purchases --accept-rejections 24h --yes`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return resume(c, &f, accept, yes) },
 	}
 	f.add(c, "sync to resume")
-	c.Flags().StringVar(&accept, "accept-rejections", "", "dead-letter rejected rows, however many, for this long: =30m, =24h, at most 168h")
-	c.Flags().Lookup("accept-rejections").NoOptDefVal = "1h"
+	c.Flags().StringVar(&accept, "accept-rejections", "", "dead-letter rejected rows, however many, for this long: 30m, 24h, at most 168h")
 	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	return c
 }
@@ -101,7 +99,7 @@ func acceptTime(text string) (time.Duration, error) {
 	}
 	long, err := time.ParseDuration(text)
 	if err != nil || long <= 0 || long > daemon.MostAccepted {
-		return 0, usageError{errors.New("--accept-rejections must be a time of at most 168h, such as =30m or =24h; for longer set rejected_share.share")}
+		return 0, usageError{errors.New("--accept-rejections must be a time of at most 168h, such as 30m or 24h; for longer set rejected_share.share")}
 	}
 	return long, nil
 }

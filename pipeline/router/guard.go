@@ -157,7 +157,7 @@ func (g *rejectionGuard) stop(letters []pipeline.Letter) {
 	}
 	g.troubles.enter("", &pipeline.Trouble{Kind: pipeline.TroubleRejected, Stop: true,
 		What: what + mostly(letters) + ": correct the mapping and restart; or, once the cause is gone elsewhere, tokrelay resume --sync " + g.troubles.sync +
-			", with --accept-rejections to have such rows dead-lettered for a while"})
+			", with --accept-rejections 1h to have such rows dead-lettered for a while"})
 }
 
 // mostly names the reason most letters have.

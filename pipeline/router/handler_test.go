@@ -30,7 +30,7 @@ func numbers(from, n int) *pipeline.Chunk {
 type bench struct {
 	Sync
 	status *pipeline.Status
-	log    bytes.Buffer
+	log    lines
 
 	mu        sync.Mutex
 	decoded   map[string]int // how often
@@ -42,6 +42,24 @@ type bench struct {
 	tickets   chan pipeline.Ticket
 	chunks    chan *pipeline.Chunk
 	leaving   chan struct{} // closed when the partition is given up
+}
+
+// lines is a log that may be read while it is written: Watermill logs its end after Run has returned.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 func newBench() *bench {

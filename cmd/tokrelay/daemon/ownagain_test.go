@@ -29,6 +29,12 @@ func (l *logged) Write(p []byte) (int, error) {
 	return l.out.Write(p)
 }
 
+func (l *logged) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.out.String()
+}
+
 func (l *logged) has(text string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -57,6 +63,9 @@ func begin(t *testing.T, create bool) *story {
 	go func() { ended <- s.d.Run(ctx) }()
 	t.Cleanup(func() {
 		stop()
+		if t.Failed() {
+			t.Logf("the log:\n%s", s.log.text())
+		}
 		if err := <-ended; err != nil {
 			t.Errorf("run ended with %v", err)
 		}
