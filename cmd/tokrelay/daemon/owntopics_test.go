@@ -117,12 +117,12 @@ func await(t *testing.T, what string, so func() bool) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(90 * time.Second) // a record that Kafka does not acknowledge is given up after 30, and written again
 	for !so() {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("%s: not within half a minute", what)
+			t.Fatalf("%s: not within a minute and a half", what)
 		}
 	}
 }
