@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 // orderFlags are what pause and resume are asked for.
@@ -41,7 +42,7 @@ Replays (tokrelay dlq replay) and tokrelay audience upload are not held by it.`,
 
 func pause(c *cobra.Command, f *orderFlags) error {
 	return f.give(c, func(screen *screen, s *daemon.Sync, last daemon.Order) (*daemon.Order, error) {
-		if last.Paused {
+		if last.Paused && f.why == "" {
 			screen.print("sync %s is paused already, %s: nothing to do\n", s.Name, last)
 			return nil, nil
 		}
@@ -69,7 +70,7 @@ A mapping that is corrected needs a restart and no resume: rows that were held a
 		RunE: func(c *cobra.Command, _ []string) error { return resume(c, &f, accept, yes) },
 	}
 	f.add(c, "sync to resume")
-	c.Flags().StringVar(&accept, "accept-rejections", "", "dead-letter rejected rows, however many, for this long: 30m, 24h, at most 168h")
+	c.Flags().StringVar(&accept, "accept-rejections", "", "dead-letter rejected rows, however many, for this long: 30m, 24h, at most 7d")
 	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	return c
 }
@@ -81,7 +82,7 @@ func resume(c *cobra.Command, f *orderFlags, accept string, yes bool) error {
 	}
 	return f.give(c, func(screen *screen, s *daemon.Sync, last daemon.Order) (*daemon.Order, error) {
 		if !last.Paused {
-			screen.print("sync %s is not paused; instances that rejected_share stopped go on\n", s.Name)
+			screen.print("sync %s is not paused: this is for instances that rejected_share stopped\n", s.Name)
 		}
 		if long == 0 {
 			return &daemon.Order{}, nil
@@ -97,9 +98,9 @@ func acceptTime(text string) (time.Duration, error) {
 	if text == "" {
 		return 0, nil
 	}
-	long, err := time.ParseDuration(text)
-	if err != nil || long <= 0 || long > daemon.MostAccepted {
-		return 0, usageError{errors.New("--accept-rejections must be a time of at most 168h, such as 30m or 24h; for longer set rejected_share.share")}
+	long, ok := settings.ParseDuration(text)
+	if !ok || long <= 0 || long > daemon.MostAccepted {
+		return 0, usageError{errors.New("--accept-rejections must be a time of at most 7d, such as 30m or 24h; for longer set rejected_share.share")}
 	}
 	return long, nil
 }

@@ -7,13 +7,18 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/identity"
 )
 
-// looksLikeList reports whether a text is in the brackets of a list: JSON's, PostgreSQL's {a,b}, or what Java and Python print. A
-// placeholder is not one, and neither is a GUID in braces.
+// looksLikeList reports whether a text is in the brackets of a list: JSON's, PostgreSQL's {a,b}, or what Java and Python print. One
+// that was cut off still has its bracket and a comma. A placeholder is not one, and neither is a GUID in braces.
 func looksLikeList(text []byte) bool {
-	if len(text) < 2 || !(text[0] == '[' && text[len(text)-1] == ']' || text[0] == '{' && text[len(text)-1] == '}') {
+	if len(text) < 2 || text[0] != '[' && text[0] != '{' || !isClosed(text) && bytes.IndexByte(text, ',') < 0 {
 		return false
 	}
 	return !identity.IsPlaceholder(text) && !isGUID(text)
+}
+
+func isClosed(text []byte) bool {
+	last := text[len(text)-1]
+	return text[0] == '[' && last == ']' || text[0] == '{' && last == '}'
 }
 
 // isGUID wants {8-4-4-4-12}.
@@ -32,6 +37,9 @@ func isGUID(text []byte) bool {
 // elements appends the elements of a list that is not JSON; false where it cannot be one. Elements are apart by commas, may be in
 // either quotes, and hold no brackets outside them. NULL is PostgreSQL's.
 func elements(text []byte, dst []pipeline.Value) ([]pipeline.Value, bool) {
+	if !isClosed(text) {
+		return dst, false
+	}
 	rest := Trim(text[1 : len(text)-1])
 	for len(rest) > 0 {
 		element, after, ok := nextElement(rest)

@@ -15,7 +15,7 @@ func TestATextInBracketsIsAListOrRefused(t *testing.T) {
 		`{"a, b",c,NULL}`: "a, b|c", `["a","b"]`: "a|b", "[1, 2.0]": "1|2", "[one]": "one", " {one} ": "one", `["it's", 'b']`: "it's|b", "[]": "", "{}": "", "[ , ]": "",
 		"[a,,b]": "a|b", "[o'neil]": "o'neil", "{6F9619FF-8B86-D011-B42D-00C04FC964FF}": "{6F9619FF-8B86-D011-B42D-00C04FC964FF}",
 		"{{ttclid}}": "{{ttclid}}", "[object Object]": "[object Object]", "[a": "[a", "a]": "a]", "[a}": "[a}", "x{a}": "x{a}",
-		"[a,[b]]": refused, `{"a":1}`: refused, "{a}{b}": refused, `["a" "b"]`: refused, `['a\'b']`: refused, "['a]": refused, "{{a,b},{c,d}}": refused,
+		"[a,[b]]": refused, `{"a":1}`: refused, "{a}{b}": refused, `["a" "b"]`: refused, `['a\'b']`: refused, "['a]": refused, "[1,2": refused, "{a,b": refused, "['a','b": refused, "[a,b}": refused, "{{a,b},{c,d}}": refused,
 	} {
 		f, cols, r := field(t, "a"), &Columns{}, NewRow(clockAtNoon)
 		get := f.Compile("f", cols)

@@ -66,7 +66,7 @@ func (d *Duration) DecodeNode(n *Node, at Place) {
 	if n.Kind() == Null {
 		return
 	}
-	parsed, ok := parseDuration(n.text)
+	parsed, ok := ParseDuration(n.text)
 	if !n.isScalar() || !ok {
 		at.Problem(durationRule, "")
 		return
@@ -76,8 +76,8 @@ func (d *Duration) DecodeNode(n *Node, at Place) {
 
 func (n *Node) isScalar() bool { return n.kind == String || n.kind == Int || n.kind == Float }
 
-// parseDuration adds days, in front, to what Go reads, and has no negative ones.
-func parseDuration(s string) (time.Duration, bool) {
+// ParseDuration adds days, in front, to what Go reads, and has no negative ones.
+func ParseDuration(s string) (time.Duration, bool) {
 	const day = 24 * time.Hour
 	var whole time.Duration
 	if days, rest, ok := strings.Cut(s, "d"); ok {

@@ -69,8 +69,8 @@ func TestDurationsReadAndPrintAlike(t *testing.T) {
 		"0": 0, "0s": 0, "500ms": 500 * time.Millisecond, "30s": 30 * time.Second, "1h30m0s": 90 * time.Minute,
 		"28d": 28 * 24 * time.Hour, "1d12h": 36 * time.Hour, "100000d": 100000 * 24 * time.Hour,
 	} {
-		got, ok := parseDuration(text)
-		again, _ := parseDuration(Duration(got).String())
+		got, ok := ParseDuration(text)
+		again, _ := ParseDuration(Duration(got).String())
 		if !ok || got != want || again != want {
 			t.Errorf("%s: got %v (%v), printed and read %v, want %v", text, got, ok, again, want)
 		}
@@ -82,7 +82,7 @@ func TestDurationsReadAndPrintAlike(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"", "30", "-5s", "d", "1.5d", "200000d", "106751d1000h", "5 s", "1w", "-1d", "1d-1h", "1d1d"} {
-		if got, ok := parseDuration(text); ok {
+		if got, ok := ParseDuration(text); ok {
 			t.Errorf("%q: got %v, want it refused", text, got)
 		}
 	}

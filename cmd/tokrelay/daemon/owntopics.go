@@ -121,6 +121,7 @@ func (d *Daemon) lookAtOwn(ctx context.Context, there map[string]admin.Topic, se
 		id, was := seen[name]
 		now, is := there[name]
 		switch {
+		case !is && !was: // not made yet: what needs it makes it
 		case is && (!was || id == now.ID):
 			seen[name], said[name] = now.ID, false
 		case is || w.remade(ctx, name, said):
