@@ -45,7 +45,7 @@ func (j *jsonReader) parse(doc *jsontext.Doc, text []byte) error {
 	limits := j.compiler.cfg.Limits
 	err := doc.Parse(text, jsontext.Limits{Depth: limits.MaxDepth + 16, Nodes: 2 * limits.MaxValues})
 	switch {
-	case err == jsontext.ErrDepth, err == jsontext.ErrNodes, err == jsontext.ErrTooLong:
+	case errors.Is(err, jsontext.ErrDepth), errors.Is(err, jsontext.ErrNodes), errors.Is(err, jsontext.ErrTooLong):
 		return pipeline.Reject(pipeline.StageDecode, pipeline.TooLarge, "", err.Error())
 	case err != nil:
 		return rejectJSON(err.Error())

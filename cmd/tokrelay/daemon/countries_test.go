@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/tokrelay/tokrelay/pipeline/settings"
@@ -20,11 +21,11 @@ func TestCountriesAreThoseOfThePhoneNumbers(t *testing.T) {
 	if err := report.Err(); err != nil {
 		t.Fatal(err)
 	}
-	got := ""
+	var got strings.Builder
 	for _, country := range c.Countries() {
-		got += country.String() + " "
+		got.WriteString(country.String() + " ")
 	}
-	if want := "US DE GB NO "; got != want {
-		t.Errorf("got %s, want %s", got, want)
+	if want := "US DE GB NO "; got.String() != want {
+		t.Errorf("got %s, want %s", &got, want)
 	}
 }

@@ -50,8 +50,7 @@ func collectKeys(of reflect.Type, at string, keys map[string]string, seen map[re
 			return
 		}
 		seen[of] = true
-		for i := range of.NumField() {
-			f := of.Field(i)
+		for f := range of.Fields() {
 			name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 			if name == "-" || name == "" && !f.Anonymous {
 				continue

@@ -1,6 +1,9 @@
 package avro
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Meaning is what a value is, beyond its Avro type.
 type Meaning uint8
@@ -111,12 +114,7 @@ func meaningOf(connectName, logicalType string, on Kind) Meaning {
 }
 
 func (n named) standsOn(k Kind) bool {
-	for _, on := range n.on {
-		if on == k {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(n.on, k)
 }
 
 // IsDebezium tells Debezium's own record names from those of tables.

@@ -1,5 +1,7 @@
 package avro
 
+import "slices"
+
 // Skip passes over a value and checks it as reading would.
 func (c *Cursor) Skip(t *Type) error {
 	var err error
@@ -109,12 +111,11 @@ type keys struct {
 // add reports whether the key was there.
 func (k *keys) add(key []byte) bool {
 	if k.n < len(k.few) {
-		for _, s := range k.few[:k.n] {
-			if s == string(key) {
-				return true
-			}
+		text := string(key)
+		if slices.Contains(k.few[:k.n], text) {
+			return true
 		}
-		k.few[k.n] = string(key)
+		k.few[k.n] = text
 		k.n++
 		return false
 	}
