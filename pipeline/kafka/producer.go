@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,10 +17,22 @@ import (
 
 // Producer writes records with acks=all, idempotently, and is safe for concurrent use.
 type Producer struct {
-	client *kgo.Client
-	large  *kgo.Client // for records that do not fit a usual batch: one by one
-
+	dial   func() (*writers, error)
 	remake func(ctx context.Context, topic string) error
+
+	mu  sync.Mutex
+	now *writers // nil: to be made
+}
+
+// writers are the clients of a Producer, until a topic of theirs is deleted.
+type writers struct {
+	usual *kgo.Client
+	large *kgo.Client // for records that do not fit a usual batch: one by one
+}
+
+func (w *writers) close() {
+	w.usual.Close()
+	w.large.Close()
 }
 
 const (
@@ -41,16 +54,45 @@ func NewProducer(cfg Config, name string, log *slog.Logger) (*Producer, error) {
 		// A letter in doubt is better written twice than waited for without end: letters have an id.
 		kgo.AllowIdempotentProduceCancellation(),
 	}
-	client, err := cfg.NewClient(name, log, opts...)
-	if err != nil {
-		return nil, err
+	p := &Producer{dial: func() (*writers, error) {
+		usual, err := cfg.NewClient(name, log, opts...)
+		if err != nil {
+			return nil, err
+		}
+		large, err := cfg.newClient(name, name+"-large", log, slices.Concat(opts, []kgo.Opt{kgo.ProducerBatchMaxBytes(largestBatch), kgo.MaxBufferedRecords(1)}))
+		if err != nil {
+			usual.Close()
+			return nil, err
+		}
+		return &writers{usual, large}, nil
+	}}
+	_, err := p.writers()
+	return p, err
+}
+
+// writers are the clients of this moment.
+func (p *Producer) writers() (*writers, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.now != nil {
+		return p.now, nil
 	}
-	large, err := cfg.newClient(name, name+"-large", log, append(opts, kgo.ProducerBatchMaxBytes(largestBatch), kgo.MaxBufferedRecords(1)))
-	if err != nil {
-		client.Close()
-		return nil, err
+	w, err := p.dial()
+	if err == nil {
+		p.now = w
 	}
-	return &Producer{client: client, large: large}, nil
+	return w, err
+}
+
+// replace has new clients made in the place of these: a client keeps to the id of a topic that was deleted. One that is told to forget
+// the topic numbers its batches from 0 again, and a broker takes such a batch for one that it has already, acknowledges it and drops it.
+func (p *Producer) replace(old *writers) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.now == old {
+		p.now = nil
+		old.close()
+	}
 }
 
 // Remake sets what makes a topic again that was deleted, or says why not. Call it before the first Produce.
@@ -70,7 +112,7 @@ func (e *TooLarge) Error() string {
 // the acknowledged ones, *TooLarge where trying again is of no use. A record goes to its Partition, or, where that is -1,
 // where its key belongs. Acknowledged records have their Partition and Offset set.
 func (p *Producer) Produce(ctx context.Context, records []pipeline.Record) []error {
-	errs := p.try(ctx, records)
+	errs, used := p.try(ctx, records)
 	var again []pipeline.Record
 	var places []int
 	remade := map[string]error{}
@@ -80,7 +122,7 @@ func (p *Producer) Produce(ctx context.Context, records []pipeline.Record) []err
 		}
 		topic := records[i].Topic
 		if _, known := remade[topic]; !known {
-			remade[topic] = p.beginAgain(ctx, topic)
+			remade[topic] = p.beginAgain(ctx, topic, used)
 		}
 		if errs[i] = remade[topic]; errs[i] == nil {
 			again, places = append(again, records[i]), append(places, i)
@@ -89,7 +131,8 @@ func (p *Producer) Produce(ctx context.Context, records []pipeline.Record) []err
 	if len(again) == 0 {
 		return errs
 	}
-	for k, err := range p.try(ctx, again) {
+	second, _ := p.try(ctx, again)
+	for k, err := range second {
 		errs[places[k]], records[places[k]] = err, again[k]
 	}
 	return errs
@@ -100,24 +143,31 @@ func gone(err error) bool {
 	return errors.Is(err, kerr.UnknownTopicID) || errors.Is(err, kerr.UnknownTopicOrPartition)
 }
 
-// beginAgain has a topic made again and makes franz-go forget the old one: by itself it keeps to its id for good.
-func (p *Producer) beginAgain(ctx context.Context, topic string) error {
-	var err error
+// beginAgain has a topic made again, and written to by other clients than those that were used.
+func (p *Producer) beginAgain(ctx context.Context, topic string, used *writers) error {
 	if p.remake != nil {
-		err = p.remake(ctx, topic)
+		if err := p.remake(ctx, topic); err != nil {
+			return err
+		}
 	}
-	p.client.PurgeTopicsFromProducing(topic)
-	p.large.PurgeTopicsFromProducing(topic)
-	return err
+	p.replace(used)
+	return nil
 }
 
-// try produces the records once.
-func (p *Producer) try(ctx context.Context, records []pipeline.Record) []error {
+// try produces the records once, with the clients that it names.
+func (p *Producer) try(ctx context.Context, records []pipeline.Record) ([]error, *writers) {
 	errs := make([]error, len(records))
+	w, err := p.writers()
+	if err != nil {
+		for i := range errs {
+			errs[i] = err
+		}
+		return errs, nil
+	}
 	var answers sync.WaitGroup
 	answers.Add(len(records))
 	for i := range records {
-		p.client.Produce(ctx, toKafka(&records[i]), func(r *kgo.Record, err error) {
+		w.usual.Produce(ctx, toKafka(&records[i]), func(r *kgo.Record, err error) {
 			if errs[i] = err; err == nil {
 				records[i].Partition, records[i].Offset = r.Partition, r.Offset
 			}
@@ -127,16 +177,16 @@ func (p *Producer) try(ctx context.Context, records []pipeline.Record) []error {
 	answers.Wait()
 	for i, err := range errs {
 		if tooLarge(err) {
-			err = p.alone(ctx, &records[i])
+			err = w.alone(ctx, &records[i])
 		}
 		errs[i] = produceError(&records[i], err)
 	}
-	return errs
+	return errs, w
 }
 
 // alone produces a record that the usual batch has no room for, or that shared a batch too large for the topic.
-func (p *Producer) alone(ctx context.Context, r *pipeline.Record) error {
-	return p.large.ProduceSync(ctx, toKafka(r)).FirstErr()
+func (w *writers) alone(ctx context.Context, r *pipeline.Record) error {
+	return w.large.ProduceSync(ctx, toKafka(r)).FirstErr()
 }
 
 func toKafka(r *pipeline.Record) *kgo.Record {
@@ -174,6 +224,7 @@ func produceError(r *pipeline.Record, err error) error {
 
 // Close ends the producer. Produce calls still waiting return with errors.
 func (p *Producer) Close() {
-	p.client.Close()
-	p.large.Close()
+	if w, err := p.writers(); err == nil {
+		w.close()
+	}
 }

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -129,5 +131,51 @@ func TestProduceEndsWithItsContextEvenWhenTheBrokerIsSilent(t *testing.T) {
 	cancel()
 	if errs := <-answered; !errors.Is(errs[0], context.Canceled) {
 		t.Errorf("got %v, want the context's error", errs[0])
+	}
+}
+
+// Two writers find their topic deleted, one of them late: the record that the first has written to the new topic must not have
+// the second's taken for it. What is in the topic is read by a client of its own.
+func TestNoRecordIsLostWhenSeveralFindTheirTopicDeleted(t *testing.T) {
+	t.Parallel()
+	cluster := newCluster(t, 1)
+	p := newProducer(t, cluster)
+	write := func(value string) {
+		t.Helper()
+		if err := p.Produce(t.Context(), []pipeline.Record{{Topic: testTopic, Value: []byte(value)}})[0]; err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("in the old topic")
+	used, _ := p.writers()
+	if err := cluster.DeleteTopic(testTopic); err != nil {
+		t.Fatal(err)
+	}
+	if err := cluster.CreateTopic(testTopic, 1, nil); err != nil {
+		t.Fatal(err)
+	}
+	write("first")
+	if err := p.beginAgain(t.Context(), testTopic, used); err != nil {
+		t.Fatal(err)
+	}
+	write("second")
+	write("third")
+	reader, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.ConsumeTopics(testTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	var got []string
+	for len(got) < 3 && t.Context().Err() == nil {
+		ctx, stop := context.WithTimeout(t.Context(), 5*time.Second)
+		fetches := reader.PollFetches(ctx)
+		stop()
+		if fetches.NumRecords() == 0 {
+			break
+		}
+		fetches.EachRecord(func(r *kgo.Record) { got = append(got, string(r.Value)) })
+	}
+	if want := []string{"first", "second", "third"}; !slices.Equal(got, want) {
+		t.Errorf("the topic holds %v, want %v", got, want)
 	}
 }
