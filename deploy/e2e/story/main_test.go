@@ -41,8 +41,8 @@ func TestMain(m *testing.M) {
 // run tells runs on the same stack apart: connectors, slots and topics of a name exist once.
 var run = strconv.FormatInt(time.Now().Unix()%(36*36*36*36), 36)
 
-// patience is how long any condition may take to become true.
-const patience = 90 * time.Second
+// patience is how long any condition may take to become true: longer than two minutes, after which what a killed instance had locked is free.
+const patience = 150 * time.Second
 
 func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
