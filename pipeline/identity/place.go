@@ -5,7 +5,7 @@ import "unicode/utf8"
 // Place normalises city, state and country, which TikTok takes in clear: lower case without accents, and of that only a to z and 0 to 9.
 // It is the one kind that does not hash.
 type Place struct {
-	Country bool // what is no country's code or name is left out
+	Country bool // what is not a country's code or name is left out
 }
 
 // Append appends the place. What has no such letter at all, a name in another script, is left out like an empty one:

@@ -11,7 +11,7 @@ func TestTheDocumentationHasEveryPlaceholder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, section, _ := strings.Cut(string(page), "### A placeholder is no value")
+	_, section, _ := strings.Cut(string(page), "### A placeholder is not a value")
 	section, _, _ = strings.Cut(section, "\n| ")
 	for _, p := range placeholders {
 		if !strings.Contains(section, "`"+p+"`") {

@@ -224,7 +224,9 @@ func produceError(r *pipeline.Record, err error) error {
 
 // Close ends the producer. Produce calls still waiting return with errors.
 func (p *Producer) Close() {
-	if w, err := p.writers(); err == nil {
-		w.close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.now != nil {
+		p.now.close()
 	}
 }

@@ -37,11 +37,12 @@ func (r *run) classify(err error) {
 		m.Result, m.Text = Uploaded, m.sentence()
 	case isVerdict:
 		m.Result, m.Text, m.Again = v.result, v.text, v.again
-	case r.job.asTrouble(err).Stop:
-		stop := r.job.asTrouble(err)
-		m.Result, m.Text, m.Again = Stopped, stop.What, r.whenStopped(stop.Kind)
 	default:
-		m.Result, m.Text, m.Again = Broken, r.job.asTrouble(err).What, r.job.deps.now().Add(retryAfter)
+		t := r.job.asTrouble(err)
+		m.Result, m.Text, m.Again = Broken, t.What, r.job.deps.now().Add(retryAfter)
+		if t.Stop {
+			m.Result, m.Again = Stopped, r.whenStopped(t.Kind)
+		}
 	}
 }
 

@@ -81,8 +81,9 @@ func (j *Job) alone(ctx context.Context) (held context.Context, release func(), 
 func (j *Job) run(ctx context.Context, o Options) (*Manifest, error) {
 	folder, err := build.Open(filepath.Join(j.deps.Folder, j.deps.Sync))
 	if err != nil {
-		j.trouble(sourceRun, j.asTrouble(err))
-		return nil, j.asTrouble(err)
+		t := j.asTrouble(err)
+		j.trouble(sourceRun, t)
+		return nil, t
 	}
 	r := &run{job: j, options: o, work: folder}
 	r.manifest = Manifest{Run: runName(j.deps.now()), Sync: j.deps.Sync, Why: o.Why, Began: j.deps.now(), Previous: -1}

@@ -146,7 +146,7 @@ func (w *Wiring) remade(ctx context.Context, topic string, said map[string]bool)
 
 // remember has what a topic remembers written to the one that took its place.
 func (d *Daemon) remember(ctx context.Context, topic string) (err error) {
-	if topic == d.Wiring.Config.StateTopic && d.Wiring.State != nil {
+	if topic == d.Wiring.Config.StateTopic {
 		err = d.Wiring.State.Refresh(ctx)
 	}
 	for _, s := range d.streams {

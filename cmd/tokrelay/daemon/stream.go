@@ -14,7 +14,6 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/state"
 	"github.com/tokrelay/tokrelay/pipeline/tracing"
 	"github.com/tokrelay/tokrelay/sinks/audience"
-	"github.com/tokrelay/tokrelay/sinks/tiktok"
 )
 
 // Stream is a sync that sends row by row: its steps joined, and what has to run with them. Queue runs first and ends last.
@@ -101,7 +100,7 @@ func (w *Wiring) target(s *Sync, sink *sinkPlan) *audience.Target {
 	if sink.segment == nil {
 		return nil
 	}
-	return sink.segment.NewTarget(s.Name, w.clientOf(s), w.State)
+	return sink.segment.NewTarget(s.Name, w.connectionOf(s).client, w.State)
 }
 
 // ask is how TikTok is asked about the pixel, event set or audience of refused calls; nil where it cannot be.
@@ -109,17 +108,16 @@ func (w *Wiring) ask(s *Sync, sink *sinkPlan, target *audience.Target) func(ctx 
 	if target != nil {
 		return sink.segment.Ask(target)
 	}
-	return sink.events.Ask(w.clientOf(s), s.advertiser)
+	return sink.events.Ask(w.connectionOf(s).client, s.advertiser)
 }
 
-func (w *Wiring) clientOf(s *Sync) *tiktok.Client {
+func (w *Wiring) connectionOf(s *Sync) *connection {
 	name, _ := w.Config.ConnectionOf(s)
-	return w.connections[name].client
+	return w.connections[name]
 }
 
 func (w *Wiring) queue(s *Sync, flow *Flow, letters *deadletter.Writer, m *Metrics, ask func(context.Context, string) string) *delivery.Queue {
-	name, _ := w.Config.ConnectionOf(s)
-	connection := w.connections[name]
+	connection := w.connectionOf(s)
 	endpoint := flow.Endpoint()
 	least := 0.0
 	if w.options.Replay {

@@ -58,7 +58,7 @@ func (w *Wiring) awaitMemory(ctx context.Context, s *Sync, members *state.Member
 }
 
 // hasForgotten reports whether a sync has read rows, and nothing was ever written to its topic of members. What cannot be asked
-// now is no reason to say so.
+// now is not a reason to say so.
 func (w *Wiring) hasForgotten(ctx context.Context, s *Sync) bool {
 	topic := w.Config.MembersTopic(s)
 	ends, err := w.Admin.Ends(ctx, topic)

@@ -26,8 +26,10 @@ func (p *Page) hold(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, problem{http.StatusNotFound, err.Error()}
 	}
-	v := holdView{Name: s.Name, State: stateOf(p.d.Wiring.Status.Troubles(s.Name), p.sampler.figures(s.Name)), Paused: p.d.Wiring.IsPaused(s.Name)}
-	for _, t := range p.d.Wiring.Status.Troubles(s.Name) {
+	troubles := p.d.Wiring.Status.Troubles(s.Name)
+	v := holdView{Name: s.Name, State: stateOf(troubles, p.sampler.figures(s.Name))}
+	for _, t := range troubles {
+		v.Paused = v.Paused || t.Kind == pipeline.TroublePaused
 		v.Stopped = v.Stopped || t.Kind == pipeline.TroubleRejected
 	}
 	return v, nil
