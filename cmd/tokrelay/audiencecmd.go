@@ -22,7 +22,7 @@ func audienceCommand() *cobra.Command {
 		Example: `  tokrelay audience list                    # every custom audience of the advertisers
   tokrelay audience show --sync newsletter
   tokrelay audience upload --sync lapsed`,
-	}, audienceListCommand(), audienceShowCommand(), audienceUploadCommand())
+	}, audienceListCommand(), audienceShowCommand(), audienceUploadCommand(), audienceVerifyCommand())
 }
 
 // audienceFlags are what the audience commands are asked for.

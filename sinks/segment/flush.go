@@ -31,6 +31,7 @@ type flush struct {
 type rowPlan struct {
 	transition
 	row      int32
+	key      key  // of its member
 	sent     bool // it has operations; delivery settles it
 	skip     pipeline.SkipReason
 	rejected *pipeline.Rejection
@@ -47,7 +48,7 @@ type op struct {
 	void   bool // overtaken by a later one
 }
 
-func (f *flush) reset(s *Sink, c *pipeline.Chunk, items *pipeline.Items) {
+func (f *flush) reset(s *Sink, c *pipeline.Chunk) {
 	f.sink, f.chunk = s, c
 	f.rows, f.ops, f.members, f.sets = f.rows[:0], f.ops[:0], f.members[:0], f.sets[:0]
 	f.took, f.tookFor = f.took[:0], f.tookFor[:0]
@@ -57,9 +58,13 @@ func (f *flush) reset(s *Sink, c *pipeline.Chunk, items *pipeline.Items) {
 	clear(f.lists)
 	clear(f.byKey)
 	clear(f.unusable)
+}
+
+// take takes over the rows of items that have not settled.
+func (f *flush) take(items *pipeline.Items) {
 	for i, item := range items.List {
-		if c.Settled(int(item.Row)) == pipeline.Unsettled {
-			f.rows = append(f.rows, rowPlan{transition: readTransition(items.Body(i)), row: item.Row})
+		if f.chunk.Settled(int(item.Row)) == pipeline.Unsettled {
+			f.rows = append(f.rows, rowPlan{transition: readTransition(items.Body(i)), row: item.Row, key: keyOf(&f.chunk.Records[item.Row])})
 		}
 	}
 }

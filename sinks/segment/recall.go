@@ -32,7 +32,7 @@ func (f *flush) planByMemory(ctx context.Context) error {
 // takeMembers finds the chunk's members and locks them.
 func (f *flush) takeMembers(ctx context.Context) (err error) {
 	for i := range f.rows {
-		k := keyOf(&f.chunk.Records[f.rows[i].row])
+		k := f.rows[i].key
 		at, known := f.byKey[k]
 		if !known {
 			at = int32(len(f.members))

@@ -10,6 +10,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
+	"github.com/tokrelay/tokrelay/sinks/segment"
 )
 
 // Flow is a sync's way from record to items, compiled: decode, pass, make. run, preview and replay share it.
@@ -69,6 +70,9 @@ func (f *Flow) PreviewSteps() pipeline.Steps {
 	}
 	return steps
 }
+
+// Table is an empty table of the audience that the flow streams into.
+func (f *Flow) Table() *segment.Table { return f.sink.segment.NewTable() }
 
 // Line is an item as preview prints it.
 func (f *Flow) Line(items *pipeline.Items, i int) ([]byte, error) {

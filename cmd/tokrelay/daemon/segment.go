@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -22,11 +23,39 @@ func (s *Stream) joinSegment(plan *segment.Plan, target *audience.Target, m *Met
 		deps.Memory = s.members
 	}
 	sink := segment.NewSink(plan, deps)
+	s.segment = sink
 	s.readback = plan.NewReadback(target, m.audiences, w.Status)
 	s.Route.Deliver, s.Route.Letters = sink.Deliver, sink.Letters()
 	s.Route.Source = s.afterMemory(s.Route.Source)
 	s.services = append(s.services, s.readback.Run, daily(sink.Sweep))
 }
+
+// RestoreMemory reads what is remembered of the audience's members, and makes nothing that is not there.
+func (s *Stream) RestoreMemory(ctx context.Context) error {
+	if s.members == nil {
+		return nil
+	}
+	if err := s.members.Restore(ctx); err != nil {
+		return fmt.Errorf("read the members topic: %w", err)
+	}
+	return nil
+}
+
+// Compare holds a table against what RestoreMemory read.
+func (s *Stream) Compare(t *segment.Table, settled func(topic string, partition int32, offset int64) bool, whole bool) *segment.Comparison {
+	if s.members == nil {
+		return t.Compare(nil, settled, whole)
+	}
+	return t.Compare(s.members, settled, whole)
+}
+
+// Repair puts right what a comparison found. The wiring is served and the queue runs meanwhile.
+func (s *Stream) Repair(ctx context.Context, c *segment.Comparison, rows map[pipeline.Position]pipeline.Record) (int, error) {
+	return s.segment.Repair(ctx, c, rows)
+}
+
+// Readback asks TikTok about the audiences now.
+func (s *Stream) Readback(ctx context.Context) audience.Reading { return s.readback.Read(ctx) }
 
 // afterMemory is a source that waits until the sync's audience is remembered.
 func (s *Stream) afterMemory(source router.Source) router.Source {
