@@ -70,7 +70,7 @@ func audienceVerify(c *cobra.Command, f *verifyFlags) error {
 	} else if err == nil || report.Streamed != nil {
 		d.verified(report)
 	}
-	if err == nil && !report.Right() {
+	if err == nil && report.Differs {
 		err = errDiffers
 	}
 	return err

@@ -32,17 +32,27 @@ type Report struct {
 	Forgets  bool                       `json:"forgets,omitempty"`  // the sync remembers no member: only numbers are compared
 	TikTok   []audience.Details         `json:"tiktok,omitempty"`
 	Repaired int                        `json:"repaired"` // members put right
+	Differs  bool                       `json:"differs"`  // something is missing, too much or open, and was not put right
 }
 
-// Right reports whether no difference was found, or none that was not repaired.
-func (r *Report) Right() bool {
+// Words say what was found.
+func (r *Report) Words() string {
+	c := r.Streamed
 	switch {
+	case r.File != nil && r.File.Last == nil:
+		return fmt.Sprintf("the topic tells of %d identifiers, and nothing was uploaded yet", r.File.Members)
+	case r.File != nil && r.File.Right():
+		return fmt.Sprintf("the last upload was the topic's %d identifiers", r.File.Members)
 	case r.File != nil:
-		return r.File.Right() || r.File.Explained()
-	case r.New || r.Forgets:
-		return true
+		return fmt.Sprintf("the topic tells of %d identifiers where the last upload had %d", r.File.Members, r.File.Last.Members)
+	case r.Forgets:
+		return fmt.Sprintf("the topic tells of %d people with %d identifiers; the sync remembers none to compare", c.People, c.Identifiers)
 	}
-	return r.Streamed.Wrong() == r.Repaired
+	text := fmt.Sprintf("%d people with %d identifiers in the topic; %d identifiers missing, %d too much", c.People, c.Identifiers, c.Missing, c.TooMuch)
+	if r.Repaired > 0 {
+		text += fmt.Sprintf("; %d people put right", r.Repaired)
+	}
+	return text
 }
 
 // key is where the last report of a sync is kept.
@@ -116,12 +126,12 @@ func (v *streamed) run(ctx context.Context) (err error) {
 		return err
 	}
 	v.report.TikTok = v.stream.Readback(ctx).Audiences
-	if v.options.Repair != nil && v.report.Streamed.Wrong() > 0 && !v.report.Forgets {
-		if err := v.repair(ctx); err != nil {
-			return errors.Join(err, v.report.keep(context.WithoutCancel(ctx), v.wiring))
-		}
+	wrong := v.report.Streamed.Wrong()
+	if v.options.Repair != nil && wrong > 0 {
+		err = v.repair(ctx)
 	}
-	return v.report.keep(ctx, v.wiring)
+	v.report.Differs = v.report.Repaired < wrong
+	return errors.Join(err, v.report.keep(context.WithoutCancel(ctx), v.wiring))
 }
 
 // compare reads the topic, then the commits, then what is remembered, then what was written to the topic in the meantime:
@@ -275,7 +285,7 @@ func File(ctx context.Context, w *daemon.Wiring, s *daemon.Sync, job *audiencefi
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{Sync: s.Name, Kind: s.Kind(), At: now, Rows: found.Records, File: found}
+	r := &Report{Sync: s.Name, Kind: s.Kind(), At: now, Rows: found.Records, File: found, Differs: !found.Right() && !found.Explained()}
 	for _, n := range found.Rejected {
 		r.Rejected += n
 	}
