@@ -46,7 +46,7 @@ func NewFlow(s *Sync, now func() time.Time, m *Metrics) (*Flow, error) {
 // DecodeWith sets the decoder of Kafka records. A nil m counts nothing.
 func (f *Flow) DecodeWith(schemas cdc.Schemas, m *cdc.Metrics, log *slog.Logger) error {
 	config := f.Sync.Config
-	config.Log = log.With("sync", f.Sync.Name)
+	config.Log, config.Tombstones = log.With("sync", f.Sync.Name), f.Sync.tombstones()
 	f.Loads.log = config.Log
 	decoder, err := cdc.NewDecoder(config, f.Wanted, schemas, m)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/cdc"
 	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/pipeline/router"
 	"github.com/tokrelay/tokrelay/pipeline/state"
@@ -65,6 +66,18 @@ func (c *Config) MembersTopic(s *Sync) string { return c.GroupOf(s) + ".members"
 // Remembers reports whether the sync keeps the state of its members in a topic.
 func (s *Sync) Remembers() bool {
 	return s.Kind() == KindSegment && s.AudienceSegment.Remembers(s.BeforeImage == "full")
+}
+
+// tombstones is what records without value are to the sync. An audience that knows its members by their keys takes a member out
+// for them; one that knows the old row alone cannot tell whose they are.
+func (s *Sync) tombstones() cdc.Tombstones {
+	switch {
+	case s.Kind() == KindFile || s.Remembers():
+		return cdc.TombstonesDelete
+	case s.Kind() == KindSegment:
+		return cdc.TombstonesRepeat
+	}
+	return cdc.TombstonesByTopic
 }
 
 // stateLog is a compacted topic as pipeline/state wants it.
