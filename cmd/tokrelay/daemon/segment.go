@@ -17,7 +17,8 @@ import (
 func (s *Stream) joinSegment(plan *segment.Plan, target *audience.Target, m *Metrics) {
 	w := s.wiring
 	deps := segment.Deps{Sync: s.Sync.Name, Queue: deliverFunc(s.Route.Deliver), DeadLetters: s.Route.Letters, Audiences: target,
-		Generation: target.Generation, Status: w.Status}
+		Identity: s.Sync.Framing.Identity,
+		Framings: func(topic string) [][]byte { return s.framings[topic] }, Generation: target.Generation, Status: w.Status}
 	if plan.Remembers() {
 		s.members = state.NewMembers(w.stateLog(w.Config.MembersTopic(s.Sync)), segment.EachClaim, m.members)
 		deps.Memory = s.members
@@ -36,6 +37,25 @@ func (s *Stream) afterMemory(source router.Source) router.Source {
 			return nil // ctx ended
 		}
 		return source(ctx, offer)
+	}
+}
+
+// learnFramings asks the registry what the keys of the sync's topics may have begun with: earlier versions remembered members by such
+// keys. Where it does not say, only members whose keys begin as they did then are found.
+func (s *Stream) learnFramings(ctx context.Context) {
+	w := s.wiring
+	topics, err := s.Sync.SourceTopics(ctx, w.Admin)
+	if err != nil || s.members == nil || s.members.Len() == 0 {
+		return // there is nothing to be found
+	}
+	s.framings = map[string][][]byte{}
+	for _, topic := range topics {
+		ids, err := w.Registry.IDs(ctx, topic+"-key")
+		if err != nil && ctx.Err() == nil {
+			w.Log.Warn("the key schemas of a topic could not be asked for: members that an earlier version remembered by a key of another schema are not found until the next start",
+				"sync", s.Sync.Name, "topic", topic, "error", err)
+		}
+		s.framings[topic] = s.Sync.Framing.Framings(topic, ids)
 	}
 }
 
