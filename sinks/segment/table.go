@@ -13,9 +13,11 @@ import (
 // Table is an audience as its topic tells: for each member what its last row says, by the rules of the sync. It takes about
 // 190 bytes of memory a member and 35 an identifier. It belongs to one goroutine.
 type Table struct {
-	plan *Plan
-	rows map[key]told
-	sets []byte // claims
+	sink    *Sink
+	rows    map[key]told
+	sets    []byte      // claims
+	aliases map[key]key // earlier names by which members are remembered
+	names   []key
 }
 
 // told is what the topic tells last of a member.
@@ -29,10 +31,12 @@ type told struct {
 	absent    bool // the topic has no row: the position is that of what is remembered
 }
 
-// NewTable makes an empty one.
-func (p *Plan) NewTable() *Table { return &Table{plan: p, rows: map[key]told{}} }
+// NewTable makes an empty one. The Memory, if there is one, has been refreshed.
+func (s *Sink) NewTable() *Table {
+	return &Table{sink: s, rows: map[key]told{}, aliases: map[key]key{}}
+}
 
-// Add takes a row over: items is what the sync's Maker made of it, err why it made nothing. Rows of a partition come in
+// Add takes a row over: items is what the sync's steps made of it, err why they made nothing. Rows of a partition come in
 // their order; of rows in several, the one with the later time counts. A row that is rejected takes its member out, as in
 // the sink; one that is passed over changes nothing.
 func (t *Table) Add(r *pipeline.Record, items *pipeline.Items, err error) {
@@ -40,22 +44,39 @@ func (t *Table) Add(r *pipeline.Record, items *pipeline.Items, err error) {
 		return
 	}
 	now := told{topic: r.Topic, partition: r.Partition, offset: r.Offset, time: r.Timestamp.UnixMilli(), known: true}
-	k := keyOf(r)
+	k := t.sink.nameOf(r)
 	before, again := t.rows[k]
 	if again && before.time > now.time && (before.topic != now.topic || before.partition != now.partition) {
 		return
 	}
-	switch _, skipped := errors.AsType[pipeline.SkipReason](err); {
-	case skipped: // its position moves on, and what it was stays
-		now.at, now.size, now.known = before.at, before.size, again && before.known
-	case err == nil && len(items.List) > 0:
-		row := readTransition(items.Body(len(items.List) - 1))
-		if row.member {
+	if !again {
+		t.alias(k, r)
+	}
+	rejection, rejected := errors.AsType[*pipeline.Rejection](err)
+	switch {
+	case len(items.List) > 0:
+		if row := readTransition(items.Body(len(items.List) - 1)); row.member {
 			now.at, now.size = len(t.sets), len(row.now)
 			t.sets = append(t.sets, row.now...)
 		}
+	case rejected && rejection.Reason != pipeline.UnavailableValueInRow:
+	default: // its position moves on, and what it was stays
+		now.at, now.size, now.known = before.at, before.size, again && before.known
 	}
 	t.rows[k] = now
+}
+
+// alias notes by which earlier names the row's member is remembered.
+func (t *Table) alias(k key, r *pipeline.Record) {
+	if t.sink.deps.Memory == nil {
+		return
+	}
+	t.names = t.sink.earlier(t.names[:0], r)
+	for _, name := range t.names {
+		if len(t.sink.deps.Memory.Get(nil, name)) > 0 {
+			t.aliases[name] = k
+		}
+	}
 }
 
 func (t *Table) claims(w told) []byte { return t.sets[w.at : w.at+w.size] }
@@ -99,24 +120,31 @@ type wrong struct {
 	claims []byte
 }
 
-// Compare holds the table against what is remembered; without a Memory it only counts. settled reports whether the row at a position had settled before the
+// Compare holds the table against what is remembered now; without a Memory it only counts. settled reports whether the row at a position had settled before the
 // memory was read; whole says that the topic tells of everyone who is a member: one of whom it has no row is none.
-func (t *Table) Compare(m Memory, settled func(topic string, partition int32, offset int64) bool, whole bool) *Comparison {
-	c := &Comparison{}
+func (t *Table) Compare(settled func(topic string, partition int32, offset int64) bool, whole bool) *Comparison {
+	c, m := &Comparison{}, t.sink.deps.Memory
+	byAlias := map[key]key{}
+	for alias, k := range t.aliases {
+		byAlias[k] = alias
+	}
 	var value []byte
 	for k, row := range t.rows {
 		if m == nil {
 			c.count(t.claims(row))
 			continue
 		}
-		value = m.Get(value[:0], k)
+		if value = m.Get(value[:0], k); len(value) == 0 {
+			value = m.Get(value[:0], byAlias[k])
+		}
 		t.compare(c, k, row, value, settled)
 	}
 	if m == nil {
 		return c
 	}
 	for _, k := range m.Find(func([]byte) bool { return true }, int(^uint(0)>>1)) {
-		if _, told := t.rows[k]; told {
+		_, told := t.rows[k]
+		if _, aliased := t.aliases[k]; told || aliased {
 			continue
 		}
 		value = m.Get(value[:0], k)

@@ -30,7 +30,7 @@ func TestATableFindsWhatIsMissingAndWhatIsTooMuchAndARepairEndsIt(t *testing.T) 
 	s.rowAt(4, 4, upsert("home@x.org"))
 	s.rowAt(5, 5, upsert("home@x.org"))
 	s.put(6, record{pending: true, offset: 6, leaves: s.claim("eve@x.org"), time: time.Now().UnixMilli()}) // its calls were cut off
-	table := s.sink.plan.NewTable()
+	table := s.sink.NewTable()
 	s.told(table, 1, 1, upsert("ann@x.org"))
 	s.told(table, 2, 2, upsert("bob@x.org"))
 	s.told(table, 7, 2, upsert("bob@x.net")) // moved, and nobody read it
@@ -41,7 +41,7 @@ func TestATableFindsWhatIsMissingAndWhatIsTooMuchAndARepairEndsIt(t *testing.T) 
 	s.told(table, 9, 7, upsert("new@x.org"))
 	s.told(table, 20, 1, upsert("ann@x.net")) // not settled
 
-	c := table.Compare(s.sink.deps.Memory, below(20), true)
+	c := table.Compare(below(20), true)
 	if c.Missing != 2 || c.TooMuch != 3 || c.Waiting != 1 || c.Open != 1 || c.Untold != 0 || c.Wrong() != 5 {
 		t.Fatalf("found %+v", *c)
 	}
@@ -53,7 +53,7 @@ func TestATableFindsWhatIsMissingAndWhatIsTooMuchAndARepairEndsIt(t *testing.T) 
 		t.Fatalf("repaired %d, error %v", n, err)
 	}
 	s.holds("after the repair", "ann@x.org", "bob@x.net", "home@x.org", "eve@x.net", "new@x.org")
-	if c := table.Compare(s.sink.deps.Memory, below(20), true); c.Wrong() != 0 {
+	if c := table.Compare(below(20), true); c.Wrong() != 0 {
 		t.Errorf("after the repair there is still %+v", *c)
 	}
 	s.rowAt(20, 1, gone)
@@ -65,7 +65,7 @@ func TestATableFindsWhatIsMissingAndWhatIsTooMuchAndARepairEndsIt(t *testing.T) 
 func TestATopicThatIsNotWholeSaysNothingOfThoseItDoesNotName(t *testing.T) {
 	s := newScene(t, newsletter)
 	s.rowAt(1, 1, upsert("ann@x.org"))
-	c := s.sink.plan.NewTable().Compare(s.sink.deps.Memory, below(20), false)
+	c := s.sink.NewTable().Compare(below(20), false)
 	if c.Wrong() != 0 || c.Untold != 1 {
 		t.Errorf("found %+v, want one of whom nothing is told", *c)
 	}
@@ -73,14 +73,14 @@ func TestATopicThatIsNotWholeSaysNothingOfThoseItDoesNotName(t *testing.T) {
 
 func TestARowThatIsPassedOverLeavesItsMemberAsItWas(t *testing.T) {
 	s := newScene(t, newsletter)
-	table := s.sink.plan.NewTable()
+	table := s.sink.NewTable()
 	s.told(table, 1, 1, upsert("ann@x.org"))
 	r := s.record(1, 2)
 	table.Add(&r, &pipeline.Items{}, pipeline.SkipFiltered)
 	other := s.record(2, 3) // of whom the topic has no other row
 	table.Add(&other, &pipeline.Items{}, pipeline.SkipFiltered)
 	s.put(2, record{offset: 1, wants: s.claim("bob@x.org")})
-	c := table.Compare(s.sink.deps.Memory, below(20), true)
+	c := table.Compare(below(20), true)
 	if c.People != 1 || c.Missing != 1 || c.TooMuch != 0 || c.Untold != 1 {
 		t.Errorf("found %+v", *c)
 	}
@@ -92,7 +92,7 @@ func TestOfRowsInSeveralPartitionsTheLaterCounts(t *testing.T) {
 	old, late := s.record(1, 50), s.record(1, 2)
 	late.Partition, late.Timestamp = 1, old.Timestamp.Add(time.Second)
 	for _, order := range [][]pipeline.Record{{old, late}, {late, old}} {
-		table := s.sink.plan.NewTable()
+		table := s.sink.NewTable()
 		for _, r := range order {
 			var items pipeline.Items
 			c := upsert("ann@x.org")

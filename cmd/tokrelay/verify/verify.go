@@ -98,7 +98,7 @@ func Streamed(ctx context.Context, w *daemon.Wiring, s *daemon.Sync, o Options) 
 	if err != nil {
 		return nil, err
 	}
-	v := &streamed{wiring: w, sync: s, stream: stream, options: o, runner: pipeline.Runner{Steps: flow.Steps()}, table: flow.Table(),
+	v := &streamed{wiring: w, sync: s, stream: stream, options: o, runner: pipeline.Runner{Steps: flow.Steps()},
 		report: &Report{Sync: s.Name, Kind: s.Kind(), At: o.Now(), Forgets: !s.Remembers()}}
 	return v.report, v.run(ctx)
 }
@@ -145,7 +145,10 @@ func (v *streamed) compare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	v.ids = first.IDs
+	if err := v.stream.RestoreMemory(ctx); err != nil {
+		return err
+	}
+	v.ids, v.table = first.IDs, v.stream.Table(ctx)
 	if err := v.read(ctx, first); err != nil {
 		return err
 	}
@@ -167,7 +170,7 @@ func (v *streamed) compare(ctx context.Context) error {
 		at, ok := committed.Get(topic, partition)
 		return ok && offset < at
 	}
-	v.report.Streamed = v.stream.Compare(v.table, settled, isWhole(first))
+	v.report.Streamed = v.table.Compare(settled, isWhole(first))
 	return nil
 }
 
