@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/audiencefile/build"
 )
 
@@ -112,4 +113,17 @@ func (l *ledger) members() int64 {
 		return held.Members
 	}
 	return -1
+}
+
+// Filled is the id of the audience that was uploaded to, as far as docs know; none before the first upload.
+func Filled(docs audience.Documents, advertiser string, a Audience) (ids []string, err error) {
+	text, ok := docs.Get(AudienceKey(advertiser, a) + "/ledger")
+	l := ledger{}
+	if ok {
+		err = json.Unmarshal(text, &l)
+	}
+	if err != nil || l.AudienceID == "" {
+		return nil, err
+	}
+	return []string{l.AudienceID}, nil
 }
