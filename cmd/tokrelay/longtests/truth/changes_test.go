@@ -46,11 +46,19 @@ func (w *world) create(t *table, id int64, r row) {
 	t.rows[id] = r
 	op := []string{"c", "c", "r"}[w.rand.IntN(3)]
 	w.note("%s %s/%d: %v", op, t.topic, id, &r)
-	if w.style == flatRows {
-		w.write(t, id, w.writer.row(columns(id, r)))
-		return
+	w.put(t, id, op, row{}, r)
+}
+
+// put writes a version of a row: as a plain row, or as an envelope with or without what was there before.
+func (w *world) put(t *table, id int64, op string, before, after row) {
+	switch {
+	case w.style == flatRows:
+		w.write(t, id, w.writer.row(columns(id, after)))
+	case op == "u" && w.isFull():
+		w.write(t, id, w.writer.change(op, columns(id, before), columns(id, after)))
+	default:
+		w.write(t, id, w.writer.change(op, nil, columns(id, after)))
 	}
-	w.write(t, id, w.writer.change(op, nil, columns(id, r)))
 }
 
 func (w *world) update(t *table, id int64) {
@@ -58,14 +66,7 @@ func (w *world) update(t *table, id int64) {
 	after := w.altered(before)
 	t.rows[id] = after
 	w.note("u %s/%d: %v", t.topic, id, &after)
-	switch {
-	case w.style == flatRows:
-		w.write(t, id, w.writer.row(columns(id, after)))
-	case w.isFull():
-		w.write(t, id, w.writer.change("u", columns(id, before), columns(id, after)))
-	default:
-		w.write(t, id, w.writer.change("u", nil, columns(id, after)))
-	}
+	w.put(t, id, "u", before, after)
 }
 
 // remove deletes a row: in the log of plain rows by a tombstone, else by a delete and a tombstone behind it.

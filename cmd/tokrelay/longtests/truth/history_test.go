@@ -36,6 +36,9 @@ func TestOnceAllIsQuietTheAudienceIsTheTable(t *testing.T) {
 
 // live lets things happen, then holds the audiences against the tables; twice, because what one rest leaves the next one starts from.
 func (w *world) live() {
+	if w.style == fileUpload {
+		w.populate()
+	}
 	if w.rand.IntN(3) > 0 { // else the log has a past before the first member comes
 		w.join()
 	}

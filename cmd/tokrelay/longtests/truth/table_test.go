@@ -59,6 +59,8 @@ type table struct {
 	topic string
 	rows  map[int64]row
 	keys  []int64 // ever used
+
+	population []row // rows that never change
 }
 
 func newTable(topic string) *table { return &table{topic: topic, rows: map[int64]row{}} }
@@ -93,6 +95,11 @@ func (a *audience) truth() map[digest]string {
 		for id, r := range t.rows {
 			for _, d := range r.digests(a.includes(&r)) {
 				set[d] += fmt.Sprintf(" %s/%d", t.topic, id)
+			}
+		}
+		for _, r := range t.population {
+			for _, d := range r.digests(a.includes(&r)) {
+				set[d] = "one of the population"
 			}
 		}
 	}
