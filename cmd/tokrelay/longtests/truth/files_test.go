@@ -53,14 +53,18 @@ func (w *world) populate() {
 
 const firstOfPopulation = 1_000_000
 
-// settleFiles waits for an upload that begins once all is quiet. TikTok takes one a day, and what an earlier one left may be
-// made up for first.
-func (w *world) settleFiles() {
-	w.Helper()
+// nightShift lets things happen while an upload is made.
+func (w *world) nightShift() {
 	w.night()
 	for range w.rand.IntN(6) {
 		w.happen()
 	}
+}
+
+// awaitUpload waits for an upload that begins once all is quiet. TikTok takes one a day, and what an earlier one left may be
+// made up for first.
+func (w *world) awaitUpload() {
+	w.Helper()
 	for range 3 {
 		w.night()
 		w.quiet()

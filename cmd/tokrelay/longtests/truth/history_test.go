@@ -47,10 +47,9 @@ func (w *world) live() {
 			w.happen()
 		}
 		if w.style == fileUpload {
-			w.settleFiles()
-		} else {
-			w.settle()
+			w.nightShift()
 		}
+		w.settle()
 		if w.judge(); w.Failed() {
 			return
 		}
@@ -75,6 +74,10 @@ const longest = 30 * time.Minute
 // settle waits until nothing is left to do: not for the members, nor for calls and sessions of those that have gone.
 func (w *world) settle() {
 	w.Helper()
+	if w.style == fileUpload {
+		w.awaitUpload()
+		return
+	}
 	w.quiet()
 	w.await("read everything", w.behind)
 	<-time.After(30 * time.Second)
@@ -120,7 +123,7 @@ func (w *world) behind() string {
 			if err != nil {
 				w.Fatal(err)
 			}
-			if c.LagRecords != 0 || c.Unsettled != 0 {
+			if c.LagRecords != 0 || c.Unsettled > 0 {
 				return fmt.Sprintf("%s of %s is %d records behind, %d unsettled", a.name, m.Name, c.LagRecords, c.Unsettled)
 			}
 		}

@@ -39,6 +39,7 @@ const (
 	restarts    kind = "restarts"          // members leave in good order and others come
 	kills       kind = "kills"             // members are killed
 	cuts        kind = "cuts"              // members lose their network for a while
+	fences      kind = "fences"            // the broker forgets members whose calls are under way, and others get their partitions
 	instances   kind = "instances"         // more than one member at a time
 	faults      kind = "faults"            // TikTok throttles, fails, and answers after the effect with an error
 	late        kind = "late calls"        // TikTok is slow, and does what it was asked though the caller has gone
@@ -47,7 +48,7 @@ const (
 var (
 	styles = []kind{fullImages, keyImages, flatRows, neverStored, unshared, fileUpload}
 	events = []kind{compaction, vanishing, keySchemas, keyChanges, households, topics, syncs, erasures, overwriting, rejected, badOptOuts,
-		restarts, kills, cuts, instances, faults, late}
+		restarts, kills, cuts, fences, instances, faults, late}
 )
 
 // off are the kinds that are known to end wrong, each with what is still to be mended. -kinds all runs them all the same.
@@ -116,7 +117,7 @@ func (t *traits) leaveOut() {
 		t.drop(vanishing)
 	}
 	if t.style == fileUpload {
-		t.drop(syncs, cuts, late)
+		t.drop(syncs, cuts, fences, late)
 	}
 }
 

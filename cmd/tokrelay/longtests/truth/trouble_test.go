@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
 )
@@ -40,6 +43,8 @@ func (w *world) things(k kind) []func() {
 		return []func(){w.kill, w.come}
 	case cuts:
 		return []func(){w.cut, w.restore}
+	case fences:
+		return []func(){w.fence}
 	case instances:
 		return []func(){w.come}
 	case faults:
@@ -129,6 +134,12 @@ func (w *world) restore() {
 		w.note("%s is back", m.Name)
 		m.Link.Restore()
 	}
+}
+
+// fence has the broker answer heartbeats as if it did not know the member.
+func (w *world) fence() {
+	w.note("the broker forgets a member")
+	w.broker.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat, kmsg.ConsumerGroupHeartbeat}, Err: kerr.UnknownMemberID, Count: 1 + w.rand.IntN(2)})
 }
 
 // troubles of TikTok that are not the rows' fault: no row may be rejected for them.
