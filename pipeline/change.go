@@ -71,7 +71,7 @@ type Change struct {
 
 	Lists Arena // holds the elements of the images' lists
 
-	Key      []byte // the record's key as it came; nil without one
+	Key      []byte // the row's identity: its record's key without framing. A decoder sets it whatever becomes of the row; nil without a key
 	Source   Source
 	SchemaID string // the registry's id or GUID as text, "" without a registry
 }

@@ -19,6 +19,16 @@ type Items struct {
 	Buf       []byte
 	List      []Item
 	Envelopes []string // what a call says around its items; only items of one envelope share a call
+	Rejected  []Rejected
+}
+
+// Rejected is a row that was rejected and has items all the same: what follows of it, such as a member that leaves. Its letter is
+// written by what settles the row's items.
+type Rejected struct {
+	Row       int32
+	Rejection *Rejection
+	SchemaID  string
+	Refused   bool // an item of the row was refused, too
 }
 
 // Body is the i-th item as it is sent.
@@ -45,7 +55,9 @@ func (it *Items) EnvelopeIndex(envelope []byte) int32 {
 func (it *Items) Cut(items, bytes int) { it.List, it.Buf = it.List[:items], it.Buf[:bytes] }
 
 // Reset empties the items and keeps their memory.
-func (it *Items) Reset() { it.Buf, it.List, it.Envelopes = it.Buf[:0], it.List[:0], it.Envelopes[:0] }
+func (it *Items) Reset() { 
+	it.Buf, it.List, it.Envelopes, it.Rejected = it.Buf[:0], it.List[:0], it.Envelopes[:0], it.Rejected[:0]
+}
 
 // Format prints the number of items, never what they hold.
 func (it *Items) Format(s fmt.State, _ rune) { fmt.Fprintf(s, "%d items", len(it.List)) }

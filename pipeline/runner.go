@@ -2,16 +2,20 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 )
 
 // Steps bring one row from record to items. They belong to one goroutine at a time. Each returns nil, or one of
-// SkipReason, *Rejection and *Trouble. Pass and Make may be nil.
+// SkipReason, *Rejection and *Trouble. Pass, Make and Leave may be nil.
 type Steps struct {
 	Decode func(ctx context.Context, r *Record, into *Change) error
 	Pass   func(c *Change) error
 	Make   func(items *Items, row int, c *Change) error
+	// Leave appends what follows of a row that was rejected, by whichever step, or filtered. Of one that was not decoded the change
+	// has its key alone.
+	Leave func(items *Items, row int, c *Change, why error)
 }
 
 // Runner brings rows through the steps, one after the other, wherever rows are read: to be delivered, tried or shown. It
@@ -24,7 +28,7 @@ type Runner struct {
 }
 
 // Row brings a record through the steps; its items carry the number row. It returns what the steps return. A row that
-// fails leaves no items, and a panic costs its row only: it is a *Rejection, StepPanicked.
+// fails leaves no items but those of Leave, and a panic costs its row only: it is a *Rejection, StepPanicked.
 func (r *Runner) Row(ctx context.Context, record *Record, row int) (err error) {
 	items, bytes := len(r.Items.List), len(r.Items.Buf)
 	defer func() {
@@ -33,6 +37,7 @@ func (r *Runner) Row(ctx context.Context, record *Record, row int) (err error) {
 		}
 		if err != nil {
 			r.Items.Cut(items, bytes)
+			r.leave(row, err)
 		}
 	}()
 	r.Change.Reset()
@@ -50,6 +55,29 @@ func (r *Runner) Row(ctx context.Context, record *Record, row int) (err error) {
 		return nil
 	}
 	return r.Steps.Make(&r.Items, row, &r.Change)
+}
+
+// leave asks the steps what follows of a row they did not accept.
+func (r *Runner) leave(row int, why error) {
+	rejection, isRejected := errors.AsType[*Rejection](why)
+	if r.Steps.Leave == nil || !isRejected && why != SkipFiltered {
+		return
+	}
+	items, bytes := len(r.Items.List), len(r.Items.Buf)
+	defer func() {
+		if recover() != nil {
+			r.Items.Cut(items, bytes)
+		}
+	}()
+	if !r.Decoded {
+		key, schema := r.Change.Key, r.Change.SchemaID
+		r.Change.Reset()
+		r.Change.Key, r.Change.SchemaID = key, schema
+	}
+	r.Steps.Leave(&r.Items, row, &r.Change, why)
+	if isRejected && len(r.Items.List) > items {
+		r.Items.Rejected = append(r.Items.Rejected, Rejected{Row: int32(row), Rejection: rejection, SchemaID: r.Change.SchemaID})
+	}
 }
 
 // panicked turns a panic into the row's rejection. The runtime's own words say what went wrong and hold no values;

@@ -156,7 +156,7 @@ func (c *testCase) decode(cfg caseConfig, wanted Wanted) string {
 	}
 	var ch pipeline.Change
 	err = d.Decode(c.t.Context(), &r, &ch)
-	if !bytes.Equal(ch.Key, r.Key) {
+	if !bytes.Contains(r.Key, ch.Key) || len(ch.Key) == 0 && len(r.Key) > 0 {
 		c.t.Error("the change has another key than the record")
 	}
 	return describe(&ch, err)

@@ -31,8 +31,19 @@ type Config struct {
 	Decoder string `yaml:"decoder" enum:"plan,goavro" default:"plan" doc:"goavro decodes everything with goavro alone: slow, for finding faults"`
 	Limits  Limits `yaml:"limits" doc:"what a record may cost to read"`
 
-	Log *slog.Logger `yaml:"-"`
+	Tombstones Tombstones   `yaml:"-"`
+	Log        *slog.Logger `yaml:"-"`
 }
+
+// Tombstones says what a record with a key and without a value is. Behind an envelope's delete it repeats it, on a topic of
+// plain rows it is the delete, and once compaction has taken the envelope away it is all that is left of a delete.
+type Tombstones uint8
+
+const (
+	TombstonesByTopic Tombstones = iota // a delete, unless the topic is known to hold envelopes
+	TombstonesDelete                    // a delete of its key, on every topic: for those who know rows by their keys
+	TombstonesRepeat                    // a delete only where the topic is known to hold plain rows
+)
 
 // Limits bound one record. What is beyond them is rejected as too_large.
 type Limits struct {

@@ -67,7 +67,7 @@ func NewDecoder(cfg Config, wanted Wanted, schemas Schemas, m *Metrics) (*Decode
 // (the registry is away; a mapped column is gone): the record has to be decoded again later.
 func (d *Decoder) Decode(ctx context.Context, r *pipeline.Record, into *pipeline.Change) error {
 	into.Reset()
-	into.Key = r.Key
+	into.Key = d.cfg.Framing.Identity(r)
 	if r.Value == nil {
 		return d.tombstone(ctx, r, into)
 	}
@@ -101,7 +101,7 @@ func (d *Decoder) avro(ctx context.Context, r *pipeline.Record, id registry.ID, 
 	err = w.read(body, r.Offset%checkEvery == 0, &read, into)
 	if differ, ok := errors.AsType[*disagreement](err); ok {
 		d.disagree(w, r)
-		into.Key, into.SchemaID = r.Key, w.id
+		into.Key, into.SchemaID = d.cfg.Framing.Identity(r), w.id
 		err = differ.result
 	}
 	if err != nil {

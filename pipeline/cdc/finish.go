@@ -191,16 +191,32 @@ func (d *Decoder) note(topic string, flat bool) {
 	}
 }
 
-// tombstone reads a null value. Behind an envelope's delete it repeats it; on a topic of plain rows it is the delete.
+// tombstone reads a null value, as Config.Tombstones says.
 func (d *Decoder) tombstone(ctx context.Context, r *pipeline.Record, c *pipeline.Change) error {
-	if d.cfg.Format == formatDebezium || isSpecialTopic(r.Topic) {
+	switch {
+	case isSpecialTopic(r.Topic) || len(r.Key) == 0:
 		return pipeline.SkipTombstone
-	}
-	if flat, known := d.flat.Load(r.Topic); d.cfg.Format == formatAuto && known && flat == false || len(r.Key) == 0 {
+	case d.cfg.Tombstones == TombstonesDelete:
+		c.Op, c.KeyRow, c.Before.Present = pipeline.Delete, true, true
+		d.keys.unknown(c)
+		return nil
+	case !d.mayBeFlat(r.Topic):
 		return pipeline.SkipTombstone
 	}
 	c.Op, c.KeyRow = pipeline.Delete, true
 	return d.keys.row(ctx, r, c)
+}
+
+// mayBeFlat reports whether a topic's values are plain rows, as far as is known.
+func (d *Decoder) mayBeFlat(topic string) bool {
+	if d.cfg.Format != formatAuto {
+		return d.cfg.Format == formatFlat
+	}
+	flat, known := d.flat.Load(topic)
+	if !known {
+		return d.cfg.Tombstones != TombstonesRepeat
+	}
+	return flat == true
 }
 
 func isSpecialTopic(topic string) bool { return strings.HasPrefix(topic, "__debezium-heartbeat.") }

@@ -16,7 +16,7 @@ type delivery struct {
 	span  tracing.Chunk // where tracing is on
 
 	open   []int32                       // per row: its items that have not ended
-	faults map[int32]*pipeline.Rejection // rows with an item that was refused
+	faults map[int32]*pipeline.Rejected // rows that have letters: rejected before, or with an item that was refused
 	rows   int                           // rows with items that have not settled
 	count  int                           // items taken in
 	done   chan struct{}                 // closed when rows is 0
@@ -58,18 +58,28 @@ func newDelivery(c *pipeline.Chunk, items *pipeline.Items) *delivery {
 		}
 		d.count++
 	}
+	for i := range items.Rejected {
+		d.fault(&items.Rejected[i])
+	}
 	return d
+}
+
+// fault notes why a row ends in the dead letters. The first reason counts; it reports whether this is it.
+func (d *delivery) fault(r *pipeline.Rejected) (first bool) {
+	if d.faults == nil {
+		d.faults = map[int32]*pipeline.Rejected{}
+	}
+	if before := d.faults[r.Row]; before != nil {
+		before.Refused = before.Refused || r.Refused
+		return false
+	}
+	d.faults[r.Row] = r
+	return true
 }
 
 // reject notes why a row cannot be delivered. The first of its refused items speaks for it; it reports whether this is it.
 func (d *delivery) reject(row int32, r *pipeline.Rejection) (first bool) {
-	if d.faults == nil {
-		d.faults = map[int32]*pipeline.Rejection{}
-	}
-	if first = d.faults[row] == nil; first {
-		d.faults[row] = r
-	}
-	return first
+	return d.fault(&pipeline.Rejected{Row: row, Rejection: r, Refused: true})
 }
 
 // settle ends a row.

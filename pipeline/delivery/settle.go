@@ -39,7 +39,8 @@ func (b *batch) close(e entry) (row int32, last bool) {
 		return row, false
 	}
 	if fault := d.faults[row]; fault != nil {
-		b.ends = append(b.ends, end{d, row, pipeline.Letter{Record: &d.chunk.Records[row], Rejection: fault}, e.position(fault.EventID)})
+		letter := pipeline.Letter{Record: &d.chunk.Records[row], Rejection: fault.Rejection, SchemaID: fault.SchemaID}
+		b.ends = append(b.ends, end{d, row, letter, e.position(fault.Rejection.EventID)})
 		return row, false
 	}
 	return row, true

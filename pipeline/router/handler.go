@@ -85,8 +85,9 @@ func (h *handling) rows(ctx context.Context, chunk *pipeline.Chunk, w *worker) e
 	if err != nil {
 		return err
 	}
-	w.span.Rows(len(w.runner.Items.List), len(w.letters))
-	if err := h.rejections.admit(ctx, w.tried, w.letters); err != nil {
+	letters := w.allLetters()
+	w.span.Rows(len(w.runner.Items.List), len(letters))
+	if err := h.rejections.admit(ctx, w.tried, letters); err != nil {
 		return err
 	}
 	return h.writeLetters(ctx, chunk, w)

@@ -56,11 +56,17 @@ func (w *worker) note(c *pipeline.Change) {
 
 // made notes a row that the steps accepted. One without items has nothing to be sent, and is at rest.
 func (w *worker) made(chunk *pipeline.Chunk, i int) {
-	if n := len(w.runner.Items.List); n == 0 || w.runner.Items.List[n-1].Row != int32(i) {
+	if !w.hasItems(i) {
 		w.skip(chunk, i, pipeline.SkipNoChange)
 		return
 	}
 	w.tried = append(w.tried, false)
+}
+
+// hasItems reports whether row i, the last one tried, left items: then the delivery settles it.
+func (w *worker) hasItems(i int) bool {
+	n := len(w.runner.Items.List)
+	return n > 0 && w.runner.Items.List[n-1].Row == int32(i)
 }
 
 // sort acts on what a step said of row i. It returns true when the row is done with, else the trouble to wait out.
@@ -72,7 +78,9 @@ func (w *worker) sort(ctx context.Context, chunk *pipeline.Chunk, i int, err err
 	case err == nil:
 		w.made(chunk, i)
 	case errors.As(err, &skip):
-		w.skip(chunk, i, skip)
+		if !w.hasItems(i) {
+			w.skip(chunk, i, skip)
+		}
 	case errors.As(err, &rejection):
 		w.reject(chunk, i, rejection)
 	case errors.As(err, &trouble):
@@ -98,10 +106,23 @@ func (w *worker) skip(chunk *pipeline.Chunk, i int, reason pipeline.SkipReason) 
 	w.skipped = append(w.skipped, skipCount{reason, 1})
 }
 
+// reject notes a rejected row. The letter of one that left items is written with them.
 func (w *worker) reject(chunk *pipeline.Chunk, i int, r *pipeline.Rejection) {
+	w.tried = append(w.tried, true)
+	if w.hasItems(i) {
+		return
+	}
 	w.letters = append(w.letters, pipeline.Letter{Record: &chunk.Records[i], Rejection: r, SchemaID: w.runner.Change.SchemaID})
 	w.rejected = append(w.rejected, i)
-	w.tried = append(w.tried, true)
+}
+
+// allLetters are the chunk's letters, those of rows that left items among them.
+func (w *worker) allLetters() []pipeline.Letter {
+	all := w.letters[:len(w.letters):len(w.letters)]
+	for _, r := range w.runner.Items.Rejected {
+		all = append(all, pipeline.Letter{Rejection: r.Rejection})
+	}
+	return all
 }
 
 // count counts what the rows were.

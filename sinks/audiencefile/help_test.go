@@ -139,6 +139,10 @@ func steps(cols *mapping.Columns) pipeline.Steps {
 	return pipeline.Steps{
 		Decode: func(_ context.Context, r *pipeline.Record, c *pipeline.Change) error {
 			c.Reset()
+			if c.Key = r.Key; r.Value == nil {
+				c.Op = pipeline.Delete
+				return nil
+			}
 			op, rest, _ := bytes.Cut(r.Value, []byte("|"))
 			if string(op) == "t" {
 				return pipeline.SkipTruncate
@@ -147,7 +151,7 @@ func steps(cols *mapping.Columns) pipeline.Steps {
 			if !ok {
 				return pipeline.Reject(pipeline.StageDecode, pipeline.AvroDecode, "", "two bars")
 			}
-			c.Key, c.Shape, c.Op = r.Key, shape, map[string]pipeline.Op{"c": pipeline.Insert, "u": pipeline.Update, "d": pipeline.Delete}[string(op)]
+			c.Shape, c.Op = shape, map[string]pipeline.Op{"c": pipeline.Insert, "u": pipeline.Update, "d": pipeline.Delete}[string(op)]
 			image := &c.After
 			if c.Op == pipeline.Delete {
 				image = &c.Before

@@ -20,7 +20,18 @@ func (f *flush) send(ctx context.Context) error {
 		return err
 	}
 	f.count()
-	return f.sink.deps.Queue.Deliver(ctx, f.chunk, &f.out)
+	var rejected []*rowPlan
+	for i := range f.rows {
+		if r := &f.rows[i]; r.rejected != nil && r.sent {
+			rejected = append(rejected, r)
+			f.out.Rejected = append(f.out.Rejected, pipeline.Rejected{Row: r.row, Rejection: r.rejected, SchemaID: r.schema})
+		}
+	}
+	err := f.sink.deps.Queue.Deliver(ctx, f.chunk, &f.out)
+	for i, r := range rejected {
+		r.refused = f.out.Rejected[i].Refused
+	}
+	return err
 }
 
 // count counts the memberships TikTok is told of.

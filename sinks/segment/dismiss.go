@@ -25,6 +25,9 @@ func (f *flush) dismiss(ctx context.Context) error {
 		no, refused := errors.AsType[*audience.Refused](err)
 		_, full := errors.AsType[*audience.Full](err)
 		switch {
+		case r.rejected != nil && (refused || full):
+			r.old = nil // nothing of it was ever sent
+			continue
 		case refused:
 			r.rejected = &pipeline.Rejection{Stage: pipeline.StageSend, Reason: pipeline.UnknownAudience, Field: "audience", APIMessage: no.What}
 		case full:
@@ -32,11 +35,12 @@ func (f *flush) dismiss(ctx context.Context) error {
 		case err != nil:
 			return err
 		}
+		r.dismissed = refused || full
 	}
-	if err := f.writeLetters(ctx, f.sink.Letters()); err != nil { // their members are not marked yet
+	if err := f.lettersOf(ctx, f.sink.Letters(), func(r *rowPlan) bool { return r.dismissed }); err != nil { // their members are not marked yet
 		return err
 	}
-	f.rows = slices.DeleteFunc(f.rows, func(r rowPlan) bool { return r.rejected != nil })
+	f.rows = slices.DeleteFunc(f.rows, func(r rowPlan) bool { return r.dismissed })
 	return nil
 }
 

@@ -18,6 +18,7 @@ type flush struct {
 	index   claimIndex    // while planning by images
 	members []memberPlan  // while planning by memory
 	byKey   map[key]int32 // index into members
+	names   []key         // other names of members
 	sets    []byte        // where sets made here are
 	puts    puts
 	took    []uint64          // locks on claims
@@ -30,13 +31,16 @@ type flush struct {
 // rowPlan is what becomes of a row.
 type rowPlan struct {
 	transition
-	row      int32
-	sent     bool // it has operations; delivery settles it
-	skip     pipeline.SkipReason
-	rejected *pipeline.Rejection
-	of       int32 // its member, in flush.members
-	last     int32 // a later row that answers for it, or itself; where images tell what changed
-	follows  bool  // and that row has settled
+	row       int32
+	sent      bool // it has operations; delivery settles it
+	skip      pipeline.SkipReason
+	rejected  *pipeline.Rejection
+	schema    string // of a rejected row
+	dismissed bool   // it names an audience that cannot be filled
+	refused   bool   // TikTok refused something of a row that was rejected before
+	of        int32  // its member, in flush.members
+	last      int32  // a later row that answers for it, or itself; where images tell what changed
+	follows   bool   // and that row has settled
 }
 
 // op is one thing TikTok has to be told.
@@ -49,7 +53,7 @@ type op struct {
 
 func (f *flush) reset(s *Sink, c *pipeline.Chunk, items *pipeline.Items) {
 	f.sink, f.chunk = s, c
-	f.rows, f.ops, f.members, f.sets = f.rows[:0], f.ops[:0], f.members[:0], f.sets[:0]
+	f.rows, f.ops, f.members, f.sets, f.names = f.rows[:0], f.ops[:0], f.members[:0], f.sets[:0], f.names[:0]
 	f.took, f.tookFor = f.took[:0], f.tookFor[:0]
 	if f.lists == nil {
 		f.lists, f.byKey, f.unusable = map[string][]byte{}, map[key]int32{}, map[string]error{}
@@ -57,9 +61,14 @@ func (f *flush) reset(s *Sink, c *pipeline.Chunk, items *pipeline.Items) {
 	clear(f.lists)
 	clear(f.byKey)
 	clear(f.unusable)
+	rejected := items.Rejected
 	for i, item := range items.List {
+		r := rowPlan{transition: readTransition(items.Body(i)), row: item.Row}
+		if len(rejected) > 0 && rejected[0].Row == item.Row {
+			r.rejected, r.schema, rejected = rejected[0].Rejection, rejected[0].SchemaID, rejected[1:]
+		}
 		if c.Settled(int(item.Row)) == pipeline.Unsettled {
-			f.rows = append(f.rows, rowPlan{transition: readTransition(items.Body(i)), row: item.Row})
+			f.rows = append(f.rows, r)
 		}
 	}
 }
@@ -90,6 +99,8 @@ func (f *flush) whySkipped(i int32) pipeline.SkipReason {
 	switch r := &f.rows[i]; {
 	case f.lastOf(i) != i:
 		return pipeline.SkipSuperseded
+	case r.filtered:
+		return pipeline.SkipFiltered
 	case !r.member && len(r.old) == 0:
 		return pipeline.SkipNotMember
 	}

@@ -30,12 +30,12 @@ func (m marked) Rows(ctx context.Context, letters []pipeline.Letter) error {
 }
 
 func (m marked) mark(ctx context.Context, letters []pipeline.Letter) error {
-	keys := map[key]bool{}
+	rows := map[key]*pipeline.Record{}
 	var locks []uint64
 	for i := range letters {
 		if r := letters[i].Record; len(r.Key) > 0 {
-			k := keyOf(r)
-			keys[k] = true
+			k := m.sink.nameOf(r)
+			rows[k] = r
 			locks = append(locks, binary.LittleEndian.Uint64(k[:]))
 		}
 	}
@@ -44,16 +44,16 @@ func (m marked) mark(ctx context.Context, letters []pipeline.Letter) error {
 		return err
 	}
 	defer m.sink.members.give(locks)
-	return m.write(ctx, keys)
+	return m.write(ctx, rows)
 }
 
-func (m marked) write(ctx context.Context, keys map[key]bool) error {
+func (m marked) write(ctx context.Context, rows map[key]*pipeline.Record) error {
 	if err := m.sink.refresh(ctx); err != nil {
 		return err
 	}
 	var p puts
-	for k := range keys {
-		before, known := readRecord(m.sink.deps.Memory.Get(nil, k))
+	for _, r := range rows {
+		k, before, known := m.sink.known(r)
 		if before.letters {
 			continue
 		}
@@ -75,7 +75,7 @@ func (s *Sink) Overtaken(ctx context.Context, r *pipeline.Record) (overtaken, kn
 	if err := s.deps.Memory.Refresh(ctx); err != nil {
 		return false, false, err
 	}
-	m, ok := readRecord(s.deps.Memory.Get(nil, keyOf(r)))
+	_, m, ok := s.known(r)
 	return ok && m.overtakes(r, s.generation()), true, nil
 }
 

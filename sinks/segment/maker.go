@@ -2,6 +2,7 @@ package segment
 
 import (
 	"bytes"
+	"errors"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
@@ -35,12 +36,37 @@ func (m *Maker) Make(items *pipeline.Items, row int, c *pipeline.Change) error {
 	if err != nil {
 		return err
 	}
+	t.add(items, row)
+	return nil
+}
+
+// Leave appends the transition of a row that was rejected or filtered: it is not a member. One that was rejected because a value was
+// not read from the database leaves its member as it is, for that value has not changed.
+func (m *Maker) Leave(items *pipeline.Items, row int, c *pipeline.Change, why error) {
+	if t, ok := m.leaving(c, why); ok && (len(t.old) > 0 || m.plan.remembers && len(c.Key) > 0) {
+		t.add(items, row)
+	}
+}
+
+func (m *Maker) leaving(c *pipeline.Change, why error) (t transition, ok bool) {
+	r, isRejected := errors.AsType[*pipeline.Rejection](why)
+	if isRejected && r.Reason == pipeline.UnavailableValueInRow {
+		return t, false
+	}
+	t.filtered = !isRejected
+	if t.oldKnown = c.BeforeComplete && c.Before.Present && !c.KeyRow; t.oldKnown {
+		m.old = m.before(c)
+		t.old = m.old
+	}
+	return t, true
+}
+
+func (t *transition) add(items *pipeline.Items, row int) {
 	start := int32(len(items.Buf))
 	items.Buf = t.appendTo(items.Buf)
 	items.List = append(items.List, pipeline.Item{
 		Row: int32(row), Start: start, End: int32(len(items.Buf)), Envelope: items.EnvelopeIndex(transitions),
 	})
-	return nil
 }
 
 func (m *Maker) transition(c *pipeline.Change) (t transition, err error) {
@@ -105,16 +131,16 @@ func (m *Maker) present(t *transition) (err error) {
 // isUseless reports whether a member without identifiers has no past either, as far as can be known without memory.
 func (m *Maker) isUseless(t *transition) bool { return !m.plan.remembers && len(t.old) == 0 }
 
-// before is the claims of the row before its change. What cannot be read there was rejected then and never sent.
-func (m *Maker) before(c *pipeline.Change) []byte {
+// before is the claims of the row before its change, as far as they can be read: one that cannot must not make the others stay.
+func (m *Maker) before(c *pipeline.Change) (old []byte) {
 	m.past = pipeline.Change{Op: pipeline.Update, Shape: c.Shape, After: c.Before, Key: c.Key, Source: c.Source}
 	m.row.Begin(&m.past)
-	if member, err := m.plan.members.Includes(m.row); err != nil || !member {
+	if member, err := m.plan.members.Includes(m.row); err == nil && !member || m.readAudiences() != nil {
 		return m.old[:0]
 	}
-	old, err := m.claims(m.old[:0])
-	if err != nil {
-		return m.old[:0]
+	old = m.old[:0]
+	for i := range m.plan.members.Readers {
+		old, _ = m.identify(old, &m.plan.members.Readers[i])
 	}
 	return old
 }

@@ -36,12 +36,14 @@ type Memory interface {
 // memberPlan is what becomes of one member in a chunk.
 type memberPlan struct {
 	key     key
+	earlier []key  // other names it was remembered by
 	last    int32  // the row that decides, in flush.rows; -1: none of them counts
 	past    []byte // its claims before the chunk, from images, where nothing is remembered
 	known   bool   // before is what is remembered
 	dirty   bool   // what is remembered may differ from what TikTok holds
 	changed bool
-	put     bool // only its position moves
+	put     bool // only its position moves, or its name
+	letters bool // a row of it is rejected
 	before  record
 	after   record
 }

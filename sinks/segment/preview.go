@@ -34,22 +34,42 @@ func (v *Preview) Make(items *pipeline.Items, row int, c *pipeline.Change) error
 	if err != nil {
 		return err
 	}
-	held, k := t.old, keyOf(&pipeline.Record{Key: c.Key})
-	if remembered, ok := v.members[k]; ok {
-		held = remembered
-	}
+	held := v.held(c, &t)
 	if t.member && len(t.now) == 0 && len(held) == 0 {
 		return member.NoIdentifier(section)
 	}
-	v.note(k, c, held, t.now)
-	v.plan(held, t.now)
-	switch {
-	case len(v.flush.ops) > 0:
-		return v.emit(items, row)
+	switch sent, err := v.become(items, row, c, held, t.now); {
+	case sent || err != nil:
+		return err
 	case !t.member && len(held) == 0:
 		return pipeline.SkipNotMember
 	}
 	return pipeline.SkipNoChange
+}
+
+// Leave appends what a rejected or filtered row would have TikTok told: its member leaves.
+func (v *Preview) Leave(items *pipeline.Items, row int, c *pipeline.Change, why error) {
+	if t, ok := v.maker.leaving(c, why); ok {
+		_, _ = v.become(items, row, c, v.held(c, &t), nil)
+	}
+}
+
+// held is what TikTok holds of the row's member.
+func (v *Preview) held(c *pipeline.Change, t *transition) []byte {
+	if remembered, ok := v.members[keyOf("", nil, c.Key)]; ok {
+		return remembered
+	}
+	return t.old
+}
+
+// become appends the operations that make now of what is held, and reports whether there are any.
+func (v *Preview) become(items *pipeline.Items, row int, c *pipeline.Change, held, now []byte) (sent bool, err error) {
+	v.note(keyOf("", nil, c.Key), c, held, now)
+	v.plan(held, now)
+	if len(v.flush.ops) == 0 {
+		return false, nil
+	}
+	return true, v.emit(items, row)
 }
 
 // note remembers what the member holds now. A row without key is not a member's.

@@ -32,7 +32,8 @@ func (f *flush) planByMemory(ctx context.Context) error {
 // takeMembers finds the chunk's members and locks them.
 func (f *flush) takeMembers(ctx context.Context) (err error) {
 	for i := range f.rows {
-		k := keyOf(&f.chunk.Records[f.rows[i].row])
+		record := f.record(&f.rows[i])
+		k := f.sink.nameOf(record)
 		at, known := f.byKey[k]
 		if !known {
 			at = int32(len(f.members))
@@ -41,6 +42,10 @@ func (f *flush) takeMembers(ctx context.Context) (err error) {
 			f.tookFor = append(f.tookFor, binary.LittleEndian.Uint64(k[:]))
 		}
 		f.rows[i].of = at
+		start := len(f.names)
+		if f.names = f.sink.earlier(f.names, record); len(f.names) > start {
+			f.members[at].addEarlier(f.names[start:len(f.names):len(f.names)])
+		}
 	}
 	f.tookFor, err = f.sink.members.take(ctx, f.tookFor)
 	return err
@@ -51,16 +56,20 @@ func (f *flush) takeMembers(ctx context.Context) (err error) {
 func (f *flush) recall() {
 	for i := range f.members {
 		m := &f.members[i]
-		start := len(f.sets)
-		f.sets = f.sink.deps.Memory.Get(f.sets, m.key)
-		m.before, m.known = readRecord(f.sets[start:len(f.sets):len(f.sets)])
+		if m.before, m.known = f.read(m.key); len(m.earlier) > 0 {
+			f.adopt(m)
+		}
 	}
 	for i := range f.rows {
 		r := &f.rows[i]
 		m := &f.members[r.of]
+		m.letters = m.letters || r.rejected != nil
 		switch {
-		case m.known && m.before.overtakes(&f.chunk.Records[r.row], f.sink.generation()):
+		case m.known && m.before.overtakes(f.record(r), f.sink.generation()):
 			r.skip = pipeline.SkipDuplicateReplay
+			continue
+		case f.isTombstone(r) && m.last >= 0 && f.rows[m.last].isGone(): // it repeats the delete
+			r.skip = pipeline.SkipTombstone
 			continue
 		case m.last >= 0:
 			f.rows[m.last].skip = pipeline.SkipSuperseded
@@ -71,6 +80,13 @@ func (f *flush) recall() {
 		}
 	}
 }
+
+func (f *flush) record(r *rowPlan) *pipeline.Record { return &f.chunk.Records[r.row] }
+
+func (f *flush) isTombstone(r *rowPlan) bool { return r.isGone() && f.record(r).Value == nil }
+
+// isGone reports whether the row says that its member is none, and nothing else.
+func (r *rowPlan) isGone() bool { return !r.member && r.rejected == nil }
 
 // unionOf makes a set that holds both, in the flush's memory.
 func (f *flush) unionOf(a, b []byte) []byte {
@@ -94,8 +110,8 @@ func (f *flush) decide(m *memberPlan) {
 	r, b := &f.rows[m.last], &m.before
 	held := f.unionOf(m.past, f.unionOf(b.wants, b.leaves)) // no more than one of both exists
 	m.dirty = m.known && (b.pending || b.generation != f.sink.generation())
-	m.after = record{letters: b.letters, wants: r.now, leaves: f.lessOf(held, r.now)}
-	m.after.moveTo(&f.chunk.Records[r.row], f.sink.generation())
+	m.after = record{letters: b.letters || m.letters, wants: r.now, leaves: f.lessOf(held, r.now)}
+	m.after.moveTo(f.record(r), f.sink.generation())
 	switch {
 	case r.member && len(r.now) == 0 && len(held) == 0:
 		r.rejected = member.NoIdentifier(section)
@@ -103,12 +119,22 @@ func (f *flush) decide(m *memberPlan) {
 	case m.dirty || len(m.after.leaves) > 0 || len(r.now) > len(b.wants):
 		m.changed = true
 	default:
-		m.put = b.letters
+		m.put = m.after.letters || len(m.earlier) > 0
 	}
-	r.skip = pipeline.SkipNoChange
-	if !r.member && len(held) == 0 {
-		r.skip = pipeline.SkipNotMember
+	r.skip = f.whyIdle(r, len(held) > 0)
+}
+
+// whyIdle is why there is nothing to send for a member's deciding row, where that is so.
+func (f *flush) whyIdle(r *rowPlan, wasMember bool) pipeline.SkipReason {
+	switch {
+	case r.member || wasMember:
+		return pipeline.SkipNoChange
+	case r.filtered:
+		return pipeline.SkipFiltered
+	case f.isTombstone(r):
+		return pipeline.SkipTombstone
 	}
+	return pipeline.SkipNotMember
 }
 
 // lessOf makes the set of what a holds and b does not.
@@ -153,6 +179,10 @@ func (f *flush) announce(ctx context.Context) error {
 	if err := f.sink.put(ctx, &f.puts); err != nil {
 		return err
 	}
-	f.settleIf(func(r *rowPlan) bool { return r.skip == pipeline.SkipSuperseded })
+	f.puts.forget(f.members, func(m *memberPlan) bool { return m.changed })
+	if err := f.sink.put(ctx, &f.puts); err != nil {
+		return err
+	}
+	f.settleIf(func(r *rowPlan) bool { return r.skip == pipeline.SkipSuperseded && r.rejected == nil })
 	return nil
 }

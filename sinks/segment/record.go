@@ -1,23 +1,11 @@
 package segment
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 )
-
-// key names a member: the first half of SHA-256 over its topic and its record's key. A record's key may be an e-mail
-// address; in the members topic and in memory there is only this.
-type key = [16]byte
-
-func keyOf(r *pipeline.Record) key {
-	var room [256]byte
-	named := append(append(append(room[:0], r.Topic...), 0), r.Key...)
-	sum := sha256.Sum256(named)
-	return key(sum[:16])
-}
 
 // record is what is remembered of a member, as the members topic has it.
 type record struct {
@@ -106,6 +94,11 @@ func (r *reader) skip(n int) {
 // moveTo gives the record a row's position.
 func (m *record) moveTo(r *pipeline.Record, generation uint64) {
 	m.partition, m.offset, m.time, m.generation = r.Partition, r.Offset, r.Timestamp.UnixMilli(), generation
+}
+
+// moveToRecord gives the record another one's position.
+func (m *record) moveToRecord(to *record) {
+	m.partition, m.offset, m.time, m.generation = to.partition, to.offset, to.time, to.generation
 }
 
 // overtakes says that the record is of a later row than r. The time guards against a topic that was created again, whose

@@ -60,7 +60,7 @@ func (f *flush) remember(ctx context.Context) error {
 		if !m.changed && !m.put {
 			continue
 		}
-		if f.chunk.Settled(int(f.rows[m.last].row)) == pipeline.DeadLettered {
+		if f.isRefused(&f.rows[m.last]) {
 			m.after.letters, m.after.pending = true, true // TikTok refused a part: what it holds is unknown
 		} else {
 			m.after.leaves = nil
@@ -73,7 +73,19 @@ func (f *flush) remember(ctx context.Context) error {
 		}
 		f.puts.add(m.key, &m.after)
 	}
+	if err := f.sink.put(ctx, &f.puts); err != nil {
+		return err
+	}
+	f.puts.forget(f.members, func(m *memberPlan) bool { return m.put })
 	return f.sink.put(ctx, &f.puts)
+}
+
+// isRefused reports whether TikTok refused something of the row. One that was rejected before has a letter in any case.
+func (f *flush) isRefused(r *rowPlan) bool {
+	if r.rejected == nil {
+		return f.chunk.Settled(int(r.row)) == pipeline.DeadLettered
+	}
+	return r.refused
 }
 
 // heal looks again at what was said for members other than the row's own: what was deleted may be wanted by another

@@ -104,7 +104,7 @@ func (s *scene) holds(when string, emails ...string) {
 func (s *scene) put(member int, m record) {
 	s.t.Helper()
 	r := s.record(member, 0)
-	err := s.sink.deps.Memory.Put(s.t.Context(), [][16]byte{keyOf(&r)}, [][]byte{m.appendTo(nil)})
+	err := s.sink.deps.Memory.Put(s.t.Context(), [][16]byte{keyOf(r.Topic, nil, r.Key)}, [][]byte{m.appendTo(nil)})
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 
 // settle ends the rows that delivery had nothing to do for.
 func (f *flush) settle(ctx context.Context) error {
-	if err := f.writeLetters(ctx, f.sink.deps.DeadLetters); err != nil {
+	if err := f.lettersOf(ctx, f.sink.deps.DeadLetters, func(*rowPlan) bool { return true }); err != nil {
 		return err
 	}
 	f.settleIf(func(r *rowPlan) bool { return !r.sent && r.rejected == nil })
@@ -16,7 +16,7 @@ func (f *flush) settle(ctx context.Context) error {
 }
 
 // settleFollowers ends the rows whose last row has settled although the chunk has not: it answers for them.
-func (f *flush) settleFollowers() {
+func (f *flush) settleFollowers(ctx context.Context) {
 	if f.sink.plan.remembers {
 		return // they have settled
 	}
@@ -24,7 +24,9 @@ func (f *flush) settleFollowers() {
 		last := &f.rows[f.lastOf(int32(i))]
 		f.rows[i].follows = last != &f.rows[i] && f.chunk.Settled(int(last.row)) != pipeline.Unsettled
 	}
-	f.settleIf(func(r *rowPlan) bool { return r.follows })
+	if f.lettersOf(ctx, f.sink.deps.DeadLetters, func(r *rowPlan) bool { return r.follows }) == nil {
+		f.settleIf(func(r *rowPlan) bool { return r.follows })
+	}
 }
 
 func (f *flush) settleIf(isSkipped func(r *rowPlan) bool) {
@@ -38,12 +40,12 @@ func (f *flush) settleIf(isSkipped func(r *rowPlan) bool) {
 	f.sink.plan.rows.Settled(pipeline.Skipped, n)
 }
 
-// writeLetters writes the letters of rows that were rejected here.
-func (f *flush) writeLetters(ctx context.Context, to DeadLetters) error {
+// lettersOf writes the letters of rejected rows that delivery has not settled, and settles them.
+func (f *flush) lettersOf(ctx context.Context, to DeadLetters, are func(r *rowPlan) bool) error {
 	var letters []pipeline.Letter
 	for i := range f.rows {
-		if r := &f.rows[i]; r.rejected != nil {
-			letters = append(letters, pipeline.Letter{Record: &f.chunk.Records[r.row], Rejection: r.rejected})
+		if r := &f.rows[i]; r.rejected != nil && are(r) && f.chunk.Settled(int(r.row)) == pipeline.Unsettled {
+			letters = append(letters, pipeline.Letter{Record: f.record(r), Rejection: r.rejected, SchemaID: r.schema})
 		}
 	}
 	if len(letters) == 0 {
@@ -53,7 +55,7 @@ func (f *flush) writeLetters(ctx context.Context, to DeadLetters) error {
 		return err
 	}
 	for i := range f.rows {
-		if r := &f.rows[i]; r.rejected != nil && f.chunk.Settle(int(r.row), pipeline.DeadLettered) {
+		if r := &f.rows[i]; r.rejected != nil && are(r) && f.chunk.Settle(int(r.row), pipeline.DeadLettered) {
 			f.sink.plan.rows.Rejected(r.rejected)
 			f.sink.plan.rows.Settled(pipeline.DeadLettered, 1)
 		}

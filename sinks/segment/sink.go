@@ -32,9 +32,11 @@ type Deps struct {
 	Queue       Queue
 	DeadLetters DeadLetters
 	Audiences   Audiences
-	Memory      Memory           // required if the Plan remembers
-	Generation  func() uint64    // grows with every full resync; nil: always 0
-	Status      *pipeline.Status // nil: none
+	Memory      Memory                          // required if the Plan remembers
+	Identity    func(r *pipeline.Record) []byte // what tells a record's row from the others of its topic; nil: its key
+	Framings    func(topic string) [][]byte     // what else the keys of a topic may have begun with; nil: nothing
+	Generation  func() uint64                   // grows with every full resync; nil: always 0
+	Status      *pipeline.Status                // nil: none
 }
 
 // Sink takes the chunks of a sync. It wants the chunks of one partition one after the other; those of several partitions
@@ -78,7 +80,7 @@ func (s *Sink) Deliver(ctx context.Context, c *pipeline.Chunk, items *pipeline.I
 		return err
 	}
 	if err := f.send(ctx); err != nil {
-		f.settleFollowers()
+		f.settleFollowers(ctx)
 		return err
 	}
 	if s.plan.remembers {

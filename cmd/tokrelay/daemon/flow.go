@@ -46,7 +46,7 @@ func NewFlow(s *Sync, now func() time.Time, m *Metrics) (*Flow, error) {
 // DecodeWith sets the decoder of Kafka records. A nil m counts nothing.
 func (f *Flow) DecodeWith(schemas cdc.Schemas, m *cdc.Metrics, log *slog.Logger) error {
 	config := f.Sync.Config
-	config.Log = log.With("sync", f.Sync.Name)
+	config.Log, config.Tombstones = log.With("sync", f.Sync.Name), f.Sync.tombstones()
 	f.Loads.log = config.Log
 	decoder, err := cdc.NewDecoder(config, f.Wanted, schemas, m)
 	if err != nil {
@@ -58,14 +58,27 @@ func (f *Flow) DecodeWith(schemas cdc.Schemas, m *cdc.Metrics, log *slog.Logger)
 
 // Steps are the flow's steps for one worker.
 func (f *Flow) Steps() pipeline.Steps {
-	return pipeline.Steps{Decode: f.decode, Pass: f.gate.Worker().Pass, Make: f.sink.newMaker().Make}
+	return stepsOf(f.sink.newMaker(), pipeline.Steps{Decode: f.decode, Pass: f.gate.Worker().Pass})
+}
+
+// stepsOf are steps that end in a maker. One of members says what follows of rows that are rejected, too.
+func stepsOf(m Maker, s pipeline.Steps) pipeline.Steps {
+	s.Make = m.Make
+	if l, ok := m.(leaver); ok {
+		s.Leave = l.Leave
+	}
+	return s
+}
+
+type leaver interface {
+	Leave(items *pipeline.Items, row int, c *pipeline.Change, why error)
 }
 
 // PreviewSteps are the flow's steps for a preview: those of a sink that looks at what a member was begin with no memory.
 func (f *Flow) PreviewSteps() pipeline.Steps {
 	steps := f.Steps()
 	if f.sink.previewMaker != nil {
-		steps.Make = f.sink.previewMaker().Make
+		steps = stepsOf(f.sink.previewMaker(), steps)
 	}
 	return steps
 }

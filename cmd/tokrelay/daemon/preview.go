@@ -62,13 +62,15 @@ func (p *Preview) Line(ctx context.Context, line []byte) error {
 	return p.show(ctx, &pipeline.Record{Value: line})
 }
 
-// show prints what the record's row becomes: a line per item, or one for its rejection or skip.
+// show prints what the record's row becomes: a line per item, or one for its rejection or skip, and then those for what follows of it.
 func (p *Preview) show(ctx context.Context, r *pipeline.Record) error {
 	p.row++
 	items := &p.runner.Items
 	first := len(items.List)
 	if err := p.runner.Row(ctx, r, p.row); err != nil {
-		return p.refused(err)
+		if err := p.refused(err); err != nil {
+			return err
+		}
 	}
 	for i := first; i < len(items.List); i++ {
 		line, err := p.flow.Line(items, i)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/cdc"
 	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/pipeline/router"
 	"github.com/tokrelay/tokrelay/pipeline/state"
@@ -16,7 +17,8 @@ import (
 func (s *Stream) joinSegment(plan *segment.Plan, target *audience.Target, m *Metrics) {
 	w := s.wiring
 	deps := segment.Deps{Sync: s.Sync.Name, Queue: deliverFunc(s.Route.Deliver), DeadLetters: s.Route.Letters, Audiences: target,
-		Generation: target.Generation, Status: w.Status}
+		Identity: s.Sync.Framing.Identity,
+		Framings: func(topic string) [][]byte { return s.framings[topic] }, Generation: target.Generation, Status: w.Status}
 	if plan.Remembers() {
 		s.members = state.NewMembers(w.stateLog(w.Config.MembersTopic(s.Sync)), segment.EachClaim, m.members)
 		deps.Memory = s.members
@@ -35,6 +37,25 @@ func (s *Stream) afterMemory(source router.Source) router.Source {
 			return nil // ctx ended
 		}
 		return source(ctx, offer)
+	}
+}
+
+// learnFramings asks the registry what the keys of the sync's topics may have begun with: earlier versions remembered members by such
+// keys. Where it does not say, only members whose keys begin as they did then are found.
+func (s *Stream) learnFramings(ctx context.Context) {
+	w := s.wiring
+	topics, err := s.Sync.SourceTopics(ctx, w.Admin)
+	if err != nil || s.members == nil || s.members.Len() == 0 {
+		return // there is nothing to be found
+	}
+	s.framings = map[string][][]byte{}
+	for _, topic := range topics {
+		ids, err := w.Registry.IDs(ctx, topic+"-key")
+		if err != nil && ctx.Err() == nil {
+			w.Log.Warn("the key schemas of a topic could not be asked for: members that an earlier version remembered by a key of another schema are not found until the next start",
+				"sync", s.Sync.Name, "topic", topic, "error", err)
+		}
+		s.framings[topic] = s.Sync.Framing.Framings(topic, ids)
 	}
 }
 
@@ -65,6 +86,18 @@ func (c *Config) MembersTopic(s *Sync) string { return c.GroupOf(s) + ".members"
 // Remembers reports whether the sync keeps the state of its members in a topic.
 func (s *Sync) Remembers() bool {
 	return s.Kind() == KindSegment && s.AudienceSegment.Remembers(s.BeforeImage == "full")
+}
+
+// tombstones is what records without value are to the sync. An audience that knows its members by their keys takes a member out
+// for them; one that knows the old row alone cannot tell whose they are.
+func (s *Sync) tombstones() cdc.Tombstones {
+	switch {
+	case s.Kind() == KindFile || s.Remembers():
+		return cdc.TombstonesDelete
+	case s.Kind() == KindSegment:
+		return cdc.TombstonesRepeat
+	}
+	return cdc.TombstonesByTopic
 }
 
 // stateLog is a compacted topic as pipeline/state wants it.

@@ -23,8 +23,9 @@ type Stream struct {
 	Queue *delivery.Queue
 
 	wiring   *Wiring
-	readback *audience.Readback // nil where no audience is filled
-	members  *state.Members     // nil where none are remembered
+	readback *audience.Readback  // nil where no audience is filled
+	members  *state.Members      // nil where none are remembered
+	framings map[string][][]byte // by topic: what its keys may have begun with
 	services []func(context.Context) error
 }
 
@@ -69,7 +70,11 @@ func (s *Stream) AwaitMemory(ctx context.Context) error {
 	if s.readback == nil {
 		return nil
 	}
-	return s.wiring.awaitMemory(ctx, s.Sync, s.members)
+	err := s.wiring.awaitMemory(ctx, s.Sync, s.members)
+	if err == nil {
+		s.learnFramings(ctx)
+	}
+	return err
 }
 
 // tracing makes a sync's spans; nil where tracing is off.

@@ -31,7 +31,7 @@ type Input struct {
 	MaxRejected float64 // of a thousand rows in a row; 1: any number may be rejected
 
 	Source   Source
-	NewSteps func() pipeline.Steps // for one goroutine each; Make appends the lines of a row to Items.Buf, none if it is not a member
+	NewSteps func() pipeline.Steps // for one goroutine each; Decode makes a delete of every tombstone with a key, Make appends the lines of a row to Items.Buf, none if it is not a member
 	Letters  DeadLetters
 	Marks    Document                // up to where rejected rows have their letters
 	Rows     *metrics.Rows           // nil: none
@@ -181,7 +181,7 @@ func (b *builder) openBase(spans []Span) (*spill, []Span) {
 	if b.in.Rebuild || run == "" {
 		return nil, nil
 	}
-	base, k := openKept(b.folder.join(baseName(run)), b.in.Mapping, b.in.Layout.Width)
+	base, k := openKept(b.folder.join(baseName(run)), b.baseMapping(), b.in.Layout.Width)
 	if base == nil {
 		return nil, nil
 	}
@@ -194,3 +194,7 @@ func (b *builder) openBase(spans []Span) (*spill, []Span) {
 	}
 	return base, k.Spans
 }
+
+// baseMapping is what a base must be of to be used again: the mapping, and how its keys were made. Those of earlier versions were
+// record keys with their framing, and count a row twice.
+func (b *builder) baseMapping() string { return b.in.Mapping + " by identity" }

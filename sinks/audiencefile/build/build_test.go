@@ -1,6 +1,7 @@
 package build
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ func TestABuildIsTheTableHoweverLittleMemoryThereIs(t *testing.T) {
 		b.in.Memory = memory
 		for round := range 4 {
 			for range changes {
+				b.topic.framing = []string{"", "(1)", "(2)"}[random.IntN(3)]
 				b.topic.write(fmt.Sprint("key-", random.IntN(8*changes/3)), randomValue(random, 7*changes/3))
 			}
 			out := b.build(round == 3)
@@ -50,8 +52,46 @@ func randomValue(random *rand.Rand, addresses int) string {
 		return notMember
 	case 3:
 		return rejectedRow
+	case 4:
+		return unreadRow
 	}
 	return fmt.Sprintf("person%d@example.com", random.IntN(addresses))
+}
+
+func TestAKeySchemaThatWasRegisteredAgainMakesNoNewMembers(t *testing.T) {
+	b := newBuilds(t)
+	b.topic.framing = "(1)"
+	b.topic.people(0, 1000)
+	b.build(false)
+	b.topic.framing = "(2)" // half of the people get another address, fifty are new
+	for i := range 500 {
+		b.topic.write(fmt.Sprint("key-", i), fmt.Sprintf("other%d@example.com", i))
+	}
+	b.topic.people(1000, 1050)
+	for _, rebuild := range []bool{false, true} {
+		if out := b.build(rebuild); out.Members != 1050 || out.Reused == rebuild {
+			t.Errorf("rebuild %v: got %d members, reused %v; want 1050", rebuild, out.Members, out.Reused)
+		}
+	}
+}
+
+func TestABaseWhoseKeysWereMadeWithTheirFramingIsNotUsedAgain(t *testing.T) {
+	b := newBuilds(t)
+	b.topic.people(0, 10)
+	b.build(false)
+	index := filepath.Join(b.path, baseName("0001")+indexSuffix)
+	text, err := os.ReadFile(index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	earlier := bytes.Replace(text, []byte(b.in.Mapping+" by identity"), []byte(b.in.Mapping), 1)
+	if err := os.WriteFile(index, earlier, 0o600); err != nil || bytes.Equal(earlier, text) {
+		t.Fatal("the base does not say how its keys were made", err)
+	}
+	b.in.Previous = "0001"
+	if out := b.build(false); out.Reused || out.Members != 10 || !out.Compared || out.Unchanged != 10 {
+		t.Errorf("got %+v, reused %v; want 10 members as before, all read again", out.Set, out.Reused)
+	}
 }
 
 func TestAKeyThatMovedToAnotherPartitionBelongsToTheLatest(t *testing.T) {

@@ -17,10 +17,11 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 )
 
-// topic is a source topic, with the table it is a log of. A value is the address of a member, notMember, or rejectedRow;
-// "" is a tombstone.
+// topic is a source topic, with the table it is a log of. A value is the address of a member, notMember, rejectedRow, or
+// unreadRow; "" is a tombstone.
 type topic struct {
 	id         string
+	framing    string // of the keys to be written: the number of their schema in brackets
 	partitions [][]pipeline.Record
 	table      map[string]string // key → address
 }
@@ -28,6 +29,7 @@ type topic struct {
 const (
 	notMember   = "-"
 	rejectedRow = "?"
+	unreadRow   = "!" // rejected: the address was not read from the database
 )
 
 func newTopic() *topic {
@@ -41,11 +43,14 @@ func (t *topic) write(key, value string) {
 }
 
 func (t *topic) writeTo(partition int, key, value string, at time.Time) {
-	r := pipeline.Record{Topic: "customers", Partition: int32(partition), Offset: int64(len(t.partitions[partition])), Timestamp: at, Key: []byte(key)}
+	r := pipeline.Record{Topic: "customers", Partition: int32(partition), Offset: int64(len(t.partitions[partition])), Timestamp: at, Key: []byte(t.framing + key)}
 	if value != "" {
 		r.Value = []byte(value)
 	}
 	t.partitions[partition] = append(t.partitions[partition], r)
+	if value == unreadRow {
+		return
+	}
 	if delete(t.table, key); value != "" && value != notMember && value != rejectedRow {
 		t.table[key] = value
 	}
@@ -89,7 +94,10 @@ func (t *topic) read(_ context.Context, spans []Span, each func(*pipeline.Record
 func steps() pipeline.Steps {
 	return pipeline.Steps{
 		Decode: func(_ context.Context, r *pipeline.Record, c *pipeline.Change) error {
-			c.Key, c.Op, c.After.Values = r.Key, pipeline.Insert, append(c.After.Values[:0], pipeline.StringValue(r.Value))
+			c.Key, c.Op, c.After.Values = withoutFraming(r.Key), pipeline.Insert, append(c.After.Values[:0], pipeline.StringValue(r.Value))
+			if r.Value == nil {
+				c.Op = pipeline.Delete
+			}
 			return nil
 		},
 		Make: func(items *pipeline.Items, _ int, c *pipeline.Change) error {
@@ -98,6 +106,8 @@ func steps() pipeline.Steps {
 			}
 			switch address := c.After.Values[0].Bytes(); string(address) {
 			case notMember:
+			case unreadRow:
+				return pipeline.Reject(pipeline.StageMap, pipeline.UnavailableValueInRow, "email", "a value read from the database")
 			case rejectedRow:
 				return pipeline.Reject(pipeline.StageIdentity, pipeline.InvalidEmail, "email", "an address")
 			default:
@@ -108,6 +118,9 @@ func steps() pipeline.Steps {
 		},
 	}
 }
+
+// withoutFraming is a key without the number of its schema, which the tests write in brackets.
+func withoutFraming(key []byte) []byte { return key[bytes.IndexByte(key, ')')+1:] }
 
 // lettersTaken takes every dead letter.
 type lettersTaken struct{}

@@ -29,7 +29,7 @@ func (b *builder) reduce(ctx context.Context, base, entries *spill) (*spill, err
 	}
 	if r.base != nil {
 		// The order of the partitions is what the entries' numbers mean.
-		err = r.base.keep(kept{Mapping: b.in.Mapping, Width: b.in.Layout.Width, Spans: b.spans})
+		err = r.base.keep(kept{Mapping: b.baseMapping(), Width: b.in.Layout.Width, Spans: b.spans})
 	}
 	return lines, err
 }

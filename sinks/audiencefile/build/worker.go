@@ -44,7 +44,8 @@ func (w *worker) run(ctx context.Context) error {
 }
 
 // row turns a record into an entry of its key, whatever it is: a row that is rejected or filtered takes its member out,
-// for nothing shows that it still is one. A row whose operation the sync skips, or that has no row, changes nothing.
+// for nothing shows that it still is one. A row whose operation the sync skips, or that has no row, changes nothing; nor does one
+// that was rejected because a value was not read from the database: that value has not changed.
 func (w *worker) row(ctx context.Context, r *row) error {
 	lines, err := w.read(ctx, r)
 	rejection, isRejected := errors.AsType[*pipeline.Rejection](err)
@@ -63,7 +64,7 @@ func (w *worker) row(ctx context.Context, r *row) error {
 	if err := w.rejected.guard(isRejected && r.Offset >= w.collection.marks.of(r.partition)); err != nil {
 		return err
 	}
-	if len(r.Key) == 0 {
+	if len(w.runner.Change.Key) == 0 || isRejected && rejection.Reason == pipeline.UnavailableValueInRow {
 		return nil
 	}
 	w.counts.Changes++
@@ -90,17 +91,9 @@ func (w *worker) read(ctx context.Context, r *row) ([]byte, error) {
 	}
 }
 
-// stepsOf are the sync's steps for a build: every tombstone of a key is a delete, and a row needs a key.
+// stepsOf are the sync's steps for a build, in which a row needs a key.
 func stepsOf(s pipeline.Steps) pipeline.Steps {
-	decode, make := s.Decode, s.Make
-	s.Decode = func(ctx context.Context, r *pipeline.Record, into *pipeline.Change) error {
-		// Behind Debezium's delete a tombstone repeats it, and once compaction has taken that away it is all that is left.
-		if r.Value == nil && len(r.Key) > 0 {
-			into.Op, into.Key, into.KeyRow = pipeline.Delete, r.Key, true
-			return nil
-		}
-		return decode(ctx, r, into)
-	}
+	make := s.Make
 	s.Make = func(items *pipeline.Items, row int, c *pipeline.Change) error {
 		if len(c.Key) == 0 {
 			return pipeline.Reject(pipeline.StageMap, pipeline.InvalidDeliveryKey, "", "a record key that names the member")
@@ -121,9 +114,9 @@ func (w *worker) write(r *row, lines []byte) error {
 	return nil
 }
 
-// keyOf is the digest a record's key goes by.
+// keyOf is the digest of the row at hand's identity.
 func (w *worker) keyOf(r *row) [keySize]byte {
-	w.key = append(append(w.key[:0], w.collection.prefixes[r.partition]...), r.Key...)
+	w.key = append(append(w.key[:0], w.collection.prefixes[r.partition]...), w.runner.Change.Key...)
 	sum := sha256.Sum256(w.key)
 	return [keySize]byte(sum[:])
 }
