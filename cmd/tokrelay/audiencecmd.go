@@ -18,11 +18,12 @@ import (
 func audienceCommand() *cobra.Command {
 	return group(&cobra.Command{
 		Use:   "audience",
-		Short: "See what TikTok holds of the audiences, and upload a file audience now",
+		Short: "See what TikTok holds of the audiences, upload a file audience now, rename or delete one",
 		Example: `  tokrelay audience list                    # every custom audience of the advertisers
   tokrelay audience show --sync newsletter
-  tokrelay audience upload --sync lapsed`,
-	}, audienceListCommand(), audienceShowCommand(), audienceUploadCommand())
+  tokrelay audience upload --sync lapsed
+  tokrelay audience delete --id 7100000000000000001`,
+	}, audienceListCommand(), audienceShowCommand(), audienceUploadCommand(), audienceRenameCommand(), audienceDeleteCommand())
 }
 
 // audienceFlags are what the audience commands are asked for.
@@ -127,7 +128,7 @@ func (s *screen) audiences(list []audience.Details, changed time.Time) {
 func statusWords(d *audience.Details, status audience.Status) string {
 	switch {
 	case status == audience.Expired:
-		return "TikTok let it go because no ad used it; TikTok Ads Manager may bring it back"
+		return "it can only be deleted: `tokrelay audience delete --id " + d.ID + "`"
 	case status == audience.Failed && d.Error != nil && *d.Error != "":
 		return fmt.Sprintf("TikTok says %q", *d.Error)
 	case status == audience.Failed:

@@ -29,7 +29,7 @@ type Details struct {
 // Change is something that happened to an audience at TikTok.
 type Change struct {
 	Action string `json:"action"`
-	Msg    string `json:"msg"` // of a failure
+	Msg    string `json:"msg"` // what was left out of it; it says nothing of the audience
 	Time   Time   `json:"opt_time"`
 }
 

@@ -51,14 +51,14 @@ func changedSince(d *audience.Details, t time.Time) bool {
 	return slices.ContainsFunc(d.History, func(c audience.Change) bool { return !c.Time.Before(t) })
 }
 
-// failedSince is the text of a failure that happened at t or later.
-func failedSince(d *audience.Details, t time.Time) string {
+// remarkSince is what TikTok says of a change at t or later that it could not make whole.
+func remarkSince(d *audience.Details, t time.Time) string {
 	for _, c := range d.History {
 		if c.Msg != "" && !c.Time.Before(t) {
 			return c.Msg
 		}
 	}
-	return d.Failure()
+	return ""
 }
 
 // known gives the id of the audience to replace, "" when there is none of that name yet (find before create).

@@ -71,7 +71,9 @@ func (r *run) failed(ctx context.Context, l *ledger, err error) error {
 
 // adopt puts the accepted upload on record.
 func (j *Job) adopt(ctx context.Context, l *ledger, id string) error {
+	l.Before = l.held()
 	l.AudienceID, l.Last, l.Intent = id, l.Intent, nil
+	l.Last.Taken = j.deps.now()
 	return j.deps.save(ctx, "ledger", l)
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/sinks/audiencefile/build"
 )
 
 // end puts on record how the run ended, and returns its trouble.
@@ -15,17 +16,39 @@ func (r *run) end(ctx context.Context, err error) error {
 	r.classify(err)
 	trouble := r.alarm(err)
 	j.deps.Metrics.ended(m)
-	log := j.deps.Log.Info
-	if trouble != nil {
-		log = j.deps.Log.Error
+	r.log(trouble != nil)
+	if err = errors.Join(r.close(ctx), j.deps.remember(ctx, m)); err != nil {
+		j.deps.Log.Error("how the audience run ended could not be put on record: it may be made again", "run", m.Run, "error", err)
 	}
-	log("audience run ended", "run", m.Run, "result", string(m.Result), "text", m.Text, "records", m.Records, "members", m.Members,
-		"previous", m.Previous, "added", m.Added, "removed", m.Removed, "files", len(m.Files), "calls", m.Calls)
-	err = errors.Join(r.close(ctx), j.deps.remember(ctx, m))
 	if trouble != nil {
 		err = errors.Join(trouble, err)
 	}
 	return err
+}
+
+// cutOff logs a run that ended before it could come to a result. Nothing of it is put on record: the lease is lost, or there
+// is no time left, and what was due is still due.
+func (r *run) cutOff(cause error) error {
+	m := &r.manifest
+	m.Ended, m.Calls, m.Result, m.Text = r.job.deps.now(), int(r.job.calls.Load()), Cut, "tokrelay was stopped before the run was over; the next start makes it again"
+	if errors.Is(cause, ErrBusy) {
+		m.Text = "the lease was lost, or another instance uploads the audience: that one, or the next run, goes on"
+	}
+	r.job.deps.Metrics.ended(m)
+	r.log(false)
+	return cause
+}
+
+func (r *run) log(failed bool) {
+	m, log := &r.manifest, r.job.deps.Log.Info
+	switch {
+	case failed:
+		log = r.job.deps.Log.Error
+	case !m.Result.Done():
+		log = r.job.deps.Log.Warn
+	}
+	log("audience run ended", "run", m.Run, "result", string(m.Result), "text", m.Text, "records", m.Records, "members", m.Members,
+		"previous", m.Previous, "added", m.Added, "removed", m.Removed, "files", len(m.Files), "calls", m.Calls)
 }
 
 // classify fills in the result.
@@ -103,8 +126,8 @@ func (r *run) close(ctx context.Context) error {
 	if r.options.request != "" {
 		l.Request = r.options.request
 	}
-	if err := r.job.deps.save(ctx, "ledger", l); err != nil {
+	if err := r.job.deps.save(ctx, "ledger", l); err != nil || r.work == (build.Folder{}) {
 		return err
 	}
-	return r.work.Sweep(runOf(l.Last), runOf(l.Intent))
+	return r.work.Sweep(runOf(l.Last), runOf(l.Before), runOf(l.Intent))
 }

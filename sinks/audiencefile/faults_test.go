@@ -57,7 +57,7 @@ func TestTroubleOnTheWayCostsTimeAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestAnUnfinishedReplaceWaitsForTheNextWindow(t *testing.T) {
+func TestAnUnfinishedReplaceWaitsForADay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, plainConfig)
 		w.people(0, 1200)
@@ -68,8 +68,8 @@ func TestAnUnfinishedReplaceWaitsForTheNextWindow(t *testing.T) {
 		w.tiktok.AddFault(sandbox.Fault{Endpoint: endpointUpdate, Code: 40002, Count: 1, Message: "This replace operation is rejected as there " +
 			"is an existing unfinished replace operation for this audience."})
 		m := i.upload(PutOff, Options{})
-		if !m.Again.IsZero() {
-			t.Errorf("tries again at %s, want at the next time of the schedule", m.Again)
+		if wait := m.Again.Sub(m.Ended); wait != 24*time.Hour {
+			t.Errorf("tries again after %s, want the day that TikTok asks for, whatever the schedule", wait)
 		}
 		i.upload(Uploaded, Options{})
 		w.holdsTheTable()

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -79,25 +78,19 @@ func (j *Job) alone(ctx context.Context) (held context.Context, release func(), 
 
 // run is Run under the lease.
 func (j *Job) run(ctx context.Context, o Options) (*Manifest, error) {
-	folder, err := build.Open(filepath.Join(j.deps.Folder, j.deps.Sync))
-	if err != nil {
-		t := j.asTrouble(err)
-		j.trouble(sourceRun, t)
-		return nil, t
-	}
-	r := &run{job: j, options: o, work: folder}
+	r := &run{job: j, options: o}
 	r.manifest = Manifest{Run: runName(j.deps.now()), Sync: j.deps.Sync, Why: o.Why, Began: j.deps.now(), Previous: -1}
 	j.calls.Store(0)
 	j.progress.start(r.manifest.Run)
 	defer j.progress.phase(PhaseIdle)
 	ctx, span := j.deps.Tracing.Upload(ctx)
-	err = r.reported(ctx)
+	err := r.reported(ctx)
 	span.End(failure(err))
-	if ctx.Err() != nil {
-		return &r.manifest, context.Cause(ctx)
-	}
-	if errors.Is(err, ErrBusy) {
-		return &r.manifest, err
+	switch {
+	case ctx.Err() != nil:
+		return &r.manifest, r.cutOff(context.Cause(ctx))
+	case errors.Is(err, ErrBusy):
+		return &r.manifest, r.cutOff(err)
 	}
 	return &r.manifest, r.end(ctx, err)
 }
@@ -128,11 +121,14 @@ func (j *Job) asTrouble(err error) *pipeline.Trouble {
 	if t, ok := errors.AsType[*pipeline.Trouble](err); ok {
 		return t
 	}
+	what := err.Error()
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return &pipeline.Trouble{Kind: pipeline.TroubleDisk, What: fmt.Sprintf("the disk is full: %v; make room for work folder %s, or set audience_file.work_folder "+
-			"to one with more: the upload is tried again by itself", err, j.deps.Folder)}
+		what = "the disk is full: " + what
+	} else if _, ok := errors.AsType[*build.NoRoom](err); !ok {
+		return &pipeline.Trouble{Kind: pipeline.TroubleConfig, What: what}
 	}
-	return &pipeline.Trouble{Kind: pipeline.TroubleConfig, What: err.Error()}
+	return &pipeline.Trouble{Kind: pipeline.TroubleDisk, What: fmt.Sprintf("%s; make room for work folder %s, or set audience_file.work_folder "+
+		"to one with more: the upload is tried again by itself", what, j.deps.Folder)}
 }
 
 func (j *Job) trouble(source string, t *pipeline.Trouble) {

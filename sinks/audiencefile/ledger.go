@@ -7,26 +7,30 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/audiencefile/build"
 )
 
 // ledger is what every instance must know of an audience before it uploads. It is written only under the lease.
 type ledger struct {
 	AudienceID string    `json:"audience_id,omitempty"`
+	Folder     string    `json:"folder,omitempty"`  // the end of the work folder's name
 	Window     time.Time `json:"window,omitzero"`   // the newest time of the schedule that is dealt with
 	Request    string    `json:"request,omitempty"` // the newest request that is dealt with
 	Again      time.Time `json:"again,omitzero"`    // when a run that was put off is to be made
 	LastRun    time.Time `json:"last_run,omitzero"` // when a run last ended, however
 	Stopped    time.Time `json:"stopped,omitzero"`  // since when TikTok's answers have stopped every run
 	Last       *Upload   `json:"last,omitempty"`    // the newest upload that TikTok accepted
+	Before     *Upload   `json:"before,omitempty"`  // the newest one before it that TikTok could use
 	Intent     *Upload   `json:"intent,omitempty"`  // an upload whose call may have been made; its outcome is unknown
 }
 
 // Upload is one upload as the ledger knows it.
 type Upload struct {
 	Run     string    `json:"run"`
-	At      time.Time `json:"at"`
-	Action  string    `json:"action"` // create or replace
+	At      time.Time `json:"at"`             // just before the call
+	Taken   time.Time `json:"taken,omitzero"` // when its acceptance was known
+	Action  string    `json:"action"`         // create or replace
 	Members int64     `json:"members"`
 	Digest  string    `json:"digest"`
 	Before  int64     `json:"covered_before"` // what TikTok covered before
@@ -87,18 +91,39 @@ func stateTrouble(doing string, err error) error {
 	return &pipeline.Trouble{Kind: pipeline.TroubleState, What: doing + ": " + err.Error()}
 }
 
-// next is when TikTok takes another upload, as far as the ledger knows.
+// next is when TikTok takes another upload, as far as the ledger knows: its clock may be behind ours.
 func (l *ledger) next() time.Time {
 	if l.Last == nil {
 		return time.Time{}
 	}
-	return l.Last.At.Add(day)
+	return latest(l.Last.At, l.Last.Taken).Add(day + clockSlack)
 }
 
-// members is how many TikTok was last given, -1 when it was given none.
-func (l *ledger) members() int64 {
-	if l.Last == nil || l.Last.Settled == Failed {
-		return -1
+// held is the upload whose members TikTok holds, or will once it has processed them: one that failed leaves those of before.
+func (l *ledger) held() *Upload {
+	if l.Last != nil && l.Last.Settled == Failed {
+		return l.Before
 	}
-	return l.Last.Members
+	return l.Last
+}
+
+// members is how many TikTok holds, -1 when no upload of ours became usable.
+func (l *ledger) members() int64 {
+	if held := l.held(); held != nil {
+		return held.Members
+	}
+	return -1
+}
+
+// Filled is the id of the audience that was uploaded to, as far as docs know; none before the first upload.
+func Filled(docs audience.Documents, advertiser string, a Audience) (ids []string, err error) {
+	text, ok := docs.Get(AudienceKey(advertiser, a) + "/ledger")
+	l := ledger{}
+	if ok {
+		err = json.Unmarshal(text, &l)
+	}
+	if err != nil || l.AudienceID == "" {
+		return nil, err
+	}
+	return []string{l.AudienceID}, nil
 }

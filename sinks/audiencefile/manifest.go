@@ -23,10 +23,11 @@ const (
 	PutOff    Result = "put_off"   // TikTok is still busy with the last upload
 	Stopped   Result = "stopped"   // something that an operator has to put right
 	Broken    Result = "failed"    // trouble that passes: it will be tried again
+	Cut       Result = "cut_off"   // tokrelay was stopped, or another instance took over: the next run begins again
 )
 
 // Results lists them all, for metrics.
-var Results = []Result{Uploaded, Unchanged, TooSmall, Shrunk, TooSoon, PutOff, Stopped, Broken}
+var Results = []Result{Uploaded, Unchanged, TooSmall, Shrunk, TooSoon, PutOff, Stopped, Broken, Cut}
 
 // Done says that nothing is left to do about it.
 func (r Result) Done() bool { return r == Uploaded || r == Unchanged || r == TooSoon }
@@ -53,6 +54,7 @@ type Manifest struct {
 	Calls    int          `json:"calls"`
 	Settled  Settled      `json:"settled,omitempty"` // how TikTok's processing ended
 	Covered  int64        `json:"covered"`           // what TikTok then reported
+	Remark   string       `json:"remark,omitempty"`  // TikTok's, of an upload that failed or is used in part
 }
 
 // most manifests, and bytes of them, that are kept.

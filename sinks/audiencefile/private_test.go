@@ -71,10 +71,20 @@ func TestClearIdentifiersStandNowhere(t *testing.T) {
 	})
 }
 
+// workFolder is the sync's own, in the folder of all.
+func workFolder(t *testing.T, of string) string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(of, "lapsed-*"))
+	if err != nil || len(found) > 1 {
+		t.Fatalf("got work folders %v, %v; want one", found, err)
+	}
+	return strings.Join(found, "")
+}
+
 // lookAt looks at all files there are and returns their number.
 func lookAt(t *testing.T, folder, mark string) (n int) {
 	t.Helper()
-	err := filepath.WalkDir(filepath.Join(folder, "lapsed"), func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(workFolder(t, folder), func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return nil // not made yet, or gone meanwhile
 		}
@@ -119,7 +129,7 @@ func TestWhatACrashLeftIsSweptAtTheNextRun(t *testing.T) {
 		w.people(0, 1200)
 		i := w.instance(tempDir(t))
 		i.upload(Uploaded, Options{})
-		old := filepath.Join(i.folder, "lapsed", "run-19990101T000000.000000Z-AAAAAA")
+		old := filepath.Join(workFolder(t, i.folder), "run-19990101T000000.000000Z-AAAAAA")
 		if err := os.MkdirAll(old, 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -133,7 +143,7 @@ func TestWhatACrashLeftIsSweptAtTheNextRun(t *testing.T) {
 		if _, err := os.Stat(old); err == nil {
 			t.Error("a crashed run's folder is still there")
 		}
-		names, err := filepath.Glob(filepath.Join(i.folder, "lapsed", "*"))
+		names, err := filepath.Glob(filepath.Join(workFolder(t, i.folder), "*"))
 		if err != nil || len(names) != 5 { // salt, base and members with their indexes
 			t.Errorf("got %s in the folder", strings.Join(names, " "))
 		}

@@ -2,9 +2,11 @@ package audiencefile
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -16,7 +18,7 @@ import (
 type run struct {
 	job      *Job
 	options  Options
-	work     build.Folder
+	work     build.Folder // zero until it is opened
 	ledger   ledger
 	manifest Manifest
 }
@@ -57,6 +59,9 @@ func (r *run) admit(ctx context.Context) error {
 	if err := j.deps.load(ctx, "ledger", l); err != nil {
 		return err
 	}
+	if err := r.open(ctx); err != nil {
+		return err
+	}
 	if err := j.bind(ctx); err != nil {
 		return err
 	}
@@ -71,12 +76,26 @@ func (r *run) admit(ctx context.Context) error {
 	}
 	r.manifest.AudienceID, r.manifest.Previous = l.AudienceID, l.members()
 	if wait := l.next().Sub(j.deps.now()); wait > longestWait {
-		return verdict{result: TooSoon, text: fmt.Sprintf("uploaded at %s; TikTok takes one upload a day", l.Last.At.Format(time.RFC3339))}
+		return verdict{result: TooSoon, again: l.next(), text: fmt.Sprintf("uploaded at %s; TikTok takes one upload a day", l.Last.At.Format(time.RFC3339))}
 	}
 	if l.Last != nil && l.Last.Settled == "" {
 		return verdict{result: PutOff, text: "TikTok is still processing the last upload", again: r.soon()}
 	}
 	return nil
+}
+
+// open opens the folder that goes with the ledger, as the lease does. An instance with another ledger, of another cluster or
+// state topic, builds in another folder: this one is swept by whoever has the lease.
+func (r *run) open(ctx context.Context) (err error) {
+	deps := &r.job.deps
+	if r.ledger.Folder == "" {
+		r.ledger.Folder = rand.Text()[:8]
+		if err := deps.save(ctx, "ledger", &r.ledger); err != nil {
+			return err
+		}
+	}
+	r.work, err = build.Open(filepath.Join(deps.Folder, deps.Sync+"-"+r.ledger.Folder))
+	return err
 }
 
 // noteWindow notes that the schedule's first time is being dealt with: if this run dies, it is still due.
@@ -91,15 +110,11 @@ func (r *run) noteWindow(ctx context.Context) error {
 // longestWait is how long a finished build waits for TikTok's day to pass; a daily schedule misses it by minutes.
 const longestWait = 2 * time.Hour
 
-// putOff ends a run while TikTok is busy with an earlier upload. An unfinished replace waits for the next time of the schedule,
-// if there is one.
+// putOff ends a run while TikTok is busy with an earlier upload. TikTok asks for a day's wait where a replace is unfinished.
 func (r *run) putOff(state pipeline.State) verdict {
 	v := verdict{result: PutOff, again: r.soon(), text: "TikTok does not let the audience be changed now: it is being processed, or holds too few members"}
 	if state == pipeline.StateReplacing {
-		v.text, v.again = "TikTok has not finished an earlier replace", time.Time{}
-		if r.job.plan.schedule == nil {
-			v.again = r.job.deps.now().Add(day)
-		}
+		v.text, v.again = "TikTok has not finished an earlier replace", r.job.deps.now().Add(day)
 	}
 	return v
 }
@@ -125,10 +140,10 @@ func (r *run) build(ctx context.Context) (*build.Output, error) {
 // input is what the files are made from.
 func (r *run) input() build.Input {
 	cfg, deps := &r.job.plan.cfg, &r.job.deps
-	in := build.Input{Run: r.manifest.Run, Previous: runOf(r.ledger.Last), Rebuild: r.options.Rebuild, Keep: cfg.KeepState,
+	in := build.Input{Run: r.manifest.Run, Previous: runOf(r.ledger.held()), Rebuild: r.options.Rebuild, Keep: cfg.KeepState,
 		Mapping: r.job.plan.mapping + deps.Mapping, Layout: r.job.plan.layout, FileSize: int64(cfg.FileSize), Memory: int64(cfg.MaxMemory),
 		Parallel: deps.Parallel, MaxRejected: float64(cfg.Guard.MaxRejected), Source: deps.Source, NewSteps: r.job.steps,
-		Letters: deps.Letters, Marks: deps.document("letters"), Rows: deps.Metrics.rows, Progress: r.job.progress.step, Trouble: r.job.waits, Now: deps.now}
+		Letters: deps.Letters, Marks: deps.document("letters"), Rows: deps.Metrics.rows, Progress: r.job.progress.step, Trouble: r.job.waits, Small: r.small, Now: deps.now}
 	if r.options.Force {
 		in.MaxRejected = 1
 	}
@@ -143,6 +158,12 @@ func (j *Job) steps() pipeline.Steps {
 		return err
 	}
 	return steps
+}
+
+// small is told of a disk that may be too small for the build.
+func (r *run) small(n *build.NoRoom) {
+	r.job.deps.Log.Warn("the work folder may be too small: so much is needed where every offset to read has a row of its own; should the disk fill up, "+
+		"set audience_file.work_folder to a folder with more room", "run", r.manifest.Run, "folder", r.job.deps.Folder, "need", n.Need, "free", n.Free)
 }
 
 // waits is told what a build waits for, and nil when that is over.
@@ -168,7 +189,7 @@ func (r *run) guard(b *build.Output) error {
 	case last > 0 && float64(b.Members) < least:
 		return verdict{result: Shrunk, alarm: true,
 			text: fmt.Sprintf("%d members where the last upload had %d: more than guard.max_shrink allows; look at the source, then upload with --force", b.Members, last)}
-	case last > 0 && b.Digest == r.ledger.Last.Digest && r.job.deps.now().Sub(r.ledger.Last.At) < refreshAfter:
+	case last > 0 && r.ledger.Last.Settled != Failed && b.Digest == r.ledger.Last.Digest && r.job.deps.now().Sub(r.ledger.Last.At) < refreshAfter:
 		return verdict{result: Unchanged, text: fmt.Sprintf("TikTok holds these %d members already", b.Members)}
 	}
 	return nil

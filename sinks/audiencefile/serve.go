@@ -65,12 +65,15 @@ func (j *Job) doDue(ctx context.Context, began time.Time) error {
 	switch {
 	case due && j.deps.Paused != nil && j.deps.Paused():
 	case due:
-		_, err = j.Run(ctx, o)
+		var m *Manifest
+		if m, err = j.Run(ctx, o); m != nil {
+			return nil // the run's own trouble, which it has reported
+		}
 	case j.unsettled(&l):
 		_, err = j.Settle(ctx)
 	}
-	if errors.Is(err, ErrBusy) || err != nil && due {
-		return nil // another instance is at it; or the run's own trouble, which it has reported
+	if errors.Is(err, ErrBusy) {
+		return nil // another instance is at it
 	}
 	return err
 }

@@ -37,6 +37,7 @@ type Input struct {
 	Rows     *metrics.Rows           // nil: none
 	Progress func(Step)              // called from several goroutines
 	Trouble  func(*pipeline.Trouble) // what is waited for; nil: it is over
+	Small    func(*NoRoom)           // told of a disk that may be too small; the build goes on
 	Now      func() time.Time
 }
 
@@ -76,6 +77,7 @@ type builder struct {
 	memory memory
 	spans  []Span // every partition, numbered by its place here; From: where the topic begins
 	salt   []byte
+	need   int64 // bytes of the disk, about
 }
 
 // Build makes the files of a run in a folder of their own. Everything the next run needs is in the Folder by then. One run
@@ -89,6 +91,7 @@ func (f Folder) Build(ctx context.Context, in Input) (*Output, error) {
 	b := &builder{in: in, folder: f, path: path, memory: memory(in.Memory)}
 	out, err := b.run(ctx)
 	if err != nil {
+		err = b.explained(err)
 		_ = os.RemoveAll(path)
 	}
 	return out, err
@@ -108,6 +111,9 @@ func (b *builder) run(ctx context.Context) (*Output, error) {
 	}
 	b.spans = number(spans, known)
 	out := &Output{Spans: toRead(spans, known), Folder: b.path, Reused: base != nil}
+	if err := b.ensureRoom(base, out); err != nil {
+		return nil, err
+	}
 	lines, err := b.distil(ctx, base, out)
 	if err != nil {
 		return nil, err

@@ -160,7 +160,7 @@ func newBuilds(t testing.TB) *builds {
 				return b.topic.read(ctx, spans, each)
 			}},
 		Marks:    Document{Load: func(context.Context, any) error { return nil }, Save: func(context.Context, any) error { return nil }},
-		Progress: func(Step) {}, Trouble: func(*pipeline.Trouble) {}, Now: time.Now}
+		Progress: func(Step) {}, Trouble: func(*pipeline.Trouble) {}, Small: func(*NoRoom) {}, Now: time.Now}
 	b.in.Layout.Add(sha256.Size)
 	return b
 }
