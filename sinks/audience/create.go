@@ -25,7 +25,7 @@ func (t *Target) findOrCreate(ctx context.Context, advertiser, name string) (str
 		return found[0].ID, nil
 	}
 	key := advertiser + "/" + name
-	if since, ok := t.doubts[key]; ok && t.now().Sub(since) < doubt {
+	if since := t.doubtOf(key); t.now().Sub(since) < doubt {
 		return "", &pipeline.Trouble{Kind: pipeline.TroubleTikTok, Until: since.Add(doubt),
 			What: "create audience: TikTok did not answer; looking whether it is there"}
 	}
@@ -51,7 +51,7 @@ func (t *Target) create(ctx context.Context, advertiser, name, key string) (stri
 	}
 	a := t.api.Post(ctx, "/segment/audience/", body)
 	if a.Verdict == pipeline.Retry {
-		t.doubts[key] = t.now()
+		t.doubtSince(key, t.now())
 	}
 	if trouble := Trouble("create audience", &a); trouble != nil {
 		if trouble.Kind == pipeline.TroubleAudience || a.Scope == pipeline.ScopeField {
@@ -59,13 +59,26 @@ func (t *Target) create(ctx context.Context, advertiser, name, key string) (stri
 		}
 		return "", trouble
 	}
-	delete(t.doubts, key)
+	t.doubtSince(key, time.Time{})
 	var data struct {
 		ID string `json:"audience_id"`
 	}
 	if err := tiktok.Data(&a, &data); err != nil || data.ID == "" {
-		t.doubts[key] = t.now()
+		t.doubtSince(key, t.now())
 		return "", &pipeline.Trouble{Kind: pipeline.TroubleTikTok, What: "create audience: the answer names no audience"}
 	}
 	return data.ID, nil
+}
+
+func (t *Target) doubtOf(key string) time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.doubts[key]
+}
+
+// doubtSince notes when a create may have worked; the zero time is never.
+func (t *Target) doubtSince(key string, at time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.doubts[key] = at
 }

@@ -94,18 +94,24 @@ func (t *Target) faultOf(name string) *Held {
 }
 
 // stillHeld is what is known against an audience. One that rows name is looked at again while they wait; Readback looks at
-// the sync's own. Target.mu is held.
+// the sync's own. The caller has the audience's permit.
 func (t *Target) stillHeld(ctx context.Context, name string) *Held {
-	held := t.faults[name]
+	held := t.faultOf(name)
 	if held == nil || held.Own || t.now().Sub(held.looked) < lookAgain {
 		return held
 	}
 	held.looked = t.now()
-	if list, err := t.boundAs(name); err == nil {
-		if _, faults, err := t.look(ctx, list); err == nil {
-			t.faults[name] = faults[name]
-		}
+	list, err := t.boundAs(name)
+	if err != nil {
+		return held
 	}
+	_, faults, err := t.look(ctx, list)
+	if err != nil {
+		return held
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.faults[name] = faults[name]
 	return t.faults[name]
 }
 

@@ -40,8 +40,9 @@ type Target struct {
 	api    API
 	docs   Store
 	now    func() time.Time
+	asking permits // calls of IDs, which may take as long as TikTok does
 
-	mu         sync.Mutex
+	mu         sync.Mutex // never held over a call
 	known      map[string][]string  // ids by name
 	doubts     map[string]time.Time // when a create may have worked, by advertiser and name
 	faults     map[string]*Held     // of audiences that cannot be filled now, by name
@@ -62,14 +63,16 @@ func (t *Target) Generation() uint64 {
 
 // IDs are an audience's ids at TikTok, one per advertiser; name is what a row calls it, "" the sync's own. Where rows
 // name audiences the sync has none of its own. The error is a *pipeline.Trouble: of an audience with a fault a *Held, of one that TikTok
-// refuses to create a *Refused; or a *Full.
+// refuses to create a *Refused; or a *Full; or of ctx. An audience that is slow, or refused, holds no other one up.
 func (t *Target) IDs(ctx context.Context, name string) ([]string, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	if err := t.asking.take(ctx, name); err != nil {
+		return nil, err
+	}
+	defer t.asking.give(name)
 	if held := t.stillHeld(ctx, name); held != nil {
 		return nil, held
 	}
-	if ids, ok := t.known[name]; ok {
+	if ids, ok := t.knownAs(name); ok {
 		return ids, nil
 	}
 	if name != "" && t.wanted.ByID {
@@ -79,12 +82,24 @@ func (t *Target) IDs(ctx context.Context, name string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	return t.know(name, b), nil
+}
+
+func (t *Target) knownAs(name string) ([]string, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	ids, ok := t.known[name]
+	return ids, ok
+}
+
+func (t *Target) know(name string, b Binding) []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if name == "" {
 		t.generation = b.Generation
 	}
-	ids := slices.Sorted(maps.Values(b.IDs))
-	t.known[name] = ids
-	return ids, nil
+	t.known[name] = slices.Sorted(maps.Values(b.IDs))
+	return t.known[name]
 }
 
 // bind finds out which audience it is and has it remembered.

@@ -341,3 +341,32 @@ func TestReadBackGivesWhatTikTokSays(t *testing.T) {
 		t.Errorf("with a revoked token: got %v and %d audiences, want an error with the last reading", got.Err, len(got.Audiences))
 	}
 }
+
+// TikTok does not answer the search for one audience. Rows of another one waited for it, and so did the stop of the daemon.
+func TestASlowAudienceHoldsUpNoOtherAndEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSandbox()
+		target := newTarget(s, newDocuments(), Wanted{Sync: "lists", Advertisers: []string{sandbox.DefaultAdvertiser}})
+		idsOf(t, target, "known")
+		s.AddFault(sandbox.Fault{Timeout: true})
+		slow := make(chan error)
+		go func() {
+			_, err := target.IDs(t.Context(), "slow")
+			slow <- err
+		}()
+		synctest.Wait()
+		began := time.Now()
+		idsOf(t, target, "known")
+		if waited := time.Since(began); waited != 0 {
+			t.Errorf("a known audience waited %v for another one", waited)
+		}
+		brief, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := target.IDs(brief, "slow"); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Second {
+			t.Errorf("got %v after %v, want the end of the context", err, time.Since(began))
+		}
+		if err := <-slow; err == nil {
+			t.Error("an audience was found without an answer")
+		}
+	})
+}

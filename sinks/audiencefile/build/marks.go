@@ -3,7 +3,6 @@ package build
 import (
 	"context"
 	"fmt"
-	"sync"
 )
 
 // Document is a small thing that all instances remember.
@@ -18,10 +17,10 @@ type Document struct {
 type marks struct {
 	document Document
 
-	mu   sync.Mutex
-	kept keptMarks
-	at   []int64  // by index of a partition; behind the last row that needs no letter. A partition's own worker alone moves and reads it
-	ids  []string // by index of a partition
+	saving chan struct{} // has room for the one that saves
+	kept   keptMarks
+	at     []int64  // by index of a partition; behind the last row that needs no letter. A partition's own worker alone moves and reads it
+	ids    []string // by index of a partition
 }
 
 type keptMarks struct {
@@ -37,7 +36,7 @@ type position struct {
 }
 
 func loadMarks(ctx context.Context, document Document, mapping string, spans []Span) (*marks, error) {
-	m := &marks{document: document, at: make([]int64, len(spans)), ids: make([]string, len(spans))}
+	m := &marks{document: document, saving: make(chan struct{}, 1), at: make([]int64, len(spans)), ids: make([]string, len(spans))}
 	if err := document.Load(ctx, &m.kept); err != nil {
 		return nil, err
 	}
@@ -70,8 +69,12 @@ func (k *keptMarks) another(s Span) bool {
 func (m *marks) of(partition int) int64 { return m.at[partition] }
 
 func (m *marks) move(ctx context.Context, positions []position) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	select {
+	case m.saving <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	defer func() { <-m.saving }()
 	for _, p := range positions {
 		m.at[p.partition] = max(m.at[p.partition], p.next)
 		m.kept.Next[m.ids[p.partition]] = m.at[p.partition]

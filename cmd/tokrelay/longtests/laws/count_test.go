@@ -7,6 +7,7 @@ import (
 	"log/slog"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/longtests/virtual"
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/replay"
 	"github.com/tokrelay/tokrelay/pipeline"
 )
@@ -37,7 +38,7 @@ func (w *world) count(taken map[string]int, letters map[string][]pipeline.Reason
 }
 
 // lost is what a member counted as lost.
-func (w *world) lost(m *member) (sum float64) {
+func (w *world) lost(m *virtual.Member) (sum float64) {
 	families, err := m.Wiring.Metrics.Gather()
 	if err != nil {
 		w.Fatal(err)
@@ -66,8 +67,12 @@ func (w *world) replay() {
 	if len(wanted) == 0 || w.Failed() {
 		return
 	}
-	link := newLink(&w.net, w.tiktok.Transport())
-	r, err := replay.New(w.configOf(link), daemon.Options{Log: slog.New(slog.DiscardHandler)}, replay.Options{MaxFailures: 1, Force: true})
+	start := w.start()
+	config, err := start.On(virtual.NewLink(&w.net, w.tiktok.Transport()))
+	if err != nil {
+		w.Fatal(err)
+	}
+	r, err := replay.New(config, daemon.Options{Log: slog.New(slog.DiscardHandler)}, replay.Options{MaxFailures: 1, Force: true})
 	if err != nil {
 		w.Fatal(err)
 	}

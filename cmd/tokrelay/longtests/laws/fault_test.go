@@ -10,13 +10,14 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/longtests/virtual"
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
 )
 
 // stir makes one thing happen.
 func (w *world) stir() {
 	running := w.running()
-	var some *member
+	var some *virtual.Member
 	if len(running) > 0 {
 		some = running[w.rand.IntN(len(running))]
 	}
@@ -26,14 +27,14 @@ func (w *world) stir() {
 	case n < 5 && len(running) < 3, some == nil:
 		w.join()
 	case n < 7:
-		some.leave()
+		some.Leave()
 	case n < 9:
-		some.crash()
+		some.Crash()
 	case n == 9:
-		some.link.down()
+		some.Link.Down()
 		w.moved = true
 	case n == 10:
-		some.link.restore()
+		some.Link.Restore()
 	case n == 11:
 		w.moody(randomOf(w, brokerMoods))
 	case n == 12:

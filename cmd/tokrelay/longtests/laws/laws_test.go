@@ -3,50 +3,19 @@
 package laws
 
 import (
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/longtests/virtual"
 	"github.com/tokrelay/tokrelay/pipeline"
 )
 
-var (
-	runs = flag.Int("runs", 0, "runs of the model tests; 0: a few")
-	seed = flag.Uint64("seed", 0, "seed of the model tests; 0: a new one")
-	same = flag.Bool("same", false, "every run with the same seed")
-)
-
-// each runs a model test n times, or as often as the flag says, each time with another seed.
-func each(t *testing.T, few int, run func(t *testing.T, r *rand.Rand, log *logs)) {
-	n, first := few, *seed
-	if *runs > 0 {
-		n = *runs
-	}
-	if first == 0 {
-		first = rand.Uint64()
-	}
-	t.Logf("seed %d", first)
-	for i := range uint64(n) {
-		seed := first + i
-		if *same {
-			seed = first
-		}
-		ok := t.Run("", func(t *testing.T) {
-			log := &logs{}
-			defer guard(seed, log)()
-			synctest.Test(t, func(t *testing.T) { run(t, rand.New(rand.NewPCG(seed, 1)), log) })
-		})
-		if !ok {
-			t.Fatalf("broken law; again with: -run %s -seed %d -runs 1", t.Name(), seed)
-		}
-	}
-}
+var flags = virtual.NewFlags()
 
 const configText = `
 kafka: {brokers: ["localhost:9092"], group: law, session_timeout: %ds, revoke_drain: %ds, protocol: %s, budget: 1MiB}
@@ -86,7 +55,7 @@ func randomConfig(r *rand.Rand) string {
 // row; what TikTok holds, repeats dropped, is the good rows; what was counted as read was counted as settled or read again;
 // what is counted as lost was lost; when all is done nothing is behind; and a replay finds every dead letter.
 func TestWhateverHappensEveryRowSettlesOnceAndRightly(t *testing.T) {
-	each(t, 30, func(t *testing.T, r *rand.Rand, log *logs) {
+	flags.Each(t, 30, func(t *testing.T, r *rand.Rand, log *virtual.Logs) {
 		w := newWorld(t, r, log, randomConfig(r), 1+r.Int32N(6))
 		defer w.end()
 		w.begin()
@@ -106,7 +75,7 @@ func TestWhateverHappensEveryRowSettlesOnceAndRightly(t *testing.T) {
 			t.Logf("trouble %+v, topic made again %d times", w.trouble, w.watch.made)
 			t.Logf("TikTok refused: %+v; faults %+v", w.tiktok.Stats().Refusals, w.tiktok.Faults())
 			t.Logf("partitions %d, configuration:%s", w.partitions, w.config)
-			t.Logf("log:\n%s", log.tail())
+			t.Logf("log:\n%s", log.Tail())
 		}
 	})
 }
@@ -171,10 +140,10 @@ func (w *world) audit() {
 			settled += n
 		}
 		if c.Unsettled != 0 || settled > c.Records {
-			w.Errorf("%s: %d records, %d settled, %d unsettled", m.name, c.Records, settled, c.Unsettled)
+			w.Errorf("%s: %d records, %d settled, %d unsettled", m.Name, c.Records, settled, c.Unsettled)
 		}
 		if !w.moved && settled != c.Records {
-			w.Errorf("%s, undisturbed: %d records, %d settled", m.name, c.Records, settled)
+			w.Errorf("%s, undisturbed: %d records, %d settled", m.Name, c.Records, settled)
 		}
 	}
 }
@@ -186,7 +155,7 @@ func (w *world) letters() map[string][]pipeline.Reason {
 	for _, p := range w.broker.PartitionInfos(rejected) {
 		end += p.HighWatermark
 	}
-	reader, err := kgo.NewClient(kgo.SeedBrokers(w.broker.ListenAddrs()...), kgo.Dialer(w.net.DialContext), kgo.ConsumeTopics(rejected))
+	reader, err := virtual.NewClient(&w.net, w.broker, kgo.ConsumeTopics(rejected))
 	if err != nil {
 		w.Fatal(err)
 	}

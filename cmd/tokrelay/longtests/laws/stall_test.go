@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/longtests/virtual"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
 )
@@ -18,8 +19,8 @@ import (
 // TikTok throttles for ten minutes while the topic is full: memory, goroutines and connections stay what they were after
 // the first moment, nothing is dead-lettered, and once it is over everything arrives.
 func TestAStallOfTenMinutesCostsNoMemoryAndNoRow(t *testing.T) {
-	log := &logs{}
-	defer guard(1, log)()
+	log := &virtual.Logs{}
+	defer virtual.Guard(1, log)()
 	synctest.Test(t, func(t *testing.T) {
 		const rows = 10_000
 		w := newWorld(t, rand.New(rand.NewPCG(1, 1)), log, stallText(), 4)
@@ -81,7 +82,7 @@ type load struct {
 	unsettled   int64
 }
 
-func (w *world) measure(m *member) load {
+func (w *world) measure(m *virtual.Member) load {
 	w.Helper()
 	counts, err := m.Wiring.Metrics.Counts("orders")
 	if err != nil {
@@ -90,7 +91,7 @@ func (w *world) measure(m *member) load {
 	var stats runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&stats)
-	return load{stats.HeapInuse, runtime.NumGoroutine(), m.link.open(), counts.Unsettled}
+	return load{stats.HeapInuse, runtime.NumGoroutine(), m.Link.Open(), counts.Unsettled}
 }
 
 // like reports whether the load is about another one: rows in hand exactly, the rest within what a garbage collector, and a

@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/longtests/virtual"
 	"github.com/tokrelay/tokrelay/pipeline"
 )
 
@@ -93,7 +94,7 @@ func (w *world) transact() {
 	}
 	w.trouble.transactions++
 	id := fmt.Sprintf("source-%d", w.trouble.transactions)
-	t := &transaction{client: w.newClient(kgo.TransactionalID(id), kgo.TransactionTimeout(14*time.Minute), kgo.MaxVersions(withoutZstd()))}
+	t := &transaction{client: w.newClient(kgo.TransactionalID(id), kgo.TransactionTimeout(14*time.Minute), kgo.MaxVersions(virtual.WithoutZstd()))}
 	if err := t.client.BeginTransaction(); err != nil {
 		w.Fatal(err)
 	}
@@ -197,8 +198,8 @@ func (w *world) waive(partition int32, before int64) {
 // reset stops everybody and moves the group: back, forward, or beyond the end of the log.
 func (w *world) reset() {
 	for _, m := range w.members {
-		m.leave()
-		_ = m.ended() // told of when all part
+		m.Leave()
+		_ = m.Ended() // told of when all part
 	}
 	for range 90 { // those that crashed are in the group until their session ends
 		if info := w.broker.GroupInfo(group); info == nil || len(info.Members) == 0 {

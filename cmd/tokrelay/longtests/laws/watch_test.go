@@ -5,7 +5,6 @@ package laws
 import (
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -49,16 +48,15 @@ type watch struct {
 	mu      sync.Mutex
 	fates   map[place]*placed
 	letters map[string]pipeline.Reason
-	passed  map[int32]int64      // how far commits have been checked
-	made    int                  // how often the topic was made again
-	blind   bool                 // commits are set from outside
-	refuse  int                  // dead letters still to be refused, in requests
-	heard   map[string]time.Time // last heartbeats
+	passed  map[int32]int64 // how far commits have been checked
+	made    int             // how often the topic was made again
+	blind   bool            // commits are set from outside
+	refuse  int             // dead letters still to be refused, in requests
 }
 
 func newWatch(t *testing.T, c *kfake.Cluster, topic, group string, box *sandbox.Sandbox) *watch {
 	w := &watch{t: t, topic: topic, group: group, tiktok: box, calls: newCallLog(box.Transport()),
-		fates: map[place]*placed{}, letters: map[string]pipeline.Reason{}, passed: map[int32]int64{}, heard: map[string]time.Time{}}
+		fates: map[place]*placed{}, letters: map[string]pipeline.Reason{}, passed: map[int32]int64{}}
 	c.ControlKey(int16(kmsg.OffsetCommit), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		c.KeepControl()
 		if r := r.(*kmsg.OffsetCommitRequest); r.Group == group {
@@ -71,30 +69,7 @@ func newWatch(t *testing.T, c *kfake.Cluster, topic, group string, box *sandbox.
 		answer := w.produce(r.(*kmsg.ProduceRequest))
 		return answer, nil, answer != nil
 	})
-	c.ControlKey(int16(kmsg.Heartbeat), func(r kmsg.Request) (kmsg.Response, error, bool) {
-		c.KeepControl()
-		w.hear(r.(*kmsg.HeartbeatRequest).MemberID)
-		return nil, nil, false
-	})
-	c.ControlKey(int16(kmsg.ConsumerGroupHeartbeat), func(r kmsg.Request) (kmsg.Response, error, bool) {
-		c.KeepControl()
-		w.hear(r.(*kmsg.ConsumerGroupHeartbeatRequest).MemberID)
-		return nil, nil, false
-	})
 	return w
-}
-
-func (w *watch) hear(member string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.heard[member] = time.Now()
-}
-
-// silent reports whether a member has not been heard of for longer than any session lasts.
-func (w *watch) silent(member string) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return time.Since(w.heard[member]) > time.Minute
 }
 
 func (w *watch) commit(r *kmsg.OffsetCommitRequest) {

@@ -3,25 +3,19 @@
 package laws
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
-	"slices"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
-	"github.com/twmb/franz-go/pkg/kversion"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/longtests/virtual"
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/settings"
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
 )
 
@@ -30,7 +24,6 @@ const (
 	group    = "law.orders"
 	rejected = "law.rejected"
 	failed   = "law.failed"
-	port     = 9092
 )
 
 // world is a broker, a TikTok, and the members of one sync's group.
@@ -41,39 +34,30 @@ type world struct {
 	broker     *kfake.Cluster
 	tiktok     *sandbox.Sandbox
 	watch      *watch
+	pulse      *virtual.Pulse
 	client     *kgo.Client
 	table      *table
 	written    map[int32]int64 // by partition
 	partitions int32
 	config     string
-	members    []*member
+	members    []*virtual.Member
 	refusals   []int // faults of TikTok that pass
 	faults     []*kfake.FaultHandle
 	misnames   bool // TikTok names the wrong row now and then
 	moved      bool // partitions may have moved
-	log        *logs
+	log        *virtual.Logs
 	trouble    trouble
 }
 
-// member is a daemon and its link to the world.
-type member struct {
-	*daemon.Daemon
-	name    string
-	link    *link
-	stop    context.CancelFunc
-	ended   func() error // waits
-	crashed bool
-	leaving bool
-}
-
-func newWorld(t *testing.T, r *rand.Rand, log *logs, config string, partitions int32) *world {
+func newWorld(t *testing.T, r *rand.Rand, log *virtual.Logs, config string, partitions int32) *world {
 	w := &world{T: t, rand: r, log: log, misnames: r.IntN(2) == 0, partitions: partitions, config: config, written: map[int32]int64{}, tiktok: sandbox.New(sandbox.Config{Refuse: sandbox.Strict(), Limits: sandbox.NoLimits()})}
 	var err error
-	w.broker, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(port), kfake.MaxVersions(withoutZstd()), kfake.ListenFn(w.net.Listen), kfake.SeedTopics(partitions, topic))
+	w.broker, err = virtual.NewBroker(&w.net, kfake.SeedTopics(partitions, topic))
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.watch = newWatch(t, w.broker, topic, group, w.tiktok)
+	w.pulse = virtual.NewPulse(w.broker)
 	w.table = newTable(t, "orders", r)
 	w.client = w.newClient()
 	w.narrow()
@@ -81,19 +65,11 @@ func newWorld(t *testing.T, r *rand.Rand, log *logs, config string, partitions i
 }
 
 func (w *world) newClient(opts ...kgo.Opt) *kgo.Client {
-	client, err := kgo.NewClient(append(opts, kgo.SeedBrokers(w.broker.ListenAddrs()...), kgo.Dialer(w.net.DialContext), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+	client, err := virtual.NewClient(&w.net, w.broker, opts...)
 	if err != nil {
 		w.Fatal(err)
 	}
 	return client
-}
-
-// withoutZstd is a broker too old for zstd: its decoders live in pools, have channels, and are closed by the garbage
-// collector, which virtual time does not allow. The producer falls back to snappy.
-func withoutZstd() *kversion.Versions {
-	v := kversion.Stable()
-	v.SetMaxKeyVersion(int16(kmsg.Produce), 6)
-	return v
 }
 
 // end closes what the world is made of. Goroutines that are left over fail the test: virtual time waits for all.
@@ -103,60 +79,26 @@ func (w *world) end() {
 }
 
 // join starts a member.
-func (w *world) join() *member {
+func (w *world) join() *virtual.Member {
 	w.Helper()
-	m := &member{name: fmt.Sprintf("member-%d", len(w.members)), link: newLink(&w.net, w.watch.calls)}
-	var err error
-	m.Daemon, err = daemon.New(w.configOf(m.link), daemon.Options{Instance: m.name, Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})).With("member", m.name)})
+	m, err := virtual.Join(w.start())
 	if err != nil {
 		w.Fatal(err)
 	}
-	listener, err := w.net.Listen("tcp", fmt.Sprintf("localhost:%d", 10000+len(w.members)))
-	if err != nil {
-		w.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	m.stop = stop
-	ended := make(chan error, 1)
-	go func() { ended <- m.RunOn(ctx, listener) }()
-	m.ended = sync.OnceValue(func() error { return <-ended })
 	w.moved = w.moved || len(w.members) > 0
 	w.members = append(w.members, m)
 	return m
 }
 
-// configOf is the configuration, which reaches the world through a link.
-func (w *world) configOf(l *link) *daemon.Config {
-	w.Helper()
-	c, report := daemon.Parse([]byte(w.config), settings.Lookup{Env: func(name string) (string, bool) { return w.table.folder, name == "FOLDER" }})
-	if err := report.Err(); err != nil {
-		w.Fatal(err)
-	}
-	c.Kafka.Dial = l.dial
-	account := c.Connections["main"]
-	account.Transport = l
-	c.Connections["main"] = account
-	return c
-}
-
-// crash takes the member out of the world at once. What it still does, nobody hears.
-func (m *member) crash() {
-	m.crashed, m.leaving = true, true
-	m.link.down()
-	m.stop()
-}
-
-// leave stops the member in good order.
-func (m *member) leave() {
-	m.leaving = true
-	m.stop()
+func (w *world) start() virtual.Start {
+	return virtual.Start{Number: len(w.members), Config: w.config, Folder: w.table.folder, Net: &w.net, API: w.watch.calls, Log: w.log}
 }
 
 // running are the members that were not told to stop.
-func (w *world) running() []*member {
-	var list []*member
+func (w *world) running() []*virtual.Member {
+	var list []*virtual.Member
 	for _, m := range w.members {
-		if !m.leaving {
+		if !m.Leaving {
 			list = append(list, m)
 		}
 	}
@@ -232,7 +174,7 @@ func (w *world) quiet() {
 	w.watch.refuse = 0
 	w.watch.mu.Unlock()
 	for _, m := range w.running() {
-		m.link.restore()
+		m.Link.Restore()
 	}
 	if len(w.running()) == 0 {
 		w.join()
@@ -330,32 +272,16 @@ func (w *world) behind() string {
 			w.Fatal(err)
 		}
 		if c.LagRecords != 0 || c.LagSeconds != 0 {
-			return fmt.Sprintf("%s is %d records and %v seconds behind", m.name, c.LagRecords, c.LagSeconds)
+			return fmt.Sprintf("%s is %d records and %v seconds behind", m.Name, c.LagRecords, c.LagSeconds)
 		}
 	}
 	return ""
 }
 
-// evict does what a real broker does and kfake does not: a member that ended while it was joining, and was given
-// partitions all the same, is out after its session.
+// evict puts members out of the group that a real broker would not have kept.
 func (w *world) evict() {
-	info := w.broker.GroupInfo(group)
-	if info == nil {
-		return
-	}
-	leave := kmsg.NewPtrLeaveGroupRequest()
-	leave.Group = group
-	for _, m := range info.Members {
-		if w.watch.silent(m.MemberID) {
-			member := kmsg.NewLeaveGroupRequestMember()
-			member.MemberID = m.MemberID
-			leave.Members = append(leave.Members, member)
-		}
-	}
-	if len(leave.Members) > 0 {
-		if _, err := leave.RequestWith(w.Context(), w.client); err != nil {
-			w.Errorf("evict members: %v", err)
-		}
+	if err := w.pulse.Evict(w.Context(), w.client, group); err != nil {
+		w.Error(err)
 	}
 }
 
@@ -366,36 +292,15 @@ func (w *world) part() {
 		f.Remove()
 	}
 	for _, m := range w.members {
-		wanted := !m.leaving
-		m.leave()
-		err := m.ended()
-		if err != nil && (wanted || !errors.Is(err, daemon.ErrUndrained)) && !m.crashed {
-			w.Errorf("%s ended with %v", m.name, err)
+		wanted := !m.Leaving
+		m.Leave()
+		err := m.Ended()
+		if err != nil && (wanted || !errors.Is(err, daemon.ErrUndrained)) && !m.Crashed {
+			w.Errorf("%s ended with %v", m.Name, err)
 		}
 		synctest.Wait()
-		if n := m.link.open(); n > 0 {
-			w.Errorf("%s has ended and left %d connections open", m.name, n)
+		if n := m.Link.Open(); n > 0 {
+			w.Errorf("%s has ended and left %d connections open", m.Name, n)
 		}
 	}
-}
-
-// logs keeps the last of what members log, for a test that fails.
-type logs struct {
-	mu   sync.Mutex
-	text []byte
-}
-
-func (l *logs) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.text = append(l.text, p...); len(l.text) > 2<<20 {
-		l.text = slices.Delete(l.text, 0, 1<<20)
-	}
-	return len(p), nil
-}
-
-func (l *logs) tail() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return string(l.text[max(0, len(l.text)-12000):])
 }

@@ -1,6 +1,4 @@
-//go:build synctests
-
-package laws
+package virtual
 
 import (
 	"context"
@@ -15,9 +13,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 )
 
-// link is all that joins a member to the world: connections to the broker, and calls to TikTok. Cut, it breaks what is
+// Link is all that joins a member to the world: connections to the broker, and calls to TikTok. Cut, it breaks what is
 // under way and lets nothing through; a member whose link is cut for good has crashed as far as another can tell.
-type link struct {
+type Link struct {
 	net *kfake.VirtualNetwork
 	api http.RoundTripper
 
@@ -30,19 +28,22 @@ type link struct {
 // refused is the error of a network where nothing listens.
 var refused = &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 
-func newLink(n *kfake.VirtualNetwork, api http.RoundTripper) *link {
-	l := &link{net: n, api: api, conns: map[net.Conn]struct{}{}}
-	l.restore()
+// NewLink joins a member to a network and an API.
+func NewLink(n *kfake.VirtualNetwork, api http.RoundTripper) *Link {
+	l := &Link{net: n, api: api, conns: map[net.Conn]struct{}{}}
+	l.Restore()
 	return l
 }
 
-func (l *link) restore() {
+// Restore ends a cut.
+func (l *Link) Restore() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.alive, l.cut = context.WithCancel(context.Background())
 }
 
-func (l *link) down() {
+// Down cuts the link until Restore.
+func (l *Link) Down() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.cut()
@@ -52,21 +53,21 @@ func (l *link) down() {
 	clear(l.conns)
 }
 
-func (l *link) life() context.Context {
+func (l *Link) life() context.Context {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.alive
 }
 
-// open is the number of connections.
-func (l *link) open() int {
+// Open is the number of connections to the broker.
+func (l *Link) Open() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.conns)
 }
 
-// dial opens a connection to the broker.
-func (l *link) dial(ctx context.Context, network, address string) (net.Conn, error) {
+// Dial opens a connection to the broker.
+func (l *Link) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	if l.life().Err() != nil {
 		return nil, refused
 	}
@@ -87,7 +88,7 @@ func (l *link) dial(ctx context.Context, network, address string) (net.Conn, err
 // linked is a connection that the link forgets when it is closed.
 type linked struct {
 	net.Conn
-	link *link
+	link *Link
 }
 
 // latency is the time of a request on its way. Without it, who asks again at once stops the clock: a broker that answers an
@@ -107,7 +108,7 @@ func (c *linked) Close() error {
 }
 
 // RoundTrip makes a call. A cut breaks it off: before its effect, or after it and before its answer.
-func (l *link) RoundTrip(r *http.Request) (*http.Response, error) {
+func (l *Link) RoundTrip(r *http.Request) (*http.Response, error) {
 	life := l.life()
 	if life.Err() != nil {
 		r.Body.Close()

@@ -1,6 +1,4 @@
-//go:build synctests
-
-package laws
+package virtual
 
 import (
 	"fmt"
@@ -16,9 +14,9 @@ const (
 	memory   = 1 << 30
 )
 
-// guard watches a run from outside its virtual time, in which a goroutine that turns in a circle stops the clock. A run
+// Guard watches a run from outside its virtual time, in which a goroutine that turns in a circle stops the clock. A run
 // that takes too long, or too much memory, ends the process, and leaves behind what it takes to know why.
-func guard(seed uint64, log *logs) (release func()) {
+func Guard(seed uint64, log *Logs) (release func()) {
 	over := make(chan struct{})
 	began, ticker := time.Now(), time.NewTicker(time.Second/4)
 	go func() {
@@ -30,7 +28,7 @@ func guard(seed uint64, log *logs) (release func()) {
 			case <-ticker.C:
 			}
 			if used := inUse(); time.Since(began) > realTime || used > memory {
-				fmt.Fprintf(os.Stderr, "log:\n%s\n", log.tail())
+				fmt.Fprintf(os.Stderr, "log:\n%s\n", log.Tail())
 				pprof.Lookup("goroutine").WriteTo(os.Stderr, 2)
 				fmt.Fprintf(os.Stderr, "FAIL: the run was ended after %v, with %d MB in use; again with: -seed %d -runs 1\n", time.Since(began).Round(time.Second), used>>20, seed)
 				os.Exit(1)

@@ -1,5 +1,0 @@
-//go:build !race && !synctests
-
-package laws
-
-const race = false

@@ -1,0 +1,108 @@
+//go:build synctests
+
+package truth
+
+import (
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// change makes one change to a table and writes it.
+func (w *world) change(t *table) {
+	id, any := t.some(w.rand.IntN)
+	n := w.rand.IntN(20)
+	switch {
+	case !any || n < 6:
+		w.insert(t)
+	case n < 9:
+		w.remove(t, id)
+	case n == 9 && w.has[keyChanges]:
+		r := t.rows[id]
+		w.remove(t, id)
+		w.create(t, w.newKey(t), r)
+	default:
+		w.update(t, id)
+	}
+}
+
+// insert makes a row, now and then under the key of one that was deleted.
+func (w *world) insert(t *table) {
+	id := w.newKey(t)
+	if len(t.keys) > 0 && w.rand.IntN(4) == 0 {
+		old := t.keys[w.rand.IntN(len(t.keys))]
+		if _, there := t.rows[old]; !there {
+			id = old
+		}
+	}
+	w.create(t, id, w.person())
+}
+
+// newKey is one the table has never had.
+func (w *world) newKey(t *table) int64 { return int64(len(t.keys) + 1) }
+
+func (w *world) create(t *table, id int64, r row) {
+	if int(id) > len(t.keys) {
+		t.keys = append(t.keys, id)
+	}
+	t.rows[id] = r
+	op := []string{"c", "c", "r"}[w.rand.IntN(3)]
+	w.note("%s %s/%d: %v", op, t.topic, id, &r)
+	w.put(t, id, op, row{}, r)
+}
+
+// put writes a version of a row: as a plain row, or as an envelope with or without what was there before.
+func (w *world) put(t *table, id int64, op string, before, after row) {
+	switch {
+	case w.style == flatRows:
+		w.write(t, id, w.writer.row(columns(id, after)))
+	case op == "u" && w.isFull():
+		w.write(t, id, w.writer.change(op, columns(id, before), columns(id, after)))
+	default:
+		w.write(t, id, w.writer.change(op, nil, columns(id, after)))
+	}
+}
+
+func (w *world) update(t *table, id int64) {
+	before := t.rows[id]
+	after := w.altered(before)
+	t.rows[id] = after
+	w.note("u %s/%d: %v", t.topic, id, &after)
+	w.put(t, id, "u", before, after)
+}
+
+// remove deletes a row: in the log of plain rows by a tombstone, else by a delete and a tombstone behind it.
+func (w *world) remove(t *table, id int64) {
+	before := columns(id, t.rows[id])
+	delete(t.rows, id)
+	w.note("d %s/%d", t.topic, id)
+	if !w.isFull() {
+		before = keyAlone(id)
+	}
+	if w.style != flatRows {
+		w.write(t, id, w.writer.change("d", before, nil))
+	}
+	w.write(t, id, nil)
+}
+
+// isFull reports whether before-images hold the whole old row.
+func (w *world) isFull() bool { return w.style != keyImages && w.style != flatRows && !w.keyed }
+
+// write puts a record at the end of its partition: rows stay where their id puts them, whatever the bytes of their key.
+func (w *world) write(t *table, id int64, value []byte) {
+	partition := int32(id % int64(w.partitions))
+	w.written[t.topic][partition]++
+	record := &kgo.Record{Topic: t.topic, Partition: partition, Key: w.writer.keyOf(id, w.keySchema), Value: value}
+	w.client.Produce(w.Context(), record, func(_ *kgo.Record, err error) {
+		if err != nil {
+			w.Errorf("write row: %v", err)
+		}
+	})
+	if w.rand.IntN(3) == 0 { // a batch of its own: the cleaner keeps the last one whole
+		w.flush()
+	}
+}
+
+func (w *world) flush() {
+	if err := w.client.Flush(w.Context()); err != nil {
+		w.Fatal(err)
+	}
+}

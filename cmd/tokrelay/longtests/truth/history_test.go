@@ -1,0 +1,209 @@
+//go:build synctests
+
+package truth
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/longtests/virtual"
+)
+
+var flags = virtual.NewFlags()
+
+// The law (P10): whatever happens to the table, to its log, to TikTok and to the members, once all is quiet the audience is
+// the table.
+func TestOnceAllIsQuietTheAudienceIsTheTable(t *testing.T) {
+	of, rows := kinds(t), newWriter(t)
+	flags.Each(t, 40, func(t *testing.T, r *rand.Rand, log *virtual.Logs) {
+		w := newWorld(t, r, log, of, rows)
+		defer w.end()
+		w.live()
+		w.part()
+		if t.Failed() {
+			t.Logf("kinds %s\n%s\nstory:\n%s\nlog:\n%s", &w.traits, w.config, strings.Join(w.story, "\n"), log.Tail())
+		}
+	})
+}
+
+// live lets things happen, then holds the audiences against the tables; twice, because what one rest leaves the next one starts from.
+func (w *world) live() {
+	if w.style == fileUpload {
+		w.populate()
+	}
+	if w.rand.IntN(3) > 0 { // else the log has a past before the first member comes
+		w.join()
+	}
+	for range 2 {
+		for range 4 + w.rand.IntN(16) {
+			w.happen()
+		}
+		if w.style == fileUpload {
+			w.nightShift()
+		}
+		w.settle()
+		if w.judge(); w.Failed() {
+			return
+		}
+	}
+}
+
+// quiet ends all trouble.
+func (w *world) quiet() {
+	w.tiktok.ClearFaults()
+	for _, m := range w.running() {
+		m.Link.Restore()
+	}
+	if len(w.running()) == 0 {
+		w.join()
+	}
+	w.note("all is quiet")
+}
+
+// longest is how long the members may take, once all is quiet.
+const longest = 30 * time.Minute
+
+// settle waits until nothing is left to do: not for the members, nor for calls and sessions of those that have gone.
+func (w *world) settle() {
+	w.Helper()
+	if w.style == fileUpload {
+		w.awaitUpload()
+		return
+	}
+	w.quiet()
+	w.await("read everything", w.behind)
+	<-time.After(30 * time.Second)
+	w.await("read everything", w.behind)
+}
+
+func (w *world) await(what string, left func() string) {
+	w.Helper()
+	began := time.Now()
+	for looked := 1; ; looked++ {
+		missing := left()
+		if missing == "" || w.Failed() {
+			return
+		}
+		if time.Since(began) > longest {
+			w.Errorf("%v passed and the group has not %s: %s", longest, what, missing)
+			return
+		}
+		if looked%90 == 0 {
+			w.evict()
+		}
+		<-time.After(time.Second)
+	}
+}
+
+// evict puts members out of the groups that a real broker would not have kept.
+func (w *world) evict() {
+	for _, a := range w.audiences {
+		if err := w.pulse.Evict(w.Context(), w.client, "truth."+a.name); err != nil {
+			w.Error(err)
+		}
+	}
+}
+
+// behind is what the groups have not committed, or a member says that is left.
+func (w *world) behind() string {
+	for _, a := range w.audiences {
+		if left := w.uncommitted(a); left != "" {
+			return left
+		}
+		for _, m := range w.running() {
+			c, err := m.Wiring.Metrics.Counts(a.name)
+			if err != nil {
+				w.Fatal(err)
+			}
+			if c.LagRecords != 0 || c.Unsettled > 0 {
+				return fmt.Sprintf("%s of %s is %d records behind, %d unsettled", a.name, m.Name, c.LagRecords, c.Unsettled)
+			}
+		}
+	}
+	return ""
+}
+
+func (w *world) uncommitted(a *audience) string {
+	group := w.broker.GroupInfo("truth." + a.name)
+	for _, t := range a.tables {
+		for p, end := range w.written[t.topic] {
+			at := int64(0)
+			if group != nil {
+				at = group.Commits[t.topic][p].Offset
+			}
+			if at < end {
+				return fmt.Sprintf("%s has committed %s/%d at %d, and the end is %d", a.name, t.topic, p, at, end)
+			}
+		}
+	}
+	return ""
+}
+
+// judge holds TikTok's sets against the truth.
+func (w *world) judge() {
+	w.Helper()
+	for _, difference := range w.differs() {
+		w.Error(difference)
+	}
+}
+
+// differs are the differences between TikTok's sets and the truth.
+func (w *world) differs() (list []string) {
+	for _, a := range w.audiences {
+		truth, held := a.truth(), w.held(a)
+		for _, d := range slices.SortedFunc(maps.Keys(truth), compare) {
+			if !held[d] {
+				list = append(list, fmt.Sprintf("%s: %s %s is missing: %s, of%s", a.name, d.kind, d.hex[:8], w.addresses[d.hex], truth[d]))
+			}
+		}
+		for _, d := range slices.SortedFunc(maps.Keys(held), compare) {
+			if truth[d] == "" {
+				list = append(list, fmt.Sprintf("%s: %s %s is too much: %s", a.name, d.kind, d.hex[:8], w.addresses[d.hex]))
+			}
+		}
+	}
+	return list
+}
+
+func compare(a, b digest) int { return strings.Compare(a.kind+a.hex, b.kind+b.hex) }
+
+// held is what TikTok has.
+func (w *world) held(a *audience) map[digest]bool {
+	set := map[digest]bool{}
+	for _, found := range w.tiktok.Audiences() {
+		if found.Name != a.name {
+			continue
+		}
+		for kind, list := range w.tiktok.Members(found.ID) {
+			for _, hex := range list {
+				set[digest{kind, hex}] = true
+			}
+		}
+	}
+	return set
+}
+
+// part stops everyone and waits for them.
+func (w *world) part() {
+	w.Helper()
+	for _, m := range w.members {
+		wanted := !m.Leaving
+		m.Leave()
+		err := m.Ended()
+		if err != nil && (wanted || !errors.Is(err, daemon.ErrUndrained)) && !m.Crashed {
+			w.Errorf("%s ended with %v", m.Name, err)
+		}
+		synctest.Wait()
+		if n := m.Link.Open(); n > 0 {
+			w.Errorf("%s has ended and left %d connections open", m.Name, n)
+		}
+	}
+}

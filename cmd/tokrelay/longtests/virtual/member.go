@@ -1,0 +1,89 @@
+package virtual
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
+)
+
+// Member is a daemon and its link to the rest of the world.
+type Member struct {
+	*daemon.Daemon
+	Name    string
+	Link    *Link
+	Crashed bool
+	Leaving bool
+
+	stop  context.CancelFunc
+	ended func() error
+}
+
+// Start is what a member is started from.
+type Start struct {
+	Number int    // its own: no other member has had it
+	Config string // ${FOLDER} in it is Folder
+	Folder string
+	Net    *kfake.VirtualNetwork
+	API    http.RoundTripper
+	Log    *Logs
+}
+
+// Join starts a member.
+func Join(s Start) (*Member, error) {
+	m := &Member{Name: fmt.Sprintf("member-%d", s.Number), Link: NewLink(s.Net, s.API)}
+	config, err := s.On(m.Link)
+	if err != nil {
+		return nil, err
+	}
+	log := slog.New(slog.NewTextHandler(s.Log, &slog.HandlerOptions{Level: slog.LevelDebug})).With("member", m.Name)
+	if m.Daemon, err = daemon.New(config, daemon.Options{Instance: m.Name, Log: log}); err != nil {
+		return nil, err
+	}
+	listener, err := s.Net.Listen("tcp", fmt.Sprintf("localhost:%d", 10000+s.Number))
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	m.stop = stop
+	ended := make(chan error, 1)
+	go func() { ended <- m.RunOn(ctx, listener) }()
+	m.ended = sync.OnceValue(func() error { return <-ended })
+	return m, nil
+}
+
+// On is the configuration, which reaches the world through a link.
+func (s Start) On(l *Link) (*daemon.Config, error) {
+	c, report := daemon.Parse([]byte(s.Config), settings.Lookup{Env: func(name string) (string, bool) { return s.Folder, name == "FOLDER" }})
+	if err := report.Err(); err != nil {
+		return nil, err
+	}
+	c.Kafka.Dial = l.Dial
+	for name, account := range c.Connections {
+		account.Transport = l
+		c.Connections[name] = account
+	}
+	return c, nil
+}
+
+// Crash takes the member out of the world at once. What it still does, no one hears.
+func (m *Member) Crash() {
+	m.Crashed, m.Leaving = true, true
+	m.Link.Down()
+	m.stop()
+}
+
+// Leave stops the member in good order.
+func (m *Member) Leave() {
+	m.Leaving = true
+	m.stop()
+}
+
+// Ended waits until the member has stopped, and is how it ended.
+func (m *Member) Ended() error { return m.ended() }
