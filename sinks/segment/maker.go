@@ -55,8 +55,7 @@ func (m *Maker) leaving(c *pipeline.Change, why error) (t transition, ok bool) {
 	}
 	t.filtered = !isRejected
 	if t.oldKnown = c.BeforeComplete && c.Before.Present && !c.KeyRow; t.oldKnown {
-		m.old = m.before(c)
-		t.old = m.old
+		t.old = m.allBefore(c)
 	}
 	return t, true
 }
@@ -69,24 +68,40 @@ func (t *transition) add(items *pipeline.Items, row int) {
 	})
 }
 
+// Try is Make for looking at rows one by one: that of a person who is no member, now, is skipped, whatever is remembered.
+func (m *Maker) Try(items *pipeline.Items, row int, c *pipeline.Change) error {
+	t, err := m.transition(c)
+	switch {
+	case err != nil:
+		return err
+	case !t.member:
+		return pipeline.SkipNotMember
+	case len(t.now) == 0 && t.kept == 0:
+		return m.plan.cfg.Nobody(section)
+	}
+	return m.Make(items, row, c)
+}
+
 func (m *Maker) transition(c *pipeline.Change) (t transition, err error) {
 	if m.plan.remembers && len(c.Key) == 0 && !m.keyless {
 		return t, pipeline.Reject(pipeline.StageMap, pipeline.InvalidDeliveryKey, "", "a record key that names the member")
 	}
 	t.created = c.Op == pipeline.Insert || c.Op == pipeline.Snapshot
 	t.oldKnown = t.created || c.BeforeComplete && c.Before.Present && !c.KeyRow
-	if !m.plan.remembers && !t.oldKnown {
+	if !m.plan.remembers && (!t.oldKnown || c.Partial) {
 		return t, pipeline.Reject(pipeline.StageMap, pipeline.BeforeImageIncomplete, "", "a complete image of the row before its change")
 	}
 	unchanged := c.Op == pipeline.Update && t.oldKnown && sameRow(&c.Before, &c.After)
 	if t.oldKnown && !t.created && !unchanged {
-		m.old = m.before(c)
-		t.old = m.old
+		t.old = m.allBefore(c)
 	}
 	if c.Op == pipeline.Delete {
 		return t, nil
 	}
 	m.row.Begin(c)
+	if c.Partial {
+		return t, m.ofChanged(&t)
+	}
 	if err = m.present(&t); unchanged { // most updates of a table: hashing once will do
 		t.old = t.now
 	}
@@ -118,12 +133,12 @@ func (m *Maker) present(t *transition) (err error) {
 	if t.member, err = m.plan.members.Includes(m.row); err != nil || !t.member {
 		return err
 	}
-	if m.now, err = m.claims(m.now[:0]); err != nil {
+	if m.now, err = m.claims(m.now[:0], 0); err != nil {
 		return err
 	}
 	t.now = m.now
 	if len(t.now) == 0 && m.isUseless(t) {
-		return member.NoIdentifier(section)
+		return m.plan.cfg.Nobody(section)
 	}
 	return nil
 }
@@ -131,14 +146,23 @@ func (m *Maker) present(t *transition) (err error) {
 // isUseless reports whether a member without identifiers has no past either, as far as can be known without memory.
 func (m *Maker) isUseless(t *transition) bool { return !m.plan.remembers && len(t.old) == 0 }
 
-// before is the claims of the row before its change, as far as they can be read: one that cannot must not make the others stay.
-func (m *Maker) before(c *pipeline.Change) (old []byte) {
-	m.past = pipeline.Change{Op: pipeline.Update, Shape: c.Shape, After: c.Before, Key: c.Key, Source: c.Source}
+// allBefore is the claims of all that is known of the row before its change.
+func (m *Maker) allBefore(c *pipeline.Change) []byte {
+	m.old = m.before(m.old[:0], c, &c.Before)
+	if c.Older.Present {
+		m.old = m.before(m.old, c, &c.Older)
+	}
+	return m.old
+}
+
+// before appends the claims of the row before its change, as far as they can be read: one that cannot must not make the others
+// stay.
+func (m *Maker) before(old []byte, c *pipeline.Change, image *pipeline.Image) []byte {
+	m.past = pipeline.Change{Op: pipeline.Update, Shape: c.Shape, After: *image, Key: c.Key, Source: c.Source}
 	m.row.Begin(&m.past)
 	if member, err := m.plan.members.Includes(m.row); err == nil && !member || m.readAudiences() != nil {
-		return m.old[:0]
+		return old
 	}
-	old = m.old[:0]
 	for i := range m.plan.members.Readers {
 		old, _ = m.identify(old, &m.plan.members.Readers[i])
 	}

@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -31,6 +32,7 @@ func TestWhenAllIsQuietTikTokHoldsExactlyTheTablesMembers(t *testing.T) {
 		{"full before-images", style{full: true, shared: true}},
 		{"replica identity default", style{shared: true}},
 		{"flat rows and tombstones", style{flat: true, shared: true}},
+		{"changed columns alone", style{changed: true, shared: true}},
 		{"full before-images and no memory", style{full: true, config: "remember: never"}},
 		{"full before-images and a promise", style{full: true, config: "unshared: true"}},
 	} {
@@ -58,10 +60,11 @@ func TestWhatIsAddedForAnotherInstancesMemberIsLookedAtAgain(t *testing.T) {
 
 // style is how a source writes changes, and what the sync makes of them.
 type style struct {
-	full   bool // before-images hold the whole row
-	flat   bool // every row is an insert, and a delete is a tombstone
-	shared bool // rows share addresses, and keys change
-	config string
+	full    bool // before-images hold the whole row
+	flat    bool // every row is an insert, and a delete is a tombstone
+	changed bool // updates hold the columns that changed; a row that joins is whole, as its identifiers are not remembered
+	shared  bool // rows share addresses, and keys change
+	config  string
 }
 
 // person is a row of the table.
@@ -111,7 +114,7 @@ func newWorld(t *testing.T, seed uint64, s style) *world {
 	w := &world{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 2)), style: s, members: &topic{}, table: map[int]person{}}
 	cfg := loaded(t, "audience: {id: \"7\"}\nidentifiers: {EMAIL_SHA256: email, PHONE_SHA256: phone}\nmember_when: member\n"+s.config)
 	cols := &mapping.Columns{}
-	plan, err := New(cfg, Options{AdvertiserID: sandbox.DefaultAdvertiser, FullBefore: s.full}, cols, time.Now, nil)
+	plan, err := New(cfg, Options{AdvertiserID: sandbox.DefaultAdvertiser, Changed: s.changed, FullBefore: s.full}, cols, time.Now, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,6 +222,13 @@ func (w *world) change(id int) {
 	switch {
 	case w.style.flat:
 		c.Op = pipeline.Insert
+	case w.style.changed && (before.member || !p.member):
+		c.Partial = true
+		for i, old := range before.image().Values {
+			if now := c.After.Values[i]; old.Kind() == now.Kind() && old.Int() == now.Int() && bytes.Equal(old.Bytes(), now.Bytes()) {
+				c.After.Values[i] = pipeline.UnavailableValue()
+			}
+		}
 	case w.style.full:
 		c.Before, c.BeforeComplete = before.image(), true
 	}
@@ -364,10 +374,10 @@ func (w *world) deliver(ctx context.Context, sink *Sink, rows []written, chunk *
 			continue
 		}
 		if err := maker.Make(&items, i, &rows[i].change); err != nil {
-			if rejection, ok := err.(*pipeline.Rejection); !ok || rejection.Reason != pipeline.NoIdentifier {
+			if err != pipeline.SkipNoIdentifier {
 				return fmt.Errorf("make: %w", err)
 			}
-			chunk.Settle(i, pipeline.DeadLettered)
+			chunk.Settle(i, pipeline.Skipped)
 		}
 	}
 	return sink.Deliver(ctx, chunk, &items)

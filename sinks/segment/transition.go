@@ -9,6 +9,8 @@ type transition struct {
 	oldKnown bool   // old is the whole truth: a full before-image, or a row that was not there before
 	filtered bool   // the row was left out by the sync's condition, and is not a member
 	created  bool   // an insert or a snapshot: as far as it knows, the row is new
+	asWas    bool   // a row of changed columns, of which none says if it is a member: it is one if it was
+	kept     byte   // a row of changed columns: bits of the kinds of identifiers that did not change, which now leaves out
 	now      []byte // claims of the row; none for a member means that it has no identifier
 	old      []byte // claims before the change
 }
@@ -18,6 +20,7 @@ const (
 	flagOldKnown
 	flagCreated
 	flagFiltered
+	flagAsWas
 )
 
 func (t *transition) appendTo(dst []byte) []byte {
@@ -25,12 +28,12 @@ func (t *transition) appendTo(dst []byte) []byte {
 	for _, f := range []struct {
 		on   bool
 		flag byte
-	}{{t.member, flagMember}, {t.oldKnown, flagOldKnown}, {t.created, flagCreated}, {t.filtered, flagFiltered}} {
+	}{{t.member, flagMember}, {t.oldKnown, flagOldKnown}, {t.created, flagCreated}, {t.filtered, flagFiltered}, {t.asWas, flagAsWas}} {
 		if f.on {
 			flags |= f.flag
 		}
 	}
-	dst = append(dst, flags)
+	dst = append(dst, flags, t.kept)
 	dst = binary.AppendUvarint(dst, uint64(len(t.now)))
 	dst = append(dst, t.now...)
 	return append(dst, t.old...)
@@ -38,10 +41,11 @@ func (t *transition) appendTo(dst []byte) []byte {
 
 func readTransition(body []byte) transition {
 	flags := body[0]
-	n, used := binary.Uvarint(body[1:])
-	rest := body[1+used:]
+	n, used := binary.Uvarint(body[2:])
+	rest := body[2+used:]
 	return transition{
 		member: flags&flagMember != 0, oldKnown: flags&flagOldKnown != 0, created: flags&flagCreated != 0, filtered: flags&flagFiltered != 0,
+		asWas: flags&flagAsWas != 0, kept: body[1],
 		now: rest[:n:n], old: rest[n:],
 	}
 }
