@@ -55,7 +55,7 @@ func (m *Maker) leaving(c *pipeline.Change, why error) (t transition, ok bool) {
 	}
 	t.filtered = !isRejected
 	if t.oldKnown = c.BeforeComplete && c.Before.Present && !c.KeyRow; t.oldKnown {
-		t.old = m.allBefore(c)
+		m.before(c, &t)
 	}
 	return t, true
 }
@@ -93,7 +93,7 @@ func (m *Maker) transition(c *pipeline.Change) (t transition, err error) {
 	}
 	unchanged := c.Op == pipeline.Update && t.oldKnown && sameRow(&c.Before, &c.After)
 	if t.oldKnown && !t.created && !unchanged {
-		t.old = m.allBefore(c)
+		m.before(c, &t)
 	}
 	if c.Op == pipeline.Delete {
 		return t, nil
@@ -146,25 +146,27 @@ func (m *Maker) present(t *transition) (err error) {
 // isUseless reports whether a member without identifiers has no past either, as far as can be known without memory.
 func (m *Maker) isUseless(t *transition) bool { return !m.plan.remembers && len(t.old) == 0 }
 
-// allBefore is the claims of all that is known of the row before its change.
-func (m *Maker) allBefore(c *pipeline.Change) []byte {
-	m.old = m.before(m.old[:0], c, &c.Before)
+// before reads the claims of all that is known of the row before its change.
+func (m *Maker) before(c *pipeline.Change, t *transition) {
+	m.old = m.beforeIn(m.old[:0], c, &c.Before, t)
 	if c.Older.Present {
-		m.old = m.before(m.old, c, &c.Older)
+		m.old = m.beforeIn(m.old, c, &c.Older, t)
 	}
-	return m.old
+	t.old = m.old
 }
 
-// before appends the claims of the row before its change, as far as they can be read: one that cannot must not make the others
-// stay.
-func (m *Maker) before(old []byte, c *pipeline.Change, image *pipeline.Image) []byte {
+// beforeIn appends the claims of an image, as far as they can be read: one that cannot must not make the others stay.
+func (m *Maker) beforeIn(old []byte, c *pipeline.Change, image *pipeline.Image, t *transition) []byte {
 	m.past = pipeline.Change{Op: pipeline.Update, Shape: c.Shape, After: *image, Key: c.Key, Source: c.Source}
 	m.row.Begin(&m.past)
-	if member, err := m.plan.members.Includes(m.row); err == nil && !member || m.readAudiences() != nil {
+	member, err := m.plan.members.Includes(m.row)
+	t.doubtful = t.doubtful || err != nil
+	if err == nil && !member || m.readAudiences() != nil {
 		return old
 	}
 	for i := range m.plan.members.Readers {
-		old, _ = m.identify(old, &m.plan.members.Readers[i])
+		old, err = m.identify(old, &m.plan.members.Readers[i])
+		t.doubtful = t.doubtful || err != nil
 	}
 	return old
 }

@@ -7,6 +7,7 @@ import "encoding/binary"
 type transition struct {
 	member   bool   // the row is a member now
 	oldKnown bool   // old is the whole truth: a full before-image, or a row that was not there before
+	doubtful bool   // the row before the change was rejected in its time: what is left of old may be held, and may be not
 	filtered bool   // the row was left out by the sync's condition, and is not a member
 	created  bool   // an insert or a snapshot: as far as it knows, the row is new
 	asWas    bool   // a row of changed columns, of which none says if it is a member: it is one if it was
@@ -21,6 +22,7 @@ const (
 	flagCreated
 	flagFiltered
 	flagAsWas
+	flagDoubtful
 )
 
 func (t *transition) appendTo(dst []byte) []byte {
@@ -28,7 +30,7 @@ func (t *transition) appendTo(dst []byte) []byte {
 	for _, f := range []struct {
 		on   bool
 		flag byte
-	}{{t.member, flagMember}, {t.oldKnown, flagOldKnown}, {t.created, flagCreated}, {t.filtered, flagFiltered}, {t.asWas, flagAsWas}} {
+	}{{t.member, flagMember}, {t.oldKnown, flagOldKnown}, {t.created, flagCreated}, {t.filtered, flagFiltered}, {t.asWas, flagAsWas}, {t.doubtful, flagDoubtful}} {
 		if f.on {
 			flags |= f.flag
 		}
@@ -45,7 +47,7 @@ func readTransition(body []byte) transition {
 	rest := body[2+used:]
 	return transition{
 		member: flags&flagMember != 0, oldKnown: flags&flagOldKnown != 0, created: flags&flagCreated != 0, filtered: flags&flagFiltered != 0,
-		asWas: flags&flagAsWas != 0, kept: body[1],
+		asWas: flags&flagAsWas != 0, doubtful: flags&flagDoubtful != 0, kept: body[1],
 		now: rest[:n:n], old: rest[n:],
 	}
 }
