@@ -236,7 +236,7 @@ func (d *desk) report(r *daemon.AudienceReport) {
 		d.screen.print("%s\n", d.screen.paint(red, r.Fault))
 	}
 	if r.Members != nil {
-		d.screen.print("\n%s member(s) remembered\n", thousands(int64(*r.Members)))
+		d.screen.print("\n%s remembered\n", units(int64(*r.Members), int64(*r.Claims)))
 	}
 	for i := range r.Manifests {
 		if i == 0 {
@@ -244,6 +244,11 @@ func (d *desk) report(r *daemon.AudienceReport) {
 		}
 		d.manifest(&r.Manifests[i])
 	}
+}
+
+// units are people and what they are matched by: "1,812 people, 3,588 identifiers".
+func units(people, identifiers int64) string {
+	return thousands(people) + " people, " + thousands(identifiers) + " identifiers"
 }
 
 func lastUpload(r *daemon.AudienceReport) time.Time {

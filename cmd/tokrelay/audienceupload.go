@@ -79,7 +79,7 @@ func uploadCure(r audiencefile.Result) string {
 	case audiencefile.Shrunk:
 		return "see whether the source lost rows; where it is meant, --force uploads it"
 	case audiencefile.TooSoon:
-		return "TikTok takes one upload a day; the next one brings what has changed since"
+		return "TikTok takes one upload a day; run makes the next one as soon as it does"
 	case audiencefile.PutOff:
 		return "TikTok is still busy with the last upload; run tries again by itself"
 	}
@@ -116,8 +116,14 @@ func (d *desk) manifest(m *audiencefile.Manifest) {
 		colour = green
 	}
 	d.screen.print("%s  %s  %s\n", m.Began.UTC().Format("2006-01-02 15:04:05 UTC"), d.screen.paint(colour, string(m.Result)), m.Text)
+	if m.People > 0 {
+		d.screen.print("  %s\n", units(m.People, m.Identifiers))
+	}
 	if m.Result == audiencefile.Uploaded && m.Settled != "" {
 		d.screen.print("  TikTok's processing: %s, %s covered\n", m.Settled, thousands(m.Covered))
+	}
+	if m.Remark != "" {
+		d.screen.print("  TikTok says %q\n", m.Remark)
 	}
 	if !m.Again.IsZero() {
 		d.screen.print("  run tries again at %s\n", m.Again.UTC().Format("2006-01-02 15:04 UTC"))

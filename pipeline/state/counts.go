@@ -9,6 +9,7 @@ type counts struct {
 	hashes []uint64 // 0: free
 	n      []uint32
 	len    int
+	total  int // of n
 }
 
 func newCounts() counts { return counts{seed: maphash.MakeSeed()} }
@@ -46,6 +47,7 @@ func (c *counts) add(claim []byte) {
 		c.len++
 	}
 	c.n[i]++
+	c.total++
 }
 
 func (c *counts) grow() {
@@ -68,6 +70,7 @@ func (c *counts) drop(claim []byte) {
 	if c.hashes[i] == 0 {
 		return
 	}
+	c.total--
 	if c.n[i]--; c.n[i] == 0 {
 		c.clear(i)
 		c.len--

@@ -18,9 +18,10 @@ type Members struct {
 	claims  func(value []byte, each func(claim []byte))
 	metrics *Metrics
 
-	mu     sync.RWMutex
-	table  table
-	counts counts
+	mu      sync.RWMutex
+	table   table
+	counts  counts
+	holders int // members with a claim
 }
 
 // NewMembers makes an empty Members of a members topic; Restore fills it. claims tells the claims that a value holds. A nil m
@@ -82,15 +83,24 @@ func (m *Members) held(yield func(pipeline.Record) bool) {
 
 func (m *Members) replace(k key, value []byte) {
 	if old, ok := m.table.get(k); ok {
-		m.claims(old, m.counts.drop)
+		m.holders -= m.count(old, m.counts.drop)
 	}
 	if value == nil {
 		m.table.remove(k)
 		return
 	}
 	if m.table.set(k, value) {
-		m.claims(value, m.counts.add)
+		m.holders += m.count(value, m.counts.add)
 	}
+}
+
+// count calls f with the claims of a value, and returns 1 if that was any.
+func (m *Members) count(value []byte, f func(claim []byte)) int {
+	before := m.counts.total
+	if m.claims(value, f); m.counts.total == before {
+		return 0
+	}
+	return 1
 }
 
 // Get appends a member's value to dst, or nothing.
@@ -121,6 +131,13 @@ func (m *Members) Find(is func(value []byte) bool, limit int) (found [][16]byte)
 		}
 	}
 	return found
+}
+
+// Claimed is the number of members that hold a claim, and of different claims. The others are remembered for what once was.
+func (m *Members) Claimed() (members, claims int) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.holders, m.counts.len
 }
 
 // Len is the number of members.

@@ -27,8 +27,9 @@ type remembered map[[16]byte]string
 
 func (r remembered) check(t *testing.T, m *Members, seed uint64) {
 	t.Helper()
-	want := map[byte]int{}
+	want, holders := map[byte]int{}, 0
 	for k, v := range r {
+		holders += min(1, len(v))
 		if got := string(m.Get(nil, k)); got != v {
 			t.Fatalf("seed %d: member: got %q, want %q", seed, got, v)
 		}
@@ -38,6 +39,9 @@ func (r remembered) check(t *testing.T, m *Members, seed uint64) {
 	}
 	if m.Len() != len(r) {
 		t.Fatalf("seed %d: members: got %d, want %d", seed, m.Len(), len(r))
+	}
+	if members, claims := m.Claimed(); members != holders || claims != len(want) {
+		t.Fatalf("seed %d: got %d members with %d claims, want %d with %d", seed, members, claims, holders, len(want))
 	}
 	for c := range 256 {
 		if got := m.Claimants([]byte{byte(c)}); got != want[byte(c)] {

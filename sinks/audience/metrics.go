@@ -25,6 +25,15 @@ func (m *Metrics) gone(id string) {
 	}
 }
 
+// Forget shows nothing any more of an audience that is gone. A nil m shows nothing.
+func (m *Metrics) Forget(id string) {
+	if m != nil {
+		for _, g := range []*prometheus.GaugeVec{m.covered, m.valid, m.expiry} {
+			g.DeleteLabelValues(id)
+		}
+	}
+}
+
 // Show shows what the audience holds. A nil m shows nothing.
 func (m *Metrics) Show(d *Details) {
 	if m == nil {

@@ -41,9 +41,11 @@ func (j *Job) directory() audience.Directory {
 	return audience.Directory{API: patient{j}, Advertiser: j.deps.Advertiser}
 }
 
-// find looks for the advertiser's own file audiences of the configured name.
+// find looks for the advertiser's own file audiences of the configured name. One that has expired can only be deleted.
 func (j *Job) find(ctx context.Context) ([]audience.Details, error) {
-	return j.directory().Find(ctx, j.plan.cfg.Audience.Name, func(d *audience.Details) bool { return d.IsFile() && d.Ours() })
+	return j.directory().Find(ctx, j.plan.cfg.Audience.Name, func(d *audience.Details) bool {
+		return d.IsFile() && d.Ours() && !d.HasExpired(j.deps.now())
+	})
 }
 
 // changedSince reports whether TikTok's history has anything that happened at t or later.

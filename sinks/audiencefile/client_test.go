@@ -53,6 +53,9 @@ func TestTheRealClientUploadsFilesOfEveryType(t *testing.T) {
 			if lines != people {
 				t.Errorf("TikTok got %d lines, want %d", lines, people)
 			}
+			if want := int64(strings.Count(identifier, ":") * people); m.People != people || m.Identifiers != want {
+				t.Errorf("got %d people with %d identifiers, want %d with %d", m.People, m.Identifiers, people, want)
+			}
 			if a := w.tiktok.Audiences()[0]; !a.Valid {
 				t.Errorf("the audience cannot be used: %+v", a)
 			}

@@ -133,3 +133,21 @@ func TestAnUploadByHandDelaysTheScheduledOneToTheEndOfTikToksDay(t *testing.T) {
 		once(t, w, 0)
 	})
 }
+
+func TestPeopleAndIdentifiersAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, plainConfig)
+		w.people(0, 1500)
+		w.topic.write("their shared address", "c|person7@example.com|true")
+		w.topic.write("no member", "c|person9999@example.com|false")
+		i := w.instance(tempDir(t))
+		if m := i.upload(Uploaded, Options{}); m.People != 1501 || m.Identifiers != 1500 || m.Members != 1500 {
+			t.Errorf("got %d people with %d identifiers, want 1501 with 1500", m.People, m.Identifiers)
+		}
+		<-time.After(25 * time.Hour)
+		w.topic.write(w.topic.key(3), "") // what is kept is counted again
+		if m := i.upload(Uploaded, Options{}); !m.Reused || m.People != 1500 || m.Identifiers != 1499 {
+			t.Errorf("got %d people with %d identifiers, want 1500 with 1499", m.People, m.Identifiers)
+		}
+	})
+}

@@ -32,11 +32,8 @@ func (r *run) intend(ctx context.Context, b *build.Output) (Upload, error) {
 
 // editable reports whether an audience can be replaced now.
 func (r *run) editable(a *audience.Details) error {
-	if a == nil {
-		return audience.Stop("the audience is gone at TikTok: correct audience_file.audience")
-	}
-	if !a.Ours() {
-		return audience.Stop("the audience belongs to another account, which only shares it: give another one")
+	if t := r.job.fault(a); t != nil {
+		return t
 	}
 	if !a.IsFile() {
 		return audience.Stop("the audience is not filled by files: give another one, or use audience_segment")
@@ -50,5 +47,5 @@ func (r *run) editable(a *audience.Details) error {
 	if changed := changedSince(a, r.job.deps.now().Add(-audience.Settling)); changed && a.Failure() == "" {
 		return r.putOff(pipeline.StateNotEditable)
 	}
-	return audience.Stop("the audience cannot be changed any more: it is expired, or was too small; delete it at TikTok and upload again")
+	return audience.Stop("TikTok lets the audience be used and changed no more, most likely because it was made of too few members: %s", r.job.replacement())
 }

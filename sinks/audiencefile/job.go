@@ -21,7 +21,8 @@ type Job struct {
 	deps     Deps
 	progress *progress
 	calls    atomic.Int64
-	busy     chan struct{} // held while a run or a look is under way in this process
+	busy     chan struct{} // held while a run is under way in this process, or its outcome is asked for
+	lookAt   time.Time     // when Serve looks at the audience; its own
 }
 
 // NewJob puts a job together.

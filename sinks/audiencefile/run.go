@@ -129,7 +129,7 @@ func (r *run) build(ctx context.Context) (*build.Output, error) {
 	}
 	r.manifest.Spans, r.manifest.Reused, r.manifest.Files = out.Spans, out.Reused, out.Files
 	r.manifest.Counts, r.manifest.Set = out.Counts, out.Set
-	r.job.deps.Log.Info("audience built", "run", r.manifest.Run, "records", out.Records, "members", out.Members, "duplicates", out.Duplicates,
+	r.job.deps.Log.Info("audience built", "run", r.manifest.Run, "records", out.Records, "members", out.Members, "people", out.People, "identifiers", out.Identifiers, "duplicates", out.Duplicates,
 		"files", len(out.Files), "reused", out.Reused)
 	if n := out.Counts.Skipped[pipeline.SkipTruncate]; n > 0 {
 		r.job.deps.Log.Warn("the table was truncated: change data has no rows for that, and they count as they were before", "run", r.manifest.Run, "records", n)

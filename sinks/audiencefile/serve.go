@@ -71,6 +71,8 @@ func (j *Job) doDue(ctx context.Context, began time.Time) error {
 		}
 	case j.unsettled(&l):
 		_, err = j.Settle(ctx)
+	case l.AudienceID != "" && !j.deps.now().Before(j.lookAt):
+		j.look(ctx, l.AudienceID)
 	}
 	if errors.Is(err, ErrBusy) {
 		return nil // another instance is at it

@@ -34,6 +34,7 @@ type AudienceReport struct {
 	TikTok    []audience.Details      `json:"tiktok,omitempty"`
 	Fault     string                  `json:"fault,omitempty"` // why the sync's rows, or some of them, wait
 	Members   *int                    `json:"members_remembered,omitempty"`
+	Claims    *int                    `json:"identifiers_remembered,omitempty"`
 	Manifests []audiencefile.Manifest `json:"runs,omitempty"`
 }
 
@@ -82,8 +83,8 @@ func (r *AudienceReport) streamed(ctx context.Context, s *Stream) error {
 		return err
 	}
 	if s.members != nil {
-		n := s.members.Len()
-		r.Members = &n
+		members, claims := s.members.Claimed()
+		r.Members, r.Claims = &members, &claims
 	}
 	reading := s.Readback(ctx)
 	if r.TikTok = reading.Audiences; reading.Fault != nil {

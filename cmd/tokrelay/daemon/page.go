@@ -44,6 +44,16 @@ func (d *Daemon) Audiences(sync string) (audience.Reading, bool) {
 	return audience.Reading{}, false
 }
 
+// Remembered are the people and identifiers that a streamed sync remembers of its audiences, and false where it remembers none.
+func (d *Daemon) Remembered(sync string) (people, identifiers int, ok bool) {
+	s := d.audience(sync)
+	if s == nil || s.members == nil {
+		return 0, 0, false
+	}
+	people, identifiers = s.members.Claimed()
+	return people, identifiers, true
+}
+
 // ReadAudiences asks TikTok now what a streamed sync's audiences hold.
 func (d *Daemon) ReadAudiences(ctx context.Context, sync string) {
 	if s := d.audience(sync); s != nil {

@@ -40,7 +40,7 @@ const mostViewers = 32
 
 // New makes the page of a daemon. It has the form of daemon.Options.Page.
 func New(d *daemon.Daemon) http.Handler {
-	p := &Page{d: d, mux: http.NewServeMux(), sampler: newSampler(d.Wiring.Metrics.AllCounts, time.Now),
+	p := &Page{d: d, mux: http.NewServeMux(), sampler: newSampler(d.Wiring.Metrics.AllCounts, d.Remembered, time.Now),
 		calling: callingCodes(d.Wiring.Config.Countries()), viewers: make(chan struct{}, mostViewers), every: time.Second, started: time.Now()}
 	p.letters.fresh, p.uploads.fresh, p.checks.fresh = 3*time.Second, 3*time.Second, 5*time.Second
 	p.replay, p.book = newReplayer(d), newBook(d)

@@ -339,6 +339,43 @@ func TestWhatIsNotThereIsSaidSo(t *testing.T) {
 	}
 }
 
+// TikTok counts every identifier of a streamed audience once, and so does the page.
+func TestTheOverviewHasPeopleAndIdentifiersOfAudiences(t *testing.T) {
+	var o struct {
+		Syncs []struct {
+			Name       string
+			Remembered *struct{ People, Identifiers int64 }
+			Audiences  []struct{ Matched int64 }
+			File       *struct {
+				Uploads []struct{ People, Identifiers, Members int64 }
+			}
+		}
+	}
+	_, text := get(t, "/api/overview.json")
+	if err := json.Unmarshal(text, &o); err != nil {
+		t.Fatal(err)
+	}
+	streamed, files := 0, 0
+	_, html := get(t, "/")
+	for _, s := range o.Syncs {
+		if r := s.Remembered; r != nil {
+			streamed++
+			if len(s.Audiences) != 1 || r.Identifiers != s.Audiences[0].Matched || r.People == 0 || !bytes.Contains(html, []byte(">Members</")) {
+				t.Errorf("%s: got %+v, want the identifiers that TikTok counts: %+v", s.Name, *r, s.Audiences)
+			}
+		}
+		if s.File != nil && len(s.File.Uploads) > 0 {
+			files++
+			if u := s.File.Uploads[0]; u.People < u.Members || u.Identifiers != u.Members || !bytes.Contains(html, []byte(" people, ")) {
+				t.Errorf("%s: got %+v, want as many identifiers as members, of as many people or more", s.Name, u)
+			}
+		}
+	}
+	if streamed == 0 || files == 0 {
+		t.Errorf("the demo has %d streamed audiences and %d of files, want some of both", streamed, files)
+	}
+}
+
 func TestTheOverviewTellsEverySync(t *testing.T) {
 	var o struct {
 		Syncs []struct {

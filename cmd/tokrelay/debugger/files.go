@@ -78,7 +78,7 @@ func fileState(p audiencefile.Progress, schedule string) state {
 // resultTones colour how an upload ended.
 var resultTones = map[audiencefile.Result]string{
 	audiencefile.Uploaded: "good", audiencefile.Unchanged: "good", audiencefile.TooSoon: "idle", audiencefile.PutOff: "wait",
-	audiencefile.TooSmall: "wait", audiencefile.Shrunk: "stop", audiencefile.Stopped: "stop", audiencefile.Broken: "wait",
+	audiencefile.TooSmall: "wait", audiencefile.Shrunk: "stop", audiencefile.Stopped: "stop", audiencefile.Broken: "wait", audiencefile.Cut: "wait",
 }
 
 // resultWords say it.
@@ -86,4 +86,5 @@ var resultWords = map[audiencefile.Result]string{
 	audiencefile.Uploaded: "uploaded", audiencefile.Unchanged: "unchanged, not sent", audiencefile.TooSoon: "too soon after the last",
 	audiencefile.PutOff: "put off: TikTok is busy", audiencefile.TooSmall: "too few members", audiencefile.Shrunk: "shrank too much: someone has to look",
 	audiencefile.Stopped: "stopped", audiencefile.Broken: "failed, will be tried again",
+	audiencefile.Cut: "cut off, will be made again",
 }

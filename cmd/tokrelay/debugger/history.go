@@ -17,10 +17,10 @@ type history struct {
 	since  time.Time
 }
 
-// point is one step: rows that settled in it, and the lag at its end.
+// point is one step: rows that settled in it, and the lag and the audience's members at its end.
 type point struct {
-	delivered, rejected, skipped, lag int64
-	reasons                           []reasonCount
+	delivered, rejected, skipped, lag, members int64
+	reasons                                    []reasonCount
 }
 
 type reasonCount struct {
@@ -69,7 +69,7 @@ func (p *point) merge(q point) {
 	p.delivered += q.delivered
 	p.rejected += q.rejected
 	p.skipped += q.skipped
-	p.lag = q.lag
+	p.lag, p.members = q.lag, q.members
 	for _, c := range q.reasons {
 		i := slices.IndexFunc(p.reasons, func(own reasonCount) bool { return own.reason == c.reason })
 		if i < 0 {

@@ -13,8 +13,9 @@ import (
 // sampler looks at the counters once a second and remembers an hour of them, so that the page can show rates, charts and
 // what came today. It costs the same whether someone looks or not.
 type sampler struct {
-	read func() (map[string]*metrics.Counts, error)
-	now  func() time.Time
+	read    func() (map[string]*metrics.Counts, error)
+	members func(sync string) (people, identifiers int, ok bool)
+	now     func() time.Time
 
 	mu    sync.Mutex
 	syncs map[string]*trail
@@ -37,8 +38,8 @@ type settledAt struct {
 	at   time.Time
 }
 
-func newSampler(read func() (map[string]*metrics.Counts, error), now func() time.Time) *sampler {
-	return &sampler{read: read, now: now, syncs: map[string]*trail{}, began: now()}
+func newSampler(read func() (map[string]*metrics.Counts, error), members func(sync string) (people, identifiers int, ok bool), now func() time.Time) *sampler {
+	return &sampler{read: read, members: members, now: now, syncs: map[string]*trail{}, began: now()}
 }
 
 func (s *sampler) run(ctx context.Context) {
@@ -75,12 +76,15 @@ func (s *sampler) sample() {
 		if newDay {
 			t.day = t.now
 		}
-		t.add(counts, now)
+		people, _, _ := s.members(name)
+		t.add(counts, int64(people), now)
 	}
 }
 
-func (t *trail) add(c *metrics.Counts, now time.Time) {
-	t.hour.add(now, difference(t.now, c))
+func (t *trail) add(c *metrics.Counts, members int64, now time.Time) {
+	p := difference(t.now, c)
+	p.members = members
+	t.hour.add(now, p)
 	t.now = c
 	copy(t.recent[1:], t.recent[:])
 	t.recent[0] = settledAt{settled(c), now}

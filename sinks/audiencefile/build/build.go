@@ -78,6 +78,7 @@ type builder struct {
 	spans  []Span // every partition, numbered by its place here; From: where the topic begins
 	salt   []byte
 	need   int64 // bytes of the disk, about
+	people int64 // rows that have lines
 }
 
 // Build makes the files of a run in a folder of their own. Everything the next run needs is in the Folder by then. One run

@@ -31,9 +31,11 @@ func (c *Counts) plus(other *Counts) {
 
 // Set is what is known of the set of lines a run made.
 type Set struct {
-	Members    int64  `json:"members"`    // distinct lines
-	Duplicates int64  `json:"duplicates"` // lines that several rows share
-	Digest     string `json:"digest"`     // of the set; says nothing about its lines
+	Members     int64  `json:"members"`     // distinct lines
+	People      int64  `json:"people"`      // rows that have lines
+	Identifiers int64  `json:"identifiers"` // in the distinct lines
+	Duplicates  int64  `json:"duplicates"`  // lines that several rows share
+	Digest      string `json:"digest"`      // of the set; says nothing about its lines
 	// Against the previous upload, where it is known here what that held.
 	Compared  bool  `json:"compared"`
 	Added     int64 `json:"added"`

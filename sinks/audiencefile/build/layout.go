@@ -37,6 +37,16 @@ func (c Column) Empty(line []byte) bool {
 	return bytes.Equal(line[c.At:c.At+c.Size], noDigest[:c.Size])
 }
 
+// digests is how many a line has.
+func (l *Layout) digests(line []byte) (n int64) {
+	for _, c := range l.Columns {
+		if !c.Empty(line) {
+			n++
+		}
+	}
+	return n
+}
+
 // AppendText appends a line as an upload has it, without its end. The result is personal data.
 func (l *Layout) AppendText(dst, line []byte) []byte {
 	for i, c := range l.Columns {

@@ -43,6 +43,7 @@ type reduction struct {
 }
 
 type reducer struct {
+	people  int64
 	winners winners
 	lines   *spillWriter
 	base    *spillWriter
@@ -66,6 +67,7 @@ func (r *reduction) run(ctx context.Context, sources []*spill) error {
 		return err
 	}
 	for _, w := range r.workers {
+		b.people += w.people
 		if err := w.lines.flush(); err != nil {
 			return err
 		}
@@ -105,6 +107,9 @@ func (w *reducer) add(records []byte) error {
 
 func (r *reduction) emit(w *reducer, e *winner) error {
 	lines := w.winners.linesOf(e)
+	if len(lines) > 0 {
+		w.people++
+	}
 	if w.base != nil && (e.count > 0 || e.order >= r.forget) {
 		out, err := w.base.room(int(e.key[0]), entryHead+len(lines))
 		if err != nil {

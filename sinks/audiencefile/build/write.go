@@ -86,6 +86,7 @@ func (w *writer) bucket(lines, previous *spill, bucket int) error {
 	for i := range uint32(w.seen.n) {
 		line := w.seen.line(i)
 		w.digest.add(line)
+		w.Identifiers += w.writing.builder.in.Layout.digests(line)
 		if err := w.files.line(line); err != nil {
 			return err
 		}
@@ -132,6 +133,7 @@ func (w *writing) set(compared bool) (all Set) {
 	digest := setDigest{}
 	for _, one := range w.workers {
 		all.Members += one.Members
+		all.Identifiers += one.Identifiers
 		all.Duplicates += one.Duplicates
 		all.Removed += one.Removed
 		all.Unchanged += one.Unchanged
@@ -140,6 +142,6 @@ func (w *writing) set(compared bool) (all Set) {
 	if all.Compared = compared; compared {
 		all.Added = all.Members - all.Unchanged
 	}
-	all.Digest = digest.String()
+	all.Digest, all.People = digest.String(), w.builder.people
 	return all
 }
