@@ -93,20 +93,29 @@ func (t *Target) faultOf(name string) *Held {
 	return t.faults[name]
 }
 
-// stillHeld is what is known against an audience. One that rows name is looked at again while they wait; Readback looks at
-// the sync's own. Target.mu is held.
+// stillHeld is what is known against an audience. One that rows name is looked at again while they wait, by one of them; Readback
+// looks at the sync's own.
 func (t *Target) stillHeld(ctx context.Context, name string) *Held {
+	t.mu.Lock()
 	held := t.faults[name]
 	if held == nil || held.Own || t.now().Sub(held.looked) < lookAgain {
+		t.mu.Unlock()
 		return held
 	}
 	held.looked = t.now()
-	if list, err := t.boundAs(name); err == nil {
-		if _, faults, err := t.look(ctx, list); err == nil {
-			t.faults[name] = faults[name]
-		}
+	t.mu.Unlock()
+	list, err := t.boundAs(name)
+	if err != nil {
+		return held
 	}
-	return t.faults[name]
+	_, faults, err := t.look(ctx, list)
+	if err != nil {
+		return held
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.faults[name] = faults[name]
+	return faults[name]
 }
 
 func (t *Target) compare(list []one, found []Details, faults map[string]*Held) {
