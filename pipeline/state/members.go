@@ -123,6 +123,18 @@ func (m *Members) Find(is func(value []byte) bool, limit int) (found [][16]byte)
 	return found
 }
 
+// Count is the number of members whose value is as asked.
+func (m *Members) Count(is func(value []byte) bool) (n int) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for _, value := range m.table.all {
+		if is(value) {
+			n++
+		}
+	}
+	return n
+}
+
 // Len is the number of members.
 func (m *Members) Len() int {
 	m.mu.RLock()

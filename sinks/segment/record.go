@@ -127,6 +127,13 @@ func EachClaim(value []byte, each func(claim []byte)) {
 	}
 }
 
+// InAudience reports whether a value of the members topic is of a member that the audience holds something of, and not only kept
+// for the sake of a dead letter.
+func InAudience(value []byte) bool {
+	m, ok := readRecord(value)
+	return ok && len(m.wants) > 0
+}
+
 // Forgettable reports whether a value of the members topic is of a member that is gone, and only kept for replays that
 // are no longer possible: its last row is older than the time.
 func Forgettable(value []byte, before time.Time) bool {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/audiencefile"
+	"github.com/tokrelay/tokrelay/sinks/segment"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
 )
 
@@ -32,8 +33,9 @@ type AudienceReport struct {
 	Kind      string                  `json:"kind"`
 	New       bool                    `json:"new,omitempty"` // no instance has run yet: nothing is remembered
 	TikTok    []audience.Details      `json:"tiktok,omitempty"`
-	Fault     string                  `json:"fault,omitempty"` // why the sync's rows, or some of them, wait
-	Members   *int                    `json:"members_remembered,omitempty"`
+	Fault     string                  `json:"fault,omitempty"`              // why the sync's rows, or some of them, wait
+	Members   *int                    `json:"members_remembered,omitempty"` // people the audience holds something of
+	Others    int                     `json:"others_remembered,omitempty"`  // people it holds nothing of, remembered for the sake of dead letters
 	Manifests []audiencefile.Manifest `json:"runs,omitempty"`
 }
 
@@ -82,8 +84,8 @@ func (r *AudienceReport) streamed(ctx context.Context, s *Stream) error {
 		if err := s.members.Restore(ctx); err != nil {
 			return fmt.Errorf("read the members topic: %w", err)
 		}
-		n := s.members.Len()
-		r.Members = &n
+		n := s.members.Count(segment.InAudience)
+		r.Members, r.Others = &n, s.members.Len()-n
 	}
 	reading := s.readback.Read(ctx)
 	if r.TikTok = reading.Audiences; reading.Fault != nil {
