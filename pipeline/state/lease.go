@@ -40,26 +40,50 @@ func (l lease) after(value []byte) lease {
 	return lease{c.Owner, c.Until}
 }
 
+// Holder is the Store as one part of a process has it, for example a sync: the parts keep each other out of leases as
+// processes do.
+type Holder struct {
+	*Store
+	me string
+}
+
+// Holder is the Store of one of the process's parts; two of one name are one.
+func (s *Store) Holder(name string) Holder { return Holder{s, s.me + "/" + name} }
+
+// TryLock takes the lease, or holds it for longer, and reports whether this part of the process has it now.
+func (h Holder) TryLock(ctx context.Context, name string, ttl time.Duration) (bool, error) {
+	return h.tryLock(ctx, h.me, name, ttl)
+}
+
+// Unlock gives the lease back.
+func (h Holder) Unlock(ctx context.Context, name string) error { return h.unlock(ctx, h.me, name) }
+
 // TryLock takes the lease, or holds it for longer, and reports whether this instance has it now. It is lost when ttl is
 // over: clocks of instances must agree to within a fraction of that.
 func (s *Store) TryLock(ctx context.Context, name string, ttl time.Duration) (bool, error) {
+	return s.tryLock(ctx, s.me, name, ttl)
+}
+
+// Unlock gives the lease back.
+func (s *Store) Unlock(ctx context.Context, name string) error { return s.unlock(ctx, s.me, name) }
+
+func (s *Store) tryLock(ctx context.Context, me, name string, ttl time.Duration) (bool, error) {
 	if err := s.Refresh(ctx); err != nil {
 		return false, err
 	}
 	now := s.now()
-	if l := s.holder(name); l.owner != "" && l.owner != s.me && now.Before(l.until) {
+	if l := s.holder(name); l.owner != "" && l.owner != me && now.Before(l.until) {
 		return false, nil
 	}
-	if err := s.claim(ctx, name, claim{Owner: s.me, At: now, Until: now.Add(ttl)}); err != nil {
+	if err := s.claim(ctx, name, claim{Owner: me, At: now, Until: now.Add(ttl)}); err != nil {
 		return false, err
 	}
 	l := s.holder(name)
-	return l.owner == s.me && s.now().Before(l.until), nil
+	return l.owner == me && s.now().Before(l.until), nil
 }
 
-// Unlock gives the lease back.
-func (s *Store) Unlock(ctx context.Context, name string) error {
-	return s.claim(ctx, name, claim{Owner: s.me, At: s.now(), Released: true})
+func (s *Store) unlock(ctx context.Context, me, name string) error {
+	return s.claim(ctx, name, claim{Owner: me, At: s.now(), Released: true})
 }
 
 // claim writes a record of a lease and reads back what came of it. It is not applied ahead of the topic: another's record

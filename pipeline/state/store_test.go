@@ -102,3 +102,29 @@ func TestALeaseCanBeGivenBackHeldForLongerAndOutlived(t *testing.T) {
 	}
 	ask(a, true, "given back")
 }
+
+// Two syncs of a process are as strange to each other as two processes.
+func TestALeaseIsOneSyncsOfTheProcess(t *testing.T) {
+	s := NewStore(newTopic(1).log(), time.Now)
+	one, two := s.Holder("one"), s.Holder("two")
+	for _, step := range []struct {
+		by   Holder
+		want bool
+	}{{one, true}, {two, false}, {s.Holder("one"), true}} {
+		if got, err := step.by.TryLock(t.Context(), "create/1/Newsletter", time.Minute); err != nil || got != step.want {
+			t.Fatalf("%s: got %v, %v, want %v", step.by.me, got, err, step.want)
+		}
+	}
+	if err := two.Unlock(t.Context(), "create/1/Newsletter"); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := two.TryLock(t.Context(), "create/1/Newsletter", time.Minute); got {
+		t.Error("a sync gave another's lease back")
+	}
+	if err := one.Unlock(t.Context(), "create/1/Newsletter"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := two.TryLock(t.Context(), "create/1/Newsletter", time.Minute); err != nil || !got {
+		t.Errorf("got %v, %v, want a lease that is free again", got, err)
+	}
+}

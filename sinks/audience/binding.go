@@ -17,9 +17,10 @@ const (
 // Binding is what a sync is bound to, as a document of the state topic keeps it.
 type Binding struct {
 	Mode       string            `json:"mode,omitempty"`
-	Name       string            `json:"name,omitempty"` // configured, uncut; "" where an id is configured
-	IDs        map[string]string `json:"ids,omitempty"`  // by advertiser
-	Generation uint64            `json:"generation"`     // grows with every full resync
+	Name       string            `json:"name,omitempty"`  // configured, uncut; "" where an id is configured
+	IDs        map[string]string `json:"ids,omitempty"`   // by advertiser
+	Generation uint64            `json:"generation"`      // grows with every full resync
+	Takes      bool              `json:"takes,omitempty"` // since a resync: the audience is this sync's, whoever filled it before
 }
 
 // Key is the document's key; name is that of an audience that rows name, "" the sync's own.
@@ -74,7 +75,7 @@ func Stop(format string, args ...any) *pipeline.Trouble {
 // resync is the binding after a full resync: everything remembered of members is of an older generation. A change of mode
 // is allowed then; another audience only where recreate is said.
 func (b Binding) resync(mode string, recreate bool) Binding {
-	next := Binding{Generation: b.Generation + 1}
+	next := Binding{Generation: b.Generation + 1, Takes: true}
 	if b.Mode == mode && !recreate {
 		next.Mode, next.Name, next.IDs = b.Mode, b.Name, b.IDs
 	}

@@ -22,14 +22,23 @@ func (t *Target) findOrCreate(ctx context.Context, advertiser, name string) (str
 		return "", err
 	}
 	if len(found) > 0 {
+		t.tellTaken(name, found)
 		return found[0].ID, nil
 	}
 	key := advertiser + "/" + name
-	if since := t.doubtOf(key); t.now().Sub(since) < doubt {
+	if since, ok := t.doubted(key); ok && t.now().Sub(since) < doubt {
 		return "", &pipeline.Trouble{Kind: pipeline.TroubleTikTok, Until: since.Add(doubt),
 			What: "create audience: TikTok did not answer; looking whether it is there"}
 	}
 	return t.create(ctx, advertiser, name, key)
+}
+
+// tellTaken says which of several audiences of the configured name is filled: the oldest.
+func (t *Target) tellTaken(name string, found []Details) {
+	if len(found) > 1 && name == t.wanted.Name {
+		t.log.Warn("the advertiser has several audiences of this name, and the oldest is filled: to fill another, run `tokrelay resync --recreate` with audience: {id: …}",
+			"sync", t.wanted.Sync, "audience", name, "audience_id", found[0].ID, "others", len(found)-1)
+	}
 }
 
 // Refused is TikTok's refusal to create an audience, right after it has listed those there are: it works, and does not
@@ -51,7 +60,7 @@ func (t *Target) create(ctx context.Context, advertiser, name, key string) (stri
 	}
 	a := t.api.Post(ctx, "/segment/audience/", body)
 	if a.Verdict == pipeline.Retry {
-		t.doubtSince(key, t.now())
+		t.doubt(key, t.now())
 	}
 	if trouble := Trouble("create audience", &a); trouble != nil {
 		if trouble.Kind == pipeline.TroubleAudience || a.Scope == pipeline.ScopeField {
@@ -59,26 +68,29 @@ func (t *Target) create(ctx context.Context, advertiser, name, key string) (stri
 		}
 		return "", trouble
 	}
-	t.doubtSince(key, time.Time{})
+	t.doubt(key, time.Time{})
 	var data struct {
 		ID string `json:"audience_id"`
 	}
 	if err := tiktok.Data(&a, &data); err != nil || data.ID == "" {
-		t.doubtSince(key, t.now())
+		t.doubt(key, t.now())
 		return "", &pipeline.Trouble{Kind: pipeline.TroubleTikTok, What: "create audience: the answer names no audience"}
 	}
 	return data.ID, nil
 }
 
-func (t *Target) doubtOf(key string) time.Time {
+func (t *Target) doubted(key string) (since time.Time, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.doubts[key]
+	since, ok = t.doubts[key]
+	return since, ok
 }
 
-// doubtSince notes when a create may have worked; the zero time is never.
-func (t *Target) doubtSince(key string, at time.Time) {
+// doubt notes that a create may have worked, or, at no time, that there is no doubt about it.
+func (t *Target) doubt(key string, at time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.doubts[key] = at
+	if t.doubts[key] = at; at.IsZero() {
+		delete(t.doubts, key)
+	}
 }

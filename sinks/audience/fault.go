@@ -93,14 +93,17 @@ func (t *Target) faultOf(name string) *Held {
 	return t.faults[name]
 }
 
-// stillHeld is what is known against an audience. One that rows name is looked at again while they wait; Readback looks at
-// the sync's own. The caller has the audience's permit.
+// stillHeld is what is known against an audience. One that rows name is looked at again while they wait, by one of them; Readback
+// looks at the sync's own.
 func (t *Target) stillHeld(ctx context.Context, name string) *Held {
-	held := t.faultOf(name)
+	t.mu.Lock()
+	held := t.faults[name]
 	if held == nil || held.Own || t.now().Sub(held.looked) < lookAgain {
+		t.mu.Unlock()
 		return held
 	}
 	held.looked = t.now()
+	t.mu.Unlock()
 	list, err := t.boundAs(name)
 	if err != nil {
 		return held
@@ -112,7 +115,7 @@ func (t *Target) stillHeld(ctx context.Context, name string) *Held {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.faults[name] = faults[name]
-	return t.faults[name]
+	return faults[name]
 }
 
 func (t *Target) compare(list []one, found []Details, faults map[string]*Held) {

@@ -73,7 +73,7 @@ func TestWhatTikTokSaysOfAnAudienceIsToldWithWhatToDo(t *testing.T) {
 				tiktok := &says{text: c.text}
 				w := of.wanted
 				w.Sync, w.Advertisers = "newsletter", []string{"1"}
-				target := NewTarget(w, tiktok, newDocuments(), time.Now)
+				target := NewTarget(w, tiktok, newDocuments(), time.Now, nil)
 				idsOf(t, target, of.row)
 				got := target.Ask(t.Context(), of.row)
 				if c.want == "" && got != "" || !strings.Contains(got, c.want) {
@@ -95,7 +95,7 @@ func TestAnAudienceThatCannotBeFilledAnyMoreHoldsTheSyncUntilItCan(t *testing.T)
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				tiktok, status := &says{text: details(`"type":"Partner"`)}, pipeline.NewStatus(time.Now)
-				target := NewTarget(Wanted{Sync: "newsletter", Name: "Newsletter", Advertisers: []string{"1"}}, tiktok, newDocuments(), time.Now)
+				target := NewTarget(Wanted{Sync: "newsletter", Name: "Newsletter", Advertisers: []string{"1"}}, tiktok, newDocuments(), time.Now, nil)
 				idsOf(t, target, "")
 				ctx, stop := context.WithCancel(t.Context())
 				ended := make(chan error)
@@ -128,7 +128,7 @@ func TestAnAudienceThatCannotBeFilledAnyMoreHoldsTheSyncUntilItCan(t *testing.T)
 func TestAnAudienceThatRowsNameIsHeldForItsRowsAloneAndNotTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tiktok, status := &says{text: `{"code":40007,"message":"gone"}`}, pipeline.NewStatus(time.Now)
-		target := NewTarget(Wanted{Sync: "newsletter", Advertisers: []string{"1"}}, tiktok, newDocuments(), time.Now)
+		target := NewTarget(Wanted{Sync: "newsletter", Advertisers: []string{"1"}}, tiktok, newDocuments(), time.Now, nil)
 		idsOf(t, target, "News")
 		NewReadback(target, 15*time.Minute, nil, status).Read(t.Context())
 		if _, err := target.IDs(t.Context(), "News"); err == nil {
@@ -183,7 +183,7 @@ func TestRecreateMakesAGoneAudienceAgain(t *testing.T) {
 func TestAnExpiredOrForeignAudienceOfTheNameIsNotTaken(t *testing.T) {
 	for name, members := range map[string]string{"expired": `"expired_time":"1999-01-01 00:00:00"`, "foreign": `"is_creator":false`} {
 		tiktok := &listed{list: `{"code":0,"message":"OK","data":{"list":[{"audience_id":"5","name":"Newsletter","audience_type":"Partner Audience",` + members + `}]}}`}
-		target := NewTarget(Wanted{Sync: "newsletter", Name: "Newsletter", Advertisers: []string{"1"}}, tiktok, newDocuments(), time.Now)
+		target := NewTarget(Wanted{Sync: "newsletter", Name: "Newsletter", Advertisers: []string{"1"}}, tiktok, newDocuments(), time.Now, nil)
 		if got := idsOf(t, target, ""); len(got) != 1 || got[0] != "7" {
 			t.Errorf("%s: got %v, want a new one", name, got)
 		}

@@ -1,7 +1,10 @@
 package audience
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"log/slog"
 	"maps"
 	"slices"
 	"sync"
@@ -16,10 +19,10 @@ type API interface {
 	Post(ctx context.Context, endpoint string, body []byte) pipeline.Answer
 }
 
-// Store keeps small documents for all instances, and leases; *state.Store.
+// Store keeps small documents for all instances, and leases, which one sync keeps from another: *state.Store's Holder.
 type Store interface {
 	Documents
-	// TryLock takes a lease, or holds it for longer, and reports whether this instance has it.
+	// TryLock takes a lease, or holds it for longer, and reports whether this sync of this instance has it.
 	TryLock(ctx context.Context, name string, ttl time.Duration) (bool, error)
 	Unlock(ctx context.Context, name string) error
 }
@@ -40,18 +43,21 @@ type Target struct {
 	api    API
 	docs   Store
 	now    func() time.Time
-	asking permits // calls of IDs, which may take as long as TikTok does
+	log    *slog.Logger
 
-	mu         sync.Mutex           // never held over a call
-	known      map[string][]string  // ids by name
-	doubts     map[string]time.Time // when a create may have worked, by advertiser and name
-	faults     map[string]*Held     // of audiences that cannot be filled now, by name
+	mu         sync.Mutex
+	known      map[string][]string      // ids by name
+	doubts     map[string]time.Time     // when a create may have worked, by advertiser and name
+	faults     map[string]*Held         // of audiences that cannot be filled now, by name
+	finding    map[string]chan struct{} // of names being found: closed when that has ended
+	making     int                      // audiences of rows being made
 	generation uint64
 }
 
-// NewTarget makes a Target that has found nothing yet.
-func NewTarget(wanted Wanted, api API, docs Store, now func() time.Time) *Target {
-	return &Target{wanted: wanted, api: api, docs: docs, now: now, known: map[string][]string{}, doubts: map[string]time.Time{}}
+// NewTarget makes a Target that has found nothing yet. log may be nil.
+func NewTarget(wanted Wanted, api API, docs Store, now func() time.Time, log *slog.Logger) *Target {
+	return &Target{wanted: wanted, api: api, docs: docs, now: now, log: cmp.Or(log, slog.New(slog.DiscardHandler)),
+		known: map[string][]string{}, doubts: map[string]time.Time{}, finding: map[string]chan struct{}{}}
 }
 
 // Generation grows with every full resync. It is known once IDs has succeeded.
@@ -62,67 +68,140 @@ func (t *Target) Generation() uint64 {
 }
 
 // IDs are an audience's ids at TikTok, one per advertiser; name is what a row calls it, "" the sync's own. Where rows
-// name audiences the sync has none of its own. The error is a *pipeline.Trouble: of an audience with a fault a *Held, of one that TikTok
-// refuses to create a *Refused; or a *Full; or of ctx. An audience that is slow, or refused, holds no other one up.
+// name audiences the sync has none of its own. Audiences are found next to each other: a slow one holds up its own callers. The
+// error is the cause of ctx's end, or a *pipeline.Trouble: of an audience with a fault a *Held, of one that TikTok refuses to
+// create a *Refused, of another sync's a *Taken; or a *Full.
 func (t *Target) IDs(ctx context.Context, name string) ([]string, error) {
-	if err := t.asking.take(ctx, name); err != nil {
-		return nil, err
-	}
-	defer t.asking.give(name)
 	if held := t.stillHeld(ctx, name); held != nil {
 		return nil, held
 	}
-	if ids, ok := t.knownAs(name); ok {
+	for {
+		ids, wait := t.turn(name)
+		switch {
+		case ids != nil:
+			return ids, nil
+		case wait == nil:
+			return t.find(ctx, name)
+		}
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// turn gives the ids of an audience that was found, or says what to wait for; with neither it is the caller's to find.
+func (t *Target) turn(name string) (ids []string, wait chan struct{}) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if ids, ok := t.known[name]; ok {
 		return ids, nil
 	}
+	if wait := t.finding[name]; wait != nil {
+		return nil, wait
+	}
+	t.finding[name] = make(chan struct{})
+	return nil, nil
+}
+
+// find finds an audience that is the caller's to find.
+func (t *Target) find(ctx context.Context, name string) (ids []string, err error) {
+	var b Binding
+	defer func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		close(t.finding[name])
+		if delete(t.finding, name); err != nil {
+			return
+		}
+		if t.known[name] = ids; name == "" {
+			t.generation = b.Generation
+		}
+	}()
 	if name != "" && t.wanted.ByID {
+		if err = Claim(ctx, t.docs, t.wanted.Sync, t.wanted.Advertisers[0], name); err != nil {
+			return nil, t.ofRow(err, name)
+		}
 		return []string{name}, nil
 	}
-	b, err := t.bind(ctx, name)
-	if err != nil {
-		return nil, err
+	if b, err = t.bind(ctx, name); err != nil {
+		return nil, t.ofRow(err, name)
 	}
-	return t.know(name, b), nil
+	return append([]string{}, slices.Sorted(maps.Values(b.IDs))...), nil
 }
 
-func (t *Target) knownAs(name string) ([]string, bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	ids, ok := t.known[name]
-	return ids, ok
-}
-
-func (t *Target) know(name string, b Binding) []string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if name == "" {
-		t.generation = b.Generation
+// ofRow makes a refusal of another sync's audience where a row names it: only such rows are rejected. What a row holds is not
+// told.
+func (t *Target) ofRow(err error, name string) error {
+	if _, is := errors.AsType[*Taken](err); !is || name == "" {
+		return err
 	}
-	t.known[name] = slices.Sorted(maps.Values(b.IDs))
-	return t.known[name]
+	return &Refused{Stop("an audience that rows of sync %s name is filled by another sync already: have rows name others, or one sync read the topics of both", t.wanted.Sync)}
 }
 
-// bind finds out which audience it is and has it remembered.
+// bind finds out which audience it is and has it remembered, and that it is this sync's.
 func (t *Target) bind(ctx context.Context, name string) (Binding, error) {
 	b, err := t.remembered(ctx, name)
-	if err != nil || t.isBound(&b, name) {
+	if err != nil {
 		return b, err
 	}
+	if !t.isBound(&b, name) {
+		if b, err = t.bindNew(ctx, name); err != nil {
+			return b, err
+		}
+	}
+	for _, advertiser := range slices.Sorted(maps.Keys(b.IDs)) {
+		if err := Claim(ctx, t.docs, t.wanted.Sync, advertiser, b.IDs[advertiser]); err != nil {
+			return b, err
+		}
+	}
+	if len(b.IDs) == 0 || name != "" {
+		return b, nil // rows may name others yet
+	}
+	return b, EndTakeover(ctx, t.docs, t.wanted.Sync)
+}
+
+// bindNew finds an audience, or makes it, while no other does.
+func (t *Target) bindNew(ctx context.Context, name string) (b Binding, err error) {
 	lease := "create/" + t.wanted.Advertisers[0] + "/" + t.nameOf(name)
-	if err := t.lock(ctx, lease); err != nil {
+	if err := lock(ctx, t.docs, lease); err != nil {
 		return b, err
 	}
-	defer t.unlock(ctx, lease)
+	defer unlock(ctx, t.docs, lease)
 	if b, err = t.remembered(ctx, name); err != nil || t.isBound(&b, name) {
 		return b, err
 	}
-	if n := len(t.names()) - 1; name != "" && t.wanted.Most > 0 && n >= t.wanted.Most {
-		return b, &Full{n}
+	leave, err := t.enter(name)
+	if err != nil {
+		return b, err
 	}
+	defer leave()
 	if err := t.complete(ctx, &b, name); err != nil {
 		return b, err
 	}
 	return b, Remember(ctx, t.docs, Key(t.wanted.Sync, name), b)
+}
+
+// enter takes room for one more audience that rows name, until it is remembered.
+func (t *Target) enter(name string) (leave func(), err error) {
+	if name == "" || t.wanted.Most == 0 {
+		return func() {}, nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch n := len(t.names()) - 1; {
+	case n >= t.wanted.Most:
+		return nil, &Full{n}
+	case n+t.making >= t.wanted.Most:
+		return nil, &pipeline.Trouble{Kind: pipeline.TroubleState, What: "the last audience there is room for is being made"}
+	}
+	t.making++
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.making--
+	}, nil
 }
 
 // remembered is what the sync is bound to, if the configuration still says so.
@@ -186,8 +265,9 @@ func (t *Target) verify(ctx context.Context, ids map[string]string) error {
 			return err
 		case found == nil:
 			return Stop("TikTok does not know audience %s: correct audience_segment.audience", id)
-		case !found.IsPartner():
-			return Stop("audience %s was not made through the Segment API and cannot be filled row by row: configure a name, or audience_file", id)
+		}
+		if fault := faultOf(found, t.now()); fault != "" {
+			return Stop("audience %s %s: name another one in audience_segment.audience", id, fault)
 		}
 	}
 	return nil
@@ -196,19 +276,23 @@ func (t *Target) verify(ctx context.Context, ids map[string]string) error {
 // leaseTime is longer than finding and creating an audience takes.
 const leaseTime = 2 * time.Minute
 
-// lock keeps other instances from creating the audience at the same time.
-func (t *Target) lock(ctx context.Context, lease string) error {
-	got, err := t.docs.TryLock(ctx, lease, leaseTime)
+// lock keeps all others from finding the audience at the same time: other instances, and other syncs of this one.
+func lock(ctx context.Context, docs Store, lease string) error {
+	return lockFor(ctx, docs, lease, leaseTime)
+}
+
+func lockFor(ctx context.Context, docs Store, lease string, time time.Duration) error {
+	got, err := docs.TryLock(ctx, lease, time)
 	switch {
 	case err != nil:
 		return stateTrouble(err)
 	case !got:
-		return &pipeline.Trouble{Kind: pipeline.TroubleState, What: "another instance is finding the audience"}
+		return &pipeline.Trouble{Kind: pipeline.TroubleState, What: "another instance or sync is finding the audience"}
 	}
 	return nil
 }
 
 // unlock gives the lease back; if that fails it ends by itself.
-func (t *Target) unlock(ctx context.Context, lease string) {
-	_ = t.docs.Unlock(context.WithoutCancel(ctx), lease)
+func unlock(ctx context.Context, docs Store, lease string) {
+	_ = docs.Unlock(context.WithoutCancel(ctx), lease)
 }

@@ -108,7 +108,7 @@ func newTarget(s *sandbox.Sandbox, docs *documents, w Wanted) *Target {
 	if len(w.Advertisers) == 0 {
 		w.Advertisers = []string{sandbox.DefaultAdvertiser}
 	}
-	return NewTarget(w, api{s}, docs, time.Now)
+	return NewTarget(w, api{s}, docs, time.Now, nil)
 }
 
 func idsOf(t *testing.T, target *Target, name string) []string {

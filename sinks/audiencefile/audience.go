@@ -18,11 +18,35 @@ func (j *Job) bind(ctx context.Context) error {
 	own, key := j.plan.cfg.Audience, audience.Key(j.deps.Sync, "")
 	want := audience.Binding{Mode: audience.File, Name: own.Name}
 	b, err := audience.Bound(ctx, j.deps.Store, j.deps.Sync, key, want)
-	if err != nil || b.Mode == want.Mode && b.Name == want.Name {
+	if err != nil {
 		return err
 	}
-	want.Generation = b.Generation
+	if b.Mode == want.Mode && b.Name == want.Name {
+		return nil
+	}
+	want.Generation, want.Takes = b.Generation, b.Takes
 	return audience.Remember(ctx, j.deps.Store, key, want)
+}
+
+// reserve has it remembered, before there is an audience of the name, that it is this sync's.
+func (j *Job) reserve(ctx context.Context) error {
+	if name := j.plan.cfg.Audience.Name; name != "" {
+		return j.claim(ctx, "of files named "+name)
+	}
+	return nil // claimed by its id
+}
+
+// claim has it remembered that the audience is this sync's.
+func (j *Job) claim(ctx context.Context, what string) error {
+	return audience.Claim(ctx, j.deps.Store, j.deps.Sync, j.deps.Advertiser, what)
+}
+
+// own has it remembered, once its id is known, that the audience is this sync's.
+func (j *Job) own(ctx context.Context, id string) error {
+	if err := j.claim(ctx, id); err != nil {
+		return err
+	}
+	return audience.EndTakeover(ctx, j.deps.Store, j.deps.Sync)
 }
 
 // patient asks TikTok until the answer is one to act on; an audience.Getter.
@@ -43,9 +67,12 @@ func (j *Job) directory() audience.Directory {
 
 // find looks for the advertiser's own file audiences of the configured name. One that has expired can only be deleted.
 func (j *Job) find(ctx context.Context) ([]audience.Details, error) {
-	return j.directory().Find(ctx, j.plan.cfg.Audience.Name, func(d *audience.Details) bool {
-		return d.IsFile() && d.Ours() && !d.HasExpired(j.deps.now())
-	})
+	found, err := j.directory().Find(ctx, j.plan.cfg.Audience.Name, func(d *audience.Details) bool { return d.IsFile() && d.Ours() })
+	expired := func(d audience.Details) bool { return d.HasExpired(j.deps.now()) }
+	if !slices.ContainsFunc(found, func(d audience.Details) bool { return !expired(d) }) {
+		return found, err
+	}
+	return slices.DeleteFunc(found, expired), err
 }
 
 // changedSince reports whether TikTok's history has anything that happened at t or later.
@@ -80,7 +107,7 @@ func (j *Job) known(ctx context.Context, l *ledger) (string, error) {
 	case err != nil || len(found) == 0:
 		return "", err
 	case len(found) > 1:
-		return "", audience.Stop("the advertiser has %d file audiences of this name: choose one by `audience: {id: …}`", len(found))
+		return "", audience.Stop("the advertiser has %d file audiences of this name: choose one by `audience: {id: …}`, for example the oldest, %q", len(found), found[0].ID)
 	case found[0].Kind != "" && found[0].Kind != j.plan.layout.Kind:
 		return "", audience.Stop("the audience of this name is matched by %s, not by %s: give another name, or map that identifier", found[0].Kind, j.plan.layout.Kind)
 	}

@@ -24,6 +24,9 @@ func (r *run) intend(ctx context.Context, b *build.Output) (Upload, error) {
 		if err := r.editable(a); err != nil {
 			return u, err
 		}
+		if err := r.job.own(ctx, id); err != nil {
+			return u, err
+		}
 		u.Action, u.Before = actionReplace, a.Covered
 	}
 	r.manifest.Action = u.Action

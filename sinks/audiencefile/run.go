@@ -68,6 +68,9 @@ func (r *run) admit(ctx context.Context) error {
 	if err := r.noteWindow(ctx); err != nil {
 		return err
 	}
+	if err := j.reserve(ctx); err != nil {
+		return err
+	}
 	if err := j.reconcile(ctx, l); err != nil {
 		return err
 	}
@@ -225,8 +228,10 @@ func (r *run) deliver(ctx context.Context, b *build.Output) error {
 		if errors.Is(err, errFiles) && tries == 1 {
 			continue
 		}
-		r.manifest.AudienceID = l.AudienceID
-		return err
+		if r.manifest.AudienceID = l.AudienceID; err != nil {
+			return err
+		}
+		return r.job.own(ctx, l.AudienceID)
 	}
 }
 

@@ -83,7 +83,7 @@ func (s *Sink) Overtaken(ctx context.Context, r *pipeline.Record) (overtaken, kn
 // topic keeps them.
 const keepGone = 31 * 24 * time.Hour
 
-// Sweep forgets members that are gone and whose dead letters can no longer be replayed. Call it once a day.
+// Sweep forgets members that are gone and whose dead letters can no longer be replayed. Call it once a day, and soon after a start.
 func (s *Sink) Sweep(ctx context.Context) error {
 	if !s.plan.remembers {
 		return nil

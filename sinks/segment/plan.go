@@ -3,6 +3,7 @@ package segment
 import (
 	"cmp"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -64,10 +65,10 @@ func New(cfg Config, o Options, cols *mapping.Columns, now func() time.Time, row
 }
 
 // NewTarget makes what finds the audiences the sync fills.
-func (p *Plan) NewTarget(sync string, api audience.API, docs audience.Store) *audience.Target {
+func (p *Plan) NewTarget(sync string, api audience.API, docs audience.Store, log *slog.Logger) *audience.Target {
 	own := &p.cfg.Audience
 	return audience.NewTarget(audience.Wanted{Sync: sync, Name: own.Name, ID: own.ID, ByID: own.Row != nil && own.Row.By == "id",
-		Most: p.cfg.MostAudiences, Advertisers: p.cfg.AdvertiserIDs}, api, docs, p.now)
+		Most: p.cfg.MostAudiences, Advertisers: p.cfg.AdvertiserIDs}, api, docs, p.now, log)
 }
 
 // NewReadback makes what asks TikTok about the target's audiences.

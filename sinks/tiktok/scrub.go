@@ -11,6 +11,7 @@ const (
 	hidden     = "[redacted]"
 	maxMessage = 500
 	minDigits  = 7  // of a telephone number
+	idDigits   = 19 // of an id of TikTok's own
 	minHex     = 16 // of a digest or token
 	minOpaque  = 24 // letters and digits mixed, of a token or click id
 )
@@ -62,7 +63,10 @@ func openingQuote(s string) int {
 func scrubWords(s string) string {
 	var b strings.Builder
 	for len(s) > 0 {
-		n, hide := phoneRun(s), true
+		n, hide := idLen(s), false
+		if n == 0 {
+			n, hide = phoneRun(s), true
+		}
 		if n == 0 {
 			n = wordLen(s)
 			hide = telling(s[:n])
@@ -78,6 +82,20 @@ func scrubWords(s string) string {
 		s = s[n:]
 	}
 	return b.String()
+}
+
+// idLen is the length of an id of TikTok's own at the beginning: of an audience, an advertiser, a request. They are numbers of 19
+// digits that begin with 6 or 7, which no telephone number and no digest is; without them nobody knows what a text is about.
+func idLen(s string) int {
+	digits := strings.TrimPrefix(s, "(")
+	n := 0
+	for n < len(digits) && digits[n] >= '0' && digits[n] <= '9' {
+		n++
+	}
+	if n != idDigits || digits[0] != '6' && digits[0] != '7' || n < len(digits) && isAlnum(digits[n]) {
+		return 0
+	}
+	return n + len(s) - len(digits)
 }
 
 // phoneRun is the length of a run of digits and signs with as many digits as a telephone number has, or 0.

@@ -32,9 +32,10 @@ type AudienceReport struct {
 	Kind      string                  `json:"kind"`
 	New       bool                    `json:"new,omitempty"` // no instance has run yet: nothing is remembered
 	TikTok    []audience.Details      `json:"tiktok,omitempty"`
-	Fault     string                  `json:"fault,omitempty"` // why the sync's rows, or some of them, wait
-	Members   *int                    `json:"members_remembered,omitempty"`
-	Claims    *int                    `json:"identifiers_remembered,omitempty"`
+	Fault     string                  `json:"fault,omitempty"`                  // why the sync's rows, or some of them, wait
+	Members   *int                    `json:"members_remembered,omitempty"`     // people the audience holds something of
+	Claims    *int                    `json:"identifiers_remembered,omitempty"` // of them
+	Others    int                     `json:"others_remembered,omitempty"`      // people it holds nothing of, remembered for the sake of dead letters
 	Manifests []audiencefile.Manifest `json:"runs,omitempty"`
 }
 
@@ -84,7 +85,7 @@ func (r *AudienceReport) streamed(ctx context.Context, s *Stream) error {
 	}
 	if s.members != nil {
 		members, claims := s.members.Claimed()
-		r.Members, r.Claims = &members, &claims
+		r.Members, r.Claims, r.Others = &members, &claims, s.members.Len()-members
 	}
 	reading := s.Readback(ctx)
 	if r.TikTok = reading.Audiences; reading.Fault != nil {

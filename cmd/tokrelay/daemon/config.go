@@ -100,6 +100,7 @@ func (c *Config) Validate(at settings.Place) {
 	for i := range c.Syncs {
 		c.validateSync(&c.Syncs[i], seen, at.Key("syncs").Index(i))
 	}
+	c.validateAudiences(at)
 }
 
 // ConnectionOf is the name and settings of the sync's TikTok account.

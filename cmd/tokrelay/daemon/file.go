@@ -38,7 +38,7 @@ func (w *Wiring) fileJob(s *Sync) (*audiencefile.Job, error) {
 	}
 	return audiencefile.NewJob(flow.sink.file, audiencefile.Deps{
 		Sync: s.Name, Advertiser: s.advertiser, API: client, Source: w.fileSource(s), Mapping: s.fingerprint(),
-		NewSteps: flow.Steps, Letters: w.Letters(s, m.letters), Store: w.State, Folder: folder, Status: w.Status, Metrics: m.files, Tracing: w.tracing(s), OnCall: w.Calls.Add, Log: w.Log, Now: w.options.Now,
+		NewSteps: flow.Steps, Letters: w.Letters(s, m.letters), Store: w.State.Holder(s.Name), Folder: folder, Status: w.Status, Metrics: m.files, Tracing: w.tracing(s), OnCall: w.Calls.Add, Log: w.Log, Now: w.options.Now,
 		Paused: func() bool { return w.IsPaused(s.Name) },
 	})
 }

@@ -93,17 +93,16 @@ func (f deliverFunc) Deliver(ctx context.Context, c *pipeline.Chunk, items *pipe
 	return f(ctx, c, items)
 }
 
-// daily calls what may fail today and succeed tomorrow once a day until ctx ends.
+// firstSweep is when a process does what is to be done daily for the first time: one that is started again every day does it too.
+const firstSweep = 10 * time.Minute
+
+// daily calls what may fail today and succeed tomorrow, soon and then once a day until ctx ends.
 func daily(do func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error {
-		for {
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-time.After(24 * time.Hour):
-			}
+		for pause := firstSweep; pipeline.Wait(ctx, pause) == nil; pause = 24 * time.Hour {
 			_ = do(ctx)
 		}
+		return nil
 	}
 }
 

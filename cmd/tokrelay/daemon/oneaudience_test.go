@@ -1,0 +1,77 @@
+package daemon
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/tokrelay/tokrelay/pipeline/settings"
+)
+
+const twoAccounts = `kafka: {brokers: ["localhost:9092"]}
+connections:
+  one: {advertiser_id: "1", access_token: t}
+  two: {advertiser_id: "2", access_token: t}
+syncs:
+`
+
+func TestTwoSyncsThatFillOneAudienceAreRefused(t *testing.T) {
+	long := strings.Repeat("x", 71)
+	segment := func(name, rest string) string {
+		return "  - {name: " + name + ", topic: t, connection: one, audience_segment: {identifiers: {EMAIL_SHA256: email}, " + rest + "}}\n"
+	}
+	file := func(name, rest string) string {
+		return "  - {name: " + name + ", topic: t, connection: one, audience_file: {identifier: {EMAIL_SHA256: email}, " + rest + "}}\n"
+	}
+	for _, c := range []struct {
+		name, syncs string
+		refused     bool
+	}{
+		{"streamed, by one name", segment("a", "audience: {name: X}") + segment("b", "audience: {name: X}"), true},
+		{"streamed, by names that TikTok cuts", segment("a", "audience: {name: "+long+"y}") + segment("b", "audience: {name: "+long+"z}"), true},
+		{"by one id, in two ways", segment("a", `audience: {id: "7"}`) + file("b", `audience: {id: "7"}`), true},
+		{"files of one name", file("a", "audience: {name: X}") + file("b", "audience: {name: X}"), true},
+		{"one of several advertisers", segment("a", `audience: {name: X}, advertiser_ids: ["1", "2"]`) + strings.Replace(segment("b", "audience: {name: X}"), "connection: one", "connection: two", 1), true},
+		{"a streamed one and a file one of one name", segment("a", "audience: {name: X}") + file("b", "audience: {name: X}"), false},
+		{"other names", segment("a", "audience: {name: X}") + segment("b", "audience: {name: Y}"), false},
+		{"other advertisers", segment("a", "audience: {name: X}") + strings.Replace(segment("b", "audience: {name: X}"), "connection: one", "connection: two", 1), false},
+		{"rows name them", segment("a", "audience: {column: x}") + segment("b", "audience: {column: x}"), false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, report := Parse([]byte(twoAccounts+c.syncs), settings.Vars(nil))
+			problems := map[int]string{}
+			for _, p := range report.Problems() {
+				if !p.Warning {
+					problems[p.Line] += p.Path + ": " + p.Rule
+				}
+			}
+			if !c.refused {
+				if len(problems) > 0 {
+					t.Errorf("got %v, want no problem", problems)
+				}
+				return
+			}
+			for line, other := range map[int]string{6: "sync b", 7: "sync a"} {
+				if got := problems[line]; !strings.Contains(got, "is the audience of "+other+" too") {
+					t.Errorf("line %d: got %q, want that it is the audience of %s too", line, got, other)
+				}
+			}
+		})
+	}
+}
+
+func TestRowsOfChangedColumnsNeedAMemory(t *testing.T) {
+	for rest, refused := range map[string]bool{
+		"after_image: changed, audience_segment: {audience: {name: X}, identifiers: {EMAIL_SHA256: email}}":                                                                     false,
+		"after_image: changed, audience_segment: {audience: {name: X}, identifiers: {EMAIL_SHA256: email}, remember: never}":                                                    true,
+		"after_image: changed, audience_file: {audience: {name: X}, identifier: {EMAIL_SHA256: email}}":                                                                         true,
+		"after_image: changed, before_image: full, audience_file: {audience: {name: X}, identifier: {EMAIL_SHA256: email}}":                                                     false,
+		"after_image: full, audience_file: {audience: {name: X}, identifier: {EMAIL_SHA256: email}}":                                                                            false,
+		"after_image: changed, deleted_when: {column: gone, equals: true}, audience_segment: {audience: {name: X}, identifiers: {EMAIL_SHA256: email}}":                         true,
+		"after_image: changed, web_events: {pixel_code: CTESTPIXELCODE000000, event: Lead, fields: {event_time: at, user.email: email, page.url: {value: https://x.example/}}}": false,
+	} {
+		_, report := Parse([]byte(twoAccounts+"  - {name: a, topic: t, connection: one, "+rest+"}\n"), settings.Vars(nil))
+		if err := report.Err(); (err != nil) != refused {
+			t.Errorf("%s: got %v, want refused: %v", rest, err, refused)
+		}
+	}
+}
