@@ -42,7 +42,7 @@ type Target struct {
 	now    func() time.Time
 	asking permits // calls of IDs, which may take as long as TikTok does
 
-	mu         sync.Mutex // never held over a call
+	mu         sync.Mutex           // never held over a call
 	known      map[string][]string  // ids by name
 	doubts     map[string]time.Time // when a create may have worked, by advertiser and name
 	faults     map[string]*Held     // of audiences that cannot be filled now, by name
