@@ -81,3 +81,48 @@ func TestRowsOfOneRunnerDoNotMix(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatFollowsOfARowThatIsNotAcceptedIsAsked(t *testing.T) {
+	reject := Reject(StageMap, WrongType, "f", "r")
+	for name, c := range map[string]struct {
+		decode, pass, made error
+		leave              func()
+		items, rejected    int
+	}{
+		"rejected while decoded": {decode: reject, items: 1, rejected: 1},
+		"rejected by a step":     {made: reject, items: 1, rejected: 1},
+		"filtered":               {pass: SkipFiltered, items: 1},
+		"skipped":                {pass: SkipOperation},
+		"trouble":                {decode: &Trouble{Kind: TroubleRegistry}},
+		"accepted":               {items: 1},
+		"a fault there":          {made: reject, leave: func() { panic("a bug") }},
+	} {
+		item := func(items *Items, row int, _ *Change) {
+			items.Buf, items.List = append(items.Buf, "item"...), append(items.List, Item{Row: int32(row), End: 4})
+		}
+		r := &Runner{Steps: Steps{
+			Decode: func(_ context.Context, r *Record, into *Change) error {
+				into.Key, into.SchemaID, into.Op = r.Key, "7", Update
+				return c.decode
+			},
+			Pass: func(*Change) error { return c.pass },
+			Make: func(items *Items, row int, ch *Change) error { item(items, row, ch); return c.made },
+			Leave: func(items *Items, row int, ch *Change, why error) {
+				item(items, row, ch)
+				if string(ch.Key) != "k" || (ch.Op == 0) != (c.decode != nil) {
+					t.Errorf("%s: got a change with key %q and op %v", name, ch.Key, ch.Op)
+				}
+				if c.leave != nil {
+					c.leave()
+				}
+			},
+		}}
+		_ = r.Row(t.Context(), &Record{Key: []byte("k")}, 3)
+		if len(r.Items.List) != c.items || len(r.Items.Rejected) != c.rejected {
+			t.Errorf("%s: got %d items and %d rejected rows, want %d and %d", name, len(r.Items.List), len(r.Items.Rejected), c.items, c.rejected)
+		}
+		if c.rejected > 0 && (r.Items.Rejected[0].Row != 3 || r.Items.Rejected[0].Rejection != reject || r.Items.Rejected[0].SchemaID != "7") {
+			t.Errorf("%s: got %+v", name, r.Items.Rejected[0])
+		}
+	}
+}

@@ -184,6 +184,47 @@ func TestATombstoneIsWhatItsTopicSays(t *testing.T) {
 	}
 }
 
+func TestATombstoneWithAKeyIsADeleteForThoseWhoKnowRowsByTheirKeys(t *testing.T) {
+	envelope := schemaFile(t, "postgres-envelope")
+	schemas := caseSchemas{}
+	schemas.add(t, 3, envelope.text, nil)
+	change := append([]byte{0, 0, 0, 0, 3}, envelope.encode(t, envelopeOf("c", "null", eventRow))...)
+	framedKey := []byte{0, 0, 0, 0, 2, 14} // of a schema that no registry knows: the key is not read
+	for _, c := range []struct {
+		name       string
+		tombstones Tombstones
+		format     string
+		first      bool // it is the first record of the process
+		topic      string
+		key        []byte
+		skipped    bool
+	}{
+		{"the first of a process", TombstonesDelete, formatAuto, true, "changes", framedKey, false},
+		{"on a topic of envelopes", TombstonesDelete, formatAuto, false, "changes", framedKey, false},
+		{"where the format is said", TombstonesDelete, formatDebezium, false, "changes", framedKey, false},
+		{"on a topic of plain rows", TombstonesDelete, formatFlat, true, "changes", framedKey, false},
+		{"without a key", TombstonesDelete, formatAuto, false, "changes", nil, true},
+		{"a heartbeat's", TombstonesDelete, formatAuto, true, "__debezium-heartbeat.shop", framedKey, true},
+		{"the first of a process, where the old row alone is known", TombstonesRepeat, formatAuto, true, "changes", framedKey, true},
+		{"on a topic of envelopes, where the old row alone is known", TombstonesRepeat, formatAuto, false, "changes", framedKey, true},
+	} {
+		d := decoderFor(t, Config{Format: c.format, Tombstones: c.tombstones, MissingColumn: missingNull}, Wanted{Columns: []string{"id"}}, schemas)
+		var ch pipeline.Change
+		if !c.first {
+			if err := d.Decode(t.Context(), &pipeline.Record{Topic: "changes", Value: change}, &ch); err != nil {
+				t.Fatal(err)
+			}
+		}
+		err := d.Decode(t.Context(), &pipeline.Record{Topic: c.topic, Key: c.key}, &ch)
+		switch {
+		case c.skipped && !errors.Is(err, pipeline.SkipTombstone):
+			t.Errorf("%s: got %v, want a skipped tombstone", c.name, err)
+		case !c.skipped && (err != nil || ch.Op != pipeline.Delete || !ch.KeyRow || string(ch.Key) != "\x0e"):
+			t.Errorf("%s: got %v, key row %t and key %x, want a delete by key", c.name, err, ch.KeyRow, ch.Key)
+		}
+	}
+}
+
 // firstDifference shows the first line in which two texts differ.
 func firstDifference(got, want string) string {
 	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")

@@ -359,3 +359,21 @@ func TestTheDebuggerSeesEveryCall(t *testing.T) {
 		}
 	})
 }
+
+func TestARowThatWasRejectedBeforeEndsInTheDeadLettersWithItsOwnReason(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, options{}, after(100*time.Millisecond))
+		chunk, items := w.chunk(2)
+		items.Rejected = []pipeline.Rejected{{Row: 1, Rejection: pipeline.Reject(pipeline.StageIdentity, pipeline.InvalidEmail, "email", ""), SchemaID: "7"}}
+		if err := w.queue.Deliver(t.Context(), chunk, items); err != nil {
+			t.Fatal(err)
+		}
+		w.wantOutcomes(chunk, "1 delivered, 1 dead-lettered, 0 unsettled")
+		if got := w.dead.reasons(); len(got) != 1 || !strings.Contains(got[0], string(pipeline.InvalidEmail)) || w.dead.all()[0].SchemaID != "7" {
+			t.Errorf("got the letters %v, want one of invalid_email with its schema", got)
+		}
+		if len(w.sent()) != 1 || items.Rejected[0].Refused {
+			t.Errorf("got %d calls, refused %v; want one, and nothing refused", len(w.sent()), items.Rejected[0].Refused)
+		}
+	})
+}

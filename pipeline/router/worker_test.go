@@ -87,3 +87,22 @@ func TestTheOldestChangeOfAChunkCounts(t *testing.T) {
 		t.Errorf("got %s and %v, want %s, three updates and a delete", w.oldest, w.ops, want)
 	}
 }
+
+func TestARejectedRowWithItemsIsSettledByWhatDeliversThem(t *testing.T) {
+	reject := pipeline.Reject(pipeline.StageMap, pipeline.WrongType, "f", "r")
+	for name, c := range map[string]struct {
+		err   error
+		tried int
+	}{"rejected": {reject, 1}, "filtered": {pipeline.SkipFiltered, 0}} {
+		w, chunk := &worker{runner: pipeline.Runner{Steps: pipeline.Steps{
+			Decode: func(context.Context, *pipeline.Record, *pipeline.Change) error { return c.err },
+			Leave: func(items *pipeline.Items, row int, _ *pipeline.Change, _ error) {
+				items.List = append(items.List, pipeline.Item{Row: int32(row)})
+			},
+		}}}, numbers(0, 1)
+		_, done := w.sort(t.Context(), chunk, 0, w.try(t.Context(), chunk, 0))
+		if !done || len(w.letters) > 0 || chunk.Settled(0) != pipeline.Unsettled || len(w.tried) != c.tried || len(w.allLetters()) != c.tried {
+			t.Errorf("%s: got done %v, letters %v, outcome %v, %d tried, %d letters in all", name, done, w.letters, chunk.Settled(0), len(w.tried), len(w.allLetters()))
+		}
+	}
+}

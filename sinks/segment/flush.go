@@ -122,7 +122,7 @@ func (f *flush) planRow(i int32, r *rowPlan) {
 		}
 	}
 	for c, rest := next(r.now); c != nil; c, rest = next(rest) {
-		if !holds(r.old, c) || f.isRemoved(c) {
+		if r.doubtful || !holds(r.old, c) || f.isRemoved(c) {
 			f.replace(op{claim: c, row: i})
 		}
 	}

@@ -84,10 +84,11 @@ func postTo(s *sandbox.Sandbox, endpoint string, body []byte) (a answer) {
 type queue struct {
 	plan    *Plan
 	sandbox *sandbox.Sandbox
+	letters *letterBox
 	step    func() error
 }
 
-func (q *queue) Deliver(_ context.Context, c *pipeline.Chunk, items *pipeline.Items) error {
+func (q *queue) Deliver(ctx context.Context, c *pipeline.Chunk, items *pipeline.Items) error {
 	errs := make([]error, len(items.Envelopes))
 	var calls sync.WaitGroup
 	for i := range items.Envelopes {
@@ -97,6 +98,12 @@ func (q *queue) Deliver(_ context.Context, c *pipeline.Chunk, items *pipeline.It
 	failed := map[int32]bool{}
 	for _, item := range items.List {
 		failed[item.Row] = failed[item.Row] || errs[item.Envelope] != nil
+	}
+	for _, r := range items.Rejected {
+		if !failed[r.Row] {
+			_ = q.letters.Rows(ctx, []pipeline.Letter{{Record: &c.Records[r.Row], Rejection: r.Rejection, SchemaID: r.SchemaID}})
+			c.Settle(int(r.Row), pipeline.DeadLettered)
+		}
 	}
 	for row, bad := range failed {
 		if !bad {

@@ -55,8 +55,7 @@ func (m *Maker) leaving(c *pipeline.Change, why error) (t transition, ok bool) {
 	}
 	t.filtered = !isRejected
 	if t.oldKnown = c.BeforeComplete && c.Before.Present && !c.KeyRow; t.oldKnown {
-		m.old = m.before(c)
-		t.old = m.old
+		m.before(c, &t)
 	}
 	return t, true
 }
@@ -80,8 +79,7 @@ func (m *Maker) transition(c *pipeline.Change) (t transition, err error) {
 	}
 	unchanged := c.Op == pipeline.Update && t.oldKnown && sameRow(&c.Before, &c.After)
 	if t.oldKnown && !t.created && !unchanged {
-		m.old = m.before(c)
-		t.old = m.old
+		m.before(c, &t)
 	}
 	if c.Op == pipeline.Delete {
 		return t, nil
@@ -131,16 +129,18 @@ func (m *Maker) present(t *transition) (err error) {
 // isUseless reports whether a member without identifiers has no past either, as far as can be known without memory.
 func (m *Maker) isUseless(t *transition) bool { return !m.plan.remembers && len(t.old) == 0 }
 
-// before is the claims of the row before its change, as far as they can be read: one that cannot must not make the others stay.
-func (m *Maker) before(c *pipeline.Change) (old []byte) {
+// before reads the claims of the row before its change, as far as they can be read: one that cannot must not make the others stay.
+func (m *Maker) before(c *pipeline.Change, t *transition) {
 	m.past = pipeline.Change{Op: pipeline.Update, Shape: c.Shape, After: c.Before, Key: c.Key, Source: c.Source}
 	m.row.Begin(&m.past)
-	if member, err := m.plan.members.Includes(m.row); err == nil && !member || m.readAudiences() != nil {
-		return m.old[:0]
+	member, err := m.plan.members.Includes(m.row)
+	if t.doubtful = err != nil; err == nil && !member || m.readAudiences() != nil {
+		return
 	}
-	old = m.old[:0]
+	m.old = m.old[:0]
 	for i := range m.plan.members.Readers {
-		old, _ = m.identify(old, &m.plan.members.Readers[i])
+		m.old, err = m.identify(m.old, &m.plan.members.Readers[i])
+		t.doubtful = t.doubtful || err != nil
 	}
-	return old
+	t.old = m.old
 }

@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -28,11 +29,12 @@ func TestWhenAllIsQuietTikTokHoldsExactlyTheTablesMembers(t *testing.T) {
 		name  string
 		style style
 	}{
-		{"full before-images", style{full: true, shared: true}},
-		{"replica identity default", style{shared: true}},
-		{"flat rows and tombstones", style{flat: true, shared: true}},
-		{"full before-images and no memory", style{full: true, config: "remember: never"}},
-		{"full before-images and a promise", style{full: true, config: "unshared: true"}},
+		{"full before-images", style{full: true, shared: true, framed: true, compacted: true}},
+		{"replica identity default", style{shared: true, framed: true, compacted: true}},
+		{"flat rows and tombstones", style{flat: true, shared: true, framed: true, compacted: true}},
+		{"an upgrade from keys with their framing", style{full: true, shared: true, framed: true, upgraded: true}},
+		{"full before-images and no memory", style{full: true, framed: true, config: "remember: never"}},
+		{"full before-images and a promise", style{full: true, framed: true, config: "unshared: true"}},
 	} {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
@@ -62,12 +64,40 @@ type style struct {
 	flat   bool // every row is an insert, and a delete is a tombstone
 	shared bool // rows share addresses, and keys change
 	config string
+
+	framed    bool // keys begin with the number of their schema, which is registered again now and then
+	compacted bool // of the records of a key the topic may keep the last alone
+	upgraded  bool // at first a version runs that takes keys with their framing
 }
 
 // person is a row of the table.
 type person struct {
 	email, phone string
 	member       bool
+}
+
+// What a person's address and number may be overwritten with. A row with one that cannot be used is rejected, and one that says
+// nothing is as if nothing was there.
+const (
+	broken = "deleted"
+	says   = "n/a"
+)
+
+// isRejected reports whether the person's row cannot be read.
+func (p person) isRejected() bool { return p.member && (p.email == broken || p.phone == broken) }
+
+// digests are what TikTok is to hold of the person.
+func (p person) digests() map[string]string {
+	if !p.member || p.isRejected() {
+		return nil
+	}
+	held := map[string]string{}
+	for kind, clear := range map[string]string{"EMAIL_SHA256": p.email, "PHONE_SHA256": p.phone} {
+		if clear != "" && clear != says {
+			held[kind] = digest(clear)
+		}
+	}
+	return held
 }
 
 func (p person) image() pipeline.Image {
@@ -83,8 +113,14 @@ func (p person) image() pipeline.Image {
 
 // written is a change in the source topic.
 type written struct {
-	record pipeline.Record
-	change pipeline.Change
+	record   pipeline.Record
+	change   pipeline.Change
+	rejected bool
+}
+
+func (w *written) decode(_ context.Context, _ *pipeline.Record, into *pipeline.Change) error {
+	*into = w.change
+	return nil
 }
 
 const partitions = 3
@@ -103,7 +139,11 @@ type world struct {
 	instances int // most at the same time
 	table     map[int]person
 	nextID    int
+	schema    int  // of the keys
+	old       bool // the version that runs takes keys with their framing
+	letters   letterBox
 	topic     [partitions][]written
+	next      [partitions]int64 // offset
 	committed [partitions]int
 }
 
@@ -119,15 +159,23 @@ func newWorld(t *testing.T, seed uint64, s style) *world {
 	w.shape = &pipeline.Shape{}
 	w.shape.Names, _ = cols.Wanted()
 	w.tiktok, w.target = strict(t)
+	w.schema, w.old = 1, s.upgraded
 	return w
 }
 
 // live lets things happen, then checks the law.
 func (w *world) live() {
-	for range 6 {
+	for i := range 6 {
 		for range w.rng.IntN(60) {
 			w.happen()
 		}
+		if i == 2 {
+			w.old = false
+		}
+		if w.style.framed && !w.old && w.rng.IntN(2) == 0 {
+			w.schema++
+		}
+		w.compact()
 		w.run(w.rng.IntN(3) > 0)
 	}
 	w.run(false)
@@ -159,7 +207,7 @@ func (w *world) happen() {
 func (w *world) anyPerson() person {
 	p := person{member: w.rng.IntN(3) > 0}
 	p.email, p.phone = w.email(), w.phone()
-	if p.email == "" && p.phone == "" {
+	if p.email == "" && (p.phone == "" || p.phone == says) {
 		p.email = "someone@x.org"
 		if !w.style.shared {
 			p.email = w.unique()
@@ -174,9 +222,11 @@ func (w *world) unique() string {
 }
 
 func (w *world) email() string {
-	switch {
-	case w.rng.IntN(5) == 0:
-		return ""
+	switch n := w.rng.IntN(10); {
+	case n < 2:
+		return []string{"", says}[w.rng.IntN(2)]
+	case n == 2:
+		return broken
 	case w.style.shared:
 		return "p" + strconv.Itoa(w.rng.IntN(8)) + "@x.org"
 	}
@@ -184,9 +234,11 @@ func (w *world) email() string {
 }
 
 func (w *world) phone() string {
-	switch {
-	case w.rng.IntN(2) == 0:
+	switch n := w.rng.IntN(10); {
+	case n < 4:
 		return ""
+	case n == 4:
+		return broken
 	case w.style.shared:
 		return "+1213373425" + strconv.Itoa(w.rng.IntN(5))
 	}
@@ -206,9 +258,11 @@ func (w *world) create(id int, p person) {
 func (w *world) change(id int) {
 	before := w.table[id]
 	p := before
-	switch w.rng.IntN(4) {
+	switch w.rng.IntN(5) {
 	case 0:
 		p.member = !p.member
+	case 3: // an opt-out with an erasure
+		p.member, p.phone = false, broken
 	case 1:
 		p.email = w.email()
 	case 2:
@@ -235,15 +289,60 @@ func (w *world) drop(id int) {
 	case !w.style.flat: // the key alone is real; other columns hold fillers
 		c.Before = person{email: "filler@x.org"}.image()
 	}
-	w.write(id, c)
+	value := []byte("a delete")
+	if w.style.flat {
+		value = nil
+	}
+	w.put(id, value, c)
+	if w.plan.Remembers() && !w.style.flat { // the tombstone behind Debezium's delete
+		w.put(id, nil, pipeline.Change{Op: pipeline.Delete, KeyRow: true})
+	}
 }
 
-func (w *world) write(id int, c pipeline.Change) {
+func (w *world) write(id int, c pipeline.Change) { w.put(id, []byte("a row"), c) }
+
+func (w *world) put(id int, value []byte, c pipeline.Change) {
 	p := id % partitions
 	c.Key, c.Shape = []byte(strconv.Itoa(id)), w.shape
-	r := pipeline.Record{Topic: "shop.customers", Partition: int32(p), Offset: int64(len(w.topic[p])), Key: c.Key,
-		Timestamp: time.UnixMilli(int64(1_700_000_000_000 + len(w.topic[p])))}
-	w.topic[p] = append(w.topic[p], written{r, c})
+	r := pipeline.Record{Topic: "shop.customers", Partition: int32(p), Offset: w.next[p], Key: c.Key, Value: value,
+		Timestamp: time.UnixMilli(1_700_000_000_000 + w.next[p])}
+	w.next[p]++
+	if w.style.framed {
+		r.Key = fmt.Appendf(nil, "(%d)%s", w.schema, c.Key)
+	}
+	w.topic[p] = append(w.topic[p], written{r, c, c.Op != pipeline.Delete && w.table[id].isRejected()})
+}
+
+// compact takes the records away that have a later one of the same key, of those that no instance has read yet.
+func (w *world) compact() {
+	if !w.style.compacted || w.rng.IntN(2) == 0 {
+		return
+	}
+	for p := range w.topic {
+		last := map[string]int{}
+		for i, r := range w.topic[p] {
+			last[string(r.record.Key)] = i
+		}
+		read := w.committed[p]
+		kept := slices.Clone(w.topic[p][:read])
+		for i, r := range w.topic[p][read:] {
+			if last[string(r.record.Key)] == read+i {
+				kept = append(kept, r)
+			}
+		}
+		w.topic[p] = kept
+	}
+}
+
+// withoutFraming is a key without the number of its schema.
+func withoutFraming(r *pipeline.Record) []byte { return r.Key[bytes.IndexByte(r.Key, ')')+1:] }
+
+// framings are all numbers that keys ever had.
+func (w *world) framings(string) (list [][]byte) {
+	for n := range w.schema {
+		list = append(list, fmt.Appendf(nil, "(%d)", n+1))
+	}
+	return list
 }
 
 var (
@@ -310,8 +409,11 @@ func (w *world) instance(owned []int, life int64, sizes *rand.Rand) {
 		return step()
 	}
 	deps := Deps{
-		Sync: "newsletter", Queue: &queue{plan: w.plan, sandbox: w.tiktok, step: called},
-		DeadLetters: &letterBox{}, Audiences: ids{w.target},
+		Sync: "newsletter", Queue: &queue{plan: w.plan, sandbox: w.tiktok, letters: &w.letters, step: called},
+		DeadLetters: &w.letters, Audiences: ids{w.target},
+	}
+	if !w.old {
+		deps.Identity, deps.Framings = withoutFraming, w.framings
 	}
 	if w.plan.Remembers() {
 		deps.Memory = state.NewMembers(w.members.log(step), EachClaim, nil)
@@ -357,37 +459,52 @@ func (w *world) chunk(ctx context.Context, sink *Sink, rows []written) error {
 }
 
 func (w *world) deliver(ctx context.Context, sink *Sink, rows []written, chunk *pipeline.Chunk) error {
-	var items pipeline.Items
 	maker := sink.plan.Maker()
+	runner := pipeline.Runner{Steps: pipeline.Steps{Make: maker.Make, Leave: maker.Leave}}
 	for i := range rows {
 		if chunk.Settled(i) != pipeline.Unsettled {
 			continue
 		}
-		if err := maker.Make(&items, i, &rows[i].change); err != nil {
-			if rejection, ok := err.(*pipeline.Rejection); !ok || rejection.Reason != pipeline.NoIdentifier {
-				return fmt.Errorf("make: %w", err)
+		runner.Steps.Decode = rows[i].decode
+		err := runner.Row(ctx, &chunk.Records[i], i)
+		rejection, isRejected := err.(*pipeline.Rejection)
+		if err != nil && (!isRejected || !rows[i].rejected && rejection.Reason != pipeline.NoIdentifier && rejection.Reason != pipeline.InvalidIdentifier) {
+			return fmt.Errorf("make: %w", err)
+		}
+		if n := len(runner.Items.List); isRejected && (n == 0 || runner.Items.List[n-1].Row != int32(i)) { // the router writes it
+			letter := pipeline.Letter{Record: &chunk.Records[i], Rejection: rejection}
+			if err := sink.Letters().Rows(ctx, []pipeline.Letter{letter}); err != nil {
+				return err
 			}
 			chunk.Settle(i, pipeline.DeadLettered)
 		}
 	}
-	return sink.Deliver(ctx, chunk, &items)
+	return sink.Deliver(ctx, chunk, &runner.Items)
 }
 
 func (w *world) check() {
 	w.t.Helper()
 	want := map[string]map[string]bool{"EMAIL_SHA256": {}, "PHONE_SHA256": {}}
 	for _, p := range w.table {
-		if p.member && p.email != "" {
-			want["EMAIL_SHA256"][digest(p.email)] = true
-		}
-		if p.member && p.phone != "" {
-			want["PHONE_SHA256"][digest(p.phone)] = true
+		for kind, d := range p.digests() {
+			want[kind][d] = true
 		}
 	}
 	got := w.tiktok.Members(w.target)
 	for kind, set := range want {
 		if list := slices.Sorted(maps.Keys(set)); !slices.Equal(got[kind], list) {
 			w.t.Fatalf("seed %d: %s: got\n%s\nwant\n%s", w.seed, kind, strings.Join(got[kind], "\n"), strings.Join(list, "\n"))
+		}
+	}
+	lettered := map[string]bool{}
+	for _, l := range w.letters.letters {
+		lettered[l.Record.Position()] = true
+	}
+	for p := range w.topic {
+		for _, r := range w.topic[p] {
+			if at := r.record.Position(); r.rejected && !lettered[at] {
+				w.t.Errorf("seed %d: the rejected row %s has no letter", w.seed, at)
+			}
 		}
 	}
 	if n := w.tiktok.Stats().Warnings[sandbox.InFlight]; n != 0 && w.instances == 1 {

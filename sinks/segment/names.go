@@ -33,15 +33,14 @@ func (s *Sink) nameOf(r *pipeline.Record) key { return keyOf(r.Topic, nil, s.ide
 // key with its framing, the one it has now or another.
 func (s *Sink) earlier(dst []key, r *pipeline.Record) []key {
 	identity := s.identity(r)
-	if len(identity) == len(r.Key) {
-		return dst
+	if len(identity) != len(r.Key) {
+		dst = append(dst, keyOf(r.Topic, nil, r.Key))
 	}
-	dst = append(dst, keyOf(r.Topic, nil, r.Key))
 	if s.deps.Framings == nil {
 		return dst
 	}
 	for _, framing := range s.deps.Framings(r.Topic) {
-		if !bytes.HasPrefix(r.Key, framing) {
+		if len(identity) == len(r.Key) || !bytes.HasPrefix(r.Key, framing) {
 			dst = append(dst, keyOf(r.Topic, framing, identity))
 		}
 	}

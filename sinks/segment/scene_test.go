@@ -25,6 +25,7 @@ type scene struct {
 	letters    *letterBox
 	shape      *pipeline.Shape
 	next       int64
+	full       bool // before-images hold the whole row
 	generation uint64
 	now        time.Time
 }
@@ -44,22 +45,23 @@ func (s *scene) start(config string) {
 	for _, name := range []string{"email", "phone", "member"} {
 		cols.Index(name)
 	}
-	plan, err := New(loaded(s.t, config), Options{AdvertiserID: sandbox.DefaultAdvertiser}, cols, func() time.Time { return s.now }, nil)
+	plan, err := New(loaded(s.t, config), Options{AdvertiserID: sandbox.DefaultAdvertiser, FullBefore: s.full}, cols, func() time.Time { return s.now }, nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.shape = &pipeline.Shape{}
 	s.shape.Names, _ = cols.Wanted()
 	fine := func() error { return nil }
-	s.queue = &queue{plan: plan, sandbox: s.sandbox, step: fine}
+	s.queue = &queue{plan: plan, sandbox: s.sandbox, letters: s.letters, step: fine}
 	s.sink = NewSink(plan, Deps{
 		Sync: "newsletter", Queue: s.queue, DeadLetters: s.letters, Audiences: ids{s.target},
 		Memory: state.NewMembers(s.members.log(fine), EachClaim, nil), Generation: func() uint64 { return s.generation },
+		Identity: withoutFraming,
 	})
 }
 
 func (s *scene) record(member int, offset int64) pipeline.Record {
-	return pipeline.Record{Topic: "shop.customers", Offset: offset, Key: []byte(strconv.Itoa(member)), Timestamp: time.UnixMilli(1_700_000_000_000 + offset)}
+	return pipeline.Record{Topic: "shop.customers", Offset: offset, Key: []byte(strconv.Itoa(member)), Value: []byte("a row"), Timestamp: time.UnixMilli(1_700_000_000_000 + offset)}
 }
 
 // row brings one row at the next offset through the sink.
@@ -71,13 +73,29 @@ func (s *scene) row(member int, c pipeline.Change) pipeline.Outcome {
 
 func (s *scene) rowAt(offset int64, member int, c pipeline.Change) pipeline.Outcome {
 	s.t.Helper()
-	chunk := pipeline.NewChunk([]pipeline.Record{s.record(member, offset)})
-	var items pipeline.Items
-	c.Shape, c.Key = s.shape, chunk.Records[0].Key
-	if err := s.sink.plan.Maker().Make(&items, 0, &c); err != nil {
-		s.t.Fatalf("make: %v", err)
+	return s.through(s.record(member, offset), func(*pipeline.Change) error { return nil }, c)
+}
+
+// through brings a record through the steps, as the router does.
+func (s *scene) through(r pipeline.Record, pass func(*pipeline.Change) error, c pipeline.Change) pipeline.Outcome {
+	s.t.Helper()
+	chunk, maker := pipeline.NewChunk([]pipeline.Record{r}), s.sink.plan.Maker()
+	runner := pipeline.Runner{Steps: pipeline.Steps{Pass: pass, Make: maker.Make, Leave: maker.Leave,
+		Decode: func(_ context.Context, r *pipeline.Record, into *pipeline.Change) error {
+			c.Shape, c.Key = s.shape, s.sink.identity(r)
+			*into = c
+			return nil
+		}}}
+	err := runner.Row(s.t.Context(), &chunk.Records[0], 0)
+	rejection, isRejected := err.(*pipeline.Rejection)
+	if isRejected && len(runner.Items.List) == 0 {
+		err = s.sink.Letters().Rows(s.t.Context(), []pipeline.Letter{{Record: &chunk.Records[0], Rejection: rejection}})
+		chunk.Settle(0, pipeline.DeadLettered)
 	}
-	if err := s.sink.Deliver(s.t.Context(), chunk, &items); err != nil {
+	if err != nil && !isRejected && err != pipeline.SkipFiltered {
+		s.t.Fatalf("steps: %v", err)
+	}
+	if err := s.sink.Deliver(s.t.Context(), chunk, &runner.Items); err != nil {
 		s.t.Fatalf("deliver: %v", err)
 	}
 	return chunk.Settled(0)

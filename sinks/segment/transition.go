@@ -7,6 +7,7 @@ import "encoding/binary"
 type transition struct {
 	member   bool   // the row is a member now
 	oldKnown bool   // old is the whole truth: a full before-image, or a row that was not there before
+	doubtful bool   // the row before the change was rejected in its time: what is left of old may be held, and may be not
 	filtered bool   // the row was left out by the sync's condition, and is not a member
 	created  bool   // an insert or a snapshot: as far as it knows, the row is new
 	now      []byte // claims of the row; none for a member means that it has no identifier
@@ -18,6 +19,7 @@ const (
 	flagOldKnown
 	flagCreated
 	flagFiltered
+	flagDoubtful
 )
 
 func (t *transition) appendTo(dst []byte) []byte {
@@ -25,7 +27,7 @@ func (t *transition) appendTo(dst []byte) []byte {
 	for _, f := range []struct {
 		on   bool
 		flag byte
-	}{{t.member, flagMember}, {t.oldKnown, flagOldKnown}, {t.created, flagCreated}, {t.filtered, flagFiltered}} {
+	}{{t.member, flagMember}, {t.oldKnown, flagOldKnown}, {t.created, flagCreated}, {t.filtered, flagFiltered}, {t.doubtful, flagDoubtful}} {
 		if f.on {
 			flags |= f.flag
 		}
@@ -41,7 +43,7 @@ func readTransition(body []byte) transition {
 	n, used := binary.Uvarint(body[1:])
 	rest := body[1+used:]
 	return transition{
-		member: flags&flagMember != 0, oldKnown: flags&flagOldKnown != 0, created: flags&flagCreated != 0, filtered: flags&flagFiltered != 0,
+		member: flags&flagMember != 0, oldKnown: flags&flagOldKnown != 0, created: flags&flagCreated != 0, filtered: flags&flagFiltered != 0, doubtful: flags&flagDoubtful != 0,
 		now: rest[:n:n], old: rest[n:],
 	}
 }

@@ -24,11 +24,12 @@ func (r *Replay) findOvertaken(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		rows, err := r.memberRows(ctx, name)
+		identity := of.sync.Framing.Identity
+		rows, err := r.memberRows(ctx, name, identity)
 		if err != nil {
 			return err
 		}
-		late, err := overtaken(ctx, r.wiring.Admin, rows, f.Steps().Decode)
+		late, err := overtaken(ctx, r.wiring.Admin, rows, reading{identity, f.Steps().Decode})
 		if err != nil {
 			return fmt.Errorf("sync %s: look for newer changes of members: %w", name, err)
 		}
@@ -37,14 +38,20 @@ func (r *Replay) findOvertaken(ctx context.Context) error {
 	return nil
 }
 
-// memberRow is a letter's row: its position, and the member's key.
+// reading is how a sync's records are read. decode separates changes from the empty records that follow a delete.
+type reading struct {
+	identity func(*pipeline.Record) []byte
+	decode   func(context.Context, *pipeline.Record, *pipeline.Change) error
+}
+
+// memberRow is a letter's row: its position, and the identity of its member.
 type memberRow struct {
 	at  pipeline.Position
 	key []byte
 }
 
 // memberRows are the rows to be replayed of an audience. Letters without payload have their keys read from the source.
-func (r *Replay) memberRows(ctx context.Context, sync string) ([]memberRow, error) {
+func (r *Replay) memberRows(ctx context.Context, sync string, identity func(*pipeline.Record) []byte) ([]memberRow, error) {
 	filter := r.options.Filter
 	filter.Syncs = []string{sync}
 	var list []*deadletter.Dead
@@ -59,7 +66,7 @@ func (r *Replay) memberRows(ctx context.Context, sync string) ([]memberRow, erro
 	for _, d := range list {
 		if d.Omitted == "" {
 			at := pipeline.Position{Topic: d.Record.Topic, Partition: d.Record.Partition, Offset: d.Record.Offset}
-			rows = append(rows, memberRow{at, d.Record.Key})
+			rows = append(rows, memberRow{at, identity(&d.Record)})
 		}
 	}
 	return rows, err
@@ -72,9 +79,8 @@ type member struct {
 	key       [2]uint64
 }
 
-// overtaken finds the rows whose member has a later change in its partition. decode separates changes from the empty records
-// that follow a delete.
-func overtaken(ctx context.Context, client *admin.Client, rows []memberRow, decode func(context.Context, *pipeline.Record, *pipeline.Change) error) (map[string]bool, error) {
+// overtaken finds the rows whose member has a later change in its partition.
+func overtaken(ctx context.Context, client *admin.Client, rows []memberRow, how reading) (map[string]bool, error) {
 	if len(rows) == 0 {
 		return nil, nil
 	}
@@ -98,7 +104,7 @@ func overtaken(ctx context.Context, client *admin.Client, rows []memberRow, deco
 			what.To.Set(topic, id, end)
 		}
 	}
-	err := client.Scan(ctx, what, func(r *pipeline.Record) error { return w.look(ctx, r, decode) })
+	err := client.Scan(ctx, what, func(r *pipeline.Record) error { return w.look(ctx, r, how) })
 	return w.late, err
 }
 
@@ -115,12 +121,12 @@ func (w *watch) member(topic string, partition int32, key []byte) member {
 
 // look marks the rows that a record overtakes. A record that cannot be read counts as a change: to leave a row alone is
 // the safer mistake.
-func (w *watch) look(ctx context.Context, r *pipeline.Record, decode func(context.Context, *pipeline.Record, *pipeline.Change) error) error {
-	rows := w.waiting[w.member(r.Topic, r.Partition, r.Key)]
+func (w *watch) look(ctx context.Context, r *pipeline.Record, how reading) error {
+	rows := w.waiting[w.member(r.Topic, r.Partition, how.identity(r))]
 	if len(rows) == 0 {
 		return nil
 	}
-	err := decode(ctx, r, &w.change)
+	err := how.decode(ctx, r, &w.change)
 	if _, skip := errors.AsType[pipeline.SkipReason](err); skip {
 		return nil
 	}
