@@ -32,6 +32,7 @@ type flush struct {
 type rowPlan struct {
 	transition
 	row       int32
+	key       key  // of its member, where no record tells it
 	sent      bool // it has operations; delivery settles it
 	skip      pipeline.SkipReason
 	rejected  *pipeline.Rejection
@@ -51,7 +52,7 @@ type op struct {
 	void   bool // overtaken by a later one
 }
 
-func (f *flush) reset(s *Sink, c *pipeline.Chunk, items *pipeline.Items) {
+func (f *flush) reset(s *Sink, c *pipeline.Chunk) {
 	f.sink, f.chunk = s, c
 	f.rows, f.ops, f.members, f.sets, f.names = f.rows[:0], f.ops[:0], f.members[:0], f.sets[:0], f.names[:0]
 	f.took, f.tookFor = f.took[:0], f.tookFor[:0]
@@ -61,13 +62,17 @@ func (f *flush) reset(s *Sink, c *pipeline.Chunk, items *pipeline.Items) {
 	clear(f.lists)
 	clear(f.byKey)
 	clear(f.unusable)
+}
+
+// take takes over the rows of items that have not settled.
+func (f *flush) take(items *pipeline.Items) {
 	rejected := items.Rejected
 	for i, item := range items.List {
 		r := rowPlan{transition: readTransition(items.Body(i)), row: item.Row}
 		if len(rejected) > 0 && rejected[0].Row == item.Row {
 			r.rejected, r.schema, rejected = rejected[0].Rejection, rejected[0].SchemaID, rejected[1:]
 		}
-		if c.Settled(int(item.Row)) == pipeline.Unsettled {
+		if f.chunk.Settled(int(item.Row)) == pipeline.Unsettled {
 			f.rows = append(f.rows, r)
 		}
 	}

@@ -32,8 +32,10 @@ func (f *flush) planByMemory(ctx context.Context) error {
 // takeMembers finds the chunk's members and locks them.
 func (f *flush) takeMembers(ctx context.Context) (err error) {
 	for i := range f.rows {
-		record := f.record(&f.rows[i])
-		k := f.sink.nameOf(record)
+		record, k := f.record(&f.rows[i]), f.rows[i].key
+		if k == (key{}) {
+			k = f.sink.nameOf(record)
+		}
 		at, known := f.byKey[k]
 		if !known {
 			at = int32(len(f.members))

@@ -62,9 +62,15 @@ func NewSink(p *Plan, deps Deps) *Sink {
 // Deliver brings TikTok up to date with the transitions that the sync's Makers made of a chunk, and settles their rows. It
 // fails only when ctx ends; then the chunk is to come again.
 func (s *Sink) Deliver(ctx context.Context, c *pipeline.Chunk, items *pipeline.Items) error {
+	return s.deliver(ctx, c, func(f *flush) { f.take(items) })
+}
+
+// deliver is Deliver for the rows that take puts into the flush.
+func (s *Sink) deliver(ctx context.Context, c *pipeline.Chunk, take func(*flush)) error {
 	f := s.flushes.Get().(*flush)
 	defer s.flushes.Put(f)
-	f.reset(s, c, items)
+	f.reset(s, c)
+	take(f)
 	defer f.unlock()
 	if _, err := f.audiences(ctx, nil); err != nil { // before anything: the sync may not be allowed to go on
 		return err

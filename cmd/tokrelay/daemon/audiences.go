@@ -49,7 +49,7 @@ func (d *Daemon) Audience(ctx context.Context, name string) (*AudienceReport, er
 	if !s.IsAudience() {
 		return nil, fmt.Errorf("sync %s does not fill an audience", name)
 	}
-	if report.New, err = w.neverRan(ctx, s); err != nil || report.New {
+	if report.New, err = w.NeverRan(ctx, s); err != nil || report.New {
 		return report, err
 	}
 	if err := w.State.Refresh(ctx); err != nil {
@@ -67,8 +67,8 @@ func (d *Daemon) Audience(ctx context.Context, name string) (*AudienceReport, er
 	return report, err
 }
 
-// neverRan reports whether the topics that remember the sync's audience are still to be made.
-func (w *Wiring) neverRan(ctx context.Context, s *Sync) (bool, error) {
+// NeverRan reports whether the topics that remember the sync's audience are still to be made.
+func (w *Wiring) NeverRan(ctx context.Context, s *Sync) (bool, error) {
 	var topics []string
 	for _, topic := range w.Config.memoryTopics(s) {
 		topics = append(topics, topic.Name)
@@ -78,14 +78,14 @@ func (w *Wiring) neverRan(ctx context.Context, s *Sync) (bool, error) {
 }
 
 func (r *AudienceReport) streamed(ctx context.Context, s *Stream) error {
+	if err := s.RestoreMemory(ctx); err != nil {
+		return err
+	}
 	if s.members != nil {
-		if err := s.members.Restore(ctx); err != nil {
-			return fmt.Errorf("read the members topic: %w", err)
-		}
 		n := s.members.Len()
 		r.Members = &n
 	}
-	reading := s.readback.Read(ctx)
+	reading := s.Readback(ctx)
 	if r.TikTok = reading.Audiences; reading.Fault != nil {
 		r.Fault = reading.Fault.What
 	}

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -24,11 +25,37 @@ func (s *Stream) joinSegment(plan *segment.Plan, target *audience.Target, m *Met
 		deps.Memory = s.members
 	}
 	sink := segment.NewSink(plan, deps)
+	s.segment = sink
 	s.readback = plan.NewReadback(target, m.audiences, w.Status)
 	s.Route.Deliver, s.Route.Letters = sink.Deliver, sink.Letters()
 	s.Route.Source = s.afterMemory(s.Route.Source)
 	s.services = append(s.services, s.readback.Run, daily(sink.Sweep))
 }
+
+// RestoreMemory reads what is remembered of the audience's members, and makes nothing that is not there.
+func (s *Stream) RestoreMemory(ctx context.Context) error {
+	if s.members == nil {
+		return nil
+	}
+	if err := s.members.Restore(ctx); err != nil {
+		return fmt.Errorf("read the members topic: %w", err)
+	}
+	return nil
+}
+
+// Table is an empty table of the audience. RestoreMemory comes before.
+func (s *Stream) Table(ctx context.Context) *segment.Table {
+	s.learnFramings(ctx)
+	return s.segment.NewTable()
+}
+
+// Repair puts right what a comparison found. The wiring is served and the queue runs meanwhile.
+func (s *Stream) Repair(ctx context.Context, c *segment.Comparison, rows map[pipeline.Position]pipeline.Record) (int, error) {
+	return s.segment.Repair(ctx, c, rows)
+}
+
+// Readback asks TikTok about the audiences now.
+func (s *Stream) Readback(ctx context.Context) audience.Reading { return s.readback.Read(ctx) }
 
 // afterMemory is a source that waits until the sync's audience is remembered.
 func (s *Stream) afterMemory(source router.Source) router.Source {

@@ -14,6 +14,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/state"
 	"github.com/tokrelay/tokrelay/pipeline/tracing"
 	"github.com/tokrelay/tokrelay/sinks/audience"
+	"github.com/tokrelay/tokrelay/sinks/segment"
 )
 
 // Stream is a sync that sends row by row: its steps joined, and what has to run with them. Queue runs first and ends last.
@@ -25,6 +26,7 @@ type Stream struct {
 	wiring   *Wiring
 	readback *audience.Readback  // nil where no audience is filled
 	members  *state.Members      // nil where none are remembered
+	segment  *segment.Sink       // nil where no audience is streamed
 	framings map[string][][]byte // by topic: what its keys may have begun with
 	services []func(context.Context) error
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/verify"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/sinks/audience"
 )
@@ -38,7 +39,8 @@ type syncView struct {
 	Audiences   []audienceView `json:"audiences,omitempty"`
 	Read        time.Time      `json:"audiences_read,omitzero"`
 	Unread      string         `json:"audiences_problem,omitempty"`
-	File        *fileView      `json:"file,omitempty"` // of an audience replaced whole
+	File        *fileView      `json:"file,omitempty"`     // of an audience replaced whole
+	Verified    *verified      `json:"verified,omitempty"` // the last tokrelay audience verify
 	Charts      []chart        `json:"-"`
 	Others      []state        `json:"other_troubles,omitempty"`
 }
@@ -50,6 +52,13 @@ type audienceView struct {
 	Covered int64     `json:"matched"`
 	Valid   bool      `json:"usable"`
 	Expires time.Time `json:"expires,omitzero"`
+}
+
+// verified is what tokrelay audience verify last found, on whatever machine.
+type verified struct {
+	At      time.Time `json:"at"`
+	Differs bool      `json:"differs"`
+	Words   string    `json:"words"`
 }
 
 func (p *Page) overview(r *http.Request) (any, error) {
@@ -76,6 +85,9 @@ func (p *Page) look(ctx context.Context, s *daemon.Sync) syncView {
 		v.Others = append(v.Others, troubleState(t))
 	}
 	p.audiences(&v)
+	if r, ok := verify.Last(p.d.Wiring, s.Name); ok && s.IsAudience() {
+		v.Verified = &verified{r.At, r.Differs, r.Words()}
+	}
 	span := f.Hour.span()
 	v.Charts = []chart{
 		newChart("Delivered", "rows/s", "good", f.Hour.perSecond(func(p *point) int64 { return p.delivered }), span),

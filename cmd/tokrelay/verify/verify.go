@@ -1,0 +1,296 @@
+// Package verify compares an audience with the table it is made of: it reads the sync's topic to its ends, works out who is a
+// member by the sync's own rules, and holds that against what is remembered as sent, or was last uploaded.
+package verify
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
+	"github.com/tokrelay/tokrelay/sinks/audience"
+	"github.com/tokrelay/tokrelay/sinks/audiencefile"
+	"github.com/tokrelay/tokrelay/sinks/segment"
+)
+
+// Report is what a verification found. It holds no personal data but the first digits of digests.
+type Report struct {
+	Sync     string                     `json:"sync"`
+	Kind     string                     `json:"kind"`
+	At       time.Time                  `json:"at"`
+	New      bool                       `json:"new,omitempty"`      // no instance has run yet: nothing is remembered
+	Rows     int64                      `json:"rows"`               // read
+	Rejected int64                      `json:"rejected"`           // of them
+	Streamed *segment.Comparison        `json:"streamed,omitempty"` // of a streamed audience
+	File     *audiencefile.Verification `json:"file,omitempty"`     // of a file audience
+	Forgets  bool                       `json:"forgets,omitempty"`  // the sync remembers no member: only numbers are compared
+	TikTok   []audience.Details         `json:"tiktok,omitempty"`
+	Repaired int                        `json:"repaired"` // members put right
+	Differs  bool                       `json:"differs"`  // something is missing, too much or open, and was not put right
+}
+
+// Words say what was found.
+func (r *Report) Words() string {
+	c := r.Streamed
+	switch {
+	case r.File != nil && r.File.Last == nil:
+		return fmt.Sprintf("the topic tells of %d identifiers, and nothing was uploaded yet", r.File.Members)
+	case r.File != nil && r.File.Right():
+		return fmt.Sprintf("the last upload was the topic's %d identifiers", r.File.Members)
+	case r.File != nil:
+		return fmt.Sprintf("the topic tells of %d identifiers where the last upload had %d", r.File.Members, r.File.Last.Members)
+	case r.Forgets:
+		return fmt.Sprintf("the topic tells of %d people with %d identifiers; the sync remembers none to compare", c.People, c.Identifiers)
+	}
+	text := fmt.Sprintf("%d people with %d identifiers in the topic; %d identifiers missing, %d too much", c.People, c.Identifiers, c.Missing, c.TooMuch)
+	if r.Repaired > 0 {
+		text += fmt.Sprintf("; %d people put right", r.Repaired)
+	}
+	return text
+}
+
+// key is where the last report of a sync is kept.
+func key(sync string) string { return "verification/" + sync }
+
+// Last is the last report of a sync, if there is one.
+func Last(w *daemon.Wiring, sync string) (*Report, bool) {
+	doc, ok := w.State.Get(key(sync))
+	if !ok {
+		return nil, false
+	}
+	var r Report
+	return &r, json.Unmarshal(doc, &r) == nil
+}
+
+// keep keeps the report for the page.
+func (r *Report) keep(ctx context.Context, w *daemon.Wiring) error {
+	doc, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	if err := w.State.Put(ctx, key(r.Sync), doc); err != nil {
+		return fmt.Errorf("keep the result: %w", err)
+	}
+	return nil
+}
+
+// Options say how a streamed audience is verified.
+type Options struct {
+	Repair   func(*segment.Comparison) error // asked before members are put right; its error ends it. Nil: nothing is
+	Progress func(done, of int64)            // offsets read; may be nil
+	Notice   func(*pipeline.Trouble)         // gets what a repair waits for; may be nil
+	Now      func() time.Time
+}
+
+// Streamed verifies a streamed audience, and puts right what differs if that is asked for.
+func Streamed(ctx context.Context, w *daemon.Wiring, s *daemon.Sync, o Options) (*Report, error) {
+	flow, err := w.Flow(s, nil)
+	if err != nil {
+		return nil, err
+	}
+	stream, err := w.Stream(s)
+	if err != nil {
+		return nil, err
+	}
+	v := &streamed{wiring: w, sync: s, stream: stream, options: o, runner: pipeline.Runner{Steps: flow.Steps()},
+		report: &Report{Sync: s.Name, Kind: s.Kind(), At: o.Now(), Forgets: !s.Remembers()}}
+	return v.report, v.run(ctx)
+}
+
+type streamed struct {
+	wiring  *daemon.Wiring
+	sync    *daemon.Sync
+	stream  *daemon.Stream
+	options Options
+	runner  pipeline.Runner
+	table   *segment.Table
+	report  *Report
+	ids     map[string]string // of the topics
+	done    int64
+}
+
+func (v *streamed) run(ctx context.Context) (err error) {
+	if v.report.New, err = v.wiring.NeverRan(ctx, v.sync); err != nil || v.report.New {
+		return err
+	}
+	if err := v.wiring.State.Refresh(ctx); err != nil {
+		return fmt.Errorf("read the state topic: %w", err)
+	}
+	if err := v.compare(ctx); err != nil {
+		return err
+	}
+	v.report.TikTok = v.stream.Readback(ctx).Audiences
+	wrong := v.report.Streamed.Wrong()
+	if v.options.Repair != nil && wrong > 0 {
+		err = v.repair(ctx)
+	}
+	v.report.Differs = v.report.Repaired < wrong
+	return errors.Join(err, v.report.keep(context.WithoutCancel(ctx), v.wiring))
+}
+
+// compare reads the topic, then the commits, then what is remembered, then what was written to the topic in the meantime:
+// so every row below a commit is in both, and every member with a later one is known to wait.
+func (v *streamed) compare(ctx context.Context) error {
+	topics, err := v.sync.SourceTopics(ctx, v.wiring.Admin)
+	if err != nil {
+		return err
+	}
+	first, err := v.wiring.Admin.All(ctx, topics...)
+	if err != nil {
+		return err
+	}
+	if err := v.stream.RestoreMemory(ctx); err != nil {
+		return err
+	}
+	v.ids, v.table = first.IDs, v.stream.Table(ctx)
+	if err := v.read(ctx, first); err != nil {
+		return err
+	}
+	committed, err := v.wiring.Admin.Committed(ctx, v.wiring.Config.GroupOf(v.sync))
+	if err != nil {
+		return err
+	}
+	if err := v.stream.RestoreMemory(ctx); err != nil {
+		return err
+	}
+	rest := admin.Range{From: first.To, IDs: first.IDs}
+	if rest.To, err = v.wiring.Admin.Ends(ctx, topics...); err != nil {
+		return err
+	}
+	if err := v.read(ctx, rest); err != nil {
+		return err
+	}
+	settled := func(topic string, partition int32, offset int64) bool {
+		at, ok := committed.Get(topic, partition)
+		return ok && offset < at
+	}
+	v.report.Streamed = v.table.Compare(settled, isWhole(first))
+	return nil
+}
+
+// isWhole reports whether a member of whom the topics hold no row is none: nothing but compaction, which leaves where a log
+// starts, has ever removed a record.
+func isWhole(r admin.Range) bool {
+	for _, partitions := range r.From {
+		for _, start := range partitions {
+			if start > 0 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// read brings the rows of a range into the table.
+func (v *streamed) read(ctx context.Context, r admin.Range) error {
+	var of int64
+	for topic, partitions := range r.To {
+		for id, end := range partitions {
+			start, _ := r.From.Get(topic, id)
+			of += max(0, end-start)
+		}
+	}
+	of += v.done
+	err := v.wiring.Admin.Read(ctx, r, func(record *pipeline.Record) error {
+		v.done++
+		v.report.Rows++
+		if v.options.Progress != nil {
+			v.options.Progress(v.done, of)
+		}
+		return v.row(ctx, record)
+	})
+	if err != nil {
+		return fmt.Errorf("read the topic: %w", err)
+	}
+	return nil
+}
+
+func (v *streamed) row(ctx context.Context, record *pipeline.Record) error {
+	v.runner.Items.Reset()
+	err := v.runner.Row(ctx, record, 0)
+	if trouble, ok := errors.AsType[*pipeline.Trouble](err); ok {
+		return trouble
+	}
+	if _, ok := errors.AsType[*pipeline.Rejection](err); ok {
+		v.report.Rejected++
+	}
+	v.table.Add(record, &v.runner.Items, err)
+	return nil
+}
+
+// repair puts right what differs, as an instance would: with its queue, its memory and its share of the limits.
+func (v *streamed) repair(ctx context.Context) error {
+	c := v.report.Streamed
+	if err := v.options.Repair(c); err != nil {
+		return err
+	}
+	rows, err := v.lastRows(ctx, c.Rows())
+	if err != nil {
+		return err
+	}
+	running, stop := context.WithCancel(ctx)
+	var services sync.WaitGroup
+	services.Go(func() { v.wiring.Serve(running) })
+	services.Go(func() { _ = v.stream.Queue.Run(running) }) // always nil
+	services.Go(func() { v.notice(running) })
+	defer services.Wait()
+	defer stop()
+	v.report.Repaired, err = v.stream.Repair(ctx, c, rows)
+	return err
+}
+
+// lastRows reads rows again.
+func (v *streamed) lastRows(ctx context.Context, at []pipeline.Position) (map[pipeline.Position]pipeline.Record, error) {
+	rows := map[pipeline.Position]pipeline.Record{}
+	what := admin.Range{From: admin.Offsets{}, To: admin.Offsets{}, IDs: v.ids}
+	for _, p := range at {
+		rows[p] = pipeline.Record{}
+		if from, ok := what.From.Get(p.Topic, p.Partition); !ok || p.Offset < from {
+			what.From.Set(p.Topic, p.Partition, p.Offset)
+		}
+		if to, _ := what.To.Get(p.Topic, p.Partition); p.Offset >= to {
+			what.To.Set(p.Topic, p.Partition, p.Offset+1)
+		}
+	}
+	err := v.wiring.Admin.Read(ctx, what, func(r *pipeline.Record) error {
+		p := pipeline.Position{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}
+		if _, wanted := rows[p]; wanted {
+			rows[p] = *r
+		}
+		return nil
+	})
+	maps.DeleteFunc(rows, func(_ pipeline.Position, r pipeline.Record) bool { return r.Topic == "" }) // compaction was here
+	return rows, err
+}
+
+// notice tells what the repair waits for, once each, until ctx ends.
+func (v *streamed) notice(ctx context.Context) {
+	said := map[string]bool{}
+	for pipeline.Wait(ctx, 200*time.Millisecond) == nil {
+		for _, t := range v.wiring.Status.Troubles(v.sync.Name) {
+			if text := t.Error(); v.options.Notice != nil && !said[text] {
+				said[text] = true
+				v.options.Notice(t.Trouble)
+			}
+		}
+	}
+}
+
+// File verifies a file audience.
+func File(ctx context.Context, w *daemon.Wiring, s *daemon.Sync, job *audiencefile.Job, now time.Time) (*Report, error) {
+	found, err := job.Verify(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := &Report{Sync: s.Name, Kind: s.Kind(), At: now, Rows: found.Records, File: found, Differs: !found.Right() && !found.Explained()}
+	for _, n := range found.Rejected {
+		r.Rejected += n
+	}
+	return r, r.keep(ctx, w)
+}

@@ -1,0 +1,81 @@
+//go:build e2e
+
+package story
+
+import (
+	"encoding/binary"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// keySchemas are the ids of the schemas that a topic's keys name.
+func keySchemas(records []*kgo.Record) []uint32 {
+	ids := map[uint32]bool{}
+	for _, r := range records {
+		if len(r.Key) > 5 {
+			ids[binary.BigEndian.Uint32(r.Key[1:])] = true
+		}
+	}
+	return slices.Collect(maps.Keys(ids))
+}
+
+// A row stays the same row when the schema of its key is registered again: whoever leaves, moves or is deleted afterwards is out
+// by the address that was sent before. And whoever was deleted while nobody ran is out, though the broker's cleaner has
+// left nothing of that row but a tombstone.
+func TestWhoLeftIsOutAlsoByAnotherKeySchemaAndWhereOnlyATombstoneIsLeft(t *testing.T) {
+	f := newFlow(t, "left", options{syncs: fileSync, env: []string{"WORK_FOLDER=" + t.TempDir()}})
+	people := f.topics["people"][0]
+	p := f.start()
+	f.day()
+	f.laws()
+	before := keySchemas(f.records(people))
+
+	f.source.connect(t, "envelope.json", f.name, `"skipped.operations": "none"`, `"skipped.operations": "none", "column.propagate.source.type": ".*"`)
+	f.day()
+	f.laws()
+	if now := keySchemas(f.records(people)); len(now) <= len(before) {
+		t.Fatalf("keys name the schemas %v, before the connector told of types %v: the test looks at nothing", now, before)
+	}
+	f.run("audience", "upload", "--sync", "everybody")
+	same(t, "lines of the file", f.members("Everybody", "EMAIL_SHA256"), f.source.rows(t, sqlMembers))
+	if says := f.run("audience", "verify", "--sync", "people"); !strings.Contains(says, "nothing is missing and nothing is too much") {
+		t.Errorf("the verification says:\n%s", says)
+	}
+	p.Stop(os.Interrupt)
+
+	from := map[int32]int64{} // what a key of the old schema left before that is no concern of the new one's tombstones
+	for _, end := range f.ends(people) {
+		from[end.Partition] = end.Offset
+	}
+	gone := map[string]bool{}
+	for _, id := range f.source.rows(t, "DELETE FROM people WHERE id % 3 = 1 RETURNING id") {
+		gone[id] = true
+	}
+	f.source.written(t)
+	f.alter(people, map[string]string{"cleanup.policy": "compact", "segment.ms": "500", "min.cleanable.dirty.ratio": "0.01", "file.delete.delay.ms": "100"})
+	until(t, "the cleaner has left tombstones alone of those who were deleted", func() bool {
+		f.source.exec(t, "INSERT INTO people VALUES (1000000, 'roll@example.com', true) ON CONFLICT (id) DO UPDATE SET opted_in = NOT people.opted_in")
+		tombstones := 0
+		for _, r := range f.records(people) {
+			if r.Offset < from[r.Partition] || !gone[rowText(t, r)] {
+				continue
+			}
+			if r.Value != nil {
+				return false
+			}
+			tombstones++
+		}
+		return tombstones >= len(gone)
+	})
+	f.start()
+	f.laws()
+}
+
+// rowText is a record's key as SQL prints it.
+func rowText(t *testing.T, r *kgo.Record) string { return strconv.FormatInt(rowID(t, r), 10) }
