@@ -18,6 +18,7 @@ const (
 	fullImages  kind = "full images"  // envelopes with full before-images, remembered
 	keyImages   kind = "key images"   // envelopes of PostgreSQL's default replica identity
 	flatRows    kind = "flat rows"    // plain rows; a delete is a tombstone
+	rewritten   kind = "rewritten"    // plain rows; a delete is the last row, marked, and nothing behind it
 	neverStored kind = "never stored" // full before-images, remember: never
 	unshared    kind = "unshared"     // full before-images, unshared: true
 	fileUpload  kind = "file upload"  // a file audience, uploaded once a day
@@ -35,6 +36,7 @@ const (
 	erasures    kind = "erasures"          // an address is written over by nothing: NULL, empty, n/a
 	overwriting kind = "overwriting"       // an address is written over by a word: deleted
 	rejected    kind = "rejected rows"     // an address that cannot be read, a bad phone
+	softDeletes kind = "soft deletes"      // a column marks rows as deleted
 	badOptOuts  kind = "bad opt-outs"      // a person leaves by a row that could not be sent
 	restarts    kind = "restarts"          // members leave in good order and others come
 	kills       kind = "kills"             // members are killed
@@ -46,8 +48,8 @@ const (
 )
 
 var (
-	styles = []kind{fullImages, keyImages, flatRows, neverStored, unshared, fileUpload}
-	events = []kind{compaction, vanishing, keySchemas, keyChanges, households, topics, syncs, erasures, overwriting, rejected, badOptOuts,
+	styles = []kind{fullImages, keyImages, flatRows, rewritten, neverStored, unshared, fileUpload}
+	events = []kind{compaction, vanishing, keySchemas, keyChanges, households, topics, syncs, erasures, overwriting, rejected, softDeletes, badOptOuts,
 		restarts, kills, cuts, fences, instances, faults, late}
 )
 
