@@ -80,7 +80,7 @@ func (w *world) settle() {
 	}
 	w.quiet()
 	w.await("read everything", w.behind)
-	<-time.After(30 * time.Second)
+	<-time.After(w.longest + 15*time.Second) // calls and sessions of members that have gone are over
 	w.await("read everything", w.behind)
 }
 

@@ -54,7 +54,10 @@ var (
 )
 
 // off are the kinds that are known to end wrong, each with what is still to be mended. -kinds all runs them all the same.
-var off = map[kind]string{}
+var off = map[kind]string{
+	fences:      "a call of an owner that was fenced has its effect after the next owner's (seeds 506 and 522)",
+	softDeletes: "without memory, an update that marks a row and overwrites its address leaves the address (seed 500)",
+}
 
 var only = flag.String("kinds", "", "kinds of the histories, by name, separated by commas; all: those known to fail too")
 
@@ -100,6 +103,9 @@ func someOf(list []kind, r *rand.Rand) traits {
 		possible = []kind{fullImages}
 	}
 	t.style = possible[r.IntN(len(possible))]
+	if t.style == fileUpload && r.IntN(3) > 0 { // days cost more than minutes
+		t.style = possible[r.IntN(len(possible))]
+	}
 	t.leaveOut()
 	return t
 }

@@ -63,7 +63,7 @@ func (w *world) changes() {
 }
 
 func (w *world) wait() {
-	<-time.After(time.Duration(w.rand.IntN(1<<(4+w.rand.IntN(12)))) * time.Millisecond)
+	<-time.After(time.Duration(w.rand.IntN(1<<(4+w.rand.IntN(11)))) * time.Millisecond)
 }
 
 // compact runs the log cleaner.
