@@ -66,6 +66,12 @@ type Change struct {
 	// PostgreSQL's default replica identity it is false and Before's non-key columns are fillers.
 	BeforeComplete bool
 
+	// Partial is true where After holds only what changed: its Unavailable columns are as they were.
+	Partial bool
+
+	// Older is, of a delete that is a row marked as deleted (Before), the row before it was, where that is known to be whole.
+	Older Image
+
 	// KeyRow is true for a delete known only by its key: a tombstone of a flat topic, or a key-only before image.
 	KeyRow bool
 
@@ -86,7 +92,8 @@ func (c *Change) Row() *Image {
 
 // Reset empties the change and keeps its memory for the next row.
 func (c *Change) Reset() {
-	c.Op, c.Shape, c.BeforeComplete, c.KeyRow = 0, nil, false, false
+	c.Op, c.Shape, c.BeforeComplete, c.Partial, c.KeyRow = 0, nil, false, false, false
+	c.Older = Image{}
 	c.Before.Present, c.Before.Values = false, c.Before.Values[:0]
 	c.After.Present, c.After.Values = false, c.After.Values[:0]
 	c.Lists.Reset()

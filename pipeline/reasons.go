@@ -29,6 +29,7 @@ const (
 	MissingColumn         Reason = "missing_column"
 	UnavailableValueInRow Reason = "unavailable_value"
 	BeforeImageIncomplete Reason = "before_image_incomplete"
+	RangeDelete           Reason = "range_delete"
 	StepPanicked          Reason = "step_panicked"
 	UnreadableBatch       Reason = "unreadable_batch"
 	SkippedByOperator     Reason = "skipped_by_operator"
@@ -91,8 +92,9 @@ var reasons = []struct {
 	{NotAChange, ReasonInfo{ClassUnreadable, "the record is neither a row nor a change", "MongoDB change documents, or a topic with something else in it", "take the topic out of the sync, or set `format`"}},
 	{UnknownOperation, ReasonInfo{ClassInvalid, "the operation column holds no known operation", "a value missing in `operation`'s lists", "add the value to `operation.insert`, `update`, `delete` or `ignore`, then replay"}},
 	{MissingColumn, ReasonInfo{ClassInvalid, "a mapped column is not in the row's schema", "a column renamed or dropped in the source", "correct the mapping, then replay"}},
-	{UnavailableValueInRow, ReasonInfo{ClassInvalid, "the value was not read from the database", "PostgreSQL leaves an unchanged large value out of an update", "set REPLICA IDENTITY FULL, or take the value from another column"}},
+	{UnavailableValueInRow, ReasonInfo{ClassInvalid, "the value was not read from the database", "PostgreSQL leaves an unchanged large value out of an update, or, with `after_image: changed`, the row leaves out something that is not remembered", "set REPLICA IDENTITY FULL, take the value from another column, or write the whole row"}},
 	{BeforeImageIncomplete, ReasonInfo{ClassInvalid, "the old row is not known, so the old identifier is not either", "PostgreSQL's default replica identity with `remember: never`", "set REPLICA IDENTITY FULL and `before_image: full`, or `remember: auto`"}},
+	{RangeDelete, ReasonInfo{ClassInvalid, "the change deletes many rows and names none", "a range tombstone of Cassandra", "delete rows one by one: the people of the range are in the audience until their rows are deleted so, or until a file audience's topic no longer has them"}},
 	{StepPanicked, ReasonInfo{ClassInvalid, "tokrelay failed on this row", "a fault in tokrelay", "report it with the message; the neighbours were delivered"}},
 	{UnreadableBatch, ReasonInfo{ClassUnreadable, "`tokrelay skip` passed over a batch of records that cannot be read", "a damaged disk, a faulty producer, or a batch that unpacks to more than `kafka.max_batch_bytes`", "the letter has no rows to replay: repair the topic or raise `kafka.max_batch_bytes`, then `tokrelay resync` the partition"}},
 	{SkippedByOperator, ReasonInfo{ClassInvalid, "`tokrelay skip` passed over the record", "an operator let the sync go on without it", "correct what held the sync up, then replay"}},
@@ -127,7 +129,7 @@ var reasons = []struct {
 	{AlreadyHashed, ReasonInfo{ClassInvalid, "the value is a digest where clear text is expected", "a hashed column with `hash: raw`", "set `hash: hashed` or `auto` for the identifier"}},
 	{NotHashed, ReasonInfo{ClassInvalid, "the value is not a digest", "a clear column with `hash: hashed`", "set `hash: raw` or `auto` for the identifier"}},
 	{EmptyDigest, ReasonInfo{ClassInvalid, "the digest is the one of an empty or placeholder text", "hashing NULL or empty strings upstream, in a row that has no other identifier", "hash only real values; such a digest matches nobody"}},
-	{NoIdentifier, ReasonInfo{ClassInvalid, "the row has no identifier to match a person by", "all mapped identifiers are NULL", "map more identifiers, or set `require_identifier: false`"}},
+	{NoIdentifier, ReasonInfo{ClassInvalid, "the row has no identifier to match a person by", "all mapped identifiers are NULL", "map more identifiers, or leave `require_identifier` out of an audience, and set it to false for web events"}},
 
 	{RefusedByTikTok, ReasonInfo{ClassRejected, "TikTok refused the row", "a rule of TikTok that tokrelay does not know yet", "read TikTok's text; correct the row or the mapping, then replay"}},
 	{BatchRefused, ReasonInfo{ClassFailed, "TikTok calls the row alone too many", "a rule of TikTok's about sizes, or a fault there", "read the batch's record in the failed topic, then replay"}},

@@ -85,6 +85,7 @@ var skipMeanings = map[SkipReason]string{
 	SkipUnmapped:        "`event.map` has no entry for the row's name, and `unmapped` says skip",
 	SkipNoChange:        "an audience row whose membership and identifiers are as before",
 	SkipNotMember:       "an audience row that was not a member and is none",
+	SkipNoIdentifier:    "an audience row without identifiers: all NULL, blank or placeholders such as a zero advertising id; `require_identifier: true` has such rows rejected",
 	SkipSuperseded:      "a later row of the same member in the same batch decides",
 	SkipDuplicateReplay: "a replayed row that a newer change of the member has overtaken",
 	SkipBeforeImage:     "the image before an update, which a later row completes",

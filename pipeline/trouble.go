@@ -19,6 +19,7 @@ const (
 	SkipUnmapped        SkipReason = "event_not_mapped"  // the event map has no entry for the row's name, and says so
 	SkipNoChange        SkipReason = "no_change"         // an audience row whose membership and identifiers are as before
 	SkipNotMember       SkipReason = "not_member"        // an audience row that was and is not a member
+	SkipNoIdentifier    SkipReason = "no_identifier"     // an audience row without identifiers, where none is required and none was known
 	SkipSuperseded      SkipReason = "superseded"        // a later row of the same member in the same flush decides
 	SkipDuplicateReplay SkipReason = "replay_superseded" // a replayed row that a newer change of the member has overtaken
 	SkipBeforeImage     SkipReason = "before_image"      // a before-image that only informs a later row
@@ -26,7 +27,7 @@ const (
 
 // SkipReasons lists them all, for metrics.
 var SkipReasons = []SkipReason{SkipTombstone, SkipHeartbeat, SkipTransaction, SkipSchemaChange, SkipMessage, SkipTruncate,
-	SkipRecordType, SkipOperation, SkipIgnored, SkipFiltered, SkipUnmapped, SkipNoChange, SkipNotMember, SkipSuperseded,
+	SkipRecordType, SkipOperation, SkipIgnored, SkipFiltered, SkipUnmapped, SkipNoChange, SkipNotMember, SkipNoIdentifier, SkipSuperseded,
 	SkipDuplicateReplay, SkipBeforeImage}
 
 func (s SkipReason) Error() string { return "skipped: " + string(s) }

@@ -83,7 +83,9 @@ type caseConfig struct {
 	AnyOf    [][]string `yaml:"any_of"`
 	Topic    string     `yaml:"topic"`
 	Rows     bool       `yaml:"rows"`
-	ID       string     `yaml:"id"` // by which the registry knows the schema: guid, global, fingerprint or name, and which; number 1 if not set
+	Shown    bool       `yaml:"shown"`  // the rows are only shown
+	Unsent   []string   `yaml:"unsent"` // operations the sync skips
+	ID       string     `yaml:"id"`     // by which the registry knows the schema: guid, global, fingerprint or name, and which; number 1 if not set
 }
 
 // schemaID is the id of the case's schema.
@@ -122,6 +124,9 @@ func (c *testCase) config() (cfg caseConfig, wanted Wanted) {
 		c.t.Fatal(err)
 	}
 	wanted = Wanted{Columns: cfg.Want, All: cfg.All, AnyOf: cfg.AnyOf}
+	if !cfg.Shown {
+		wanted.Sent = func(op pipeline.Op) bool { return !slices.Contains(cfg.Unsent, op.String()) }
+	}
 	for _, w := range cfg.Want {
 		wanted.Optional = append(wanted.Optional, slices.Contains(cfg.Optional, w))
 	}

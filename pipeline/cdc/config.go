@@ -18,10 +18,12 @@ type Config struct {
 
 	Records []string `yaml:"records" doc:"of a topic with several record types, the full names of those to read, as in the schema; others are skipped. A Debezium envelope answers to its own name, its row's, and both without the last part (shop.public.orders)"`
 
-	Operation   *Operation   `yaml:"operation" doc:"plain rows: the column that says what happened to the row"`
+	Operation   *Operation   `yaml:"operation" doc:"plain rows: the column that says what happened to the row; an envelope, which says it itself, stops the sync"`
 	DeletedWhen *DeletedWhen `yaml:"deleted_when" doc:"the column that marks a deleted row, of plain rows and of an envelope's new row"`
 
 	BeforeImage string `yaml:"before_image" enum:"auto,full,key_only" default:"auto" doc:"what the old row holds; auto: key_only for PostgreSQL (REPLICA IDENTITY DEFAULT) and rewritten deletes, else full"`
+
+	AfterImage string `yaml:"after_image" enum:"auto,full,changed" default:"auto" doc:"what the new row of an update holds: all columns, or what changed and NULL for the rest; auto: all, and where a connector is not known to write them all, an update with a NULL in a column the sync reads stops it"`
 
 	MissingColumn   Missing `yaml:"missing_column" doc:"a mapped column that a schema does not have: take it for null, reject the row, or stop the sync; not set: stop, but a field does without a column where it has a default or another column"`
 	CaseInsensitive bool    `yaml:"case_insensitive" doc:"find columns whatever their case (Oracle, Snowflake and Db2 write upper case)"`
@@ -85,6 +87,10 @@ func (c *Config) Validate(at settings.Place) {
 	}
 	if c.Format == formatDebezium && c.Operation != nil {
 		at.Key("operation").Problem("is for plain rows", "Debezium's envelope says what happened itself; take it out, or set format: flat")
+	}
+	if c.AfterImage == afterChanged && c.DeletedWhen != nil {
+		at.Key("deleted_when").Problem("does not go with after_image: changed, where a row that leaves the column out is neither deleted nor not",
+			"for an audience say it as a condition, member_when: deleted_at == nil, and what is remembered counts while the column did not change")
 	}
 	c.validateRecords(at.Key("records"))
 	c.Operation.validate(at.Key("operation"))

@@ -20,6 +20,8 @@ type Wanted struct {
 	Optional []bool     // of Columns: the mapping can do without; nil: it needs all
 	AnyOf    [][]string // optional columns of which one has to be there all the same
 	All      bool       // every other column too
+
+	Sent func(pipeline.Op) bool // whether rows of an operation are sent; nil: they are only shown, and stop nothing
 }
 
 func (w Wanted) optional(i int) bool { return i < len(w.Optional) && w.Optional[i] }

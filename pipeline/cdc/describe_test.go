@@ -18,6 +18,9 @@ func describe(c *pipeline.Change, err error) string {
 	if c.BeforeComplete {
 		b.WriteString("before complete\n")
 	}
+	if c.Partial {
+		b.WriteString("partial\n")
+	}
 	if c.KeyRow {
 		b.WriteString("key row\n")
 	}
@@ -25,6 +28,7 @@ func describe(c *pipeline.Change, err error) string {
 		fmt.Fprintf(&b, "source: %s %s %s %s\n", c.Source.Connector, c.Source.Table, c.Source.Time.Format("2006-01-02T15:04:05.000Z07:00"),
 			positionText(&c.Source))
 	}
+	describeImage(&b, "older", c.Shape, &c.Older)
 	describeImage(&b, "before", c.Shape, &c.Before)
 	describeImage(&b, "after", c.Shape, &c.After)
 	sorted := make([]string, len(c.Shape.Sorted))

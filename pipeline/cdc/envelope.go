@@ -95,6 +95,7 @@ func (k *compiler) imageWants(p *program, row *avro.Type, pl *avro.Planner) []av
 	pl.Hidden = int32(len(p.shape.Names))
 	p.marks.deletedWhen = ask(pl, row, k.cfg.DeletedWhen.column(), &wants)
 	k.needMark(p, k.cfg.DeletedWhen.column(), p.marks.deletedWhen)
+	k.askCells(p, pl, row, &wants)
 	return wants
 }
 

@@ -28,20 +28,32 @@ func (d *Decoder) finish(ctx context.Context, r *pipeline.Record, w *writer, rea
 
 func (d *Decoder) finishEnvelope(ctx context.Context, r *pipeline.Record, w *writer, read *reading, c *pipeline.Change) error {
 	p, src := read.program, &read.source
-	op, err := read.operation(c)
-	if err != nil {
+	if err := d.compiler.misplaced(r); err != nil {
 		return err
 	}
-	c.Op, c.Shape = op, p.shape
+	c.Shape = p.shape
 	c.Source = pipeline.Source{Connector: w.connector.text(src[srcConnector].Bytes()), Table: w.table.text(src[srcTable].Bytes()),
 		Time: avro.UnixMillis(src[srcTime].Int()), Log: src[srcLog].Bytes(), Pos: src[srcPos].Int()}
+	var err error
+	if c.Op, err = read.operation(c); err != nil {
+		return err
+	}
 	if err := d.mind(r, p); err != nil {
 		return err
 	}
-	if p.marks.deletedWhen >= 0 && d.compiler.softDeleted(p, c) {
-		return d.images(ctx, r, c, true)
+	if err := d.compiler.unchanged(p, r, c); err != nil {
+		return err
 	}
-	return d.images(ctx, r, c, d.keepsBefore(c.Source.Connector, true))
+	whole := d.keepsBefore(c.Source.Connector, true)
+	return d.images(ctx, r, c, p.marks.deletedWhen >= 0 && d.compiler.softDeleted(p, c, whole) || whole)
+}
+
+// placed is where a record is, for trouble; nil is a row on its own.
+func placed(r *pipeline.Record) string {
+	if r == nil {
+		return "the row"
+	}
+	return "topic " + r.Topic + ", record " + r.Position()
 }
 
 // operation is what an envelope says happened. One without op has images alone: where the old row is not written either,
@@ -49,7 +61,7 @@ func (d *Decoder) finishEnvelope(ctx context.Context, r *pipeline.Record, w *wri
 func (r *reading) operation(c *pipeline.Change) (pipeline.Op, error) {
 	switch {
 	case !r.program.opless:
-		return debeziumOp(r.op, copying(r.source[srcSnapshot]))
+		return debeziumOp(r.op, copying(r.source[srcSnapshot]), c.Source.Connector)
 	case !c.After.Present:
 		return pipeline.Delete, nil
 	case c.Before.Present:
@@ -58,14 +70,26 @@ func (r *reading) operation(c *pipeline.Change) (pipeline.Op, error) {
 	return pipeline.Insert, nil
 }
 
-// softDeleted makes a delete of an envelope whose new row is marked as deleted. That row is whole, and the one to take away.
-func (k *compiler) softDeleted(p *program, c *pipeline.Change) bool {
+// softDeleted makes a delete of an envelope whose new row is marked as deleted, and an insert of one whose old row was: for
+// everybody else the row is not there in between. whole is true where the old row is. The marked row is, and is the one to take
+// away; what the row was before that may have to go as well.
+func (k *compiler) softDeleted(p *program, c *pipeline.Change, whole bool) bool {
 	slot := p.marks.deletedWhen
-	if slot < 0 || c.Op == pipeline.Delete || !c.After.Present || !k.cfg.DeletedWhen.marks(c.After.Values[slot]) {
+	if slot < 0 || c.Op == pipeline.Delete {
 		return false
 	}
-	c.Op, c.Before, c.After = pipeline.Delete, c.After, c.Before
-	return true
+	was := c.Before.Present && whole && !k.cfg.DeletedWhen.marks(c.Before.Values[slot])
+	switch {
+	case c.After.Present && k.cfg.DeletedWhen.marks(c.After.Values[slot]):
+		c.Op, c.Before, c.After = pipeline.Delete, c.After, c.Before
+		if was {
+			c.Older = pipeline.Image{Present: true, Values: cut(c.After.Values, len(p.shape.Names))}
+		}
+		return true
+	case c.Op == pipeline.Update && c.Before.Present && whole && !was:
+		c.Op = pipeline.Insert
+	}
+	return false
 }
 
 // copying is true while a table is copied: everything but "false", its default.
@@ -76,14 +100,18 @@ func copying(snapshot pipeline.Value) bool {
 
 func (d *Decoder) finishFlat(ctx context.Context, r *pipeline.Record, w *writer, p *program, c *pipeline.Change) error {
 	values := c.After.Values
-	op, rewritten, err := d.compiler.happened(p.marks, values, r)
+	c.Shape = p.shape
+	c.Source = pipeline.Source{Connector: w.connector.text(connectorOf(at(values, p.marks.connector), r)),
+		Table: w.table.text(at(values, p.marks.table).Bytes()), Time: avro.UnixMillis(at(values, p.marks.time).Int())}
+	op, rewritten, err := d.compiler.happened(p.marks, values, r, c.Source.Connector)
 	if err != nil {
 		return err
 	}
-	c.Op, c.Shape = op, p.shape
-	c.Source = pipeline.Source{Connector: w.connector.text(connectorOf(at(values, p.marks.connector), r)),
-		Table: w.table.text(at(values, p.marks.table).Bytes()), Time: avro.UnixMillis(at(values, p.marks.time).Int())}
+	c.Op = op
 	if err := d.mind(r, p); err != nil {
+		return err
+	}
+	if err := d.compiler.unchanged(p, r, c); err != nil {
 		return err
 	}
 	if op == pipeline.Delete {
@@ -102,12 +130,13 @@ func connectorOf(v pipeline.Value, r *pipeline.Record) []byte {
 }
 
 // keepsBefore reports whether a before image holds the whole old row. Nothing in a record says so: PostgreSQL's default is
-// the key alone, the other databases write it whole. usual is for a connector that is not known.
+// the key alone, connectors that write changed columns write those alone, the other databases write it whole. usual is for rows
+// without a connector.
 func (d *Decoder) keepsBefore(connector string, usual bool) bool {
 	switch {
 	case d.cfg.BeforeImage == beforeFull:
 		return true
-	case d.cfg.BeforeImage == beforeKeyOnly, connector == "postgresql":
+	case d.cfg.BeforeImage == beforeKeyOnly, connector == "postgresql", !writesWhole(connector):
 		return false
 	}
 	return usual || connector != ""
@@ -132,10 +161,14 @@ func (d *Decoder) images(ctx context.Context, r *pipeline.Record, c *pipeline.Ch
 		return pipeline.Reject(pipeline.StageDecode, pipeline.NotAChange, "after", "must hold the row")
 	}
 	c.BeforeComplete = c.Before.Present && whole
-	if c.Before.Present && !whole {
-		return d.keys.mask(ctx, r, c)
+	switch {
+	case !c.Before.Present || whole:
+		return nil
+	case !writesWhole(c.Source.Connector) && d.cfg.BeforeImage != beforeKeyOnly:
+		nullsUnknown(c.Before.Values)
+		return nil
 	}
-	return nil
+	return d.keys.mask(ctx, r, c)
 }
 
 func cut(values []pipeline.Value, n int) []pipeline.Value {
@@ -154,7 +187,7 @@ func (d *Decoder) mind(r *pipeline.Record, p *program) error {
 		return pipeline.Reject(pipeline.StageDecode, pipeline.MissingColumn, "column "+p.missing[0], "must be in the row's schema")
 	}
 	return &pipeline.Trouble{Kind: pipeline.TroubleColumn, Stop: true,
-		What: "topic " + r.Topic + ", record " + r.Position() + ": the schema" + ofRecord(p.record) + " has no column " + strings.Join(p.missing, ", ") +
+		What: placed(r) + ": the schema" + ofRecord(p.record) + " has no column " + strings.Join(p.missing, ", ") +
 			"; " + d.compiler.missingCure(p)}
 }
 

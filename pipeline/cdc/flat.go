@@ -25,6 +25,7 @@ func (k *compiler) flat(p *program) error {
 	}
 	k.needMark(p, k.cfg.Operation.column(), p.marks.operation)
 	k.needMark(p, k.cfg.DeletedWhen.column(), p.marks.deletedWhen)
+	k.askCells(p, pl, p.record, &wants)
 	var err error
 	p.row, _, err = pl.Row(p.record, wants)
 	p.size = int(pl.Hidden)
@@ -79,7 +80,7 @@ func at(values []pipeline.Value, slot int32) pipeline.Value {
 
 // happened reads the columns that say what happened to a plain row. rewritten is true for a delete Debezium rewrote, whose
 // row is a before image with all its gaps. Without any such column, every row is an insert.
-func (k *compiler) happened(m marks, values []pipeline.Value, r *pipeline.Record) (op pipeline.Op, rewritten bool, err error) {
+func (k *compiler) happened(m marks, values []pipeline.Value, r *pipeline.Record, connector string) (op pipeline.Op, rewritten bool, err error) {
 	if m.deletedWhen >= 0 && k.cfg.DeletedWhen.marks(values[m.deletedWhen]) {
 		return pipeline.Delete, false, nil
 	}
@@ -91,7 +92,7 @@ func (k *compiler) happened(m marks, values []pipeline.Value, r *pipeline.Record
 		return pipeline.Delete, true, nil
 	}
 	if letter := opLetter(at(values, m.op), r); len(letter) > 0 {
-		op, err = debeziumOp(letter, false)
+		op, err = debeziumOp(letter, false, connector)
 		return op, op == pipeline.Delete, err
 	}
 	return pipeline.Insert, false, nil
@@ -143,8 +144,17 @@ func (k *compiler) operation(v pipeline.Value, update bool) (pipeline.Op, error)
 		"must be one of operation's values")
 }
 
-// debeziumOp reads Debezium's letter. An insert written while a table is copied is a snapshot row.
-func debeziumOp(op []byte, copying bool) (pipeline.Op, error) {
+// debeziumOp reads Debezium's letter. An insert written while a table is copied is a snapshot row. Cassandra's connector has
+// letters of its own.
+func debeziumOp(op []byte, copying bool, connector string) (pipeline.Op, error) {
+	if connector == cassandra && len(op) == 1 {
+		switch op[0] {
+		case 'i':
+			op = []byte("c")
+		case 'r':
+			return 0, pipeline.Reject(pipeline.StageDecode, pipeline.RangeDelete, "op", "must name one row")
+		}
+	}
 	if len(op) == 1 {
 		switch op[0] {
 		case 'c':

@@ -17,6 +17,8 @@ type Inspection struct {
 	Columns   []Column // of the row
 	Mapped    []Column // next to the wanted columns, under their names; one without a type is not there
 	Missing   []string // wanted columns the row does not have and the configuration minds
+	Misplaced bool     // a change, and the configuration looks for the operation in a column: the sync stops at the first
+	Untold    bool     // the connector may write changed columns alone, and the configuration does not say
 }
 
 // IsRow says that records of the schema are rows, or changes of rows.
@@ -63,6 +65,7 @@ func (p *program) inspect(cfg Config, wanted Wanted) *Inspection {
 	row := p.record
 	if p.form == formEnvelope {
 		in.What, in.Connector, row = "change", connectorName(p.record), p.rowRecord()
+		in.Misplaced, in.Untold = cfg.Operation != nil, !writesWhole(in.Connector) && cfg.AfterImage != afterFull && cfg.AfterImage != afterChanged
 	}
 	for _, f := range row.Fields {
 		in.Columns = append(in.Columns, columnOf(f.Name, f.Type))

@@ -29,6 +29,8 @@ type program struct {
 	missing []string // wanted columns that must be there and are not
 	size    int      // slots of an image, the hidden ones behind those of the shape
 
+	cells []int32 // with after_image: changed, of each column that is a path the slot of the column it begins with; -1: none
+
 	parts  []part     // of an envelope
 	before *avro.Plan // of an envelope; the images differ in nothing but where they are put
 	after  *avro.Plan

@@ -32,7 +32,8 @@ func NewRows(wanted Wanted, cfg Config) *Rows {
 
 var byteOrderMark = []byte("\ufeff")
 
-// Decode reads a line into a change, which aliases it. The error is a *pipeline.Rejection or a pipeline.SkipReason.
+// Decode reads a line into a change, which aliases it. The error is a *pipeline.Rejection, a pipeline.SkipReason, or the
+// *pipeline.Trouble that would stop the sync at such a row.
 func (r *Rows) Decode(line []byte, into *pipeline.Change) error {
 	into.Reset()
 	line = bytes.TrimPrefix(line, byteOrderMark) // some editors begin a file with it
@@ -72,15 +73,24 @@ func (r *Rows) object(into *pipeline.Change) error {
 	p, whole := read.program, false
 	into.Shape = p.shape
 	if change {
-		into.Op, err = read.operation(into)
 		into.Source = pipeline.Source{Connector: read.source[srcConnector].Text(), Table: read.source[srcTable].Text(),
 			Time: avro.UnixMillis(read.source[srcTime].Int())}
-		whole = r.compiler.softDeleted(p, into)
-	} else if into.Op, _, err = r.compiler.happened(p.marks, into.After.Values, nil); into.Op == pipeline.Delete {
-		into.Before, into.After = into.After, into.Before
+		if err = r.compiler.misplaced(nil); err == nil {
+			into.Op, err = read.operation(into)
+		}
+	} else {
+		into.Op, _, err = r.compiler.happened(p.marks, into.After.Values, nil, "")
 	}
-	if err != nil {
+	if err == nil {
+		err = r.compiler.unchanged(p, nil, into)
+	}
+	switch {
+	case err != nil:
 		return err
+	case change:
+		whole = r.compiler.softDeleted(p, into, r.keepsBefore(into))
+	case into.Op == pipeline.Delete:
+		into.Before, into.After = into.After, into.Before
 	}
 	if len(p.missing) > 0 {
 		return pipeline.Reject(pipeline.StageDecode, pipeline.MissingColumn, "column "+p.missing[0], "must be in the row")
@@ -130,8 +140,7 @@ func (r *Rows) images(c *pipeline.Change, whole bool) error {
 // old says how much of the old row its image holds. What a key-only image leaves out is not known.
 func (r *Rows) old(c *pipeline.Change) {
 	values := c.Before.Values
-	c.BeforeComplete = r.compiler.cfg.BeforeImage != beforeKeyOnly && !r.keyAlone(values)
-	if c.BeforeComplete {
+	if c.BeforeComplete = r.keepsBefore(c); c.BeforeComplete {
 		return
 	}
 	c.KeyRow = c.Op == pipeline.Delete
@@ -140,6 +149,13 @@ func (r *Rows) old(c *pipeline.Change) {
 			values[i] = pipeline.UnavailableValue()
 		}
 	}
+}
+
+// keepsBefore reports whether the image before a change is the whole old row.
+func (r *Rows) keepsBefore(c *pipeline.Change) bool {
+	cfg := &r.compiler.cfg
+	told := cfg.BeforeImage == beforeFull || cfg.BeforeImage != beforeKeyOnly && writesWhole(c.Source.Connector)
+	return told && !r.keyAlone(c.Before.Values)
 }
 
 // keyAlone is true for an image that has members, but none that is wanted. A member that is there and null is an answer.

@@ -46,7 +46,7 @@ func usualStage(r pipeline.Reason) pipeline.Stage {
 	switch r {
 	case pipeline.EmptyValue, pipeline.UnknownMagicByte, pipeline.ShortHeader, pipeline.UnsupportedFraming:
 		return pipeline.StageFrame
-	case pipeline.UnknownOperation, pipeline.MissingColumn:
+	case pipeline.UnknownOperation, pipeline.RangeDelete, pipeline.MissingColumn:
 		return pipeline.StageDecode
 	case pipeline.UnavailableValueInRow, pipeline.BeforeImageIncomplete, pipeline.StepPanicked, pipeline.RequiredField,
 		pipeline.WrongType, pipeline.ExpressionFailed, pipeline.UnknownAudience, pipeline.InvalidDeliveryKey:

@@ -1,6 +1,7 @@
 package audiencefile
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -95,9 +96,28 @@ func TestOneUploadADayWhateverIsAskedFor(t *testing.T) {
 	})
 }
 
-func TestRejectedRowsGetTheirLetterOnce(t *testing.T) {
+func TestARowWithoutIdentifierTakesItsMemberOutAndHasNoLetter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, plainConfig)
+		w.people(0, 1500)
+		w.topic.write("key-5", "u||true")
+		w.topic.write("key-6", "u|n/a|true")
+		for i := range 2000 { // most of the table: no reason to stop
+			w.topic.write(fmt.Sprintf("nobody-%d", i), "c||true")
+		}
+		m := w.instance(tempDir(t)).upload(Uploaded, Options{})
+		if m.Letters != 0 || len(m.Rejected) != 0 || m.Skipped[pipeline.SkipNoIdentifier] != 2002 {
+			t.Errorf("got %d letters, rejected %v, skipped %v, want 2002 skipped as no_identifier", m.Letters, m.Rejected, m.Skipped)
+		}
+		if _, got := w.held(); len(got) != 1498 {
+			t.Errorf("got %d members, want 1498", len(got))
+		}
+	})
+}
+
+func TestRejectedRowsGetTheirLetterOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, plainConfig+"require_identifier: true\n")
 		w.people(0, 1500)
 		w.topic.write("bad-1", "c|not an address|true")
 		w.topic.write("bad-2", "nonsense")

@@ -1,8 +1,6 @@
 package audiencefile
 
 import (
-	"cmp"
-
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/sinks/audience/member"
@@ -20,7 +18,7 @@ type Maker struct {
 func (p *Plan) Maker() *Maker { return &Maker{plan: p, row: mapping.NewRow(p.now)} }
 
 // Lines appends the lines of the change's row: none for a row that is deleted or is not a member. Its error is a
-// *pipeline.Rejection; then it has appended nothing.
+// *pipeline.Rejection or pipeline.SkipNoIdentifier; then it has appended nothing.
 func (m *Maker) Lines(dst []byte, c *pipeline.Change) ([]byte, error) {
 	if c.Op == pipeline.Delete {
 		return dst, nil
@@ -37,10 +35,13 @@ func (m *Maker) Lines(dst []byte, c *pipeline.Change) ([]byte, error) {
 			return dst, err
 		}
 	}
-	if len(out) == len(dst) {
-		return dst, cmp.Or(m.digests.Placeholder, member.NoIdentifier(section))
+	switch {
+	case len(out) > len(dst):
+		return out, nil
+	case m.digests.Placeholder != nil && m.plan.cfg.RequireIdentifier:
+		return dst, m.digests.Placeholder
 	}
-	return out, nil
+	return dst, m.plan.cfg.Nobody(section)
 }
 
 // Make appends what preview shows of the change: {"line":"…"} per line. Its error is a *pipeline.Rejection or a

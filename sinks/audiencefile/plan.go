@@ -68,7 +68,11 @@ func newLayout(ids []member.Reader) build.Layout {
 
 // fingerprint tells configurations apart that make other lines of the same rows.
 func fingerprint(c *Config) (string, error) {
-	text, err := json.Marshal([]any{c.Identifier, c.Hash, c.StripPlusTag, c.StripDots, c.DefaultCountry, c.MemberWhen})
+	all := []any{c.Identifier, c.Hash, c.StripPlusTag, c.StripDots, c.DefaultCountry, c.MemberWhen}
+	if c.RequireIdentifier {
+		all = append(all, "require_identifier")
+	}
+	text, err := json.Marshal(all)
 	if err != nil {
 		return "", fmt.Errorf("describe the mapping: %w", err)
 	}

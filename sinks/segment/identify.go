@@ -13,20 +13,23 @@ const (
 	maxAudience  = 200 // bytes of the name a row gives
 )
 
-// claims appends the row's claims: each of its identifiers in each of its audiences.
-func (m *Maker) claims(set []byte) ([]byte, error) {
+// claims appends the row's claims: each of its identifiers in each of its audiences. Kinds of which kept has the bit are left out.
+func (m *Maker) claims(set []byte, kept byte) ([]byte, error) {
 	if err := m.readAudiences(); err != nil {
 		return set, err
 	}
 	m.digests.Placeholder = nil
 	start := len(set)
 	for i := range m.plan.members.Readers {
+		if kept&(1<<m.plan.members.Readers[i].Kind) != 0 {
+			continue
+		}
 		var err error
 		if set, err = m.identify(set, &m.plan.members.Readers[i]); err != nil {
 			return set, err
 		}
 	}
-	if len(set) == start && m.digests.Placeholder != nil {
+	if len(set) == start && kept == 0 && m.digests.Placeholder != nil && m.plan.cfg.RequireIdentifier {
 		return set, m.digests.Placeholder
 	}
 	return set, nil

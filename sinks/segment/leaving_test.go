@@ -28,7 +28,7 @@ func inserted(p person) pipeline.Change {
 }
 
 // changed is an update with a full before-image.
-func changed(before, after person) pipeline.Change {
+func moved(before, after person) pipeline.Change {
 	return pipeline.Change{Op: pipeline.Update, Before: before.image(), BeforeComplete: true, After: after.image()}
 }
 
@@ -54,7 +54,7 @@ func TestAnErasureTakesTheMemberOutWhateverItWasWrittenOverWith(t *testing.T) {
 			eachWay(t, func(t *testing.T, s *scene) {
 				s.row(1, inserted(ada))
 				erased := person{email: over, phone: over, member: true}
-				s.row(1, changed(ada, erased))
+				s.row(1, moved(ada, erased))
 				s.holds("once the row is erased")
 				s.phones("once the row is erased")
 				s.row(1, dropped(erased))
@@ -69,14 +69,14 @@ func TestARejectedRowTakesItsMemberOutUntilItIsCorrected(t *testing.T) {
 		good := person{email: "ada@x.org", phone: "+12133734253", member: true}
 		bad := person{email: "ada@x.org", phone: "none of your business", member: true}
 		s.row(1, inserted(good))
-		if got := s.row(1, changed(good, bad)); got != pipeline.DeadLettered {
+		if got := s.row(1, moved(good, bad)); got != pipeline.DeadLettered {
 			t.Errorf("the rejected row: got %v, want dead-lettered", got)
 		}
 		if got := s.letters.reasons(); !slices.Equal(got, []pipeline.Reason{pipeline.InvalidPhone}) {
 			t.Errorf("letters: got %v, want one of invalid_phone", got)
 		}
 		s.holds("after the rejected row")
-		s.row(1, changed(bad, good))
+		s.row(1, moved(bad, good))
 		s.holds("after the corrected row", "ada@x.org")
 		s.phones("after the corrected row", "+12133734253")
 	})
@@ -87,7 +87,7 @@ func TestAnOptOutCountsWhateverElseIsWrongWithItsRow(t *testing.T) {
 		good := person{email: "ada@x.org", member: true}
 		bad := person{email: "ada@x.org", phone: "broken", member: false}
 		s.row(1, inserted(good))
-		s.row(1, changed(good, bad))
+		s.row(1, moved(good, bad))
 		s.holds("after the opt-out")
 	})
 }
@@ -96,9 +96,9 @@ func TestAnOptOutCountsWhateverElseIsWrongWithItsRow(t *testing.T) {
 func TestOfARowBeforeItsChangeWhatCanBeReadLeaves(t *testing.T) {
 	for name, c := range map[string]pipeline.Change{
 		"a delete":        dropped(person{email: "broken", phone: "+12133734253", member: true}),
-		"an opt-out":      changed(person{email: "broken", phone: "+12133734253", member: true}, person{email: "broken", phone: "+12133734253"}),
-		"a rejected row":  changed(person{email: "broken", phone: "+12133734253", member: true}, person{email: "worse", phone: "+12133734253", member: true}),
-		"another address": changed(person{email: "broken", phone: "+12133734253", member: true}, person{email: "ada@x.org", member: true}),
+		"an opt-out":      moved(person{email: "broken", phone: "+12133734253", member: true}, person{email: "broken", phone: "+12133734253"}),
+		"a rejected row":  moved(person{email: "broken", phone: "+12133734253", member: true}, person{email: "worse", phone: "+12133734253", member: true}),
+		"another address": moved(person{email: "broken", phone: "+12133734253", member: true}, person{email: "ada@x.org", member: true}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t, newsletter)
@@ -115,7 +115,7 @@ func TestAValueThatWasNotReadFromTheDatabaseHasNotChanged(t *testing.T) {
 	eachWay(t, func(t *testing.T, s *scene) {
 		ada := person{email: "ada@x.org", member: true}
 		s.row(1, inserted(ada))
-		c := changed(ada, ada)
+		c := moved(ada, ada)
 		c.Before.Values[1] = text("+1") // something else has changed
 		c.After.Values[0] = pipeline.UnavailableValue()
 		if got := s.row(1, c); got != pipeline.DeadLettered {
@@ -130,7 +130,7 @@ func TestARowThatTheSyncsConditionLeavesOutIsNotAMember(t *testing.T) {
 		ada := person{email: "ada@x.org", member: true}
 		s.row(1, inserted(ada))
 		filtered := func(*pipeline.Change) error { return pipeline.SkipFiltered }
-		if got := s.through(s.record(1, 7), filtered, changed(ada, ada)); got != pipeline.Delivered {
+		if got := s.through(s.record(1, 7), filtered, moved(ada, ada)); got != pipeline.Delivered {
 			t.Errorf("got %v, want the delete delivered", got)
 		}
 		s.holds("then")

@@ -68,13 +68,27 @@ func (t *transition) add(items *pipeline.Items, row int) {
 	})
 }
 
+// Try is Make for looking at rows one by one: that of a person who is no member, now, is skipped, whatever is remembered.
+func (m *Maker) Try(items *pipeline.Items, row int, c *pipeline.Change) error {
+	t, err := m.transition(c)
+	switch {
+	case err != nil:
+		return err
+	case !t.member:
+		return pipeline.SkipNotMember
+	case len(t.now) == 0 && t.kept == 0:
+		return m.plan.cfg.Nobody(section)
+	}
+	return m.Make(items, row, c)
+}
+
 func (m *Maker) transition(c *pipeline.Change) (t transition, err error) {
 	if m.plan.remembers && len(c.Key) == 0 && !m.keyless {
 		return t, pipeline.Reject(pipeline.StageMap, pipeline.InvalidDeliveryKey, "", "a record key that names the member")
 	}
 	t.created = c.Op == pipeline.Insert || c.Op == pipeline.Snapshot
 	t.oldKnown = t.created || c.BeforeComplete && c.Before.Present && !c.KeyRow
-	if !m.plan.remembers && !t.oldKnown {
+	if !m.plan.remembers && (!t.oldKnown || c.Partial) {
 		return t, pipeline.Reject(pipeline.StageMap, pipeline.BeforeImageIncomplete, "", "a complete image of the row before its change")
 	}
 	unchanged := c.Op == pipeline.Update && t.oldKnown && sameRow(&c.Before, &c.After)
@@ -85,6 +99,9 @@ func (m *Maker) transition(c *pipeline.Change) (t transition, err error) {
 		return t, nil
 	}
 	m.row.Begin(c)
+	if c.Partial {
+		return t, m.ofChanged(&t)
+	}
 	if err = m.present(&t); unchanged { // most updates of a table: hashing once will do
 		t.old = t.now
 	}
@@ -116,12 +133,12 @@ func (m *Maker) present(t *transition) (err error) {
 	if t.member, err = m.plan.members.Includes(m.row); err != nil || !t.member {
 		return err
 	}
-	if m.now, err = m.claims(m.now[:0]); err != nil {
+	if m.now, err = m.claims(m.now[:0], 0); err != nil {
 		return err
 	}
 	t.now = m.now
 	if len(t.now) == 0 && m.isUseless(t) {
-		return member.NoIdentifier(section)
+		return m.plan.cfg.Nobody(section)
 	}
 	return nil
 }
@@ -129,18 +146,27 @@ func (m *Maker) present(t *transition) (err error) {
 // isUseless reports whether a member without identifiers has no past either, as far as can be known without memory.
 func (m *Maker) isUseless(t *transition) bool { return !m.plan.remembers && len(t.old) == 0 }
 
-// before reads the claims of the row before its change, as far as they can be read: one that cannot must not make the others stay.
+// before reads the claims of all that is known of the row before its change.
 func (m *Maker) before(c *pipeline.Change, t *transition) {
-	m.past = pipeline.Change{Op: pipeline.Update, Shape: c.Shape, After: c.Before, Key: c.Key, Source: c.Source}
-	m.row.Begin(&m.past)
-	member, err := m.plan.members.Includes(m.row)
-	if t.doubtful = err != nil; err == nil && !member || m.readAudiences() != nil {
-		return
-	}
-	m.old = m.old[:0]
-	for i := range m.plan.members.Readers {
-		m.old, err = m.identify(m.old, &m.plan.members.Readers[i])
-		t.doubtful = t.doubtful || err != nil
+	m.old = m.beforeIn(m.old[:0], c, &c.Before, t)
+	if c.Older.Present {
+		m.old = m.beforeIn(m.old, c, &c.Older, t)
 	}
 	t.old = m.old
+}
+
+// beforeIn appends the claims of an image, as far as they can be read: one that cannot must not make the others stay.
+func (m *Maker) beforeIn(old []byte, c *pipeline.Change, image *pipeline.Image, t *transition) []byte {
+	m.past = pipeline.Change{Op: pipeline.Update, Shape: c.Shape, After: *image, Key: c.Key, Source: c.Source}
+	m.row.Begin(&m.past)
+	member, err := m.plan.members.Includes(m.row)
+	t.doubtful = t.doubtful || err != nil
+	if err == nil && !member || m.readAudiences() != nil {
+		return old
+	}
+	for i := range m.plan.members.Readers {
+		old, err = m.identify(old, &m.plan.members.Readers[i])
+		t.doubtful = t.doubtful || err != nil
+	}
+	return old
 }

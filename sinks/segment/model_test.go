@@ -32,6 +32,7 @@ func TestWhenAllIsQuietTikTokHoldsExactlyTheTablesMembers(t *testing.T) {
 		{"full before-images", style{full: true, shared: true, framed: true, compacted: true}},
 		{"replica identity default", style{shared: true, framed: true, compacted: true}},
 		{"flat rows and tombstones", style{flat: true, shared: true, framed: true, compacted: true}},
+		{"changed columns alone", style{changed: true, shared: true}},
 		{"an upgrade from keys with their framing", style{full: true, shared: true, framed: true, upgraded: true}},
 		{"full before-images and no memory", style{full: true, framed: true, config: "remember: never"}},
 		{"full before-images and a promise", style{full: true, framed: true, config: "unshared: true"}},
@@ -60,10 +61,11 @@ func TestWhatIsAddedForAnotherInstancesMemberIsLookedAtAgain(t *testing.T) {
 
 // style is how a source writes changes, and what the sync makes of them.
 type style struct {
-	full   bool // before-images hold the whole row
-	flat   bool // every row is an insert, and a delete is a tombstone
-	shared bool // rows share addresses, and keys change
-	config string
+	full    bool // before-images hold the whole row
+	flat    bool // every row is an insert, and a delete is a tombstone
+	changed bool // updates hold the columns that changed; a row that joins is whole, as its identifiers are not remembered
+	shared  bool // rows share addresses, and keys change
+	config  string
 
 	framed    bool // keys begin with the number of their schema, which is registered again now and then
 	compacted bool // of the records of a key the topic may keep the last alone
@@ -151,7 +153,7 @@ func newWorld(t *testing.T, seed uint64, s style) *world {
 	w := &world{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 2)), style: s, members: &topic{}, table: map[int]person{}}
 	cfg := loaded(t, "audience: {id: \"7\"}\nidentifiers: {EMAIL_SHA256: email, PHONE_SHA256: phone}\nmember_when: member\n"+s.config)
 	cols := &mapping.Columns{}
-	plan, err := New(cfg, Options{AdvertiserID: sandbox.DefaultAdvertiser, FullBefore: s.full}, cols, time.Now, nil)
+	plan, err := New(cfg, Options{AdvertiserID: sandbox.DefaultAdvertiser, Changed: s.changed, FullBefore: s.full}, cols, time.Now, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,7 +227,7 @@ func (w *world) email() string {
 	switch n := w.rng.IntN(10); {
 	case n < 2:
 		return []string{"", says}[w.rng.IntN(2)]
-	case n == 2:
+	case n == 2 && !w.style.changed: // a row of changed columns does not say again that another one of them is broken
 		return broken
 	case w.style.shared:
 		return "p" + strconv.Itoa(w.rng.IntN(8)) + "@x.org"
@@ -237,7 +239,7 @@ func (w *world) phone() string {
 	switch n := w.rng.IntN(10); {
 	case n < 4:
 		return ""
-	case n == 4:
+	case n == 4 && !w.style.changed:
 		return broken
 	case w.style.shared:
 		return "+1213373425" + strconv.Itoa(w.rng.IntN(5))
@@ -262,7 +264,9 @@ func (w *world) change(id int) {
 	case 0:
 		p.member = !p.member
 	case 3: // an opt-out with an erasure
-		p.member, p.phone = false, broken
+		if p.member, p.phone = false, broken; w.style.changed {
+			p.phone = ""
+		}
 	case 1:
 		p.email = w.email()
 	case 2:
@@ -273,6 +277,13 @@ func (w *world) change(id int) {
 	switch {
 	case w.style.flat:
 		c.Op = pipeline.Insert
+	case w.style.changed && (before.member || !p.member):
+		c.Partial = true
+		for i, old := range before.image().Values {
+			if now := c.After.Values[i]; old.Kind() == now.Kind() && old.Int() == now.Int() && bytes.Equal(old.Bytes(), now.Bytes()) {
+				c.After.Values[i] = pipeline.UnavailableValue()
+			}
+		}
 	case w.style.full:
 		c.Before, c.BeforeComplete = before.image(), true
 	}
@@ -467,8 +478,12 @@ func (w *world) deliver(ctx context.Context, sink *Sink, rows []written, chunk *
 		}
 		runner.Steps.Decode = rows[i].decode
 		err := runner.Row(ctx, &chunk.Records[i], i)
+		if err == pipeline.SkipNoIdentifier {
+			chunk.Settle(i, pipeline.Skipped)
+			continue
+		}
 		rejection, isRejected := err.(*pipeline.Rejection)
-		if err != nil && (!isRejected || !rows[i].rejected && rejection.Reason != pipeline.NoIdentifier && rejection.Reason != pipeline.InvalidIdentifier) {
+		if err != nil && (!isRejected || !rows[i].rejected && rejection.Reason != pipeline.InvalidIdentifier) {
 			return fmt.Errorf("make: %w", err)
 		}
 		if n := len(runner.Items.List); isRejected && (n == 0 || runner.Items.List[n-1].Row != int32(i)) { // the router writes it
@@ -476,7 +491,7 @@ func (w *world) deliver(ctx context.Context, sink *Sink, rows []written, chunk *
 			if err := sink.Letters().Rows(ctx, []pipeline.Letter{letter}); err != nil {
 				return err
 			}
-			chunk.Settle(i, pipeline.DeadLettered)
+			chunk.Settle(i, pipeline.Skipped)
 		}
 	}
 	return sink.Deliver(ctx, chunk, &runner.Items)

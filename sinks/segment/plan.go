@@ -19,6 +19,7 @@ import (
 type Plan struct {
 	cfg       Config
 	remembers bool
+	changed   bool // rows may hold changed columns alone
 	now       func() time.Time
 	rows      *metrics.Rows
 	adds      prometheus.Counter
@@ -34,6 +35,7 @@ type Plan struct {
 // Options are what a Plan must know beside its Config.
 type Options struct {
 	AdvertiserID string // of the connection
+	Changed      bool   // the sync's new rows may hold changed columns alone (after_image: changed)
 	FullBefore   bool   // the sync's before-images are known to hold the whole old row (before_image: full)
 }
 
@@ -48,7 +50,7 @@ func New(cfg Config, o Options, cols *mapping.Columns, now func() time.Time, row
 	if len(cfg.AdvertiserIDs) == 0 {
 		cfg.AdvertiserIDs = []string{o.AdvertiserID}
 	}
-	p := &Plan{cfg: cfg, remembers: cfg.Remembers(o.FullBefore), now: now, rows: cmp.Or(rows, metrics.NewRows(nil))}
+	p := &Plan{cfg: cfg, remembers: cfg.Remembers(o.FullBefore), changed: o.Changed, now: now, rows: cmp.Or(rows, metrics.NewRows(nil))}
 	p.adds, p.deletes = p.rows.Items("add"), p.rows.Items("delete")
 	var err error
 	if p.members, err = member.Compile(section, &cfg.Identifiers, &cfg.Rules, cols); err != nil {

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/sinks/audience/member"
 )
 
 // Preview shows what rows would have TikTok told, one after the other, with a memory of its own that begins empty. It
@@ -35,8 +34,15 @@ func (v *Preview) Make(items *pipeline.Items, row int, c *pipeline.Change) error
 		return err
 	}
 	held := v.held(c, &t)
-	if t.member && len(t.now) == 0 && len(held) == 0 {
-		return member.NoIdentifier(section)
+	r := rowPlan{transition: t}
+	v.flush.sets = v.flush.sets[:0]
+	v.flush.complete(&r, len(held) > 0, held)
+	t = r.transition
+	switch nobody := t.member && len(t.now) == 0 && len(held) == 0; {
+	case nobody && t.kept != 0:
+		return unavailable(section)
+	case nobody:
+		return v.maker.plan.cfg.Nobody(section)
 	}
 	switch sent, err := v.become(items, row, c, held, t.now); {
 	case sent || err != nil:

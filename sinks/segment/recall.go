@@ -74,7 +74,11 @@ func (f *flush) recall() {
 			r.skip = pipeline.SkipTombstone
 			continue
 		case m.last >= 0:
-			f.rows[m.last].skip = pipeline.SkipSuperseded
+			last := &f.rows[m.last]
+			last.skip = pipeline.SkipSuperseded
+			f.complete(r, last.member, last.now)
+		default:
+			f.complete(r, m.before.member || len(m.before.wants) > 0, m.before.wants)
 		}
 		m.last = int32(i)
 		if !m.known && r.oldKnown {
@@ -112,16 +116,20 @@ func (f *flush) decide(m *memberPlan) {
 	r, b := &f.rows[m.last], &m.before
 	held := f.unionOf(m.past, f.unionOf(b.wants, b.leaves)) // no more than one of both exists
 	m.dirty = m.known && (b.pending || b.generation != f.sink.generation())
-	m.after = record{letters: b.letters || m.letters, wants: r.now, leaves: f.lessOf(held, r.now)}
+	m.after = record{letters: b.letters || m.letters, member: f.sink.plan.changed && r.member && len(r.now) == 0, wants: r.now, leaves: f.lessOf(held, r.now)}
 	m.after.moveTo(f.record(r), f.sink.generation())
+	nobody := r.member && len(r.now) == 0 && len(held) == 0
 	switch {
-	case r.member && len(r.now) == 0 && len(held) == 0:
+	case nobody && r.kept != 0 && !b.member:
+		r.rejected = unavailable(section)
+		m.after.letters, m.put = true, true
+	case nobody && f.sink.plan.cfg.RequireIdentifier:
 		r.rejected = member.NoIdentifier(section)
 		m.after.letters, m.put = true, true
 	case m.dirty || len(m.after.leaves) > 0 || len(r.now) > len(b.wants):
 		m.changed = true
 	default:
-		m.put = m.after.letters || len(m.earlier) > 0
+		m.put = m.after.letters || len(m.earlier) > 0 || m.after.member != b.member
 	}
 	r.skip = f.whyIdle(r, len(held) > 0)
 }
@@ -129,6 +137,8 @@ func (f *flush) decide(m *memberPlan) {
 // whyIdle is why there is nothing to send for a member's deciding row, where that is so.
 func (f *flush) whyIdle(r *rowPlan, wasMember bool) pipeline.SkipReason {
 	switch {
+	case r.member && len(r.now) == 0 && !wasMember:
+		return pipeline.SkipNoIdentifier
 	case r.member || wasMember:
 		return pipeline.SkipNoChange
 	case r.filtered:

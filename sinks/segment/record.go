@@ -10,6 +10,7 @@ import (
 // record is what is remembered of a member, as the members topic has it.
 type record struct {
 	pending    bool // calls are or were under way: TikTok may hold any part of wants and leaves
+	member     bool // the row is a member's, and wants nothing: rows of changed columns may not say again that it is
 	letters    bool // there is a dead letter of the member, so every row must move the position
 	generation uint64
 
@@ -27,6 +28,7 @@ const (
 
 	flagPending = 1
 	flagLetters = 2
+	flagNobody  = 4
 )
 
 func (m *record) appendTo(dst []byte) []byte {
@@ -36,6 +38,9 @@ func (m *record) appendTo(dst []byte) []byte {
 	}
 	if m.letters {
 		flags |= flagLetters
+	}
+	if m.member {
+		flags |= flagNobody
 	}
 	dst = append(dst, recordVersion, flags)
 	dst = binary.AppendUvarint(dst, m.generation)
@@ -53,7 +58,7 @@ func readRecord(value []byte) (m record, ok bool) {
 	if len(value) < 2 || value[0] != recordVersion {
 		return m, false
 	}
-	m.pending, m.letters = value[1]&flagPending != 0, value[1]&flagLetters != 0
+	m.pending, m.letters, m.member = value[1]&flagPending != 0, value[1]&flagLetters != 0, value[1]&flagNobody != 0
 	r := reader{rest: value[2:]}
 	m.generation = r.number()
 	m.partition, m.offset = int32(r.number()), int64(r.number())
@@ -119,5 +124,5 @@ func EachClaim(value []byte, each func(claim []byte)) {
 // are no longer possible: its last row is older than the time.
 func Forgettable(value []byte, before time.Time) bool {
 	m, ok := readRecord(value)
-	return ok && !m.pending && len(m.wants) == 0 && len(m.leaves) == 0 && m.time < before.UnixMilli()
+	return ok && !m.pending && !m.member && len(m.wants) == 0 && len(m.leaves) == 0 && m.time < before.UnixMilli()
 }

@@ -19,7 +19,7 @@ func (p *puts) reset() { p.keys, p.values, p.buf = p.keys[:0], p.values[:0], p.b
 // add puts a record, or forgets a member of whom nothing is worth keeping.
 func (p *puts) add(k key, m *record) {
 	p.keys = append(p.keys, k)
-	if !m.pending && !m.letters && len(m.wants) == 0 {
+	if !m.pending && !m.letters && !m.member && len(m.wants) == 0 {
 		p.values = append(p.values, nil)
 		return
 	}

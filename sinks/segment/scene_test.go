@@ -45,7 +45,7 @@ func (s *scene) start(config string) {
 	for _, name := range []string{"email", "phone", "member"} {
 		cols.Index(name)
 	}
-	plan, err := New(loaded(s.t, config), Options{AdvertiserID: sandbox.DefaultAdvertiser, FullBefore: s.full}, cols, func() time.Time { return s.now }, nil)
+	plan, err := New(loaded(s.t, config), Options{AdvertiserID: sandbox.DefaultAdvertiser, FullBefore: s.full, Changed: true}, cols, func() time.Time { return s.now }, nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -255,8 +255,31 @@ func TestDigestsOfATypeThatIsNoLongerMappedLeave(t *testing.T) {
 	}
 }
 
-func TestAMemberWithoutIdentifiersIsRejectedUnlessItHadSome(t *testing.T) {
+func TestAMemberWithoutIdentifiersIsSkippedAndWhatItHadLeaves(t *testing.T) {
 	s := newScene(t, newsletter)
+	if got := s.row(1, upsert("")); got != pipeline.Skipped {
+		t.Errorf("never had one: got %v, want skipped", got)
+	}
+	if got := s.row(1, upsert("n/a")); got != pipeline.Skipped {
+		t.Errorf("a placeholder: got %v, want skipped", got)
+	}
+	s.row(2, upsert("ann@x.org"))
+	if got := s.row(2, upsert("")); got != pipeline.Delivered {
+		t.Errorf("had one: got %v, want delivered", got)
+	}
+	s.holds("after it lost it")
+	s.row(3, upsert("ann@x.org"))
+	if got := s.row(3, upsert("n/a")); got != pipeline.Delivered {
+		t.Errorf("had one, and a placeholder now: got %v, want delivered", got)
+	}
+	s.holds("after it was overwritten")
+	if got := s.letters.reasons(); len(got) != 0 {
+		t.Errorf("letters: got %v, want none", got)
+	}
+}
+
+func TestWhereAnIdentifierIsRequiredAMemberWithoutIsRejectedUnlessItHadSome(t *testing.T) {
+	s := newScene(t, newsletter+"require_identifier: true\n")
 	if got := s.row(1, upsert("")); got != pipeline.DeadLettered {
 		t.Errorf("never had one: got %v, want dead-lettered", got)
 	}

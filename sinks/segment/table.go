@@ -18,6 +18,7 @@ type Table struct {
 	sets    []byte      // claims
 	aliases map[key]key // earlier names by which members are remembered
 	names   []key
+	flush   flush // completes rows of changed columns
 }
 
 // told is what the topic tells last of a member.
@@ -27,6 +28,7 @@ type told struct {
 	offset    int64
 	time      int64
 	at, size  int  // its claims in sets; none: it is not in the audience
+	member    bool // it may have no claims
 	known     bool // what the row says is known: it was not passed over
 	absent    bool // the topic has no row: the position is that of what is remembered
 }
@@ -55,13 +57,17 @@ func (t *Table) Add(r *pipeline.Record, items *pipeline.Items, err error) {
 	rejection, rejected := errors.AsType[*pipeline.Rejection](err)
 	switch {
 	case len(items.List) > 0:
-		if row := readTransition(items.Body(len(items.List) - 1)); row.member {
+		row := rowPlan{transition: readTransition(items.Body(len(items.List) - 1))}
+		now.known = row.kept == 0 && !row.asWas || before.known
+		t.flush.sets = t.flush.sets[:0]
+		t.flush.complete(&row, before.member, t.claims(before))
+		if now.member = row.member; row.member {
 			now.at, now.size = len(t.sets), len(row.now)
 			t.sets = append(t.sets, row.now...)
 		}
 	case rejected && rejection.Reason != pipeline.UnavailableValueInRow:
 	default: // its position moves on, and what it was stays
-		now.at, now.size, now.known = before.at, before.size, again && before.known
+		now.at, now.size, now.member, now.known = before.at, before.size, before.member, before.known
 	}
 	t.rows[k] = now
 }

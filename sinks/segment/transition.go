@@ -10,6 +10,8 @@ type transition struct {
 	doubtful bool   // the row before the change was rejected in its time: what is left of old may be held, and may be not
 	filtered bool   // the row was left out by the sync's condition, and is not a member
 	created  bool   // an insert or a snapshot: as far as it knows, the row is new
+	asWas    bool   // a row of changed columns, of which none says if it is a member: it is one if it was
+	kept     byte   // a row of changed columns: bits of the kinds of identifiers that did not change, which now leaves out
 	now      []byte // claims of the row; none for a member means that it has no identifier
 	old      []byte // claims before the change
 }
@@ -19,6 +21,7 @@ const (
 	flagOldKnown
 	flagCreated
 	flagFiltered
+	flagAsWas
 	flagDoubtful
 )
 
@@ -27,12 +30,12 @@ func (t *transition) appendTo(dst []byte) []byte {
 	for _, f := range []struct {
 		on   bool
 		flag byte
-	}{{t.member, flagMember}, {t.oldKnown, flagOldKnown}, {t.created, flagCreated}, {t.filtered, flagFiltered}, {t.doubtful, flagDoubtful}} {
+	}{{t.member, flagMember}, {t.oldKnown, flagOldKnown}, {t.created, flagCreated}, {t.filtered, flagFiltered}, {t.asWas, flagAsWas}, {t.doubtful, flagDoubtful}} {
 		if f.on {
 			flags |= f.flag
 		}
 	}
-	dst = append(dst, flags)
+	dst = append(dst, flags, t.kept)
 	dst = binary.AppendUvarint(dst, uint64(len(t.now)))
 	dst = append(dst, t.now...)
 	return append(dst, t.old...)
@@ -40,10 +43,11 @@ func (t *transition) appendTo(dst []byte) []byte {
 
 func readTransition(body []byte) transition {
 	flags := body[0]
-	n, used := binary.Uvarint(body[1:])
-	rest := body[1+used:]
+	n, used := binary.Uvarint(body[2:])
+	rest := body[2+used:]
 	return transition{
-		member: flags&flagMember != 0, oldKnown: flags&flagOldKnown != 0, created: flags&flagCreated != 0, filtered: flags&flagFiltered != 0, doubtful: flags&flagDoubtful != 0,
+		member: flags&flagMember != 0, oldKnown: flags&flagOldKnown != 0, created: flags&flagCreated != 0, filtered: flags&flagFiltered != 0,
+		asWas: flags&flagAsWas != 0, doubtful: flags&flagDoubtful != 0, kept: body[1],
 		now: rest[:n:n], old: rest[n:],
 	}
 }

@@ -94,6 +94,9 @@ func (u *checkup) report(f *daemon.Flow, what string, t *tried) {
 		refused += n
 	}
 	says := fmt.Sprintf("of the newest %d row(s) %d would be sent, %d rejected, %d skipped", t.rows, t.sent, refused, t.rows-t.sent-refused)
+	if len(t.skipped) > 0 {
+		says += " (" + counted(t.skipped) + ")"
+	}
 	switch {
 	case t.trouble != nil:
 		u.fail(what, t.trouble.Error(), "the sync would stop here: correct the mapping, then look with tokrelay preview --from-topic --sync "+f.Sync.Name)
@@ -101,6 +104,8 @@ func (u *checkup) report(f *daemon.Flow, what string, t *tried) {
 		u.ok(what, "its topics are empty: there are no rows to try")
 	case f.Sync.IsAudience() && t.keyless > 0:
 		u.fail(what, fmt.Sprintf("%d of the newest %d row(s) have no key, so that their member is not known", t.keyless, t.rows), "key the topic by the member (Debezium: message.key.columns)")
+	case f.Sync.IsAudience() && 2*t.skipped[pipeline.SkipNoIdentifier] > t.rows:
+		u.warn(what, says, "most rows have no identifier: see that the mapped columns are the right ones")
 	case refused > 0:
 		u.warn(what, says+": "+counted(t.rejected), "see why: tokrelay preview --from-topic --sync "+f.Sync.Name)
 	default:
@@ -109,10 +114,10 @@ func (u *checkup) report(f *daemon.Flow, what string, t *tried) {
 }
 
 // counted lists what was counted, the most first.
-func counted(m map[string]int) string {
+func counted[K ~string](m map[K]int) string {
 	var parts []string
-	for _, k := range slices.SortedFunc(maps.Keys(m), func(a, b string) int { return cmp.Or(cmp.Compare(m[b], m[a]), cmp.Compare(a, b)) }) {
-		parts = append(parts, fmt.Sprintf("%d %s", m[k], k))
+	for _, k := range slices.SortedFunc(maps.Keys(m), func(a, b K) int { return cmp.Or(cmp.Compare(m[b], m[a]), cmp.Compare(a, b)) }) {
+		parts = append(parts, fmt.Sprintf("%d %s", m[k], string(k)))
 	}
 	return strings.Join(parts, ", ")
 }

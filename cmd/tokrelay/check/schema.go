@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
 	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
@@ -62,8 +63,22 @@ func typeFindings(f *daemon.Flow, what string, src *avro.Source, in *cdc.Inspect
 	findings := columnFindings(f, what, src, in)
 	findings = append(findings, kindFindings(f, in)...)
 	findings = append(findings, idFindings(f, in)...)
+	findings = append(findings, imageFindings(f, what, in)...)
 	if rule, hint := f.OldRows(); rule != "" && (in.Connector == "postgresql" || in.What == "row") {
 		findings = append(findings, Finding{Warn, "sync " + f.Sync.Name, rule, hint})
+	}
+	return findings
+}
+
+// imageFindings are what the sync has to be told of a connector's changes.
+func imageFindings(f *daemon.Flow, what string, in *cdc.Inspection) (findings []Finding) {
+	if in.Misplaced {
+		findings = append(findings, Finding{Fail, what, "holds changes, which say themselves what happened, and operation is for plain rows: the sync stops at the first one",
+			"take operation out of sync " + f.Sync.Name + ", or set format: flat"})
+	}
+	if in.Untold && f.Wanted.Sent(pipeline.Update) {
+		findings = append(findings, Finding{Warn, what, "is of connector " + in.Connector + ", which may write changed columns alone: the sync stops at the first update with a NULL in a mapped column",
+			"set after_image of sync " + f.Sync.Name + ": changed, or full if its rows are whole"})
 	}
 	return findings
 }

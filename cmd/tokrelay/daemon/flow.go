@@ -39,6 +39,7 @@ func NewFlow(s *Sync, now func() time.Time, m *Metrics) (*Flow, error) {
 		return nil, fmt.Errorf("sync %s: %w", s.Name, err)
 	}
 	f.Wanted.Columns, f.Wanted.All = cols.Wanted()
+	f.Wanted.Sent = func(op pipeline.Op) bool { return s.On.Sends(f.sink.gate, op) }
 	f.Wanted.Optional, f.Wanted.AnyOf, f.Old = cols.Optional(), cols.AnyOfs(), cols.Old()
 	return f, nil
 }
@@ -135,7 +136,13 @@ func (f *Flow) Requests(items *pipeline.Items) ([][]byte, error) {
 type Trial struct{ runner pipeline.Runner }
 
 // NewTrial tries rows with the flow as it is. DecodeWith comes before.
-func (f *Flow) NewTrial() *Trial { return &Trial{runner: pipeline.Runner{Steps: f.Steps()}} }
+func (f *Flow) NewTrial() *Trial {
+	steps := f.Steps()
+	if f.sink.segment != nil {
+		steps.Make = f.sink.segment.Maker().Try
+	}
+	return &Trial{runner: pipeline.Runner{Steps: steps}}
+}
 
 // Try brings one row through the steps, as in run, and forgets its items.
 func (t *Trial) Try(ctx context.Context, r *pipeline.Record) error {

@@ -78,6 +78,19 @@ func (s *Sync) validateSink(at settings.Place) {
 	if given != 1 {
 		at.Problem("needs one of web_events, audience_segment and audience_file", "")
 	}
+	s.validatePartial(at.Key("after_image"))
+}
+
+// validatePartial refuses rows of changed columns where nothing remembers the others.
+func (s *Sync) validatePartial(at settings.Place) {
+	switch {
+	case s.AfterImage != "changed":
+	case s.Kind() == KindFile && s.BeforeImage != "full":
+		at.Problem("cannot be changed for a file audience, which is made of the last row of each key alone",
+			"use audience_segment, which remembers the other columns' identifiers; or have the connector write whole old rows and set before_image: full")
+	case s.Kind() == KindSegment && !s.Remembers() && s.BeforeImage != "full":
+		at.Problem("cannot be changed without memory of the other columns' identifiers", "leave audience_segment.remember out")
+	}
 }
 
 // compile makes the sync's sink plan; cols learns the columns it reads.
@@ -108,7 +121,7 @@ func compileEvents(cfg *events.Config, cols *mapping.Columns, now func() time.Ti
 }
 
 func (s *Sync) compileSegment(cols *mapping.Columns, now func() time.Time, m *Metrics) (*sinkPlan, error) {
-	options := segment.Options{AdvertiserID: s.advertiser, FullBefore: s.BeforeImage == "full"}
+	options := segment.Options{AdvertiserID: s.advertiser, Changed: s.AfterImage == "changed", FullBefore: s.BeforeImage == "full"}
 	plan, err := segment.New(*s.AudienceSegment, options, cols, now, m.rows)
 	if err != nil {
 		return nil, err

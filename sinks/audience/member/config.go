@@ -48,11 +48,12 @@ func (h *Hash) modes() [Kinds]string {
 
 // Rules say who is a member and how its identifiers are read. A sink's Config embeds them.
 type Rules struct {
-	Hash           Hash   `yaml:"hash" doc:"what the mapped columns hold"`
-	StripPlusTag   bool   `yaml:"strip_plus_tag" doc:"hash ann+shop@x.org as ann@x.org"`
-	StripDots      bool   `yaml:"strip_dots" doc:"hash a.nn@x.org as ann@x.org"`
-	DefaultCountry string `yaml:"default_country" doc:"country of phone numbers in national form: US"`
-	MemberWhen     string `yaml:"member_when" doc:"an expression that reports whether a row is a member; without it every row is one until it is deleted"`
+	Hash              Hash   `yaml:"hash" doc:"what the mapped columns hold"`
+	StripPlusTag      bool   `yaml:"strip_plus_tag" doc:"hash ann+shop@x.org as ann@x.org"`
+	StripDots         bool   `yaml:"strip_dots" doc:"hash a.nn@x.org as ann@x.org"`
+	DefaultCountry    string `yaml:"default_country" doc:"country of phone numbers in national form: US"`
+	RequireIdentifier bool   `yaml:"require_identifier" doc:"reject a member's row that has no identifier; without it such a row is skipped, and what is known of the person leaves"`
+	MemberWhen        string `yaml:"member_when" doc:"an expression that reports whether a row is a member; without it every row is one until it is deleted"`
 }
 
 // Validate reports what is wrong with a sink's identifiers and rules; section is where the identifiers are in its

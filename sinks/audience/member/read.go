@@ -15,7 +15,7 @@ const maxPerKind = 10
 // Digests reads the digests of rows' identifiers, in one goroutine.
 type Digests struct {
 	// Placeholder is the rejection of the first value that named nobody (a phone of zeros) since the caller last made it
-	// nil. A row goes on without such a value; one that has no other identifier is rejected for it.
+	// nil. A row goes on without such a value; one that needs an identifier and has no other is rejected for it.
 	Placeholder *pipeline.Rejection
 
 	values []pipeline.Value
@@ -60,6 +60,14 @@ func (d *Digests) leaveOut(r *Reader, err error) error {
 	}
 	d.Placeholder = cmp.Or(d.Placeholder, identity.Reject(r.Field, err))
 	return nil
+}
+
+// Nobody is what becomes of a member's row without identifiers that has nothing to take out either.
+func (r *Rules) Nobody(section string) error {
+	if r.RequireIdentifier {
+		return NoIdentifier(section)
+	}
+	return pipeline.SkipNoIdentifier
 }
 
 // NoIdentifier is the rejection of a row without identifiers.

@@ -3,6 +3,7 @@ package member
 import (
 	"fmt"
 
+	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/identity"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 )
@@ -31,6 +32,28 @@ func (m *Mapping) Includes(row *mapping.Row) (bool, error) {
 		return true, nil
 	}
 	return m.when.True(row, "member_when")
+}
+
+// Unchanged reports, of a row of changed columns, whether some and whether all columns of the condition did not change.
+func (m *Mapping) Unchanged(row *mapping.Row) (some, all bool) {
+	if m.when == nil {
+		return false, false
+	}
+	return m.when.Unchanged(row)
+}
+
+// Unchanged reports, of a row of changed columns, whether the identifiers of the kind did not change. The error is the
+// *pipeline.Rejection of a row that holds only a part of what makes them.
+func (r *Reader) Unchanged(row *mapping.Row) (bool, error) {
+	some, all := r.get.Unchanged(row)
+	if r.country != nil && !all {
+		unknown, _ := r.country.Unchanged(row)
+		some = some || unknown
+	}
+	if some && !all {
+		return false, pipeline.Reject(pipeline.StageMap, pipeline.UnavailableValueInRow, r.Field, "a row that holds all it needs, or none of it")
+	}
+	return all, nil
 }
 
 // Compile compiles what Validate has passed. cols learns the columns that are read.

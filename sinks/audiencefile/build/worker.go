@@ -43,15 +43,15 @@ func (w *worker) run(ctx context.Context) error {
 	return w.out.flush()
 }
 
-// row turns a record into an entry of its key, whatever it is: a row that is rejected or filtered takes its member out,
-// for nothing shows that it still is one. A row whose operation the sync skips, or that has no row, changes nothing; nor does one
+// row turns a record into an entry of its key, whatever it is: a row that is rejected, filtered or has no identifier takes its
+// member out, for nothing shows that it still is one. A row whose operation the sync skips, or that has no row, changes nothing; nor does one
 // that was rejected because a value was not read from the database: that value has not changed.
 func (w *worker) row(ctx context.Context, r *row) error {
 	lines, err := w.read(ctx, r)
 	rejection, isRejected := errors.AsType[*pipeline.Rejection](err)
 	if skip, ok := errors.AsType[pipeline.SkipReason](err); ok {
 		w.counts.Skipped[skip]++
-		if skip != pipeline.SkipFiltered {
+		if skip != pipeline.SkipFiltered && skip != pipeline.SkipNoIdentifier {
 			return nil
 		}
 	} else if isRejected {
