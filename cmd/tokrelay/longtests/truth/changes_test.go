@@ -52,8 +52,8 @@ func (w *world) create(t *table, id int64, r row) {
 // put writes a version of a row: as a plain row, or as an envelope with or without what was there before.
 func (w *world) put(t *table, id int64, op string, before, after row) {
 	switch {
-	case w.style == flatRows:
-		w.write(t, id, w.writer.row(columns(id, after)))
+	case w.isPlain():
+		w.write(t, id, w.writer.row(columns(id, after), w.deleted("false")))
 	case op == "u" && w.isFull():
 		w.write(t, id, w.writer.change(op, columns(id, before), columns(id, after)))
 	default:
@@ -69,22 +69,36 @@ func (w *world) update(t *table, id int64) {
 	w.put(t, id, "u", before, after)
 }
 
-// remove deletes a row: in the log of plain rows by a tombstone, else by a delete and a tombstone behind it.
+// remove deletes a row. Envelopes have a delete and a tombstone behind it; plain rows the tombstone alone, or the row once more
+// with the transform's mark.
 func (w *world) remove(t *table, id int64) {
 	before := columns(id, t.rows[id])
 	delete(t.rows, id)
 	w.note("d %s/%d", t.topic, id)
-	if !w.isFull() {
-		before = keyAlone(id)
-	}
-	if w.style != flatRows {
+	switch {
+	case w.style == rewritten:
+		w.write(t, id, w.writer.row(before, w.deleted("true")))
+		return
+	case w.isFull():
 		w.write(t, id, w.writer.change("d", before, nil))
+	case w.style != flatRows:
+		w.write(t, id, w.writer.change("d", keyAlone(id), nil))
 	}
 	w.write(t, id, nil)
 }
 
+func (w *world) isPlain() bool { return w.style == flatRows || w.style == rewritten }
+
+// deleted is the mark of rewritten rows; others have none.
+func (w *world) deleted(mark string) *string {
+	if w.style != rewritten {
+		return nil
+	}
+	return &mark
+}
+
 // isFull reports whether before-images hold the whole old row.
-func (w *world) isFull() bool { return w.style != keyImages && w.style != flatRows && !w.keyed }
+func (w *world) isFull() bool { return w.style != keyImages && !w.isPlain() && !w.keyed }
 
 // write puts a record at the end of its partition: rows stay where their id puts them, whatever the bytes of their key.
 func (w *world) write(t *table, id int64, value []byte) {

@@ -68,8 +68,8 @@ func (w *world) quiet() {
 	w.note("all is quiet")
 }
 
-// longest is how long the members may take, once all is quiet.
-const longest = 30 * time.Minute
+// patience is how long the members may take, once all is quiet.
+const patience = 30 * time.Minute
 
 // settle waits until nothing is left to do: not for the members, nor for calls and sessions of those that have gone.
 func (w *world) settle() {
@@ -80,7 +80,7 @@ func (w *world) settle() {
 	}
 	w.quiet()
 	w.await("read everything", w.behind)
-	<-time.After(30 * time.Second)
+	<-time.After(w.longest + 15*time.Second) // calls and sessions of members that have gone are over
 	w.await("read everything", w.behind)
 }
 
@@ -92,8 +92,8 @@ func (w *world) await(what string, left func() string) {
 		if missing == "" || w.Failed() {
 			return
 		}
-		if time.Since(began) > longest {
-			w.Errorf("%v passed and the group has not %s: %s", longest, what, missing)
+		if time.Since(began) > patience {
+			w.Errorf("%v passed and the group has not %s: %s", patience, what, missing)
 			return
 		}
 		if looked%90 == 0 {

@@ -18,6 +18,7 @@ const (
 	fullImages  kind = "full images"  // envelopes with full before-images, remembered
 	keyImages   kind = "key images"   // envelopes of PostgreSQL's default replica identity
 	flatRows    kind = "flat rows"    // plain rows; a delete is a tombstone
+	rewritten   kind = "rewritten"    // plain rows; a delete is the last row, marked, and nothing behind it
 	neverStored kind = "never stored" // full before-images, remember: never
 	unshared    kind = "unshared"     // full before-images, unshared: true
 	fileUpload  kind = "file upload"  // a file audience, uploaded once a day
@@ -35,6 +36,7 @@ const (
 	erasures    kind = "erasures"          // an address is written over by nothing: NULL, empty, n/a
 	overwriting kind = "overwriting"       // an address is written over by a word: deleted
 	rejected    kind = "rejected rows"     // an address that cannot be read, a bad phone
+	softDeletes kind = "soft deletes"      // a column marks rows as deleted
 	badOptOuts  kind = "bad opt-outs"      // a person leaves by a row that could not be sent
 	restarts    kind = "restarts"          // members leave in good order and others come
 	kills       kind = "kills"             // members are killed
@@ -46,13 +48,16 @@ const (
 )
 
 var (
-	styles = []kind{fullImages, keyImages, flatRows, neverStored, unshared, fileUpload}
-	events = []kind{compaction, vanishing, keySchemas, keyChanges, households, topics, syncs, erasures, overwriting, rejected, badOptOuts,
+	styles = []kind{fullImages, keyImages, flatRows, rewritten, neverStored, unshared, fileUpload}
+	events = []kind{compaction, vanishing, keySchemas, keyChanges, households, topics, syncs, erasures, overwriting, rejected, softDeletes, badOptOuts,
 		restarts, kills, cuts, fences, instances, faults, late}
 )
 
 // off are the kinds that are known to end wrong, each with what is still to be mended. -kinds all runs them all the same.
-var off = map[kind]string{}
+var off = map[kind]string{
+	fences:      "a call of an owner that was fenced has its effect after the next owner's (seeds 506 and 522)",
+	softDeletes: "without memory, an update that marks a row and overwrites its address leaves the address (seed 500)",
+}
 
 var only = flag.String("kinds", "", "kinds of the histories, by name, separated by commas; all: those known to fail too")
 
@@ -98,6 +103,9 @@ func someOf(list []kind, r *rand.Rand) traits {
 		possible = []kind{fullImages}
 	}
 	t.style = possible[r.IntN(len(possible))]
+	if t.style == fileUpload && r.IntN(3) > 0 { // days cost more than minutes
+		t.style = possible[r.IntN(len(possible))]
+	}
 	t.leaveOut()
 	return t
 }

@@ -13,7 +13,7 @@ import (
 // The truth. TikTok's audience is the set of digests of the people in the table: for every row that is there, is a member,
 // and can be sent, the digest of each of its addresses. Nothing else is in it:
 //
-//   - A row that is deleted, by whatever record, or whose person has opted out, is not a member, whatever else it holds.
+//   - A row that is deleted, by whatever record or mark, or whose person has opted out, is not a member, whatever else it holds.
 //   - A row whose last version has no address (NULL, empty, a placeholder such as n/a) has no digest: what it had is out.
 //   - A row whose last version holds an address that cannot be read is rejected as a whole: it is a dead letter, none of its
 //     addresses is in the audience, and what it had before is out. It comes back with the next version that can be read.
@@ -30,12 +30,13 @@ type cell struct {
 type row struct {
 	email, phone  cell
 	optIn, lapsed bool
-	note          int // a column no sync reads
+	gone          bool // a column says that it is deleted
+	note          int  // a column no sync reads
 }
 
 // digests are what TikTok may know of the row's person, by type of identifier.
 func (r *row) digests(member bool) (list []digest) {
-	if !member || r.email.broken || r.phone.broken {
+	if !member || r.gone || r.email.broken || r.phone.broken {
 		return nil
 	}
 	for kind, c := range map[string]cell{"EMAIL_SHA256": r.email, "PHONE_SHA256": r.phone} {

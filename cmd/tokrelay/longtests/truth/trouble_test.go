@@ -63,7 +63,7 @@ func (w *world) changes() {
 }
 
 func (w *world) wait() {
-	<-time.After(time.Duration(w.rand.IntN(1<<(4+w.rand.IntN(12)))) * time.Millisecond)
+	<-time.After(time.Duration(w.rand.IntN(1<<(4+w.rand.IntN(11)))) * time.Millisecond)
 }
 
 // compact runs the log cleaner.
@@ -136,10 +136,15 @@ func (w *world) restore() {
 	}
 }
 
-// fence has the broker answer heartbeats as if it did not know the member.
+// fence has the broker answer heartbeats as if it did not know the member, whose calls may be under way.
 func (w *world) fence() {
+	if w.has[late] {
+		w.slow()
+	}
+	w.changes()
 	w.note("the broker forgets a member")
 	w.broker.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat, kmsg.ConsumerGroupHeartbeat}, Err: kerr.UnknownMemberID, Count: 1 + w.rand.IntN(2)})
+	w.changes()
 }
 
 // troubles of TikTok that are not the rows' fault: no row may be rejected for them.
@@ -160,7 +165,7 @@ func (w *world) annoy() {
 
 // slow has TikTok take its time with some calls: none longer than their caller waits.
 func (w *world) slow() {
-	delay := time.Duration(100+w.rand.IntN(2900)) * time.Millisecond
+	delay := time.Duration(w.rand.Int64N(int64(w.longest)))
 	w.note("TikTok takes %v", delay)
 	w.tiktok.AddFault(sandbox.Fault{Delay: delay, Count: 1 + w.rand.IntN(20), Skip: w.rand.IntN(4), Every: w.rand.IntN(3)})
 }

@@ -105,6 +105,10 @@ func (w *world) altered(r row) row {
 			func() { r.phone = w.brokenPhone() },
 			func() { r.email, r.phone = w.brokenEmail(), w.brokenPhone() },
 		},
+		softDeletes: {
+			func() { r.gone = !r.gone },
+			func() { r.gone, r.email = true, w.brokenEmail() },
+		},
 		badOptOuts: {
 			func() { r.optIn, r.lapsed, r.phone = false, false, w.brokenPhone() },
 			func() { r.optIn, r.email = false, w.brokenEmail() },

@@ -32,6 +32,8 @@ type world struct {
 	writer *writer
 	config string
 
+	longest time.Duration // of a call
+
 	tables     []*table
 	audiences  []*audience
 	members    []*virtual.Member
@@ -51,9 +53,9 @@ func newWorld(t *testing.T, r *rand.Rand, log *virtual.Logs, of []kind, rows *wr
 		partitions: 3 + r.Int32N(3), written: map[string]map[int32]int64{}, addresses: map[string]string{}}
 	w.keyed = w.style == fileUpload && r.IntN(2) == 0
 	w.api = w.tiktok.Transport()
-	call := time.Duration(3+r.IntN(4)) * time.Second
+	w.longest = time.Duration(3+r.IntN(7)) * time.Second
 	if w.has[late] {
-		w.api = lateCalls{w.api, call}
+		w.api = lateCalls{w.api, w.longest}
 	}
 	var err error
 	if w.broker, err = virtual.NewBroker(&w.net); err != nil {
@@ -61,7 +63,7 @@ func newWorld(t *testing.T, r *rand.Rand, log *virtual.Logs, of []kind, rows *wr
 	}
 	w.pulse = virtual.NewPulse(w.broker)
 	w.makeTopics()
-	w.config = w.configText(call)
+	w.config = w.configText()
 	if w.client, err = virtual.NewClient(&w.net, w.broker, kgo.MaxVersions(virtual.WithoutZstd())); err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +94,7 @@ func (w *world) makeTopics() {
 }
 
 const head = `
-kafka: {brokers: ["localhost:9092"], group: truth, session_timeout: 12s, revoke_drain: %ds, protocol: %s}
+kafka: {brokers: ["localhost:9092"], group: truth, session_timeout: 14s, revoke_drain: %ds, protocol: %s}
 schema_registry: {folder: "${FOLDER}", missing_retry: 1s}
 connections: {main: {advertiser_id: "7000000000000000001", access_token: sandbox-token, calls_in_flight: %d, timeout: %v, limits: {segment: 1000, other: 1000}}}
 syncs:
@@ -102,6 +104,7 @@ const streamed = `
   - name: %s
     topics: [%s]
     before_image: %s
+    %s
     rejected_share: {share: 100%%}
     retry: {attempts: 1000}
     audience_segment:
@@ -113,16 +116,16 @@ const streamed = `
 `
 
 // configText is the daemon's configuration.
-func (w *world) configText(call time.Duration) string {
+func (w *world) configText() string {
 	protocol := []string{"classic", "next_gen"}[w.rand.IntN(2)]
 	var b strings.Builder
-	fmt.Fprintf(&b, head, int(call.Seconds())+5, protocol, 1+w.rand.IntN(8), call)
+	fmt.Fprintf(&b, head, int(w.longest.Seconds())+5, protocol, 1+w.rand.IntN(8), w.longest)
 	for _, a := range w.audiences {
 		if w.style == fileUpload {
 			w.fileText(&b, a)
 			continue
 		}
-		fmt.Fprintf(&b, streamed, a.name, strings.Join(a.topics(), ", "), w.beforeImage(), a.name, a.column,
+		fmt.Fprintf(&b, streamed, a.name, strings.Join(a.topics(), ", "), w.beforeImage(), w.deletedWhen(), a.name, a.column,
 			1+w.rand.IntN(1<<w.rand.IntN(8)), w.rand.IntN(2)*w.rand.IntN(1000), w.memory())
 	}
 	return b.String()
@@ -144,6 +147,13 @@ func (w *world) beforeImage() string {
 		return []string{"full", "auto"}[w.rand.IntN(2)]
 	}
 	return []string{"key_only", "auto"}[w.rand.IntN(2)]
+}
+
+func (w *world) deletedWhen() string {
+	if w.has[softDeletes] {
+		return "deleted_when: {column: gaid, equals: gone}"
+	}
+	return ""
 }
 
 func (w *world) memory() string {

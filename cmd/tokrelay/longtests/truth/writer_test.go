@@ -67,6 +67,7 @@ func rowSchema(t *testing.T, envelope string) string {
 	return edited(t, envelope, func(s avro) avro {
 		value := s["fields"].([]any)[0].(avro)["type"].([]any)[1].(avro)
 		value["namespace"] = customersID
+		value["fields"] = append(value["fields"].([]any), avro{"name": "__deleted", "type": []any{"null", "string"}, "default": nil})
 		return value
 	})
 }
@@ -98,7 +99,9 @@ func (w *writer) change(op string, before, after avro) []byte {
 	}))
 }
 
-func (w *writer) row(columns avro) []byte {
+// row is a plain row; deleted is the transform's mark.
+func (w *writer) row(columns avro, deleted *string) []byte {
+	columns["__deleted"] = optional(deleted)
 	return must(w.plain.BinaryFromNative(frame(plainID), columns))
 }
 
@@ -111,9 +114,17 @@ func image(columns avro) any {
 
 func columns(id int64, r row) avro {
 	return avro{
-		"id": id, "email": optional(r.email.text), "phone": optional(r.phone.text), "gaid": nil, "newsletter_opt_in": r.optIn, "lapsed": r.lapsed,
+		"id": id, "email": optional(r.email.text), "phone": optional(r.phone.text), "gaid": mark(r.gone), "newsletter_opt_in": r.optIn, "lapsed": r.lapsed,
 		"updated_at": fmt.Sprintf("2026-01-02T03:04:%02dZ", r.note%60),
 	}
+}
+
+// mark is what the column holds that marks a row as deleted.
+func mark(gone bool) any {
+	if gone {
+		return optional(text("gone"))
+	}
+	return nil
 }
 
 // keyAlone is a before-image of PostgreSQL's default replica identity: all but the key is filled in.
