@@ -31,6 +31,7 @@ type Wanted struct {
 	ByID        bool   // rows give ids
 	Most        int    // audiences that rows may name; 0: any number
 	Advertisers []string
+	Topics      []string // that members are remembered by; none where nothing is remembered or a pattern finds them
 }
 
 // Target knows which audiences a sync fills through the Segment API: by id, or by name, found or created at TikTok. What it
@@ -46,6 +47,7 @@ type Target struct {
 	doubts     map[string]time.Time // when a create may have worked, by advertiser and name
 	faults     map[string]*Held     // of audiences that cannot be filled now, by name
 	generation uint64
+	own        Binding // of the sync's own audience
 }
 
 // NewTarget makes a Target that has found nothing yet.
@@ -58,6 +60,13 @@ func (t *Target) Generation() uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.generation
+}
+
+// Formers are the topics that one of the sync's may have been before a full resync. They are known once IDs has succeeded.
+func (t *Target) Formers(topic string) []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.own.formersOf(topic, t.wanted.Topics)
 }
 
 // IDs are an audience's ids at TikTok, one per advertiser; name is what a row calls it, "" the sync's own. Where rows
@@ -80,7 +89,7 @@ func (t *Target) IDs(ctx context.Context, name string) ([]string, error) {
 		return nil, err
 	}
 	if name == "" {
-		t.generation = b.Generation
+		t.generation, t.own = b.Generation, b
 	}
 	ids := slices.Sorted(maps.Values(b.IDs))
 	t.known[name] = ids
@@ -90,8 +99,11 @@ func (t *Target) IDs(ctx context.Context, name string) ([]string, error) {
 // bind finds out which audience it is and has it remembered.
 func (t *Target) bind(ctx context.Context, name string) (Binding, error) {
 	b, err := t.remembered(ctx, name)
-	if err != nil || t.isBound(&b, name) {
+	if err != nil {
 		return b, err
+	}
+	if t.isBound(&b, name) {
+		return b, t.noteTopics(ctx, &b, name)
 	}
 	lease := "create/" + t.wanted.Advertisers[0] + "/" + t.nameOf(name)
 	if err := t.lock(ctx, lease); err != nil {
@@ -107,13 +119,31 @@ func (t *Target) bind(ctx context.Context, name string) (Binding, error) {
 	if err := t.complete(ctx, &b, name); err != nil {
 		return b, err
 	}
+	b.Topics = t.topicsOf(name)
 	return b, Remember(ctx, t.docs, Key(t.wanted.Sync, name), b)
 }
 
 // remembered is what the sync is bound to, if the configuration still says so.
 func (t *Target) remembered(ctx context.Context, name string) (Binding, error) {
-	want := Binding{Mode: Segment, Name: t.nameOf(name), IDs: t.given()}
+	want := Binding{Mode: Segment, Name: t.nameOf(name), IDs: t.given(), Topics: t.topicsOf(name)}
 	return Bound(ctx, t.docs, t.wanted.Sync, Key(t.wanted.Sync, name), want)
+}
+
+// topicsOf are the topics that members are remembered by; the sync's own audience keeps them.
+func (t *Target) topicsOf(name string) []string {
+	if name != "" {
+		return nil
+	}
+	return t.wanted.Topics
+}
+
+// noteTopics has topics that are new remembered.
+func (t *Target) noteTopics(ctx context.Context, b *Binding, name string) error {
+	if slices.Equal(b.Topics, t.topicsOf(name)) {
+		return nil
+	}
+	b.Topics = t.topicsOf(name)
+	return Remember(ctx, t.docs, Key(t.wanted.Sync, name), *b)
 }
 
 // nameOf is the name of an audience at TikTok, or "" where it has none for us.
