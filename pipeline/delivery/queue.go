@@ -81,7 +81,8 @@ var errEnded = errors.New("the sync's delivery has ended")
 
 // Deliver sends the items of a chunk's unsettled rows and returns nil when all of these rows are settled: delivered, or
 // dead-lettered. It blocks while too much is under way. It fails only when ctx, or Run, ends before that, or with
-// pipeline.ErrHeld: nothing of the chunk is sent any more then, and its unsettled rows are to be delivered again. Nothing refers to items once it returned.
+// pipeline.ErrHeld: nothing of the chunk is sent any more then, and its unsettled rows are to be delivered again. The error is pipeline.ErrCutOff, too,
+// where calls were cut off. Nothing refers to items once it returned.
 func (q *Queue) Deliver(ctx context.Context, c *pipeline.Chunk, items *pipeline.Items) error {
 	d := newDelivery(c, items)
 	if d.rows == 0 {
@@ -207,7 +208,9 @@ func (q *Queue) leave(d *delivery, why error) error {
 	}
 	q.mu.Unlock()
 	q.deps.Gate.recheck()
-	q.awaitCalls(idle)
+	if !q.awaitCalls(idle) {
+		why = errors.Join(why, pipeline.ErrCutOff)
+	}
 	d.reading.Wait()
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -218,14 +221,16 @@ func (q *Queue) leave(d *delivery, why error) error {
 	return why
 }
 
-// awaitCalls waits until a leaving delivery has no call in flight, for the grace at most.
-func (q *Queue) awaitCalls(idle chan struct{}) {
+// awaitCalls waits until a leaving delivery has no call in flight, for the grace at most; it reports whether that was enough.
+func (q *Queue) awaitCalls(idle chan struct{}) bool {
 	grace := time.NewTimer(q.cfg.Grace)
 	defer grace.Stop()
 	select {
 	case <-idle:
+		return true
 	case <-grace.C:
 		q.cutOff()
+		return false
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 )
@@ -17,10 +19,12 @@ const (
 // Binding is what a sync is bound to, as a document of the state topic keeps it.
 type Binding struct {
 	Mode       string            `json:"mode,omitempty"`
-	Name       string            `json:"name,omitempty"`  // configured, uncut; "" where an id is configured
-	IDs        map[string]string `json:"ids,omitempty"`   // by advertiser
-	Generation uint64            `json:"generation"`      // grows with every full resync
-	Takes      bool              `json:"takes,omitempty"` // since a resync: the audience is this sync's, whoever filled it before
+	Name       string            `json:"name,omitempty"`   // configured, uncut; "" where an id is configured
+	IDs        map[string]string `json:"ids,omitempty"`    // by advertiser
+	Generation uint64            `json:"generation"`       // grows with every full resync
+	Takes      bool              `json:"takes,omitempty"`  // since a resync: the audience is this sync's, whoever filled it before
+	Topics     []string          `json:"topics,omitempty"` // its members are known by, in a streamed audience; none where a pattern finds them
+	Former     []string          `json:"former,omitempty"` // topics of before a full resync
 }
 
 // Key is the document's key; name is that of an audience that rows name, "" the sync's own.
@@ -56,11 +60,43 @@ func (b *Binding) allows(sync string, want Binding) *pipeline.Trouble {
 		return nil
 	case b.Mode != want.Mode:
 		return Stop("the sync filled its audience by %s and is now configured for %s: run `tokrelay resync --sync %s`, which sends every member again", b.Mode, want.Mode, sync)
+	case b.left(want) != "":
+		return Stop("the members of the audience are remembered by topic %s, which the sync reads no more: if it has another name now, or another connector writes it, run `tokrelay resync --sync %s`, which takes them over; "+
+			"else read it again", b.left(want), sync)
 	case b.Mode == Segment && !b.same(want):
 		return Stop("the audience of a sync cannot be changed once it has run: make a new sync, or run `tokrelay resync --recreate --sync %s`, which fills the new audience from the start and leaves the old one as it is", sync)
 	}
 	return nil
 }
+
+// left is a topic that members are remembered by and the configuration does not name any more, "" where there is none.
+func (b *Binding) left(want Binding) string {
+	for _, topic := range b.Topics {
+		if len(want.Topics) > 0 && !slices.Contains(want.Topics, topic) {
+			return topic
+		}
+	}
+	return ""
+}
+
+// formersOf are the topics that a topic may have been before: those of the same last part of the name, the table; or the one that is
+// gone, where one topic alone is new.
+func (b *Binding) formersOf(topic string, topics []string) (formers []string) {
+	isFormer := func(t string) bool { return slices.Contains(b.Former, t) }
+	if isFormer(topic) {
+		return nil
+	}
+	gone := slices.DeleteFunc(slices.Clone(b.Former), func(t string) bool { return slices.Contains(topics, t) })
+	fresh := slices.DeleteFunc(slices.Clone(topics), isFormer)
+	for _, t := range gone {
+		if table(t) == table(topic) || len(gone) == 1 && len(fresh) == 1 {
+			formers = append(formers, t)
+		}
+	}
+	return formers
+}
+
+func table(topic string) string { return topic[strings.LastIndexByte(topic, '.')+1:] }
 
 // same reports whether both mean one audience: of a name, or of ids where there is none.
 func (b *Binding) same(want Binding) bool {
@@ -75,7 +111,7 @@ func Stop(format string, args ...any) *pipeline.Trouble {
 // resync is the binding after a full resync: everything remembered of members is of an older generation. A change of mode
 // is allowed then; another audience only where recreate is said.
 func (b Binding) resync(mode string, recreate bool) Binding {
-	next := Binding{Generation: b.Generation + 1, Takes: true}
+	next := Binding{Generation: b.Generation + 1, Takes: true, Former: slices.Compact(slices.Sorted(slices.Values(slices.Concat(b.Former, b.Topics))))}
 	if b.Mode == mode && !recreate {
 		next.Mode, next.Name, next.IDs = b.Mode, b.Name, b.IDs
 	}

@@ -34,6 +34,7 @@ type Wanted struct {
 	ByID        bool   // rows give ids
 	Most        int    // audiences that rows may name; 0: any number
 	Advertisers []string
+	Topics      []string // that members are remembered by; none where nothing is remembered or a pattern finds them
 }
 
 // Target knows which audiences a sync fills through the Segment API: by id, or by name, found or created at TikTok. What it
@@ -52,6 +53,7 @@ type Target struct {
 	finding    map[string]chan struct{} // of names being found: closed when that has ended
 	making     int                      // audiences of rows being made
 	generation uint64
+	own        Binding // of the sync's own audience
 }
 
 // NewTarget makes a Target that has found nothing yet. log may be nil.
@@ -65,6 +67,13 @@ func (t *Target) Generation() uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.generation
+}
+
+// Formers are the topics that one of the sync's may have been before a full resync. They are known once IDs has succeeded.
+func (t *Target) Formers(topic string) []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.own.formersOf(topic, t.wanted.Topics)
 }
 
 // IDs are an audience's ids at TikTok, one per advertiser; name is what a row calls it, "" the sync's own. Where rows
@@ -116,7 +125,7 @@ func (t *Target) find(ctx context.Context, name string) (ids []string, err error
 			return
 		}
 		if t.known[name] = ids; name == "" {
-			t.generation = b.Generation
+			t.generation, t.own = b.Generation, b
 		}
 	}()
 	if name != "" && t.wanted.ByID {
@@ -146,10 +155,13 @@ func (t *Target) bind(ctx context.Context, name string) (Binding, error) {
 	if err != nil {
 		return b, err
 	}
-	if !t.isBound(&b, name) {
-		if b, err = t.bindNew(ctx, name); err != nil {
-			return b, err
-		}
+	if t.isBound(&b, name) {
+		err = t.noteTopics(ctx, &b, name)
+	} else {
+		b, err = t.bindNew(ctx, name)
+	}
+	if err != nil {
+		return b, err
 	}
 	for _, advertiser := range slices.Sorted(maps.Keys(b.IDs)) {
 		if err := Claim(ctx, t.docs, t.wanted.Sync, advertiser, b.IDs[advertiser]); err != nil {
@@ -180,6 +192,7 @@ func (t *Target) bindNew(ctx context.Context, name string) (b Binding, err error
 	if err := t.complete(ctx, &b, name); err != nil {
 		return b, err
 	}
+	b.Topics = t.topicsOf(name)
 	return b, Remember(ctx, t.docs, Key(t.wanted.Sync, name), b)
 }
 
@@ -206,8 +219,25 @@ func (t *Target) enter(name string) (leave func(), err error) {
 
 // remembered is what the sync is bound to, if the configuration still says so.
 func (t *Target) remembered(ctx context.Context, name string) (Binding, error) {
-	want := Binding{Mode: Segment, Name: t.nameOf(name), IDs: t.given()}
+	want := Binding{Mode: Segment, Name: t.nameOf(name), IDs: t.given(), Topics: t.topicsOf(name)}
 	return Bound(ctx, t.docs, t.wanted.Sync, Key(t.wanted.Sync, name), want)
+}
+
+// topicsOf are the topics that members are remembered by; the sync's own audience keeps them.
+func (t *Target) topicsOf(name string) []string {
+	if name != "" {
+		return nil
+	}
+	return t.wanted.Topics
+}
+
+// noteTopics has topics that are new remembered.
+func (t *Target) noteTopics(ctx context.Context, b *Binding, name string) error {
+	if slices.Equal(b.Topics, t.topicsOf(name)) {
+		return nil
+	}
+	b.Topics = t.topicsOf(name)
+	return Remember(ctx, t.docs, Key(t.wanted.Sync, name), *b)
 }
 
 // nameOf is the name of an audience at TikTok, or "" where it has none for us.

@@ -370,3 +370,61 @@ func TestASlowAudienceHoldsUpNoOtherAndEndsWithItsContext(t *testing.T) {
 		}
 	})
 }
+
+func TestATopicThatIsReadNoMoreStopsTheSyncUntilAResyncTakesItsMembersOver(t *testing.T) {
+	docs, box := newDocuments(), sandbox.New(sandbox.Config{Limits: sandbox.NoLimits()})
+	start := func(topics ...string) (*Target, error) {
+		w := Wanted{Sync: "newsletter", Name: "Newsletter", Advertisers: []string{sandbox.DefaultAdvertiser}, Topics: topics}
+		target := NewTarget(w, api{box}, docs, time.Now, nil)
+		_, err := target.IDs(t.Context(), "")
+		return target, err
+	}
+	for _, topics := range [][]string{{"shop.public.customers"}, {"shop.public.customers", "shop.public.leads"}, nil} { // first, one more, a pattern
+		if _, err := start(topics...); err != nil {
+			t.Fatalf("topics %v: %v", topics, err)
+		}
+	}
+	if _, err := start("shop.public.customers", "shop.public.leads"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := start("eu.public.customers", "shop.public.leads")
+	trouble, ok := errors.AsType[*pipeline.Trouble](err)
+	if !ok || !trouble.Stop || !strings.Contains(trouble.What, "shop.public.customers") || !strings.Contains(trouble.What, "tokrelay resync --sync newsletter") {
+		t.Fatalf("a renamed topic: got %v, want a stop with the topic and the command", err)
+	}
+	if err := Resync(t.Context(), docs, "newsletter", Segment, false); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second start remembers it
+		target, err := start("eu.public.customers", "shop.public.leads")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := target.Formers("eu.public.customers"); !slices.Equal(got, []string{"shop.public.customers"}) {
+			t.Errorf("the renamed topic: got the former names %v, want shop.public.customers", got)
+		}
+		if got := target.Formers("shop.public.leads"); len(got) != 0 {
+			t.Errorf("a topic with its own name: got the former names %v, want none", got)
+		}
+	}
+}
+
+func TestFormerTopicsAreThoseOfTheSameTable(t *testing.T) {
+	for _, c := range []struct {
+		former, topics []string
+		topic          string
+		want           []string
+	}{
+		{[]string{"customers"}, []string{"people"}, "people", []string{"customers"}},
+		{[]string{"a.customers", "a.leads"}, []string{"b.customers", "b.leads"}, "b.leads", []string{"a.leads"}},
+		{[]string{"customers", "leads"}, []string{"people", "prospects"}, "people", nil},
+		{[]string{"shop.customers"}, []string{"source.shop.customers"}, "source.shop.customers", []string{"shop.customers"}},
+		{[]string{"customers", "leads"}, []string{"customers", "people"}, "people", []string{"leads"}},
+		{nil, []string{"customers"}, "customers", nil},
+	} {
+		b := Binding{Former: c.former}
+		if got := b.formersOf(c.topic, c.topics); !slices.Equal(got, c.want) {
+			t.Errorf("%s of %v, formerly %v: got %v, want %v", c.topic, c.topics, c.former, got, c.want)
+		}
+	}
+}

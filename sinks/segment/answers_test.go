@@ -199,7 +199,7 @@ func newStreamed(t *testing.T, server, config string) *streamed {
 	s.shape.Names, _ = cols.Wanted()
 	client := tiktok.NewOver(settings.WithDefaults(tiktok.Config{}), tiktok.FixedToken(sandbox.DefaultToken), s.wire)
 	fine := func() error { return nil }
-	target := plan.NewTarget("newsletter", client, state.NewStore((&topic{}).log(fine), time.Now), nil)
+	target := plan.NewTarget("newsletter", nil, client, state.NewStore((&topic{}).log(fine), time.Now), nil)
 	q := delivery.New(delivery.Config{MaxItems: membersPerCall, MaxBytes: maxBytes, Retry: settings.WithDefaults(delivery.Retry{})}, delivery.Deps{
 		Sync: "newsletter", Endpoint: Endpoint, AppendRequest: plan.AppendRequest, Field: plan.Destination, Misdirected: plan.Misdirected(), Ask: plan.Ask(target),
 		Post:        func(ctx context.Context, body []byte) pipeline.Answer { return client.Post(ctx, Endpoint, body) },

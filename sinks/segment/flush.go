@@ -3,6 +3,7 @@ package segment
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 )
@@ -26,6 +27,7 @@ type flush struct {
 	lists   map[string][]byte // audiences as requests name them
 
 	unusable map[string]error // audiences whose rows are rejected
+	due      time.Time        // when to look again at what was said; zero: not at all
 }
 
 // rowPlan is what becomes of a row.
@@ -55,7 +57,7 @@ type op struct {
 func (f *flush) reset(s *Sink, c *pipeline.Chunk) {
 	f.sink, f.chunk = s, c
 	f.rows, f.ops, f.members, f.sets, f.names = f.rows[:0], f.ops[:0], f.members[:0], f.sets[:0], f.names[:0]
-	f.took, f.tookFor = f.took[:0], f.tookFor[:0]
+	f.took, f.tookFor, f.due = f.took[:0], f.tookFor[:0], time.Time{}
 	if f.lists == nil {
 		f.lists, f.byKey, f.unusable = map[string][]byte{}, map[key]int32{}, map[string]error{}
 	}

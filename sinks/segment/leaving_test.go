@@ -218,3 +218,25 @@ func TestMembersThatWereRememberedByKeysWithTheirFramingAreTakenOver(t *testing.
 		})
 	}
 }
+
+func TestMembersOfATopicThatWasRenamedAreTakenOver(t *testing.T) {
+	s := newScene(t, newsletter)
+	s.row(1, upsert("ada@x.org"))
+	s.row(2, upsert("bob@x.org"))
+	s.generation++ // a resync
+	s.start(newsletter)
+	s.sink.deps.Formers = func(topic string) []string {
+		if topic == "eu.customers" {
+			return []string{"shop.customers"}
+		}
+		return nil
+	}
+	in := func(member int, offset int64, c pipeline.Change) {
+		r := s.record(member, offset)
+		r.Topic = "eu.customers"
+		s.through(r, nil, c)
+	}
+	in(1, 0, upsert("new@x.org")) // below the offset it had in the other topic
+	in(2, 1, gone)
+	s.holds("then", "new@x.org")
+}

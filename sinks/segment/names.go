@@ -30,18 +30,41 @@ func (s *Sink) identity(r *pipeline.Record) []byte {
 func (s *Sink) nameOf(r *pipeline.Record) key { return keyOf(r.Topic, nil, s.identity(r)) }
 
 // earlier appends the names under which the record's member may have been remembered before: earlier versions took the record's
-// key with its framing, the one it has now or another.
+// key with its framing, the one it has now or another, and a topic may have had another name.
 func (s *Sink) earlier(dst []key, r *pipeline.Record) []key {
 	identity := s.identity(r)
-	if len(identity) != len(r.Key) {
-		dst = append(dst, keyOf(r.Topic, nil, r.Key))
+	var framings [][]byte
+	if s.deps.Framings != nil {
+		framings = s.deps.Framings(r.Topic)
 	}
-	if s.deps.Framings == nil {
-		return dst
+	dst = framedNames(dst, r.Topic, framings, identity, r.Key)
+	for _, former := range s.formers(r.Topic) {
+		dst = framedNames(append(dst, keyOf(former, nil, identity)), former, framings, identity, r.Key)
 	}
-	for _, framing := range s.deps.Framings(r.Topic) {
-		if len(identity) == len(r.Key) || !bytes.HasPrefix(r.Key, framing) {
-			dst = append(dst, keyOf(r.Topic, framing, identity))
+	return dst
+}
+
+// formers are what a topic was called before.
+func (s *Sink) formers(topic string) []string {
+	if s.deps.Formers == nil {
+		return nil
+	}
+	if known, ok := s.former.Load(topic); ok {
+		return known.([]string)
+	}
+	formers := s.deps.Formers(topic)
+	s.former.Store(topic, formers)
+	return formers
+}
+
+func framedNames(dst []key, topic string, framings [][]byte, identity, framed []byte) []key {
+	isFramed := len(identity) != len(framed)
+	if isFramed {
+		dst = append(dst, keyOf(topic, nil, framed))
+	}
+	for _, framing := range framings {
+		if !isFramed || !bytes.HasPrefix(framed, framing) {
+			dst = append(dst, keyOf(topic, framing, identity))
 		}
 	}
 	return dst

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -64,11 +65,14 @@ func New(cfg Config, o Options, cols *mapping.Columns, now func() time.Time, row
 	return p, nil
 }
 
-// NewTarget makes what finds the audiences the sync fills.
-func (p *Plan) NewTarget(sync string, api audience.API, docs audience.Store, log *slog.Logger) *audience.Target {
+// NewTarget makes what finds the audiences the sync fills from topics; none where a pattern finds them.
+func (p *Plan) NewTarget(sync string, topics []string, api audience.API, docs audience.Store, log *slog.Logger) *audience.Target {
 	own := &p.cfg.Audience
+	if !p.remembers {
+		topics = nil
+	}
 	return audience.NewTarget(audience.Wanted{Sync: sync, Name: own.Name, ID: own.ID, ByID: own.Row != nil && own.Row.By == "id",
-		Most: p.cfg.MostAudiences, Advertisers: p.cfg.AdvertiserIDs}, api, docs, p.now, log)
+		Most: p.cfg.MostAudiences, Advertisers: p.cfg.AdvertiserIDs, Topics: slices.Sorted(slices.Values(topics))}, api, docs, p.now, log)
 }
 
 // NewReadback makes what asks TikTok about the target's audiences.

@@ -94,6 +94,12 @@ func (f *flush) isRefused(r *rowPlan) bool {
 // to rows that have settled, so chunks of copies carry them.
 func (f *flush) heal(ctx context.Context) error {
 	f.ops = slices.DeleteFunc(f.ops, func(o op) bool { return !o.remove && holds(f.memberOf(o).after.wants, o.claim) })
+	return f.untilItFits(ctx)
+}
+
+// untilItFits says the operations that do not fit what is remembered the other way round, until nothing has changed since the last
+// answer.
+func (f *flush) untilItFits(ctx context.Context) error {
 	for len(f.ops) > 0 {
 		if err := f.sink.refresh(ctx); err != nil {
 			return err

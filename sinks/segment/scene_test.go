@@ -2,8 +2,11 @@ package segment
 
 import (
 	"context"
+	"encoding/binary"
 	"slices"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -324,4 +327,65 @@ func TestWithoutAKeyNothingCanBeRemembered(t *testing.T) {
 	if r, ok := err.(*pipeline.Rejection); !ok || r.Reason != pipeline.InvalidDeliveryKey {
 		t.Errorf("got %v, want the rejection invalid_member_key", err)
 	}
+}
+
+// A partition is lost while a call of its owner is on the wire: the next owner says the contrary, forgets the member, and then the
+// call has its effect.
+func TestACallThatEndsAfterItsPartitionWasLostIsLookedAtAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		first, late, next pipeline.Change
+		want              []string
+	}{
+		"an add behind the next owner's delete": {upsert("other@x.org"), upsert("ada@x.org"), gone, nil},
+		"a delete behind the next owner's add":  {upsert("ada@x.org"), upsert("other@x.org"), upsert("ada@x.org"), []string{"ada@x.org"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t, newsletter)
+			s.row(1, c.first)
+			owner := *s // has a memory and locks of its own
+			owner.start(newsletter)
+			ctx, lose := context.WithCancel(t.Context())
+			var steps atomic.Int64
+			var lost sync.Once
+			owner.queue.step = func() error {
+				lost.Do(func() { // before the call has its effect
+					lose()
+					s.rowAt(3, 1, c.next)
+				})
+				if steps.Add(1) <= 4 { // a delete and an add, before and after
+					return ctx.Err()
+				}
+				return nil
+			}
+			owner.queue.late = true
+			chunk, maker := pipeline.NewChunk([]pipeline.Record{s.record(1, 2)}), owner.sink.plan.Maker()
+			var items pipeline.Items
+			late := c.late
+			late.Shape, late.Key = s.shape, chunk.Records[0].Key
+			if err := maker.Make(&items, 0, &late); err != nil {
+				t.Fatal(err)
+			}
+			if err := owner.sink.Deliver(ctx, chunk, &items); err == nil {
+				t.Error("got nil, want the context's error")
+			}
+			looking, stop := context.WithCancel(t.Context())
+			defer stop()
+			go func() { _ = owner.sink.LookBack(looking) }()
+			took, err := owner.sink.members.take(t.Context(), memberLocks(s, chunk)) // it keeps them until it has looked
+			if err != nil {
+				t.Fatal(err)
+			}
+			owner.sink.members.give(took)
+			s.holds("then", c.want...)
+		})
+	}
+}
+
+// memberLocks are the locks of a chunk's members.
+func memberLocks(s *scene, c *pipeline.Chunk) (locks []uint64) {
+	for i := range c.Records {
+		k := s.sink.nameOf(&c.Records[i])
+		locks = append(locks, binary.LittleEndian.Uint64(k[:]))
+	}
+	return locks
 }

@@ -35,6 +35,7 @@ type Deps struct {
 	Memory      Memory                          // required if the Plan remembers
 	Identity    func(r *pipeline.Record) []byte // what tells a record's row from the others of its topic; nil: its key
 	Framings    func(topic string) [][]byte     // what else the keys of a topic may have begun with; nil: nothing
+	Formers     func(topic string) []string     // what a topic was called before; nil: nothing else. Known once Audiences has found the own audience
 	Generation  func() uint64                   // grows with every full resync; nil: always 0
 	Status      *pipeline.Status                // nil: none
 }
@@ -47,6 +48,8 @@ type Sink struct {
 	members locks // members whose state is being read and written
 	claims  locks // claims that calls under way add or delete (P2)
 	flushes sync.Pool
+	former  sync.Map    // topic → what it was called before
+	left    chan *flush // chunks that are another instance's now
 }
 
 // NewSink puts a sink together.
@@ -54,7 +57,7 @@ func NewSink(p *Plan, deps Deps) *Sink {
 	if deps.Status == nil {
 		deps.Status = pipeline.NewStatus(time.Now)
 	}
-	s := &Sink{plan: p, deps: deps}
+	s := &Sink{plan: p, deps: deps, left: make(chan *flush, 64)}
 	s.flushes.New = func() any { return new(flush) }
 	return s
 }
@@ -68,10 +71,9 @@ func (s *Sink) Deliver(ctx context.Context, c *pipeline.Chunk, items *pipeline.I
 // deliver is Deliver for the rows that take puts into the flush.
 func (s *Sink) deliver(ctx context.Context, c *pipeline.Chunk, take func(*flush)) error {
 	f := s.flushes.Get().(*flush)
-	defer s.flushes.Put(f)
 	f.reset(s, c)
 	take(f)
-	defer f.unlock()
+	defer s.finish(f)
 	if _, err := f.audiences(ctx, nil); err != nil { // before anything: the sync may not be allowed to go on
 		return err
 	}
@@ -87,6 +89,9 @@ func (s *Sink) deliver(ctx context.Context, c *pipeline.Chunk, take func(*flush)
 	}
 	if err := f.send(ctx); err != nil {
 		f.settleFollowers(ctx)
+		if ctx.Err() != nil {
+			f.giveUp(err)
+		}
 		return err
 	}
 	if s.plan.remembers {

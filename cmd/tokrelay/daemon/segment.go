@@ -19,7 +19,7 @@ func (s *Stream) joinSegment(plan *segment.Plan, target *audience.Target, m *Met
 	w := s.wiring
 	deps := segment.Deps{Sync: s.Sync.Name, Queue: deliverFunc(s.Route.Deliver), DeadLetters: s.Route.Letters, Audiences: target,
 		Identity: s.Sync.Framing.Identity,
-		Framings: func(topic string) [][]byte { return s.framings[topic] }, Generation: target.Generation, Status: w.Status}
+		Framings: func(topic string) [][]byte { return s.framings[topic] }, Formers: target.Formers, Generation: target.Generation, Status: w.Status}
 	if plan.Remembers() {
 		s.members = state.NewMembers(w.stateLog(w.Config.MembersTopic(s.Sync)), segment.EachClaim, m.members)
 		deps.Memory = s.members
@@ -29,7 +29,7 @@ func (s *Stream) joinSegment(plan *segment.Plan, target *audience.Target, m *Met
 	s.readback = plan.NewReadback(target, m.audiences, w.Status)
 	s.Route.Deliver, s.Route.Letters = sink.Deliver, sink.Letters()
 	s.Route.Source = s.afterMemory(s.Route.Source)
-	s.services = append(s.services, s.readback.Run, daily(sink.Sweep))
+	s.services = append(s.services, s.readback.Run, sink.LookBack, daily(sink.Sweep))
 }
 
 // RestoreMemory reads what is remembered of the audience's members, and makes nothing that is not there.
