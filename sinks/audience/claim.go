@@ -94,6 +94,15 @@ func binding(docs Store, key string) (Binding, error) {
 	return b, nil
 }
 
+// FilledBy is the sync that fills an audience of the advertiser by now, as far as docs has been read; "" for none.
+func FilledBy(docs Documents, advertiser, id string) string {
+	var f filler
+	if document, ok := docs.Get(ClaimKey(advertiser, id)); ok {
+		_ = json.Unmarshal(document, &f) // what is not ours says nothing
+	}
+	return f.Sync
+}
+
 // filledBy is the sync that fills the audience, "" for none.
 func filledBy(ctx context.Context, docs Store, key string) (string, error) {
 	if err := docs.Refresh(ctx); err != nil {

@@ -60,11 +60,12 @@ func (d Directory) Find(ctx context.Context, name string, suits func(*Details) b
 		return nil, err
 	}
 	all = slices.DeleteFunc(all, func(a Details) bool { return a.Name != name || !suits(&a) })
-	slices.SortFunc(all, before)
+	slices.SortFunc(all, Older)
 	return all, nil
 }
 
-func before(a, b Details) int {
+// Older orders audiences of one name: ours first, then the oldest.
+func Older(a, b Details) int {
 	if a.Ours() != b.Ours() {
 		if a.Ours() {
 			return -1

@@ -20,9 +20,9 @@ type Held struct {
 
 func (e *Held) Unwrap() error { return e.Trouble }
 
-// faultOf is what keeps an audience from being filled row by row, as the end of a sentence; "" for nothing. d is nil where
+// Fault is what keeps an audience from being filled row by row, as the end of a sentence; "" for nothing. d is nil where
 // TikTok does not know it.
-func faultOf(d *Details, now time.Time) string {
+func Fault(d *Details, now time.Time) string {
 	switch {
 	case d == nil:
 		return "is gone at TikTok"
@@ -124,7 +124,7 @@ func (t *Target) compare(list []one, found []Details, faults map[string]*Held) {
 		if i := slices.IndexFunc(found, func(d Details) bool { return d.ID == of.id }); i >= 0 {
 			d = &found[i]
 		}
-		if fault := faultOf(d, t.now()); fault != "" {
+		if fault := Fault(d, t.now()); fault != "" {
 			faults[of.name] = t.held(of, fault)
 		}
 	}

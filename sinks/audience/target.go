@@ -296,7 +296,7 @@ func (t *Target) verify(ctx context.Context, ids map[string]string) error {
 		case found == nil:
 			return Stop("TikTok does not know audience %s: correct audience_segment.audience", id)
 		}
-		if fault := faultOf(found, t.now()); fault != "" {
+		if fault := Fault(found, t.now()); fault != "" {
 			return Stop("audience %s %s: name another one in audience_segment.audience", id, fault)
 		}
 	}

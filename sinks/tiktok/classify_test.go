@@ -205,6 +205,7 @@ func TestMessagesAreScrubbed(t *testing.T) {
 		{"quoted", `value "Alice Smith" and 'Bob' and ` + "`x y`", `value "[redacted]" and '[redacted]' and ` + "`[redacted]`"},
 		{"advertiser", "Advertiser (7000000000000000001)'s QPS (11) reaches QPS limit 10", "Advertiser (7000000000000000001)'s QPS (11) reaches QPS limit 10"},
 		{"audience", "Audience 7312345678901234567 does not exist, 7312345678901234567.", "Audience 7312345678901234567 does not exist, 7312345678901234567."},
+		{"audience in quotes", `Audience "7312345678901234567" of 'Ann'`, `Audience "7312345678901234567" of '[redacted]'`},
 		{"as long as an id", "card 4012345678901234567, +7312345678901234567 and 73123456789012345678", "card [redacted], [redacted] and [redacted]"},
 		{"lines", "a\r\nb\tc\x00d", "a  b c d"},
 		{"kept", "Batch.0.properties.contents.0.content_id: Not a valid string", "Batch.0.properties.contents.0.content_id: Not a valid string"},

@@ -42,7 +42,11 @@ func scrubQuotes(s string) string {
 		if end < 0 {
 			break
 		}
-		b.WriteString(s[:open+1] + hidden + s[open:open+1])
+		inner := hidden
+		if text := s[open+1 : open+1+end]; text != "" && idLen(text) == len(text) {
+			inner = text
+		}
+		b.WriteString(s[:open+1] + inner + s[open:open+1])
 		s = s[open+1+end+1:]
 	}
 	return b.String() + s

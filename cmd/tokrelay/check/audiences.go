@@ -2,11 +2,13 @@ package check
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/sinks/audience"
 )
 
@@ -25,7 +27,7 @@ func (u *checkup) audiences(ctx context.Context, connection string) {
 				lists[advertiser] = list
 			}
 			if asked {
-				u.audience(s, advertiser, list)
+				u.audience(ctx, s, advertiser, list)
 			}
 		}
 	}
@@ -50,25 +52,93 @@ func wantedBy(s *daemon.Sync) (name, id string) {
 	return s.AudienceSegment.Audience.Name, s.AudienceSegment.Audience.ID
 }
 
-func (u *checkup) audience(s *daemon.Sync, advertiser string, list []audience.Details) {
+// audience says what the sync will do about its audience: as it is at TikTok, and as the sync is bound to it.
+func (u *checkup) audience(ctx context.Context, s *daemon.Sync, advertiser string, list []audience.Details) {
 	name, id := wantedBy(s)
 	if name == "" && id == "" {
 		return // rows name them
 	}
 	what := "audience " + name + id
-	at := slices.IndexFunc(list, func(d audience.Details) bool {
-		return id != "" && d.ID == id || id == "" && d.Name == audience.Shortened(name) && d.IsPartner() == (s.Kind() == daemon.KindSegment)
-	})
+	bound, trouble := u.bound(ctx, s, advertiser, name, id)
+	if trouble != nil {
+		u.fail(what, trouble.What, "the sync is held until then")
+		return
+	}
+	if id == "" {
+		if id = bound; id == "" {
+			id = u.chosen(what, s, name, list)
+		}
+	}
+	if id == "" {
+		return
+	}
+	at := slices.IndexFunc(list, func(d audience.Details) bool { return d.ID == id })
 	switch {
-	case at < 0 && id != "":
-		u.fail(what, "advertiser "+advertiser+" has no audience of this id", "correct it in sync "+s.Name+": tokrelay audience list shows those there are")
+	case at < 0 && bound != "":
+		u.fail(what, "is gone at TikTok (id "+id+"): the sync is held", "run tokrelay resync --sync "+s.Name+" --recreate, which makes it again and fills it from the start")
 	case at < 0:
-		u.ok(what, "does not exist yet; sync "+s.Name+" makes it")
-	case list[at].IsPartner() != (s.Kind() == daemon.KindSegment):
-		u.fail(what, "is filled in another way ("+list[at].Kind+") than sync "+s.Name+" does", "name another audience: TikTok does not mix the two")
+		u.fail(what, "advertiser "+advertiser+" has no audience of this id", "correct it in sync "+s.Name+": tokrelay audience list shows those there are")
+	case list[at].Ours() && list[at].IsPartner() != (s.Kind() == daemon.KindSegment):
+		u.fail(what, "is filled in another way ("+list[at].Kind+") than sync "+s.Name+" does: the sync is held", "name another audience: TikTok does not mix the two")
+	case !list[at].Ours(), s.Kind() == daemon.KindSegment && list[at].HasExpired(u.now):
+		u.fail(what, audience.Fault(&list[at], u.now)+": the sync is held", "name another audience, and run tokrelay resync --sync "+s.Name+" --recreate if it is streamed")
+	case u.state != nil && !slices.Contains([]string{"", s.Name}, audience.FilledBy(u.state, advertiser, id)):
+		u.fail(what, "is filled by sync "+audience.FilledBy(u.state, advertiser, id)+": the sync is held", "name another audience; if no instance runs that sync any more, run tokrelay resync --sync "+s.Name)
 	default:
+		u.renamed(what, name, &list[at])
 		u.audienceState(what, &list[at])
 	}
+}
+
+// renamed tells of an audience that has got another name at TikTok.
+func (u *checkup) renamed(what, name string, d *audience.Details) {
+	if name != "" && d.Name != audience.Shortened(name) {
+		u.ok(what, fmt.Sprintf("is called %q at TikTok by now (id %s): the sync goes on filling it", d.Name, d.ID))
+	}
+}
+
+// bound is the id of the streamed audience the sync is bound to, "" for none; or why it may not fill what is configured.
+func (u *checkup) bound(ctx context.Context, s *daemon.Sync, advertiser, name, id string) (string, *pipeline.Trouble) {
+	if u.state == nil {
+		return "", nil
+	}
+	want := audience.Binding{Mode: audience.File, Name: name}
+	if s.Kind() == daemon.KindSegment {
+		want.Mode = audience.Segment
+		if id != "" {
+			want.IDs = map[string]string{s.Advertisers()[0]: id}
+		}
+	}
+	b, err := audience.Bound(ctx, u.state, s.Name, audience.Key(s.Name, ""), want)
+	trouble, _ := errors.AsType[*pipeline.Trouble](err)
+	return b.IDs[advertiser], trouble
+}
+
+// chosen is the audience of the name that the sync will fill, as its start finds it; "" where it makes one, or cannot choose.
+func (u *checkup) chosen(what string, s *daemon.Sync, name string, list []audience.Details) string {
+	streamed, foreign := s.Kind() == daemon.KindSegment, 0
+	list = slices.DeleteFunc(slices.Clone(list), func(d audience.Details) bool {
+		same := d.Name == audience.Shortened(name) && d.IsPartner() == streamed
+		if same && !d.Ours() {
+			foreign++
+		}
+		return !same || !d.Ours() || d.HasExpired(u.now)
+	})
+	slices.SortFunc(list, audience.Older)
+	switch {
+	case len(list) == 0 && foreign > 0:
+		u.ok(what, "is another account's, which shares it, and never filled; sync "+s.Name+" makes one of its own")
+	case len(list) == 0:
+		u.ok(what, "does not exist yet; sync "+s.Name+" makes it")
+	case len(list) > 1 && !streamed:
+		u.fail(what, fmt.Sprintf("there are %d of this name: the sync is held", len(list)), "choose one by audience: {id: …}; tokrelay audience list shows them")
+	default:
+		if len(list) > 1 {
+			u.warn(what, fmt.Sprintf("there are %d of this name: the sync fills the oldest, id %s", len(list), list[0].ID), "to fill another, choose it by audience: {id: …}")
+		}
+		return list[0].ID
+	}
+	return ""
 }
 
 func (u *checkup) audienceState(what string, d *audience.Details) {

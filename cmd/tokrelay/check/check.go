@@ -17,6 +17,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
+	"github.com/tokrelay/tokrelay/pipeline/state"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
 )
 
@@ -44,6 +45,7 @@ type checkup struct {
 	stored   func(connection string) string // the file of a token that auth login stored; nil: there is none
 	emit     func(Finding)
 	now      time.Time
+	state    *state.Store // nil: not there yet, or not to be read
 
 	waited time.Duration // for the place of groups
 }
@@ -65,6 +67,7 @@ func Run(ctx context.Context, c *daemon.Config, stored func(connection string) s
 	reached := u.brokers(ctx)
 	if reached {
 		u.kafka(ctx)
+		u.readState(ctx)
 	}
 	registered := u.registryAnswers(ctx)
 	for i := range c.Syncs {
@@ -132,6 +135,19 @@ func (u *checkup) kafka(ctx context.Context) {
 		largest = max(largest, u.sources(ctx, &u.config.Syncs[i]))
 	}
 	u.ownTopicsSet(ctx, largest)
+}
+
+// readState reads what the syncs remember of their audiences.
+func (u *checkup) readState(ctx context.Context) {
+	if !slices.ContainsFunc(u.config.Syncs, func(s daemon.Sync) bool { return s.IsAudience() }) {
+		return
+	}
+	store, err := u.config.ReadState(ctx, u.admin)
+	if err != nil {
+		u.warn("topic "+u.config.StateTopic, "could not be read, so that what the syncs are bound to is not checked: "+err.Error(), "see that this client may read it")
+		return
+	}
+	u.state = store
 }
 
 // sources looks at what a sync reads, and gives the largest record its topics take.
