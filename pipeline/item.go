@@ -19,6 +19,7 @@ type Items struct {
 	Buf       []byte
 	List      []Item
 	Envelopes []string // what a call says around its items; only items of one envelope share a call
+	Notes     *Notes   // what a preview tells of the row at hand; nil where rows are sent
 }
 
 // Body is the i-th item as it is sent.

@@ -24,7 +24,7 @@ func (m *Maker) ownProperty(dst []byte, s *step, v pipeline.Value) ([]byte, erro
 	if mapping.IsList(v) {
 		return m.customList(dst, s, v)
 	}
-	return m.scalar(dst, &step{spec: &spec{name: s.spec.name, kind: ownText, max: maxLongText}}, v)
+	return m.scalar(dst, s.own, v)
 }
 
 func (m *Maker) customList(dst []byte, s *step, v pipeline.Value) (_ []byte, err error) {

@@ -161,10 +161,10 @@ func (m *Maker) plainText(g *mapping.Getter, v pipeline.Value) ([]byte, error) {
 	return mapping.Trim(m.row.Text(v)), nil
 }
 
-// printable reports whether the text is a code: ASCII without blanks, and short.
+// printable reports whether the text is a code: ASCII without blanks and without what addresses, numbers and their encodings have, and short.
 func printable(text []byte, limit int) bool {
 	for _, c := range text {
-		if c <= ' ' || c >= 0x7f {
+		if c <= ' ' || c >= 0x7f || c == '@' || c == '+' || c == '%' {
 			return false
 		}
 	}

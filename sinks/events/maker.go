@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/identity"
 	"github.com/tokrelay/tokrelay/pipeline/jsontext"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 )
@@ -23,6 +24,8 @@ type Maker struct {
 	keys        matchKeys
 	placeholder *pipeline.Rejection // of the first identifier that is a placeholder
 	sum         productSum
+	redactor    identity.Redactor
+	notes       *pipeline.Notes
 	values      []pipeline.Value
 	open        *object // the next field would be in
 
@@ -41,6 +44,7 @@ func (p *Plan) Maker() *Maker {
 func (m *Maker) Make(items *pipeline.Items, row int, c *pipeline.Change) error {
 	list, bytes := len(items.List), len(items.Buf)
 	m.row.Begin(c)
+	m.notes = items.Notes
 	m.eventID, m.keys, m.placeholder, m.sum = m.eventID[:0], 0, nil, productSum{}
 	if err := m.make(items, row, c); err != nil {
 		items.Cut(list, bytes)

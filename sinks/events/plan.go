@@ -44,6 +44,8 @@ type step struct {
 	matchKey matchKeys
 
 	onInvalid string
+	redaction redaction
+	own       *step // a custom property's text
 }
 
 // New compiles a Config that Validate has passed. cols learns the columns the plan reads; now is the clock. A nil m counts
@@ -93,6 +95,7 @@ func (p *Plan) compileFields(cols *mapping.Columns) {
 func (p *Plan) compileField(s *spec, f FieldConfig, cols *mapping.Columns, objects map[string]*object) step {
 	st := step{spec: s, computed: f.From != "", onInvalid: f.OnInvalid}
 	p.sums = p.sums || st.computed
+	st.redaction = newRedaction(s.kind, s.name, f.Redact, p.metrics)
 	st.key, st.object = pathOf(s.name, objects)
 	if !st.computed && f.Product == nil {
 		st.get = f.Compile(s.name, cols)
@@ -101,7 +104,9 @@ func (p *Plan) compileField(s *spec, f FieldConfig, cols *mapping.Columns, objec
 	case identifier, oneHash:
 		p.compileIdentity(&st, f, cols)
 	case contents:
-		st.products = newProductPlan(f, cols)
+		st.products = newProductPlan(f, cols, st.redaction)
+	case anything:
+		st.own = &step{spec: &spec{name: s.name, kind: ownText, max: maxLongText}, redaction: st.redaction}
 	}
 	st.matchKey = matchKeyOf(s.name)
 	return st

@@ -14,13 +14,15 @@ const memberCount = 9 // productMembers
 type productPlan struct {
 	names   [memberCount]string          // what the members are called in the list
 	columns [memberCount]*mapping.Getter // or where each comes from
+	steps   [memberCount]step            // the members as fields
 	single  bool
 }
 
-func newProductPlan(f FieldConfig, cols *mapping.Columns) *productPlan {
+func newProductPlan(f FieldConfig, cols *mapping.Columns, r redaction) *productPlan {
 	p := &productPlan{single: f.Product != nil}
 	for i, member := range productMembers {
 		p.names[i] = member.name
+		p.steps[i] = step{spec: &spec{name: memberField(-1, member.name), kind: member.kind, max: maxText}, redaction: r.of(member.kind, f.Product[member.name])}
 		if name, ok := f.Members[member.name]; ok {
 			p.names[i] = name
 		}
@@ -115,7 +117,7 @@ func (m *Maker) singleProduct(dst []byte, s *step) ([]byte, error) {
 	if !found {
 		return dst, nil
 	}
-	dst, err := m.product(append(dst, '['), -1, &p)
+	dst, err := m.product(append(dst, '['), s, -1, &p)
 	return append(dst, ']'), err
 }
 
@@ -136,11 +138,11 @@ func (m *Maker) element(dst []byte, s *step, index int, v pipeline.Value) ([]byt
 	if it.Bad {
 		return dst, invalid(pipeline.InvalidContents, s.spec.name, "well-formed JSON")
 	}
-	return m.product(dst, index, &p)
+	return m.product(dst, s, index, &p)
 }
 
 // product appends an object of the members that have a value.
-func (m *Maker) product(dst []byte, index int, p *product) (_ []byte, err error) {
+func (m *Maker) product(dst []byte, s *step, index int, p *product) (_ []byte, err error) {
 	dst = append(dst, '{')
 	start := len(dst)
 	for i := range p {
@@ -151,7 +153,7 @@ func (m *Maker) product(dst []byte, index int, p *product) (_ []byte, err error)
 		mark := len(dst)
 		dst = append(appendKey(comma(dst), productMembers[i].name), ':')
 		before := len(dst)
-		if dst, err = m.member(dst, i, index, *v); err != nil {
+		if dst, err = m.member(dst, s, i, index, *v); err != nil {
 			return dst, err
 		}
 		if len(dst) == before { // a placeholder
@@ -172,8 +174,8 @@ func appendKey(dst []byte, name string) []byte {
 }
 
 // member appends one member of a product.
-func (m *Maker) member(dst []byte, member, index int, v pipeline.Value) ([]byte, error) {
-	dst, err := m.scalar(dst, &memberSteps[member], v)
+func (m *Maker) member(dst []byte, s *step, member, index int, v pipeline.Value) ([]byte, error) {
+	dst, err := m.scalar(dst, &s.products.steps[member], v)
 	if err == nil {
 		return dst, nil
 	}
@@ -182,14 +184,6 @@ func (m *Maker) member(dst []byte, member, index int, v pipeline.Value) ([]byte,
 	}
 	return dst, err
 }
-
-// memberSteps are the members as fields.
-var memberSteps = func() (list [memberCount]step) {
-	for i, m := range productMembers {
-		list[i].spec = &spec{name: m.name, kind: m.kind, max: maxText}
-	}
-	return list
-}()
 
 // memberField names a product and its member: properties.contents[2].price.
 func memberField(index int, member string) string {

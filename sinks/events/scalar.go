@@ -42,6 +42,12 @@ func (m *Maker) textual(dst []byte, s *step, v pipeline.Value) ([]byte, error) {
 	if s.spec.kind == ipAddress {
 		return m.appendIP(dst, s, clean)
 	}
+	if s.redaction.on {
+		var err error
+		if clean, err = m.redact(s, clean); err != nil || clean == nil {
+			return dst, err
+		}
+	}
 	if rule := m.breaks(s, clean, plain); rule != nil {
 		return dst, rule
 	}

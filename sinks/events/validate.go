@@ -145,7 +145,12 @@ func (c *Config) validateEventID(at settings.Place) {
 	id := &c.EventID
 	switch {
 	case id.Field != nil:
-		id.Field.Validate(at)
+		own := *id.Field
+		if own.Redact == "mask" {
+			at.Key("redact").Problem("takes reject or keep here", "many events would have the same id")
+		}
+		own.Redact = "" // checked here
+		own.Validate(at)
 	case id.Columns != nil && len(id.Columns) == 0, slices.Contains(id.Columns, ""):
 		at.Key("columns").Problem("must name at least one column, or be all", "")
 	}
