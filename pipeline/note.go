@@ -7,6 +7,15 @@ type Note struct {
 	Why   string `json:"why"`
 }
 
+// What became of a value.
+const (
+	Changed   = "changed"
+	LeftOut   = "left out"
+	Defaulted = "defaulted"
+	Redacted  = "redacted"
+	Elsewhere = "taken from elsewhere"
+)
+
 // Notes collect what a preview tells of a row. A nil *Notes takes none: where rows are sent, they cost nothing.
 type Notes struct{ List []Note }
 

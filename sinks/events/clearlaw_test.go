@@ -25,11 +25,11 @@ func TestNoClearAddressOrNumberIsInARequest(t *testing.T) {
 			t.Logf("seed %d", seed)
 			l := newLaw(t, head, rand.New(rand.NewPCG(seed, 2)))
 			accepted := 0
-			for range *lawRows * 4 {
+			for range *lawRows {
 				accepted += l.clearRow(t)
 			}
-			if accepted < *lawRows/4 {
-				t.Errorf("of %d rows %d were accepted: too few to tell", *lawRows*4, accepted)
+			if accepted < *lawRows/25 {
+				t.Errorf("of %d rows %d were accepted: too few to tell", *lawRows, accepted)
 			}
 		})
 	}
@@ -42,6 +42,9 @@ func (l *law) clearRow(t *testing.T) int {
 		c.After.Values[l.r.IntN(len(l.columns))] = l.marked()
 	}
 	l.items.Reset()
+	notes := pipeline.Notes{}
+	l.items.Notes = &notes
+	defer func() { wantNoMarks(t, fmt.Sprint(notes)) }()
 	if l.maker.Make(&l.items, 0, c) != nil {
 		return 0
 	}

@@ -31,7 +31,11 @@ func (m *Maker) customList(dst []byte, s *step, v pipeline.Value) (_ []byte, err
 	start, n := len(dst), 0
 	it := m.row.Elements(v)
 	for ; it.Next(); n++ {
-		if mapping.IsBlank(it.Value) || mapping.IsList(it.Value) {
+		if mapping.IsList(it.Value) {
+			m.notes.Add(s.spec.name, pipeline.LeftOut, "a list in a list is not sent")
+			continue
+		}
+		if mapping.IsBlank(it.Value) {
 			continue
 		}
 		if n == maxElements {

@@ -137,7 +137,9 @@ func (m *Maker) add(items *pipeline.Items, row, start int, names []*event) {
 func (m *Maker) eventTime(dst []byte) ([]byte, error) {
 	now := m.plan.now()
 	at := now
-	if m.plan.time != nil {
+	if m.plan.time == nil {
+		m.notes.Add(timeField, pipeline.Elsewhere, "it is the time of sending")
+	} else {
 		var err error
 		if at, err = m.rowTime(now); err != nil {
 			return dst, err
@@ -160,6 +162,7 @@ func (m *Maker) rowTime(now time.Time) (at time.Time, err error) {
 	if reason := missing(v); reason != "" {
 		return at, invalid(timeReason(reason), timeField, "a time in every row")
 	}
+	m.noteTime(v)
 	at, ok := m.plan.time.Time(v)
 	age := now.Sub(at)
 	switch {

@@ -147,7 +147,11 @@ func (m *Maker) product(dst []byte, s *step, index int, p *product) (_ []byte, e
 	start := len(dst)
 	for i := range p {
 		v := &p[i]
-		if v.Kind() == pipeline.Missing || missing(*v) != "" || i == memberType {
+		if v.Kind() == pipeline.Missing || missing(*v) != "" {
+			continue
+		}
+		if i == memberType {
+			m.notes.Add(s.products.steps[i].spec.name, pipeline.LeftOut, "TikTok knows it of the whole event alone: map properties.content_type")
 			continue
 		}
 		mark := len(dst)
@@ -195,6 +199,14 @@ func memberField(index int, member string) string {
 		field += "." + member
 	}
 	return field
+}
+
+// computed appends what `from: contents` asks for.
+func (m *Maker) computed(dst []byte, s *step) []byte {
+	if m.sum.products > 0 && s.spec.kind == number && m.sum.unpriced > 0 {
+		m.notes.Add(s.spec.name, pipeline.LeftOut, "not every product has a price")
+	}
+	return m.sum.append(dst, s.spec.kind)
 }
 
 // productSum adds up what `from: contents` asks for.

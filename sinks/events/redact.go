@@ -56,10 +56,10 @@ func (m *Maker) redact(s *step, clean []byte) ([]byte, error) {
 		s.redaction.count.Inc()
 	}
 	if s.spec.kind != place && s.matchKey&identifying == 0 {
-		m.notes.Add(s.spec.name, "redacted", "it holds an e-mail address or a phone number")
+		m.notes.Add(s.spec.name, pipeline.Redacted, "it holds an e-mail address or a phone number")
 		return masked, nil
 	}
-	m.notes.Add(s.spec.name, "left out", "it holds an e-mail address or a phone number")
+	m.notes.Add(s.spec.name, pipeline.LeftOut, "it holds an e-mail address or a phone number")
 	if m.placeholder == nil && s.matchKey&identifying != 0 {
 		m.placeholder = rejection
 	}
