@@ -21,6 +21,7 @@ type Maker struct {
 	eventID     []byte
 	env         []byte
 	from        source
+	limited     bool // the row's consent is a limited one
 	keys        matchKeys
 	placeholder *pipeline.Rejection // of the first identifier that is a placeholder
 	sum         productSum
@@ -75,8 +76,14 @@ func lacksValue(reason pipeline.Reason) bool {
 }
 
 func (m *Maker) make(items *pipeline.Items, row int, c *pipeline.Change) (err error) {
+	if err = m.consents(); err != nil {
+		return err
+	}
 	if m.from, err = m.makeEnvelope(); err != nil {
 		return err
+	}
+	if m.limited && m.from != web {
+		return pipeline.SkipNoConsent
 	}
 	names, err := m.eventNames()
 	if err != nil {

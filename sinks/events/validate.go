@@ -14,6 +14,12 @@ func (c *Config) Validate(at settings.Place) {
 	c.validateSource(at)
 	c.validateEvent(at.Key("event"))
 	c.validateEventID(at.Key("event_id"))
+	if c.Consent != nil {
+		c.Consent.validate(c.source(), at.Key("consent"))
+	}
+	if c.Cookies != nil {
+		c.Cookies.Validate(at.Key("cookies"))
+	}
 	c.validateFields(at.Key("fields"))
 	c.validateBatch(at.Key("batch"))
 	if c.CurrencyFile != "" {

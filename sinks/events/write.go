@@ -95,6 +95,13 @@ func (m *Maker) applies(s *step) bool {
 // value appends the field's value, or nothing where the row has none.
 func (m *Maker) value(dst []byte, s *step) ([]byte, error) {
 	switch {
+	case s.limits && m.limited:
+		m.notes.Add(s.spec.name, pipeline.Elsewhere, "the row's consent is a limited one")
+		return append(dst, "true"...), nil
+	case s.elsewhere != nil:
+		return m.browserID(dst, s)
+	case s.limits && s.get == nil:
+		return dst, nil
 	case s.computed:
 		return m.computed(dst, s), nil
 	case s.spec.kind == identifier:
