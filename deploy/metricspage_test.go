@@ -46,6 +46,8 @@ franz-go counts for every client: each sync's ` + "`consumer`" + `, and ` + "`de
 
 // worries say when a metric that no alert watches should worry someone, or more than its alerts say.
 var worries = map[string]string{
+	"tokrelay_event_redacted_total":                   "any: the source puts addresses or numbers into fields that are sent in clear; they are masked, but belong taken out there",
+	"tokrelay_event_ids_found_total":                  "none, though visitors come from TikTok's ads: the URL has lost its parameters",
 	"tokrelay_event_private_addresses_total":          "as many as events: the column holds the address of a proxy",
 	"tokrelay_records_total":                          "none for long, though the source changes",
 	"tokrelay_record_bytes_total":                     "grows faster than records: larger rows need more memory",

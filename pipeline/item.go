@@ -20,6 +20,7 @@ type Items struct {
 	List      []Item
 	Envelopes []string // what a call says around its items; only items of one envelope share a call
 	Rejected  []Rejected
+	Notes     *Notes // what a preview tells of the row at hand; nil where rows are sent
 }
 
 // Rejected is a row that was rejected and has items all the same: what follows of it, such as a member that leaves. Its letter is

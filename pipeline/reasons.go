@@ -57,6 +57,7 @@ const (
 	UnknownAudience    Reason = "unknown_audience"
 	TooManyAudiences   Reason = "too_many_audiences"
 	InvalidTestCode    Reason = "invalid_test_event_code"
+	PersonalData       Reason = "personal_data"
 	InvalidDeliveryKey Reason = "invalid_member_key"
 
 	// Identifiers.
@@ -115,6 +116,7 @@ var reasons = []struct {
 	{InvalidText, ReasonInfo{ClassInvalid, "the text is not valid UTF-8", "text in another encoding", "convert the column to UTF-8"}},
 	{InvalidValue, ReasonInfo{ClassInvalid, "the value is none of the allowed ones", "a vocabulary of your own", "map it with an expression"}},
 	{InvalidContents, ReasonInfo{ClassInvalid, "the list of products cannot be read", "JSON that is not an array of objects, or a product without usable members", "correct the column; the message names the element and member"}},
+	{PersonalData, ReasonInfo{ClassInvalid, "a field that is sent in clear holds an e-mail address or a phone number", "a URL, an id or free text with a customer's address in it", "take it out at the source, or set `redact` on the field"}},
 	{TooLong, ReasonInfo{ClassInvalid, "the value is longer than the limit", "free text in a field for codes", "shorten it, or map another column"}},
 	{TooManyElements, ReasonInfo{ClassInvalid, "the list has too many elements", "a list that grew without bound", "shorten the list"}},
 	{InvalidPixel, ReasonInfo{ClassInvalid, "the row names no usable pixel or event source", "NULL in the column that chooses it, or a pixel that TikTok refuses while it takes others", "fill the column, give it a `default`, or have the token allowed for the pixel"}},

@@ -83,6 +83,7 @@ var skipMeanings = map[SkipReason]string{
 	SkipIgnored:         "the operation is one of `operation.ignore`",
 	SkipFiltered:        "the sync's `when` is false",
 	SkipUnmapped:        "`event.map` has no entry for the row's name, and `unmapped` says skip",
+	SkipNoConsent:       "the answer in the row's `consent` is not one that allows it",
 	SkipNoChange:        "an audience row whose membership and identifiers are as before",
 	SkipNotMember:       "an audience row that was not a member and is none",
 	SkipNoIdentifier:    "an audience row without identifiers: all NULL, blank or placeholders such as a zero advertising id; `require_identifier: true` has such rows rejected",

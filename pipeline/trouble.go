@@ -17,6 +17,7 @@ const (
 	SkipIgnored         SkipReason = "ignored_operation" // the sync's operation column says ignore
 	SkipFiltered        SkipReason = "filtered"          // the sync's `when` is false
 	SkipUnmapped        SkipReason = "event_not_mapped"  // the event map has no entry for the row's name, and says so
+	SkipNoConsent       SkipReason = "no_consent"        // the row's `consent` does not allow it
 	SkipNoChange        SkipReason = "no_change"         // an audience row whose membership and identifiers are as before
 	SkipNotMember       SkipReason = "not_member"        // an audience row that was and is not a member
 	SkipNoIdentifier    SkipReason = "no_identifier"     // an audience row without identifiers, where none is required and none was known
@@ -27,7 +28,7 @@ const (
 
 // SkipReasons lists them all, for metrics.
 var SkipReasons = []SkipReason{SkipTombstone, SkipHeartbeat, SkipTransaction, SkipSchemaChange, SkipMessage, SkipTruncate,
-	SkipRecordType, SkipOperation, SkipIgnored, SkipFiltered, SkipUnmapped, SkipNoChange, SkipNotMember, SkipNoIdentifier, SkipSuperseded,
+	SkipRecordType, SkipOperation, SkipIgnored, SkipFiltered, SkipUnmapped, SkipNoConsent, SkipNoChange, SkipNotMember, SkipNoIdentifier, SkipSuperseded,
 	SkipDuplicateReplay, SkipBeforeImage}
 
 func (s SkipReason) Error() string { return "skipped: " + string(s) }

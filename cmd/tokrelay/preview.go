@@ -35,6 +35,8 @@ func previewCommand() *cobra.Command {
 		Short: "Show the exact API requests and rejections for rows; send nothing, commit nothing",
 		Long: `Show what rows become: for each row the item that would be sent, the rejection, or why it is skipped, as one JSON
 object a line; with --requests also the API calls as run would batch them. Nothing is sent and nothing is committed.
+A row's "notes" tell what is not sent as the row has it, and why: changed, left out, defaulted, redacted or taken from
+elsewhere. They never hold values.
 
 --rows reads one row a line: an object is an inserted row; {"op":"c|u|d|r","before":…,"after":…} is a change, with
 Debezium's letters; null is a tombstone. It opens no connection. --from-topic reads real records.`,

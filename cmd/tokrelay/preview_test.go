@@ -77,3 +77,51 @@ func TestPreviewOfRowsNeedsNoSecret(t *testing.T) {
 		t.Errorf("check of the same file exits with %d, want %d", code, exitUsage)
 	}
 }
+
+const notesText = `kafka: {brokers: [localhost:9092]}
+schema_registry: {url: http://localhost:8081}
+connections: {main: {advertiser_id: "7000000000000000001", access_token: t}}
+syncs:
+  - name: events
+    topic: events
+    web_events: {pixel_code: CTESTPIXELCODE000000, event: Lead, fields: {event_time: {now: true}, user.email: email, page.url: url}}
+  - name: streamed
+    topic: streamed
+    audience_segment: {audience: {name: A}, identifiers: {EMAIL_SHA256: email, PHONE_SHA256: phone}}
+  - name: whole
+    topic: whole
+    audience_file: {audience: {name: B}, identifier: {EMAIL_SHA256: email, PHONE_SHA256: phone}}
+`
+
+func TestPreviewTellsWhatIsNotSentAsItIs(t *testing.T) {
+	file := write(t, notesText)
+	for sync, want := range map[string]string{
+		"events":   "event_time taken from elsewhere, page.url redacted",
+		"streamed": "identifiers.PHONE_SHA256 left out",
+		"whole":    "identifier.PHONE_SHA256 left out",
+	} {
+		rows := `{"email":"ada@example.com","phone":"n/a","url":"https://x.example/?e=ada@example.com"}` + "\n"
+		out, errs, code := tokrelay(t, rows+rows, "preview", "-c", file, "--sync", sync, "--rows", "-")
+		if code != exitDone {
+			t.Fatalf("%s: exit %d: %s", sync, code, errs)
+		}
+		for text := range strings.Lines(out) {
+			var l struct {
+				Notes []struct{ Field, What, Why string }
+			}
+			if err := json.Unmarshal([]byte(text), &l); err != nil {
+				t.Fatalf("%v: %s", err, text)
+			}
+			var got []string
+			for _, n := range l.Notes {
+				got = append(got, n.Field+" "+n.What)
+				if n.Why == "" {
+					t.Errorf("%s: %v without a reason", sync, n)
+				}
+			}
+			if strings.Join(got, ", ") != want || strings.Contains(text, "ada@") {
+				t.Errorf("%s: got notes %q, want %q: %s", sync, got, want, text)
+			}
+		}
+	}
+}

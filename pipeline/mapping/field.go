@@ -19,6 +19,7 @@ type Field struct {
 	Path      string            `yaml:"path" doc:"a member inside a JSON or record column: user.email, items.0.sku"`
 	Default   *Constant         `yaml:"default" doc:"the value where the row has none"`
 	OnInvalid string            `yaml:"on_invalid" enum:"reject,omit,default" doc:"of an optional field of web events: what becomes of a value that cannot be sent; reject if not set"`
+	Redact    string            `yaml:"redact" enum:"mask,reject,keep" doc:"of a text or URL that web events send in clear: what becomes of e-mail addresses and phone numbers in it; mask if not set"`
 	Type      string            `yaml:"type" enum:"seconds,millis,micros,nanos,days,time,date,number,string,bool,json,hex" doc:"how to read a column whose own type says too little"`
 	Format    string            `yaml:"format" doc:"how a time is written: %d.%m.%Y %H:%M or dd.MM.yyyy HH:mm"`
 	Timezone  string            `yaml:"timezone" doc:"the zone of times without one: Europe/Berlin; UTC if not set"`
@@ -138,6 +139,9 @@ func (f *Field) Validate(at settings.Place) {
 	f.validateConversion(at)
 	if f.OnInvalid != "" {
 		at.Key("on_invalid").Problem("is for optional fields of web events", "take it out")
+	}
+	if f.Redact != "" {
+		at.Key("redact").Problem("is for texts and URLs of web events", "take it out")
 	}
 	if f.Separator != "" && f.Expr != "" {
 		at.Key("separator").Problem("is for columns", "use split in the expression")

@@ -15,7 +15,8 @@ type Row struct {
 	image  *pipeline.Image
 	values []pipeline.Value // the image's, if it is present
 
-	scratch []byte // text made for this row
+	fell    *Getter // gave its default last
+	scratch []byte  // text made for this row
 	eval    evaluator
 }
 
@@ -24,7 +25,7 @@ func NewRow(now func() time.Time) *Row { return &Row{eval: evaluator{now: now}} 
 
 // Begin turns to the next change.
 func (r *Row) Begin(c *pipeline.Change) {
-	r.Change, r.image, r.scratch, r.values = c, c.Row(), r.scratch[:0], nil
+	r.Change, r.image, r.scratch, r.values, r.fell = c, c.Row(), r.scratch[:0], nil, nil
 	if r.image.Present {
 		r.values = r.image.Values
 	}
@@ -82,10 +83,14 @@ func (g *Getter) Value(r *Row) (pipeline.Value, error) {
 	case unknown:
 		return pipeline.UnavailableValue(), nil
 	case len(g.fallback) > 0:
+		r.fell = g
 		return g.fallback[0], nil
 	}
 	return pipeline.NullValue(), nil
 }
+
+// FellBack reports whether the field's value, the last that was read of the row, is its default.
+func (g *Getter) FellBack(r *Row) bool { return g != nil && r.fell == g }
 
 // Default is the value that the configuration has for rows without one. A nil Getter has none.
 func (g *Getter) Default() (v pipeline.Value, ok bool) {
@@ -109,8 +114,8 @@ func (g *Getter) Values(r *Row, dst []pipeline.Value) ([]pipeline.Value, error) 
 			return dst, err
 		}
 	}
-	if len(dst) == start && !unknown {
-		dst = append(dst, g.fallback...)
+	if len(dst) == start && !unknown && len(g.fallback) > 0 {
+		r.fell, dst = g, append(dst, g.fallback...)
 	}
 	return dst, nil
 }

@@ -26,7 +26,7 @@ func (g *Getter) refine(r *Row, v pipeline.Value) (pipeline.Value, error) {
 		return v, g.Reject(pipeline.WrongType, g.convert.rule())
 	}
 	if g.parameter != "" {
-		v = r.parameter(v, g.parameter)
+		v = r.Parameter(v, g.parameter)
 	}
 	return g.replaced(r, v), nil
 }

@@ -19,21 +19,22 @@ func (g *Getter) split(v pipeline.Value, dst []pipeline.Value) []pipeline.Value 
 	return dst
 }
 
-// parameter takes a query parameter out of a URL; Null where the URL has none.
-func (r *Row) parameter(v pipeline.Value, name string) pipeline.Value {
+// Parameter takes a query parameter out of a URL; Null where the URL has none. The value lives until the next Begin.
+func (r *Row) Parameter(v pipeline.Value, name string) pipeline.Value {
 	url, _, _ := bytes.Cut(r.Text(v), []byte{'#'})
 	_, query, more := bytes.Cut(url, []byte{'?'})
 	for more {
 		var pair []byte
 		pair, query, more = bytes.Cut(query, []byte{'&'})
 		if key, value, _ := bytes.Cut(pair, []byte{'='}); string(key) == name {
-			return pipeline.StringValue(r.unescapeQuery(value))
+			return pipeline.StringValue(r.Unescape(value))
 		}
 	}
 	return pipeline.NullValue()
 }
 
-func (r *Row) unescapeQuery(value []byte) []byte {
+// Unescape undoes the encoding of a query's values.
+func (r *Row) Unescape(value []byte) []byte {
 	if bytes.IndexByte(value, '%') < 0 && bytes.IndexByte(value, '+') < 0 {
 		return value
 	}

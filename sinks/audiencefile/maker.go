@@ -47,6 +47,7 @@ func (m *Maker) Lines(dst []byte, c *pipeline.Change) ([]byte, error) {
 // Make appends what preview shows of the change: {"line":"…"} per line. Its error is a *pipeline.Rejection or a
 // pipeline.SkipReason; then it has appended nothing.
 func (m *Maker) Make(items *pipeline.Items, row int, c *pipeline.Change) error {
+	m.digests.Notes = items.Notes
 	lines, err := m.Lines(m.lines[:0], c)
 	if err != nil {
 		return err

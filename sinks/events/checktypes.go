@@ -24,6 +24,12 @@ func (c *Config) CheckTypes(k mapping.Kinds, at settings.Place) {
 			warnOfNull(s.field, k, at.Key(s.name))
 		}
 	}
+	if c.Consent != nil {
+		checkKind(texts, c.Consent.field(), k, at.Key("consent"))
+	}
+	if c.Cookies != nil {
+		checkKind(text, c.Cookies, k, at.Key("cookies"))
+	}
 	for _, name := range c.Fields.names() {
 		c.checkField(name, k, at.Key("fields").Key(name))
 	}

@@ -14,6 +14,10 @@ type Config struct {
 	EventID       EventID `yaml:"event_id" doc:"what makes the same event the same: {columns: all} if not set, {columns: […]}, {column: id} or {expr: …}"`
 	TestEventCode Setting `yaml:"test_event_code" doc:"sends events to Events Manager's test view; {column: …} for single rows"`
 
+	Consent       *Consent       `yaml:"consent" doc:"the row's answer that it needs to be sent"`
+	TTCLIDFromURL bool           `yaml:"ttclid_from_url" default:"true" doc:"where a row has no user.ttclid, take the parameter ttclid of page.url"`
+	Cookies       *mapping.Field `yaml:"cookies" doc:"the browser's Cookie header: user.ttp is its _ttp and user.ttclid its ttclid where the row has none"`
+
 	Fields           Fields `yaml:"fields" doc:"TikTok's field and where its value comes from"`
 	Hash             Hash   `yaml:"hash" doc:"what the mapped columns of identifiers hold"`
 	CustomEvents     bool   `yaml:"custom_events" doc:"allow event names of your own: at most 50 letters, digits, _ and -, the first a letter"`

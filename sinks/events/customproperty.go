@@ -24,14 +24,18 @@ func (m *Maker) ownProperty(dst []byte, s *step, v pipeline.Value) ([]byte, erro
 	if mapping.IsList(v) {
 		return m.customList(dst, s, v)
 	}
-	return m.scalar(dst, &step{spec: &spec{name: s.spec.name, kind: ownText, max: maxLongText}}, v)
+	return m.scalar(dst, s.own, v)
 }
 
 func (m *Maker) customList(dst []byte, s *step, v pipeline.Value) (_ []byte, err error) {
 	start, n := len(dst), 0
 	it := m.row.Elements(v)
 	for ; it.Next(); n++ {
-		if mapping.IsBlank(it.Value) || mapping.IsList(it.Value) {
+		if mapping.IsList(it.Value) {
+			m.notes.Add(s.spec.name, pipeline.LeftOut, "a list in a list is not sent")
+			continue
+		}
+		if mapping.IsBlank(it.Value) {
 			continue
 		}
 		if n == maxElements {

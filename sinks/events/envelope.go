@@ -21,15 +21,16 @@ type envelopePlan struct {
 
 // settingPlan is a Setting, compiled: fixed text, or a getter, or neither.
 type settingPlan struct {
+	name  string
 	fixed string
 	get   *mapping.Getter
 }
 
 func (s *Setting) compile(name string, cols *mapping.Columns) settingPlan {
 	if s.Field == nil {
-		return settingPlan{fixed: s.Static}
+		return settingPlan{name: name, fixed: s.Static}
 	}
-	return settingPlan{get: s.Field.Compile(name, cols)}
+	return settingPlan{name: name, get: s.Field.Compile(name, cols)}
 }
 
 func newEnvelopePlan(cfg *Config, cols *mapping.Columns) envelopePlan {
@@ -100,6 +101,7 @@ func (m *Maker) makeEnvelope() (source, error) {
 		return 0, err
 	}
 	if identity.IsPlaceholder(test) {
+		m.notes.Add("test_event_code", pipeline.LeftOut, identity.RulePlaceholder.Error())
 		test = nil
 	}
 	if !printable(test, maxTestCode) {
@@ -150,6 +152,7 @@ func (m *Maker) setting(s *settingPlan) ([]byte, error) {
 	if err != nil || mapping.IsBlank(v) {
 		return nil, err
 	}
+	m.noteDefault(s.name, s.get)
 	return m.plainText(s.get, v)
 }
 
@@ -161,10 +164,10 @@ func (m *Maker) plainText(g *mapping.Getter, v pipeline.Value) ([]byte, error) {
 	return mapping.Trim(m.row.Text(v)), nil
 }
 
-// printable reports whether the text is a code: ASCII without blanks, and short.
+// printable reports whether the text is a code: ASCII without blanks and without what addresses, numbers and their encodings have, and short.
 func printable(text []byte, limit int) bool {
 	for _, c := range text {
-		if c <= ' ' || c >= 0x7f {
+		if c <= ' ' || c >= 0x7f || c == '@' || c == '+' || c == '%' {
 			return false
 		}
 	}

@@ -10,6 +10,7 @@ import (
 )
 
 type idPlan struct {
+	keep    bool            // the id may hold personal data
 	get     *mapping.Getter // the id itself
 	names   []string        // or the columns it is a digest of, sorted; nil for all
 	columns []int
@@ -19,7 +20,7 @@ type idPlan struct {
 func newIDPlan(id EventID, cols *mapping.Columns) idPlan {
 	switch {
 	case id.Field != nil:
-		return idPlan{get: id.Field.Compile("event_id", cols)}
+		return idPlan{get: id.Field.Compile("event_id", cols), keep: id.Field.Redact == "keep"}
 	case id.Columns == nil:
 		return idPlan{digest: cols.Digest()}
 	}
@@ -84,6 +85,9 @@ func (m *Maker) idOfField() error {
 	}
 	if identity.IsPlaceholder(id) {
 		return invalid(pipeline.InvalidEventID, "event_id", placeholderID)
+	}
+	if !m.plan.id.keep && m.redactor.Holds(id) {
+		return invalid(pipeline.PersonalData, "event_id", "an id without an e-mail address or phone number: name its columns instead, {columns: […]}, or set `redact: keep`")
 	}
 	m.eventID = append(m.eventID, id...)
 	return nil

@@ -96,6 +96,7 @@ func (m *Maker) namedEvents() ([]*event, error) {
 	if err != nil {
 		return nil, err
 	}
+	m.noteDefault("event", p.get)
 	if events, ok := p.known[string(name)]; ok {
 		if len(events) == 0 {
 			return nil, pipeline.SkipUnmapped

@@ -90,6 +90,9 @@ func lawConfig(head string) string {
 		}
 		fmt.Fprintf(&b, "    %s: %s\n", s.name, form)
 	}
+	if strings.Contains(head, "custom_properties") {
+		b.WriteString("    properties.own: own\n")
+	}
 	return b.String()
 }
 
@@ -237,6 +240,8 @@ func (l *law) named(column string) (pipeline.Value, bool) {
 		return l.text(sandbox.DefaultPixel), true
 	case "set":
 		return l.text(sandbox.DefaultOfflineSet), true
+	case "id", "own":
+		return l.text(fmt.Sprint("order ", l.r.Uint64())), true
 	case "test":
 		return l.text("TEST123"), true
 	case "user.email":

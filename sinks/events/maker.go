@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/identity"
 	"github.com/tokrelay/tokrelay/pipeline/jsontext"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 )
@@ -20,9 +21,12 @@ type Maker struct {
 	eventID     []byte
 	env         []byte
 	from        source
+	limited     bool // the row's consent is a limited one
 	keys        matchKeys
 	placeholder *pipeline.Rejection // of the first identifier that is a placeholder
 	sum         productSum
+	redactor    identity.Redactor
+	notes       *pipeline.Notes
 	values      []pipeline.Value
 	open        *object // the next field would be in
 
@@ -41,6 +45,7 @@ func (p *Plan) Maker() *Maker {
 func (m *Maker) Make(items *pipeline.Items, row int, c *pipeline.Change) error {
 	list, bytes := len(items.List), len(items.Buf)
 	m.row.Begin(c)
+	m.notes = items.Notes
 	m.eventID, m.keys, m.placeholder, m.sum = m.eventID[:0], 0, nil, productSum{}
 	if err := m.make(items, row, c); err != nil {
 		items.Cut(list, bytes)
@@ -71,8 +76,14 @@ func lacksValue(reason pipeline.Reason) bool {
 }
 
 func (m *Maker) make(items *pipeline.Items, row int, c *pipeline.Change) (err error) {
+	if err = m.consents(); err != nil {
+		return err
+	}
 	if m.from, err = m.makeEnvelope(); err != nil {
 		return err
+	}
+	if m.limited && m.from != web {
+		return pipeline.SkipNoConsent
 	}
 	names, err := m.eventNames()
 	if err != nil {
@@ -133,7 +144,9 @@ func (m *Maker) add(items *pipeline.Items, row, start int, names []*event) {
 func (m *Maker) eventTime(dst []byte) ([]byte, error) {
 	now := m.plan.now()
 	at := now
-	if m.plan.time != nil {
+	if m.plan.time == nil {
+		m.notes.Add(timeField, pipeline.Elsewhere, "it is the time of sending")
+	} else {
 		var err error
 		if at, err = m.rowTime(now); err != nil {
 			return dst, err
@@ -156,6 +169,7 @@ func (m *Maker) rowTime(now time.Time) (at time.Time, err error) {
 	if reason := missing(v); reason != "" {
 		return at, invalid(timeReason(reason), timeField, "a time in every row")
 	}
+	m.noteTime(v)
 	at, ok := m.plan.time.Time(v)
 	age := now.Sub(at)
 	switch {

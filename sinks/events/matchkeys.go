@@ -45,19 +45,39 @@ type Metrics struct {
 	rows      *metrics.Rows
 	matchKeys *prometheus.CounterVec
 	private   prometheus.Counter
+	redacted  *prometheus.CounterVec
+	found     *prometheus.CounterVec
 }
 
 // NewMetrics makes them in reg, which names the sync; nil publishes none.
 func NewMetrics(reg prometheus.Registerer, rows *metrics.Rows) *Metrics {
 	return &Metrics{rows: rows,
 		matchKeys: metrics.Counter(reg, "event_match_keys_total", "Events with a match key, by event name; key \"any\" counts all events.", "event", "key"),
-		private:   metrics.Counter(reg, "event_private_addresses_total", "Values of user.ip that were left out: no public address.").WithLabelValues()}
+		private:   metrics.Counter(reg, "event_private_addresses_total", "Values of user.ip that were left out: no public address.").WithLabelValues(),
+		redacted:  metrics.Counter(reg, "event_redacted_total", "Values with an e-mail address or a phone number in clear that were redacted or left out, by field.", "field"),
+		found:     metrics.Counter(reg, "event_ids_found_total", "Click ids and cookie ids of rows without one that the page's URL or the cookies had, by field.", "field", "from")}
 }
 
 func (m *Metrics) privateAddress() {
 	if m != nil {
 		m.private.Inc()
 	}
+}
+
+// redactionsOf is the counter of a field's redacted values; nil where nothing is counted.
+func (m *Metrics) redactionsOf(field string) prometheus.Counter {
+	if m == nil {
+		return nil
+	}
+	return m.redacted.WithLabelValues(field)
+}
+
+// foundIn is the counter of a field's values that were found elsewhere; nil where nothing is counted.
+func (m *Metrics) foundIn(field, from string) prometheus.Counter {
+	if m == nil {
+		return nil
+	}
+	return m.found.WithLabelValues(field, from)
 }
 
 // keyCounters count an event name's events by the match keys they carry, and among the items of all names.

@@ -27,6 +27,7 @@ type Plan struct {
 	names    namePlan
 	time     *mapping.Getter // nil: the clock, or not mapped
 	id       idPlan
+	consent  *consentPlan
 	steps    []step
 }
 
@@ -44,6 +45,10 @@ type step struct {
 	matchKey matchKeys
 
 	onInvalid string
+	redaction redaction
+	own       *step // a custom property's text
+	elsewhere *elsewhere
+	limits    bool // true where the row's consent is a limited one
 }
 
 // New compiles a Config that Validate has passed. cols learns the columns the plan reads; now is the clock. A nil m counts
@@ -68,6 +73,7 @@ func New(cfg Config, cols *mapping.Columns, now func() time.Time, m *Metrics) (*
 	p.envelope = newEnvelopePlan(&p.cfg, cols)
 	p.names = newNamePlan(&p.cfg, cols, m)
 	p.id = newIDPlan(cfg.EventID, cols)
+	p.consent = newConsentPlan(cfg.Consent, cols)
 	if f, ok := cfg.Fields[timeField]; ok && !f.Now {
 		p.time = f.Compile(timeField, cols)
 	}
@@ -78,8 +84,12 @@ func New(cfg Config, cols *mapping.Columns, now func() time.Time, m *Metrics) (*
 func (p *Plan) compileFields(cols *mapping.Columns) {
 	objects := map[string]*object{}
 	for i := range specs {
-		if f, ok := p.cfg.Fields[specs[i].name]; ok {
-			p.steps = append(p.steps, p.compileField(&specs[i], f, cols, objects))
+		f, ok := p.cfg.Fields[specs[i].name]
+		from, limits := p.newElsewhere(specs[i].name, cols), p.consent != nil && specs[i].name == "limited_data_use"
+		if ok || from != nil || limits {
+			s := p.compileField(&specs[i], f, cols, objects)
+			s.elsewhere, s.limits = from, limits
+			p.steps = append(p.steps, s)
 		}
 	}
 	for _, name := range p.cfg.Fields.names() {
@@ -93,15 +103,18 @@ func (p *Plan) compileFields(cols *mapping.Columns) {
 func (p *Plan) compileField(s *spec, f FieldConfig, cols *mapping.Columns, objects map[string]*object) step {
 	st := step{spec: s, computed: f.From != "", onInvalid: f.OnInvalid}
 	p.sums = p.sums || st.computed
+	st.redaction = newRedaction(s.kind, s.name, f.Redact, p.metrics)
 	st.key, st.object = pathOf(s.name, objects)
-	if !st.computed && f.Product == nil {
+	if !st.computed && !f.IsZero() {
 		st.get = f.Compile(s.name, cols)
 	}
 	switch s.kind {
 	case identifier, oneHash:
 		p.compileIdentity(&st, f, cols)
 	case contents:
-		st.products = newProductPlan(f, cols)
+		st.products = newProductPlan(f, cols, st.redaction)
+	case anything:
+		st.own = &step{spec: &spec{name: s.name, kind: ownText, max: maxLongText}, redaction: st.redaction}
 	}
 	st.matchKey = matchKeyOf(s.name)
 	return st

@@ -14,13 +14,15 @@ const memberCount = 9 // productMembers
 type productPlan struct {
 	names   [memberCount]string          // what the members are called in the list
 	columns [memberCount]*mapping.Getter // or where each comes from
+	steps   [memberCount]step            // the members as fields
 	single  bool
 }
 
-func newProductPlan(f FieldConfig, cols *mapping.Columns) *productPlan {
+func newProductPlan(f FieldConfig, cols *mapping.Columns, r redaction) *productPlan {
 	p := &productPlan{single: f.Product != nil}
 	for i, member := range productMembers {
 		p.names[i] = member.name
+		p.steps[i] = step{spec: &spec{name: memberField(-1, member.name), kind: member.kind, max: maxText}, redaction: r.of(member.kind, f.Product[member.name])}
 		if name, ok := f.Members[member.name]; ok {
 			p.names[i] = name
 		}
@@ -115,7 +117,7 @@ func (m *Maker) singleProduct(dst []byte, s *step) ([]byte, error) {
 	if !found {
 		return dst, nil
 	}
-	dst, err := m.product(append(dst, '['), -1, &p)
+	dst, err := m.product(append(dst, '['), s, -1, &p)
 	return append(dst, ']'), err
 }
 
@@ -136,22 +138,26 @@ func (m *Maker) element(dst []byte, s *step, index int, v pipeline.Value) ([]byt
 	if it.Bad {
 		return dst, invalid(pipeline.InvalidContents, s.spec.name, "well-formed JSON")
 	}
-	return m.product(dst, index, &p)
+	return m.product(dst, s, index, &p)
 }
 
 // product appends an object of the members that have a value.
-func (m *Maker) product(dst []byte, index int, p *product) (_ []byte, err error) {
+func (m *Maker) product(dst []byte, s *step, index int, p *product) (_ []byte, err error) {
 	dst = append(dst, '{')
 	start := len(dst)
 	for i := range p {
 		v := &p[i]
-		if v.Kind() == pipeline.Missing || missing(*v) != "" || i == memberType {
+		if v.Kind() == pipeline.Missing || missing(*v) != "" {
+			continue
+		}
+		if i == memberType {
+			m.notes.Add(s.products.steps[i].spec.name, pipeline.LeftOut, "TikTok knows it of the whole event alone: map properties.content_type")
 			continue
 		}
 		mark := len(dst)
 		dst = append(appendKey(comma(dst), productMembers[i].name), ':')
 		before := len(dst)
-		if dst, err = m.member(dst, i, index, *v); err != nil {
+		if dst, err = m.member(dst, s, i, index, *v); err != nil {
 			return dst, err
 		}
 		if len(dst) == before { // a placeholder
@@ -172,8 +178,8 @@ func appendKey(dst []byte, name string) []byte {
 }
 
 // member appends one member of a product.
-func (m *Maker) member(dst []byte, member, index int, v pipeline.Value) ([]byte, error) {
-	dst, err := m.scalar(dst, &memberSteps[member], v)
+func (m *Maker) member(dst []byte, s *step, member, index int, v pipeline.Value) ([]byte, error) {
+	dst, err := m.scalar(dst, &s.products.steps[member], v)
 	if err == nil {
 		return dst, nil
 	}
@@ -182,14 +188,6 @@ func (m *Maker) member(dst []byte, member, index int, v pipeline.Value) ([]byte,
 	}
 	return dst, err
 }
-
-// memberSteps are the members as fields.
-var memberSteps = func() (list [memberCount]step) {
-	for i, m := range productMembers {
-		list[i].spec = &spec{name: m.name, kind: m.kind, max: maxText}
-	}
-	return list
-}()
 
 // memberField names a product and its member: properties.contents[2].price.
 func memberField(index int, member string) string {
@@ -201,6 +199,14 @@ func memberField(index int, member string) string {
 		field += "." + member
 	}
 	return field
+}
+
+// computed appends what `from: contents` asks for.
+func (m *Maker) computed(dst []byte, s *step) []byte {
+	if m.sum.products > 0 && s.spec.kind == number && m.sum.unpriced > 0 {
+		m.notes.Add(s.spec.name, pipeline.LeftOut, "not every product has a price")
+	}
+	return m.sum.append(dst, s.spec.kind)
 }
 
 // productSum adds up what `from: contents` asks for.

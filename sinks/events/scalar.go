@@ -42,17 +42,28 @@ func (m *Maker) textual(dst []byte, s *step, v pipeline.Value) ([]byte, error) {
 	if s.spec.kind == ipAddress {
 		return m.appendIP(dst, s, clean)
 	}
+	if s.redaction.on {
+		var err error
+		if clean, err = m.redact(s, clean); err != nil || clean == nil {
+			return dst, err
+		}
+	}
 	if rule := m.breaks(s, clean, plain); rule != nil {
 		return dst, rule
 	}
 	switch s.spec.kind {
 	case currency:
 		code := upper(clean)
+		m.noteSpelling(s, clean, string(code[:]))
 		return append(append(append(dst, '"'), code[:]...), '"'), nil
 	case choice:
-		return jsontext.AppendString(dst, []byte(chosen(s.spec.choices, clean))), nil
+		word := chosen(s.spec.choices, clean)
+		m.noteSpelling(s, clean, word)
+		return jsontext.AppendString(dst, []byte(word)), nil
 	case place:
-		return appendPlace(dst, s, clean)
+		written, err := appendPlace(dst, s, clean)
+		m.notePlace(s, clean, written[len(dst):])
+		return written, err
 	}
 	if plain {
 		return append(append(append(dst, '"'), clean...), '"'), nil
@@ -69,8 +80,10 @@ func (k kind) leavesOut() bool {
 // placeholderIn is what a field appends where the row has a placeholder: its default, or nothing. A placeholder identifies nobody.
 func (m *Maker) placeholderIn(dst []byte, s *step) ([]byte, error) {
 	if fallback, ok := s.get.Default(); ok {
+		m.notes.Add(s.spec.name, pipeline.Defaulted, identity.RulePlaceholder.Error())
 		return m.scalar(dst, s, fallback)
 	}
+	m.notes.Add(s.spec.name, pipeline.LeftOut, identity.RulePlaceholder.Error())
 	err := m.settle(s, identity.RulePlaceholder)
 	if m.mustHave(s) {
 		err = identity.Reject(s.spec.name, identity.RulePlaceholder)
@@ -86,8 +99,10 @@ func (m *Maker) appendIP(dst []byte, s *step, clean []byte) ([]byte, error) {
 		return dst, invalid(pipeline.InvalidIP, s.spec.name, "one IPv4 or IPv6 address, or several with commas between them")
 	case public == nil:
 		m.plan.metrics.privateAddress()
+		m.notes.Add(s.spec.name, pipeline.LeftOut, "it is not a public address")
 		return dst, nil
 	}
+	m.noteIP(s, clean, public)
 	return jsontext.AppendString(dst, public), nil
 }
 

@@ -74,7 +74,10 @@ func (m *Maker) identifiers(dst []byte, s *step) (_ []byte, err error) {
 		switch {
 		case err != nil:
 			return dst, err
-		case hash.IsZero() || slices.Contains(hashes[:n], hash):
+		case hash.IsZero():
+			continue
+		case slices.Contains(hashes[:n], hash):
+			m.notes.Add(s.spec.name, pipeline.LeftOut, "it is there twice")
 			continue
 		case n == len(hashes):
 			return dst, pipeline.Reject(pipeline.StageIdentity, pipeline.TooManyElements, s.spec.name, "at most 10 different values")
@@ -127,6 +130,9 @@ func (m *Maker) hash(into *identity.Hash, s *step, v pipeline.Value) (err error)
 	} else {
 		*into, err = s.hasher.Hash(clear)
 	}
+	if m.notes != nil && s.spec.name == "user.phone" {
+		m.notePhone(s, clear)
+	}
 	return m.settle(s, err)
 }
 
@@ -142,6 +148,7 @@ func (m *Maker) settle(s *step, err error) error {
 	case m.placeholder == nil && s.matchKey&identifying != 0:
 		m.placeholder = identity.Reject(s.spec.name, err)
 	}
+	m.notes.Add(s.spec.name, pipeline.LeftOut, rule.Error())
 	return nil
 }
 

@@ -14,6 +14,12 @@ func (c *Config) Validate(at settings.Place) {
 	c.validateSource(at)
 	c.validateEvent(at.Key("event"))
 	c.validateEventID(at.Key("event_id"))
+	if c.Consent != nil {
+		c.Consent.validate(c.source(), at.Key("consent"))
+	}
+	if c.Cookies != nil {
+		c.Cookies.Validate(at.Key("cookies"))
+	}
 	c.validateFields(at.Key("fields"))
 	c.validateBatch(at.Key("batch"))
 	if c.CurrencyFile != "" {
@@ -145,7 +151,12 @@ func (c *Config) validateEventID(at settings.Place) {
 	id := &c.EventID
 	switch {
 	case id.Field != nil:
-		id.Field.Validate(at)
+		own := *id.Field
+		if own.Redact == "mask" {
+			at.Key("redact").Problem("takes reject or keep here", "many events would have the same id")
+		}
+		own.Redact = "" // checked here
+		own.Validate(at)
 	case id.Columns != nil && len(id.Columns) == 0, slices.Contains(id.Columns, ""):
 		at.Key("columns").Problem("must name at least one column, or be all", "")
 	}

@@ -110,15 +110,19 @@ func (c *Config) validateForms(s *spec, f *FieldConfig, at settings.Place) {
 		return
 	case f.Product != nil:
 		for name, field := range f.Product {
-			field.Validate(at.Key(name))
+			own := field
+			own.Redact = "" // checked here
+			own.Validate(at.Key(name))
+			validateRedact(memberKind(name), &field, at.Key(name).Key("redact"))
 			checkConstants(c, &spec{name: name, kind: memberKind(name), max: maxText}, &field, at.Key(name))
 		}
 		return
 	}
 	own := f.Field
-	own.OnInvalid = "" // checked here
+	own.OnInvalid, own.Redact = "", "" // checked here
 	own.Validate(at)
 	validateOnInvalid(s, &f.Field, at.Key("on_invalid"))
+	validateRedact(s.kind, &f.Field, at.Key("redact"))
 	c.validateMembers(f, at.Key("members"))
 	c.validateCountry(s, f.Country, at.Key("default_country"))
 	if f.Separator != "" && s.kind != texts && s.kind != identifier && s.kind != numbers {

@@ -54,6 +54,7 @@ func (m *Maker) fields(dst []byte) (_ []byte, err error) {
 	for i := range m.plan.steps {
 		s := &m.plan.steps[i]
 		if !m.applies(s) {
+			m.noteOutOfPlace(s)
 			continue
 		}
 		mark, open := len(dst), m.open
@@ -70,6 +71,7 @@ func (m *Maker) fields(dst []byte) (_ []byte, err error) {
 			dst, m.open = dst[:mark], open
 			continue
 		}
+		m.noteSource(s)
 		m.keys |= s.matchKey
 	}
 	switch {
@@ -93,8 +95,15 @@ func (m *Maker) applies(s *step) bool {
 // value appends the field's value, or nothing where the row has none.
 func (m *Maker) value(dst []byte, s *step) ([]byte, error) {
 	switch {
+	case s.limits && m.limited:
+		m.notes.Add(s.spec.name, pipeline.Elsewhere, "the row's consent is a limited one")
+		return append(dst, "true"...), nil
+	case s.elsewhere != nil:
+		return m.browserID(dst, s)
+	case s.limits && s.get == nil:
+		return dst, nil
 	case s.computed:
-		return m.sum.append(dst, s.spec.kind), nil
+		return m.computed(dst, s), nil
 	case s.spec.kind == identifier:
 		return m.identifiers(dst, s)
 	case s.spec.kind == texts || s.spec.kind == numbers:
@@ -129,8 +138,10 @@ func (m *Maker) onInvalid(dst []byte, s *step, err error) ([]byte, error) {
 		m.sum = productSum{}
 	}
 	if fallback, ok := s.get.Default(); ok && s.onInvalid == "default" {
+		m.noteInvalid(s, pipeline.Defaulted, rejection)
 		return m.scalar(dst, s, fallback)
 	}
+	m.noteInvalid(s, pipeline.LeftOut, rejection)
 	if m.placeholder == nil && s.matchKey&identifying != 0 {
 		m.placeholder = rejection
 	}

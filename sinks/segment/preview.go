@@ -29,6 +29,7 @@ func (p *Plan) NewPreview() *Preview {
 
 // Make appends the row's operations, deletes first. Its error is a *pipeline.Rejection or a pipeline.SkipReason.
 func (v *Preview) Make(items *pipeline.Items, row int, c *pipeline.Change) error {
+	v.maker.digests.Notes = items.Notes
 	t, err := v.maker.transition(c)
 	if err != nil {
 		return err

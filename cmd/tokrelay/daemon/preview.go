@@ -20,6 +20,7 @@ type Preview struct {
 	requests bool
 
 	row    int
+	notes  pipeline.Notes  // of the row at hand
 	runner pipeline.Runner // decodes rows of JSON, or a topic's records
 }
 
@@ -31,15 +32,19 @@ func NewPreview(f *Flow, out io.Writer, requests bool) *Preview {
 	steps.Decode = func(_ context.Context, r *pipeline.Record, into *pipeline.Change) error {
 		return rows.Decode(r.Value, into)
 	}
-	return &Preview{flow: f, out: encoder, requests: requests, runner: pipeline.Runner{Steps: steps}}
+	p := &Preview{flow: f, out: encoder, requests: requests, runner: pipeline.Runner{Steps: steps}}
+	p.runner.Items.Notes = &p.notes
+	return p
 }
 
-// The printed lines, one kind per outcome: the keys never vary. A field is "" where the whole row is meant.
+// The printed lines, one kind per outcome: the keys never vary, but for notes, which are there where there are any. A field is "" where the
+// whole row is meant. A row's notes are on the line of its first item.
 type (
 	delivered struct {
 		Row     int             `json:"row"`
 		Outcome string          `json:"outcome"`
 		Item    json.RawMessage `json:"item"`
+		Notes   []pipeline.Note `json:"notes,omitempty"`
 	}
 	rejected struct {
 		Row     int             `json:"row"`
@@ -49,11 +54,13 @@ type (
 		Field   string          `json:"field"`
 		Rule    string          `json:"rule"`
 		Message string          `json:"message"`
+		Notes   []pipeline.Note `json:"notes,omitempty"`
 	}
 	skipped struct {
-		Row     int    `json:"row"`
-		Outcome string `json:"outcome"`
-		Reason  string `json:"reason"`
+		Row     int             `json:"row"`
+		Outcome string          `json:"outcome"`
+		Reason  string          `json:"reason"`
+		Notes   []pipeline.Note `json:"notes,omitempty"`
 	}
 )
 
@@ -65,6 +72,7 @@ func (p *Preview) Line(ctx context.Context, line []byte) error {
 // show prints what the record's row becomes: a line per item, or one for its rejection or skip, and then those for what follows of it.
 func (p *Preview) show(ctx context.Context, r *pipeline.Record) error {
 	p.row++
+	p.notes.List = nil
 	items := &p.runner.Items
 	first := len(items.List)
 	if err := p.runner.Row(ctx, r, p.row); err != nil {
@@ -77,9 +85,10 @@ func (p *Preview) show(ctx context.Context, r *pipeline.Record) error {
 		if err != nil {
 			return fmt.Errorf("print item: %w", err)
 		}
-		if err := p.out.Encode(delivered{p.row, "deliver", line}); err != nil {
+		if err := p.out.Encode(delivered{p.row, "deliver", line, p.notes.List}); err != nil {
 			return fmt.Errorf("print preview: %w", err)
 		}
+		p.notes.List = nil
 	}
 	if !p.requests {
 		items.Reset()
@@ -91,9 +100,9 @@ func (p *Preview) show(ctx context.Context, r *pipeline.Record) error {
 func (p *Preview) refused(err error) error {
 	var o any
 	if r, ok := errors.AsType[*pipeline.Rejection](err); ok {
-		o = rejected{p.row, "reject", r.Stage, r.Reason, r.Field, r.Rule, r.Message()}
+		o = rejected{p.row, "reject", r.Stage, r.Reason, r.Field, r.Rule, r.Message(), p.notes.List}
 	} else if skip, ok := errors.AsType[pipeline.SkipReason](err); ok {
-		o = skipped{p.row, "skip", string(skip)}
+		o = skipped{p.row, "skip", string(skip), p.notes.List}
 	} else {
 		return err
 	}

@@ -36,6 +36,7 @@ type previewed struct {
 	Field   string          `json:"field"`
 	Rule    string          `json:"rule"`
 	Message string          `json:"message"`
+	Notes   []pipeline.Note `json:"notes"`
 
 	JSON  template.HTML       `json:"-"`
 	Info  pipeline.ReasonInfo `json:"-"`

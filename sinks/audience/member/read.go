@@ -18,6 +18,9 @@ type Digests struct {
 	// nil. A row goes on without such a value; one that needs an identifier and has no other is rejected for it.
 	Placeholder *pipeline.Rejection
 
+	// Notes are told of values that are left out; nil where nothing is previewed.
+	Notes *pipeline.Notes
+
 	values []pipeline.Value
 	hashes []identity.Hash
 }
@@ -58,6 +61,7 @@ func (d *Digests) leaveOut(r *Reader, err error) error {
 	case !rule.Nobody():
 		return identity.Reject(r.Field, err)
 	}
+	d.Notes.Add(r.Field, pipeline.LeftOut, rule.Error())
 	d.Placeholder = cmp.Or(d.Placeholder, identity.Reject(r.Field, err))
 	return nil
 }
