@@ -20,7 +20,7 @@ type Binding struct {
 	Name       string            `json:"name,omitempty"`  // configured, uncut; "" where an id is configured
 	IDs        map[string]string `json:"ids,omitempty"`   // by advertiser
 	Generation uint64            `json:"generation"`      // grows with every full resync
-	Takes      bool              `json:"takes,omitempty"` // since a resync: the audience is this sync's, whoever filled it before
+	Takes      bool              `json:"takes,omitempty"` // since a resync: the sync takes over an audience that another filled
 }
 
 // Key is the document's key; name is that of an audience that rows name, "" the sync's own.
