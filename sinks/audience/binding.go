@@ -22,7 +22,7 @@ type Binding struct {
 	Name       string            `json:"name,omitempty"`   // configured, uncut; "" where an id is configured
 	IDs        map[string]string `json:"ids,omitempty"`    // by advertiser
 	Generation uint64            `json:"generation"`       // grows with every full resync
-	Takes      bool              `json:"takes,omitempty"`  // since a resync: the audience is this sync's, whoever filled it before
+	Takes      bool              `json:"takes,omitempty"`  // since a resync: the sync takes over an audience that another filled
 	Topics     []string          `json:"topics,omitempty"` // its members are known by, in a streamed audience; none where a pattern finds them
 	Former     []string          `json:"former,omitempty"` // topics of before a full resync
 }

@@ -206,13 +206,13 @@ func TestAnOwnTopicHoldsOneThing(t *testing.T) {
 	const around = `kafka: {brokers: ["localhost:9092"]}
 connections: {main: {advertiser_id: "7000000000000000001", access_token: "${TOKEN}"}}
 syncs:
-  - {name: vip, topic: people, group: a, framing: json, audience_segment: &segment {audience: {name: VIP}, identifiers: {EMAIL_SHA256: email}}}
+  - {name: vip, topic: people, group: a, framing: json, audience_segment: {audience: {name: VIP}, identifiers: {EMAIL_SHA256: email}}}
 `
 	for name, test := range map[string]struct{ text, want string }{
 		"state and rejected": {"state_topic: tokrelay.rejected", "state_topic: must be a topic of its own (state_topic would be dead_letter.rejected_topic, too)"},
 		"calls and state":    {"calls: {topic: tokrelay.state}", "calls.topic: must be a topic of its own"},
 		"members and state":  {"state_topic: a.members", "syncs[0].group: must be a topic of its own (the members topic of sync vip would be state_topic, too)"},
-		"two groups of one name": {"  - {name: old, topic: people, group: a, framing: json, audience_segment: *segment}",
+		"two groups of one name": {"  - {name: old, topic: people, group: a, framing: json, audience_segment: {audience: {name: Old}, identifiers: {EMAIL_SHA256: email}}}",
 			"syncs[1].group: must be a topic of its own (the members topic of sync old would be the members topic of sync vip, too)"},
 	} {
 		t.Run(name, func(t *testing.T) {
