@@ -88,7 +88,7 @@ func (r *run) admit(ctx context.Context) error {
 }
 
 // open opens the folder that goes with the ledger, as the lease does. An instance with another ledger, of another cluster or
-// state topic, builds in another folder: this one is swept by whoever has the lease.
+// state topic, builds in another folder: this one is swept by the instance that has the lease.
 func (r *run) open(ctx context.Context) (err error) {
 	deps := &r.job.deps
 	if r.ledger.Folder == "" {
@@ -165,7 +165,7 @@ func (j *Job) steps() pipeline.Steps {
 
 // small is told of a disk that may be too small for the build.
 func (r *run) small(n *build.NoRoom) {
-	r.job.deps.Log.Warn("the work folder may be too small: so much is needed where every offset to read has a row of its own; should the disk fill up, "+
+	r.job.deps.Log.Warn("the work folder may be too small: it is where every offset to read has a row of its own; if the disk fills up, "+
 		"set audience_file.work_folder to a folder with more room", "run", r.manifest.Run, "folder", r.job.deps.Folder, "need", n.Need, "free", n.Free)
 }
 
