@@ -55,7 +55,7 @@ func (it *Items) EnvelopeIndex(envelope []byte) int32 {
 func (it *Items) Cut(items, bytes int) { it.List, it.Buf = it.List[:items], it.Buf[:bytes] }
 
 // Reset empties the items and keeps their memory.
-func (it *Items) Reset() { 
+func (it *Items) Reset() {
 	it.Buf, it.List, it.Envelopes, it.Rejected = it.Buf[:0], it.List[:0], it.Envelopes[:0], it.Rejected[:0]
 }
 

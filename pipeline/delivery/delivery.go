@@ -15,11 +15,11 @@ type delivery struct {
 	came  time.Time
 	span  tracing.Chunk // where tracing is on
 
-	open   []int32                       // per row: its items that have not ended
+	open   []int32                      // per row: its items that have not ended
 	faults map[int32]*pipeline.Rejected // rows that have letters: rejected before, or with an item that was refused
-	rows   int                           // rows with items that have not settled
-	count  int                           // items taken in
-	done   chan struct{}                 // closed when rows is 0
+	rows   int                          // rows with items that have not settled
+	count  int                          // items taken in
+	done   chan struct{}                // closed when rows is 0
 
 	gone    bool           // Deliver is leaving: nothing of the chunk is sent any more
 	left    bool           // Deliver has returned: items must not be touched
