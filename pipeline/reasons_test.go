@@ -72,7 +72,7 @@ This list is closed, too.
 
 // skipMeanings say why a row was skipped, for the documentation.
 var skipMeanings = map[SkipReason]string{
-	SkipTombstone:       "the null value that Debezium writes after a delete",
+	SkipTombstone:       "the null value that Debezium writes after a delete, or one that names no member the sync knows",
 	SkipHeartbeat:       "a mark of time: Debezium's heartbeats, CockroachDB's resolved messages",
 	SkipTransaction:     "Debezium's records of transactions",
 	SkipSchemaChange:    "a changed table: Debezium's schema changes, control records of AWS DMS",

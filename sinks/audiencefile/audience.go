@@ -67,12 +67,9 @@ func (j *Job) directory() audience.Directory {
 
 // find looks for the advertiser's own file audiences of the configured name. One that has expired can only be deleted.
 func (j *Job) find(ctx context.Context) ([]audience.Details, error) {
-	found, err := j.directory().Find(ctx, j.plan.cfg.Audience.Name, func(d *audience.Details) bool { return d.IsFile() && d.Ours() })
-	expired := func(d audience.Details) bool { return d.HasExpired(j.deps.now()) }
-	if !slices.ContainsFunc(found, func(d audience.Details) bool { return !expired(d) }) {
-		return found, err
-	}
-	return slices.DeleteFunc(found, expired), err
+	return j.directory().Find(ctx, j.plan.cfg.Audience.Name, func(d *audience.Details) bool {
+		return d.IsFile() && d.Ours() && !d.HasExpired(j.deps.now())
+	})
 }
 
 // changedSince reports whether TikTok's history has anything that happened at t or later.

@@ -45,7 +45,7 @@ func (v *Preview) Make(items *pipeline.Items, row int, c *pipeline.Change) error
 	case nobody:
 		return v.maker.plan.cfg.Nobody(section)
 	}
-	switch sent, err := v.become(items, row, c, held, t.now); {
+	switch sent, err := v.become(items, row, c, &t, held); {
 	case sent || err != nil:
 		return err
 	case !t.member && len(held) == 0:
@@ -57,7 +57,7 @@ func (v *Preview) Make(items *pipeline.Items, row int, c *pipeline.Change) error
 // Leave appends what a rejected or filtered row would have TikTok told: its member leaves.
 func (v *Preview) Leave(items *pipeline.Items, row int, c *pipeline.Change, why error) {
 	if t, ok := v.maker.leaving(c, why); ok {
-		_, _ = v.become(items, row, c, v.held(c, &t), nil)
+		_, _ = v.become(items, row, c, &t, v.held(c, &t))
 	}
 }
 
@@ -69,10 +69,12 @@ func (v *Preview) held(c *pipeline.Change, t *transition) []byte {
 	return t.old
 }
 
-// become appends the operations that make now of what is held, and reports whether there are any.
-func (v *Preview) become(items *pipeline.Items, row int, c *pipeline.Change, held, now []byte) (sent bool, err error) {
-	v.note(keyOf("", nil, c.Key), c, held, now)
-	v.plan(held, now)
+// become appends the operations that make of what is held what the transition says, and reports whether there are any.
+func (v *Preview) become(items *pipeline.Items, row int, c *pipeline.Change, t *transition, held []byte) (sent bool, err error) {
+	k := keyOf("", nil, c.Key)
+	_, remembered := v.members[k]
+	v.note(k, c, held, t.now)
+	v.plan(held, t.now, t.doubtful && !remembered)
 	if len(v.flush.ops) == 0 {
 		return false, nil
 	}
@@ -97,7 +99,7 @@ func (v *Preview) count(set []byte, by int) {
 	}
 }
 
-func (v *Preview) plan(held, now []byte) {
+func (v *Preview) plan(held, now []byte, doubtful bool) {
 	f := &v.flush
 	f.ops, f.rows = f.ops[:0], append(f.rows[:0], rowPlan{})
 	for c, rest := next(held); c != nil; c, rest = next(rest) {
@@ -106,7 +108,7 @@ func (v *Preview) plan(held, now []byte) {
 		}
 	}
 	for c, rest := next(now); c != nil; c, rest = next(rest) {
-		if !holds(held, c) {
+		if doubtful || !holds(held, c) {
 			f.ops = append(f.ops, op{claim: c})
 		}
 	}

@@ -149,7 +149,7 @@ func (u *checkup) audienceState(what string, d *audience.Details) {
 	case audience.Processing:
 		u.ok(what, says+": TikTok takes up to two days, and uses none below 1000 people")
 	case audience.Expired:
-		u.warn(what, says, "TikTok let it go because no ad used it: bring it back in TikTok Ads Manager, or name a new one")
+		u.warn(what, says, "TikTok let it go because no ad used it, and it can only be deleted: tokrelay audience delete --id "+d.ID+"; the next upload makes a new one")
 	default:
 		if d.Error != nil && *d.Error != "" {
 			says += fmt.Sprintf(", TikTok says %q", *d.Error)

@@ -200,6 +200,9 @@ func (u *checkup) source(s *daemon.Sync, name string, t admin.Topic, exists bool
 	switch {
 	case s.Kind() == daemon.KindEvents && t.Compacted():
 		u.warn(what, says+": compaction removes events that have not been read", "set cleanup.policy=delete with a retention longer than your longest outage")
+	case s.Kind() == daemon.KindSegment && !s.Remembers() && t.Compacted():
+		u.warn(what, says+": compaction may leave only the record without value of a delete, which names nobody to a sync that remembers nothing: its member stays",
+			"leave audience_segment.remember out, or set delete.retention.ms and min.compaction.lag.ms longer than your longest outage")
 	case s.IsAudience() && !t.Compacted() && t.Retention >= 0:
 		u.warn(what, says+": members whose last change is older than its retention are missing in a resync and in an upload",
 			"set cleanup.policy=compact, keyed by the member, or retention.ms=-1")
@@ -236,6 +239,25 @@ func (u *checkup) group(ctx context.Context, s *daemon.Sync) {
 			u.fail("group "+group, "this client may not use it", Grant(u.config.Kafka, "--resource-pattern-type prefixed --group", name, admin.RightRead))
 		case group == name:
 			u.ok("group "+group, "may be used")
+			u.renamedTopics(ctx, s, group)
+		}
+	}
+}
+
+// renamedTopics looks for topics that the sync has read and reads no more: their members stay in a streamed audience that remembers them.
+func (u *checkup) renamedTopics(ctx context.Context, s *daemon.Sync, group string) {
+	if !s.Remembers() {
+		return
+	}
+	topics, err := s.SourceTopics(ctx, u.admin)
+	read, other := u.admin.Committed(ctx, group)
+	if err != nil || other != nil {
+		return // reported with the topics, or nothing was read yet
+	}
+	for _, topic := range slices.Sorted(maps.Keys(read)) {
+		if !slices.Contains(topics, topic) {
+			u.warn("topic "+topic, "sync "+s.Name+" has read it and reads it no more: unless tokrelay resync has taken its members over since, they stay in the audience, and the sync does not start",
+				"if it has another name now, stop all instances and run tokrelay resync --sync "+s.Name+", which takes its members over; else read it again")
 		}
 	}
 }

@@ -6,12 +6,16 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
 )
@@ -128,4 +132,50 @@ func TestReplicasThatTheClusterDoesNotHaveAreFound(t *testing.T) {
 	t.Cleanup(cluster.Close)
 	list := checked(t, cluster, leadsConfig, sandbox.New(sandbox.Config{}))
 	wantFinding(t, list, Fail, "topic tokrelay.rejected", "cannot be made with 2 replicas: the cluster has 1 broker(s)", "dead_letter.replication")
+}
+
+func TestATopicOfAStreamedAudienceThatIsReadNoMoreIsFound(t *testing.T) {
+	const config = `
+kafka: {brokers: ["${BROKER}"]}
+connections: {main: {advertiser_id: "7000000000000000001", access_token: "${TOKEN}", base_url: "${TIKTOK}"}}
+dead_letter: {replication: 1}
+syncs:
+  - {name: newsletter, topic: eu.customers, framing: json, audience_segment: {audience: {name: Newsletter}, identifiers: {EMAIL_SHA256: email}}}
+  - {name: fast, topic: eu.customers, framing: json, before_image: full, audience_segment: {audience: {name: Fast}, identifiers: {EMAIL_SHA256: email}, remember: never}}
+`
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "shop.customers", "eu.customers"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	cfg := settings.WithDefaults(kafka.Config{Brokers: cluster.ListenAddrs()})
+	client, err := admin.New(cfg, "test", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	for group, topic := range map[string]string{"tokrelay.newsletter": "shop.customers", "tokrelay.fast": "shop.customers"} {
+		at := admin.Offsets{}
+		at.Set(topic, 0, 0)
+		if err := client.SetOffsets(t.Context(), group, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kadmClient, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(kadmClient.Close)
+	policy := "compact"
+	if _, err := kadm.NewClient(kadmClient).AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Name: "cleanup.policy", Value: &policy}}, "eu.customers"); err != nil {
+		t.Fatal(err)
+	}
+	list := checked(t, cluster, config, sandbox.New(sandbox.Config{}))
+	wantFinding(t, list, Warn, "topic shop.customers", "reads it no more", "tokrelay resync --sync newsletter")
+	wantFinding(t, list, Warn, "topic eu.customers", "names nobody to a sync that remembers nothing", "audience_segment.remember")
+	for _, f := range list {
+		if strings.Contains(f.Says, "reads it no more") && strings.Contains(f.Says, "sync fast") {
+			t.Errorf("a sync that remembers nothing: %+v", f)
+		}
+	}
 }
