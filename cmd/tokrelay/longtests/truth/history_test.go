@@ -23,7 +23,7 @@ var flags = virtual.NewFlags()
 // the table.
 func TestOnceAllIsQuietTheAudienceIsTheTable(t *testing.T) {
 	of, rows := kinds(t), newWriter(t)
-	flags.Each(t, 40, func(t *testing.T, r *rand.Rand, log *virtual.Logs) {
+	flags.Each(t, 6, func(t *testing.T, r *rand.Rand, log *virtual.Logs) {
 		w := newWorld(t, r, log, of, rows)
 		defer w.end()
 		w.live()
