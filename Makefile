@@ -37,6 +37,9 @@ RUNS ?= 2000
 laws: ## the whole daemon against its promises, under virtual time and random trouble; RUNS=2000 times
 	$(GO) test -race -v -timeout 0 ./cmd/tokrelay/longtests/laws -args -runs $(RUNS)
 
+truth: ## audiences of the whole daemon against the table behind the topic, RUNS=2000 random histories
+	$(GO) test -v -timeout 0 ./cmd/tokrelay/longtests/truth -args -runs $(RUNS)
+
 soak: ## the real binary under long trouble: kill -9 ×20, outages, frozen members, ten minutes of stall
 	$(GO) test -tags soak -run Soak -v -count 1 -parallel 16 -timeout 1h ./cmd/tokrelay/longtests/processes
 
@@ -52,4 +55,4 @@ up: ## Kafka, registry, PostgreSQL, Debezium, tokrelay, sandbox, Prometheus, Ale
 down: ## stop those containers and delete their data
 	docker compose down --volumes --remove-orphans
 
-.PHONY: help demo test build lint bench laws soak e2e e2e-alerts up down
+.PHONY: help demo test build lint bench laws truth soak e2e e2e-alerts up down

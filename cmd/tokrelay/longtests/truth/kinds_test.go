@@ -55,8 +55,8 @@ var (
 
 // off are the kinds that are known to end wrong, each with what is still to be mended. -kinds all runs them all the same.
 var off = map[kind]string{
-	fences:      "a call of an owner that was fenced has its effect after the next owner's (seeds 506 and 522)",
-	softDeletes: "without memory, an update that marks a row and overwrites its address leaves the address (seed 500)",
+	// -kinds "unshared,fences,late calls,instances" -seed 500; -kinds "key images,households,fences,late calls,instances" -seed 522, 540.
+	fences: "a call of an owner that was fenced has its effect after the next owner's: without memory no one looks again, and an address that rows share may be missing",
 }
 
 var only = flag.String("kinds", "", "kinds of the histories, by name, separated by commas; all: those known to fail too")
