@@ -180,7 +180,7 @@ func (m *Maker) rowTime(now time.Time) (at time.Time, err error) {
 	age := now.Sub(at)
 	switch {
 	case !ok:
-		return at, invalid(pipeline.InvalidEventTime, timeField, "a time: of a time type, ISO 8601, or a Unix time")
+		return at, invalid(pipeline.InvalidEventTime, timeField, m.plan.time.TimeRule())
 	case at.Unix() <= 0 || at.Unix() > lastSecond:
 		return at, invalid(pipeline.InvalidEventTime, timeField, "a time after 1970 and before the year 10000")
 	case m.plan.maxAge > 0 && age > m.plan.maxAge:

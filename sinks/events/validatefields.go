@@ -192,7 +192,7 @@ func checkConstantTimes(f *mapping.Field, at settings.Place) {
 		}
 		for _, text := range constant.Texts {
 			if _, ok := get.Time(pipeline.StringValue([]byte(text))); !ok {
-				at.Key(key).Problem("must be a time", "ISO 8601 or a Unix time; {now: true} for the time of sending")
+				at.Key(key).Problem("must be "+get.TimeRule(), "{now: true} for the time of sending")
 			}
 		}
 	}
