@@ -48,6 +48,7 @@ franz-go counts for every client: each sync's ` + "`consumer`" + `, and ` + "`de
 var worries = map[string]string{
 	"tokrelay_event_redacted_total":                   "any: the source puts addresses or numbers into fields that are sent in clear; they are masked, but belong taken out there",
 	"tokrelay_event_ids_found_total":                  "none, though visitors come from TikTok's ads: the URL has lost its parameters",
+	"tokrelay_event_name_near_misses_total":           "any: TikTok counts them as events of your own; map the name in `event.map`",
 	"tokrelay_event_private_addresses_total":          "as many as events: the column holds the address of a proxy",
 	"tokrelay_records_total":                          "none for long, though the source changes",
 	"tokrelay_record_bytes_total":                     "grows faster than records: larger rows need more memory",

@@ -14,6 +14,7 @@ const (
 	Defaulted = "defaulted"
 	Redacted  = "redacted"
 	Elsewhere = "taken from elsewhere"
+	Doubtful  = "doubtful" // it is sent so, but hardly meant so
 )
 
 // Notes collect what a preview tells of a row. A nil *Notes takes none: where rows are sent, they cost nothing.

@@ -13,6 +13,7 @@ var unitsPerSecond = map[string]int64{"seconds": 1, "millis": 1e3, "micros": 1e6
 // conversion is a field's type, format and time zone.
 type conversion struct {
 	kind   string // the type that the field names, or "" to take the value as it is
+	format string // as the configuration has it
 	layout string // Go's; "" where there is no format
 	named  bool   // the format has the name of a zone, and no offset
 	zone   *time.Location

@@ -45,7 +45,7 @@ func compile(text string, cols *Columns, options ...expr.Option) (*Expr, error) 
 	members := &memberPatcher{binder: binder{x, cols}}
 	names := &namePatcher{binder: binder{x, cols}}
 	options = append(options, expr.DisableBuiltin("now"), expr.Patch(members), expr.Patch(&localFinder{names}), expr.Patch(names),
-		expr.Function(textOf, textOfValue, new(func(any) string)), expr.Patch(textPatcher{}))
+		expr.Function(textOf, textOfValue, new(func(any) string)), expr.Function(zoneOf, certain, new(func(time.Time) time.Time)), expr.Patch(textPatcher{}))
 	program, err := expr.Compile(text, options...)
 	switch {
 	case members.unknown != "":

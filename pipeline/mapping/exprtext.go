@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/expr-lang/expr/ast"
@@ -14,12 +15,28 @@ import (
 // the event_id of every such row and make them one event, and 1.234567e+06 of an amount.
 const textOf = "$string"
 
-// textPatcher puts it in its place. It runs last: the name is not a column.
+// zoneOf goes around the library's date(), which takes the name of a zone it does not know for UTC.
+const zoneOf = "$zoned"
+
+// certain refuses a time whose zone is a name: EST means several zones. UTC and GMT are certain, and so is an offset, or a zone that date()
+// was given.
+func certain(args ...any) (any, error) {
+	t, ok := args[0].(time.Time)
+	if name, offset := t.Zone(); ok && name != "UTC" && name != "GMT" && name != "" && t.Location().String() == name &&
+		(offset == 0 || strings.HasPrefix(name, "GMT")) {
+		return nil, errors.New("date with the name of a zone that is not certain")
+	}
+	return args[0], nil
+}
+
+// textPatcher puts them in their place. It runs last: the names are not columns.
 type textPatcher struct{}
 
 func (textPatcher) Visit(node *ast.Node) {
 	if call, ok := (*node).(*ast.BuiltinNode); ok && call.Name == "string" {
 		ast.Patch(node, &ast.CallNode{Callee: &ast.IdentifierNode{Value: textOf}, Arguments: call.Arguments})
+	} else if ok && call.Name == "date" {
+		ast.Patch(node, &ast.CallNode{Callee: &ast.IdentifierNode{Value: zoneOf}, Arguments: []ast.Node{call}})
 	}
 }
 

@@ -29,6 +29,7 @@ func layoutOf(format string) (string, error) {
 
 // setLayout sets the layout of a format that Validate has passed.
 func (c *conversion) setLayout(format string) {
+	c.format = format
 	c.layout, _ = layoutOf(format)
 	c.named = strings.Contains(c.layout, "MST") && !strings.Contains(c.layout, "-07") && !strings.Contains(c.layout, "Z07")
 }

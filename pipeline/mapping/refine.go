@@ -34,9 +34,9 @@ func (g *Getter) refine(r *Row, v pipeline.Value) (pipeline.Value, error) {
 func (c *conversion) rule() string {
 	switch {
 	case c.named:
-		return "a time in the field's format, whose zone is UTC, GMT or one of its timezone: other names mean several zones"
-	case c.kind == "":
-		return "a time in the field's format"
+		return "a time in the field's format, " + c.format + ", whose zone is UTC, GMT or one of its timezone: other names mean several zones"
+	case c.layout != "":
+		return "a time in the field's format, " + c.format
 	}
 	return "a value that type " + c.kind + " can read"
 }

@@ -121,6 +121,14 @@ func parseISO(text []byte) (pipeline.Value, bool) {
 	return pipeline.ParseTime(text)
 }
 
+// TimeRule says what Time reads.
+func (g *Getter) TimeRule() string {
+	if g.convert.layout != "" {
+		return g.convert.rule()
+	}
+	return "a time: of a time type, ISO 8601, or a Unix time"
+}
+
 // Time reads any value that can be a point in time: a time of any kind, ISO text, or a number whose unit its size tells.
 // Times without a zone are read in the field's.
 func (g *Getter) Time(v pipeline.Value) (time.Time, bool) {

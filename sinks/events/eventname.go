@@ -1,6 +1,7 @@
 package events
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -13,6 +14,7 @@ import (
 type event struct {
 	json     []byte // the name as JSON
 	custom   bool   // the name is not one of TikTok's
+	meant    string // one of TikTok's that a custom name is close to
 	counters keyCounters
 }
 
@@ -126,7 +128,8 @@ func (m *Maker) unknownName(name []byte) ([]*event, error) {
 	if m.custom == nil || len(m.custom) == maxCustomNames {
 		m.custom = customNames{}
 	}
-	events := []*event{{json: jsontext.AppendString(nil, name), custom: true, counters: m.plan.names.other.counters}}
+	meant := cmp.Or(spelling(string(name)), nearMiss(string(name)))
+	events := []*event{{json: jsontext.AppendString(nil, name), custom: true, meant: meant, counters: m.plan.names.other.counters}}
 	m.custom[string(name)] = events
 	return events, nil
 }

@@ -16,9 +16,10 @@ type FieldConfig struct {
 	mapping.Field
 
 	Now     bool                     // event_time: the time of sending, where rows have none
-	From    string                   // properties.value, properties.num_items: "contents", computed from the products
-	Members map[string]string        // properties.contents: what its members are called in the column
+	From    string                   // properties.value, num_items, content_ids: "contents", made of the products
+	Members map[string]string        // properties.contents: what members are called in the list's elements; nil without `each`
 	Product map[string]mapping.Field // properties.contents: one product, in single columns
+	ids     bool                     // From is `each`
 }
 
 // DecodeNode reads the fields; the special forms depend on the field.
@@ -42,14 +43,18 @@ func (c *FieldConfig) decode(name string, n *settings.Node, at settings.Place) {
 	switch special := specialKey(n); {
 	case name == timeField && special == "now":
 		n.Decode(&nowForm{&c.Now}, at)
-	case computable(name) && special == "from":
-		form := fromForm{}
+	case summable(name) && special == "sum":
+		form := sumForm{}
 		n.Decode(&form, at)
-		c.From = form.From
-	case name == "properties.contents" && special == "members":
-		form := membersForm{}
+		c.From = form.Sum
+	case name == "properties.content_ids" && special == "each":
+		form := idsForm{}
 		n.Decode(&form, at)
-		c.Field, c.Members = form.field(), form.Members
+		c.From, c.ids = form.Each, true
+	case name == "properties.contents" && special == "each":
+		form := eachForm{}
+		n.Decode(&form, at)
+		c.Field, c.Members = form.Each, form.members()
 	case name == "properties.contents" && isProductMember(special):
 		form := productForm{}
 		n.Decode(&form, at)
@@ -59,38 +64,68 @@ func (c *FieldConfig) decode(name string, n *settings.Node, at settings.Place) {
 	}
 }
 
-func computable(name string) bool {
+func summable(name string) bool {
 	return name == "properties.value" || name == "properties.num_items"
 }
 
 // specialKey is the key that makes a map one of the special forms, or "".
-func specialKey(n *settings.Node) string {
+func specialKey(n *settings.Node) (key string) {
 	for _, p := range n.Pairs() {
-		if slices.Contains([]string{"now", "from", "members"}, p.Key) || isProductMember(p.Key) {
-			return p.Key
+		if slices.Contains([]string{"now", "sum", "each"}, p.Key) || isProductMember(p.Key) && key == "" {
+			key = p.Key
 		}
 	}
-	return ""
+	return key
 }
 
 type nowForm struct {
 	Now *bool `yaml:"now"`
 }
 
-type fromForm struct {
-	From string `yaml:"from" enum:"contents"`
+type sumForm struct {
+	Sum string `yaml:"sum" enum:"contents" doc:"contents: of the products, price times quantity for the value, quantities for the number of items"`
 }
 
-type membersForm struct {
-	Column  string            `yaml:"column" doc:"the column with the list of products"`
-	Path    string            `yaml:"path" doc:"a member inside a JSON or record column"`
-	Expr    string            `yaml:"expr" doc:"an expression that gives the list"`
-	Type    string            `yaml:"type" enum:"json" doc:"json for a text column that holds JSON"`
-	Members map[string]string `yaml:"members" doc:"what content_id, price and the others are called in the column"`
+type idsForm struct {
+	Each string `yaml:"each" enum:"contents" doc:"contents: the content_id of each product"`
 }
 
-func (f *membersForm) field() mapping.Field {
-	return mapping.Field{Column: f.Column, Path: f.Path, Expr: f.Expr, Type: f.Type}
+// eachForm names the list of products, and what members are called in its elements.
+type eachForm struct {
+	Each            mapping.Field `yaml:"each" doc:"the column with the list of products"`
+	ContentID       string        `yaml:"content_id"`
+	ContentName     string        `yaml:"content_name"`
+	ContentCategory string        `yaml:"content_category"`
+	ContentType     string        `yaml:"content_type"`
+	Brand           string        `yaml:"brand"`
+	Price           string        `yaml:"price"`
+	Quantity        string        `yaml:"quantity"`
+	Description     string        `yaml:"description"`
+	Status          string        `yaml:"status"`
+}
+
+func (f *eachForm) named() map[string]*string {
+	return map[string]*string{"content_id": &f.ContentID, "content_name": &f.ContentName, "content_category": &f.ContentCategory,
+		"content_type": &f.ContentType, "brand": &f.Brand, "price": &f.Price, "quantity": &f.Quantity, "description": &f.Description, "status": &f.Status}
+}
+
+func (f *eachForm) members() map[string]string {
+	members := map[string]string{}
+	for member, name := range f.named() {
+		if *name != "" {
+			members[member] = *name
+		}
+	}
+	return members
+}
+
+// formOf is the form as it was written.
+func formOf(c FieldConfig) eachForm {
+	form := eachForm{Each: c.Field}
+	for member, name := range form.named() {
+		*name = c.Members[member]
+	}
+	return form
 }
 
 type productForm struct {
@@ -122,12 +157,14 @@ func (c FieldConfig) EncodeYAML() any {
 	switch {
 	case c.Now:
 		return map[string]bool{"now": true}
+	case c.From != "" && c.ids:
+		return idsForm{c.From}
 	case c.From != "":
-		return fromForm{c.From}
+		return sumForm{c.From}
 	case c.Product != nil:
 		return c.Product
 	case c.Members != nil:
-		return membersForm{c.Column, c.Path, c.Expr, c.Type, c.Members}
+		return formOf(c)
 	}
 	return c.Field
 }
@@ -138,10 +175,12 @@ func (*Fields) JSONSchema() map[string]any {
 	for _, s := range specs {
 		form := (&mapping.Field{}).JSONSchema()
 		switch {
-		case computable(s.name):
-			form = oneOf(form, settings.Schema(fromForm{}))
+		case summable(s.name):
+			form = oneOf(form, settings.Schema(sumForm{}))
+		case s.name == "properties.content_ids":
+			form = oneOf(form, settings.Schema(idsForm{}))
 		case s.kind == contents:
-			form = oneOf(form, settings.Schema(membersForm{}), settings.Schema(productForm{}))
+			form = oneOf(form, settings.Schema(eachForm{}), settings.Schema(productForm{}))
 		}
 		properties[s.name] = form
 	}

@@ -25,8 +25,10 @@ type Maker struct {
 	keys        matchKeys
 	placeholder *pipeline.Rejection // of the first identifier that is a placeholder
 	sum         productSum
+	ids         []byte // of the products, as JSON
 	redactor    identity.Redactor
 	notes       *pipeline.Notes
+	sent        map[string]bool // fields, where notes are taken
 	values      []pipeline.Value
 	open        *object // the next field would be in
 
@@ -46,7 +48,7 @@ func (m *Maker) Make(items *pipeline.Items, row int, c *pipeline.Change) error {
 	list, bytes := len(items.List), len(items.Buf)
 	m.row.Begin(c)
 	m.notes = items.Notes
-	m.eventID, m.keys, m.placeholder, m.sum = m.eventID[:0], 0, nil, productSum{}
+	m.eventID, m.keys, m.placeholder, m.sum, m.ids = m.eventID[:0], 0, nil, productSum{}, m.ids[:0]
 	if err := m.make(items, row, c); err != nil {
 		items.Cut(list, bytes)
 		return m.explained(err, c)
@@ -137,6 +139,10 @@ func (m *Maker) add(items *pipeline.Items, row, start int, names []*event) {
 	}
 	for _, name := range names {
 		name.counters.count(m.keys)
+		if name.meant != "" {
+			m.plan.metrics.nearMiss()
+			m.noteMeant(name)
+		}
 	}
 }
 
@@ -174,7 +180,7 @@ func (m *Maker) rowTime(now time.Time) (at time.Time, err error) {
 	age := now.Sub(at)
 	switch {
 	case !ok:
-		return at, invalid(pipeline.InvalidEventTime, timeField, "a time: of a time type, ISO 8601, or a Unix time")
+		return at, invalid(pipeline.InvalidEventTime, timeField, m.plan.time.TimeRule())
 	case at.Unix() <= 0 || at.Unix() > lastSecond:
 		return at, invalid(pipeline.InvalidEventTime, timeField, "a time after 1970 and before the year 10000")
 	case m.plan.maxAge > 0 && age > m.plan.maxAge:

@@ -42,25 +42,33 @@ const identifying = keyEmail | keyPhone | keyClick | keyOther
 
 // Metrics count one sync's events.
 type Metrics struct {
-	rows      *metrics.Rows
-	matchKeys *prometheus.CounterVec
-	private   prometheus.Counter
-	redacted  *prometheus.CounterVec
-	found     *prometheus.CounterVec
+	rows       *metrics.Rows
+	matchKeys  *prometheus.CounterVec
+	private    prometheus.Counter
+	nearMisses prometheus.Counter
+	redacted   *prometheus.CounterVec
+	found      *prometheus.CounterVec
 }
 
 // NewMetrics makes them in reg, which names the sync; nil publishes none.
 func NewMetrics(reg prometheus.Registerer, rows *metrics.Rows) *Metrics {
 	return &Metrics{rows: rows,
-		matchKeys: metrics.Counter(reg, "event_match_keys_total", "Events with a match key, by event name; key \"any\" counts all events.", "event", "key"),
-		private:   metrics.Counter(reg, "event_private_addresses_total", "Values of user.ip that were left out: no public address.").WithLabelValues(),
-		redacted:  metrics.Counter(reg, "event_redacted_total", "Values with an e-mail address or a phone number in clear that were redacted or left out, by field.", "field"),
-		found:     metrics.Counter(reg, "event_ids_found_total", "Click ids and cookie ids of rows without one that the page's URL or the cookies had, by field.", "field", "from")}
+		matchKeys:  metrics.Counter(reg, "event_match_keys_total", "Events with a match key, by event name; key \"any\" counts all events.", "event", "key"),
+		private:    metrics.Counter(reg, "event_private_addresses_total", "Values of user.ip that were left out: no public address.").WithLabelValues(),
+		nearMisses: metrics.Counter(reg, "event_name_near_misses_total", "Events sent under a name of your own that is a letter or two from one of TikTok's.").WithLabelValues(),
+		redacted:   metrics.Counter(reg, "event_redacted_total", "Values with an e-mail address or a phone number in clear that were redacted or left out, by field.", "field"),
+		found:      metrics.Counter(reg, "event_ids_found_total", "Click ids and cookie ids of rows without one that the page's URL or the cookies had, by field.", "field", "from")}
 }
 
 func (m *Metrics) privateAddress() {
 	if m != nil {
 		m.private.Inc()
+	}
+}
+
+func (m *Metrics) nearMiss() {
+	if m != nil {
+		m.nearMisses.Inc()
 	}
 }
 

@@ -18,8 +18,14 @@ func (m *Maker) noteDefault(field string, get *mapping.Getter) {
 
 // noteSource tells where a field's value is from, if not from its column.
 func (m *Maker) noteSource(s *step) {
+	if m.notes == nil {
+		return
+	}
+	if m.sent == nil {
+		m.sent = map[string]bool{}
+	}
+	m.sent[s.spec.name] = true
 	switch {
-	case m.notes == nil:
 	case s.computed:
 		m.notes.Add(s.spec.name, pipeline.Elsewhere, "it is computed from the products")
 	default:
@@ -99,4 +105,29 @@ func (m *Maker) noteTime(v pipeline.Value) {
 	if slices.Contains(zoneless, v.Kind()) {
 		m.notes.Add(timeField, pipeline.Changed, "it has no zone, and is read in the field's timezone: UTC if not set")
 	}
+}
+
+// unmappedIDs are what shops call a product's id.
+var unmappedIDs = []string{"id", "sku", "product_id", "variant_id"}
+
+// otherID is the name of a product's id that is not mapped, for a note, else the one before.
+func (m *Maker) otherID(s *step, name, before string) string {
+	if m.notes == nil || slices.Contains(s.products.names[:], name) {
+		return before
+	}
+	if i := slices.Index(unmappedIDs, name); i >= 0 {
+		return unmappedIDs[i]
+	}
+	return before
+}
+
+// noteMoney tells of a value without a currency.
+func (m *Maker) noteMoney() {
+	if m.notes != nil && m.sent["properties.value"] && !m.sent["properties.currency"] {
+		m.notes.Add("properties.value", pipeline.Doubtful, "it has no currency: TikTok expects properties.currency with it")
+	}
+}
+
+func (m *Maker) noteMeant(name *event) {
+	m.notes.Add("event", pipeline.Doubtful, "it is sent as an event of your own: if "+name.meant+" is meant, map it in event.map")
 }

@@ -14,6 +14,7 @@ const notesConfig = `web_events:
   event_source_id: "7000000000000000101"
   test_event_code: {column: test}
   custom_properties: true
+  custom_events: true
   event: {column: event, default: Purchase}
   event_id: {column: id}
   require_identifier: false
@@ -29,8 +30,9 @@ const notesConfig = `web_events:
     page.referrer: {column: ref, on_invalid: omit}
     properties.currency: {column: currency, default: USD, on_invalid: default}
     properties.content_type: type
+    properties.value: value
     properties.contents: items
-    properties.num_items: {from: contents}
+    properties.num_items: {sum: contents}
     properties.order_id: {column: order, default: none given}
     properties.mileage.value: miles
     properties.mileage.unit: unit
@@ -55,9 +57,14 @@ func TestNotesTellWhatIsNotSentAsTheRowHasIt(t *testing.T) {
 		`{"currency":null,"event":null}`:                            {"event defaulted", "properties.currency defaulted"},
 		`{"items":[{"content_id":"a","content_type":"product"},{"content_id":"b","brand":"n/a"}]}`: {"properties.contents.brand left out",
 			"properties.contents.content_type left out", "properties.num_items taken from elsewhere"},
-		`{"unit":"KM"}`:          {"properties.mileage.unit left out"},
-		`{"own":[1,[2]]}`:        {"properties.own left out"},
-		`{"own":"to ada@x.org"}`: {"properties.own redacted"},
+		`{"items":[{"id":"a","price":3}]}`:              {"properties.contents doubtful", "properties.num_items taken from elsewhere"},
+		`{"items":[{"id":"a","content_id":"b"}]}`:       {"properties.num_items taken from elsewhere"},
+		`{"value":3,"currency":null,"nocurrency":true}`: {"properties.currency defaulted"},
+		`{"event":"Purchases"}`:                         {"event doubtful"},
+		`{"event":"MyOwn"}`:                             nil,
+		`{"unit":"KM"}`:                                 {"properties.mileage.unit left out"},
+		`{"own":[1,[2]]}`:                               {"properties.own left out"},
+		`{"own":"to ada@x.org"}`:                        {"properties.own redacted"},
 		`{"source":"offline","ip":"203.0.113.9","url":"https://x.example/"}`: {"page.url left out", "user.ip left out"},
 		`{"at":{"$local":"2026-08-01T11:00:00Z"}}`:                           {"event_time changed"},
 	} {
@@ -65,12 +72,13 @@ func TestNotesTellWhatIsNotSentAsTheRowHasIt(t *testing.T) {
 		if !strings.Contains(row, `"at"`) {
 			row = strings.Replace(row, "{", `{"at":{"$instant":"2026-08-01T11:00:00Z"},`, 1)
 		}
-		base := map[string]string{`"url"`: `"https://x.example/"`, `"event"`: `"Purchase"`, `"currency"`: `"USD"`, `"order"`: `"7"`, `"source"`: `"web"`, `"id"`: `"i"`}
+		base := map[string]string{`"url"`: `"https://x.example/"`, `"event"`: `"Purchase"`, `"currency"`: `"USD"`, `"order"`: `"7"`, `"source"`: `"web"`}
 		for column, value := range base {
 			if !strings.Contains(row, column) {
 				row = strings.Replace(row, "{", "{"+column+":"+value+",", 1)
 			}
 		}
+		row = strings.Replace(row, "{", `{"id":"i",`, 1)
 		notes := pipeline.Notes{}
 		s.items.Notes = &notes
 		if err := s.maker.Make(&s.items, 0, readChange(t, &s.columns, row)); err != nil {
@@ -87,5 +95,33 @@ func TestNotesTellWhatIsNotSentAsTheRowHasIt(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("%s:\n got %q\nwant %q", row, got, want)
 		}
+	}
+}
+
+func TestAValueWithoutACurrencyIsNoted(t *testing.T) {
+	config := strings.Replace(notesConfig, "{column: currency, default: USD, on_invalid: default}", "currency", 1)
+	for row, want := range map[string]int{`"value":3,"currency":"EUR"`: 0, `"value":3`: 1, `"currency":"EUR"`: 0, `"miles":3`: 0} {
+		s := loadSync(t, config)
+		s.items.Notes = &pipeline.Notes{}
+		line := `{"id":"i","event":"Purchase","url":"https://x.example/","order":"7","source":"web","at":{"$instant":"2026-08-01T11:00:00Z"},` + row + `}`
+		if err := s.maker.Make(&s.items, 0, readChange(t, &s.columns, line)); err != nil {
+			t.Fatal(err)
+		}
+		if got := len(s.items.Notes.List); got != want {
+			t.Errorf("%s: got notes %v, want %d", row, s.items.Notes.List, want)
+		}
+	}
+}
+
+func TestEventsUnderANameThatIsNearlyTikToksAreCounted(t *testing.T) {
+	s, reg := countingSync(t, notesConfig)
+	for _, name := range []string{"Purchases", "Purchases", "purchase_", "MyOwn", "Purchase"} {
+		line := `{"id":"i","event":"` + name + `","url":"https://x.example/","order":"7","source":"web","at":{"$instant":"2026-08-01T11:00:00Z"}}`
+		if err := s.maker.Make(&s.items, 0, readChange(t, &s.columns, line)); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+	}
+	if n := counted(t, s.plan.metrics.nearMisses); n != 3 || reg == nil {
+		t.Errorf("got %v, want 3", n)
 	}
 }

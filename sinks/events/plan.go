@@ -22,6 +22,7 @@ type Plan struct {
 	maxAge                   time.Duration
 	requires                 bool // an identifier
 	sums                     bool // a field is computed from the products
+	ids                      bool // and one of their ids
 
 	envelope envelopePlan
 	names    namePlan
@@ -102,7 +103,7 @@ func (p *Plan) compileFields(cols *mapping.Columns) {
 
 func (p *Plan) compileField(s *spec, f FieldConfig, cols *mapping.Columns, objects map[string]*object) step {
 	st := step{spec: s, computed: f.From != "", onInvalid: f.OnInvalid}
-	p.sums = p.sums || st.computed
+	p.sums, p.ids = p.sums || st.computed, p.ids || f.ids
 	st.redaction = newRedaction(s.kind, s.name, f.Redact, p.metrics)
 	st.key, st.object = pathOf(s.name, objects)
 	if !st.computed && !f.IsZero() {

@@ -37,6 +37,7 @@ func newProductPlan(f FieldConfig, cols *mapping.Columns, r redaction) *productP
 type product [memberCount]pipeline.Value
 
 const (
+	memberID       = 0
 	memberPrice    = 4
 	memberQuantity = 5
 	memberType     = 8 // read, as connectors have it, and left out: TikTok knows it of the whole event alone
@@ -127,8 +128,9 @@ func (m *Maker) element(dst []byte, s *step, index int, v pipeline.Value) ([]byt
 		return dst, invalid(pipeline.InvalidContents, memberField(index, ""), "an object with content_id, price and the like")
 	}
 	var p product
-	it := m.row.Members(v)
+	it, other := m.row.Members(v), ""
 	for it.Next() {
+		other = m.otherID(s, it.Name, other)
 		for i, name := range s.products.names {
 			if it.Name == name {
 				p[i] = it.Value
@@ -137,6 +139,9 @@ func (m *Maker) element(dst []byte, s *step, index int, v pipeline.Value) ([]byt
 	}
 	if it.Bad {
 		return dst, invalid(pipeline.InvalidContents, s.spec.name, "well-formed JSON")
+	}
+	if other != "" && missing(p[memberID]) != "" {
+		m.notes.Add(s.spec.name, pipeline.Doubtful, "a product's "+other+" is not sent: map it, {each: …, content_id: "+other+"}")
 	}
 	return m.product(dst, s, index, &p)
 }
@@ -162,6 +167,8 @@ func (m *Maker) product(dst []byte, s *step, index int, p *product) (_ []byte, e
 		}
 		if len(dst) == before { // a placeholder
 			dst = dst[:mark]
+		} else if i == memberID && m.plan.ids {
+			m.ids = append(append(m.ids, ','), dst[before:]...)
 		}
 	}
 	if len(dst) == start {
@@ -201,15 +208,21 @@ func memberField(index int, member string) string {
 	return field
 }
 
-// computed appends what `from: contents` asks for.
+// computed appends what is asked for of the products.
 func (m *Maker) computed(dst []byte, s *step) []byte {
+	switch {
+	case s.spec.kind == texts && len(m.ids) == 0:
+		return dst
+	case s.spec.kind == texts:
+		return append(append(append(dst, '['), m.ids[1:]...), ']')
+	}
 	if m.sum.products > 0 && s.spec.kind == number && m.sum.unpriced > 0 {
 		m.notes.Add(s.spec.name, pipeline.LeftOut, "not every product has a price")
 	}
 	return m.sum.append(dst, s.spec.kind)
 }
 
-// productSum adds up what `from: contents` asks for.
+// productSum adds up the products, for `sum: contents`.
 type productSum struct {
 	products int
 	unpriced int

@@ -105,7 +105,7 @@ func (c *Config) validateForms(s *spec, f *FieldConfig, at settings.Place) {
 	switch {
 	case f.From != "":
 		if !c.has("properties.contents") {
-			at.Key("from").Problem("properties.contents is not mapped", "map the products")
+			at.Problem("properties.contents is not mapped", "map the products")
 		}
 		return
 	case f.Product != nil:
@@ -123,7 +123,6 @@ func (c *Config) validateForms(s *spec, f *FieldConfig, at settings.Place) {
 	own.Validate(at)
 	validateOnInvalid(s, &f.Field, at.Key("on_invalid"))
 	validateRedact(s.kind, &f.Field, at.Key("redact"))
-	c.validateMembers(f, at.Key("members"))
 	c.validateCountry(s, f.Country, at.Key("default_country"))
 	if f.Separator != "" && s.kind != texts && s.kind != identifier && s.kind != numbers {
 		at.Key("separator").Problem("is for fields that take several values", "")
@@ -140,14 +139,6 @@ func validateOnInvalid(s *spec, f *mapping.Field, at settings.Place) {
 		at.Problem("takes reject or omit here", "")
 	case f.OnInvalid == "default" && f.Default == nil:
 		at.Problem("needs a default", "give the field one, or use omit")
-	}
-}
-
-func (c *Config) validateMembers(f *FieldConfig, at settings.Place) {
-	for member := range f.Members {
-		if !isProductMember(member) {
-			at.Key(member).Problem("unknown member of a product", "content_id, content_name, content_category, brand, price, quantity, description, status")
-		}
 	}
 }
 
@@ -201,7 +192,7 @@ func checkConstantTimes(f *mapping.Field, at settings.Place) {
 		}
 		for _, text := range constant.Texts {
 			if _, ok := get.Time(pipeline.StringValue([]byte(text))); !ok {
-				at.Key(key).Problem("must be a time", "ISO 8601 or a Unix time; {now: true} for the time of sending")
+				at.Key(key).Problem("must be "+get.TimeRule(), "{now: true} for the time of sending")
 			}
 		}
 	}

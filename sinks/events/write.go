@@ -50,7 +50,7 @@ func comma(dst []byte) []byte {
 
 // fields writes every mapped field that has a value; an object without any is not written either.
 func (m *Maker) fields(dst []byte) (_ []byte, err error) {
-	m.open = nil
+	m.open, m.sent = nil, nil
 	for i := range m.plan.steps {
 		s := &m.plan.steps[i]
 		if !m.applies(s) {
@@ -81,6 +81,7 @@ func (m *Maker) fields(dst []byte) (_ []byte, err error) {
 	default:
 		return dst, pipeline.Reject(pipeline.StageIdentity, pipeline.NoIdentifier, "user", "an email, phone, external_id, ttp or ttclid")
 	}
+	m.noteMoney()
 	return m.enter(dst, nil), nil
 }
 
@@ -135,7 +136,7 @@ func (m *Maker) onInvalid(dst []byte, s *step, err error) ([]byte, error) {
 		return dst, err
 	}
 	if s.products != nil {
-		m.sum = productSum{}
+		m.sum, m.ids = productSum{}, m.ids[:0]
 	}
 	if fallback, ok := s.get.Default(); ok && s.onInvalid == "default" {
 		m.noteInvalid(s, pipeline.Defaulted, rejection)

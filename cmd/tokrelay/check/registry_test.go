@@ -64,6 +64,7 @@ func TestCheckOnlineComparesSyncsWithARealRegistryAndTopic(t *testing.T) {
 	for _, want := range []string{
 		"ok schema orders-value: version with id 1 has 3 of the 3 mapped column(s): paid_at instant, email string or NULL, amount float",
 		"warn sync good: of the newest 2 row(s) 1 would be sent, 1 rejected, 0 skipped: 1 no_identifier user",
+		"warn sync good: of the newest 2 row(s) 1: properties.value: it has no currency",
 		"fail schema orders-value: has no column mail: the sync stops at the first row (missing_column: stop)",
 		"fail sync bad: web_events.fields.event_time: the column's type is bool, which is not a time",
 	} {

@@ -43,6 +43,7 @@ type tried struct {
 	rows, sent, keyless int
 	rejected            map[string]int
 	skipped             map[pipeline.SkipReason]int
+	doubts              map[string]int
 	trouble             error
 }
 
@@ -52,10 +53,11 @@ func (u *checkup) try(ctx context.Context, f *daemon.Flow, what string) {
 	if err != nil {
 		return // its topics were reported missing
 	}
-	t := tried{rejected: map[string]int{}, skipped: map[pipeline.SkipReason]int{}}
+	t := tried{rejected: map[string]int{}, skipped: map[pipeline.SkipReason]int{}, doubts: map[string]int{}}
 	trial := f.NewTrial()
 	err = u.admin.Read(ctx, span, func(r *pipeline.Record) error {
 		t.note(r, trial.Try(ctx, r))
+		t.doubt(trial.Notes.List)
 		if t.trouble != nil || t.rows == triedRows {
 			return admin.ErrStop
 		}
@@ -66,6 +68,9 @@ func (u *checkup) try(ctx context.Context, f *daemon.Flow, what string) {
 		return
 	}
 	u.report(f, what, &t)
+	for _, doubt := range slices.Sorted(maps.Keys(t.doubts)) {
+		u.warn(what, fmt.Sprintf("of the newest %d row(s) %d: %s", t.rows, t.doubts[doubt], doubt), "see them: tokrelay preview --from-topic --sync "+f.Sync.Name)
+	}
 	for _, finding := range loadFindings(f) { // of rows without a schema
 		u.emit(finding)
 	}
@@ -84,6 +89,15 @@ func (t *tried) note(r *pipeline.Record, err error) {
 		t.trouble = err
 	} else {
 		t.sent++
+	}
+}
+
+// doubt counts what is sent so but hardly meant so.
+func (t *tried) doubt(notes []pipeline.Note) {
+	for _, n := range notes {
+		if n.What == pipeline.Doubtful {
+			t.doubts[n.Field+": "+n.Why]++
+		}
 	}
 }
 

@@ -25,9 +25,9 @@ func keySchemas(records []*kgo.Record) []uint32 {
 	return slices.Collect(maps.Keys(ids))
 }
 
-// A row stays the same row when the schema of its key is registered again: whoever leaves, moves or is deleted afterwards is out
-// by the address that was sent before. And whoever was deleted while nobody ran is out, though the broker's cleaner has
-// left nothing of that row but a tombstone.
+// A row stays the same row when the schema of its key is registered again: people who leave, move or are deleted afterwards are
+// out by the address that was sent before. And people who were deleted while nobody ran are out, though the broker's cleaner
+// has left nothing of their rows but tombstones.
 func TestWhoLeftIsOutAlsoByAnotherKeySchemaAndWhereOnlyATombstoneIsLeft(t *testing.T) {
 	f := newFlow(t, "left", options{syncs: fileSync, env: []string{"WORK_FOLDER=" + t.TempDir()}})
 	people := f.topics["people"][0]

@@ -19,11 +19,11 @@ import (
 //     addresses is in the audience, and what it had before is out. It comes back with the next version that can be read.
 //   - An address that several rows hold is in for as long as one of them, by these rules, has it in.
 
-// cell is the value of a column, with what it means. Whoever writes it knows: nothing here reads addresses.
+// cell is the value of a column, with what it means. What writes it knows that: nothing here reads addresses.
 type cell struct {
 	text   *string // nil: NULL
 	means  string  // the address as it is hashed; "" is none
-	broken bool    // it can not be read, and rejects its row
+	broken bool    // it cannot be read, and rejects its row
 }
 
 // row is a version of a row.
