@@ -204,7 +204,7 @@ func TestARedirectDoesNotTakeTheTokenAway(t *testing.T) {
 
 func TestACanceledCallSaysSo(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	s := serve(t, func(http.ResponseWriter, *http.Request) { cancel() })
+	s := serve(t, func(_ http.ResponseWriter, r *http.Request) { cancel(); <-r.Context().Done() }) // an answer could come first
 	a := client(t, Config{BaseURL: s.URL}).Post(ctx, "/event/track/", []byte(`{}`))
 	if a.Verdict != pipeline.Retry || a.Network != "canceled" {
 		t.Errorf("got %v %q, want retry canceled", a.Verdict, a.Network)

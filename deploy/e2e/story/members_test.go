@@ -79,3 +79,39 @@ func TestWhoLeftIsOutAlsoByAnotherKeySchemaAndWhereOnlyATombstoneIsLeft(t *testi
 
 // rowText is a record's key as SQL prints it.
 func rowText(t *testing.T, r *kgo.Record) string { return strconv.FormatInt(rowID(t, r), 10) }
+
+// A connector that is made anew with another prefix writes the same table to another topic. The sync that is to read that stops and
+// says so; a resync takes the members over, and the verification finds those who left while no topic told of them.
+func TestATopicWithAnotherPrefixStopsTheAudienceUntilAResyncTakesItsMembersOver(t *testing.T) {
+	f := newFlow(t, "prefix", options{})
+	p := f.start()
+	f.day()
+	f.laws()
+	p.Stop(os.Interrupt)
+
+	f.source.exec(t, "DELETE FROM people WHERE id % 11 = 3")
+	f.source.written(t) // to the topic that is read no more
+	again := f.name + "_again"
+	f.source.connect(t, "envelope.json", again)
+	f.source.written(t)
+	text, err := os.ReadFile(f.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, renamed := f.topics["people"][0], again+"."+f.name+".people"
+	if err := os.WriteFile(f.config, []byte(strings.ReplaceAll(string(text), old, renamed)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.topics["people"] = []string{renamed}
+	p = f.start()
+	f.waitsFor("tokrelay resync --sync people")
+	p.Stop(os.Interrupt)
+
+	f.run("resync", "--sync", "people", "--yes")
+	f.start()
+	f.source.exec(t, "UPDATE people SET email = 'again' || id || '@example.com' WHERE id % 6 = 1; DELETE FROM people WHERE id % 9 = 4")
+	f.source.written(t)
+	f.caughtUp()
+	f.run("audience", "verify", "--sync", "people", "--repair", "--yes")
+	f.laws()
+}
