@@ -14,6 +14,7 @@ type flush struct {
 	chunk *pipeline.Chunk
 	rows  []rowPlan
 	ops   []op
+	said  []op // all of them, once they are said
 	out   pipeline.Items
 
 	index   claimIndex    // while planning by images
@@ -56,7 +57,7 @@ type op struct {
 
 func (f *flush) reset(s *Sink, c *pipeline.Chunk) {
 	f.sink, f.chunk = s, c
-	f.rows, f.ops, f.members, f.sets, f.names = f.rows[:0], f.ops[:0], f.members[:0], f.sets[:0], f.names[:0]
+	f.rows, f.ops, f.said, f.members, f.sets, f.names = f.rows[:0], f.ops[:0], f.said[:0], f.members[:0], f.sets[:0], f.names[:0]
 	f.took, f.tookFor, f.due = f.took[:0], f.tookFor[:0], time.Time{}
 	if f.lists == nil {
 		f.lists, f.byKey, f.unusable = map[string][]byte{}, map[key]int32{}, map[string]error{}

@@ -22,17 +22,31 @@ func (s *Sink) LookBack(ctx context.Context) error {
 			return nil
 		case f := <-s.left:
 			if pipeline.Wait(ctx, time.Until(f.due)) == nil {
-				_ = f.untilItFits(ctx)
+				_ = f.sayAgain(ctx)
 			}
 			s.release(f)
 		}
 	}
 }
 
-// giveUp notes that the chunk is another instance's, with calls of ours under way or just ended.
-func (f *flush) giveUp(why error) {
-	if !f.sink.plan.remembers {
-		return
+// sayAgain says for every claim what is remembered: of calls that were cut off it is not known which came last.
+func (f *flush) sayAgain(ctx context.Context) error {
+	if err := f.sink.refresh(ctx); err != nil {
+		return err
+	}
+	for i := range f.ops {
+		f.ops[i].remove = f.sink.deps.Memory.Claimants(f.ops[i].claim) > 0 // does not fit
+	}
+	return f.untilItFits(ctx)
+}
+
+// leftWith notes, where ctx has ended, that the chunk is another instance's, with calls of ours under way or just ended. It returns why.
+func (f *flush) leftWith(ctx context.Context, why error) error {
+	if !f.sink.plan.remembers || ctx.Err() == nil {
+		return why
+	}
+	if len(f.said) > 0 {
+		f.ops, f.said = f.said, f.ops
 	}
 	if f.due = time.Now(); errors.Is(why, pipeline.ErrCutOff) {
 		f.due = f.due.Add(lateCall)
@@ -40,6 +54,7 @@ func (f *flush) giveUp(why error) {
 	for i := range f.ops { // they are in the items, which are the caller's again
 		f.ops[i].claim = bytes.Clone(f.ops[i].claim)
 	}
+	return why
 }
 
 // finish ends a flush. One that was left is looked at again and keeps its locks until then.

@@ -93,6 +93,7 @@ func (f *flush) isRefused(r *rowPlan) bool {
 // the add. What no longer fits is said the other way round, until nothing has changed since the last answer. The calls belong
 // to rows that have settled, so chunks of copies carry them.
 func (f *flush) heal(ctx context.Context) error {
+	f.said = append(f.said[:0], f.ops...)
 	f.ops = slices.DeleteFunc(f.ops, func(o op) bool { return !o.remove && holds(f.memberOf(o).after.wants, o.claim) })
 	return f.untilItFits(ctx)
 }
@@ -112,6 +113,7 @@ func (f *flush) untilItFits(ctx context.Context) error {
 			return err
 		}
 		copies := pipeline.NewChunk(slices.Clone(f.chunk.Records))
+		copies.Abandon() // what becomes of them is not counted a second time
 		if err := f.sink.deps.Queue.Deliver(ctx, copies, &f.out); err != nil {
 			return err
 		}

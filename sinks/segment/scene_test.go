@@ -330,7 +330,7 @@ func TestWithoutAKeyNothingCanBeRemembered(t *testing.T) {
 }
 
 // A partition is lost while a call of its owner is on the wire: the next owner says the contrary, forgets the member, and then the
-// call has its effect.
+// call has its effect, whether its answer still comes in time or not.
 func TestACallThatEndsAfterItsPartitionWasLostIsLookedAtAgain(t *testing.T) {
 	for name, c := range map[string]struct {
 		first, late, next pipeline.Change
@@ -339,46 +339,54 @@ func TestACallThatEndsAfterItsPartitionWasLostIsLookedAtAgain(t *testing.T) {
 		"an add behind the next owner's delete": {upsert("other@x.org"), upsert("ada@x.org"), gone, nil},
 		"a delete behind the next owner's add":  {upsert("ada@x.org"), upsert("other@x.org"), upsert("ada@x.org"), []string{"ada@x.org"}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			s := newScene(t, newsletter)
-			s.row(1, c.first)
-			owner := *s // has a memory and locks of its own
-			owner.start(newsletter)
-			ctx, lose := context.WithCancel(t.Context())
-			var steps atomic.Int64
-			var lost sync.Once
-			owner.queue.step = func() error {
-				lost.Do(func() { // before the call has its effect
-					lose()
-					s.rowAt(3, 1, c.next)
-				})
-				if steps.Add(1) <= 4 { // a delete and an add, before and after
-					return ctx.Err()
+		for answers, cutOff := range map[string]int64{"which is cut off": 4, "which is answered": 0} { // a delete and an add, before and after
+			t.Run(name+" "+answers, func(t *testing.T) {
+				s := newScene(t, newsletter)
+				s.row(1, c.first)
+				owner := *s // has a memory and locks of its own
+				owner.start(newsletter)
+				ctx, lose := context.WithCancel(t.Context())
+				var steps atomic.Int64
+				var lost sync.Once
+				owner.queue.step = func() error {
+					lost.Do(func() { // before the call has its effect
+						lose()
+						s.rowAt(3, 1, c.next)
+					})
+					if steps.Add(1) <= cutOff {
+						return ctx.Err()
+					}
+					return nil
 				}
-				return nil
-			}
-			owner.queue.late = true
-			chunk, maker := pipeline.NewChunk([]pipeline.Record{s.record(1, 2)}), owner.sink.plan.Maker()
-			var items pipeline.Items
-			late := c.late
-			late.Shape, late.Key = s.shape, chunk.Records[0].Key
-			if err := maker.Make(&items, 0, &late); err != nil {
-				t.Fatal(err)
-			}
-			if err := owner.sink.Deliver(ctx, chunk, &items); err == nil {
-				t.Error("got nil, want the context's error")
-			}
-			looking, stop := context.WithCancel(t.Context())
-			defer stop()
-			go func() { _ = owner.sink.LookBack(looking) }()
-			took, err := owner.sink.members.take(t.Context(), memberLocks(s, chunk)) // it keeps them until it has looked
-			if err != nil {
-				t.Fatal(err)
-			}
-			owner.sink.members.give(took)
-			s.holds("then", c.want...)
-		})
+				owner.queue.late = true
+				chunk, maker := pipeline.NewChunk([]pipeline.Record{s.record(1, 2)}), owner.sink.plan.Maker()
+				var items pipeline.Items
+				late := c.late
+				late.Shape, late.Key = s.shape, chunk.Records[0].Key
+				if err := maker.Make(&items, 0, &late); err != nil {
+					t.Fatal(err)
+				}
+				if err := owner.sink.Deliver(ctx, chunk, &items); err == nil {
+					t.Error("got nil, want the context's error")
+				}
+				owner.lookBack(chunk)
+				s.holds("then", c.want...)
+			})
+		}
 	}
+}
+
+// lookBack looks again at a chunk whose partition was lost.
+func (s *scene) lookBack(c *pipeline.Chunk) {
+	s.t.Helper()
+	looking, stop := context.WithCancel(s.t.Context())
+	defer stop()
+	go func() { _ = s.sink.LookBack(looking) }()
+	took, err := s.sink.members.take(s.t.Context(), memberLocks(s, c)) // it keeps them until it has looked
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.sink.members.give(took)
 }
 
 // memberLocks are the locks of a chunk's members.

@@ -89,14 +89,11 @@ func (s *Sink) deliver(ctx context.Context, c *pipeline.Chunk, take func(*flush)
 	}
 	if err := f.send(ctx); err != nil {
 		f.settleFollowers(ctx)
-		if ctx.Err() != nil {
-			f.giveUp(err)
-		}
-		return err
+		return f.leftWith(ctx, err)
 	}
 	if s.plan.remembers {
 		if err := f.remember(ctx); err != nil {
-			return err
+			return f.leftWith(ctx, err)
 		}
 	}
 	return f.settle(ctx)

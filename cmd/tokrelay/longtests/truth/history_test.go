@@ -123,7 +123,7 @@ func (w *world) behind() string {
 			if err != nil {
 				w.Fatal(err)
 			}
-			if c.LagRecords != 0 || c.Unsettled > 0 {
+			if c.LagRecords != 0 || c.Unsettled != 0 {
 				return fmt.Sprintf("%s of %s is %d records behind, %d unsettled", a.name, m.Name, c.LagRecords, c.Unsettled)
 			}
 		}
