@@ -120,7 +120,7 @@ func (f *Flow) Requests(items *pipeline.Items) ([][]byte, error) {
 
 // Trial brings rows through a flow's steps, one after another, and forgets what they become. It is for one goroutine.
 type Trial struct {
-	Notes  pipeline.Notes // of the row that was tried last
+	Notes pipeline.Notes // of the row that was tried last
 
 	runner pipeline.Runner
 }
