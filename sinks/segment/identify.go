@@ -50,6 +50,9 @@ func (m *Maker) readAudiences() (err error) {
 		if len(name) == 0 || identity.IsPlaceholder(name) || len(name) > maxAudience || m.plan.cfg.Audience.Row.By == "id" && !audience.IsID(string(name)) {
 			return unknownAudience("an audience's " + m.plan.cfg.Audience.Row.By)
 		}
+		if m.redactor.Holds(name) {
+			return unknownAudience("an audience's name without an e-mail address or phone number: TikTok would show it")
+		}
 		if m.plan.cfg.Audience.Row.By == "name" && len(name) >= minID && audience.IsID(string(name)) {
 			return unknownAudience("an audience's name: the row has what looks like an id, which needs `by: id`")
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/identity"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/sinks/audience/member"
 )
@@ -20,6 +21,7 @@ type Maker struct {
 	now, old  []byte
 	audiences [][]byte
 	digests   member.Digests
+	redactor  identity.Redactor
 }
 
 // Maker makes one for another goroutine.
