@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
@@ -81,6 +83,44 @@ func readExample(t *testing.T, yaml, name string) {
 	}
 	if out != string(want) {
 		t.Errorf("got:\n%s\nwant:\n%s", out, want)
+	}
+}
+
+var formRow = regexp.MustCompile("(?m)^\\| .+ \\| .+ \\| `((?:[a-z]+\\.)?[a-z_]+: .+)` \\|$")
+
+// TestEveryFormOfAFieldHasAnExampleThatIsTaken holds the table of forms to the keys that a field has, and its examples to Validate.
+func TestEveryFormOfAFieldHasAnExampleThatIsTaken(t *testing.T) {
+	page, err := os.ReadFile(configurationPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples := formRow.FindAllStringSubmatch(string(page), -1)
+	for _, example := range examples {
+		fields := map[string]string{"event_time": "at", "user.email": "email", "page.url": "url", "properties.currency": "currency", "properties.contents": "items"}
+		name, form, _ := strings.Cut(example[1], ": ")
+		fields[name] = form
+		var list []string
+		for _, field := range slices.Sorted(maps.Keys(fields)) {
+			list = append(list, field+": "+fields[field])
+		}
+		text := strings.Replace(notesText, "event_time: {now: true}, user.email: email, page.url: url", strings.Join(list, ", "), 1)
+		if _, report := daemon.Parse([]byte(text), settings.Vars(nil)); report.Err() != nil {
+			t.Errorf("%s: %v", example[1], report.Err())
+		}
+	}
+	all := fmt.Sprint(examples)
+	for _, form := range (&mapping.Field{}).JSONSchema()["oneOf"].([]any) {
+		keys, _ := form.(map[string]any)["properties"].(map[string]any)
+		for key := range keys {
+			if !strings.Contains(all, key+":") {
+				t.Errorf("no example has %s", key)
+			}
+		}
+	}
+	for _, key := range []string{"now:", "each: items", "each: contents", "sum:", "content_id:", "["} {
+		if !strings.Contains(all, key) {
+			t.Errorf("no example has %s", key)
+		}
 	}
 }
 

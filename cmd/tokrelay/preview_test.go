@@ -87,7 +87,7 @@ syncs:
     web_events: {pixel_code: CTESTPIXELCODE000000, event: Lead, fields: {event_time: {now: true}, user.email: email, page.url: url}}
   - name: streamed
     topic: streamed
-    audience_segment: {audience: {name: A}, identifiers: {EMAIL_SHA256: email, PHONE_SHA256: phone}}
+    audience_segment: {audience: {name: A}, identifiers: {EMAIL_SHA256: email, PHONE_SHA256: [phone, mobile]}}
   - name: whole
     topic: whole
     audience_file: {audience: {name: B}, identifier: {EMAIL_SHA256: email, PHONE_SHA256: phone}}
@@ -97,10 +97,10 @@ func TestPreviewTellsWhatIsNotSentAsItIs(t *testing.T) {
 	file := write(t, notesText)
 	for sync, want := range map[string]string{
 		"events":   "event_time taken from elsewhere, page.url redacted",
-		"streamed": "identifiers.PHONE_SHA256 left out",
+		"streamed": "identifiers.PHONE_SHA256 left out, identifiers.PHONE_SHA256 changed",
 		"whole":    "identifier.PHONE_SHA256 left out",
 	} {
-		rows := `{"email":"ada@example.com","phone":"n/a","url":"https://x.example/?e=ada@example.com"}` + "\n"
+		rows := `{"email":"ada@example.com","phone":"n/a","mobile":"+44 (0)20 7183 8750","url":"https://x.example/?e=ada@example.com"}` + "\n"
 		out, errs, code := tokrelay(t, rows+rows, "preview", "-c", file, "--sync", sync, "--rows", "-")
 		if code != exitDone {
 			t.Fatalf("%s: exit %d: %s", sync, code, errs)

@@ -50,6 +50,22 @@ func (p Phone) Hash(clear []byte) (h Hash, err error) {
 	return h, err
 }
 
+// NoteCorrected is what a preview says of a number that Corrects is true of.
+const NoteCorrected = "its digits are completed or corrected by the rules of its country"
+
+// Corrects reports whether the number is hashed with other digits than it is written with, for a preview: completed by its country, or
+// without a prefix that is not dialled from abroad.
+func (p Phone) Corrects(clear []byte) bool {
+	text := trim(clear)
+	number, err := dial(text)
+	if err != nil {
+		return false
+	}
+	var buf [1 + maxE164]byte
+	e164, err := p.normalise(buf[:0], text)
+	return err == nil && !bytes.Equal(e164[1:], number.all())
+}
+
 func (p Phone) normalise(dst, text []byte) ([]byte, error) {
 	number, err := dial(text)
 	if err != nil {

@@ -112,3 +112,14 @@ func TestNewRefusesWhatValidateRefuses(t *testing.T) {
 		t.Errorf("got %v, want the problems of an empty configuration", err)
 	}
 }
+
+func TestEveryFieldHasAMeaning(t *testing.T) {
+	for _, s := range specs {
+		if meanings[s.name] == "" {
+			t.Errorf("%s has none", s.name)
+		}
+	}
+	if len(meanings) != len(specs)+1 { // event_time is not a spec
+		t.Errorf("%d meanings for %d fields", len(meanings), len(specs)+1)
+	}
+}

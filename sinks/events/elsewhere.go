@@ -95,7 +95,7 @@ func (m *Maker) inURL(e *elsewhere) pipeline.Value {
 		return pipeline.NullValue()
 	}
 	v, err := e.url.Value(m.row)
-	if err != nil || v.Kind() != pipeline.String || !bytes.Contains(v.Bytes(), []byte(e.parameter)) {
+	if err != nil || v.Kind() != pipeline.String {
 		return pipeline.NullValue()
 	}
 	return m.row.Parameter(v, e.parameter)

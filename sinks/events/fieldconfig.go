@@ -171,7 +171,7 @@ func (c FieldConfig) EncodeYAML() any {
 
 // JSONSchema lists every field with the forms it may have.
 func (*Fields) JSONSchema() map[string]any {
-	properties := map[string]any{timeField: oneOf((&mapping.Field{}).JSONSchema(), settings.Schema(nowForm{}))}
+	properties := map[string]any{timeField: described(oneOf((&mapping.Field{}).JSONSchema(), settings.Schema(nowForm{})), timeField)}
 	for _, s := range specs {
 		form := (&mapping.Field{}).JSONSchema()
 		switch {
@@ -182,10 +182,15 @@ func (*Fields) JSONSchema() map[string]any {
 		case s.kind == contents:
 			form = oneOf(form, settings.Schema(eachForm{}), settings.Schema(productForm{}))
 		}
-		properties[s.name] = form
+		properties[s.name] = described(form, s.name)
 	}
 	return map[string]any{"type": "object", "properties": properties,
 		"patternProperties": map[string]any{`^properties\.`: (&mapping.Field{}).JSONSchema()}, "additionalProperties": false}
+}
+
+func described(form map[string]any, field string) map[string]any {
+	form["description"] = meanings[field]
+	return form
 }
 
 // names are the configured fields, sorted.

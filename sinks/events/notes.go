@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/identity"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 )
 
@@ -86,11 +87,14 @@ func (m *Maker) noteIP(s *step, clean, public []byte) {
 	}
 }
 
-// notePhone tells of a number that is completed. A digest and an international number are not.
+// notePhone tells of a number whose digits are not those that the row has.
 func (m *Maker) notePhone(s *step, clear []byte) {
-	text := bytes.TrimSpace(clear)
-	if len(text) > 0 && len(text) < 32 && text[0] != '+' && !bytes.HasPrefix(text, []byte("00")) {
-		m.notes.Add(s.spec.name, pipeline.Changed, "it is completed by the calling code of default_country, where it has none")
+	phone, _ := s.hasher.(identity.Phone)
+	if s.phone != nil {
+		phone = m.localPhone(s.phone)
+	}
+	if phone.Corrects(clear) {
+		m.notes.Add(s.spec.name, pipeline.Changed, identity.NoteCorrected)
 	}
 }
 

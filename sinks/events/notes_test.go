@@ -43,7 +43,11 @@ func TestNotesTellWhatIsNotSentAsTheRowHasIt(t *testing.T) {
 	for row, want := range map[string][]string{
 		`{"other":1}`: nil,
 		`{"test":"null","click":"{{ttclid}}","email":["ada@x.org","ADA@x.org","n/a"]}`: {"test_event_code left out", "user.email left out", "user.email left out", "user.ttclid left out"},
-		`{"phone":"030 123456"}`:                                    {"user.phone changed"},
+		`{"phone":"030 123456"}`:          {"user.phone changed"},
+		`{"phone":"+44 (0)20 7183 8750"}`: {"user.phone changed"},
+		`{"phone":"+1 14155550123"}`:      {"user.phone changed"},
+		`{"phone":"+1 415-555-0123"}`:     nil,
+		`{"phone":"b5fc85e55755f9e0d030a10ab4429b6b2944855f9a0d60077fe832becbc41d72"}`: nil,
 		`{"phone":"+4930123456"}`:                                   nil,
 		`{"ip":"10.0.0.1"}`:                                         {"user.ip left out"},
 		`{"ip":"10.0.0.1, 203.0.113.9"}`:                            {"user.ip changed"},

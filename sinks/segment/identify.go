@@ -11,6 +11,7 @@ import (
 const (
 	maxAudiences = 20  // of one row
 	maxAudience  = 200 // bytes of the name a row gives
+	minID        = 15  // digits: TikTok's ids have 18 or more, and nobody names an audience so
 )
 
 // claims appends the row's claims: each of its identifiers in each of its audiences. Kinds of which kept has the bit are left out.
@@ -51,6 +52,12 @@ func (m *Maker) readAudiences() (err error) {
 		name := mapping.Trim(m.row.Text(v))
 		if len(name) == 0 || identity.IsPlaceholder(name) || len(name) > maxAudience || m.plan.cfg.Audience.Row.By == "id" && !audience.IsID(string(name)) {
 			return unknownAudience("an audience's " + m.plan.cfg.Audience.Row.By)
+		}
+		if m.redactor.Holds(name) {
+			return unknownAudience("an audience's name without an e-mail address or phone number: TikTok would show it")
+		}
+		if m.plan.cfg.Audience.Row.By == "name" && len(name) >= minID && audience.IsID(string(name)) {
+			return unknownAudience("an audience's name: the row has what looks like an id, which needs `by: id`")
 		}
 		m.audiences = append(m.audiences, name)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/identity"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/sinks/audience/member"
 )
@@ -21,6 +22,7 @@ type Maker struct {
 	now, old  []byte
 	audiences [][]byte
 	digests   member.Digests
+	redactor  identity.Redactor
 }
 
 // Maker makes one for another goroutine.

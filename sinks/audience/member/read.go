@@ -47,6 +47,7 @@ func (d *Digests) Of(r *Reader, row *mapping.Row) (_ []identity.Hash, err error)
 			}
 		} else if !h.IsZero() {
 			d.hashes = append(d.hashes, h)
+			d.noteCorrected(r, row, v)
 		}
 	}
 	return d.hashes, nil
@@ -72,6 +73,20 @@ func (r *Rules) Nobody(section string) error {
 		return NoIdentifier(section)
 	}
 	return pipeline.SkipNoIdentifier
+}
+
+// noteCorrected tells of a phone number whose digits are not those that the row has.
+func (d *Digests) noteCorrected(r *Reader, row *mapping.Row, v pipeline.Value) {
+	if d.Notes == nil {
+		return
+	}
+	phone, ok := r.hasher.(identity.Phone)
+	if r.country != nil {
+		phone, ok = r.phoneOf(row), true
+	}
+	if ok && phone.Corrects(row.Text(v)) {
+		d.Notes.Add(r.Field, pipeline.Changed, identity.NoteCorrected)
+	}
 }
 
 // NoIdentifier is the rejection of a row without identifiers.
