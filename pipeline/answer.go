@@ -73,6 +73,11 @@ type Answer struct {
 	Body       []byte // the response as received, for the live debugger; may be cut
 }
 
+// MayComeLate reports whether the call may still have its effect: it may have reached TikTok, whose own answer did not come.
+func (a *Answer) MayComeLate() bool {
+	return a.HTTPStatus >= 500 || a.Network == "timeout" || a.Network == "reset" || a.Network == "closed"
+}
+
 // CodeLabel is the answer's code as metrics label it: of codes that are not in the table, only the range.
 func (a *Answer) CodeLabel() string {
 	if a.Unlisted {

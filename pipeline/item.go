@@ -20,6 +20,7 @@ type Items struct {
 	List      []Item
 	Envelopes []string // what a call says around its items; only items of one envelope share a call
 	Rejected  []Rejected
+	Late      bool   // set by delivery: calls that carried items ended without TikTok's answer and may have their effect later
 	Notes     *Notes // what a preview tells of the row at hand; nil where rows are sent
 }
 
@@ -58,6 +59,7 @@ func (it *Items) Cut(items, bytes int) { it.List, it.Buf = it.List[:items], it.B
 // Reset empties the items and keeps their memory.
 func (it *Items) Reset() {
 	it.Buf, it.List, it.Envelopes, it.Rejected = it.Buf[:0], it.List[:0], it.Envelopes[:0], it.Rejected[:0]
+	it.Late = false
 }
 
 // Format prints the number of items, never what they hold.

@@ -10,9 +10,6 @@ import (
 // its partition is to be given up. Its rows stay unsettled and are read again.
 var ErrHeld = errors.New("held up")
 
-// ErrCutOff is added to the error of a delivery that left calls under way without their answers: they may have their effect later.
-var ErrCutOff = errors.New("cut off")
-
 type leavingKey struct{}
 
 // WithLeaving makes the context of a chunk's handling: leaving is closed when the partition is to be given up, which ends waiting

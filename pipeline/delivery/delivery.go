@@ -23,6 +23,7 @@ type delivery struct {
 
 	gone    bool           // Deliver is leaving: nothing of the chunk is sent any more
 	left    bool           // Deliver has returned: items must not be touched
+	late    bool           // a call that carried its items ended without TikTok's answer
 	calls   int            // calls in flight that carry its items
 	idle    chan struct{}  // closed when it is gone and has no calls in flight
 	reading sync.WaitGroup // requests being written from items.Buf; none may be when Deliver returns

@@ -18,6 +18,7 @@ type inFlight struct {
 	rows    []pipeline.Position // for OnCall; nil without one
 	request *request
 	cancel  context.CancelFunc
+	late    bool // it ended without TikTok's answer
 	span    *tracing.Span
 }
 
@@ -88,6 +89,7 @@ func (b *batch) post(f *inFlight, p *part) pipeline.Answer {
 	ctx, f.span = b.trace(ctx, f, p)
 	a := b.queue.deps.Post(ctx, f.request.body)
 	f.span.Answer(&a)
+	f.late = a.MayComeLate()
 	return a
 }
 
@@ -108,6 +110,7 @@ func (q *Queue) finished(f *inFlight) {
 	defer q.mu.Unlock()
 	delete(q.calls, f)
 	eachDelivery(f.entries, func(d *delivery) {
+		d.late = d.late || f.late
 		if d.calls--; d.calls == 0 && d.idle != nil {
 			close(d.idle)
 		}

@@ -81,8 +81,8 @@ var errEnded = errors.New("the sync's delivery has ended")
 
 // Deliver sends the items of a chunk's unsettled rows and returns nil when all of these rows are settled: delivered, or
 // dead-lettered. It blocks while too much is under way. It fails only when ctx, or Run, ends before that, or with
-// pipeline.ErrHeld: nothing of the chunk is sent any more then, and its unsettled rows are to be delivered again. The error is pipeline.ErrCutOff, too,
-// where calls were cut off. Nothing refers to items once it returned.
+// pipeline.ErrHeld: nothing of the chunk is sent any more then, and its unsettled rows are to be delivered again. Nothing refers to
+// items once it returned.
 func (q *Queue) Deliver(ctx context.Context, c *pipeline.Chunk, items *pipeline.Items) error {
 	d := newDelivery(c, items)
 	if d.rows == 0 {
@@ -98,10 +98,17 @@ func (q *Queue) Deliver(ctx context.Context, c *pipeline.Chunk, items *pipeline.
 	defer q.room.Release(room)
 	q.enqueue(d)
 	err := q.await(ctx, d)
+	items.Late = q.isLate(d)
 	if err != nil {
 		return fmt.Errorf("deliver %v: %w", c, err)
 	}
 	return nil
+}
+
+func (q *Queue) isLate(d *delivery) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return d.late
 }
 
 func (q *Queue) await(ctx context.Context, d *delivery) error {
@@ -208,13 +215,11 @@ func (q *Queue) leave(d *delivery, why error) error {
 	}
 	q.mu.Unlock()
 	q.deps.Gate.recheck()
-	if !q.awaitCalls(idle) {
-		why = errors.Join(why, pipeline.ErrCutOff)
-	}
+	answered := q.awaitCalls(idle)
 	d.reading.Wait()
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	d.left = true
+	d.left, d.late = true, d.late || !answered
 	if d.rows == 0 {
 		return nil
 	}

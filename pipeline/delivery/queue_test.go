@@ -271,6 +271,40 @@ func TestACallThatIsTooLargeIsSentInParts(t *testing.T) {
 	})
 }
 
+func TestDeliverTellsOfCallsThatMayHaveTheirEffectLater(t *testing.T) {
+	for name, c := range map[string]struct {
+		first pipeline.Answer
+		want  bool
+	}{
+		"accepted":           {yes, false},
+		"a connection reset": {pipeline.Answer{Verdict: pipeline.Retry, Item: -1, Network: "reset"}, true},
+		"a gateway's answer": {pipeline.Answer{Verdict: pipeline.Retry, Item: -1, HTTPStatus: 504}, true},
+		"no connection":      {pipeline.Answer{Verdict: pipeline.Retry, Item: -1, Network: "refused"}, false},
+		"TikTok's own error": {pipeline.Answer{Verdict: pipeline.Retry, Item: -1, HTTPStatus: 200, Code: 50000}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				calls := 0
+				w := newWorld(t, options{}, func(sent) pipeline.Answer {
+					if calls++; calls == 1 {
+						return c.first
+					}
+					return yes
+				})
+				chunk, items := w.chunk(3)
+				w.must(chunk, items)
+				if items.Late != c.want {
+					t.Errorf("late: got %t, want %t", items.Late, c.want)
+				}
+				chunk, items = w.chunk(3)
+				if w.must(chunk, items); items.Late {
+					t.Error("late: got true of the next chunk, want false")
+				}
+			})
+		})
+	}
+}
+
 func TestDeliverLeavesWhenItsContextEnds(t *testing.T) {
 	t.Run("while its items wait", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
@@ -317,6 +351,9 @@ func TestDeliverLeavesWhenItsContextEnds(t *testing.T) {
 			}
 			if got, want := time.Since(began), 3*time.Second; got != want {
 				t.Errorf("Deliver took %v, want %v", got, want)
+			}
+			if !items.Late {
+				t.Error("late: got false, want true: the call may have its effect yet")
 			}
 			synctest.Wait()
 			if got := len(w.sent()); got != 1 {

@@ -27,10 +27,16 @@ func (f *flush) send(ctx context.Context) error {
 			f.out.Rejected = append(f.out.Rejected, pipeline.Rejected{Row: r.row, Rejection: r.rejected, SchemaID: r.schema})
 		}
 	}
-	err := f.sink.deps.Queue.Deliver(ctx, f.chunk, &f.out)
+	err := f.deliver(ctx, f.chunk)
 	for i, r := range rejected {
 		r.refused = f.out.Rejected[i].Refused
 	}
+	return err
+}
+
+func (f *flush) deliver(ctx context.Context, c *pipeline.Chunk) error {
+	err := f.sink.deps.Queue.Deliver(ctx, c, &f.out)
+	f.late = f.late || f.out.Late
 	return err
 }
 

@@ -133,7 +133,7 @@ func (c *Config) Validate(at settings.Place) {
 		at.Key("read_back").Problem("must be at least 1m", "leave it out for the default")
 	}
 	if c.Remember == "never" {
-		at.Key("remember").Warn("an identifier that several rows share leaves TikTok with the first of them, and key changes may lose members", "leave it out unless rows share nothing")
+		at.Key("remember").Warn("an identifier that several rows share leaves TikTok with the first of them, key changes may lose members, and a call that was under way when its partition was lost is not corrected", "leave it out unless rows share nothing")
 	}
 }
 

@@ -14,7 +14,7 @@ type flush struct {
 	chunk *pipeline.Chunk
 	rows  []rowPlan
 	ops   []op
-	said  []op // all of them, once they are said
+	said  []op // what TikTok was told, where it is to fit what is remembered
 	out   pipeline.Items
 
 	index   claimIndex    // while planning by images
@@ -28,7 +28,8 @@ type flush struct {
 	lists   map[string][]byte // audiences as requests name them
 
 	unusable map[string]error // audiences whose rows are rejected
-	due      time.Time        // when to look again at what was said; zero: not at all
+	late     bool             // a call may still have its effect
+	due      time.Time        // when to look again at what was said
 }
 
 // rowPlan is what becomes of a row.
@@ -58,7 +59,7 @@ type op struct {
 func (f *flush) reset(s *Sink, c *pipeline.Chunk) {
 	f.sink, f.chunk = s, c
 	f.rows, f.ops, f.said, f.members, f.sets, f.names = f.rows[:0], f.ops[:0], f.said[:0], f.members[:0], f.sets[:0], f.names[:0]
-	f.took, f.tookFor, f.due = f.took[:0], f.tookFor[:0], time.Time{}
+	f.late = false
 	if f.lists == nil {
 		f.lists, f.byKey, f.unusable = map[string][]byte{}, map[key]int32{}, map[string]error{}
 	}
@@ -165,4 +166,5 @@ func (f *flush) lockClaims(ctx context.Context) error {
 func (f *flush) unlock() {
 	f.sink.claims.give(f.took)
 	f.sink.members.give(f.tookFor)
+	f.took, f.tookFor = f.took[:0], f.tookFor[:0]
 }

@@ -87,6 +87,10 @@ type queue struct {
 	letters *letterBox
 	step    func() error
 	late    bool // a call has its effect whatever step says
+
+	unanswered bool   // calls are taken for late
+	alone      bool   // it serves one goroutine
+	added      []byte // then, the first element that was added last
 }
 
 func (q *queue) Deliver(ctx context.Context, c *pipeline.Chunk, items *pipeline.Items) error {
@@ -96,6 +100,11 @@ func (q *queue) Deliver(ctx context.Context, c *pipeline.Chunk, items *pipeline.
 		calls.Go(func() { errs[i] = q.call(items, int32(i)) })
 	}
 	calls.Wait()
+	items.Late = q.unanswered
+	if at := slices.Index(items.Envelopes, add); q.alone && at >= 0 {
+		i := slices.IndexFunc(items.List, func(it pipeline.Item) bool { return it.Envelope == int32(at) })
+		q.added = slices.Clone(items.Body(i))
+	}
 	failed := map[int32]bool{}
 	for _, item := range items.List {
 		failed[item.Row] = failed[item.Row] || errs[item.Envelope] != nil

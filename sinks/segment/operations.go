@@ -13,6 +13,7 @@ func (f *flush) planMembers(ctx context.Context) error {
 			f.join(m)
 		}
 	}
+	f.said = append(f.said[:0], f.ops...)
 	return nil
 }
 

@@ -93,7 +93,6 @@ func (f *flush) isRefused(r *rowPlan) bool {
 // the add. What no longer fits is said the other way round, until nothing has changed since the last answer. The calls belong
 // to rows that have settled, so chunks of copies carry them.
 func (f *flush) heal(ctx context.Context) error {
-	f.said = append(f.said[:0], f.ops...)
 	f.ops = slices.DeleteFunc(f.ops, func(o op) bool { return !o.remove && holds(f.memberOf(o).after.wants, o.claim) })
 	return f.untilItFits(ctx)
 }
@@ -114,7 +113,7 @@ func (f *flush) untilItFits(ctx context.Context) error {
 		}
 		copies := pipeline.NewChunk(slices.Clone(f.chunk.Records))
 		copies.Abandon() // what becomes of them is not counted a second time
-		if err := f.sink.deps.Queue.Deliver(ctx, copies, &f.out); err != nil {
+		if err := f.deliver(ctx, copies); err != nil {
 			return err
 		}
 	}

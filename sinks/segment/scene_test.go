@@ -2,12 +2,12 @@ package segment
 
 import (
 	"context"
-	"encoding/binary"
 	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -341,59 +341,66 @@ func TestACallThatEndsAfterItsPartitionWasLostIsLookedAtAgain(t *testing.T) {
 	} {
 		for answers, cutOff := range map[string]int64{"which is cut off": 4, "which is answered": 0} { // a delete and an add, before and after
 			t.Run(name+" "+answers, func(t *testing.T) {
-				s := newScene(t, newsletter)
-				s.row(1, c.first)
-				owner := *s // has a memory and locks of its own
-				owner.start(newsletter)
-				ctx, lose := context.WithCancel(t.Context())
-				var steps atomic.Int64
-				var lost sync.Once
-				owner.queue.step = func() error {
-					lost.Do(func() { // before the call has its effect
-						lose()
-						s.rowAt(3, 1, c.next)
-					})
-					if steps.Add(1) <= cutOff {
-						return ctx.Err()
+				synctest.Test(t, func(t *testing.T) {
+					s := newScene(t, newsletter)
+					s.row(1, c.first)
+					owner := *s // has a memory and locks of its own
+					owner.start(newsletter)
+					ctx, lose := context.WithCancel(t.Context())
+					var steps atomic.Int64
+					var lost sync.Once
+					owner.queue.step = func() error {
+						lost.Do(func() { // before the call has its effect
+							lose()
+							s.rowAt(3, 1, c.next)
+						})
+						if steps.Add(1) <= cutOff {
+							return ctx.Err()
+						}
+						return nil
 					}
-					return nil
-				}
-				owner.queue.late = true
-				chunk, maker := pipeline.NewChunk([]pipeline.Record{s.record(1, 2)}), owner.sink.plan.Maker()
-				var items pipeline.Items
-				late := c.late
-				late.Shape, late.Key = s.shape, chunk.Records[0].Key
-				if err := maker.Make(&items, 0, &late); err != nil {
-					t.Fatal(err)
-				}
-				if err := owner.sink.Deliver(ctx, chunk, &items); err == nil {
-					t.Error("got nil, want the context's error")
-				}
-				owner.lookBack(chunk)
-				s.holds("then", c.want...)
+					owner.queue.late = true
+					chunk, maker := pipeline.NewChunk([]pipeline.Record{s.record(1, 2)}), owner.sink.plan.Maker()
+					var items pipeline.Items
+					late := c.late
+					late.Shape, late.Key = s.shape, chunk.Records[0].Key
+					if err := maker.Make(&items, 0, &late); err != nil {
+						t.Fatal(err)
+					}
+					if err := owner.sink.Deliver(ctx, chunk, &items); err == nil {
+						t.Error("got nil, want the context's error")
+					}
+					owner.lookBack()
+					s.holds("then", c.want...)
+				})
 			})
 		}
 	}
 }
 
-// lookBack looks again at a chunk whose partition was lost.
-func (s *scene) lookBack(c *pipeline.Chunk) {
-	s.t.Helper()
-	looking, stop := context.WithCancel(s.t.Context())
-	defer stop()
-	go func() { _ = s.sink.LookBack(looking) }()
-	took, err := s.sink.members.take(s.t.Context(), memberLocks(s, c)) // it keeps them until it has looked
-	if err != nil {
-		s.t.Fatal(err)
+// The connection breaks with a call on the wire, which is made again; the person leaves; and then the first one has its effect.
+func TestWhatACallWithoutAnAnswerSaidIsLookedAtAgain(t *testing.T) {
+	for answered, want := range map[bool][]string{true: {"ada@x.org"}, false: nil} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newScene(t, newsletter)
+			s.queue.unanswered, s.queue.alone = !answered, true
+			s.row(1, upsert("ada@x.org"))
+			s.queue.unanswered = false
+			s.row(1, gone)
+			s.holds("once the person has left")
+			add := s.queue.plan.AppendRequest(nil, add, [][]byte{s.queue.added})
+			if a := postTo(s.sandbox, Endpoint, add); a.Code != 0 {
+				t.Fatal(a.Message)
+			}
+			s.lookBack()
+			s.holds("then", want...)
+		})
 	}
-	s.sink.members.give(took)
 }
 
-// memberLocks are the locks of a chunk's members.
-func memberLocks(s *scene, c *pipeline.Chunk) (locks []uint64) {
-	for i := range c.Records {
-		k := s.sink.nameOf(&c.Records[i])
-		locks = append(locks, binary.LittleEndian.Uint64(k[:]))
-	}
-	return locks
+// lookBack looks again at what is in doubt.
+func (s *scene) lookBack() {
+	ctx, stop := context.WithTimeout(s.t.Context(), 2*lateCall)
+	defer stop()
+	_ = s.sink.LookBack(ctx)
 }

@@ -49,7 +49,7 @@ type Sink struct {
 	claims  locks // claims that calls under way add or delete (P2)
 	flushes sync.Pool
 	former  sync.Map    // topic → what it was called before
-	left    chan *flush // chunks that are another instance's now
+	doubted chan *flush // chunks that are to be looked at again
 }
 
 // NewSink puts a sink together.
@@ -57,7 +57,7 @@ func NewSink(p *Plan, deps Deps) *Sink {
 	if deps.Status == nil {
 		deps.Status = pipeline.NewStatus(time.Now)
 	}
-	s := &Sink{plan: p, deps: deps, left: make(chan *flush, 64)}
+	s := &Sink{plan: p, deps: deps, doubted: make(chan *flush, 64)}
 	s.flushes.New = func() any { return new(flush) }
 	return s
 }
@@ -73,7 +73,7 @@ func (s *Sink) deliver(ctx context.Context, c *pipeline.Chunk, take func(*flush)
 	f := s.flushes.Get().(*flush)
 	f.reset(s, c)
 	take(f)
-	defer s.finish(f)
+	defer s.finish(ctx, f)
 	if _, err := f.audiences(ctx, nil); err != nil { // before anything: the sync may not be allowed to go on
 		return err
 	}
@@ -89,11 +89,11 @@ func (s *Sink) deliver(ctx context.Context, c *pipeline.Chunk, take func(*flush)
 	}
 	if err := f.send(ctx); err != nil {
 		f.settleFollowers(ctx)
-		return f.leftWith(ctx, err)
+		return err
 	}
 	if s.plan.remembers {
 		if err := f.remember(ctx); err != nil {
-			return f.leftWith(ctx, err)
+			return err
 		}
 	}
 	return f.settle(ctx)
