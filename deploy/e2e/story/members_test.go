@@ -36,6 +36,7 @@ func TestWhoLeftIsOutAlsoByAnotherKeySchemaAndWhereOnlyATombstoneIsLeft(t *testi
 	f.laws()
 	before := keySchemas(f.records(people))
 
+	stack(t, "disconnect", f.name) // it goes on where it was, and tells of the columns' types
 	f.source.connect(t, "envelope.json", f.name, `"skipped.operations": "none"`, `"skipped.operations": "none", "column.propagate.source.type": ".*"`)
 	f.day()
 	f.laws()
