@@ -30,6 +30,15 @@ func (s *Sink) LookBack(ctx context.Context) error {
 	}
 }
 
+// outlast waits, where nothing is remembered to be looked at, until calls without an answer can have no effect any more: the next
+// chunk may say the contrary.
+func (f *flush) outlast(ctx context.Context) error {
+	if !f.late || f.sink.plan.remembers {
+		return nil
+	}
+	return pipeline.Wait(ctx, lateCall)
+}
+
 // finish ends a flush, or has it looked at again.
 func (s *Sink) finish(ctx context.Context, f *flush) {
 	f.unlock()

@@ -398,6 +398,22 @@ func TestWhatACallWithoutAnAnswerSaidIsLookedAtAgain(t *testing.T) {
 	}
 }
 
+func TestWithoutMemoryACallWithoutAnAnswerIsOutlasted(t *testing.T) {
+	for unanswered, want := range map[bool]time.Duration{true: lateCall, false: 0} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newScene(t, newsletter)
+			s.full = true
+			s.start(newsletter + "remember: never")
+			s.queue.unanswered = unanswered
+			began := time.Now()
+			s.row(1, inserted(person{email: "ada@x.org", member: true}))
+			if got := time.Since(began); got != want {
+				t.Errorf("unanswered %t: the next row may come after %v, want %v", unanswered, got, want)
+			}
+		})
+	}
+}
+
 // lookBack looks again at what is in doubt.
 func (s *scene) lookBack() {
 	ctx, stop := context.WithTimeout(s.t.Context(), 2*lateCall)

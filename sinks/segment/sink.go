@@ -96,5 +96,8 @@ func (s *Sink) deliver(ctx context.Context, c *pipeline.Chunk, take func(*flush)
 			return err
 		}
 	}
-	return f.settle(ctx)
+	if err := f.settle(ctx); err != nil {
+		return err
+	}
+	return f.outlast(ctx)
 }

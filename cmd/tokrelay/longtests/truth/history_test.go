@@ -54,6 +54,7 @@ func (w *world) live() {
 			return
 		}
 	}
+	w.verify()
 }
 
 // quiet ends all trouble.
