@@ -445,7 +445,7 @@ func (s *stack) each(ts *testscript.TestScript, ctx context.Context, topic strin
 func (s *stack) tell(ts *testscript.TestScript, args []string) {
 	switch args[0] {
 	case "refuse":
-		s.tiktok.AddFault(sandbox.Fault{Endpoint: "/event/track/", ID: args[1], Code: 40002, Message: sandbox.IndexedMessage})
+		s.tiktok.AddFault(sandbox.Fault{Endpoint: "/event/track/", ID: args[1], Code: 40002, Message: sandbox.RowMessage})
 	case "revoke":
 		s.tiktok.RevokeTokens()
 	case "forgive":

@@ -148,7 +148,7 @@ func serverNamed(name string) http.RoundTripper {
 	if name == "stub" {
 		return nil
 	}
-	return sandbox.New(sandbox.Config{Limits: sandbox.NoLimits()}).Transport()
+	return sandbox.New(sandbox.Config{Limits: sandbox.NoLimits(), Refuse: []sandbox.Warning{sandbox.Compressed}}).Transport()
 }
 
 func onePixel(int) string { return sandbox.DefaultPixel }

@@ -101,8 +101,8 @@ func (s *stage) check(box *sandbox.Sandbox, n int, bad func(offset int) bool) {
 		if bad(offset) != (r != nil) {
 			s.Errorf("row %d: dead letter %v, bad %v", offset, r, bad(offset))
 		}
-		if bad(offset) && (r == nil || r.Field != "properties.value" || r.RequestID == "" || r.Reason != pipeline.RefusedByTikTok) {
-			s.Errorf("row %d: got %+v, want TikTok's refusal of properties.value", offset, r)
+		if bad(offset) && (r == nil || r.Field != "value" || r.RequestID == "" || r.Reason != pipeline.RefusedByTikTok) {
+			s.Errorf("row %d: got %+v, want TikTok's refusal of value", offset, r)
 		}
 		if !bad(offset) {
 			want = append(want, fmt.Sprintf("ev%06d", offset))

@@ -182,6 +182,8 @@ func TestTheItemAMessageNames(t *testing.T) {
 		{"data3: wrong", -1, ""},
 		{"metadata.3.x: wrong", -1, ""},
 		{"Missing required field(s): account_id.", -1, ""},
+		{"Invalid value for currency: not a valid currency.", -1, "currency"},
+		{"Invalid value for Alice_Smith: wrong", -1, ""},
 		{"", -1, ""},
 		{"data.1.Alice_Smith: wrong", 1, ""},
 	}

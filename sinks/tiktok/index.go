@@ -36,7 +36,8 @@ func words(message string) iter.Seq[string] {
 }
 
 // itemIn finds the item a message names, and its field: `Batch.3.properties.contents.0.content_id: Not a valid string`
-// is item 3, field properties.contents.0.content_id. It is -1 when the message names none. The text is only a hint:
+// is item 3, field properties.contents.0.content_id. It is -1 when the message names none, as those of the Events API 2.0
+// do not: `Invalid value for currency: not a valid currency.` is of a field alone. The text is only a hint:
 // the caller sends the item alone to be sure.
 func itemIn(message string) (item int, field string) {
 	for word := range words(message) {
@@ -46,7 +47,9 @@ func itemIn(message string) (item int, field string) {
 			}
 		}
 	}
-	return -1, ""
+	_, rest, _ := strings.Cut(message, "Invalid value for ")
+	field, _, _ = strings.Cut(rest, ":")
+	return -1, fieldPath(field)
 }
 
 // cutItem reads `<list>.<n>` or `<list>[<n>]` at the start of a word, in any case, and gives what follows.

@@ -178,7 +178,7 @@ func (s *story) trouble(tiktok *sandbox.Sandbox) {
 	for i := range s.records {
 		f := &s.records[i].fate
 		if f.sync == "orders" && f.outcome == pipeline.Delivered && !f.repeated && i > len(s.records)/3 {
-			tiktok.AddFault(sandbox.Fault{Name: "refused row", Endpoint: "/event/track/", ID: s.records[i].eventID, Code: 40002, Message: sandbox.IndexedMessage})
+			tiktok.AddFault(sandbox.Fault{Name: "refused row", Endpoint: "/event/track/", ID: s.records[i].eventID, Code: 40002, Message: sandbox.RowMessage})
 			f.outcome, f.reason = pipeline.DeadLettered, pipeline.RefusedByTikTok
 			return
 		}

@@ -102,7 +102,7 @@ func (a *accounts) app(id string) (App, bool) {
 }
 
 // authenticate finds the token of a call and asks for the endpoint's permission.
-func (s *Sandbox) authenticate(header string, scope int64) (Token, *refusal) {
+func (s *Sandbox) authenticate(header string, e endpoint) (Token, *refusal) {
 	if strings.TrimSpace(header) == "" {
 		return Token{}, refuse(codeNoToken, "Access token is null, you should set it in http header with key Access-Token.")
 	}
@@ -110,8 +110,8 @@ func (s *Sandbox) authenticate(header string, scope int64) (Token, *refusal) {
 	if !ok {
 		return Token{}, refuse(codeBadToken, "Access token is incorrect or has been revoked.")
 	}
-	if scope != 0 && !t.permits(scope) {
-		return t, notPermitted()
+	if e.scope != 0 && !t.permits(e.scope) {
+		return t, lacksScope(e)
 	}
 	return t, nil
 }
@@ -124,12 +124,22 @@ func (t Token) permits(scope int64) bool {
 	return slices.Contains(t.Scopes, scope) || slices.Contains(t.Scopes, cmp.Or(parent[scope], scope))
 }
 
-// reaches says no where a token has no access to an advertiser.
-func (s *Sandbox) reaches(t Token, advertiser string) *refusal {
-	if _, ok := s.accounts.advertisers[advertiser]; ok && slices.Contains(t.Advertisers, advertiser) {
+// reaches says no where a call's token has no access to an advertiser.
+func (s *Sandbox) reaches(c *call, advertiser string) *refusal {
+	if _, ok := s.accounts.advertisers[advertiser]; ok && slices.Contains(c.token.Advertisers, advertiser) {
 		return nil
 	}
-	return refuse(codeNoPermission, "No permission to operate advertiser: %s. You must be an admin or operator of this advertiser account.", advertiser)
+	return notGranted(c.endpoint)
+}
+
+// misfits reports whether an id is not one of its event_source's: it is known under another, or is a pixel's code where all ids
+// are numbers.
+func (s *Sandbox) misfits(of source) bool {
+	if _, known := s.accounts.sources[of]; known {
+		return false
+	}
+	elsewhere := slices.ContainsFunc(s.accounts.order, func(other Source) bool { return other.ID == of.id })
+	return elsewhere || of.kind != "web" && strings.Trim(of.id, "0123456789") != ""
 }
 
 // ownsSource says no where an event source is unknown or not the token's.

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"reflect"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -25,8 +27,11 @@ func (s *Sandbox) view() http.Handler {
 	mux.HandleFunc("GET /sandbox/events", s.viewEvents)
 	mux.HandleFunc("GET /sandbox/calls", s.viewCalls)
 	mux.HandleFunc("GET /sandbox/audiences/{id}/members", s.viewMembers)
+	mux.HandleFunc("POST /sandbox/audiences/{id}", s.changeAudience)
+	mux.HandleFunc("DELETE /sandbox/audiences/{id}", s.dropAudience)
+	mux.HandleFunc("POST /sandbox/pixelevents", command(s.browserOrder))
 	mux.HandleFunc("GET /sandbox/faults", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.Faults()) })
-	mux.HandleFunc("POST /sandbox/faults", command(func(f Fault) (any, error) { return map[string]int{"id": s.AddFault(f)}, nil }))
+	mux.HandleFunc("POST /sandbox/faults", command(s.faultOrder))
 	mux.HandleFunc("DELETE /sandbox/faults", command(func(struct{}) (any, error) { s.ClearFaults(); return nil, nil }))
 	mux.HandleFunc("DELETE /sandbox/faults/{id}", s.dropFault)
 	mux.HandleFunc("POST /sandbox/reset", command(func(struct{}) (any, error) { s.Reset(); return nil, nil }))
@@ -71,7 +76,7 @@ func command[T any](do func(T) (any, error)) http.HandlerFunc {
 		decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20))
 		decoder.DisallowUnknownFields()
 		if err := decoder.Decode(&order); err != nil && !errors.Is(err, io.EOF) {
-			fail(w, err)
+			fail(w, unreadable(err, order))
 			return
 		}
 		answer, err := do(order)
@@ -84,6 +89,28 @@ func command[T any](do func(T) (any, error)) http.HandlerFunc {
 		}
 		writeJSON(w, http.StatusOK, answer)
 	}
+}
+
+// unreadable says what is wrong with an order, in words of ours: it is not JSON, or one of its fields is wrong.
+func unreadable(err error, order any) error {
+	what := "a value is not of its field's form"
+	_, broken := errors.AsType[*json.SyntaxError](err)
+	if broken || errors.Is(err, io.ErrUnexpectedEOF) {
+		what = "the body is not JSON"
+	} else if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		what = fmt.Sprintf("field %q has a value of another type", wrong.Field)
+	} else if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		what = "field " + name + " is not known"
+	}
+	var names []string
+	for field := range reflect.TypeOf(order).Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		names = append(names, name)
+	}
+	if names == nil {
+		return fmt.Errorf("read order: %s; it has no fields", what)
+	}
+	return fmt.Errorf("read order: %s; its fields are: %s", what, strings.Join(names, ", "))
 }
 
 func fail(w http.ResponseWriter, err error) {
@@ -113,7 +140,15 @@ func (s *Sandbox) revokeOrder(o tokenOrder) (any, error) {
 	case s.RevokeToken(o.Token):
 		return map[string]int{"revoked": 1}, nil
 	}
-	return nil, errors.New("revoke token: not a valid token")
+	return nil, errors.New("revoke token: token is not a valid one; all: true revokes every one")
+}
+
+func (s *Sandbox) faultOrder(j faultJSON) (any, error) {
+	f, err := j.fault()
+	if err != nil {
+		return nil, err
+	}
+	return map[string]int{"id": s.AddFault(f)}, nil
 }
 
 // clockOrder is the body of the command that moves the clock.
@@ -124,10 +159,28 @@ type clockOrder struct {
 func (s *Sandbox) clockOrder(o clockOrder) (any, error) {
 	d, err := time.ParseDuration(o.Advance)
 	if err != nil || d < 0 {
-		return nil, errors.New("advance clock: not a duration")
+		return nil, errors.New("advance clock: advance must be a duration such as 24h")
 	}
 	s.Advance(d)
 	return map[string]time.Time{"now": s.now()}, nil
+}
+
+// changeAudience does to an audience what another company, the calendar or TikTok would.
+func (s *Sandbox) changeAudience(w http.ResponseWriter, r *http.Request) {
+	command(func(to AudienceChange) (any, error) {
+		if !s.Change(r.PathValue("id"), to) {
+			return nil, errors.New("change audience: there is none with this id; GET /sandbox/state lists them")
+		}
+		return nil, nil
+	})(w, r)
+}
+
+func (s *Sandbox) dropAudience(w http.ResponseWriter, r *http.Request) {
+	if !s.Delete(r.PathValue("id")) {
+		http.NotFound(w, r)
+		return
+	}
+	writeJSON(w, http.StatusOK, struct{}{})
 }
 
 func (s *Sandbox) dropFault(w http.ResponseWriter, r *http.Request) {

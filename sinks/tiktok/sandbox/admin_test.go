@@ -24,7 +24,7 @@ func TestTheViewShowsWhatHappened(t *testing.T) {
 	if err := json.Unmarshal([]byte(admin(t, s, "GET", "state", "").Raw), &state); err != nil {
 		t.Fatal(err)
 	}
-	want := []Refusal{{"/event/track/", 40002, "data.*.properties.value: Not a valid number", 2}}
+	want := []Refusal{{"/event/track/", 40002, "Invalid value for value: not a valid number.", 2}}
 	if fmt.Sprint(state.Refusals) != fmt.Sprint(want) {
 		t.Errorf("got refusals %v, want %v", state.Refusals, want)
 	}

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -14,6 +15,7 @@ const (
 	expiringSoon    = 60 * 24 * time.Hour
 	replaceInterval = 24 * time.Hour
 	multipleTypes   = "MULTIPLE_TYPES"
+	textInPart      = "Some of the data in the file could not be parsed."
 	textUneditable  = "Audience is not editable, please check audience status"
 	textUnfinished  = "This replace operation is rejected as there is an existing unfinished replace operation for this audience. " +
 		"Please wait until the current operation completes on this audience before re trying. " +
@@ -28,6 +30,10 @@ type audience struct {
 	subType              string
 	retention            int // days; 0 = renewed by every change
 	created, edited      time.Time
+
+	foreign bool      // another company's, shared with this advertiser
+	shared  []string  // advertisers it is shared with
+	expiry  time.Time // set by Change; zero = by the rules
 
 	members memberSets
 	valid   bool
@@ -65,6 +71,9 @@ func (a *audience) note(now time.Time, action, detail, msg string) {
 }
 
 func (a *audience) expires() time.Time {
+	if !a.expiry.IsZero() {
+		return a.expiry
+	}
 	if a.retention > 0 {
 		return a.created.Add(time.Duration(a.retention) * 24 * time.Hour)
 	}
@@ -97,6 +106,9 @@ func (a *audience) finish(rate float64) {
 	}
 	a.members, a.valid, a.failure = result, true, ""
 	a.cover = int(float64(result.total()) * rate)
+	if slices.ContainsFunc(j.files, func(u *upload) bool { return u.Bad > 0 }) {
+		a.history[len(a.history)-1].Msg = textInPart
+	}
 }
 
 func (a *audience) tooSmall(j *job) {

@@ -92,7 +92,7 @@ func (s *Sandbox) audienceGet(c *call) (any, *refusal) {
 		if r != nil {
 			return nil, r
 		}
-		details := found.details(c.now)
+		details := found.details(c.now, advertiser)
 		details["type"] = found.kind()
 		history := found.histories(size)
 		list = append(list, map[string]any{"audience_details": details, "audience_history": history})
@@ -114,11 +114,11 @@ func (s *Sandbox) audienceList(c *call) (any, *refusal) {
 	defer a.mu.Unlock()
 	all := []any{}
 	for _, one := range slices.Backward(a.order) {
-		if one.advertiser != advertiser || ids != nil && !slices.Contains(ids, one.id) {
+		if one.advertiser != advertiser && !slices.Contains(one.shared, advertiser) || ids != nil && !slices.Contains(ids, one.id) {
 			continue
 		}
 		one.settle(c.now, s.cfg.MatchRate)
-		details := one.details(c.now)
+		details := one.details(c.now, advertiser)
 		details["audience_type"] = one.kind()
 		if one.segment {
 			details["audience_type"] = "Partner Audience"
@@ -135,7 +135,7 @@ func (s *Sandbox) queried(c *call, q *query) (string, *refusal) {
 		return "", q.problem
 	}
 	advertiser := q.values.Get("advertiser_id")
-	return advertiser, s.reaches(c.token, advertiser)
+	return advertiser, s.reaches(c, advertiser)
 }
 
 func (a *audience) kind() string {
@@ -145,8 +145,16 @@ func (a *audience) kind() string {
 	return "Customer File Audience"
 }
 
-// details are the fields TikTok shows of an audience.
-func (a *audience) details(now time.Time) map[string]any {
+// owner is the account that made the audience; the owner of a shared one is a stranger.
+func (a *audience) owner() string {
+	if a.foreign {
+		return numbered("79", 1)
+	}
+	return a.advertiser
+}
+
+// details are the fields TikTok shows an advertiser of an audience.
+func (a *audience) details(now time.Time, reader string) map[string]any {
 	kind := a.calculateType
 	if a.segment {
 		kind = multipleTypes
@@ -154,7 +162,7 @@ func (a *audience) details(now time.Time) map[string]any {
 	return map[string]any{
 		"audience_id": a.id, "name": a.name, "audience_sub_type": a.subType, "calculate_type": kind,
 		"cover_num": a.visibleCover(), "is_valid": a.usable(), "is_expiring": a.expires().Sub(now) < expiringSoon,
-		"is_creator": true, "shared": false, "is_auto_refresh": false, "owner_id": a.advertiser,
+		"is_creator": a.ownedBy(reader), "shared": a.foreign || len(a.shared) > 0, "is_auto_refresh": false, "owner_id": a.owner(),
 		"msg": nil, "error_msg": orNull(a.failure), "create_time": stamp(a.created), "expired_time": stamp(a.expires()),
 		"rule": "{}", "lookalike_spec": nil,
 	}

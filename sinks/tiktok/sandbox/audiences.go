@@ -62,11 +62,26 @@ func (a *audiences) find(now time.Time, id, advertiser string) (*audience, *refu
 	if !ok {
 		return nil, refuse(codeMissing, "Audience %s does not exist.", id)
 	}
-	if found.advertiser != advertiser {
-		return nil, refuse(codeNoPermission, "No permission to operate audience: %s.", id)
+	if found.advertiser != advertiser && !slices.Contains(found.shared, advertiser) {
+		return nil, notTheirs(id)
 	}
 	found.settle(now, a.cfg.MatchRate)
 	return found, nil
+}
+
+// own is find for a call that only the audience's owner may make.
+func (a *audiences) own(now time.Time, id, advertiser string) (*audience, *refusal) {
+	found, r := a.find(now, id, advertiser)
+	if r == nil && !found.ownedBy(advertiser) {
+		return nil, notTheirs(id)
+	}
+	return found, r
+}
+
+func (a *audience) ownedBy(advertiser string) bool { return a.advertiser == advertiser && !a.foreign }
+
+func notTheirs(id string) *refusal {
+	return refuse(codeNoPermission, "No permission to operate audience: %s.", id)
 }
 
 // drop deletes an audience. The caller holds the lock.
@@ -78,7 +93,7 @@ func (a *audiences) drop(gone *audience) {
 // advertiserOf says no unless the token reaches the advertiser the body names.
 func (s *Sandbox) advertiserOf(c *call, body value) (string, *refusal) {
 	id := body.str("advertiser_id")
-	return id, s.reaches(c.token, id)
+	return id, s.reaches(c, id)
 }
 
 func upper(b []byte) string { return strings.ToUpper(string(b)) }

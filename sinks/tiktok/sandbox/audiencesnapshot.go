@@ -10,7 +10,10 @@ type Audience struct {
 	ID         string         `json:"audience_id"`
 	Name       string         `json:"name"`
 	Advertiser string         `json:"advertiser_id"`
-	Segment    bool           `json:"segment"`        // filled through /segment/mapping/
+	Segment    bool           `json:"segment"`     // filled through /segment/mapping/
+	Foreign    bool           `json:"foreign"`     // another company's, shared with this advertiser
+	SharedWith []string       `json:"shared_with"` // advertisers
+	Expires    time.Time      `json:"expires"`
 	Type       string         `json:"calculate_type"` // of a file audience
 	Valid      bool           `json:"is_valid"`
 	Processing bool           `json:"processing"`
@@ -39,11 +42,53 @@ func (s *Sandbox) Audiences() []Audience {
 
 func (a *audience) snapshot() Audience {
 	return Audience{
-		ID: a.id, Name: a.name, Advertiser: a.advertiser, Segment: a.segment, Type: a.calculateType,
+		ID: a.id, Name: a.name, Advertiser: a.advertiser, Segment: a.segment, Foreign: a.foreign, SharedWith: slices.Clone(a.shared), Expires: a.expires(), Type: a.calculateType,
 		Valid: a.usable(), Processing: a.job != nil, Cover: a.visibleCover(), Failure: a.failure,
 		Members: a.members.total(), Sizes: a.members.sizes(),
 		Added: a.added, Removed: a.removed, Idle: a.withoutTrace, History: slices.Clone(a.history),
 	}
+}
+
+// AudienceChange is what happens to an audience without a call of this client; what is nil stays as it is.
+type AudienceChange struct {
+	IsCreator *bool      `json:"is_creator"`  // false = another company made it and shared it with this advertiser
+	Shared    *[]string  `json:"shared_with"` // the advertisers it is shared with
+	Expires   *time.Time `json:"expires"`     // when it expires; in the past = it has expired
+	Note      *string    `json:"note"`        // msg of the newest line of its history, as after a partial success
+}
+
+// Change makes something happen to an audience and reports whether it is there.
+func (s *Sandbox) Change(id string, to AudienceChange) bool {
+	s.audiences.mu.Lock()
+	defer s.audiences.mu.Unlock()
+	a, ok := s.audiences.byID[id]
+	if !ok {
+		return false
+	}
+	if to.IsCreator != nil {
+		a.foreign = !*to.IsCreator
+	}
+	if to.Shared != nil {
+		a.shared = *to.Shared
+	}
+	if to.Expires != nil {
+		a.expiry = *to.Expires
+	}
+	if to.Note != nil {
+		a.history[len(a.history)-1].Msg = *to.Note
+	}
+	return true
+}
+
+// Delete removes an audience as its owner does in TikTok's own pages, and reports whether it was there.
+func (s *Sandbox) Delete(id string) bool {
+	s.audiences.mu.Lock()
+	defer s.audiences.mu.Unlock()
+	a, ok := s.audiences.byID[id]
+	if ok {
+		s.audiences.drop(a)
+	}
+	return ok
 }
 
 // Members returns what an audience holds: sorted hexadecimal hashes by type of identifier. It is nil for an unknown id.
@@ -67,7 +112,8 @@ type Upload struct {
 	Type       string    `json:"calculate_type"`
 	Name       string    `json:"file_name"`
 	Bytes      int       `json:"bytes"`
-	Lines      int       `json:"lines"`    // without the header
+	Lines      int       `json:"lines"`    // good ones, without the header
+	Bad        int       `json:"bad"`      // lines left out
 	Distinct   int       `json:"distinct"` // ids
 	Arrived    time.Time `json:"arrived"`
 	Expired    bool      `json:"expired"`

@@ -16,7 +16,7 @@ func (s *Sandbox) audienceUpdate(call *call) (any, *refusal) {
 	a := s.audiences
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	found, r := a.find(call.now, body.str("custom_audience_id"), advertiser)
+	found, r := a.own(call.now, body.str("custom_audience_id"), advertiser)
 	if r != nil {
 		return nil, r
 	}
@@ -38,7 +38,7 @@ func updateNeeds(c *check, body value) {
 		c.missing("file_paths or custom_audience_name")
 	case hasAction && !hasFiles:
 		c.at("action")
-		c.wrongValue("Valid only with file_paths.")
+		c.warn(IgnoredChange)
 		c.leave()
 	}
 }
@@ -106,7 +106,7 @@ func (s *Sandbox) audienceDelete(call *call) (any, *refusal) {
 	defer a.mu.Unlock()
 	var gone []*audience
 	for id := range ids.elements {
-		found, r := a.find(call.now, string(id.text()), advertiser)
+		found, r := a.own(call.now, string(id.text()), advertiser)
 		switch {
 		case r != nil:
 			return nil, r

@@ -29,6 +29,7 @@ type check struct {
 	s       *Sandbox
 	now     time.Time
 	source  string // event_source of the call
+	terse   bool   // Events API 2.0: a refusal names the field, in one text for missing and wrong, and no place
 	path    []step
 	stage   stage
 	problem *refusal
@@ -69,20 +70,40 @@ func (c *check) place(field string) string {
 	return b.String() + field
 }
 
-// wrong records a problem with the value at hand; rule says what TikTok would say of it.
+// wrong records a problem with the value at hand; rule is the rule it breaks, as a sentence.
 func (c *check) wrong(at stage, code int, rule string) {
-	if at < c.stage {
-		c.stage, c.problem = at, refuse(code, "%s%s", c.where(), rule)
+	if at >= c.stage {
+		return
 	}
+	if c.terse {
+		rule = "Invalid value for " + c.field() + ": " + strings.ToLower(rule[:1]) + strings.TrimSuffix(rule[1:], ".") + "."
+	} else {
+		rule = c.where() + ": " + rule
+	}
+	c.stage, c.problem = at, &refusal{code: code, message: rule, place: c.where()}
 }
 
-func (c *check) wrongType(want string) { c.wrong(stageTypes, codeParameter, ": Not a valid "+want) }
+func (c *check) wrongType(want string) { c.wrong(stageTypes, codeParameter, "Not a valid "+want) }
 func (c *check) wrongValue(rule string) {
-	c.wrong(stageValues, codeParameter, ": "+rule)
+	c.wrong(stageValues, codeParameter, rule)
 }
 
-// missing records required fields that are absent from the object at hand.
+// field is the name of the value at hand, or of the list it is in.
+func (c *check) field() string {
+	for _, s := range slices.Backward(c.path) {
+		if s.name != "" {
+			return s.name
+		}
+	}
+	return "data"
+}
+
+// missing records required fields, all of them texts, that are absent from the object at hand.
 func (c *check) missing(fields ...string) {
+	if c.terse {
+		c.missingText(fields[0])
+		return
+	}
 	if stageRequired >= c.stage {
 		return
 	}
@@ -91,12 +112,23 @@ func (c *check) missing(fields ...string) {
 		places[i] = c.place(f)
 	}
 	c.stage, c.problem = stageRequired, missing(places...)
+	c.problem.place = places[0]
+}
+
+// missingText refuses an absent text as TikTok refuses one that is not a text.
+func (c *check) missingText(path string) {
+	depth := len(c.path)
+	for name := range strings.SplitSeq(path, ".") {
+		c.at(name)
+	}
+	c.wrongType("string")
+	c.path = c.path[:depth]
 }
 
 // warn counts a warning about the value at hand, or refuses it where the configuration says so.
 func (c *check) warn(w Warning) {
 	if slices.Contains(c.s.cfg.Refuse, w) {
-		c.wrong(stageValues, codeParameter, ": refused as "+string(w)+".")
+		c.wrong(stageValues, codeParameter, "refused as "+string(w)+".")
 		return
 	}
 	if c.warnings == nil {

@@ -31,15 +31,16 @@ type Config struct {
 	// Limits are the rate limits; zero values mean the documented ones.
 	Limits Limits
 
-	// Refuse turns warnings into refusals 40002. Strict lists those a good client never causes.
+	// Refuse turns warnings into refusals 40002 (404 for NoSlash). Strict lists those a good client never causes.
 	Refuse []Warning
 
-	RequireEventID     bool // refuse events without event_id (default: a warning)
 	StandardEventsOnly bool // refuse custom event names of web events (default: accepted)
-	AllowNoPageURL     bool // accept web events without page.url (default: refused)
+	AllowAnyName       bool // accept custom event names against TikTok's rules (default: refused)
 	AllowApp           bool // this developer may send app events (default: 40118)
 	MergeRenamed       bool // CompletePayment and Purchase, SubmitForm and Lead deduplicate as one (default: apart)
 	AllowFastReplace   bool // several REPLACE of one audience within 24 hours (default: refused)
+	TakeBadLines       bool // take a file with bad lines in part, with a note in the history (default: 40915)
+	GoneIsMissing      bool // answer members of a deleted audience 40007 (default: 40002)
 
 	MaxEventAge   time.Duration // older events are refused; 0 = 28 days, negative = never
 	MaxEventAhead time.Duration // events further in the future are refused; 0 = 10 minutes, negative = never

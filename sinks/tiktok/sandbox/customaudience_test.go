@@ -103,7 +103,7 @@ func TestUploadsAreJudgedByTheirContent(t *testing.T) {
 		{"no signature", "a.csv", good, map[string]string{"file_signature": ""}, 40002, "Missing required field(s): file_signature."},
 		{"no file", "", good, nil, 40002, "Missing required field(s): file."},
 		{"no advertiser", "a.csv", good, map[string]string{"advertiser_id": ""}, 40002, "Missing required field(s): advertiser_id."},
-		{"an unknown advertiser", "a.csv", good, map[string]string{"advertiser_id": "9"}, 40001, "No permission to operate advertiser: 9."},
+		{"an unknown advertiser", "a.csv", good, map[string]string{"advertiser_id": "9"}, 40001, "advertiser does not grant you /dmp/custom_audience/"},
 		{"no type", "a.csv", good, kind(""), 40002, "Missing required field(s): calculate_type."},
 		{"an unknown type", "a.csv", good, kind("AAID_SHA256"), 40909, "calculate_type"},
 		{"the retired raw type", "a.csv", good, kind("FIRST_NORMAL"), 40909, "calculate_type"},
@@ -203,7 +203,7 @@ func TestCreateAnswersAsDocumented(t *testing.T) {
 		{"a retention of 366", body(`"calculate_type"`, `"retention_in_days":366,"calculate_type"`), 40002, "retention_in_days: Must be between 1 and 365."},
 		{"a retention as string", body(`"calculate_type"`, `"retention_in_days":"3","calculate_type"`), 40002, "retention_in_days: Not a valid integer"},
 		{"another sub type", body(`"calculate_type"`, `"audience_sub_type":"X","calculate_type"`), 40002, "audience_sub_type: Not a valid choice."},
-		{"an unknown advertiser", body(DefaultAdvertiser, "9"), 40001, "No permission to operate advertiser: 9."},
+		{"an unknown advertiser", body(DefaultAdvertiser, "9"), 40001, "advertiser does not grant you /dmp/custom_audience/"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) { post(t, s, files+"create/", c.body).want(t, c.code, c.message) })
@@ -342,7 +342,7 @@ func TestUpdateAnswersAsDocumented(t *testing.T) {
 		{"an unknown id", body("1", `,"custom_audience_name":"b"`), 40007, "does not exist"},
 		{"another advertiser", strings.Replace(body(id, `,"custom_audience_name":"b"`), DefaultAdvertiser, "2", 1), 40001, "No permission to operate audience"},
 		{"a segment", body(segment, `,"custom_audience_name":"b"`), 40002, "not a customer file audience"},
-		{"an action without files", body(id, `,"custom_audience_name":"b","action":"APPEND"`), 40002, "action: Valid only with file_paths."},
+		{"an action without files", body(id, `,"custom_audience_name":"b","action":"APPEND"`), 0, "OK"},
 		{"another action", body(id, `,"file_paths":["`+path+`"],"action":"MERGE"`), 40002, "action: Not a valid choice."},
 		{"files of another type", body(id, `,"file_paths":["`+phones+`"]`), 40909, "does not match"},
 		{"an unknown file", body(id, `,"file_paths":["0123456789abcdef"]`), 40905, "does not exist"},
@@ -358,8 +358,8 @@ func TestUpdateAnswersAsDocumented(t *testing.T) {
 		t.Errorf("got %+v, want the name b and a replace at the end", got)
 	}
 	post(t, s, files+"update/", body(id, `,"audience_sub_type":"REACH_FREQUENCY","custom_audience_name":"c"`)).want(t, 0)
-	if s.Audiences()[0].Name != "b" || s.Stats().Warnings[IgnoredChange] != 1 {
-		t.Error("want the change beside audience_sub_type ignored with a warning")
+	if s.Audiences()[0].Name != "b" || s.Stats().Warnings[IgnoredChange] != 2 {
+		t.Error("want the idle action, and the change next to audience_sub_type, ignored with a warning each")
 	}
 }
 

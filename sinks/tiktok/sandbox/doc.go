@@ -7,11 +7,13 @@
 //
 // # Endpoints
 //
-// Under /open_api/v1.3, always with a trailing slash:
+// Under /open_api/v1.3, with a trailing slash (a GET may lack it):
 //
 //	POST /event/track/                       Events API 2.0: web, offline and crm; app where allowed
 //	POST /pixel/track/, /pixel/batch/        Events API 1.0, one event and up to 50
 //	GET  /pixel/list/                        pixels of an advertiser
+//	GET  /pixel/event/stats/                 what was counted of them, by event name
+//	GET  /crm/list/, /offline/get/           event sets of an advertiser
 //	POST /segment/audience/                  make and delete Partner audiences
 //	POST /segment/mapping/                   add and remove their members
 //	POST /dmp/custom_audience/file/upload/   take in a file of hashed ids
@@ -19,6 +21,7 @@
 //	POST /dmp/custom_audience/update/        REPLACE, APPEND, REMOVE, rename
 //	POST /dmp/custom_audience/delete/        all or nothing
 //	GET  /dmp/custom_audience/get/, /list/   read back
+//	POST /dmp/custom_audience/share/         with other advertisers of the business; also share/cancel/, GET share/log/
 //	POST /oauth2/access_token/               an auth_code for a token
 //	POST /oauth2/revoke_token/
 //	GET  /oauth2/advertiser/get/, /user/info/, /advertiser/info/
@@ -33,30 +36,14 @@
 // it, values, ownership. Then faults that look at content, and the effect. A request that is refused changes nothing.
 // HTTP status is 200 whatever the code.
 //
-// # Choices
+// # Rules
 //
-// Where TikTok's documents are silent or contradict each other:
+// RulesTable lists every rule with its answer, and how sure it is: TikTok's own material confirms it, partners report it, or it is a choice
+// where the documents are silent or contradict each other. What TikTok is not known to refuse but a careful client does not send is a
+// Warning: counted, or refused on request. One warning is about time, not content: InFlight counts adds and removals of one member that were
+// under way together.
 //
-//   - Event times: at most 28 days old and 10 minutes ahead, in whole seconds. Config moves both.
-//   - Web events need page.url; crm events lead.lead_id; app events app.app_id. event_id may be missing (a warning).
-//   - null is never a value. Invalid UTF-8 and lone surrogates are broken JSON.
-//   - Hashes in events are lower-case; in audiences either case.
-//   - Events are deduplicated by source, event and event_id for 48 hours from the first arrival; 1.0 and 2.0 together.
-//     Legacy and new event names are different keys unless MergeRenamed is set.
-//   - Test events are shown apart and not counted.
-//   - An audience's size is the number of its distinct ids. A segment can be used when its largest type of identifier
-//     has 1000, the fewest people its ids can stand for; a file audience when its ids of all types are 1000.
-//   - A segment holds at most 10,000 users a call. Its unknown or foreign audience refuses the call.
-//   - Processing of files takes Config.Processing, by default no time. While it lasts the audience is not valid and shows
-//     no size. A change that would leave fewer than 1000 ids is taken, then fails and leaves the old content.
-//   - A REPLACE within 24 hours of the last one is refused with the text about unfinished ones. AllowFastReplace ends that.
-//   - A file can be used for 24 hours, any number of times, by its advertiser.
-//   - /dmp/custom_audience/delete/ does not delete Partner audiences.
-//   - Limits are counted in whole seconds, minutes and days of the clock; refused calls do not count. A full second
-//     clears with the next, a full minute blocks five minutes, a full day until midnight UTC.
-//
-// What TikTok is not known to refuse but a careful client does not send is a Warning: counted, or refused on request.
-// One warning judges time, not content: InFlight counts adds and removals of one member that were under way together.
+// A refusal's place in the body is in the list of calls alone, where TikTok does not say it.
 //
 // # Trouble
 //
@@ -72,6 +59,8 @@
 //	GET    /sandbox/events?limit=N|all      counted events as JSON lines; also from=N and test=true
 //	GET    /sandbox/calls?limit=N           calls as JSON lines; bodies=true adds the bodies that are kept
 //	GET    /sandbox/audiences/ID/members    hashes by type of identifier
+//	POST   /sandbox/audiences/ID            an AudienceChange: {"is_creator":false}; DELETE removes it, as in TikTok's own pages
+//	POST   /sandbox/pixelevents             BrowserEvents
 //	GET    /sandbox/faults                  FaultStates
 //	POST   /sandbox/faults                  a Fault, durations as text: {"code":40100,"count":3,"delay":"1s"}
 //	DELETE /sandbox/faults, /sandbox/faults/ID

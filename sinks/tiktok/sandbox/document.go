@@ -37,21 +37,36 @@ func (d *document) parse(src []byte) error {
 
 func (d *document) root() value { return value{d: &d.json} }
 
-// value points at one node of a document, and at its name in an object.
+// value points at one node of a document, and at its name in an object. The zero value is one that is not there.
 type value struct {
 	d       *jsontext.Doc
 	i, name int32
 }
 
-func (v value) kind() jsontext.Kind { return v.d.Nodes[v.i].Kind }
-func (v value) isNumber() bool      { return v.kind() == jsontext.Number }
-func (v value) isList() bool        { return v.d != nil && v.kind() == jsontext.Array }
+func (v value) kind() jsontext.Kind {
+	if v.d == nil {
+		return jsontext.Null
+	}
+	return v.d.Nodes[v.i].Kind
+}
+func (v value) isNumber() bool { return v.kind() == jsontext.Number }
+func (v value) isList() bool   { return v.kind() == jsontext.Array }
 
 // raw is the value as it was written, a string without its quotes.
-func (v value) raw() []byte { return v.d.Raw(v.i) }
+func (v value) raw() []byte {
+	if v.d == nil {
+		return nil
+	}
+	return v.d.Raw(v.i)
+}
 
 // text is the string value; the slice may point into the body.
-func (v value) text() []byte { return v.d.Str(v.i) }
+func (v value) text() []byte {
+	if v.d == nil {
+		return nil
+	}
+	return v.d.Str(v.i)
+}
 
 // key is the name under which the value is in its object.
 func (v value) key() []byte { return v.d.Str(v.name) }

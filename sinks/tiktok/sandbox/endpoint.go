@@ -50,6 +50,7 @@ func endpoints() []endpoint {
 		{path: "/pixel/batch/", method: post, form: formJSON, scope: ScopePixelEvents, limit: limitEvents,
 			answer: (*Sandbox).legacyBatch, ids: eventIDs("batch")},
 		{path: "/pixel/list/", method: get, scope: ScopePixelList, answer: (*Sandbox).pixelList},
+		{path: "/pixel/event/stats/", method: get, scope: ScopePixelList, answer: (*Sandbox).pixelStats},
 		{path: "/crm/list/", method: get, scope: ScopePixelList, answer: eventSets("crm", "crm_event_sets")},
 		{path: "/offline/get/", method: get, scope: ScopePixelList, answer: eventSets("offline", "event_set_list")},
 
@@ -64,6 +65,10 @@ func endpoints() []endpoint {
 		{path: "/dmp/custom_audience/delete/", method: post, form: formJSON, scope: ScopeAudienceWrite, answer: (*Sandbox).audienceDelete},
 		{path: "/dmp/custom_audience/get/", method: get, scope: ScopeAudienceRead, answer: (*Sandbox).audienceGet},
 		{path: "/dmp/custom_audience/list/", method: get, scope: ScopeAudienceRead, answer: (*Sandbox).audienceList},
+
+		{path: "/dmp/custom_audience/share/", method: post, form: formJSON, scope: ScopeAudienceWrite, answer: (*Sandbox).share},
+		{path: "/dmp/custom_audience/share/cancel/", method: post, form: formJSON, scope: ScopeAudienceWrite, answer: (*Sandbox).shareCancel},
+		{path: "/dmp/custom_audience/share/log/", method: get, scope: ScopeAudienceRead, answer: (*Sandbox).shareLog},
 
 		{path: "/oauth2/access_token/", method: post, form: formJSON, open: true, secret: true, limit: limitNone, answer: (*Sandbox).exchange},
 		{path: "/oauth2/revoke_token/", method: post, form: formJSON, open: true, secret: true, limit: limitNone, answer: (*Sandbox).revokeToken},

@@ -1,13 +1,18 @@
 package sandbox
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+
+	"github.com/tokrelay/tokrelay/pipeline/jsontext"
+)
 
 type rules = map[string]func(*check, value)
 
 // The documented shape of an Events API 2.0 request. "!" marks required fields.
 
 var trackShape = shape(UnknownField, rules{
-	"event_source!":    oneOf("web", "app", "offline", "crm"),
+	"event_source!":    eventSource,
 	"event_source_id!": filled,
 	"data!":            events,
 	"test_event_code":  text,
@@ -17,7 +22,7 @@ var trackShape = shape(UnknownField, rules{
 var eventShape = shape(UnknownField, rules{
 	"event!":           eventName,
 	"event_time!":      eventTime,
-	"event_id":         text,
+	"event_id":         inClear,
 	"user":             user,
 	"properties":       properties,
 	"page":             page,
@@ -48,7 +53,7 @@ var userShape = shape(UnknownField, rules{
 	"country":     text,
 })
 
-var pageShape = shape(UnknownField, rules{"url": webAddress, "referrer": text})
+var pageShape = shape(UnknownField, rules{"url": webAddress, "referrer": inClear})
 
 var appShape = shape(UnknownField, rules{"app_id": filled, "app_name": text, "app_version": text})
 
@@ -61,20 +66,20 @@ var adShape = shape(UnknownField, rules{
 })
 
 var contentShape = shape(UnknownProperty, rules{
-	"content_id": text, "price": amount, "quantity": count,
-	"content_category": text, "content_name": text, "brand": text,
-	"content_type": contentType, "description": text, "status": text,
+	"content_id": inClear, "price": amount, "quantity": count,
+	"content_category": text, "content_name": inClear, "brand": text,
+	"content_type": mostly("product", "product_group"), "description": text, "status": text,
 })
 
 // propertyShape holds the documented properties, and those of travel and vehicles that connectors send.
 var propertyShape = shape(UnknownProperty, rules{
-	"content_ids": texts, "contents": contents, "content_type": contentType,
+	"content_ids": texts, "contents": contents, "content_type": oneOf("product", "product_group"),
 	"currency": currency, "value": amount, "num_items": count, "predicted_ltv": amount,
-	"search_string": text, "query": text, "description": text, "order_id": text, "shop_id": text, "status": text,
+	"search_string": inClear, "query": inClear, "description": inClear, "order_id": inClear, "shop_id": inClear, "status": text,
 	"customer_type":     mostly("new", "returning"),
 	"delivery_category": mostly("in_store", "curbside", "home_delivery"),
 
-	"content_id": text, "content_name": text, "content_category": text, "brand": text, "price": amount, "quantity": count,
+	"content_id": inClear, "content_name": inClear, "content_category": text, "brand": text, "price": amount, "quantity": count,
 
 	"city": text, "region": text, "country": text, "checkin_date": text, "checkout_date": text,
 	"num_adults": count, "num_children": count, "num_infants": count, "suggested_hotels": texts,
@@ -97,9 +102,9 @@ func properties(c *check, v value) { c.object(v, propertyShape) }
 func contents(c *check, v value)   { c.list(v, content) }
 func content(c *check, v value)    { c.object(v, contentShape) }
 
-func contentType(c *check, v value) {
-	if isText(c, v) && string(v.text()) != "product" && string(v.text()) != "product_group" {
-		c.wrongValue("Not a valid choice.")
+func eventSource(c *check, v value) {
+	if !slices.Contains([]string{"web", "app", "offline", "crm"}, string(v.text())) || v.kind() != jsontext.String {
+		c.wrong(stageTypes, codeParameter, "Must be web, app or offline.")
 	}
 }
 

@@ -18,8 +18,8 @@ const (
 	AfterEffect  Stage = "after"
 )
 
-// IndexedMessage is the text with which TikTok points at a row of an Events 2.0 call. {i} becomes the row's index.
-const IndexedMessage = "data.{i}.properties.value: Not a valid number"
+// RowMessage is a text with which TikTok refuses an Events 2.0 call for one of its rows: it names the field and no row.
+const RowMessage = "Invalid value for value: not a valid number."
 
 // Fault is trouble to make. The zero fields mean: every call of every endpoint, before its effect, until removed.
 //

@@ -92,9 +92,10 @@ func TestAPoisonRowRefusesItsWholeBatch(t *testing.T) {
 		fault   Fault
 		message string
 	}{
-		{"by id with an index", Fault{ID: "bad-1", Code: 40002, Message: IndexedMessage}, "data.1.properties.value: Not a valid number"},
+		{"by id", Fault{ID: "bad-1", Code: 40002, Message: RowMessage}, "Invalid value for value: not a valid number."},
+		{"by id with an index", Fault{ID: "bad-1", Code: 40002, Message: "Batch.{i}.event: wrong"}, "Batch.1.event: wrong"},
 		{"by prefix without one", Fault{IDPrefix: "bad-", Code: 40002}, "Invalid parameters."},
-		{"with a lying index", Fault{IDPrefix: "bad-", Code: 40002, Message: IndexedMessage, RowIndex: &index}, "data.2.properties.value: Not a valid number"},
+		{"with a lying index", Fault{IDPrefix: "bad-", Code: 40002, Message: "Batch.{i}.event: wrong", RowIndex: &index}, "Batch.2.event: wrong"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -225,7 +226,7 @@ func TestAFaultSurvivesJSON(t *testing.T) {
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	for _, bad := range []string{`{"codes":1}`, `{"stage":"during"}`, `{"delay":"soon"}`} {
+	for _, bad := range []string{`{"code":"x"}`, `{"stage":"during"}`, `{"delay":"soon"}`} {
 		if err := json.Unmarshal([]byte(bad), &got); err == nil {
 			t.Errorf("%s: got no error", bad)
 		}

@@ -1,8 +1,8 @@
 package sandbox
 
 import (
-	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -42,27 +42,29 @@ func (f Fault) MarshalJSON() ([]byte, error) {
 	return json.Marshal(j)
 }
 
-// UnmarshalJSON reads a fault and refuses unknown fields and stages.
-func (f *Fault) UnmarshalJSON(b []byte) error {
+// UnmarshalJSON reads a fault as GET /sandbox/faults shows it.
+func (f *Fault) UnmarshalJSON(b []byte) (err error) {
 	var j faultJSON
-	decoder := json.NewDecoder(bytes.NewReader(b))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&j); err != nil {
-		return fmt.Errorf("read fault: %w", err)
+	if err = json.Unmarshal(b, &j); err == nil {
+		*f, err = j.fault()
 	}
+	return err
+}
+
+// fault is the fault that was written; stages and durations must be valid.
+func (j faultJSON) fault() (Fault, error) {
 	if !slices.Contains([]Stage{"", BeforeEffect, AfterEffect}, j.Stage) {
-		return fmt.Errorf("read fault: stage must be %q or %q", BeforeEffect, AfterEffect)
+		return Fault{}, fmt.Errorf("add fault: stage must be %q or %q", BeforeEffect, AfterEffect)
 	}
 	var delay time.Duration
 	if j.Delay != "" {
 		var err error
 		if delay, err = time.ParseDuration(j.Delay); err != nil {
-			return fmt.Errorf("read fault: delay: %w", err)
+			return Fault{}, errors.New("add fault: delay must be a duration such as 500ms")
 		}
 	}
-	*f = Fault{
+	return Fault{
 		j.Name, j.Endpoint, j.Stage, j.Skip, j.Every, j.Count, j.Probability, j.Seed, j.ID, j.IDPrefix, delay,
 		j.Timeout, j.Reset, j.HTTPStatus, j.Body, j.Code, j.Message, j.RowIndex,
-	}
-	return nil
+	}, nil
 }

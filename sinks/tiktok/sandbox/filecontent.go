@@ -20,9 +20,11 @@ var tableTypes = map[string]int{"MAID": 36, "PHONE_SHA256": 64, "EMAIL_SHA256": 
 // maxSameHeader is how often one header may be in a MULTIPLE_TYPES file.
 const maxSameHeader = 3
 
-// parsedFile is the content of a good file.
+// parsedFile is the content of a file, as far as it can be read.
 type parsedFile struct {
 	lines   int
+	bad     int // lines that were left out
+	badAt   int // the first of them
 	members map[string][]member
 }
 
@@ -46,20 +48,29 @@ func badContent(line int) *refusal {
 	return refuse(codeFileContent, "The file does not meet the requirements: line %d.", line+1)
 }
 
+// leaveOut notes a line that does not meet the requirements.
+func (p *parsedFile) leaveOut(line int) {
+	if p.bad == 0 {
+		p.badAt = line
+	}
+	p.bad++
+}
+
 // parseList reads a file of one type: a hashed id a line, no header.
-func parseList(file []byte, kind string, length int) (parsedFile, *refusal) {
+func parseList(file []byte, kind string, length int) parsedFile {
 	p := parsedFile{members: map[string][]member{}}
 	list := make([]member, 0, len(file)/(length+1)+1)
 	for i, line := range lines(file) {
 		id, ok := memberOf(line, length)
 		if !ok {
-			return p, badContent(i)
+			p.leaveOut(i)
+			continue
 		}
 		list = append(list, id)
 		p.lines++
 	}
 	p.members[kind] = list
-	return p.tidy(), nil
+	return p.tidy()
 }
 
 func memberOf(text []byte, length int) (m member, ok bool) {
@@ -83,11 +94,12 @@ func parseTable(file []byte) (parsedFile, *refusal) {
 			continue
 		}
 		if !p.row(line, kinds) {
-			return p, badContent(i)
+			p.leaveOut(i)
+			continue
 		}
 		p.lines++
 	}
-	if p.lines == 0 {
+	if p.lines+p.bad == 0 {
 		return p, badContent(0)
 	}
 	return p.tidy(), nil
@@ -111,17 +123,22 @@ func (p *parsedFile) row(line []byte, kinds []string) bool {
 	if len(fields) != len(kinds) {
 		return false
 	}
+	ids := make([]member, len(kinds))
 	known := false
 	for k, field := range fields {
 		if len(field) == 0 {
 			continue
 		}
-		id, ok := cell(field, kinds[k])
-		if !ok {
+		var ok bool
+		if ids[k], ok = cell(field, kinds[k]); !ok {
 			return false
 		}
 		known = true
-		p.members[kinds[k]] = append(p.members[kinds[k]], id)
+	}
+	for k, field := range fields {
+		if len(field) > 0 {
+			p.members[kinds[k]] = append(p.members[kinds[k]], ids[k])
+		}
 	}
 	return known
 }

@@ -2,7 +2,11 @@ package sandbox
 
 import (
 	"cmp"
+	"encoding/json"
 	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
 )
 
 // pixelList is GET /pixel/list/.
@@ -10,18 +14,42 @@ func (s *Sandbox) pixelList(c *call) (any, *refusal) {
 	q := c.query()
 	q.need("advertiser_id")
 	page, size := q.number("page", 1, 1, 1<<30), q.number("page_size", 10, 1, 20)
+	q.choice("order_by", "EARLIEST_CREATE", "LATEST_CREATE")
+	if q.values.Has("filtering") && !json.Valid([]byte(q.values.Get("filtering"))) {
+		q.refuse("filtering", "Not a valid object")
+	}
 	advertiser, r := s.queried(c, q)
 	if r != nil {
 		return nil, r
 	}
 	all := []map[string]any{}
-	for i, p := range s.accounts.order {
-		if p.Kind == "web" && p.Advertiser == advertiser && q.picks("code", p.ID) && q.picks("name", p.Name) {
-			all = append(all, pixelOf(i, p))
+	for _, p := range s.accounts.pixels() {
+		named := strings.Contains(cmp.Or(p.Name, p.ID), q.values.Get("name"))
+		if p.Advertiser == advertiser && q.picks("code", p.ID) && q.picks("pixel_id", p.id) && named {
+			all = append(all, pixelOf(p))
 		}
+	}
+	if q.values.Get("order_by") == "LATEST_CREATE" {
+		slices.Reverse(all)
 	}
 	list, info := pageOf(all, page, size)
 	return map[string]any{"pixels": list, "page_info": info}, nil
+}
+
+// pixel is a web source with its number, by which some endpoints know it.
+type pixel struct {
+	Source
+	id string
+}
+
+// pixels lists the web sources, the first made first.
+func (a *accounts) pixels() (list []pixel) {
+	for i, one := range a.order {
+		if one.Kind == "web" {
+			list = append(list, pixel{one, numbered("74", i+1)})
+		}
+	}
+	return list
 }
 
 // eventSets is GET /crm/list/ or /offline/get/: the event sets of a kind, as a member of the answer.
@@ -30,6 +58,9 @@ func eventSets(kind, member string) func(*Sandbox, *call) (any, *refusal) {
 		q := c.query()
 		q.need("advertiser_id")
 		ids := q.ids("event_set_ids", 50)
+		if n := utf8.RuneCountInString(q.values.Get("name")); q.values.Has("name") && (n < 1 || n > 40) {
+			q.refuse("name", "Length must be between 1 and 40.")
+		}
 		advertiser, r := s.queried(c, q)
 		if r != nil {
 			return nil, r
@@ -37,10 +68,25 @@ func eventSets(kind, member string) func(*Sandbox, *call) (any, *refusal) {
 		list := []map[string]any{}
 		for _, set := range s.accounts.order {
 			if set.Kind == kind && set.Advertiser == advertiser && q.picks("name", set.Name) && (ids == nil || slices.Contains(ids, set.ID)) {
-				list = append(list, map[string]any{"event_set_id": set.ID, "name": cmp.Or(set.Name, set.ID)})
+				list = append(list, s.eventSet(set))
 			}
 		}
 		return map[string]any{member: list}, nil
+	}
+}
+
+// eventSet is an event set as the lists of its kind show it.
+func (s *Sandbox) eventSet(set Source) map[string]any {
+	if set.Kind == "crm" {
+		return map[string]any{"event_set_id": set.ID, "name": cmp.Or(set.Name, set.ID), "create_time": s.started.UTC().Format(time.RFC3339)}
+	}
+	return map[string]any{"event_set_id": set.ID, "name": cmp.Or(set.Name, set.ID), "description": "", "auto_tracking": false}
+}
+
+// choice asks for one of the listed values where the parameter is given.
+func (q *query) choice(name string, allowed ...string) {
+	if q.values.Has(name) && !slices.Contains(allowed, q.values.Get(name)) {
+		q.refuse(name, "Not a valid choice.")
 	}
 }
 
@@ -49,9 +95,9 @@ func (q *query) picks(name, value string) bool {
 	return !q.values.Has(name) || q.values.Get(name) == value
 }
 
-func pixelOf(i int, p Source) map[string]any {
+func pixelOf(p pixel) map[string]any {
 	return map[string]any{
-		"pixel_id": numbered("74", i+1), "pixel_code": p.ID, "pixel_name": cmp.Or(p.Name, p.ID), "partner_name": "", "events": []any{},
+		"pixel_id": p.id, "pixel_code": p.ID, "pixel_name": cmp.Or(p.Name, p.ID), "partner_name": "", "events": []any{},
 	}
 }
 
@@ -72,7 +118,7 @@ func (s *Sandbox) advertiserInfo(c *call) (any, *refusal) {
 	}
 	list := []map[string]any{}
 	for _, id := range ids {
-		if r := s.reaches(c.token, id); r != nil {
+		if r := s.reaches(c, id); r != nil {
 			return nil, r
 		}
 		list = append(list, advertiserOf(s.accounts.advertisers[id]))

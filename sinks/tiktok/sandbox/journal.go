@@ -21,6 +21,7 @@ type Call struct {
 	Status    int       `json:"status"`   // HTTP; 0 where no answer was given
 	Code      int       `json:"code"`
 	Message   string    `json:"message"`
+	Place     string    `json:"place,omitempty"` // of the first problem in the body, which TikTok does not say
 	RequestID string    `json:"request_id"`
 	Rows      int       `json:"rows"` // events or users in the body
 	Bytes     int64     `json:"bytes"`

@@ -49,6 +49,7 @@ type ledger struct {
 	tests   []Event
 	counts  EventCounts
 	digest  [2]uint64
+	days    map[statKey]*dayCount
 }
 
 // EventCounts counts events by what became of them.
@@ -75,7 +76,7 @@ func (l *ledger) reset() {
 	l.seen, l.sweep = map[eventKey]int64{}, 1<<16
 	l.names, l.records, l.tests = map[string]string{}, nil, nil
 	l.counts = EventCounts{ByName: map[string]int64{}, BySource: map[string]int64{}}
-	l.digest = [2]uint64{}
+	l.digest, l.days = [2]uint64{}, map[statKey]*dayCount{}
 }
 
 // arrive takes the events of one accepted call, in order.
@@ -84,6 +85,7 @@ func (l *ledger) arrive(now time.Time, list []arrival, test bool) {
 	for i, a := range list {
 		keys[i] = l.key(a)
 	}
+	day := dayOf(now)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i, a := range list {
@@ -95,7 +97,7 @@ func (l *ledger) arrive(now time.Time, list []arrival, test bool) {
 		case len(a.id) > 0 && l.duplicate(keys[i], now):
 			l.counts.Duplicates++
 		default:
-			l.count(keys[i], a)
+			l.count(keys[i], a, day)
 			l.records = l.record(l.records, now, a, keep)
 		}
 	}
@@ -125,10 +127,12 @@ func (l *ledger) duplicate(k eventKey, now time.Time) bool {
 	return false
 }
 
-func (l *ledger) count(k eventKey, a arrival) {
+func (l *ledger) count(k eventKey, a arrival, day int64) {
+	name := l.countedAs(a.event)
 	l.counts.Accepted++
 	l.counts.BySource[a.source]++
-	l.counts.ByName[l.countedAs(a.event)]++
+	l.counts.ByName[name]++
+	l.daily(statKey{day, a.source, name}).server++
 	if len(a.id) == 0 {
 		l.counts.WithoutID++
 		return

@@ -17,7 +17,7 @@ var legacyBatchShape = shape(UnknownField, rules{
 })
 
 var legacyEventShape = shape(UnknownField, rules{
-	"type!": oneOf("track"), "event!": eventName, "event_id": text, "timestamp": timestamp,
+	"type": oneOf("track"), "event!": eventName, "event_id": text, "timestamp": timestamp,
 	"context": legacyContext, "properties": properties,
 })
 

@@ -58,7 +58,7 @@ func (s *Sandbox) mapping(call *call) (any, *refusal) {
 	if !c.ok() {
 		return nil, c.result()
 	}
-	advertisers, r := s.oneBusiness(call.token, body)
+	advertisers, r := s.oneBusiness(call, body)
 	if r != nil {
 		return nil, r
 	}
@@ -114,19 +114,19 @@ func (c *check) identifier(e value, length int) bool {
 		c.wrongValue("must be {} or have id and audience_ids.")
 	case !anyHex(id.text(), length):
 		c.at("id")
-		c.wrong(stageValues, codeNotHashed, " is not hashed.")
+		c.wrong(stageValues, codeNotHashed, "Not hashed.")
 		c.leave()
 	}
 	return true
 }
 
-// oneBusiness says no unless the token reaches all advertisers and they belong together.
-func (s *Sandbox) oneBusiness(t Token, body value) (map[string]bool, *refusal) {
+// oneBusiness says no unless the call's token reaches all advertisers and they belong together.
+func (s *Sandbox) oneBusiness(c *call, body value) (map[string]bool, *refusal) {
 	ids, _ := body.get("advertiser_ids")
 	all, businesses := map[string]bool{}, map[string]bool{}
 	for e := range ids.elements {
 		id := string(e.text())
-		if r := s.reaches(t, id); r != nil {
+		if r := s.reaches(c, id); r != nil {
 			return nil, r
 		}
 		all[id] = true

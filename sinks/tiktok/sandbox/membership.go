@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline/jsontext"
@@ -58,7 +59,7 @@ func (a *audiences) apply(now time.Time, changes []change, advertisers map[strin
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, c := range changes {
-		if r := a.takes(c, advertisers); r != nil {
+		if r := a.takes(now, c, advertisers); r != nil {
 			return r
 		}
 	}
@@ -70,17 +71,21 @@ func (a *audiences) apply(now time.Time, changes []change, advertisers map[strin
 	return nil
 }
 
-// takes says no unless the audience of a change is a Partner audience of one of the advertisers.
-func (a *audiences) takes(c change, advertisers map[string]bool) *refusal {
+// takes says no unless the audience of a change is a living Partner audience of one of the advertisers.
+func (a *audiences) takes(now time.Time, c change, advertisers map[string]bool) *refusal {
 	found, ok := a.byID[string(c.audience)]
 	at := fmt.Sprintf("batch_data.%d.%d.audience_ids", c.row, c.place)
 	switch {
+	case !ok && a.cfg.GoneIsMissing:
+		return refuse(codeMissing, "Audience %s does not exist.", c.audience)
 	case !ok:
 		return refuse(codeParameter, "%s: Audience does not exist.", at)
-	case !advertisers[found.advertiser]:
-		return refuse(codeNoPermission, "No permission to operate audience: %s.", found.id)
+	case !advertisers[found.advertiser] || found.foreign:
+		return notTheirs(found.id)
 	case !found.segment:
 		return refuse(codeParameter, "%s: Not a Partner audience.", at)
+	case !now.Before(found.expires()):
+		return refuse(codeParameter, "%s: Audience is expired.", at)
 	}
 	return nil
 }
@@ -119,4 +124,59 @@ func memberIDs(body value) iter.Seq2[int, []byte] {
 			row++
 		}
 	}
+}
+
+// membership is one member of one audience, whatever happens to it.
+type membership struct {
+	audience, kind string
+	id             member
+}
+
+// underWay counts the calls in flight that add or remove a membership.
+type underWay struct{ adding, removing int32 }
+
+// races watches for adds and removals of the same member that are under way at the same time: TikTok promises no
+// order between calls, so which of them wins is chance. It sees a call from the moment its body is read until its
+// answer is written, delays of faults included.
+type races struct {
+	mu sync.Mutex
+	by map[membership]underWay
+}
+
+// enter notes a call's changes and returns how many of them meet an opposite one, and what to call when the call ends.
+func (r *races) enter(changes []change, remove bool) (conflicts int64, leave func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.by == nil {
+		r.by = map[membership]underWay{}
+	}
+	for _, c := range changes {
+		if r.count(c, remove, 1) {
+			conflicts++
+		}
+	}
+	return conflicts, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		for _, c := range changes {
+			r.count(c, remove, -1)
+		}
+	}
+}
+
+// count changes the number of calls under way for a membership and reports whether both kinds are.
+func (r *races) count(c change, remove bool, by int32) bool {
+	key := membership{string(c.audience), c.kind, c.id}
+	n := r.by[key]
+	if remove {
+		n.removing += by
+	} else {
+		n.adding += by
+	}
+	if n == (underWay{}) {
+		delete(r.by, key)
+		return false
+	}
+	r.by[key] = n
+	return n.adding > 0 && n.removing > 0
 }

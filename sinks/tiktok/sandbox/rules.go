@@ -23,7 +23,10 @@ func text(c *check, v value) {
 
 // filled accepts a string that says something.
 func filled(c *check, v value) {
-	if isText(c, v) && len(v.raw()) == 0 {
+	switch blank := isText(c, v) && len(v.raw()) == 0; {
+	case blank && c.terse:
+		c.wrongType("string")
+	case blank:
 		c.wrongValue("Field may not be blank.")
 	}
 }
@@ -83,7 +86,7 @@ func float(v value) (float64, bool) {
 }
 
 func texts(c *check, v value) {
-	c.list(v, text)
+	c.list(v, inClear)
 	if v.isList() && v.count() == 0 {
 		c.warn(EmptyValue)
 	}
@@ -107,16 +110,17 @@ func mostly(usual ...string) func(*check, value) {
 	}
 }
 
-// hashed accepts one SHA-256 in lower-case hexadecimal.
+// hashed accepts one SHA-256 in hexadecimal of either case, and nothing at all.
 func hashed(c *check, v value) {
-	if !isText(c, v) {
-		return
-	}
-	if !lowerHex(v.text(), 64) {
-		c.wrong(stageValues, codeNotHashed, " is not hashed.")
-		return
-	}
-	if knownHash(v.raw()) {
+	switch {
+	case !isText(c, v):
+	case len(v.text()) == 0:
+		c.warn(EmptyValue)
+	case !anyHex(v.text(), 64):
+		c.wrong(stageValues, codeNotHashed, "Not hashed.")
+	case !lowerHex(v.text(), 64):
+		c.warn(UpperHash)
+	case knownHash(v.raw()):
 		c.warn(KnownHash)
 	}
 }
@@ -136,10 +140,14 @@ func hashedList(c *check, v value) {
 // hashedOr accepts a hash, or a raw device id without letters of the other case.
 func hashedOr(fold func([]byte) []byte) func(*check, value) {
 	return func(c *check, v value) {
-		if !isText(c, v) || lowerHex(v.text(), 64) {
-			return
-		}
-		if raw := v.text(); len(raw) == 0 || !bytes.Equal(fold(raw), raw) {
+		raw := v.text()
+		switch {
+		case !isText(c, v):
+		case len(raw) == 0:
+			c.warn(EmptyValue)
+		case anyHex(raw, 64) && !lowerHex(raw, 64):
+			c.warn(UpperHash)
+		case !anyHex(raw, 64) && !bytes.Equal(fold(raw), raw):
 			c.wrongValue("Not a valid device id.")
 		}
 	}
@@ -160,6 +168,8 @@ func address(c *check, v value) {
 	}
 	ip, err := netip.ParseAddr(string(v.text()))
 	switch {
+	case len(v.text()) == 0:
+		c.warn(EmptyValue)
 	case err != nil || ip.Zone() != "":
 		c.wrongValue("Not a valid IP address.")
 	case ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsUnspecified():
@@ -167,8 +177,41 @@ func address(c *check, v value) {
 	}
 }
 
+// inClear accepts a text that is sent as it is, and warns of one that holds an e-mail address or a phone number.
+func inClear(c *check, v value) {
+	text(c, v)
+	if v.kind() == jsontext.String && (mailIn(v.text()) || phoneIn(v.text())) {
+		c.warn(PersonalData)
+	}
+}
+
+// mailIn looks for an at sign, plain or escaped as in a URL, between two names of which the second has a dot.
+func mailIn(text []byte) bool {
+	before, after, ok := bytes.Cut(text, []byte("@"))
+	if !ok {
+		before, after, ok = bytes.Cut(text, []byte("%40"))
+	}
+	if !ok || len(before) == 0 || bytes.IndexByte([]byte("/?&= "), before[len(before)-1]) >= 0 {
+		return false
+	}
+	host := after[:len(after)-len(bytes.TrimLeft(after, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-"))]
+	return bytes.IndexByte(bytes.Trim(host, "."), '.') > 0
+}
+
+// phoneIn looks for a plus sign, plain or escaped, and 8 to 15 digits.
+func phoneIn(text []byte) bool {
+	for _, plus := range []string{"+", "%2B", "%2b"} {
+		_, after, ok := bytes.Cut(text, []byte(plus))
+		if digits := len(after) - len(bytes.TrimLeft(after, "0123456789")); ok && digits >= 8 && digits <= 15 {
+			return true
+		}
+	}
+	return false
+}
+
 func webAddress(c *check, v value) {
-	if !isText(c, v) {
+	inClear(c, v)
+	if v.kind() != jsontext.String {
 		return
 	}
 	url := v.text()

@@ -73,13 +73,17 @@ func (c *check) unknown(m value, w Warning) {
 
 // absent names the required fields that are not there. It runs only when the count is short.
 func (c *check) absent(v value, s *schema) {
-	var names []string
-	for _, name := range s.required {
-		if _, ok := v.get(name); !ok {
-			names = append(names, name)
-		}
-	}
-	if len(names) > 0 {
+	names := slices.DeleteFunc(slices.Clone(s.required), func(name string) bool {
+		_, ok := v.get(name)
+		return ok
+	})
+	switch {
+	case len(names) == 0:
+	case c.terse:
+		c.at(names[0])
+		s.fields[names[0]].rule(c, value{})
+		c.leave()
+	default:
 		c.missing(names...)
 	}
 }

@@ -46,7 +46,7 @@ func (a *audiences) makeSegment(now time.Time, advertiser, name string) (any, *r
 func (a *audiences) dropSegment(now time.Time, advertiser, id string) *refusal {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	found, r := a.find(now, id, advertiser)
+	found, r := a.own(now, id, advertiser)
 	switch {
 	case r != nil:
 		return r

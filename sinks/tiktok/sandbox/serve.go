@@ -2,10 +2,12 @@ package sandbox
 
 import (
 	"bytes"
+	"compress/gzip"
 	"errors"
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -37,7 +39,7 @@ var calls = sync.Pool{New: func() any { return new(call) }}
 
 // ServeHTTP answers TikTok's API, its authorisation page, and the simulator's own view under /sandbox/.
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	e, known := s.endpoints[r.URL.Path]
+	e, known := s.endpoint(r)
 	switch {
 	case r.URL.Path == "/portal/auth":
 		s.portal(w, r)
@@ -53,6 +55,18 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		s.serve(w, r, e)
 	}
+}
+
+// endpoint finds who answers a request. TikTok takes a GET without its last slash.
+func (s *Sandbox) endpoint(r *http.Request) (endpoint, bool) {
+	e, known := s.endpoints[r.URL.Path]
+	if known || r.Method != http.MethodGet || slices.Contains(s.cfg.Refuse, NoSlash) {
+		return e, known
+	}
+	if e, known = s.endpoints[r.URL.Path+"/"]; known {
+		s.journal.warn(NoSlash, 1)
+	}
+	return e, known
 }
 
 // serve runs one API call: the body, faults that strike before it, the answer, faults that strike after it.
@@ -103,6 +117,9 @@ func (c *call) read(w http.ResponseWriter) *refusal {
 	}
 	c.buffer.Reset()
 	n, err := c.buffer.ReadFrom(http.MaxBytesReader(w, c.r.Body, maxBody))
+	if err == nil && c.r.Header.Get("Content-Encoding") == "gzip" {
+		err = c.unzip()
+	}
 	c.raw, c.answered.Bytes, c.parsed = c.buffer.Bytes(), n, err
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		return refuse(codeParameter, "Request body is too large.")
@@ -114,6 +131,24 @@ func (c *call) read(w http.ResponseWriter) *refusal {
 		c.answered.Rows = c.rows()
 	}
 	return nil
+}
+
+// unzip replaces a compressed body by what it says, where such bodies are read.
+func (c *call) unzip() error {
+	if slices.Contains(c.s.cfg.Refuse, Compressed) {
+		return errJSON
+	}
+	c.s.journal.warn(Compressed, 1)
+	zipped, err := gzip.NewReader(bytes.NewReader(bytes.Clone(c.buffer.Bytes())))
+	if err != nil {
+		return err
+	}
+	c.buffer.Reset()
+	n, err := c.buffer.ReadFrom(io.LimitReader(zipped, maxBody+1))
+	if n > maxBody {
+		return &http.MaxBytesError{Limit: maxBody}
+	}
+	return err
 }
 
 // rows is how many events or users the call carries.
@@ -132,7 +167,7 @@ func (s *Sandbox) answer(c *call) (any, *refusal) {
 		return nil, r
 	}
 	if !c.endpoint.open {
-		token, r := s.authenticate(c.r.Header.Get("Access-Token"), c.endpoint.scope)
+		token, r := s.authenticate(c.r.Header.Get("Access-Token"), c.endpoint)
 		if r != nil {
 			return nil, r
 		}

@@ -18,7 +18,7 @@ const (
 func (s *Sandbox) track(call *call) (any, *refusal) {
 	body := call.body.root()
 	c := s.check(call.now)
-	c.source = body.str("event_source")
+	c.source, c.terse = body.str("event_source"), true
 	c.object(body, trackShape)
 	c.testing(body, "data")
 	s.warned(c)
@@ -33,6 +33,9 @@ func (s *Sandbox) accept(call *call, body value) (any, *refusal) {
 	source := source{kind: body.str("event_source"), id: body.str("event_source_id")}
 	if source.kind == "app" && !s.cfg.AllowApp {
 		return nil, refuse(codeNotAllowListed, "The event source app is not in the allowlist.")
+	}
+	if s.misfits(source) {
+		return nil, refuse(codeParameter, "Invalid value for event_source_id: not a valid string.")
 	}
 	if r := s.ownsSource(call.token, source); r != nil {
 		return nil, r
@@ -89,10 +92,12 @@ func (c *check) batchSize(v value, name string, limit int) bool {
 		return false
 	}
 	n := v.count()
-	if n == 0 && stageRequired < c.stage {
+	switch {
+	case n == 0 && c.terse:
+		c.wrongType("list")
+	case n == 0 && stageRequired < c.stage:
 		c.stage, c.problem = stageRequired, missing(name)
-	}
-	if n > limit {
+	case n > limit:
 		c.stage, c.problem = stageTypes, refuse(codeBatchSize, "Batch size exceeds the limit of %d.", limit)
 	}
 	return n > 0 && n <= limit
@@ -104,9 +109,18 @@ func event(c *check, v value) {
 		return
 	}
 	c.identified(v)
-	c.demand(v, "web", !c.s.cfg.AllowNoPageURL, "page", "url")
-	c.demand(v, "app", true, "app", "app_id")
-	c.demand(v, "crm", true, "lead", "lead_id")
+	if c.lacks(v, "web", "page", "url") {
+		c.at("page")
+		c.at("url")
+		c.warn(NoPageURL)
+		c.path = c.path[:len(c.path)-2]
+	}
+	if c.lacks(v, "app", "app", "app_id") {
+		c.missing("app.app_id")
+	}
+	if c.lacks(v, "crm", "lead", "lead_id") {
+		c.missing("lead.lead_id")
+	}
 }
 
 // identified asks for the event_id that makes a retry safe.
@@ -114,28 +128,21 @@ func (c *check) identified(v value) {
 	if m, ok := v.get("event_id"); ok && len(m.raw()) > 0 {
 		return
 	}
-	if c.s.cfg.RequireEventID {
-		c.missing("event_id")
-		return
-	}
+	c.at("event_id")
 	c.warn(NoEventID)
+	c.leave()
 }
 
-// demand asks for a field inside an object, for events of one source.
-func (c *check) demand(v value, source string, enforced bool, object, name string) {
-	if !enforced || c.source != source {
-		return
-	}
-	if o, ok := v.get(object); ok {
-		if _, ok := o.get(name); ok {
-			return
-		}
-	}
-	c.missing(object + "." + name)
+// lacks reports whether an event of a source has no such field inside an object.
+func (c *check) lacks(v value, source, object, name string) bool {
+	o, _ := v.get(object)
+	_, ok := o.get(name)
+	return c.source == source && !ok
 }
 
 func eventName(c *check, v value) {
 	filled(c, v)
+	inClear(c, v)
 	if v.kind() != jsontext.String || standardEvents[string(v.text())] {
 		return
 	}
@@ -145,7 +152,7 @@ func eventName(c *check, v value) {
 	switch name := v.text(); {
 	case reservedEvents[string(name)] != "":
 		c.warn(ReservedName)
-	case len(name) > 0 && !customName(name):
+	case len(name) > 0 && !customName(name) && !c.s.cfg.AllowAnyName:
 		c.wrongValue("Not a valid name of a custom event.")
 	}
 }

@@ -44,11 +44,14 @@ func (s *Sandbox) fileUpload(c *call) (any, *refusal) {
 		return nil, r
 	}
 	parsed, r := form.content()
+	if r == nil && parsed.bad > 0 && !s.cfg.TakeBadLines {
+		r = badContent(parsed.badAt)
+	}
 	if r != nil {
 		return nil, r
 	}
 	advertiser := form.fields["advertiser_id"]
-	if r := s.reaches(c.token, advertiser); r != nil {
+	if r := s.reaches(c, advertiser); r != nil {
 		return nil, r
 	}
 	c.answered.Rows = parsed.lines
@@ -126,7 +129,7 @@ func (f *uploadForm) content() (parsedFile, *refusal) {
 	if kind == multipleTypes {
 		return parseTable(f.file)
 	}
-	return parseList(f.file, kind, length)
+	return parseList(f.file, kind, length), nil
 }
 
 // keep stores a file and returns its path: 16 hexadecimal digits.
@@ -138,7 +141,7 @@ func (a *audiences) keep(now time.Time, f *uploadForm, p parsedFile) string {
 	a.uploads[path] = &upload{
 		Upload: Upload{
 			Path: path, Advertiser: f.fields["advertiser_id"], Type: f.fields["calculate_type"], Name: f.fileName,
-			Bytes: len(f.file), Lines: p.lines, Distinct: p.distinct(), Arrived: now,
+			Bytes: len(f.file), Lines: p.lines, Bad: p.bad, Distinct: p.distinct(), Arrived: now,
 		},
 		expires: now.Add(a.cfg.PathLifetime), members: p.members,
 	}

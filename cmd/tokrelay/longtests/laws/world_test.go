@@ -149,15 +149,15 @@ func (w *world) note(partition int32, f *placed) place {
 	return at
 }
 
-// refuse has TikTok refuse the row: it names it, names another one, or names none.
+// refuse has TikTok refuse the row: it names the field, or nothing, or by an index another row.
 func (w *world) refuse(id string) {
-	f := sandbox.Fault{Name: "poison", ID: id, Code: 40002, Message: sandbox.IndexedMessage}
+	f := sandbox.Fault{Name: "poison", ID: id, Code: 40002, Message: sandbox.RowMessage}
 	switch n := w.rand.IntN(3); {
 	case n == 0:
 		f.Message = "Invalid parameters."
 	case n == 1 && w.misnames:
 		wrong := w.rand.IntN(20)
-		f.RowIndex = &wrong
+		f.Message, f.RowIndex = "data.{i}.properties.value: Not a valid number", &wrong
 	}
 	w.trouble.poison = append(w.trouble.poison, w.tiktok.AddFault(f))
 }

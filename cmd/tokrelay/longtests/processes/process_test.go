@@ -243,7 +243,7 @@ func TestClearDataLeavesNoTrace(t *testing.T) {
 		broken = append(broken, pipeline.Record{Key: r.Key, Value: r.Value[:len(r.Value)-9]})
 	}
 	s.produce(broken)
-	s.tiktok.AddFault(sandbox.Fault{Endpoint: "/event/track/", Every: 3, Code: 40002, Message: "data.0.user.email: marked someone@example.com is not valid, +12135550001"})
+	s.tiktok.AddFault(sandbox.Fault{Endpoint: "/event/track/", Every: 3, Code: 40002, Message: "Invalid value for email: marked someone@example.com is not valid, +12135550001"})
 	p := s.start()
 	s.caughtUp()
 	outputs := map[string]string{"log": p.Said(), "metrics": p.get("/metrics"), "readyz": p.get("/readyz?verbose")}
