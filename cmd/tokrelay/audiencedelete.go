@@ -52,11 +52,14 @@ func afterDelete(_ *daemon.Owned, f daemon.Filler) string {
 	name, id := s.AudienceNamed()
 	switch {
 	case s.Kind() == daemon.KindFile && id == "":
-		return "its next upload, by schedule or by `tokrelay audience upload --sync " + s.Name + "`, makes a new audience of the name " + name + ", which no ad uses yet"
+		return "its next upload, by schedule or by `tokrelay audience upload --sync " + s.Name + "`, makes a new audience of the name " + name + ", which no ad uses yet: at the earliest a day after the last upload"
 	case s.Kind() == daemon.KindFile:
 		return "it stops until audience_file.audience names another one"
 	case id != "":
 		return "its rows wait until audience_segment.audience names another one; then stop it and run `tokrelay resync --sync " + s.Name + " --recreate`"
+	}
+	if name == "" {
+		return "rows that name it wait, or are rejected as unknown_audience, until you stop it and run `tokrelay resync --sync " + s.Name + " --recreate`, which makes those that rows name again"
 	}
 	return "its rows wait until you stop it and run `tokrelay resync --sync " + s.Name + " --recreate`, which makes the audience again and fills it from the start"
 }

@@ -48,8 +48,16 @@ sent again, use tokrelay resync. The exit code is 1 where something differs.`,
 	return c
 }
 
-// errDiffers ends a verification that found differences: what they are was printed.
-var errDiffers = errors.New("the audience is not what its topic tells: tokrelay audience verify --repair puts it right")
+// differs ends a verification that found differences: what they are was printed.
+func differs(r *verify.Report, repaired bool) error {
+	switch {
+	case r.Fault != "":
+		return errors.New("the audience cannot be what its topic tells: " + r.Fault)
+	case repaired:
+		return errors.New("the audience is not yet what its topic tells: run the repair again once what held it up is over")
+	}
+	return errors.New("the audience is not what its topic tells: tokrelay audience verify --repair puts it right")
+}
 
 func audienceVerify(c *cobra.Command, f *verifyFlags) error {
 	d, s, err := audienceDesk(c, &f.audience, daemon.KindSegment, daemon.KindFile)
@@ -70,8 +78,11 @@ func audienceVerify(c *cobra.Command, f *verifyFlags) error {
 	} else if err == nil || report.Streamed != nil {
 		d.verified(report)
 	}
-	if err == nil && report.Differs {
-		err = errDiffers
+	switch {
+	case errors.Is(err, context.Canceled):
+		return errors.New("interrupted: what was said is remembered as under way; run it again")
+	case err == nil && report.Differs:
+		return differs(report, f.repair)
 	}
 	return err
 }
@@ -134,6 +145,12 @@ func (d *desk) verified(r *verify.Report) {
 		return
 	}
 	d.screen.print("%s: %s row(s) read, %s of them rejected\n", d.screen.paint(bold, r.Sync), thousands(r.Rows), thousands(r.Rejected))
+	if r.Unasked != "" {
+		d.screen.print("%s\n", d.screen.paint(yellow, "TikTok could not be asked whether it holds the audience: "+r.Unasked))
+	}
+	if r.Fault != "" {
+		d.screen.print("%s\n", d.screen.paint(red, r.Fault))
+	}
 	if r.File != nil {
 		d.verifiedFile(r.File)
 		return

@@ -19,12 +19,13 @@ const (
 // Binding is what a sync is bound to, as a document of the state topic keeps it.
 type Binding struct {
 	Mode       string            `json:"mode,omitempty"`
-	Name       string            `json:"name,omitempty"`   // configured, uncut; "" where an id is configured
-	IDs        map[string]string `json:"ids,omitempty"`    // by advertiser
-	Generation uint64            `json:"generation"`       // grows with every full resync
-	Takes      bool              `json:"takes,omitempty"`  // since a resync: the sync takes over an audience that another filled
-	Topics     []string          `json:"topics,omitempty"` // its members are known by, in a streamed audience; none where a pattern finds them
-	Former     []string          `json:"former,omitempty"` // topics of before a full resync
+	Name       string            `json:"name,omitempty"`    // configured, uncut; "" where an id is configured
+	IDs        map[string]string `json:"ids,omitempty"`     // by advertiser
+	Generation uint64            `json:"generation"`        // grows with every full resync
+	Takes      bool              `json:"takes,omitempty"`   // since a resync: the sync takes over an audience that another filled
+	Topics     []string          `json:"topics,omitempty"`  // its members are known by, in a streamed audience; none where a pattern finds them
+	Former     []string          `json:"former,omitempty"`  // topics of before a full resync
+	Forgets    bool              `json:"forgets,omitempty"` // the sync remembers no member: what may be remembered is of an earlier time
 }
 
 // Key is the document's key; name is that of an audience that rows name, "" the sync's own.
@@ -60,6 +61,8 @@ func (b *Binding) allows(sync string, want Binding) *pipeline.Trouble {
 		return nil
 	case b.Mode != want.Mode:
 		return Stop("the sync filled its audience by %s and is now configured for %s: run `tokrelay resync --sync %s`, which sends every member again", b.Mode, want.Mode, sync)
+	case b.Forgets && !want.Forgets:
+		return Stop("the sync has filled its audience without remembering members, and is to remember them now: run `tokrelay resync --sync %s`, which reads every member again", sync)
 	case b.left(want) != "":
 		return Stop("the members of the audience are remembered by topic %s, which the sync reads no more: if it has another name now, or another connector writes it, run `tokrelay resync --sync %s`, which takes them over; "+
 			"else read it again", b.left(want), sync)

@@ -35,6 +35,7 @@ type Wanted struct {
 	Most        int    // audiences that rows may name; 0: any number
 	Advertisers []string
 	Topics      []string // that members are remembered by; none where nothing is remembered or a pattern finds them
+	Forgets     bool     // no member is remembered
 }
 
 // Target knows which audiences a sync fills through the Segment API: by id, or by name, found or created at TikTok. What it
@@ -192,7 +193,7 @@ func (t *Target) bindNew(ctx context.Context, name string) (b Binding, err error
 	if err := t.complete(ctx, &b, name); err != nil {
 		return b, err
 	}
-	b.Topics = t.topicsOf(name)
+	b.Topics, b.Forgets = t.topicsOf(name), name == "" && t.wanted.Forgets
 	return b, Remember(ctx, t.docs, Key(t.wanted.Sync, name), b)
 }
 
@@ -219,7 +220,7 @@ func (t *Target) enter(name string) (leave func(), err error) {
 
 // remembered is what the sync is bound to, if the configuration still says so.
 func (t *Target) remembered(ctx context.Context, name string) (Binding, error) {
-	want := Binding{Mode: Segment, Name: t.nameOf(name), IDs: t.given(), Topics: t.topicsOf(name)}
+	want := Binding{Mode: Segment, Name: t.nameOf(name), IDs: t.given(), Topics: t.topicsOf(name), Forgets: t.wanted.Forgets}
 	return Bound(ctx, t.docs, t.wanted.Sync, Key(t.wanted.Sync, name), want)
 }
 
@@ -231,12 +232,12 @@ func (t *Target) topicsOf(name string) []string {
 	return t.wanted.Topics
 }
 
-// noteTopics has topics that are new remembered.
+// noteTopics has it remembered which topics are read, and whether members are remembered, where that is new.
 func (t *Target) noteTopics(ctx context.Context, b *Binding, name string) error {
-	if slices.Equal(b.Topics, t.topicsOf(name)) {
+	if slices.Equal(b.Topics, t.topicsOf(name)) && b.Forgets == (name == "" && t.wanted.Forgets) {
 		return nil
 	}
-	b.Topics = t.topicsOf(name)
+	b.Topics, b.Forgets = t.topicsOf(name), name == "" && t.wanted.Forgets
 	return Remember(ctx, t.docs, Key(t.wanted.Sync, name), *b)
 }
 

@@ -428,3 +428,29 @@ func TestFormerTopicsAreThoseOfTheSameTable(t *testing.T) {
 		}
 	}
 }
+
+func TestASyncThatDidNotRememberMembersNeedsAResyncToDoSo(t *testing.T) {
+	docs, box := newDocuments(), sandbox.New(sandbox.Config{Limits: sandbox.NoLimits()})
+	start := func(forgets bool) error {
+		w := Wanted{Sync: "newsletter", Name: "Newsletter", Advertisers: []string{sandbox.DefaultAdvertiser}, Forgets: forgets}
+		_, err := NewTarget(w, api{box}, docs, time.Now, nil).IDs(t.Context(), "")
+		return err
+	}
+	for _, forgets := range []bool{false, true, true} {
+		if err := start(forgets); err != nil {
+			t.Fatalf("forgets %t: %v", forgets, err)
+		}
+	}
+	trouble, ok := errors.AsType[*pipeline.Trouble](start(false))
+	if !ok || !trouble.Stop || !strings.Contains(trouble.What, "tokrelay resync --sync newsletter") {
+		t.Fatalf("got %v, want a stop with the command", trouble)
+	}
+	if err := Resync(t.Context(), docs, "newsletter", Segment, false); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := start(false); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/audiencefile/build"
 )
 
@@ -15,8 +16,10 @@ import (
 type Verification struct {
 	build.Counts
 	build.Set
-	Last    *Upload // nil: nothing was ever uploaded
-	Changed int64   // offsets written since the last upload was cut; -1: the topic or the configuration is another one
+	Last    *Upload `json:"last_upload,omitempty"` // nil: nothing was ever uploaded
+	Changed int64   `json:"offsets_since"`         // written since the last upload was cut; -1: the topic is another one
+	Fault   string  `json:"fault,omitempty"`       // what is wrong with the audience at TikTok
+	Unasked string  `json:"unasked,omitempty"`     // why TikTok was not asked
 }
 
 // Right reports whether TikTok was given this very set.
@@ -48,6 +51,7 @@ func (j *Job) Verify(ctx context.Context) (*Verification, error) {
 	if l.Last == nil {
 		return v, nil
 	}
+	j.askOf(ctx, l.AudienceID, v)
 	var list []Manifest
 	if err := j.deps.load(ctx, "manifests", &list); err != nil {
 		return nil, err
@@ -58,6 +62,19 @@ func (j *Job) Verify(ctx context.Context) (*Verification, error) {
 		}
 	}
 	return v, nil
+}
+
+// askOf asks TikTok about the audience.
+func (j *Job) askOf(ctx context.Context, id string, v *Verification) {
+	a, err := audience.Directory{API: j.deps.API, Advertiser: j.deps.Advertiser}.Look(ctx, id)
+	switch t := j.fault(a); {
+	case err != nil:
+		v.Unasked = err.Error()
+	case a == nil && j.plan.cfg.Audience.ID == "":
+		v.Fault = "the audience is gone at TikTok: the next upload makes it again, at the earliest a day after the last one"
+	case t != nil:
+		v.Fault = t.What
+	}
 }
 
 // rehearse is a build of which nothing stays.

@@ -41,6 +41,8 @@ type rowPlan struct {
 	skip      pipeline.SkipReason
 	rejected  *pipeline.Rejection
 	schema    string // of a rejected row
+	was       bool   // its person is a member; of a rejected row: was one
+	lacking   bool   // a row of changed columns that makes a member of whom nothing is known
 	dismissed bool   // it names an audience that cannot be filled
 	refused   bool   // TikTok refused something of a row that was rejected before
 	of        int32  // its member, in flush.members

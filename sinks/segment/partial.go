@@ -64,6 +64,12 @@ func unavailable(field string) *pipeline.Rejection {
 
 // complete adds to a row of changed columns what its member had before it: the claims had, of a member or not.
 func (f *flush) complete(r *rowPlan, member bool, had []byte) {
+	f.fillIn(r, member, had)
+	r.lacking = r.member && r.kept != 0 && len(r.now) == 0 && !member
+	r.was = r.member || r.rejected != nil && member
+}
+
+func (f *flush) fillIn(r *rowPlan, member bool, had []byte) {
 	switch {
 	case r.kept == 0 && !r.asWas:
 		return

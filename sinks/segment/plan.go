@@ -72,7 +72,7 @@ func (p *Plan) NewTarget(sync string, topics []string, api audience.API, docs au
 		topics = nil
 	}
 	return audience.NewTarget(audience.Wanted{Sync: sync, Name: own.Name, ID: own.ID, ByID: own.Row != nil && own.Row.By == "id",
-		Most: p.cfg.MostAudiences, Advertisers: p.cfg.AdvertiserIDs, Topics: slices.Sorted(slices.Values(topics))}, api, docs, p.now, log)
+		Most: p.cfg.MostAudiences, Advertisers: p.cfg.AdvertiserIDs, Topics: slices.Sorted(slices.Values(topics)), Forgets: !p.remembers}, api, docs, p.now, log)
 }
 
 // NewReadback makes what asks TikTok about the target's audiences.

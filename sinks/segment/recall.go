@@ -76,7 +76,10 @@ func (f *flush) recall() {
 		case m.last >= 0:
 			last := &f.rows[m.last]
 			last.skip = pipeline.SkipSuperseded
-			f.complete(r, last.member, last.now)
+			f.complete(r, last.was, last.now)
+			if !m.known && f.sink.generation() > 0 { // a resync, and what was remembered is lost: it may have been sent
+				m.past = f.unionOf(m.past, last.now)
+			}
 		default:
 			f.complete(r, m.before.member || len(m.before.wants) > 0, m.before.wants)
 		}
@@ -116,13 +119,15 @@ func (f *flush) decide(m *memberPlan) {
 	r, b := &f.rows[m.last], &m.before
 	held := f.unionOf(m.past, f.unionOf(b.wants, b.leaves)) // no more than one of both exists
 	m.dirty = m.known && (b.pending || b.generation != f.sink.generation())
-	m.after = record{letters: b.letters || m.letters, member: f.sink.plan.changed && r.member && len(r.now) == 0, wants: r.now, leaves: f.lessOf(held, r.now)}
+	m.after = record{letters: b.letters || m.letters, member: f.sink.plan.changed && r.was && len(r.now) == 0, wants: r.now, leaves: f.lessOf(held, r.now)}
 	m.after.moveTo(f.record(r), f.sink.generation())
 	nobody := r.member && len(r.now) == 0 && len(held) == 0
+	if r.lacking {
+		r.rejected, m.after.letters = unavailable(section), true
+	}
 	switch {
-	case nobody && r.kept != 0 && !b.member:
-		r.rejected = unavailable(section)
-		m.after.letters, m.put = true, true
+	case nobody && r.lacking:
+		m.put = true
 	case nobody && f.sink.plan.cfg.RequireIdentifier:
 		r.rejected = member.NoIdentifier(section)
 		m.after.letters, m.put = true, true

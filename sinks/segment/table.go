@@ -57,11 +57,11 @@ func (t *Table) Add(r *pipeline.Record, items *pipeline.Items, err error) {
 	rejection, rejected := errors.AsType[*pipeline.Rejection](err)
 	switch {
 	case len(items.List) > 0:
-		row := rowPlan{transition: readTransition(items.Body(len(items.List) - 1))}
+		row := rowPlan{transition: readTransition(items.Body(len(items.List) - 1)), rejected: rejection}
 		now.known = row.kept == 0 && !row.asWas || before.known
 		t.flush.sets = t.flush.sets[:0]
 		t.flush.complete(&row, before.member, t.claims(before))
-		if now.member = row.member; row.member {
+		if now.member = row.was; row.member {
 			now.at, now.size = len(t.sets), len(row.now)
 			t.sets = append(t.sets, row.now...)
 		}

@@ -104,7 +104,7 @@ func (u *checkup) bound(ctx context.Context, s *daemon.Sync, advertiser, name, i
 	}
 	want := audience.Binding{Mode: audience.File, Name: name}
 	if s.Kind() == daemon.KindSegment {
-		want.Mode = audience.Segment
+		want.Mode, want.Forgets = audience.Segment, !s.Remembers()
 		if id != "" {
 			want.IDs = map[string]string{s.Advertisers()[0]: id}
 		}

@@ -30,6 +30,8 @@ type Report struct {
 	Streamed *segment.Comparison        `json:"streamed,omitempty"` // of a streamed audience
 	File     *audiencefile.Verification `json:"file,omitempty"`     // of a file audience
 	Forgets  bool                       `json:"forgets,omitempty"`  // the sync remembers no member: only numbers are compared
+	Fault    string                     `json:"fault,omitempty"`    // what is wrong with the audience at TikTok
+	Unasked  string                     `json:"unasked,omitempty"`  // why TikTok was not asked
 	TikTok   []audience.Details         `json:"tiktok,omitempty"`
 	Repaired int                        `json:"repaired"` // members put right
 	Differs  bool                       `json:"differs"`  // something is missing, too much or open, and was not put right
@@ -39,6 +41,8 @@ type Report struct {
 func (r *Report) Words() string {
 	c := r.Streamed
 	switch {
+	case r.Fault != "":
+		return r.Fault
 	case r.File != nil && r.File.Last == nil:
 		return fmt.Sprintf("the topic tells of %d identifiers, and nothing was uploaded yet", r.File.Members)
 	case r.File != nil && r.File.Right():
@@ -125,13 +129,25 @@ func (v *streamed) run(ctx context.Context) (err error) {
 	if err := v.compare(ctx); err != nil {
 		return err
 	}
-	v.report.TikTok = v.stream.Readback(ctx).Audiences
+	v.readBack(ctx)
 	wrong := v.report.Streamed.Wrong()
 	if v.options.Repair != nil && wrong > 0 {
 		err = v.repair(ctx)
 	}
-	v.report.Differs = v.report.Repaired < wrong
+	v.report.Differs = v.report.Repaired < wrong || v.report.Fault != ""
 	return errors.Join(err, v.report.keep(context.WithoutCancel(ctx), v.wiring))
+}
+
+// readBack asks TikTok: it tells that an audience is gone, and how many people it covers, and never who they are.
+func (v *streamed) readBack(ctx context.Context) {
+	reading := v.stream.Readback(ctx)
+	v.report.TikTok = reading.Audiences
+	if reading.Fault != nil {
+		v.report.Fault = reading.Fault.What
+	}
+	if reading.Err != nil {
+		v.report.Unasked = reading.Err.Error()
+	}
 }
 
 // compare reads the topic, then the commits, then what is remembered, then what was written to the topic in the meantime:
@@ -288,7 +304,8 @@ func File(ctx context.Context, w *daemon.Wiring, s *daemon.Sync, job *audiencefi
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{Sync: s.Name, Kind: s.Kind(), At: now, Rows: found.Records, File: found, Differs: !found.Right() && !found.Explained()}
+	r := &Report{Sync: s.Name, Kind: s.Kind(), At: now, Rows: found.Records, File: found, Fault: found.Fault, Unasked: found.Unasked}
+	r.Differs = !found.Right() && !found.Explained() || r.Fault != ""
 	for _, n := range found.Rejected {
 		r.Rejected += n
 	}
