@@ -19,6 +19,9 @@ import "context"
 // A crash after 1 leaves a pending record. The next to read it trusts no difference: everything in it is added or deleted
 // again. All of this repeats set operations, which TikTok takes any number of times.
 //
+// Calls that ended without an answer may have their effect behind others': they are looked at again once that is over, as are those of
+// a partition that was lost (LookBack).
+//
 // Within the process, locks on members and on claims keep chunks from interfering between 1 and 5.
 type Memory interface {
 	// Refresh returns when everything that any instance had written when it was called is visible.
