@@ -36,7 +36,7 @@ func TestPixelsAndEventSetsAreLookedFor(t *testing.T) {
 	list := answered(t, sandbox.New(sandbox.Config{}))
 	wantFinding(t, list, OK, "crm event set "+sandbox.DefaultCRMSet, "owns it", "")
 	wantFinding(t, list, OK, "pixel "+sandbox.DefaultPixel, "owns it", "")
-	wantFinding(t, list, Fail, "offline event set 7000000000000000999", "has no such one", "Events Manager")
+	wantFinding(t, list, Fail, "offline event set 7000000000000000999", "has no such event set", "Events Manager")
 }
 
 // The code is 40001 for both, and the remedies have nothing in common.

@@ -125,7 +125,10 @@ func (u *checkup) advertiser(ctx context.Context, name string, needed bool) {
 
 // eventSource looks for a pixel or an event set among the advertiser's.
 func (u *checkup) eventSource(ctx context.Context, name string, source events.EventSource) {
-	id, what := u.config.Connections[name].AdvertiserID, source.String()
+	id, what, kind := u.config.Connections[name].AdvertiserID, source.String(), "pixel"
+	if source.Kind != "web" {
+		kind = "event set"
+	}
 	if id == "" {
 		u.warn(what, "not looked for: the connection has no advertiser_id", "")
 		return
@@ -133,14 +136,14 @@ func (u *checkup) eventSource(ctx context.Context, name string, source events.Ev
 	has, answer := source.Of(ctx, u.accounts[name].api, id)
 	compare := "compare it with Events Manager"
 	if answer.Verdict == pipeline.Denied {
-		u.warn(what, "the token may not list such sources, so that it was not looked for: "+answer.Message, permissionCure(answer.Message, name, compare))
+		u.warn(what, "the token may not list "+kind+"s, so that it was not looked for: "+answer.Message, permissionCure(answer.Message, name, compare))
 		return
 	}
-	if !u.answered(what, "to list such sources", &answer, compare) {
+	if !u.answered(what, "to list "+kind+"s", &answer, compare) {
 		return
 	}
 	if !has {
-		u.fail(what, "advertiser "+id+" has no such one", "copy its id from Events Manager, and see that advertiser_id owns it")
+		u.fail(what, "advertiser "+id+" has no such "+kind, "copy its id from Events Manager, and see that advertiser_id owns it")
 		return
 	}
 	u.ok(what, "advertiser "+id+" owns it")
