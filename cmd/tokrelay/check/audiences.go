@@ -35,9 +35,17 @@ func (u *checkup) audiences(ctx context.Context, connection string) {
 
 // audiencesOf asks for something that only a token for audiences gets.
 func (u *checkup) audiencesOf(ctx context.Context, connection, advertiser string) ([]audience.Details, bool) {
-	list, err := audience.Directory{API: u.accounts[connection].client, Advertiser: advertiser}.List(ctx)
+	list, err := audience.Directory{API: u.accounts[connection].api, Advertiser: advertiser}.List(ctx)
 	if err != nil {
-		u.fail("audiences of "+advertiser, err.Error(), "the token needs Audience Management: add it to the developer app, then run tokrelay auth login --connection "+connection)
+		cure := "see what TikTok says"
+		switch trouble, _ := errors.AsType[*pipeline.Trouble](err); {
+		case trouble == nil:
+		case trouble.Kind == pipeline.TroubleToken:
+			cure = permissionCure(trouble.What, connection, "the token needs Audience Management: add it to the developer app, then run tokrelay auth login --connection "+connection)
+		case !trouble.Stop:
+			cure = laterCure
+		}
+		u.fail("audiences of "+advertiser, err.Error(), cure)
 		return nil, false
 	}
 	u.ok("audiences of "+advertiser, fmt.Sprintf("the token may read them; there are %d", len(list)))

@@ -53,6 +53,7 @@ type checkup struct {
 // account is a TikTok account.
 type account struct {
 	client *tiktok.Client
+	api    daemon.Unhurried // the client, which asks again where TikTok throttles
 	token  *tiktok.Token
 }
 
@@ -90,6 +91,7 @@ func (u *checkup) clients() (err error) {
 		if a.client, a.token, err = daemon.NewClient(name, c, u.stored); err != nil {
 			return fmt.Errorf("connection %s: %w", name, err)
 		}
+		a.api.API = a.client
 		u.accounts[name] = a
 	}
 	u.admin, err = admin.New(u.config.Kafka, "admin", nil)

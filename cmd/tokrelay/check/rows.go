@@ -118,6 +118,15 @@ func (u *checkup) report(f *daemon.Flow, what string, t *tried) {
 		u.ok(what, "its topics are empty: there are no rows to try")
 	case f.Sync.IsAudience() && t.keyless > 0:
 		u.fail(what, fmt.Sprintf("%d of the newest %d row(s) have no key, so that their member is not known", t.keyless, t.rows), "key the topic by the member (Debezium: message.key.columns)")
+	case t.sent == 0:
+		cure := "see why: tokrelay preview --from-topic --sync " + f.Sync.Name
+		if t.skipped[pipeline.SkipNoIdentifier] > 0 {
+			cure = "see that the mapped columns are the right ones: rows have no identifier"
+		}
+		if refused > 0 {
+			says += ": " + counted(t.rejected)
+		}
+		u.fail(what, says, cure)
 	case f.Sync.IsAudience() && 2*t.skipped[pipeline.SkipNoIdentifier] > t.rows:
 		u.warn(what, says, "most rows have no identifier: see that the mapped columns are the right ones")
 	case refused > 0:

@@ -67,6 +67,8 @@ func TestRowsOfNonMembersAreNotCountedAsSent(t *testing.T) {
 
 func TestAColumnWithoutIdentifiersIsWarnedOf(t *testing.T) {
 	list := triedOut(t, `    audience_segment: {audience: {name: A}, identifiers: {EMAIL_SHA256: email}}`, []string{`{"email": null}`, `{"email": "n/a"}`})
+	wantFinding(t, list, Fail, "sync members", "2 no_identifier", "the mapped columns")
+	list = triedOut(t, `    audience_segment: {audience: {name: A}, identifiers: {EMAIL_SHA256: email}}`, []string{`{"email": null}`, `{"email": "n/a"}`, `{"email": "ann@x.org"}`})
 	wantFinding(t, list, Warn, "sync members", "2 no_identifier", "the mapped columns")
 }
 

@@ -23,7 +23,7 @@ func Audiences(ctx context.Context, c tiktok.Config, stored string) ([]audience.
 	if err != nil {
 		return nil, err
 	}
-	return audience.Directory{API: unhurried{client}, Advertiser: c.AdvertiserID}.List(ctx)
+	return audience.Directory{API: Unhurried{client}, Advertiser: c.AdvertiserID}.List(ctx)
 }
 
 // AudienceReport is what is known of a sync's audience: TikTok's side, and for a file audience its last runs.

@@ -60,14 +60,14 @@ func (d *Daemon) Owned(ctx context.Context) (all []Owned, err error) {
 	return all, nil
 }
 
-// unhurried makes calls again that TikTok throttles, for some seconds: commands may come one after the other.
-type unhurried struct{ audience.API }
+// Unhurried makes calls again that TikTok throttles, for some seconds: commands may come one after the other.
+type Unhurried struct{ audience.API }
 
-func (u unhurried) Get(ctx context.Context, endpoint string, query url.Values) pipeline.Answer {
+func (u Unhurried) Get(ctx context.Context, endpoint string, query url.Values) pipeline.Answer {
 	return unthrottled(ctx, func() pipeline.Answer { return u.API.Get(ctx, endpoint, query) })
 }
 
-func (u unhurried) Post(ctx context.Context, endpoint string, body []byte) pipeline.Answer {
+func (u Unhurried) Post(ctx context.Context, endpoint string, body []byte) pipeline.Answer {
 	return unthrottled(ctx, func() pipeline.Answer { return u.API.Post(ctx, endpoint, body) })
 }
 
@@ -86,14 +86,14 @@ func (w *Wiring) accounts() map[string]audience.API {
 	all := map[string]audience.API{}
 	for name, c := range w.Config.Connections {
 		if c.AdvertiserID != "" {
-			all[c.AdvertiserID] = unhurried{w.connections[name].client}
+			all[c.AdvertiserID] = Unhurried{w.connections[name].client}
 		}
 	}
 	for i := range w.Config.Syncs {
 		if s := &w.Config.Syncs[i]; s.IsAudience() {
 			connection, _ := w.Config.ConnectionOf(s)
 			for _, advertiser := range s.Advertisers() {
-				all[advertiser] = unhurried{w.connections[connection].client}
+				all[advertiser] = Unhurried{w.connections[connection].client}
 			}
 		}
 	}
