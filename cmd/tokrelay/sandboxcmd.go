@@ -61,7 +61,7 @@ docs/sandbox.md describes them.`,
 
 // config is the simulator that was asked for.
 func (f sandboxFlags) config() (sandbox.Config, error) {
-	config := sandbox.Config{AllowApp: f.allowApp}
+	config := sandbox.Config{AllowApp: f.allowApp, Audiences: int(time.Now().Unix())}
 	if f.strict {
 		config.Refuse = sandbox.Strict()
 	}

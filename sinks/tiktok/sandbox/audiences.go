@@ -21,7 +21,7 @@ type audiences struct {
 }
 
 func newAudiences(cfg Config) *audiences {
-	a := &audiences{cfg: cfg}
+	a := &audiences{cfg: cfg, next: cfg.Audiences}
 	a.reset()
 	return a
 }

@@ -28,6 +28,9 @@ type Config struct {
 	Sources     []Source
 	Tokens      []Token
 
+	// Audiences is how many were made before: ids count on from there. TikTok gives none twice, also after a restart.
+	Audiences int
+
 	// Limits are the rate limits; zero values mean the documented ones.
 	Limits Limits
 
