@@ -84,7 +84,7 @@ func TestWhoLeftIsOutAlsoByAnotherKeySchemaAndWhereOnlyATombstoneIsLeft(t *testi
 // rowText is a record's key as SQL prints it.
 func rowText(t *testing.T, r *kgo.Record) string { return strconv.FormatInt(rowID(t, r), 10) }
 
-// A connector that is made anew with another prefix writes the same table to another topic. The sync that is to read that stops and
+// A connector that is made again with another prefix writes the same table to another topic. The sync that is to read that stops and
 // says so; a resync takes the members over, and the verification finds those who left while no topic told of them.
 func TestATopicWithAnotherPrefixStopsTheAudienceUntilAResyncTakesItsMembersOver(t *testing.T) {
 	f := newFlow(t, "prefix", options{})
