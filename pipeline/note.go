@@ -1,5 +1,7 @@
 package pipeline
 
+import "slices"
+
 // Note is what became of a value that is not sent as the row has it. It names the field and the reason, never the value.
 type Note struct {
 	Field string `json:"field"`
@@ -26,10 +28,8 @@ func (n *Notes) Add(field, what, why string) {
 		return
 	}
 	note := Note{field, what, why}
-	for _, known := range n.List {
-		if known == note {
-			return
-		}
+	if slices.Contains(n.List, note) {
+		return
 	}
 	n.List = append(n.List, note)
 }

@@ -60,7 +60,7 @@ func (r *Runner) Row(ctx context.Context, record *Record, row int) (err error) {
 // leave asks the steps what follows of a row they did not accept.
 func (r *Runner) leave(row int, why error) {
 	rejection, isRejected := errors.AsType[*Rejection](why)
-	if r.Steps.Leave == nil || !isRejected && why != SkipFiltered {
+	if r.Steps.Leave == nil || !isRejected && !errors.Is(why, SkipFiltered) {
 		return
 	}
 	items, bytes := len(r.Items.List), len(r.Items.Buf)

@@ -27,10 +27,11 @@ func Delete(ctx context.Context, api API, d *Details) error {
 // The error is a *pipeline.Trouble.
 func Rename(ctx context.Context, api API, d *Details, name string) error {
 	a := manage(ctx, api, d, "/dmp/custom_audience/update/", map[string]any{"custom_audience_id": d.ID, "custom_audience_name": name})
-	if t := Trouble("rename audience "+d.ID, &a); t != nil {
-		return t
+	t := Trouble("rename audience "+d.ID, &a)
+	if t == nil {
+		return nil
 	}
-	return nil
+	return t
 }
 
 func manage(ctx context.Context, api API, d *Details, endpoint string, fields map[string]any) pipeline.Answer {

@@ -30,8 +30,7 @@ func Guard(seed uint64, log *Logs) (release func()) {
 			if used := inUse(); time.Since(began) > realTime || used > memory {
 				fmt.Fprintf(os.Stderr, "log:\n%s\n", log.Tail())
 				pprof.Lookup("goroutine").WriteTo(os.Stderr, 2)
-				fmt.Fprintf(os.Stderr, "FAIL: the run was ended after %v, with %d MB in use; again with: -seed %d -runs 1\n", time.Since(began).Round(time.Second), used>>20, seed)
-				os.Exit(1)
+				panic(fmt.Sprintf("the run was ended after %v, with %d MB in use; again with: -seed %d -runs 1", time.Since(began).Round(time.Second), used>>20, seed))
 			}
 		}
 	}()
