@@ -189,13 +189,13 @@ func (c *Consumer) receive(p *partition, f *kgo.FetchPartition) {
 	if len(f.Records) == 0 {
 		return
 	}
-	c.readable(p)
 	weight := int64(0)
 	for _, r := range f.Records {
 		weight += weigh(r)
 	}
 	c.flow.use(len(f.Records), weight)
 	p.add(f.Records, weight)
+	c.readable(p)
 }
 
 func (c *Consumer) part(topic string, id int32) *partition {

@@ -35,6 +35,9 @@ func (c *Consumer) unreadable(topic string, id int32, err error) bool {
 	p.mu.Unlock()
 	c.client.PauseFetchPartitions(map[string][]int32{topic: {id}}) // it would be fetched again at once
 	c.troubled(p.batchSource(), &pipeline.Trouble{Kind: pipeline.TroubleBatch, Stop: true, What: c.unreadableWords(b)})
+	if p.isPast(b.Last) { // it was read while it was looked at
+		c.readable(p)
+	}
 	return true
 }
 
@@ -97,6 +100,12 @@ func (c *Consumer) readable(p *partition) {
 	if held {
 		c.calm(p.batchSource())
 	}
+}
+
+func (p *partition) isPast(offset int64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.fetchedTo > offset
 }
 
 // waits reports whether the partition is held for a batch that cannot be read.

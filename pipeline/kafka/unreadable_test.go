@@ -170,18 +170,39 @@ func TestADamagedBatchIsReadOnceItIsWhole(t *testing.T) {
 			return bitRot{conn, &rots}, err
 		}
 	})
-	eventually(t, "the status shows it", func() bool {
-		return slices.ContainsFunc(status.Troubles("orders"), func(t pipeline.TroubleSince) bool { // a slow look at the batch leaves another one for a while
+	isShown := func() bool {
+		return slices.ContainsFunc(status.Troubles("orders"), func(t pipeline.TroubleSince) bool { // a slow look at the batch leaves another one for half a minute
 			return t.Kind == pipeline.TroubleBatch && strings.Contains(t.What, "offsets 0 to 0 of shop.orders/0")
 		})
-	})
+	}
+	eventually(t, "the status shows it", isShown)
 	rots.Store(false)
 	p := m.part(testTopic, 0)
 	p.mu.Lock()
 	p.lookAgain = time.Now() // half a minute has passed
 	p.mu.Unlock()
 	reached(t, b, 1)
-	eventually(t, "the status shows nothing any more", func() bool { return len(status.Troubles("orders")) == 0 })
+	eventually(t, "the status shows it no more", func() bool { return !isShown() })
+	m.leave(t)
+}
+
+// A look that takes long finds a batch damaged that was read in the meantime: nothing is held for it.
+func TestABatchThatWasReadWhileItWasLookedAtHoldsNothing(t *testing.T) {
+	t.Parallel()
+	cluster := newCluster(t, 1)
+	produceTo(t, cluster, testTopic, 0, 10)
+	status, b := pipeline.NewStatus(time.Now), newBook(t, cluster)
+	m := join(t, cluster, b.settleAll, func(_ *Config, o *ConsumerOptions) { o.Status = status })
+	reached(t, b, 10)
+	late := &kgo.ErrDecompressTooLarge{Offset: 5, NextOffset: 8}
+	if !m.unreadable(testTopic, 0, late) {
+		t.Fatal("the failure is not one of a batch")
+	}
+	if troubles := status.Troubles("orders"); len(troubles) > 0 || m.part(testTopic, 0).waits(time.Now()) {
+		t.Errorf("got %v, want nothing held", troubles)
+	}
+	produceTo(t, cluster, testTopic, 0, 3)
+	reached(t, b, 13)
 	m.leave(t)
 }
 
