@@ -204,7 +204,11 @@ func TestARedirectDoesNotTakeTheTokenAway(t *testing.T) {
 
 func TestACanceledCallSaysSo(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	s := serve(t, func(_ http.ResponseWriter, r *http.Request) { cancel(); <-r.Context().Done() }) // an answer could come first
+	s := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // else nobody tells the server that the client has gone
+		cancel()
+		<-r.Context().Done() // an answer could come before the cancellation is noticed
+	})
 	a := client(t, Config{BaseURL: s.URL}).Post(ctx, "/event/track/", []byte(`{}`))
 	if a.Verdict != pipeline.Retry || a.Network != "canceled" {
 		t.Errorf("got %v %q, want retry canceled", a.Verdict, a.Network)
