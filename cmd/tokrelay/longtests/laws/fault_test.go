@@ -16,7 +16,7 @@ import (
 
 // stir makes one thing happen.
 func (w *world) stir() {
-	running := w.running()
+	running := virtual.Running(w.members)
 	var some *virtual.Member
 	if len(running) > 0 {
 		some = running[w.rand.IntN(len(running))]

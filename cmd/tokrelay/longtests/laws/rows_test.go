@@ -3,7 +3,6 @@
 package laws
 
 import (
-	"encoding/binary"
 	"fmt"
 	"math/big"
 	"math/rand/v2"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/linkedin/goavro/v2"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/longtests/virtual"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/schemas"
 )
@@ -86,7 +86,7 @@ var badRows = []struct {
 	{reason: pipeline.AvroDecode, bytes: func(v []byte) []byte { return v[:len(v)/2] }},
 	{reason: pipeline.TrailingBytes, bytes: func(v []byte) []byte { return append(v, 0, 0, 0) }},
 	{reason: pipeline.UnknownMagicByte, bytes: func(v []byte) []byte { return append([]byte("hello "), v...) }},
-	{reason: pipeline.SchemaNotFound, bytes: func(v []byte) []byte { return append(frame(99), v[5:]...) }},
+	{reason: pipeline.SchemaNotFound, bytes: func(v []byte) []byte { return append(virtual.Frame(99), v[5:]...) }},
 }
 
 // next is a random row and its fate: mostly good, sometimes bad, poison, or one to be skipped.
@@ -118,31 +118,12 @@ func (b *table) next() (pipeline.Record, fate) {
 
 func (b *table) change(op string, r row) pipeline.Record {
 	now := time.Now()
-	key := must(b.key.BinaryFromNative(frame(keySchema), row{"id": r["id"]}))
-	value := must(b.value.BinaryFromNative(frame(valueSchema), row{
-		"before": nil, "after": row{"shop.public.orders.Value": r}, "source": source(now), "transaction": nil, "op": op,
+	key := virtual.Must(b.key.BinaryFromNative(virtual.Frame(keySchema), row{"id": r["id"]}))
+	value := virtual.Must(b.value.BinaryFromNative(virtual.Frame(valueSchema), row{
+		"before": nil, "after": row{"shop.public.orders.Value": r}, "source": virtual.Source(now, "orders"), "transaction": nil, "op": op,
 		"ts_ms": row{"long": now.UnixMilli()}, "ts_us": nil, "ts_ns": nil,
 	}))
 	return pipeline.Record{Key: key, Value: value}
 }
-
-func source(at time.Time) row {
-	return row{
-		"version": "3.5.2.Final", "connector": "postgresql", "name": "shop", "ts_ms": at.UnixMilli(), "snapshot": text("false"),
-		"db": "shop", "sequence": nil, "ts_us": nil, "ts_ns": nil, "schema": "public", "table": "orders", "txId": nil,
-		"lsn": nil, "xmin": nil, "origin": nil, "origin_lsn": nil,
-	}
-}
-
-// must is for encoding rows of our own making.
-func must(b []byte, err error) []byte {
-	if err != nil {
-		panic(err)
-	}
-	return b
-}
-
-// frame is Confluent's: a zero byte and the schema's id.
-func frame(id int) []byte { return binary.BigEndian.AppendUint32([]byte{0}, uint32(id)) }
 
 func text(s string) any { return row{"string": s} }

@@ -3,17 +3,14 @@
 package laws
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/longtests/virtual"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
@@ -94,17 +91,6 @@ func (w *world) start() virtual.Start {
 	return virtual.Start{Number: len(w.members), Config: w.config, Folder: w.table.folder, Net: &w.net, API: w.watch.calls, Log: w.log}
 }
 
-// running are the members that were not told to stop.
-func (w *world) running() []*virtual.Member {
-	var list []*virtual.Member
-	for _, m := range w.members {
-		if !m.Leaving {
-			list = append(list, m)
-		}
-	}
-	return list
-}
-
 // produce writes n random rows.
 func (w *world) produce(n int) {
 	for range n {
@@ -173,10 +159,10 @@ func (w *world) quiet() {
 	w.watch.mu.Lock()
 	w.watch.refuse = 0
 	w.watch.mu.Unlock()
-	for _, m := range w.running() {
+	for _, m := range virtual.Running(w.members) {
 		m.Link.Restore()
 	}
-	if len(w.running()) == 0 {
+	if len(virtual.Running(w.members)) == 0 {
 		w.join()
 	}
 	if w.rand.IntN(2) == 0 {
@@ -266,7 +252,7 @@ func (w *world) taken() map[string]int {
 
 // behind is what running members say that is left, though nothing is.
 func (w *world) behind() string {
-	for _, m := range w.running() {
+	for _, m := range virtual.Running(w.members) {
 		c, err := m.Wiring.Metrics.Counts("orders")
 		if err != nil {
 			w.Fatal(err)
@@ -291,16 +277,5 @@ func (w *world) part() {
 	for _, f := range w.faults {
 		f.Remove()
 	}
-	for _, m := range w.members {
-		wanted := !m.Leaving
-		m.Leave()
-		err := m.Ended()
-		if err != nil && (wanted || !errors.Is(err, daemon.ErrUndrained)) && !m.Crashed {
-			w.Errorf("%s ended with %v", m.Name, err)
-		}
-		synctest.Wait()
-		if n := m.Link.Open(); n > 0 {
-			w.Errorf("%s has ended and left %d connections open", m.Name, n)
-		}
-	}
+	virtual.Part(w, w.members)
 }

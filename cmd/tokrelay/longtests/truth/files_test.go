@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/longtests/virtual"
 )
 
 const uploaded = `
@@ -80,7 +82,7 @@ func (w *world) awaitUpload() {
 // night sends everyone home and lets the hours pass until an upload is due: an idle daemon of virtual time costs real time.
 func (w *world) night() {
 	w.quiet()
-	for _, m := range w.running() {
+	for _, m := range virtual.Running(w.members) {
 		m.Leave()
 	}
 	now := time.Now().UTC()

@@ -3,17 +3,14 @@
 package truth
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/longtests/virtual"
 )
 
@@ -27,7 +24,7 @@ func TestOnceAllIsQuietTheAudienceIsTheTable(t *testing.T) {
 		w := newWorld(t, r, log, of, rows)
 		defer w.end()
 		w.live()
-		w.part()
+		virtual.Part(w, w.members)
 		if t.Failed() {
 			t.Logf("kinds %s\n%s\nstory:\n%s\nlog:\n%s", &w.traits, w.config, strings.Join(w.story, "\n"), log.Tail())
 		}
@@ -60,10 +57,10 @@ func (w *world) live() {
 // quiet ends all trouble.
 func (w *world) quiet() {
 	w.tiktok.ClearFaults()
-	for _, m := range w.running() {
+	for _, m := range virtual.Running(w.members) {
 		m.Link.Restore()
 	}
-	if len(w.running()) == 0 {
+	if len(virtual.Running(w.members)) == 0 {
 		w.join()
 	}
 	w.note("all is quiet")
@@ -119,7 +116,7 @@ func (w *world) behind() string {
 		if left := w.uncommitted(a); left != "" {
 			return left
 		}
-		for _, m := range w.running() {
+		for _, m := range virtual.Running(w.members) {
 			c, err := m.Wiring.Metrics.Counts(a.name)
 			if err != nil {
 				w.Fatal(err)
@@ -190,23 +187,6 @@ func (w *world) held(a *audience) map[digest]bool {
 		}
 	}
 	return set
-}
-
-// part stops everyone and waits for them.
-func (w *world) part() {
-	w.Helper()
-	for _, m := range w.members {
-		wanted := !m.Leaving
-		m.Leave()
-		err := m.Ended()
-		if err != nil && (wanted || !errors.Is(err, daemon.ErrUndrained)) && !m.Crashed {
-			w.Errorf("%s ended with %v", m.Name, err)
-		}
-		synctest.Wait()
-		if n := m.Link.Open(); n > 0 {
-			w.Errorf("%s has ended and left %d connections open", m.Name, n)
-		}
-	}
 }
 
 // afterwards is how long those that have gone may still change something: until their calls and sessions are over, and where partitions

@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/longtests/virtual"
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
 )
 
@@ -103,7 +104,7 @@ func (w *world) registerKey() {
 
 // come starts a member where there is none, or room for another.
 func (w *world) come() {
-	if n := len(w.running()); n == 0 || w.has[instances] && n < 3 {
+	if n := len(virtual.Running(w.members)); n == 0 || w.has[instances] && n < 3 {
 		w.join()
 	}
 }

@@ -184,20 +184,9 @@ func (w *world) join() *virtual.Member {
 	return m
 }
 
-// running are the members that were not told to stop.
-func (w *world) running() []*virtual.Member {
-	var list []*virtual.Member
-	for _, m := range w.members {
-		if !m.Leaving {
-			list = append(list, m)
-		}
-	}
-	return list
-}
-
 // any is one of them, nil where there is none.
 func (w *world) any() *virtual.Member {
-	list := w.running()
+	list := virtual.Running(w.members)
 	if len(list) == 0 {
 		return nil
 	}

@@ -3,7 +3,6 @@
 package truth
 
 import (
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/linkedin/goavro/v2"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/longtests/virtual"
 	"github.com/tokrelay/tokrelay/schemas"
 )
 
@@ -87,14 +87,14 @@ func edited(t *testing.T, schema string, edit func(avro) avro) string {
 
 // keyOf is a row's record key, under one of the key's schemas.
 func (w *writer) keyOf(id int64, schema int) []byte {
-	return must(w.key.BinaryFromNative(frame(schema), avro{"id": id}))
+	return virtual.Must(w.key.BinaryFromNative(virtual.Frame(schema), avro{"id": id}))
 }
 
 // change is an envelope; nil images are NULL.
 func (w *writer) change(op string, before, after avro) []byte {
 	now := time.Now()
-	return must(w.envelope.BinaryFromNative(frame(envelopeID), avro{
-		"before": image(before), "after": image(after), "source": source(now), "transaction": nil, "op": op,
+	return virtual.Must(w.envelope.BinaryFromNative(virtual.Frame(envelopeID), avro{
+		"before": image(before), "after": image(after), "source": virtual.Source(now, "customers"), "transaction": nil, "op": op,
 		"ts_ms": avro{"long": now.UnixMilli()}, "ts_us": nil, "ts_ns": nil,
 	}))
 }
@@ -102,7 +102,7 @@ func (w *writer) change(op string, before, after avro) []byte {
 // row is a plain row; deleted is the transform's mark.
 func (w *writer) row(columns avro, deleted *string) []byte {
 	columns["__deleted"] = optional(deleted)
-	return must(w.plain.BinaryFromNative(frame(plainID), columns))
+	return virtual.Must(w.plain.BinaryFromNative(virtual.Frame(plainID), columns))
 }
 
 func image(columns avro) any {
@@ -136,22 +136,3 @@ func optional(s *string) any {
 	}
 	return avro{"string": *s}
 }
-
-func source(at time.Time) avro {
-	return avro{
-		"version": "3.5.2.Final", "connector": "postgresql", "name": "shop", "ts_ms": at.UnixMilli(), "snapshot": avro{"string": "false"},
-		"db": "shop", "sequence": nil, "ts_us": nil, "ts_ns": nil, "schema": "public", "table": "customers", "txId": nil,
-		"lsn": nil, "xmin": nil, "origin": nil, "origin_lsn": nil,
-	}
-}
-
-// must is for encoding rows of our own making.
-func must(b []byte, err error) []byte {
-	if err != nil {
-		panic(err)
-	}
-	return b
-}
-
-// frame is Confluent's: a zero byte and the schema's id.
-func frame(id int) []byte { return binary.BigEndian.AppendUint32([]byte{0}, uint32(id)) }

@@ -2,10 +2,13 @@ package virtual
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"sync"
+	"testing"
+	"testing/synctest"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 
@@ -87,3 +90,30 @@ func (m *Member) Leave() {
 
 // Ended waits until the member has stopped, and is how it ended.
 func (m *Member) Ended() error { return m.ended() }
+
+// Running are the members that were not told to stop.
+func Running(members []*Member) (list []*Member) {
+	for _, m := range members {
+		if !m.Leaving {
+			list = append(list, m)
+		}
+	}
+	return list
+}
+
+// Part stops all members, in virtual time, and waits for them. One that was told before may have missed its drain.
+func Part(t testing.TB, members []*Member) {
+	t.Helper()
+	for _, m := range members {
+		wanted := !m.Leaving
+		m.Leave()
+		err := m.Ended()
+		if err != nil && (wanted || !errors.Is(err, daemon.ErrUndrained)) && !m.Crashed {
+			t.Errorf("%s ended with %v", m.Name, err)
+		}
+		synctest.Wait()
+		if n := m.Link.Open(); n > 0 {
+			t.Errorf("%s has ended and left %d connections open", m.Name, n)
+		}
+	}
+}
