@@ -238,7 +238,7 @@ func (d *desk) report(r *daemon.AudienceReport) {
 	if r.Members != nil {
 		d.screen.print("\n%s remembered\n", units(int64(*r.Members), int64(*r.Claims)))
 		if r.Others > 0 {
-			d.screen.print("%s more row(s) are remembered that are no members, for their dead letters\n", thousands(int64(r.Others)))
+			d.screen.print("%s more row(s) are remembered that are not members, for their dead letters\n", thousands(int64(r.Others)))
 		}
 	}
 	for i := range r.Manifests {

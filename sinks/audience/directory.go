@@ -59,13 +59,17 @@ func (d Directory) Find(ctx context.Context, name string, suits func(*Details) b
 	if err != nil {
 		return nil, err
 	}
-	all = slices.DeleteFunc(all, func(a Details) bool { return a.Name != name || !suits(&a) })
-	slices.SortFunc(all, Older)
-	return all, nil
+	return Named(all, name, suits), nil
 }
 
-// Older orders audiences of one name: ours first, then the oldest.
-func Older(a, b Details) int {
+// Named are those of a list that have the name and suit: ours first, then the oldest.
+func Named(list []Details, name string, suits func(*Details) bool) []Details {
+	list = slices.DeleteFunc(slices.Clone(list), func(a Details) bool { return a.Name != name || !suits(&a) })
+	slices.SortFunc(list, older)
+	return list
+}
+
+func older(a, b Details) int {
 	if a.Ours() != b.Ours() {
 		if a.Ours() {
 			return -1

@@ -193,7 +193,7 @@ func (t *Target) bindNew(ctx context.Context, name string) (b Binding, err error
 	if err := t.complete(ctx, &b, name); err != nil {
 		return b, err
 	}
-	b.Topics, b.Forgets = t.topicsOf(name), name == "" && t.wanted.Forgets
+	b.Topics, b.Forgets = t.topicsOf(name), t.forgets(name)
 	return b, Remember(ctx, t.docs, Key(t.wanted.Sync, name), b)
 }
 
@@ -220,7 +220,7 @@ func (t *Target) enter(name string) (leave func(), err error) {
 
 // remembered is what the sync is bound to, if the configuration still says so.
 func (t *Target) remembered(ctx context.Context, name string) (Binding, error) {
-	want := Binding{Mode: Segment, Name: t.nameOf(name), IDs: t.given(), Topics: t.topicsOf(name), Forgets: t.wanted.Forgets}
+	want := Binding{Mode: Segment, Name: t.nameOf(name), IDs: t.given(), Topics: t.topicsOf(name), Forgets: t.forgets(name)}
 	return Bound(ctx, t.docs, t.wanted.Sync, Key(t.wanted.Sync, name), want)
 }
 
@@ -232,12 +232,15 @@ func (t *Target) topicsOf(name string) []string {
 	return t.wanted.Topics
 }
 
+// forgets reports whether no member is remembered, as the sync's own audience has it.
+func (t *Target) forgets(name string) bool { return name == "" && t.wanted.Forgets }
+
 // noteTopics has it remembered which topics are read, and whether members are remembered, where that is new.
 func (t *Target) noteTopics(ctx context.Context, b *Binding, name string) error {
-	if slices.Equal(b.Topics, t.topicsOf(name)) && b.Forgets == (name == "" && t.wanted.Forgets) {
+	if slices.Equal(b.Topics, t.topicsOf(name)) && b.Forgets == t.forgets(name) {
 		return nil
 	}
-	b.Topics, b.Forgets = t.topicsOf(name), name == "" && t.wanted.Forgets
+	b.Topics, b.Forgets = t.topicsOf(name), t.forgets(name)
 	return Remember(ctx, t.docs, Key(t.wanted.Sync, name), *b)
 }
 

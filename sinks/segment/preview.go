@@ -39,10 +39,10 @@ func (v *Preview) Make(items *pipeline.Items, row int, c *pipeline.Change) error
 	v.flush.sets = v.flush.sets[:0]
 	v.flush.complete(&r, len(held) > 0, held)
 	t = r.transition
-	switch nobody := t.member && len(t.now) == 0 && len(held) == 0; {
-	case nobody && t.kept != 0:
+	switch {
+	case r.lacking:
 		return unavailable(section)
-	case nobody:
+	case t.member && len(t.now) == 0 && len(held) == 0:
 		return v.maker.plan.cfg.Nobody(section)
 	}
 	switch sent, err := v.become(items, row, c, &t, held); {

@@ -52,17 +52,9 @@ func (u *checkup) audiencesOf(ctx context.Context, connection, advertiser string
 	return list, true
 }
 
-// wantedBy is how the configuration names the sync's audience; both are empty where rows do.
-func wantedBy(s *daemon.Sync) (name, id string) {
-	if s.AudienceFile != nil {
-		return s.AudienceFile.Audience.Name, s.AudienceFile.Audience.ID
-	}
-	return s.AudienceSegment.Audience.Name, s.AudienceSegment.Audience.ID
-}
-
 // audience says what the sync will do about its audience: as it is at TikTok, and as the sync is bound to it.
 func (u *checkup) audience(ctx context.Context, s *daemon.Sync, advertiser string, list []audience.Details) {
-	name, id := wantedBy(s)
+	name, id := s.AudienceNamed()
 	if name == "" && id == "" {
 		return // rows name them
 	}
@@ -124,17 +116,12 @@ func (u *checkup) bound(ctx context.Context, s *daemon.Sync, advertiser, name, i
 
 // chosen is the audience of the name that the sync will fill, as its start finds it; "" where it makes one, or cannot choose.
 func (u *checkup) chosen(what string, s *daemon.Sync, name string, list []audience.Details) string {
-	streamed, foreign := s.Kind() == daemon.KindSegment, 0
-	list = slices.DeleteFunc(slices.Clone(list), func(d audience.Details) bool {
-		same := d.Name == audience.Shortened(name) && d.IsPartner() == streamed
-		if same && !d.Ours() {
-			foreign++
-		}
-		return !same || !d.Ours() || d.HasExpired(u.now)
-	})
-	slices.SortFunc(list, audience.Older)
+	streamed := s.Kind() == daemon.KindSegment
+	same := audience.Named(list, audience.Shortened(name), func(d *audience.Details) bool { return d.IsPartner() == streamed })
+	isForeign := slices.ContainsFunc(same, func(d audience.Details) bool { return !d.Ours() })
+	list = slices.DeleteFunc(same, func(d audience.Details) bool { return !d.Ours() || d.HasExpired(u.now) })
 	switch {
-	case len(list) == 0 && foreign > 0:
+	case len(list) == 0 && isForeign:
 		u.ok(what, "is another account's, which shares it, and never filled; sync "+s.Name+" makes one of its own")
 	case len(list) == 0:
 		u.ok(what, "does not exist yet; sync "+s.Name+" makes it")

@@ -36,18 +36,13 @@ func (c *Config) sameAudience(at settings.Place, i, other int) {
 // audiences tell apart what the sync fills, as far as the configuration says: advertiser, name or id, and which. Streamed and
 // file audiences of one name are two.
 func (s *Sync) audiences() (list [][3]string) {
-	what, how := "", ""
-	switch {
-	case s.AudienceSegment != nil:
-		what, how = audience.Shortened(s.AudienceSegment.Audience.Name), s.Kind()
-		if id := s.AudienceSegment.Audience.ID; id != "" {
-			what, how = id, "id"
-		}
-	case s.AudienceFile != nil:
-		what, how = audience.Shortened(s.AudienceFile.Audience.Name), s.Kind()
-		if id := s.AudienceFile.Audience.ID; id != "" {
-			what, how = id, "id"
-		}
+	if !s.IsAudience() {
+		return nil
+	}
+	name, id := s.AudienceNamed()
+	what, how := audience.Shortened(name), s.Kind()
+	if id != "" {
+		what, how = id, "id"
 	}
 	for _, advertiser := range s.Advertisers() {
 		if what != "" {

@@ -12,15 +12,21 @@ import (
 // ReadState reads what instances remember together, for commands that change nothing; nil where the state topic is still to be
 // made.
 func (c *Config) ReadState(ctx context.Context, client *admin.Client) (*state.Store, error) {
-	topic := c.StateTopic
-	there, err := client.Topics(ctx, topic)
-	if _, exists := there[topic]; err != nil || !exists {
+	there, err := client.Topics(ctx, c.StateTopic)
+	if _, exists := there[c.StateTopic]; err != nil || !exists {
 		return nil, err
 	}
-	store := state.NewStore(state.Log{
+	log := compacted(client, c.StateTopic, func(ctx context.Context) (map[string]string, error) { return client.IDs(ctx, c.StateTopic) })
+	store := state.NewStore(log, time.Now)
+	return store, store.Refresh(ctx)
+}
+
+// compacted is a compacted topic as pipeline/state reads it; find gives its id.
+func compacted(client *admin.Client, topic string, find func(context.Context) (map[string]string, error)) state.Log {
+	return state.Log{
 		Topic: topic,
 		Ends: func(ctx context.Context) (string, map[int32]int64, error) {
-			ids, err := client.IDs(ctx, topic)
+			ids, err := find(ctx)
 			if err != nil {
 				return "", nil, err
 			}
@@ -30,6 +36,5 @@ func (c *Config) ReadState(ctx context.Context, client *admin.Client) (*state.St
 		Read: func(ctx context.Context, id string, from, to map[int32]int64, each func(*pipeline.Record) error) error {
 			return client.Read(ctx, admin.Range{From: admin.Offsets{topic: from}, To: admin.Offsets{topic: to}, IDs: map[string]string{topic: id}}, each)
 		},
-	}, time.Now)
-	return store, store.Refresh(ctx)
+	}
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
-	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/pipeline/router"
 	"github.com/tokrelay/tokrelay/pipeline/state"
 	"github.com/tokrelay/tokrelay/sinks/audience"
@@ -128,33 +127,24 @@ func (s *Sync) tombstones() cdc.Tombstones {
 
 // stateLog is a compacted topic as pipeline/state wants it.
 func (w *Wiring) stateLog(topic string) state.Log {
-	return state.Log{
-		Topic: topic,
-		Ends: func(ctx context.Context) (string, map[int32]int64, error) {
-			ids, err := w.Admin.IDs(ctx, topic)
-			if err != nil {
-				if err = w.remake(ctx, topic); err == nil {
-					ids, err = w.Admin.IDs(ctx, topic)
-				}
+	log := compacted(w.Admin, topic, func(ctx context.Context) (map[string]string, error) {
+		ids, err := w.Admin.IDs(ctx, topic)
+		if err != nil {
+			if err = w.remake(ctx, topic); err == nil {
+				ids, err = w.Admin.IDs(ctx, topic)
 			}
-			if err != nil {
-				return "", nil, err
-			}
-			ends, err := w.Admin.Ends(ctx, topic)
-			return ids[topic], ends[topic], err
-		},
-		Read: func(ctx context.Context, id string, from, to map[int32]int64, each func(*pipeline.Record) error) error {
-			return w.Admin.Read(ctx, admin.Range{From: admin.Offsets{topic: from}, To: admin.Offsets{topic: to}, IDs: map[string]string{topic: id}}, each)
-		},
-		MadeAgain: func(written int) {
-			w.Log.Error("topic was deleted and created again: what this instance remembers of it is in the new one; what other instances wrote last may be missing: "+
-				"to be sure, run tokrelay resync --sync NAME for each streamed audience", "topic", topic, "records_written", written)
-		},
-		Produce: func(ctx context.Context, records []pipeline.Record) []error {
-			for i := range records {
-				records[i].Partition = -1 // where its key belongs
-			}
-			return w.producer.Produce(ctx, records)
-		},
+		}
+		return ids, err
+	})
+	log.MadeAgain = func(written int) {
+		w.Log.Error("topic was deleted and created again: what this instance remembers of it is in the new one; what other instances wrote last may be missing: "+
+			"to be sure, run tokrelay resync --sync NAME for each streamed audience", "topic", topic, "records_written", written)
 	}
+	log.Produce = func(ctx context.Context, records []pipeline.Record) []error {
+		for i := range records {
+			records[i].Partition = -1 // where its key belongs
+		}
+		return w.producer.Produce(ctx, records)
+	}
+	return log
 }
