@@ -171,7 +171,7 @@ func tell(ctx context.Context, s *standIns, story *story, d *daemon.Daemon, o Op
 }
 
 // trouble is what TikTok does in the story: a burst of throttling, a server error, and one row it refuses for a reason
-// of its own, named by its index.
+// of its own; TikTok names no row.
 func (s *story) trouble(tiktok *sandbox.Sandbox) {
 	tiktok.AddFault(sandbox.Fault{Name: "throttle", Endpoint: "/event/track/", Skip: 8, Count: 2, Code: 40100, Message: "Too many requests. Please retry in some time."})
 	tiktok.AddFault(sandbox.Fault{Name: "server error", Endpoint: "/event/track/", Skip: 20, Count: 2, HTTPStatus: 502})

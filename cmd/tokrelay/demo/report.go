@@ -54,7 +54,7 @@ func answers(out io.Writer, j *judge) {
 	words := map[string]string{
 		"40100": "calls throttled: the sync waited and sent them again",
 		"502":   "calls met a server error: sent again",
-		"40002": "calls refused for one row: it was found by its index, its neighbours were delivered",
+		"40002": "calls refused for one row: it was found by halving, its neighbours were delivered",
 	}
 	for _, code := range []string{"40100", "502", "40002"} {
 		n := int64(0)
