@@ -38,7 +38,7 @@ func TestTheContainersRunAsPlainProcesses(t *testing.T) {
 	registry := srfake.New()
 	t.Cleanup(registry.Close)
 	services, image := compose(t).Services, dockerCommand(t)
-	sandbox, admin := program.FreeAddress(t), program.FreeAddress(t)
+	sandbox, admin := program.FreeAddress(), program.FreeAddress()
 	configuration := filepath.Join(t.TempDir(), "tokrelay.yaml")
 	here := strings.NewReplacer("kafka:29092", broker.ListenAddrs()[0], "http://registry:8080/apis/ccompat/v7", registry.URL(),
 		"http://sandbox:8090", "http://"+sandbox, "0.0.0.0:8090", sandbox, "127.0.0.1:8090", sandbox,

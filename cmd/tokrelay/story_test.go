@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -31,6 +30,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sr"
 	"github.com/twmb/franz-go/pkg/sr/srfake"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/longtests/processes/program"
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
 )
 
@@ -149,12 +149,8 @@ func newStack(env *testscript.Env) error {
 		return nil, nil, false
 	})
 	env.Values[stackKey{}] = s
-	redirect, page, err := freeAddresses()
-	if err != nil {
-		return err
-	}
-	env.Setenv("REDIRECT", "http://"+redirect+"/callback")
-	env.Setenv("ADMIN", page)
+	env.Setenv("REDIRECT", "http://"+program.FreeAddress()+"/callback")
+	env.Setenv("ADMIN", program.FreeAddress())
 	for name, value := range map[string]string{
 		"BROKER": broker.ListenAddrs()[0], "REGISTRY": s.schemas.URL(), "TIKTOK": server.URL, "TOKEN": sandbox.DefaultToken,
 		"NOW": time.Now().UTC().Format(time.RFC3339), "OLD": time.Now().AddDate(0, -2, 0).UTC().Format(time.RFC3339),
@@ -163,21 +159,6 @@ func newStack(env *testscript.Env) error {
 		env.Setenv(name, value)
 	}
 	return nil
-}
-
-// freeAddresses are two that nothing listens on.
-func freeAddresses() (one, other string, err error) {
-	first, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", "", err
-	}
-	defer first.Close()
-	second, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", "", err
-	}
-	defer second.Close()
-	return first.Addr().String(), second.Addr().String(), nil
 }
 
 // shows PATH PATTERN waits until what $ADMIN answers has a line like the pattern.

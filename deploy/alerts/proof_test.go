@@ -60,7 +60,7 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{people: newPeople(t), t: t, tiktok: sandbox.New(sandbox.Config{}), relay: program.FreeAddress(t)}
+	w := &world{people: newPeople(t), t: t, tiktok: sandbox.New(sandbox.Config{}), relay: program.FreeAddress()}
 	var err error
 	if w.broker, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, topic)); err != nil {
 		t.Fatal(err)
@@ -81,7 +81,7 @@ func newWorld(t *testing.T) *world {
 
 // watch starts Alertmanager and Prometheus.
 func (w *world) watch(dir string) {
-	prometheus, manager := program.FreeAddress(w.t), program.FreeAddress(w.t)
+	prometheus, manager := program.FreeAddress(), program.FreeAddress()
 	run(w.t, "prometheus-alertmanager", "--config.file="+write(w.t, dir, "alertmanager.yml", managerConfig(w.t, dir, w.people)),
 		"--storage.path="+filepath.Join(dir, "am"), "--web.listen-address="+manager, "--cluster.listen-address=")
 	rules := write(w.t, dir, "rules.yml", quickRules(w.t))

@@ -57,7 +57,7 @@ syncs:
 func newRelay(t *testing.T, name, syncs string, o options) *relay {
 	t.Helper()
 	o.tiktok.Refuse = sandbox.Strict()
-	r := &relay{t: t, name: name, tiktok: sandbox.New(o.tiktok), topics: map[string][]string{}, admin: program.FreeAddress(t), env: o.env}
+	r := &relay{t: t, name: name, tiktok: sandbox.New(o.tiktok), topics: map[string][]string{}, admin: program.FreeAddress(), env: o.env}
 	server := httptest.NewServer(r.tiktok)
 	t.Cleanup(server.Close)
 	client, err := kgo.NewClient(kgo.SeedBrokers(os.Getenv("E2E_KAFKA")))
@@ -125,7 +125,7 @@ func (r *relay) another() (p *program.Program, admin string) {
 		r.t.Fatal(err)
 	}
 	other := *r
-	other.config, other.admin = filepath.Join(r.t.TempDir(), "tokrelay.yaml"), program.FreeAddress(r.t)
+	other.config, other.admin = filepath.Join(r.t.TempDir(), "tokrelay.yaml"), program.FreeAddress()
 	if err := os.WriteFile(other.config, bytes.ReplaceAll(text, []byte(r.admin), []byte(other.admin)), 0o600); err != nil {
 		r.t.Fatal(err)
 	}

@@ -3,6 +3,8 @@
 package program
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -104,13 +106,14 @@ func Until(t testing.TB, every, patience time.Duration, what string, holds func(
 	}
 }
 
-// FreeAddress is an address that was free a moment ago.
-func FreeAddress(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+// FreeAddress is a loopback address on which nobody listened a moment ago. Its port is below those that systems give to
+// connections (from 32768 on Linux), so that none of them takes it before the program listens.
+func FreeAddress() string {
+	for {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000)))
+		if err == nil {
+			defer l.Close()
+			return l.Addr().String()
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
 }
