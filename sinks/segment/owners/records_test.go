@@ -95,11 +95,11 @@ func TestASweepIsAvro(t *testing.T) {
 	if !back.isRead(9) {
 		t.Errorf("all of 9 partitions are read, and %x says they are not", back.done)
 	}
-	sync, ok := sweepOf(sweepKey(TagOf("vip")))
+	sync, ok := sweepKeyOf(sweepKey(TagOf("vip")))
 	if !ok || sync != TagOf("vip") {
 		t.Errorf("the key's sync: %x, %v", sync, ok)
 	}
-	if _, ok := sweepOf(make([]byte, 16)); ok {
+	if _, ok := sweepKeyOf(make([]byte, 16)); ok {
 		t.Error("an identity counts as a sweep's key")
 	}
 }

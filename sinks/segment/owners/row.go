@@ -55,8 +55,8 @@ type sweep struct {
 // sweepKey is the key of a sweep's record.
 func sweepKey(sync Tag) []byte { return append([]byte("sweep"), sync[:]...) }
 
-// sweepOf is the sync of a sweep's record.
-func sweepOf(key []byte) (sync Tag, ok bool) {
+// sweepKeyOf is the sync of a sweep's record.
+func sweepKeyOf(key []byte) (sync Tag, ok bool) {
 	rest, ok := bytes.CutPrefix(key, []byte("sweep"))
 	if ok = ok && len(rest) == len(sync); ok {
 		sync = Tag(rest)

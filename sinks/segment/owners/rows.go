@@ -1,0 +1,273 @@
+package owners
+
+import (
+	"bytes"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/sinks/audience/member"
+)
+
+// Rows owns the rows of one partition: it turns what a row says into claims. What it writes for a record, what it remembers and
+// the record's offset are to be one transaction: Take, then End. It belongs to one goroutine. It never calls TikTok, so
+// TikTok never holds the source up.
+type Rows struct {
+	topics    Topics
+	partition int32
+	table     rowTable
+	sweeps    []syncSweep // of few syncs
+	lacks     func(a *Assertion)
+
+	undo    []undo
+	old     []byte // what undo goes back to
+	set     []byte
+	key     []byte
+	value   []byte
+	members []byte
+	stale   []Identity
+	write   Write
+}
+
+// undo is how one change of the transaction is taken back.
+type undo struct {
+	id       Identity
+	at, size int // in Rows.old; size -1: there was nothing
+	isSweep  bool
+	sync     Tag
+	sweep    sweep
+}
+
+// NewRows makes the owner of a partition of which nothing is known yet. lacks is told of rows that were rejected here: of
+// changed columns, which make a member of whom nothing is remembered.
+func NewRows(t Topics, partition int32, lacks func(a *Assertion)) *Rows {
+	return &Rows{topics: t, partition: partition, lacks: lacks}
+}
+
+// Restore takes over a record of the members topic; they come in their order. Records that are not ours are passed over; the
+// error is a *LaterForm.
+func (r *Rows) Restore(key, value []byte) error {
+	if sync, ok := sweepKeyOf(key); ok {
+		return r.restoreSweep(sync, value)
+	}
+	if len(key) != len(Identity{}) {
+		return nil
+	}
+	id := Identity(key)
+	if value == nil {
+		r.table.remove(&id)
+		return nil
+	}
+	if _, err := readRow(value); err != nil {
+		return passOver(err)
+	}
+	r.table.set(&id, value)
+	return nil
+}
+
+func (r *Rows) restoreSweep(sync Tag, value []byte) error {
+	w, err := readSweep(value)
+	if err == nil {
+		r.sweepOf(sync).sweep = w
+	}
+	return passOver(err)
+}
+
+// passOver leaves of an error what may not be passed over.
+func passOver(err error) error {
+	if later, ok := errors.AsType[*LaterForm](err); ok {
+		return later
+	}
+	return nil
+}
+
+// Take takes a record of the rows topic over and writes what follows of it. Its error is a *LaterForm.
+func (r *Rows) Take(rec *pipeline.Record, write Write) error {
+	if rec.Value == nil {
+		return nil
+	}
+	a, err := readAssertion(rec.Value)
+	if err != nil {
+		return passOver(err)
+	}
+	r.write = write
+	w := r.sweepOf(a.Sync).sweep
+	if a.What != OfReplay && a.Epoch > w.epoch {
+		w = sweep{epoch: a.Epoch, start: rec.Offset}
+		r.setSweep(a.Sync, w)
+	}
+	switch {
+	case a.What == OfDone || a.What == ofSweep:
+		r.resync(&a, w, rec)
+	case len(rec.Key) == len(Identity{}):
+		r.row(Identity(rec.Key), &a, w.start, rec)
+	}
+	return nil
+}
+
+// row compares what a row says with what is remembered of it. A version before start is of an earlier epoch: its row claims
+// again, and TikTok is told.
+func (r *Rows) row(id Identity, a *Assertion, start int64, rec *pipeline.Record) {
+	var was row
+	v, known := r.table.get(&id)
+	if known {
+		was, _ = readRow(v) // set wrote it
+	}
+	if a.What == OfReplay && (!was.marked || was.mark.overtakes(&a.Source)) {
+		return
+	}
+	stale := known && was.at < start
+	now := row{sync: a.Sync, at: rec.Offset, marked: was.marked || a.Rejected}
+	r.becomes(&now, &was, a)
+	now.mark = markOf(&was, a, now.marked)
+	now.mark.Time = rec.Timestamp.UnixMilli()
+	if !stale && sameSet(was.digests, now.digests) {
+		if known {
+			now.at = was.at // its claims are those of that version
+		}
+		if now.marked || now.member != was.member {
+			r.remember(id, &now)
+		}
+	} else {
+		r.change(id, &was, &now, a, stale)
+	}
+	if !known && a.What == OfRow {
+		r.sayAgain(a, now.digests)
+	}
+}
+
+// becomes says what the row is by now: a row of changed columns leaves out what did not change.
+func (r *Rows) becomes(now, was *row, a *Assertion) {
+	switch {
+	case a.AsWas && !was.member, !a.AsWas && !a.Member:
+		return
+	case a.Kept == 0:
+		now.digests = a.Digests
+	default:
+		now.digests = r.keep(a, was.digests)
+	}
+	now.member = len(now.digests) > 0 || a.Keep
+	if a.Kept != 0 && len(now.digests) == 0 && !was.member {
+		now.member, now.marked = false, true
+		a.Rejected = true
+		r.lacks(a)
+	}
+}
+
+// keep is the digests of a row of changed columns, with those of before that it leaves out.
+func (r *Rows) keep(a *Assertion, had []byte) []byte {
+	r.set = append(r.set[:0], a.Digests...)
+	for d, rest := next(had); d != nil; d, rest = next(rest) {
+		if kind, _, _ := parts(d); a.Kept&(1<<kind) != 0 && !holds(r.set, d) {
+			r.set = append(r.set, d...)
+		}
+	}
+	return r.set
+}
+
+// AllKinds are the bits of all types of identifiers.
+const AllKinds = 1<<member.Kinds - 1
+
+// markOf is the last place in the source that counted. A rejected row does not count itself, so that it may be replayed; one that
+// leaves its member as it was does not make earlier letters useless.
+func markOf(was *row, a *Assertion, marked bool) (s Source) {
+	switch {
+	case !marked:
+		return Source{}
+	case !a.Rejected:
+		return a.Source
+	case a.AsWas && was.marked && was.mark.Partition == a.Source.Partition && bytes.Equal(was.mark.Topic, a.Source.Topic):
+		return was.mark
+	}
+	s = a.Source
+	s.Offset--
+	return s
+}
+
+// change claims what the row has come to want, under its new version, and then gives up the claims of the one before.
+func (r *Rows) change(id Identity, was, now *row, a *Assertion, tell bool) {
+	says := present
+	if tell {
+		says = told
+	}
+	r.claim(now.digests, now.at, says, a)
+	r.claim(was.digests, was.at, absent, a)
+	r.remember(id, now)
+}
+
+func (r *Rows) claim(set []byte, at int64, says says, a *Assertion) {
+	if len(set) == 0 {
+		return
+	}
+	c := claim{says: says, sync: a.Sync, source: a.Source}
+	r.value = c.append(r.value[:0])
+	for d, rest := next(set); d != nil; d, rest = next(rest) {
+		r.key = appendClaimKey(r.key[:0], d, r.partition, at)
+		r.write(r.topics.Claims, ownerOf(d, r.topics.Parts), r.key, r.value)
+	}
+}
+
+// sayAgain has the owners say once more what a row had that nothing is known of, and that it does not have any more: TikTok may
+// hold it since before this audience was kept here.
+func (r *Rows) sayAgain(a *Assertion, has []byte) {
+	for d, rest := next(a.Before); d != nil; d, rest = next(rest) {
+		if !holds(has, d) {
+			c := claim{says: again, sync: a.Sync, source: a.Source}
+			r.key = appendClaimKey(r.key[:0], d, noRow, rand.Int64())
+			r.value = c.append(r.value[:0])
+			r.write(r.topics.Claims, ownerOf(d, r.topics.Parts), r.key, r.value)
+		}
+	}
+}
+
+// remember notes what a row is.
+func (r *Rows) remember(id Identity, m *row) {
+	r.noteOld(id)
+	if m.isEmpty() {
+		r.table.remove(&id)
+		r.write(r.topics.Members, r.partition, id[:], nil)
+		return
+	}
+	r.members = m.append(r.members[:0])
+	r.table.set(&id, r.members)
+	r.write(r.topics.Members, r.partition, id[:], r.members)
+}
+
+func (r *Rows) noteOld(id Identity) {
+	u := undo{id: id, at: len(r.old), size: -1}
+	if v, ok := r.table.get(&id); ok {
+		u.size = len(v)
+		r.old = append(r.old, v...)
+	}
+	r.undo = append(r.undo, u)
+}
+
+// End ends the transaction: one that was not committed has changed nothing.
+func (r *Rows) End(committed bool) {
+	for i := len(r.undo) - 1; i >= 0 && !committed; i-- {
+		r.takeBack(&r.undo[i])
+	}
+	clear(r.undo)
+	r.undo, r.old = r.undo[:0], r.old[:0]
+}
+
+func (r *Rows) takeBack(u *undo) {
+	switch {
+	case u.isSweep:
+		*r.sweepOf(u.sync) = syncSweep{sync: u.sync, sweep: u.sweep}
+	case u.size < 0:
+		r.table.remove(&u.id)
+	default:
+		r.table.set(&u.id, r.old[u.at:u.at+u.size])
+	}
+}
+
+// Len is how many rows are remembered.
+func (r *Rows) Len() int { return r.table.len }
+
+// Bytes is about what the rows take in memory.
+func (r *Rows) Bytes() int64 { return r.table.bytes() }
+
+// keepMarks is how long a row's place in the source is kept for the sake of its dead letters: longer than these are kept.
+const keepMarks = 31 * 24 * time.Hour
