@@ -29,6 +29,11 @@ func (c Config) newClient(name, one string, log *slog.Logger, opts []kgo.Opt) (*
 	return client, nil
 }
 
+// Options are what NewClient gives a client of that name, for those who make it in another way.
+func (c Config) Options(name string, log *slog.Logger) ([]kgo.Opt, error) {
+	return c.options(name, log)
+}
+
 // options are the ones that all clients share: how to reach Kafka, and under which name.
 func (c Config) options(name string, log *slog.Logger) ([]kgo.Opt, error) {
 	opts := []kgo.Opt{

@@ -136,10 +136,13 @@ func (c *Claims) Wait(ctx context.Context) error {
 	return ctx.Err()
 }
 
-func (c *Claims) isFull() bool {
+func (c *Claims) isFull() bool { return c.Waiting() > c.o.Backlog }
+
+// Waiting is the number of digests about which TikTok is to be told, or is being told.
+func (c *Claims) Waiting() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.works > c.o.Backlog
+	return c.works
 }
 
 func (c *Claims) poke() {
@@ -158,8 +161,13 @@ func (c *Claims) MayCall() bool {
 
 func (c *Claims) mayCall(now time.Time) bool { return now.Sub(c.lease) < c.o.Session-c.o.Longest }
 
-// Again has the owner of a digest tell TikTok once more, wherever it is owned: after a dead letter, or because what was said may be
-// overtaken. The partition is the digest's.
+// SayAgain has the owner of a digest tell TikTok once more what is wanted, after a dead letter for example.
+func SayAgain(t Topics, digest []byte, sync Tag, source Source, write Write) {
+	c := claim{says: again, sync: sync, source: source}
+	write(t.Claims, ownerOf(digest, t.Parts), appendClaimKey(nil, digest, noRow, rand.Int64()), c.append(nil))
+}
+
+// again has the new owner of a digest tell TikTok once more: our call may have come after its own.
 func (c *Claims) again(p int32, a *answer) {
 	says := a.cause.claim(again)
 	c.o.Write(c.o.Topics.Claims, p, appendClaimKey(nil, a.digest, noRow, rand.Int64()), says.append(nil))

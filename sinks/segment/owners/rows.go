@@ -3,7 +3,6 @@ package owners
 import (
 	"bytes"
 	"errors"
-	"math/rand/v2"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -213,10 +212,7 @@ func (r *Rows) claim(set []byte, at int64, says says, a *Assertion) {
 func (r *Rows) sayAgain(a *Assertion, has []byte) {
 	for d, rest := next(a.Before); d != nil; d, rest = next(rest) {
 		if !holds(has, d) {
-			c := claim{says: again, sync: a.Sync, source: a.Source}
-			r.key = appendClaimKey(r.key[:0], d, noRow, rand.Int64())
-			r.value = c.append(r.value[:0])
-			r.write(r.topics.Claims, ownerOf(d, r.topics.Parts), r.key, r.value)
+			SayAgain(r.topics, d, a.Sync, a.Source, r.write)
 		}
 	}
 }

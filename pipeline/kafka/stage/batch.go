@@ -1,0 +1,117 @@
+package stage
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+// Batch is a transaction's worth of records, of one or several partitions, each partition's in their order. They are the
+// handler's until it returns.
+type Batch struct {
+	Records []pipeline.Record
+
+	client *kgo.Client
+	ctx    context.Context // of the client: a record under way is not given up before
+	size   int
+	bytes  []byte       // of written records, until they are acknowledged
+	slab   []kgo.Record // the same
+
+	mu  sync.Mutex
+	err error // of the first record that Kafka refused
+}
+
+func (b *Batch) reset() {
+	clear(b.Records)
+	b.Records, b.size, b.err = b.Records[:0], 0, nil
+	b.bytes, b.slab = b.bytes[:0], b.slab[:0]
+}
+
+// add takes over what was read.
+func (b *Batch) add(fetches kgo.Fetches) (n int) {
+	fetches.EachRecord(func(r *kgo.Record) {
+		n++
+		b.Records = append(b.Records, pipeline.Record{})
+		fromKafka(&b.Records[len(b.Records)-1], r)
+		b.size += len(r.Key) + len(r.Value)
+	})
+	return n
+}
+
+// Span is what the batch has of a partition: from the offset that was committed, or below 0 where none was, up to next.
+type Span struct {
+	Topic      string
+	Partition  int32
+	From, Next int64
+}
+
+// Spans are the partitions that the batch moves on.
+func (b *Batch) Spans() (list []Span) {
+	committed := b.client.CommittedOffsets()
+	for topic, partitions := range b.client.UncommittedOffsets() {
+		for id, next := range partitions {
+			span := Span{Topic: topic, Partition: id, From: -1, Next: next.Offset}
+			if at, ok := committed[topic][id]; ok {
+				span.From = at.Offset
+			}
+			list = append(list, span)
+		}
+	}
+	return list
+}
+
+// Write writes a record in the transaction; it copies key and value. A nil value is a tombstone. One that Kafka refuses aborts the
+// transaction.
+func (b *Batch) Write(topic string, partition int32, key, value []byte) {
+	r := b.record()
+	r.Topic, r.Partition, r.Key = topic, partition, b.copy(key)
+	if value != nil {
+		r.Value = b.copy(value)
+	}
+	b.client.Produce(b.ctx, r, b.done)
+}
+
+const (
+	slabRecords = 256
+	slabBytes   = 64 << 10
+)
+
+// record makes one; records under way keep their slab alive.
+func (b *Batch) record() *kgo.Record {
+	if len(b.slab) == cap(b.slab) {
+		b.slab = make([]kgo.Record, 0, slabRecords)
+	}
+	b.slab = append(b.slab, kgo.Record{})
+	return &b.slab[len(b.slab)-1]
+}
+
+func (b *Batch) copy(v []byte) []byte {
+	if cap(b.bytes)-len(b.bytes) < len(v) {
+		b.bytes = make([]byte, 0, max(slabBytes, len(v)))
+	}
+	start := len(b.bytes)
+	b.bytes = append(b.bytes, v...)
+	return b.bytes[start:len(b.bytes):len(b.bytes)]
+}
+
+func (b *Batch) done(r *kgo.Record, err error) {
+	if err == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.err == nil {
+		b.err = fmt.Errorf("write to %s/%d: %w", r.Topic, r.Partition, err)
+	}
+}
+
+// failed is the error of the first record that Kafka refused.
+func (b *Batch) failed() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.err
+}

@@ -1,0 +1,214 @@
+package stage
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
+)
+
+// WatermarkOptions are what a Watermark's neighbours do. The group has one topic, and its partitions are restored from
+// itself.
+type WatermarkOptions struct {
+	Group
+	// Restore begins to take a partition over, of which the group has committed that offset; 0 for none.
+	Restore func(partition int32, committed int64) Restoration
+	Take    func(records []pipeline.Record) error // of restored partitions; the records are its during the call alone
+	Wait    func(ctx context.Context) error       // until there is room for more
+	Revoked func(ctx context.Context, partitions []int32)
+	Lost    func(partitions []int32)
+
+	Records int // most records of a Take; default 10000
+}
+
+// Watermark is a member of a group that commits how far the work has come when it is told to. Run may be called once; Commit
+// and Write work meanwhile.
+type Watermark struct {
+	cfg kafka.Config
+	o   WatermarkOptions
+
+	writer *kgo.Client // outlives the members: what a call has left to be said again must not be lost
+
+	mu     sync.Mutex
+	client *kgo.Client // nil: none now
+}
+
+// NewWatermark makes one; it opens no connection. Close ends it, after Run.
+func NewWatermark(cfg kafka.Config, o WatermarkOptions) (*Watermark, error) {
+	o.Group = o.Group.withDefaults()
+	if o.Records == 0 {
+		o.Records = 10_000
+	}
+	writer, err := cfg.NewClient(o.Name+"-writer", o.Log, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(writeLinger),
+		kgo.ProducerBatchCompression(kgo.SnappyCompression(), kgo.NoCompression()))
+	if err != nil {
+		return nil, err
+	}
+	return &Watermark{cfg: cfg, o: o, writer: writer}, nil
+}
+
+// writeLinger has tombstones share requests.
+const writeLinger = 10 * time.Millisecond
+
+// Close waits for what was written, for a bounded moment, and ends.
+func (w *Watermark) Close() {
+	ctx, cancel := context.WithTimeout(context.Background(), kafka.LastCommit)
+	defer cancel()
+	_ = w.writer.Flush(ctx)
+	w.writer.Close()
+}
+
+// Run reads until ctx ends; then partitions are given up (Revoked), and the member leaves its group. What fails is told to
+// Trouble and begun again.
+func (w *Watermark) Run(ctx context.Context) { w.o.again(ctx, w.once) }
+
+func (w *Watermark) once(ctx context.Context) error {
+	own, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	topic := w.o.Topics[0]
+	take := newTakeover(w.cfg, w.o.Group, topic, topic, fail)
+	defer take.end()
+	opts, err := w.o.options(w.cfg)
+	if err != nil {
+		return err
+	}
+	life, quit := context.WithCancel(context.Background())
+	defer quit()
+	client, err := kgo.NewClient(append(opts, kgo.WithContext(life),
+		kgo.OnPartitionsAssigned(func(_ context.Context, client *kgo.Client, given map[string][]int32) {
+			if ids := given[topic]; len(ids) > 0 {
+				take.restore = w.restore(client)
+				take.begin(own, client, ids)
+			}
+		}),
+		kgo.OnPartitionsRevoked(func(_ context.Context, client *kgo.Client, gone map[string][]int32) {
+			w.revoked(take.drop(client, gone[topic]))
+		}),
+		kgo.OnPartitionsLost(func(_ context.Context, client *kgo.Client, gone map[string][]int32) {
+			w.o.Lost(take.drop(client, gone[topic]))
+		}))...)
+	if err != nil {
+		return fmt.Errorf("join group %s: %w", w.o.Group.Group, err)
+	}
+	w.use(client)
+	err = w.poll(own, client)
+	take.end()
+	w.revoked(take.drop(client, take.owned())) // before leaving: it may have to wait for calls
+	w.use(nil)
+	leave(client, quit)
+	return err
+}
+
+func (w *Watermark) use(client *kgo.Client) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.client = client
+}
+
+func (w *Watermark) using() *kgo.Client {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.client
+}
+
+// revoked gives partitions up within what the group allows for it.
+func (w *Watermark) revoked(partitions []int32) {
+	if len(partitions) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), w.cfg.RevokeDrain.Std())
+	defer cancel()
+	w.o.Revoked(ctx, partitions)
+}
+
+// restore asks what the group has committed. No other instance commits for a partition that is ours.
+func (w *Watermark) restore(client *kgo.Client) func(ctx context.Context, id int32) (Restoration, error) {
+	return func(ctx context.Context, id int32) (Restoration, error) {
+		offsets, err := kadm.NewClient(client).FetchOffsets(ctx, w.o.Group.Group)
+		if err != nil {
+			return Restoration{}, fmt.Errorf("fetch offsets of group %s: %w", w.o.Group.Group, err)
+		}
+		committed := int64(0)
+		if o, ok := offsets.Lookup(w.o.Topics[0], id); ok {
+			if o.Err != nil {
+				return Restoration{}, fmt.Errorf("fetch offsets of group %s: %w", w.o.Group.Group, o.Err)
+			}
+			committed = max(o.At, 0)
+		}
+		return w.o.Restore(id, committed), nil
+	}
+}
+
+func (w *Watermark) poll(ctx context.Context, client *kgo.Client) error {
+	var records []pipeline.Record
+	news := news{tell: w.o.Trouble}
+	for ctx.Err() == nil {
+		fetches := client.PollRecords(ctx, w.o.Records)
+		err := failure(fetches)
+		records = records[:0]
+		fetches.EachRecord(func(r *kgo.Record) {
+			records = append(records, pipeline.Record{})
+			fromKafka(&records[len(records)-1], r)
+		})
+		if err == nil && len(records) > 0 {
+			err = w.o.Take(records)
+		}
+		client.AllowRebalance()
+		clear(records)
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
+		news.of(fetches)
+		if w.o.Wait(ctx) != nil {
+			break
+		}
+	}
+	return context.Cause(ctx)
+}
+
+// Commit has Kafka keep offsets, and reports of each partition whether it did.
+func (w *Watermark) Commit(ctx context.Context, offsets map[int32]int64) map[int32]bool {
+	ok := map[int32]bool{}
+	client := w.using()
+	if client == nil {
+		return ok
+	}
+	ctx, cancel := context.WithTimeout(ctx, w.cfg.SessionTimeout.Std())
+	defer cancel()
+	of := map[int32]kgo.EpochOffset{}
+	for id, at := range offsets {
+		of[id] = kgo.EpochOffset{Epoch: -1, Offset: at}
+	}
+	client.CommitOffsetsSync(ctx, map[string]map[int32]kgo.EpochOffset{w.o.Topics[0]: of},
+		func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, answer *kmsg.OffsetCommitResponse, err error) {
+			if err != nil || answer == nil {
+				return
+			}
+			for _, t := range answer.Topics {
+				for _, p := range t.Partitions {
+					ok[p.Partition] = p.ErrorCode == 0
+				}
+			}
+		})
+	return ok
+}
+
+// Write writes a record, in no transaction; it copies key and value. A nil value is a tombstone. It returns at once, and the record
+// is tried for as long as Close has not come.
+func (w *Watermark) Write(topic string, partition int32, key, value []byte) {
+	r := &kgo.Record{Topic: topic, Partition: partition, Key: bytes.Clone(key), Value: bytes.Clone(value)}
+	w.writer.Produce(context.Background(), r, func(_ *kgo.Record, err error) {
+		if err != nil && !errors.Is(err, kgo.ErrClientClosed) {
+			w.o.Log.Warn("a record of a streamed audience was not written", "topic", topic, "partition", partition, "error", err)
+		}
+	})
+}
