@@ -226,10 +226,11 @@ func (w *world) addPartition() {
 	if _, err := w.adm.CreatePartitions(context.Background(), 1, s.topic); err != nil {
 		return
 	}
+	w.client.ForceMetadataRefresh()
+	time.Sleep(5 * time.Second)
 	s.parts++
 	s.letters = nil
 	w.note("%s has %d partitions", s.topic, s.parts)
-	time.Sleep(time.Second)
 }
 
 // resync reads a source again from its start while nobody runs; sometimes it was made again meanwhile, and holds only what
