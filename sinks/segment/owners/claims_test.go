@@ -79,7 +79,7 @@ func (l *claimsLog) tell(ctx context.Context, list []Saying) {
 		if list[i].Remove {
 			sign = "-"
 		}
-		l.set(func() { l.calls = append(l.calls, sign+string(list[i].Digest[:1])) })
+		l.calls = append(l.calls, sign+string(list[i].Digest[:1]))
 		l.under[string(list[i].Digest)]++
 		l.twice = l.twice || l.under[string(list[i].Digest)] > 1
 	}
@@ -191,7 +191,7 @@ func TestADigestIsInTheAudienceWhileAnyRowWantsIt(t *testing.T) {
 		time.Sleep(time.Second)
 		l.wants("none does", "-a")
 		if got := l.says(); got[""] != 2 || l.committedTo() < 4 {
-			t.Errorf("%d of 2 absences are cleared with %d committed", got[""], l.committedTo())
+			l.Errorf("%d of 2 absences are cleared with %d committed", got[""], l.committedTo())
 		}
 	})
 }
@@ -207,7 +207,7 @@ func TestADigestHasOneCallAtATime(t *testing.T) {
 		time.Sleep(time.Minute)
 		l.wants("what was wanted when the answer came", "+a", "-a")
 		if l.twice {
-			t.Error("two calls were under way at once")
+			l.Error("two calls were under way at once")
 		}
 	})
 }
@@ -231,7 +231,7 @@ func TestARefusedDigestCountsAsSaid(t *testing.T) {
 		time.Sleep(time.Minute)
 		l.wants("refused", "+a")
 		if l.committedTo() != 1 {
-			t.Errorf("committed %d, want 1", l.committedTo())
+			l.Errorf("committed %d, want 1", l.committedTo())
 		}
 		l.set(func() { l.answer = Accepted })
 		l.put('a', 9, again) // its letter is replayed
@@ -274,11 +274,11 @@ func TestWhoLosesAPartitionHasItSaidAgain(t *testing.T) {
 		time.Sleep(time.Second) // under way
 		l.claims.Lost([]int32{0})
 		if got := l.says()["again"]; got != 1 {
-			t.Errorf("%d calls are to be said again, want 1: that was answered and not counted", got)
+			l.Errorf("%d calls are to be said again, want 1: that was answered and not counted", got)
 		}
 		time.Sleep(time.Minute)
 		if got := l.says()["again"]; got != 2 {
-			t.Errorf("%d calls are to be said again, want 2: one has been answered since", got)
+			l.Errorf("%d calls are to be said again, want 2: one has been answered since", got)
 		}
 	})
 }
@@ -289,11 +289,11 @@ func TestWhoGivesAPartitionUpWaitsForItsCallsAndCommits(t *testing.T) {
 		l.put('a', 1, present)
 		time.Sleep(time.Second)
 		began := time.Now()
-		ctx, cancel := context.WithTimeout(t.Context(), 35*time.Second)
+		ctx, cancel := context.WithTimeout(l.Context(), 35*time.Second)
 		defer cancel()
 		l.claims.Revoked(ctx, []int32{0})
 		if took := time.Since(began); took < 18*time.Second || took > 21*time.Second || l.committedTo() != 1 || l.says()["again"] != 0 {
-			t.Errorf("after %v, with %d committed and %d calls to be said again; want the 19s that the call takes, 1 and none", took, l.committedTo(), l.says()["again"])
+			l.Errorf("after %v, with %d committed and %d calls to be said again; want the 19s that the call takes, 1 and none", took, l.committedTo(), l.says()["again"])
 		}
 		l.put('b', 2, present)
 		time.Sleep(time.Minute)
