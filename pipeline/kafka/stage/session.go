@@ -10,6 +10,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
@@ -78,6 +79,7 @@ type run struct {
 	*Session
 	session *kgo.GroupTransactSession
 	client  *kgo.Client
+	member  membership
 	take    *takeover
 	batch   Batch
 	revoked atomic.Bool // since the last End
@@ -125,7 +127,6 @@ func (r *run) options(own context.Context) ([]kgo.Opt, error) {
 		return nil, err
 	}
 	opts = append(opts,
-		kgo.RequireStableFetchOffsets(),
 		kgo.TransactionalID(r.o.Group.Group+"."+rand.Text()), // a cut-off instance is fenced by its group's generation
 		kgo.TransactionTimeout(transactionTimeout),
 		kgo.OnPartitionsCallbackBlocked(func(context.Context, *kgo.Client) {
@@ -134,14 +135,17 @@ func (r *run) options(own context.Context) ([]kgo.Opt, error) {
 			default:
 			}
 		}),
-		kgo.OnPartitionsRevoked(r.drop), kgo.OnPartitionsLost(r.drop))
-	if r.take != nil {
-		opts = append(opts, kgo.OnPartitionsAssigned(func(_ context.Context, client *kgo.Client, given map[string][]int32) {
-			if ids := given[r.o.Topics[0]]; len(ids) > 0 {
+		kgo.OnPartitionsRevoked(r.drop),
+		kgo.OnPartitionsLost(func(ctx context.Context, client *kgo.Client, gone map[string][]int32) {
+			r.member.lost()
+			r.drop(ctx, client, gone)
+		}),
+		kgo.OnPartitionsAssigned(func(_ context.Context, client *kgo.Client, given map[string][]int32) {
+			r.member.joined(client)
+			if ids := given[r.o.Topics[0]]; len(ids) > 0 && r.take != nil {
 				r.take.begin(own, client, ids)
 			}
 		}))
-	}
 	return opts, nil
 }
 
@@ -215,6 +219,9 @@ func (r *run) gather(ctx context.Context) error {
 // transact handles the batch. The group may rebalance while the transaction is ended, not after that: End would wait for a
 // heartbeat that a lost session cannot send before it may rebalance.
 func (r *run) transact(life, leaving context.Context) error {
+	if id, _ := r.client.GroupMetadata(); r.member.check(id) != nil {
+		return errPutOut
+	}
 	if err := r.session.Begin(); err != nil {
 		return fmt.Errorf("begin a transaction: %w", err)
 	}
@@ -229,7 +236,7 @@ func (r *run) transact(life, leaving context.Context) error {
 		try = kgo.TransactionEndTry(why == nil)
 	}
 	r.revoked.Store(false)
-	committed, err := r.session.End(life, try)
+	committed, err := r.session.End(kgo.PreTxnCommitFnContext(life, func(r2 *kmsg.TxnOffsetCommitRequest) error { return r.member.check(r2.MemberID) }), try)
 	if err != nil {
 		return fmt.Errorf("end a transaction: %w", err)
 	}

@@ -38,8 +38,15 @@ type Watermark struct {
 
 	writer *kgo.Client // outlives the members: what a call has left to be said again must not be lost
 
-	mu     sync.Mutex
-	client *kgo.Client // nil: none now
+	mu  sync.Mutex
+	now *joined // nil: none
+}
+
+// joined is a member of the group.
+type joined struct {
+	client *kgo.Client
+	member membership
+	fail   context.CancelCauseFunc // has it begin again
 }
 
 // NewWatermark makes one; it opens no connection. Close ends it, after Run.
@@ -83,8 +90,10 @@ func (w *Watermark) once(ctx context.Context) error {
 	}
 	life, quit := context.WithCancel(context.Background())
 	defer quit()
+	now := &joined{fail: fail}
 	client, err := kgo.NewClient(append(opts, kgo.WithContext(life),
 		kgo.OnPartitionsAssigned(func(_ context.Context, client *kgo.Client, given map[string][]int32) {
+			now.member.joined(client)
 			if ids := given[topic]; len(ids) > 0 {
 				take.restore = w.restore(client)
 				take.begin(own, client, ids)
@@ -94,12 +103,14 @@ func (w *Watermark) once(ctx context.Context) error {
 			w.revoked(take.drop(client, gone[topic]))
 		}),
 		kgo.OnPartitionsLost(func(_ context.Context, client *kgo.Client, gone map[string][]int32) {
+			now.member.lost()
 			w.o.Lost(take.drop(client, gone[topic]))
 		}))...)
 	if err != nil {
 		return fmt.Errorf("join group %s: %w", w.o.Group.Group, err)
 	}
-	w.use(client)
+	now.client = client
+	w.use(now)
 	err = w.poll(own, client)
 	take.end()
 	w.revoked(take.drop(client, take.owned())) // before leaving: it may have to wait for calls
@@ -108,16 +119,16 @@ func (w *Watermark) once(ctx context.Context) error {
 	return err
 }
 
-func (w *Watermark) use(client *kgo.Client) {
+func (w *Watermark) use(now *joined) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.client = client
+	w.now = now
 }
 
-func (w *Watermark) using() *kgo.Client {
+func (w *Watermark) using() *joined {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.client
+	return w.now
 }
 
 // revoked gives partitions up within what the group allows for it.
@@ -175,11 +186,12 @@ func (w *Watermark) poll(ctx context.Context, client *kgo.Client) error {
 	return context.Cause(ctx)
 }
 
-// Commit has Kafka keep offsets, and reports of each partition whether it did.
+// Commit has Kafka keep offsets, and reports of each partition whether it did. A member that was put out of its group does not
+// commit any more: it gives all up and begins again.
 func (w *Watermark) Commit(ctx context.Context, offsets map[int32]int64) map[int32]bool {
 	ok := map[int32]bool{}
-	client := w.using()
-	if client == nil {
+	now := w.using()
+	if now == nil {
 		return ok
 	}
 	ctx, cancel := context.WithTimeout(ctx, w.cfg.SessionTimeout.Std())
@@ -188,8 +200,12 @@ func (w *Watermark) Commit(ctx context.Context, offsets map[int32]int64) map[int
 	for id, at := range offsets {
 		of[id] = kgo.EpochOffset{Epoch: -1, Offset: at}
 	}
-	client.CommitOffsetsSync(ctx, map[string]map[int32]kgo.EpochOffset{w.o.Topics[0]: of},
+	ctx = kgo.PreCommitFnContext(ctx, func(r *kmsg.OffsetCommitRequest) error { return now.member.check(r.MemberID) })
+	now.client.CommitOffsetsSync(ctx, map[string]map[int32]kgo.EpochOffset{w.o.Topics[0]: of},
 		func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, answer *kmsg.OffsetCommitResponse, err error) {
+			if errors.Is(err, errPutOut) {
+				now.fail(errPutOut)
+			}
 			if err != nil || answer == nil {
 				return
 			}

@@ -26,6 +26,7 @@ type Rows struct {
 	value   []byte
 	members []byte
 	stale   []Identity
+	marked  []Identity // at the restoration
 	write   Write
 }
 
@@ -58,8 +59,12 @@ func (r *Rows) Restore(key, value []byte) error {
 		r.table.remove(&id)
 		return nil
 	}
-	if _, err := readRow(value); err != nil {
+	m, err := readRow(value)
+	if err != nil {
 		return passOver(err)
+	}
+	if m.marked {
+		r.marked = append(r.marked, id)
 	}
 	r.table.set(&id, value)
 	return nil
@@ -91,6 +96,7 @@ func (r *Rows) Take(rec *pipeline.Record, write Write) error {
 		return passOver(err)
 	}
 	r.write = write
+	r.forgetMarks(rec.Timestamp.Add(-keepMarks).UnixMilli())
 	w := r.sweepOf(a.Sync).sweep
 	if a.What != OfReplay && a.Epoch > w.epoch {
 		w = sweep{epoch: a.Epoch, start: rec.Offset}
@@ -267,3 +273,19 @@ func (r *Rows) Bytes() int64 { return r.table.bytes() }
 
 // keepMarks is how long a row's place in the source is kept for the sake of its dead letters: longer than these are kept.
 const keepMarks = 31 * 24 * time.Hour
+
+// forgetAtOnce is how many rows that were marked at the restoration are looked at with each record.
+const forgetAtOnce = 10
+
+// forgetMarks takes old marks off rows that had them when the partition was restored.
+func (r *Rows) forgetMarks(before int64) {
+	for n := min(forgetAtOnce, len(r.marked)); n > 0; n-- {
+		id := r.marked[len(r.marked)-1]
+		r.marked = r.marked[:len(r.marked)-1]
+		v, _ := r.table.get(&id)
+		if m, err := readRow(v); err == nil && m.marked && m.mark.Time < before {
+			m.marked = false
+			r.remember(id, &m)
+		}
+	}
+}

@@ -22,7 +22,6 @@ type entry struct {
 type person struct {
 	member bool
 	kinds  map[int]string // digests, by type
-	open   bool           // its last row was rejected
 }
 
 // shop is a table, its log in one partition, and an owner of its rows: what the owner wrote is kept as Kafka keeps it.
@@ -341,6 +340,37 @@ func TestAReplayCountsUnlessALaterRowHas(t *testing.T) {
 	}
 }
 
+// Marks are kept for as long as dead letters are, and not for ever: the next owner takes them off.
+func TestAMarkIsForgottenOnceItsLettersAre(t *testing.T) {
+	s := newShop(t, rand.New(rand.NewPCG(1, 1)))
+	for id := range 30 {
+		s.assert(id, Assertion{Rejected: true})
+	}
+	s.assert(40, Assertion{Member: true, Digests: someDigest(0, "", 40)})
+	s.assert(40, Assertion{Rejected: true, AsWas: true, Kept: AllKinds})
+	s.settle()
+	for _, days := range []int{30, 32} {
+		s.open()
+		for id := range 10 {
+			s.assert(100+id, Assertion{})
+			s.queue[len(s.queue)-1].Timestamp = time.Unix(1, 0).AddDate(0, 0, days)
+		}
+		for s.read < len(s.queue) {
+			s.transact(1)
+		}
+		if want := map[int]int{30: 31, 32: 1}[days]; s.rows.Len() != want {
+			t.Errorf("after %d days %d rows are remembered, want %d", days, s.rows.Len(), want)
+		}
+	}
+	s.open()
+	if s.rows.Len() != 1 || hasMarks(s.rows) {
+		t.Errorf("the next owner restores %d rows, marked: %v, want one that is not", s.rows.Len(), hasMarks(s.rows))
+	}
+	s.assert(40, Assertion{})
+	s.settle()
+	s.check(nil, "all rows deleted")
+}
+
 // What changes nothing writes nothing: a table that is read again costs no claims.
 func TestARowThatChangesNothingWritesNothing(t *testing.T) {
 	s := newShop(t, rand.New(rand.NewPCG(1, 1)))
@@ -396,6 +426,28 @@ func TestALargeSweepGoesOnInAnotherOwner(t *testing.T) {
 	s.check(map[int]*person{0: {member: true, kinds: map[int]string{0: string(someDigest(0, "", 0))}}}, "swept")
 	if s.rows.table.len != 1 || steps < 4 || !s.rows.sweepOf(s.sync).sweep.swept {
 		t.Errorf("%d rows are left after %d transactions; swept: %v", s.rows.table.len, steps, s.rows.sweepOf(s.sync).sweep.swept)
+	}
+}
+
+// A person whose row comes late in a resync is not taken out meanwhile.
+func TestASweepWaitsForAllSourcePartitions(t *testing.T) {
+	s := newShop(t, rand.New(rand.NewPCG(1, 1)))
+	for id := range 2 {
+		s.assert(id, Assertion{Member: true, Digests: someDigest(0, "", id)})
+	}
+	s.epoch = 1
+	s.assert(0, Assertion{Member: true, Digests: someDigest(0, "", 0)})
+	both := map[int]*person{}
+	for id := range 2 {
+		both[id] = &person{member: true, kinds: map[int]string{0: string(someDigest(0, "", id))}}
+	}
+	for part, want := range []map[int]*person{both, {0: both[0]}} {
+		for range 2 { // who is done twice is not two
+			done := Assertion{What: OfDone, Sync: s.sync, Epoch: 1, Part: part, Parts: 2}
+			s.put([]byte("done"), done.Append(nil))
+		}
+		s.settle()
+		s.check(want, fmt.Sprintf("with %d of 2 read", part+1))
 	}
 }
 

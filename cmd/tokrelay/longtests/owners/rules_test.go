@@ -31,7 +31,6 @@ var rules = []struct{ name, file, with, without string }{
 	{"a version claims once", ownersFolder + "rows.go", "now := row{sync: a.Sync, at: rec.Offset,", "now := row{sync: a.Sync, at: was.at,"},
 	{"a row claims before it gives up", ownersFolder + "rows.go", "r.claim(was.digests, was.at, absent, a)\n", "\n"},
 	{"a row of an earlier epoch claims again", ownersFolder + "rows.go", "stale := known && was.at < start", "stale := false && was.at < start"},
-	{"a sweep waits for all source partitions", ownersFolder + "resync.go", "!w.isRead(a.Parts)", "false"},
 	{"beyond the commit an owner says again", ownersFolder + "claimspart.go", "rec.Offset < p.force || ", ""},
 	{"an answer that is an error is said again", ownersFolder + "claimspart.go", "\t\tw.force = true\n", "\t\tw.told, w.settledTo = w.saying, w.asked\n"},
 	{"one call at a time for a digest", ownersFolder + "telling.go", "w.queued || w.calling", "w.queued"},
