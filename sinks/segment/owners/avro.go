@@ -56,6 +56,11 @@ func (r *reader) end() error {
 }
 
 func (r *reader) long() int64 {
+	if len(r.rest) > 0 && r.rest[0] < 0x80 { // most are short
+		b := r.rest[0]
+		r.rest = r.rest[1:]
+		return int64(b>>1) ^ -int64(b&1)
+	}
 	v, n := binary.Varint(r.rest)
 	if n <= 0 {
 		r.broken, r.rest = true, nil
