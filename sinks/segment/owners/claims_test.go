@@ -22,7 +22,8 @@ type claimsLog struct {
 	mu        sync.Mutex
 	log       []pipeline.Record
 	committed int64
-	refuses   bool // commits
+	refuses   bool          // commits
+	slow      time.Duration // a commit
 	calls     []string
 	takes     time.Duration // a call
 	answer    Outcome
@@ -95,6 +96,10 @@ func (l *claimsLog) tell(ctx context.Context, list []Saying) {
 }
 
 func (l *claimsLog) commit(_ context.Context, offsets map[int32]int64) map[int32]bool {
+	l.mu.Lock()
+	slow := l.slow
+	l.mu.Unlock()
+	time.Sleep(slow)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.refuses {
@@ -279,6 +284,41 @@ func TestWhoLosesAPartitionHasItSaidAgain(t *testing.T) {
 		time.Sleep(time.Minute)
 		if got := l.says()["again"]; got != 2 {
 			l.Errorf("%d calls are to be said again, want 2: one has been answered since", got)
+		}
+	})
+}
+
+// A commit that was sent before the answer says nothing of the call: the partition may be another instance's by then.
+func TestACallDoesNotCountByACommitSentBeforeItsAnswer(t *testing.T) {
+	claimsTest(t, func(l *claimsLog) {
+		l.set(func() { l.slow = 5 * time.Second })
+		time.Sleep(2 * time.Second) // one is under way
+		l.put('a', 1, present)
+		time.Sleep(2 * time.Second) // answered meanwhile
+		l.wants("in the lease", "+a")
+		l.claims.commits.take() // once that has succeeded, and before the next
+		l.claims.commits.end()
+		l.claims.Lost([]int32{0})
+		if got := l.says()["again"]; got != 1 {
+			l.Errorf("%d calls are to be said again, want 1", got)
+		}
+	})
+}
+
+// What is not settled and committed is read again by the next owner, who has to find it.
+func TestAnAbsenceIsClearedBehindTheCommitAlone(t *testing.T) {
+	claimsTest(t, func(l *claimsLog) {
+		l.set(func() { l.takes = 10 * time.Second })
+		l.put('a', 1, present)
+		time.Sleep(time.Second)
+		l.put('a', 1, absent)
+		time.Sleep(3 * time.Second)
+		if got := l.says()[""]; got != 0 {
+			l.Errorf("%d absences are cleared with the call under way, want none", got)
+		}
+		time.Sleep(time.Minute)
+		if got := l.says()[""]; got != 1 {
+			l.Errorf("%d absences are cleared once all is settled, want 1", got)
 		}
 	})
 }
