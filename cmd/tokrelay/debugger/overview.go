@@ -19,7 +19,9 @@ type overview struct {
 	Headline string     `json:"headline"`
 	Tone     string     `json:"tone"`
 	Today    time.Time  `json:"counted_since"`
+	Instance string     `json:"counted_by"`
 	Syncs    []syncView `json:"syncs"`
+	Problem  string     `json:"group_problem,omitempty"` // why only this instance can be shown
 }
 
 // syncView is a sync at one moment.
@@ -44,6 +46,8 @@ type syncView struct {
 	Verified    *verified      `json:"verified,omitempty"`   // the last tokrelay audience verify
 	Charts      []chart        `json:"-"`
 	Others      []state        `json:"other_troubles,omitempty"`
+
+	Group *daemon.GroupState `json:"group,omitempty"` // over all instances
 }
 
 // units are people and what they are matched by.
@@ -71,9 +75,17 @@ type verified struct {
 func (p *Page) overview(r *http.Request) (any, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
 	defer cancel()
-	o := &overview{Today: p.sampler.today()}
+	o := &overview{Today: p.sampler.today(), Instance: p.d.Instance()}
+	groups, err := p.groups.get("", func() ([]*daemon.GroupState, error) { return p.d.Wiring.GroupStates(ctx) })
+	if err != nil {
+		o.Problem = err.Error()
+	}
 	for i := range p.d.Wiring.Config.Syncs {
-		o.Syncs = append(o.Syncs, p.look(ctx, &p.d.Wiring.Config.Syncs[i]))
+		v := p.look(ctx, &p.d.Wiring.Config.Syncs[i])
+		if err == nil {
+			v.widen(groups[i])
+		}
+		o.Syncs = append(o.Syncs, v)
 	}
 	o.Headline, o.Tone = headline(o.Syncs)
 	return o, nil
@@ -106,6 +118,26 @@ func (p *Page) look(ctx context.Context, s *daemon.Sync) syncView {
 		v.Charts = append(v.Charts, newChart("Members", "people", "good", f.Hour.level(func(p *point) int64 { return p.members }), span))
 	}
 	return v
+}
+
+// widen has the view tell of all instances where this one alone would look better than the sync is.
+func (v *syncView) widen(g *daemon.GroupState) {
+	v.Group = g
+	if v.File == nil && g.Problem == "" {
+		v.LagRows = g.LagRows
+		v.Lag = max(v.Lag, g.Lag)
+	}
+	if v.State.Tone == "stop" || v.State.Tone == "wait" {
+		return
+	}
+	switch {
+	case len(g.Waits) > 0:
+		t := g.Waits[0]
+		v.State = troubleState(pipeline.TroubleSince{Trouble: &pipeline.Trouble{Kind: t.Kind, What: t.What, Stop: t.Stop, Until: t.Until}, Since: t.Since})
+		v.State.Detail += " (on " + strings.Join(t.Instances, ", ") + ")"
+	case g.Verdict == daemon.Behind && v.File == nil:
+		v.State = state{Tone: "busy", Words: "behind", Detail: cmp.Or(g.Problem, "rows older than a minute have not settled")}
+	}
 }
 
 func (p *Page) audiences(v *syncView) {
