@@ -109,13 +109,13 @@ func (w *Wiring) GroupState(ctx context.Context, s *Sync, reports []Report) *Gro
 		g.Problem = err.Error()
 	}
 	g.Verdict = g.judge(running)
-	if g.Settled > g.Arrived && g.LagRows > 0 {
+	if g.Settled > g.Arrived && g.LagRows > 0 && len(g.Waits) == 0 {
 		g.CaughtUp = float64(g.LagRows) / (g.Settled - g.Arrived)
 	}
 	return g
 }
 
-// hear takes over what instances report, and says whether one runs the sync.
+// hear takes over what instances report, and reports whether one runs the sync.
 func (g *GroupState) hear(reports []Report) (running bool) {
 	for _, report := range reports {
 		one, ok := report.Syncs[g.Sync]
