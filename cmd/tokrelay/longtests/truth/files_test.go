@@ -80,7 +80,7 @@ func (w *world) awaitUpload() {
 // night sends everyone home and lets the hours pass until an upload is due: an idle daemon of virtual time costs real time.
 func (w *world) night() {
 	w.quiet()
-	for _, m := range virtual.Running(w.members) {
+	for _, m := range virtual.Running(w.filler.members) {
 		m.Leave()
 	}
 	now := time.Now().UTC()

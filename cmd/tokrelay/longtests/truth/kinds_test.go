@@ -39,6 +39,7 @@ const (
 	softDeletes    kind = "soft deletes"      // a column marks rows as deleted
 	badOptOuts     kind = "bad opt-outs"      // a person leaves by a row that could not be sent
 	changedColumns kind = "changed columns"   // updates hold the changed columns alone
+	rivals         kind = "rivals"            // a sync of another configuration names the same audience
 	restarts       kind = "restarts"          // members leave in good order and others come
 	kills          kind = "kills"             // members are killed
 	cuts           kind = "cuts"              // members lose their network for a while
@@ -51,7 +52,7 @@ const (
 var (
 	styles = []kind{fullImages, keyImages, flatRows, rewritten, neverStored, unshared, fileUpload}
 	events = []kind{compaction, vanishing, keySchemas, keyChanges, households, topics, syncs, erasures, overwriting, rejected, softDeletes, badOptOuts,
-		changedColumns, restarts, kills, cuts, fences, instances, faults, late}
+		changedColumns, rivals, restarts, kills, cuts, fences, instances, faults, late}
 )
 
 // off are the kinds that are known to end wrong, each with what is still to be mended. -kinds all runs them all the same.
@@ -118,6 +119,8 @@ func someOf(list []kind, r *rand.Rand) traits {
 //     deleted.
 //   - Rows of changed columns go with envelopes; deleted_when does not go with them, nor do plain rows, and a file audience wants full
 //     before-images. Unless the old rows are whole, what compaction took before it was read no row says again.
+//   - Who left while another sync filled the audience, and is no longer in the log, stays with a sync that takes it over. It is the only
+//     audience that changes hands.
 //   - A file audience has no consumers that could be cut off from each other: one member makes the upload.
 func (t *traits) leaveOut() {
 	if t.memoryless() {
@@ -138,8 +141,11 @@ func (t *traits) leaveOut() {
 	if t.has[changedColumns] && t.style == keyImages {
 		t.drop(compaction, vanishing)
 	}
+	if t.has[rivals] {
+		t.drop(vanishing, syncs)
+	}
 	if t.style == fileUpload {
-		t.drop(syncs, cuts, fences, late)
+		t.drop(rivals, syncs, cuts, fences, late)
 	}
 }
 

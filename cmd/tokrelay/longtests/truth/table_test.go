@@ -78,7 +78,7 @@ func (t *table) some(pick func(n int) int) (int64, bool) {
 }
 
 func newAudience(name, column string, tables []*table) *audience {
-	a := &audience{name: name, column: column, tables: tables, known: map[*table]map[int64]row{}}
+	a := &audience{name: name, sync: name, column: column, tables: tables, known: map[*table]map[int64]row{}}
 	for _, t := range tables {
 		a.known[t] = map[int64]row{}
 	}
@@ -88,6 +88,7 @@ func newAudience(name, column string, tables []*table) *audience {
 // audience is which rows a sync's audience is made of.
 type audience struct {
 	name   string
+	sync   string // that fills it
 	column string // of the members
 	tables []*table
 	known  map[*table]map[int64]row // the rows as those who read the log know them

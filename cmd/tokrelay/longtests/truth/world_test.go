@@ -21,22 +21,22 @@ import (
 type world struct {
 	*testing.T
 	traits
-	rand   *rand.Rand
-	log    *virtual.Logs
-	net    kfake.VirtualNetwork
-	broker *kfake.Cluster
-	pulse  *virtual.Pulse
-	tiktok *sandbox.Sandbox
-	api    http.RoundTripper
-	client *kgo.Client
-	writer *writer
-	config string
-
+	rand    *rand.Rand
+	log     *virtual.Logs
+	net     kfake.VirtualNetwork
+	broker  *kfake.Cluster
+	pulse   *virtual.Pulse
+	tiktok  *sandbox.Sandbox
+	api     http.RoundTripper
+	client  *kgo.Client
+	writer  *writer
 	longest time.Duration // of a call
 
 	tables     []*table
 	audiences  []*audience
-	members    []*virtual.Member
+	filler     *party // fills the audiences
+	rival      *party // would fill one of them; nil for none
+	joined     int    // members so far
 	partitions int32
 	written    map[string]map[int32]int64 // records by topic and partition
 	keySchema  int
@@ -65,7 +65,7 @@ func newWorld(t *testing.T, r *rand.Rand, log *virtual.Logs, of []kind, rows *wr
 	}
 	w.pulse = virtual.NewPulse(w.broker)
 	w.makeTopics()
-	w.config = w.configText()
+	w.filler = &party{sync: w.audiences[0].name, config: w.configText()}
 	if w.client, err = virtual.NewClient(&w.net, w.broker, kgo.MaxVersions(virtual.WithoutZstd())); err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +109,7 @@ const streamed = `
     rejected_share: {share: 100%%}
     retry: {attempts: 1000}
     audience_segment:
-      audience: {name: %s}
+      audience: {%s}
       %s
       batch: {max_users: %d, linger: %dms}
       %s
@@ -117,6 +117,11 @@ const streamed = `
 
 // configText is the daemon's configuration.
 func (w *world) configText() string {
+	return w.configOf(func(a *audience) (sync, means string) { return a.name, "name: " + a.name })
+}
+
+// configOf is a configuration whose syncs have other names, and name the audiences in another way.
+func (w *world) configOf(named func(a *audience) (sync, means string)) string {
 	protocol := []string{"classic", "next_gen"}[w.rand.IntN(2)]
 	var b strings.Builder
 	fmt.Fprintf(&b, head, int(w.longest.Seconds())+5, protocol, 1+w.rand.IntN(8), w.longest)
@@ -125,7 +130,8 @@ func (w *world) configText() string {
 			w.fileText(&b, a)
 			continue
 		}
-		fmt.Fprintf(&b, streamed, a.name, strings.Join(a.topics(), ", "), w.images(), a.name, w.mapped("identifiers", a),
+		sync, means := named(a)
+		fmt.Fprintf(&b, streamed, sync, strings.Join(a.topics(), ", "), w.images(), means, w.mapped("identifiers", a),
 			1+w.rand.IntN(1<<w.rand.IntN(8)), w.rand.IntN(2)*w.rand.IntN(1000), w.memory())
 	}
 	return b.String()
@@ -187,21 +193,28 @@ func (w *world) end() {
 	w.broker.Close()
 }
 
-// join starts a member.
-func (w *world) join() *virtual.Member {
+// join starts a member of those that fill the audiences.
+func (w *world) join() { w.joinAs(w.filler) }
+
+func (w *world) joinAs(p *party) {
 	w.Helper()
-	m, err := virtual.Join(virtual.Start{Number: len(w.members), Config: w.config, Folder: w.writer.folder, Net: &w.net, API: w.api, Log: w.log})
+	m, err := virtual.Join(w.start(p))
 	if err != nil {
 		w.Fatal(err)
 	}
-	w.members = append(w.members, m)
-	w.note("%s joins", m.Name)
-	return m
+	w.joined++
+	p.members = append(p.members, m)
+	w.note("%s joins, of sync %s", m.Name, p.sync)
+}
+
+// start is what the party's next member is started from.
+func (w *world) start(p *party) virtual.Start {
+	return virtual.Start{Number: w.joined, Config: p.config, Folder: w.writer.folder, Net: &w.net, API: watched{w, p}, Log: w.log}
 }
 
 // any is one of them, nil where there is none.
 func (w *world) any() *virtual.Member {
-	list := virtual.Running(w.members)
+	list := virtual.Running(w.filler.members)
 	if len(list) == 0 {
 		return nil
 	}
