@@ -83,8 +83,12 @@ func serveSandbox(c *cobra.Command, f sandboxFlags) error {
 	if err != nil {
 		return fmt.Errorf("serve sandbox: %w\ngive another address with --listen", err)
 	}
-	fmt.Fprintf(c.OutOrStdout(), "TikTok simulator on http://%s\n  advertiser %s, pixel %s, token %s\n  what it holds: http://%s/sandbox/\n",
-		listener.Addr(), sandbox.DefaultAdvertiser, sandbox.DefaultPixel, sandbox.DefaultToken, listener.Addr())
+	app := ""
+	if f.allowApp {
+		app = "app " + sandbox.DefaultTikTokApp + ", "
+	}
+	fmt.Fprintf(c.OutOrStdout(), "TikTok simulator on http://%s\n  advertiser %s, pixel %s, %stoken %s\n  what it holds: http://%s/sandbox/\n",
+		listener.Addr(), sandbox.DefaultAdvertiser, sandbox.DefaultPixel, app, sandbox.DefaultToken, listener.Addr())
 	return serve(c.Context(), listener, sandbox.New(config))
 }
 

@@ -26,7 +26,11 @@ func (g *Getter) refine(r *Row, v pipeline.Value) (pipeline.Value, error) {
 		return v, g.Reject(pipeline.WrongType, g.convert.rule())
 	}
 	if g.parameter != "" {
-		v = r.Parameter(v, g.parameter)
+		text := r.Parameter(r.Text(v), g.parameter)
+		if text == nil {
+			return pipeline.NullValue(), nil
+		}
+		v = pipeline.StringValue(text)
 	}
 	return g.replaced(r, v), nil
 }

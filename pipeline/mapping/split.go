@@ -19,18 +19,36 @@ func (g *Getter) split(v pipeline.Value, dst []pipeline.Value) []pipeline.Value 
 	return dst
 }
 
-// Parameter takes a query parameter out of a URL; Null where the URL has none. The value lives until the next Begin.
-func (r *Row) Parameter(v pipeline.Value, name string) pipeline.Value {
-	url, _, _ := bytes.Cut(r.Text(v), []byte{'#'})
-	_, query, more := bytes.Cut(url, []byte{'?'})
-	for more {
-		var pair []byte
-		pair, query, more = bytes.Cut(query, []byte{'&'})
-		if key, value, _ := bytes.Cut(pair, []byte{'='}); string(key) == name {
-			return pipeline.StringValue(r.Unescape(value))
+// Parameter takes a query parameter out of a URL; nil where the URL has none. The text lives until the next Begin. It goes from one & to the
+// next and looks at nothing but the name: most URLs do not have it.
+func (r *Row) Parameter(url []byte, name string) []byte {
+	for at := bytes.IndexByte(url, '?') + 1; at > 0; {
+		rest := url[at:]
+		if len(rest) >= len(name) && string(rest[:len(name)]) == name {
+			if value, ok := parameterValue(rest[len(name):]); ok && bytes.IndexByte(url[:at], '#') < 0 { // a fragment has no parameters
+				return r.Unescape(value)
+			}
+		}
+		next := bytes.IndexByte(rest, '&')
+		if next < 0 {
+			break
+		}
+		at += next + 1
+	}
+	return nil
+}
+
+// parameterValue is what follows a parameter's name, up to the next one; not ok where the name goes on.
+func parameterValue(rest []byte) (value []byte, ok bool) {
+	for _, end := range [...]byte{'&', '#'} {
+		if i := bytes.IndexByte(rest, end); i >= 0 {
+			rest = rest[:i]
 		}
 	}
-	return pipeline.NullValue()
+	if len(rest) == 0 {
+		return []byte{}, true
+	}
+	return rest[1:], rest[0] == '='
 }
 
 // Unescape undoes the encoding of a query's values.

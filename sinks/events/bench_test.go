@@ -54,6 +54,18 @@ func benchmarkRow(b *testing.B, row, config string) {
 	}
 }
 
+// BenchmarkClickIDOfTheURL is what looking for a click id in the page's URL costs a row that has one there, and a row that has none.
+func BenchmarkClickIDOfTheURL(b *testing.B) {
+	config := readFile(b, "testdata/rows/design/config.yaml")
+	for _, c := range []struct{ name, row, config string }{
+		{"not looked for", benchRow, strings.Replace(config, "web_events:", "web_events:\n  ttclid_from_url: false", 1)},
+		{"found", benchRow, config},
+		{"not there", strings.Replace(benchRow, "ttclid=E.C.P.", "campaign=E.C.P.", 1), config},
+	} {
+		b.Run(c.name, func(b *testing.B) { benchmarkRow(b, c.row, c.config) })
+	}
+}
+
 func BenchmarkRequest(b *testing.B) {
 	s := loadSync(b, readFile(b, "testdata/rows/design/config.yaml"))
 	change := readChange(b, &s.columns, benchRow)

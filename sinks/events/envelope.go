@@ -48,7 +48,7 @@ func newEnvelopePlan(cfg *Config, cols *mapping.Columns) envelopePlan {
 		if e.source.fixed != "web" || id == "" {
 			id = e.set.fixed
 		}
-		e.from = sourceNames[e.source.fixed]
+		e.from = sourceOfName(e.source.fixed)
 		e.fixed = appendEnvelope(nil, e.source.fixed, []byte(id), []byte(e.test.fixed))
 	}
 	return e
@@ -92,7 +92,7 @@ func (m *Maker) makeEnvelope() (source, error) {
 	if err != nil {
 		return 0, err
 	}
-	id, err := m.sourceID(sourceNames[from])
+	id, err := m.sourceID(from)
 	if err != nil {
 		return 0, err
 	}
@@ -107,27 +107,25 @@ func (m *Maker) makeEnvelope() (source, error) {
 	if !printable(test, maxTestCode) {
 		return 0, invalid(pipeline.InvalidTestCode, "test_event_code", "letters, digits and dashes, as Events Manager shows it")
 	}
-	m.env = appendEnvelope(m.env[:0], from, id, test)
-	return sourceNames[from], nil
+	m.env = appendEnvelope(m.env[:0], from.name(), id, test)
+	return from, nil
 }
 
-func (m *Maker) eventSource() (string, error) {
+func (m *Maker) eventSource() (source, error) {
 	if m.plan.envelope.source.get == nil {
-		return m.plan.envelope.source.fixed, nil
+		return sourceOfName(m.plan.envelope.source.fixed), nil
 	}
 	text, err := m.setting(&m.plan.envelope.source)
 	if err != nil {
-		return "", err
+		return 0, err
 	}
-	for _, name := range [...]string{"web", "offline", "crm"} {
-		if string(text) == name {
-			return name, nil
-		}
+	if from := sourceOfName(alias(text)); from != 0 {
+		return from, nil
 	}
-	return "", invalid(pipeline.InvalidPixel, "event_source", "web, offline or crm")
+	return 0, invalid(pipeline.InvalidPixel, "event_source", oneOfFour)
 }
 
-// sourceID is the pixel of a web event, and the event set of others.
+// sourceID is the pixel of a web event, TikTok's id of the app of an app event, and the event set of others.
 func (m *Maker) sourceID(s source) ([]byte, error) {
 	from, name := &m.plan.envelope.set, "event_source_id"
 	if s == web && (m.plan.envelope.pixel.get != nil || m.plan.envelope.pixel.fixed != "") {

@@ -47,7 +47,7 @@ type step struct {
 
 	onInvalid string
 	redaction redaction
-	own       *step // a custom property's text
+	own       *step // a custom property's text, or a brand's
 	elsewhere *elsewhere
 	limits    bool // true where the row's consent is a limited one
 }
@@ -114,6 +114,8 @@ func (p *Plan) compileField(s *spec, f FieldConfig, cols *mapping.Columns, objec
 		p.compileIdentity(&st, f, cols)
 	case contents:
 		st.products = newProductPlan(f, cols, st.redaction)
+	case brands:
+		st.own = &step{spec: &spec{name: s.name, kind: text, max: s.max}, redaction: st.redaction}
 	case anything:
 		st.own = &step{spec: &spec{name: s.name, kind: ownText, max: maxLongText}, redaction: st.redaction}
 	}

@@ -17,7 +17,7 @@ type redaction struct {
 // isClear reports whether a field of the kind takes the row's own words and sends them in clear.
 func (k kind) isClear() bool {
 	switch k {
-	case text, texts, ownText, webAddress, referrer, place, contents, anything:
+	case text, texts, ownText, webAddress, referrer, place, contents, brands, anything:
 		return true
 	}
 	return false

@@ -200,6 +200,8 @@ func TestMessagesAreScrubbed(t *testing.T) {
 		{"e-mail", "user.email alice@example.com is not hashed", "user.email [redacted] is not hashed"},
 		{"e-mail in brackets", "bad value (alice@example.com)", "bad value ([redacted])"},
 		{"telephone", "phone +1 (213) 373-4253 is wrong", "phone [redacted] is wrong"},
+		{"a device's id", "idfv E621E1F8-C36C-495A-93FC-0C247A3E6E5F is wrong", "idfv [redacted] is wrong"},
+		{"a device's id without digits", "idfv abcdefab-abcd-abcd-abcd-abcdefabcdef is wrong", "idfv [redacted] is wrong"},
 		{"telephone without spaces", "phone:+12133734253", "[redacted]"},
 		{"digest", "hash 848a771458438fc2ec420560d769fb9b9b86851ee338ec56517baabd79d3bb4f unknown", "hash [redacted] unknown"},
 		{"token", "token act.a1B2c3D4e5F6g7H8i9J0k1L2m3 is wrong", "token [redacted] is wrong"},
