@@ -60,6 +60,7 @@ func (d *Daemon) syncs(ctx, behind context.Context) error {
 	services.Go(func() { d.keepTopics(serving) })
 	services.Go(func() { d.obey(serving) })
 	services.Go(func() { d.report(serving) })
+	services.Go(func() { d.counted.Run(serving) })
 	for _, s := range d.streams {
 		services.Go(func() { s.Serve(serving) })
 	}

@@ -43,6 +43,7 @@ type syncView struct {
 	Unread      string         `json:"audiences_problem,omitempty"`
 	Remembered  *units         `json:"remembered,omitempty"` // of a streamed audience
 	File        *fileView      `json:"file,omitempty"`       // of an audience replaced whole
+	Counted     *countedView   `json:"counted,omitempty"`    // of events: sent against what TikTok counts
 	Verified    *verified      `json:"verified,omitempty"`   // the last tokrelay audience verify
 	Charts      []chart        `json:"-"`
 	Others      []state        `json:"other_troubles,omitempty"`
@@ -104,6 +105,7 @@ func (p *Page) look(ctx context.Context, s *daemon.Sync) syncView {
 		v.Others = append(v.Others, troubleState(t))
 	}
 	p.audiences(&v)
+	v.Counted = newCountedView(p.d.Counted(), s.Name)
 	if r, ok := verify.Last(p.d.Wiring, s.Name); ok && s.IsAudience() {
 		v.Verified = &verified{r.At, r.Differs, r.Words()}
 	}
