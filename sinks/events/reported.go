@@ -6,7 +6,7 @@ import "bytes"
 func Reported(name string) string { return renamed(name) }
 
 // IsStandard reports whether it is one of TikTok's own names.
-func IsStandard(name string) bool { return isAccepted(name) }
+func IsStandard(name string) bool { return sourcesOf(name) != 0 }
 
 // NameIn is the name in the body of an event, as a Maker writes it.
 func NameIn(body []byte) []byte {
