@@ -1,6 +1,10 @@
 package segment
 
 import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 )
@@ -18,6 +22,24 @@ func TestTheCallOfAnInstanceThatHasEndedIsLookedAtAgainByTheNextOne(t *testing.T
 		s.lookBack()
 		s.holds("then")
 	})
+}
+
+func TestACallThatIsOneTooManyToBeLookedAtAgainIsLogged(t *testing.T) {
+	s := newScene(t, newsletter)
+	var log bytes.Buffer
+	s.sink.deps.Log = slog.New(slog.NewTextHandler(&log, nil))
+	s.queue.unanswered = true
+	for i := range cap(s.sink.doubted) + 1 {
+		if log.Len() > 0 {
+			t.Fatalf("after %d calls the log says %s", i, log.String())
+		}
+		s.row(i, upsert(fmt.Sprintf("p%d@x.org", i)))
+	}
+	for _, want := range []string{"tokrelay resync --sync NAME", "sync=newsletter", "memberships=1"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("got %q, want %q in it", log.String(), want)
+		}
+	}
 }
 
 // says makes a call that another instance made.
