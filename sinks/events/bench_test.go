@@ -86,20 +86,23 @@ func BenchmarkRequest(b *testing.B) {
 	b.SetBytes(int64(len(request)))
 }
 
-func TestTheDesignsMappingAllocatesNothing(t *testing.T) {
-	s := loadSync(t, readFile(t, "testdata/rows/design/config.yaml"))
-	change := readChange(t, &s.columns, benchRow)
-	warm := func() {
-		for i := range 1000 {
-			if err := s.maker.Make(&s.items, i, change); err != nil {
-				t.Fatal(err)
+func TestMappingsAllocateNothing(t *testing.T) {
+	app := strings.Split(readFile(t, "testdata/rows/app/rows.ndjson"), "\n")[0]
+	for folder, row := range map[string]string{"design": benchRow, "app": app} {
+		s := loadSync(t, readFile(t, "testdata/rows/"+folder+"/config.yaml"))
+		change := readChange(t, &s.columns, row)
+		warm := func() {
+			for i := range 1000 {
+				if err := s.maker.Make(&s.items, i, change); err != nil {
+					t.Fatal(err)
+				}
 			}
+			s.items.Buf, s.items.List = s.items.Buf[:0], s.items.List[:0]
 		}
-		s.items.Buf, s.items.List = s.items.Buf[:0], s.items.List[:0]
-	}
-	warm()
-	if n := testing.AllocsPerRun(5, warm); n > 0 {
-		t.Errorf("got %v allocations in 1000 rows, want 0", n)
+		warm()
+		if n := testing.AllocsPerRun(5, warm); n > 0 {
+			t.Errorf("%s: got %v allocations in 1000 rows, want 0", folder, n)
+		}
 	}
 }
 

@@ -22,13 +22,13 @@ type envelopePlan struct {
 // settingPlan is a Setting, compiled: fixed text, or a getter, or neither.
 type settingPlan struct {
 	name  string
-	fixed string
+	fixed []byte // never changed
 	get   *mapping.Getter
 }
 
 func (s *Setting) compile(name string, cols *mapping.Columns) settingPlan {
 	if s.Field == nil {
-		return settingPlan{name: name, fixed: s.Static}
+		return settingPlan{name: name, fixed: []byte(s.Static)}
 	}
 	return settingPlan{name: name, get: s.Field.Compile(name, cols)}
 }
@@ -40,16 +40,16 @@ func newEnvelopePlan(cfg *Config, cols *mapping.Columns) envelopePlan {
 		set:    cfg.EventSourceID.compile("event_source_id", cols),
 		test:   cfg.TestEventCode.compile("test_event_code", cols),
 	}
-	if e.source.get == nil && e.source.fixed == "" {
-		e.source.fixed = "web"
+	if e.source.get == nil && len(e.source.fixed) == 0 {
+		e.source.fixed = []byte("web")
 	}
 	if e.source.get == nil && e.pixel.get == nil && e.set.get == nil && e.test.get == nil {
+		e.from = sourceOfName(string(e.source.fixed))
 		id := e.pixel.fixed
-		if e.source.fixed != "web" || id == "" {
+		if e.from != web || len(id) == 0 {
 			id = e.set.fixed
 		}
-		e.from = sourceOfName(e.source.fixed)
-		e.fixed = appendEnvelope(nil, e.source.fixed, []byte(id), []byte(e.test.fixed))
+		e.fixed = appendEnvelope(nil, e.from.name(), id, e.test.fixed)
 	}
 	return e
 }
@@ -113,7 +113,7 @@ func (m *Maker) makeEnvelope() (source, error) {
 
 func (m *Maker) eventSource() (source, error) {
 	if m.plan.envelope.source.get == nil {
-		return sourceOfName(m.plan.envelope.source.fixed), nil
+		return sourceOfName(alias(m.plan.envelope.source.fixed)), nil
 	}
 	text, err := m.setting(&m.plan.envelope.source)
 	if err != nil {
@@ -128,7 +128,7 @@ func (m *Maker) eventSource() (source, error) {
 // sourceID is the pixel of a web event, TikTok's id of the app of an app event, and the event set of others.
 func (m *Maker) sourceID(s source) ([]byte, error) {
 	from, name := &m.plan.envelope.set, "event_source_id"
-	if s == web && (m.plan.envelope.pixel.get != nil || m.plan.envelope.pixel.fixed != "") {
+	if s == web && (m.plan.envelope.pixel.get != nil || len(m.plan.envelope.pixel.fixed) > 0) {
 		from, name = &m.plan.envelope.pixel, "pixel_code"
 	}
 	id, err := m.setting(from)
@@ -144,7 +144,7 @@ func (m *Maker) sourceID(s source) ([]byte, error) {
 // setting is the text of a setting in this row, nothing where it has none.
 func (m *Maker) setting(s *settingPlan) ([]byte, error) {
 	if s.get == nil {
-		return []byte(s.fixed), nil
+		return s.fixed, nil
 	}
 	v, err := s.get.Value(m.row)
 	if err != nil || mapping.IsBlank(v) {

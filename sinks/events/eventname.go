@@ -90,7 +90,7 @@ func (m *Maker) ownNameOf(e *event) error {
 	case e.reserved != "":
 		return invalid(pipeline.InvalidEventName, "event", "one of TikTok's names of "+m.from.name()+" events: it would count this one as "+e.reserved)
 	case !m.plan.cfg.CustomEvents:
-		return invalid(pipeline.InvalidEventName, "event", "one of TikTok's names of "+m.from.name()+" events, of "+namesAsOf)
+		return invalid(pipeline.InvalidEventName, "event", "one of TikTok's names of "+m.from.name()+" events, or a name in event.map")
 	}
 	return nil
 }
@@ -158,6 +158,9 @@ func nameRule(name []byte, from source) string {
 	}
 	if becomes := reservedNames[string(name)]; becomes != "" {
 		return "one of TikTok's event names: it would count " + string(name) + " as " + becomes
+	}
+	if from == app {
+		return "one of TikTok's names of app events, or a name in event.map"
 	}
 	return "one of TikTok's event names of " + namesAsOf + ", or a name in event.map"
 }

@@ -30,6 +30,7 @@ type Plan struct {
 	id       idPlan
 	consent  *consentPlan
 	steps    []step
+	unmapped []*spec // that TikTok refuses events of some sources without, where rows choose the source
 }
 
 // step writes one field.
@@ -86,6 +87,9 @@ func (p *Plan) compileFields(cols *mapping.Columns) {
 	objects := map[string]*object{}
 	for i := range specs {
 		f, ok := p.cfg.Fields[specs[i].name]
+		if !ok && specs[i].required != 0 && p.cfg.source() == 0 {
+			p.unmapped = append(p.unmapped, &specs[i])
+		}
 		from, limits := p.newElsewhere(specs[i].name, cols), p.consent != nil && specs[i].name == "limited_data_use"
 		if ok || from != nil || limits {
 			s := p.compileField(&specs[i], f, cols, objects)

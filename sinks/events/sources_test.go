@@ -2,9 +2,12 @@ package events
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/tokrelay/tokrelay/pipeline"
 )
 
 // fieldTable is TikTok's: which fields it takes of events of which sources, w for web, a for app, o for offline and c for crm. Every other
@@ -140,4 +143,16 @@ func named(t *testing.T, from, way, name string, custom bool) error {
 	s := loadSync(t, fmt.Sprintf("web_events:\n  %s\n  event_source_id: '7'\n  event: {column: name}\n  custom_events: %t\n  fields: {event_time: {now: true}, user.email: {value: a@x.example}%s}\n",
 		source, custom, fields))
 	return s.maker.Make(&s.items, 0, readChange(t, &s.columns, fmt.Sprintf(`{"id":1,"from":%q,"name":%q}`, from, name)))
+}
+
+// TestARowWhoseSourceLacksAFieldOfTheMappingIsRejected: which sources rows choose is not known before; TikTok refuses whole calls for one.
+func TestARowWhoseSourceLacksAFieldOfTheMappingIsRejected(t *testing.T) {
+	s := loadSync(t, "web_events:\n  event_source: {column: from}\n  event_source_id: '7'\n  event: Purchase\n  fields: {event_time: {now: true}, user.email: email}\n")
+	for from, want := range map[string]string{"offline": "", "web": "page.url", "app": "app.app_id", "crm": "lead.lead_id"} {
+		err := s.maker.Make(&s.items, 0, readChange(t, &s.columns, fmt.Sprintf(`{"from":%q,"email":"a@x.example"}`, from)))
+		rejection, _ := errors.AsType[*pipeline.Rejection](err)
+		if (err == nil) != (want == "") || err != nil && (rejection.Field != want || rejection.Reason != pipeline.RequiredField) {
+			t.Errorf("%s: got %v, want %q missing", from, err, want)
+		}
+	}
 }

@@ -74,6 +74,11 @@ func (m *Maker) fields(dst []byte) (_ []byte, err error) {
 		m.noteSource(s)
 		m.keys |= s.matchKey
 	}
+	for _, s := range m.plan.unmapped {
+		if s.required&m.from != 0 {
+			return dst, invalid(pipeline.RequiredField, s.name, "mapped, for "+m.from.name()+" events: there is none without it")
+		}
+	}
 	switch {
 	case !m.plan.requires || m.keys&identifying != 0:
 	case m.placeholder != nil:
@@ -129,11 +134,8 @@ func (m *Maker) value(dst []byte, s *step) ([]byte, error) {
 		}
 		return dst, nil
 	}
-	switch s.spec.kind {
-	case oneHash:
+	if s.spec.kind == oneHash {
 		return m.oneHash(dst, s, v)
-	case vendorID:
-		return m.vendorID(dst, s, v)
 	}
 	return m.scalar(dst, s, v)
 }
