@@ -34,6 +34,16 @@ func Rename(ctx context.Context, api API, d *Details, name string) error {
 	return t
 }
 
+// Share lets other advertisers of the owner's Business Center use an audience; its owner alone goes on changing it. The error is a
+// *pipeline.Trouble.
+func Share(ctx context.Context, api API, d *Details, with []string) error {
+	a := manage(ctx, api, d, "/dmp/custom_audience/share/", map[string]any{"custom_audience_ids": []string{d.ID}, "shared_advertiser_ids": with})
+	if t := Trouble("share audience "+d.ID, &a); t != nil {
+		return t
+	}
+	return nil
+}
+
 func manage(ctx context.Context, api API, d *Details, endpoint string, fields map[string]any) pipeline.Answer {
 	fields["advertiser_id"] = d.Advertiser
 	body, _ := json.Marshal(fields) // strings

@@ -6,5 +6,5 @@
 //
 // How exact it is: what an instance had counted in the 30 s before it was killed is lost. Rows that are read again after
 // a restart or a reset of offsets are sent and counted again, while TikTok counts an event_id once in 48 hours. The day
-// is that of sending; TikTok does not report whether its own is that of sending or of the event. Test events are left out.
+// is that of sending; that of TikTok may be that of sending or that of the event, which its documents leave open. Test events are left out.
 package counted
