@@ -130,7 +130,7 @@ func (b *batch) record(failed []end) pipeline.FailedBatch {
 	r := failed[len(failed)-1].Rejection
 	f := pipeline.FailedBatch{
 		ID: b.id, Endpoint: b.queue.deps.Endpoint, Reason: r.Reason, Attempts: b.calls,
-		Answer: pipeline.Answer{HTTPStatus: r.HTTPStatus, Code: r.Code, Message: r.APIMessage, RequestID: r.RequestID, Item: -1},
+		Answer: pipeline.Answer{HTTPStatus: r.HTTPStatus, Code: r.Code, Message: r.APIMessage, RequestID: r.RequestID},
 	}
 	for _, e := range failed {
 		f.Rows = append(f.Rows, e.position)
