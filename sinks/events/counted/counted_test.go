@@ -287,11 +287,12 @@ func gauges(t *testing.T, reg *prometheus.Registry) map[string]float64 {
 	values := map[string]float64{}
 	for _, f := range families {
 		for _, m := range f.Metric {
-			key := f.GetName()
+			var key strings.Builder
+			key.WriteString(f.GetName())
 			for _, l := range m.Label {
-				key += " " + l.GetValue()
+				key.WriteString(" " + l.GetValue())
 			}
-			values[key] = m.GetGauge().GetValue()
+			values[key.String()] = m.GetGauge().GetValue()
 		}
 	}
 	return values
