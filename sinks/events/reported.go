@@ -11,8 +11,6 @@ func IsStandard(name string) bool { return isAccepted(name) }
 // NameIn is the name in the body of an event, as a Maker writes it.
 func NameIn(body []byte) []byte {
 	name := bytes.TrimPrefix(body, []byte(head+`"`))
-	if end := bytes.IndexByte(name, '"'); end >= 0 {
-		return name[:end]
-	}
-	return nil
+	name, _, _ = bytes.Cut(name, []byte{'"'})
+	return name
 }
