@@ -11,8 +11,6 @@ func IsStandard(name string) bool { return sourcesOf(name) != 0 }
 // NameIn is the name in the body of an event, as a Maker writes it.
 func NameIn(body []byte) []byte {
 	name := bytes.TrimPrefix(body, []byte(head+`"`))
-	if before, _, ok := bytes.Cut(name, []byte{'"'}); ok {
-		return before
-	}
-	return nil
+	name, _, _ = bytes.Cut(name, []byte{'"'})
+	return name
 }

@@ -287,12 +287,11 @@ func gauges(t *testing.T, reg *prometheus.Registry) map[string]float64 {
 	values := map[string]float64{}
 	for _, f := range families {
 		for _, m := range f.Metric {
-			var key strings.Builder
-			key.WriteString(f.GetName())
+			words := []string{f.GetName()}
 			for _, l := range m.Label {
-				key.WriteString(" " + l.GetValue())
+				words = append(words, l.GetValue())
 			}
-			values[key.String()] = m.GetGauge().GetValue()
+			values[strings.Join(words, " ")] = m.GetGauge().GetValue()
 		}
 	}
 	return values
