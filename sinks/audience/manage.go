@@ -38,10 +38,11 @@ func Rename(ctx context.Context, api API, d *Details, name string) error {
 // *pipeline.Trouble.
 func Share(ctx context.Context, api API, d *Details, with []string) error {
 	a := manage(ctx, api, d, "/dmp/custom_audience/share/", map[string]any{"custom_audience_ids": []string{d.ID}, "shared_advertiser_ids": with})
-	if t := Trouble("share audience "+d.ID, &a); t != nil {
-		return t
+	t := Trouble("share audience "+d.ID, &a)
+	if t == nil {
+		return nil
 	}
-	return nil
+	return t
 }
 
 func manage(ctx context.Context, api API, d *Details, endpoint string, fields map[string]any) pipeline.Answer {
