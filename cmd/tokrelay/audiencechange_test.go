@@ -87,6 +87,7 @@ func TestAudiencesAreDeletedRenamedAndSharedAsTikToksPageSays(t *testing.T) {
 		"sharing is tried dry":         {args: "share --id 71 --to 8 --dry-run", prints: "would share audience 71; nothing was done"},
 		"sharing is asked about":       {args: "share --id 71 --to 8", says: "nothing was done; give --yes", exit: exitUsage},
 		"shared with its owner":        {args: "share --id 71 --to " + advertiser + " --yes", says: "owns audience 71: nothing was done", exit: exitUsage},
+		"an expired one, shared":       {args: "share --id 74 --to 8 --yes", says: "audience 74 has expired: nothing was done", exit: exitError},
 		"another account's, shared on": {args: "share --id 73 --to 8 --yes", says: "belongs to another account (99)", exit: exitError},
 		"shared with none":             {args: "share --id 71 --yes", says: "--to: give 1 to 10 advertisers", exit: exitUsage},
 		"shared with one named twice":  {args: "share --id 71 --to 8,8 --yes", says: "advertiser 8 is named twice", exit: exitUsage},

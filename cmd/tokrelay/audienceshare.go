@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -40,6 +41,9 @@ func audienceShare(c *cobra.Command, f *changeFlags, to []string, dry bool) erro
 	return changeAudience(c, f, &audienceChange{
 		verb: "share", dry: dry,
 		allowed: func(o *daemon.Owned) error {
+			if o.HasExpired(time.Now()) {
+				return fmt.Errorf("audience %s has expired: nothing was done, for it can only be deleted: tokrelay audience delete --id %s", o.ID, o.ID)
+			}
 			if slices.Contains(to, o.Advertiser) {
 				return usageError{fmt.Errorf("--to: advertiser %s owns audience %s: nothing was done; name others", o.Advertiser, o.ID)}
 			}

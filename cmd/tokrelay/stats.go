@@ -59,6 +59,9 @@ func stats(c *cobra.Command, f *statsFlags) error {
 		return err
 	}
 	defer w.Close()
+	if err := reach(c.Context(), w.Admin, config.Kafka.Brokers, f.config); err != nil {
+		return err
+	}
 	comparison, err := w.CompareCounted(c.Context(), f.days)
 	if err != nil {
 		return err
@@ -82,7 +85,10 @@ func stats(c *cobra.Command, f *statsFlags) error {
 func eventsOf(config *daemon.Config, name string) error {
 	if name != "" {
 		s, err := config.Sync(name)
-		if err == nil && s.Kind() != daemon.KindEvents {
+		if err != nil {
+			return usageError{fmt.Errorf("--sync: %w", err)}
+		}
+		if s.Kind() != daemon.KindEvents {
 			err = usageError{fmt.Errorf("sync %s sends no events: tokrelay audience show --sync %s shows what TikTok holds of its audience", name, name)}
 		}
 		return err

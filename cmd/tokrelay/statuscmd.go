@@ -32,6 +32,8 @@ not running   no instance runs the sync
 paused        by tokrelay pause
 held          it waits until someone acts; what to do is behind "waits for"
 
+What an instance waited for that was killed may be told for half a minute.
+
 The exit code is 0 when all are up to date, 3 when one is behind or not running, 4 when one is held or paused.`,
 		Example: `  tokrelay status
   tokrelay status --watch
@@ -70,7 +72,11 @@ func status(c *cobra.Command, f *statusFlags) error {
 	}
 	defer w.Close()
 	for {
-		all, err := w.GroupStates(c.Context())
+		store, err := d.config.ReadState(c.Context(), d.admin)
+		if err != nil {
+			return fmt.Errorf("read the state topic: %w", err)
+		}
+		all, err := w.GroupStates(c.Context(), store)
 		if err != nil {
 			return err
 		}
@@ -153,9 +159,11 @@ func notesOn(g *daemon.GroupState) (notes []string) {
 		if t.Kind == pipeline.TroublePaused {
 			text = t.What
 		}
-		notes = append(notes, text)
+		if notes = append(notes, text); t.Cure != "" {
+			notes = append(notes, t.Cure)
+		}
 	}
-	if g.Verdict == daemon.NotRunning {
+	if g.Kind != daemon.KindFile && len(g.Instances) == 0 || g.Verdict == daemon.NotRunning {
 		notes = append(notes, "no instance runs it: start tokrelay run with this configuration")
 	}
 	if g.Problem != "" {

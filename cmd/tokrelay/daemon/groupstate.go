@@ -3,7 +3,6 @@ package daemon
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/state"
 	"github.com/tokrelay/tokrelay/sinks/audiencefile"
 )
 
@@ -85,28 +85,49 @@ func ranges(ids []int32) string {
 	return strings.Join(parts, ",")
 }
 
-// Wait is a trouble, and the instances that have it.
+// Wait is a trouble, the instances that have it, and what to do where the trouble itself does not say.
 type Wait struct {
 	HeldBy
-	Instances []string `json:"instances"`
+	Instances []string `json:"instances,omitempty"`
+	Cure      string   `json:"cure,omitempty"`
+}
+
+// cures are what an operator does about what TikTok refuses; all other troubles name theirs. %s is the connection.
+var cures = map[pipeline.TroubleKind]string{
+	pipeline.TroubleToken:   "give connection %s a token that TikTok takes (tokrelay auth login --connection %[1]s, or its access_token): calls go on by themselves then",
+	pipeline.TroubleConfig:  "run tokrelay check --online: it asks TikTok about connection %s and what its syncs fill",
+	pipeline.TroubleRefused: "run tokrelay check --online, and read what TikTok says on the page: rows wait until it takes what connection %s sends",
+	pipeline.TroubleUnknown: "look at docs/operations/codes.md: TikTok's answer to connection %s is in no list, so rows wait",
 }
 
 // late is how old a row may be that has not settled before the sync is behind: rows are always on their way.
 const late = time.Minute
 
-// GroupState asks Kafka how a sync is. reports are Instances'.
-func (w *Wiring) GroupState(ctx context.Context, s *Sync, reports []Report) *GroupState {
+// groupState asks Kafka how a sync is. The store is nil where there is no state topic.
+func (w *Wiring) groupState(ctx context.Context, s *Sync, store *state.Store) *GroupState {
 	g := &GroupState{Sync: s.Name, Kind: s.Kind()}
-	running := g.hear(reports)
+	running := g.hear(instances(store))
 	var err error
 	if s.Kind() == KindFile {
-		err = g.readUploads(ctx, w, s)
+		err = g.readUploads(ctx, store, s)
 	} else if err = g.readOffsets(ctx, w, s); err == nil {
 		err = g.readMembers(ctx, w, s)
 		running = len(g.Instances) > 0
 	}
 	if err != nil {
 		g.Problem = err.Error()
+	}
+	if !running {
+		g.Waits = nil // what instances said that were killed
+	}
+	if o := lastOrder(store, s.Name); o.Paused {
+		g.Waits = append(g.Waits, Wait{HeldBy: HeldBy{Kind: pipeline.TroublePaused, What: pausedText(s.Name, o), Stop: true, Since: o.At}})
+	}
+	connection, _ := w.Config.ConnectionOf(s)
+	for i := range g.Waits {
+		if cure := cures[g.Waits[i].Kind]; cure != "" {
+			g.Waits[i].Cure = fmt.Sprintf(cure, connection)
+		}
 	}
 	g.Verdict = g.judge(running)
 	if g.Settled > g.Arrived && g.LagRows > 0 && len(g.Waits) == 0 {
@@ -126,7 +147,9 @@ func (g *GroupState) hear(reports []Report) (running bool) {
 		g.Settled += one.Rate
 		g.Lag = max(g.Lag, one.LagSeconds)
 		for _, t := range one.Troubles {
-			g.wait(t, report.Instance)
+			if t.Kind != pipeline.TroublePaused { // the order says it, also where no instance runs
+				g.wait(t, report.Instance)
+			}
 		}
 	}
 	slices.SortStableFunc(g.Waits, func(x, y Wait) int {
@@ -141,15 +164,17 @@ func (g *GroupState) hear(reports []Report) (running bool) {
 	return running
 }
 
-// wait adds a trouble of an instance; what several have is one.
+// wait adds a trouble of an instance. What several have is one: their texts may differ by the id of a request.
 func (g *GroupState) wait(t HeldBy, instance string) {
 	for i := range g.Waits {
-		if g.Waits[i].Kind == t.Kind && g.Waits[i].What == t.What {
-			g.Waits[i].Instances = append(g.Waits[i].Instances, instance)
+		if w := &g.Waits[i]; w.Kind == t.Kind && w.Stop == t.Stop {
+			if !slices.Contains(w.Instances, instance) {
+				w.Instances = append(w.Instances, instance)
+			}
 			return
 		}
 	}
-	g.Waits = append(g.Waits, Wait{t, []string{instance}})
+	g.Waits = append(g.Waits, Wait{HeldBy: t, Instances: []string{instance}})
 }
 
 func (g *GroupState) readOffsets(ctx context.Context, w *Wiring, s *Sync) error {
@@ -211,10 +236,16 @@ func (g *GroupState) readMembers(ctx context.Context, w *Wiring, s *Sync) error 
 }
 
 // readUploads finds when a file audience last was what its topic said.
-func (g *GroupState) readUploads(ctx context.Context, w *Wiring, s *Sync) error {
-	runs, err := audiencefile.Manifests(ctx, w.State, s.advertiser, s.AudienceFile.Audience)
+func (g *GroupState) readUploads(ctx context.Context, store *state.Store, s *Sync) error {
+	if store == nil {
+		return nil
+	}
+	runs, err := audiencefile.Manifests(ctx, store, s.advertiser, s.AudienceFile.Audience)
 	if err != nil {
 		return err
+	}
+	for len(runs) > 0 && runs[0].Result == audiencefile.TooSoon {
+		runs = runs[1:] // TikTok takes one a day: that is no fault
 	}
 	for _, run := range runs {
 		if run.Result == audiencefile.Uploaded || run.Result == audiencefile.Unchanged {
@@ -243,22 +274,15 @@ func (g *GroupState) judge(running bool) Verdict {
 	return UpToDate
 }
 
-// GroupStates asks it of every sync. The error says that nothing could be asked.
-func (w *Wiring) GroupStates(ctx context.Context) ([]*GroupState, error) {
+// GroupStates asks it of every sync. The store is the state topic as it was read last; nil where there is none. The error says
+// that nothing could be asked.
+func (w *Wiring) GroupStates(ctx context.Context, store *state.Store) ([]*GroupState, error) {
 	if err := w.Admin.Ping(ctx); err != nil {
 		return nil, err
 	}
-	reports, err := w.Instances(ctx)
 	var all []*GroupState
 	for i := range w.Config.Syncs {
-		g := w.GroupState(ctx, &w.Config.Syncs[i], reports)
-		if g.Problem == "" && err != nil {
-			g.Problem = "what instances report cannot be read: " + err.Error()
-		}
-		all = append(all, g)
+		all = append(all, w.groupState(ctx, &w.Config.Syncs[i], store))
 	}
-	if ctx.Err() != nil {
-		return nil, errors.Join(ctx.Err(), err)
-	}
-	return all, nil
+	return all, ctx.Err()
 }

@@ -17,7 +17,11 @@ func (r *running) state(sync string) *daemon.GroupState {
 		r.t.Fatal(err)
 	}
 	defer w.Close()
-	all, err := w.GroupStates(r.t.Context())
+	store, err := w.Config.ReadState(r.t.Context(), w.Admin)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	all, err := w.GroupStates(r.t.Context(), store)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -77,6 +81,10 @@ func TestRowsWaitWhereNothingRuns(t *testing.T) {
 	g := r.becomes("orders", daemon.NotRunning)
 	if g.LagRows != rows {
 		t.Errorf("%d rows behind, want %d", g.LagRows, rows)
+	}
+	r.give("orders", daemon.Order{Paused: true})
+	if g := r.state("orders"); g.Verdict != daemon.Paused || g.LagRows != rows {
+		t.Errorf("orders is %s with %d rows behind, want paused: a start would not send", g.Verdict, g.LagRows)
 	}
 	if g := r.state("lapsed"); g.Verdict != daemon.NotRunning {
 		t.Errorf("the file audience is %s, want not running", g.Verdict)

@@ -4,12 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/state"
 )
 
 // Report is what an instance says of its syncs in the state topic, for tokrelay status and the pages of other instances. It
@@ -129,7 +130,7 @@ func heldBy(troubles []pipeline.TroubleSince) (list []HeldBy) {
 
 // forgetReports removes what instances left behind that were killed.
 func (w *Wiring) forgetReports(ctx context.Context) error {
-	for key, report := range w.reports() {
+	for key, report := range reports(w.State) {
 		if time.Since(report.At) > reportsForget {
 			if err := w.State.Put(ctx, key, nil); err != nil {
 				return err
@@ -139,29 +140,33 @@ func (w *Wiring) forgetReports(ctx context.Context) error {
 	return nil
 }
 
-// reports are the reports that the state topic held when it was last read, by key.
-func (w *Wiring) reports() map[string]Report {
+// reports are all that the store holds, by key.
+func reports(store *state.Store) map[string]Report {
 	all := map[string]Report{}
-	for _, key := range w.State.Keys(reportPrefix) {
+	for _, key := range store.Keys(reportPrefix) {
 		var report Report
-		if doc, ok := w.State.Get(key); ok && json.Unmarshal(doc, &report) == nil {
+		if doc, ok := store.Get(key); ok && json.Unmarshal(doc, &report) == nil {
 			all[key] = report
 		}
 	}
 	return all
 }
 
-// Instances are the last reports of the instances that run, by name. It reads the state topic.
-func (w *Wiring) Instances(ctx context.Context) ([]Report, error) {
-	if err := w.readOrders(ctx); err != nil {
-		return nil, fmt.Errorf("read the state topic: %w", err)
+// instances are the last reports of those that run. Several of one name, as on one host, get a number each.
+func instances(store *state.Store) (running []Report) {
+	if store == nil {
+		return nil
 	}
-	var running []Report
-	for _, report := range w.reports() {
-		if time.Since(report.At) < reportIsOld {
-			running = append(running, report)
+	all, named := reports(store), map[string]int{}
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		report := all[key]
+		if time.Since(report.At) >= reportIsOld {
+			continue
 		}
+		if named[report.Instance]++; named[report.Instance] > 1 {
+			report.Instance = fmt.Sprintf("%s (%d)", report.Instance, named[report.Instance])
+		}
+		running = append(running, report)
 	}
-	slices.SortFunc(running, func(x, y Report) int { return strings.Compare(x.Instance, y.Instance) })
-	return running, nil
+	return running
 }

@@ -47,6 +47,7 @@ type syncView struct {
 	Verified    *verified      `json:"verified,omitempty"`   // the last tokrelay audience verify
 	Charts      []chart        `json:"-"`
 	Others      []state        `json:"other_troubles,omitempty"`
+	Cure        string         `json:"cure,omitempty"`
 
 	Group *daemon.GroupState `json:"group,omitempty"` // over all instances
 }
@@ -77,7 +78,7 @@ func (p *Page) overview(r *http.Request) (any, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
 	defer cancel()
 	o := &overview{Today: p.sampler.today(), Instance: p.d.Instance()}
-	groups, err := p.groups.get("", func() ([]*daemon.GroupState, error) { return p.d.Wiring.GroupStates(ctx) })
+	groups, err := p.groups.get("", func() ([]*daemon.GroupState, error) { return p.d.Wiring.GroupStates(ctx, p.d.Wiring.State) })
 	if err != nil {
 		o.Problem = err.Error()
 	}
@@ -125,6 +126,9 @@ func (p *Page) look(ctx context.Context, s *daemon.Sync) syncView {
 // widen has the view tell of all instances where this one alone would look better than the sync is.
 func (v *syncView) widen(g *daemon.GroupState) {
 	v.Group = g
+	if len(g.Waits) > 0 {
+		v.Cure = g.Waits[0].Cure
+	}
 	if v.File == nil && g.Problem == "" {
 		v.LagRows = g.LagRows
 		v.Lag = max(v.Lag, g.Lag)
@@ -133,7 +137,10 @@ func (v *syncView) widen(g *daemon.GroupState) {
 		return
 	}
 	switch {
-	case len(g.Waits) > 0:
+	case len(g.Waits) > 0 && g.Waits[0].Kind != pipeline.TroublePaused: // that one all instances have
+		if v.State.Detail != "" {
+			v.Others = append(v.Others, v.State)
+		}
 		t := g.Waits[0]
 		v.State = troubleState(pipeline.TroubleSince{Trouble: &pipeline.Trouble{Kind: t.Kind, What: t.What, Stop: t.Stop, Until: t.Until}, Since: t.Since})
 		v.State.Detail += " (on " + strings.Join(t.Instances, ", ") + ")"
@@ -191,13 +198,17 @@ func headline(syncs []syncView) (text, tone string) {
 			waiting = append(waiting, s.Name)
 		}
 	}
+	also := ""
+	if len(paused) > 0 {
+		also = "; " + strings.Join(paused, ", ") + plural(len(paused), " is", " are") + " paused"
+	}
 	switch {
 	case len(stopped) == 1:
-		return stopped[0] + " needs attention", "stop"
+		return stopped[0] + " needs attention" + also, "stop"
 	case len(stopped) > 1:
-		return fmt.Sprintf("%d syncs need attention: %s", len(stopped), strings.Join(stopped, ", ")), "stop"
+		return fmt.Sprintf("%d syncs need attention: %s", len(stopped), strings.Join(stopped, ", ")) + also, "stop"
 	case len(waiting) > 0:
-		return strings.Join(waiting, ", ") + plural(len(waiting), " waits", " wait") + " and will go on by itself", "wait"
+		return strings.Join(waiting, ", ") + plural(len(waiting), " waits", " wait") + " and will go on by itself" + also, "wait"
 	case len(paused) > 0:
 		return strings.Join(paused, ", ") + plural(len(paused), " is", " are") + " paused by an operator", "idle"
 	case len(syncs) == 1:
