@@ -7,6 +7,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 // state asks as tokrelay status does, from outside of the instances.
@@ -67,6 +68,38 @@ func TestAGroupIsHeldWhereOneOfItsInstancesIs(t *testing.T) {
 	}
 	if g := one.becomes("orders", daemon.UpToDate); len(g.Waits) > 0 {
 		t.Errorf("waits: %+v after the instance has stopped, want none", g.Waits)
+	}
+}
+
+// To ask changes nothing: where no instance ever ran there is no state topic, and none is made.
+func TestAskingMakesNoTopic(t *testing.T) {
+	cluster := newCluster(t)
+	c, report := daemon.Parse([]byte(everyKind), settings.Vars(map[string]string{"BROKER": cluster.ListenAddrs()[0], "REGISTRY": "http://127.0.0.1:1",
+		"TOKEN": "none", "TIKTOK": "http://127.0.0.1:1", "FOLDER": t.TempDir()}))
+	if err := report.Err(); err != nil {
+		t.Fatal(err)
+	}
+	w, err := daemon.Wire(c, daemon.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	store, err := c.ReadState(t.Context(), w.Admin)
+	if err != nil || store != nil {
+		t.Fatalf("state %v, %v; want none", store, err)
+	}
+	all, err := w.GroupStates(t.Context(), store)
+	if err != nil || len(all) != 3 {
+		t.Fatalf("%d states, %v; want one of each of three syncs", len(all), err)
+	}
+	for _, g := range all {
+		if g.Verdict != daemon.NotRunning || g.Problem != "" {
+			t.Errorf("%s is %s (%s), want not running", g.Sync, g.Verdict, g.Problem)
+		}
+	}
+	there, err := w.Admin.Topics(t.Context(), c.StateTopic)
+	if err != nil || len(there) > 0 {
+		t.Errorf("the state topic is there: %v, %v", there, err)
 	}
 }
 
