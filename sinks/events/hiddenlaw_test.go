@@ -34,11 +34,19 @@ web_events:
 // TestNoNumberIsHiddenByWhereItIs is promise P3 for numbers that only their place shows: behind a + that is a blank elsewhere, or in a
 // parameter named for them, whatever is encoded of its name and whatever URL it is in. Each row has one, and no request has its digits.
 func TestNoNumberIsHiddenByWhereItIs(t *testing.T) {
+	for name, config := range map[string]string{
+		"page":             hiddenConfig,
+		"page in the page": strings.Replace(hiddenConfig, "page.url: {column: url, ", "page.url: {column: url, parameter: redirect, ", 1),
+	} {
+		t.Run(name, func(t *testing.T) { wantNoneSent(t, config) })
+	}
+}
+
+func wantNoneSent(t *testing.T, config string) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	h := hider{rand.New(rand.NewPCG(seed, 3))}
-	s := loadSync(t, hiddenConfig)
-	sent := 0
+	s, sent := loadSync(t, config), 0
 	for i := range 5 * *lawRows {
 		row := map[string]string{"id": fmt.Sprint("row ", i), "email": "ada@example.com"}
 		h.hide(row)
@@ -81,7 +89,7 @@ func (h hider) hide(row map[string]string) {
 
 // plus is the number behind a + that may be a blank, perhaps in a URL.
 func (h hider) plus() string {
-	return h.of("", "https://x.example/?e=", "a,", "+") + h.of("+"+markedNumber, "+1+213+373+4253", "%2B"+markedNumber, "+1-213-373-4253")
+	return h.of("", "https://x.example/?e=", "https://x.example/?ttclid=", "https://x.example/?m=a@b.cc%26e=", "a,", "+") + h.of("+"+markedNumber, "+1+213+373+4253", "%2B"+markedNumber, "+1-213-373-4253")
 }
 
 // pair is a parameter for phone numbers, or one that has a query with it.
