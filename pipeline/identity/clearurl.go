@@ -5,7 +5,7 @@ import "bytes"
 // URL is the URL without addresses and numbers, and whether there were any, as Text has it. Of a parameter in the query or the fragment
 // the value becomes Redacted, of the path the segment; what is before the host's @ is left out. All else stays byte for byte.
 func (r *Redactor) URL(url []byte) (clean []byte, found bool) {
-	if !suspicious(url) && !namesPhone(url) {
+	if !suspicious(url) {
 		return url, false
 	}
 	scheme, rest, ok := r.cutScheme(url)
@@ -73,7 +73,7 @@ func (r *Redactor) host(authority []byte) (found bool) {
 func (r *Redactor) part(text []byte) (found bool) {
 	name, value, given := bytes.Cut(text, []byte{'='})
 	switch {
-	case given && !r.Holds(name) && (r.Holds(value) || isPhoneName(name) && r.hasDigits(value)):
+	case given && !r.Holds(name) && r.HoldsParameter(name, value):
 		r.out = append(append(append(r.out, name...), '='), Redacted...)
 	case r.Holds(text):
 		r.out = append(r.out, Redacted...)
@@ -84,8 +84,44 @@ func (r *Redactor) part(text []byte) (found bool) {
 	return true
 }
 
+// isPhoneName reads a name that may be encoded.
+func (r *Redactor) isPhoneName(name []byte) bool {
+	if bytes.IndexByte(name, '%') < 0 {
+		return isPhoneName(name)
+	}
+	r.plain = decoded(r.plain[:0], name)
+	return isPhoneName(r.plain)
+}
+
 // minDigits is how many digits make a number in a parameter that is named for phone numbers.
 const minDigits = 7
+
+// namesNumber reports whether a parameter anywhere in the text is named for phone numbers and has one: text may be a query, or have a URL
+// in it.
+func namesNumber(text []byte) bool {
+	if bytes.IndexByte(text, '=') < 0 {
+		return false
+	}
+	name, named, digits := 0, false, 0 // where the name began, whether it is one for phone numbers, and the digits behind it
+	for i, c := range string(text) {
+		switch c {
+		case '=':
+			named = named || isPhoneName(text[name:i])
+			name = i + 1
+		case '?', '/':
+			name = i + 1
+		case '&', '#', ';', '"', '\n':
+			name, named, digits = i+1, false, 0
+		}
+		if _, ok := digitOf(c); ok && named {
+			digits++
+		}
+		if digits == minDigits {
+			return true
+		}
+	}
+	return false
+}
 
 func (r *Redactor) hasDigits(value []byte) bool {
 	r.plain = decoded(r.plain[:0], value)
@@ -98,10 +134,10 @@ func (r *Redactor) hasDigits(value []byte) bool {
 	return n >= minDigits
 }
 
-// namesPhone reports whether a parameter of the URL is named for phone numbers.
-func namesPhone(url []byte) bool {
-	for at := bytes.IndexByte(url, '='); at >= 0; at = after(url, at, '=') {
-		if isPhoneName(url[:at]) {
+// namesPhone reports whether a parameter is named for phone numbers, as far as its name is not encoded.
+func namesPhone(text []byte) bool {
+	for start, at := 0, bytes.IndexByte(text, '='); at >= 0; start, at = at+1, after(text, at, '=') {
+		if isPhoneName(text[start:at]) {
 			return true
 		}
 	}

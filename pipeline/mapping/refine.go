@@ -25,12 +25,8 @@ func (g *Getter) refine(r *Row, v pipeline.Value) (pipeline.Value, error) {
 	if !ok {
 		return v, g.Reject(pipeline.WrongType, g.convert.rule())
 	}
-	if g.parameter != "" {
-		text := r.Parameter(r.Text(v), g.parameter)
-		if text == nil {
-			return pipeline.NullValue(), nil
-		}
-		v = pipeline.StringValue(text)
+	if g.parameter != nil {
+		return g.parameterOf(r, r.Text(v)), nil
 	}
 	return g.replaced(r, v), nil
 }

@@ -19,14 +19,48 @@ func (g *Getter) split(v pipeline.Value, dst []pipeline.Value) []pipeline.Value 
 	return dst
 }
 
-// Parameter takes a query parameter out of a URL; nil where the URL has none. The text lives until the next Begin. It goes from one & to the
-// next and looks at nothing but the name: most URLs do not have it.
-func (r *Row) Parameter(url []byte, name string) []byte {
+// taken is a parameter that a getter took its value from, as the URL had it.
+type taken struct {
+	by  *Getter
+	raw []byte
+}
+
+// parameterOf takes the field's parameter out of a URL.
+func (g *Getter) parameterOf(r *Row, url []byte) pipeline.Value {
+	raw := Parameter(url, g.parameter)
+	if raw == nil {
+		return pipeline.NullValue()
+	}
+	v := pipeline.StringValue(r.UnescapeQuery(raw))
+	if to := g.replaced(r, v); g.names != nil && !bytes.Equal(to.Bytes(), v.Bytes()) {
+		return to
+	}
+	r.taken = append(r.taken, taken{g, raw})
+	return v
+}
+
+// TookFrom reports whether a parameter that the field's values in the row were taken from is one of these. What a parameter is shows in
+// the URL alone: a + before a number is a blank in the value, and the value does not say what its name was. A nil Getter took nothing.
+func (g *Getter) TookFrom(r *Row, is func(name, raw []byte) bool) bool {
+	if g == nil || g.parameter == nil {
+		return false
+	}
+	for _, t := range r.taken {
+		if t.by == g && is(g.parameter, t.raw) {
+			return true
+		}
+	}
+	return false
+}
+
+// Parameter finds the value of a query parameter in a URL, as the URL has it; nil where there is none. It goes from one & to the next and
+// looks at nothing but the name: most URLs do not have it.
+func Parameter(url, name []byte) []byte {
 	for at := bytes.IndexByte(url, '?') + 1; at > 0; {
 		rest := url[at:]
-		if len(rest) >= len(name) && string(rest[:len(name)]) == name {
+		if len(rest) >= len(name) && bytes.Equal(rest[:len(name)], name) {
 			if value, ok := parameterValue(rest[len(name):]); ok && bytes.IndexByte(url[:at], '#') < 0 { // a fragment has no parameters
-				return r.Unescape(value)
+				return value
 			}
 		}
 		next := bytes.IndexByte(rest, '&')
@@ -51,17 +85,29 @@ func parameterValue(rest []byte) (value []byte, ok bool) {
 	return rest[1:], rest[0] == '='
 }
 
-// Unescape undoes the encoding of a query's values.
-func (r *Row) Unescape(value []byte) []byte {
+// UnescapeQuery undoes the encoding of a query's values, where a + is a blank. The text lives until the next Begin.
+func (r *Row) UnescapeQuery(value []byte) []byte {
 	if bytes.IndexByte(value, '%') < 0 && bytes.IndexByte(value, '+') < 0 {
 		return value
 	}
+	return r.unescape(value, ' ')
+}
+
+// Unescape undoes percent-encoding alone, as cookies have it. The text lives until the next Begin.
+func (r *Row) Unescape(value []byte) []byte {
+	if bytes.IndexByte(value, '%') < 0 {
+		return value
+	}
+	return r.unescape(value, '+')
+}
+
+func (r *Row) unescape(value []byte, plus byte) []byte {
 	start := len(r.scratch)
 	for i := 0; i < len(value); i++ {
 		c := value[i]
 		switch {
 		case c == '+':
-			c = ' '
+			c = plus
 		case c == '%' && i+2 < len(value) && isHex(value[i+1]) && isHex(value[i+2]):
 			c = unhex(value[i+1])<<4 | unhex(value[i+2])
 			i += 2

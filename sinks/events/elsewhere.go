@@ -13,7 +13,7 @@ import (
 // browser's cookies. A nil getter is not looked at.
 type elsewhere struct {
 	url, cookies *mapping.Getter
-	parameter    string
+	parameter    []byte
 	cookie       []byte
 
 	fromURL, fromCookie prometheus.Counter // nil: not counted
@@ -32,7 +32,7 @@ func (p *Plan) newElsewhere(field string, cols *mapping.Columns) *elsewhere {
 		if id.field != field || from != 0 && from != web {
 			continue
 		}
-		e := &elsewhere{parameter: id.parameter, cookie: []byte(id.cookie)}
+		e := &elsewhere{parameter: []byte(id.parameter), cookie: []byte(id.cookie)}
 		if url, ok := p.cfg.Fields["page.url"]; ok && p.cfg.TTCLIDFromURL && id.parameter != "" {
 			e.url, e.fromURL = url.Compile(field, cols), p.metrics.foundIn(field, "url")
 		}
@@ -56,7 +56,7 @@ func (m *Maker) browserID(dst []byte, s *step) ([]byte, error) {
 		}
 	}
 	if e.url != nil {
-		if found := m.found(dst, s, m.inURL(e)); len(found) > len(dst) {
+		if found := m.found(dst, s, m.inURL(s, e)); len(found) > len(dst) {
 			count(e.fromURL)
 			m.notes.Add(s.spec.name, pipeline.Elsewhere, "it is a parameter of page.url")
 			return found, nil
@@ -93,12 +93,22 @@ func (m *Maker) found(dst []byte, s *step, text []byte) []byte {
 	return written
 }
 
-func (m *Maker) inURL(e *elsewhere) []byte {
+func (m *Maker) inURL(s *step, e *elsewhere) []byte {
 	v, err := e.url.Value(m.row)
 	if err != nil || v.Kind() != pipeline.String {
 		return nil
 	}
-	return m.row.Parameter(v.Bytes(), e.parameter)
+	url := v.Bytes()
+	if e.url.TookFrom(m.row, m.redactor.HoldsParameter) {
+		url = withPluses(url)
+	}
+	raw := mapping.Parameter(url, e.parameter)
+	if s.redaction.on && m.redactor.HoldsParameter(e.parameter, raw) {
+		count(s.redaction.count)
+		m.notes.Add(s.spec.name, pipeline.LeftOut, holdsPersonalData)
+		return nil
+	}
+	return m.row.UnescapeQuery(raw)
 }
 
 // inCookies reads a Cookie header: name=value; name=value.

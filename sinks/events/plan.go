@@ -108,11 +108,11 @@ func (p *Plan) compileFields(cols *mapping.Columns) {
 func (p *Plan) compileField(s *spec, f FieldConfig, cols *mapping.Columns, objects map[string]*object) step {
 	st := step{spec: s, computed: f.From != "", onInvalid: f.OnInvalid}
 	p.sums, p.ids = p.sums || st.computed, p.ids || f.ids
-	st.redaction = newRedaction(s.kind, s.name, f.Redact, p.metrics)
 	st.key, st.object = pathOf(s.name, objects)
 	if !st.computed && !f.IsZero() {
 		st.get = f.Compile(s.name, cols)
 	}
+	st.redaction = newRedaction(s.kind, s.name, f.Redact, p.metrics, st.get)
 	switch s.kind {
 	case identifier, oneHash:
 		p.compileIdentity(&st, f, cols)
