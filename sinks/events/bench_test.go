@@ -87,7 +87,9 @@ func BenchmarkRequest(b *testing.B) {
 }
 
 func TestMappingsAllocateNothing(t *testing.T) {
-	first := func(folder string) string { return strings.Split(readFile(t, "testdata/rows/"+folder+"/rows.ndjson"), "\n")[0] }
+	first := func(folder string) string {
+		return strings.Split(readFile(t, "testdata/rows/"+folder+"/rows.ndjson"), "\n")[0]
+	}
 	for folder, row := range map[string]string{"design": benchRow, "app": first("app"), "redact_hidden": first("redact_hidden")} {
 		s := loadSync(t, readFile(t, "testdata/rows/"+folder+"/config.yaml"))
 		change := readChange(t, &s.columns, row)
