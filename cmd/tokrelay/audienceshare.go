@@ -10,10 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/sinks/audience"
 )
-
-// mostShared is how many advertisers TikTok takes in one call.
-const mostShared = 10
 
 func audienceShareCommand() *cobra.Command {
 	var f changeFlags
@@ -60,12 +58,12 @@ func audienceShare(c *cobra.Command, f *changeFlags, to []string, dry bool) erro
 }
 
 func validateShared(to []string) error {
-	if len(to) == 0 || len(to) > mostShared {
+	if len(to) == 0 || len(to) > audience.MostShared {
 		return errors.New("--to: give 1 to 10 advertisers; for more, run it again")
 	}
 	for i, id := range to {
 		switch {
-		case id == "" || strings.Trim(id, "0123456789") != "":
+		case !audience.IsID(id):
 			return fmt.Errorf("--to: %q is not an advertiser's id: digits alone, as TikTok Ads Manager shows them", id)
 		case slices.Contains(to[:i], id):
 			return fmt.Errorf("--to: advertiser %s is named twice", id)

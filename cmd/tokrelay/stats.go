@@ -89,9 +89,9 @@ func eventsOf(config *daemon.Config, name string) error {
 			return usageError{fmt.Errorf("--sync: %w", err)}
 		}
 		if s.Kind() != daemon.KindEvents {
-			err = usageError{fmt.Errorf("sync %s sends no events: tokrelay audience show --sync %s shows what TikTok holds of its audience", name, name)}
+			return usageError{fmt.Errorf("sync %s sends no events: tokrelay audience show --sync %s shows what TikTok holds of its audience", name, name)}
 		}
-		return err
+		return nil
 	}
 	if !slices.ContainsFunc(config.Syncs, func(s daemon.Sync) bool { return s.Kind() == daemon.KindEvents }) {
 		return errors.New("no sync of the configuration sends events")

@@ -34,6 +34,9 @@ func Rename(ctx context.Context, api API, d *Details, name string) error {
 	return t
 }
 
+// MostShared is how many advertisers TikTok takes in one call of Share.
+const MostShared = 10
+
 // Share lets other advertisers of the owner's Business Center use an audience; its owner alone goes on changing it. The error is a
 // *pipeline.Trouble.
 func Share(ctx context.Context, api API, d *Details, with []string) error {

@@ -10,10 +10,7 @@ import (
 	"github.com/tokrelay/tokrelay/sinks/audience"
 )
 
-const (
-	endpointShare = "/dmp/custom_audience/share/"
-	mostShared    = 10 // advertisers of a call
-)
+const endpointShare = "/dmp/custom_audience/share/"
 
 // shared is whom an audience is shared with.
 type shared struct {

@@ -49,7 +49,7 @@ func (c *Config) CheckTypes(k mapping.Kinds, at settings.Place) {
 }
 
 func (c *Config) validateShared(at settings.Place) {
-	if len(c.ShareWith) > mostShared {
+	if len(c.ShareWith) > audience.MostShared {
 		at.Problem("must be at most 10 advertisers", "share it with others by tokrelay audience share")
 	}
 	for i, id := range c.ShareWith {

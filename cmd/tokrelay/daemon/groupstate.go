@@ -104,9 +104,9 @@ var cures = map[pipeline.TroubleKind]string{
 const late = time.Minute
 
 // groupState asks Kafka how a sync is. The store is nil where there is no state topic.
-func (w *Wiring) groupState(ctx context.Context, s *Sync, store *state.Store) *GroupState {
+func (w *Wiring) groupState(ctx context.Context, s *Sync, store *state.Store, reports []Report) *GroupState {
 	g := &GroupState{Sync: s.Name, Kind: s.Kind()}
-	running := g.hear(instances(store))
+	running := g.hear(reports)
 	var err error
 	if s.Kind() == KindFile {
 		err = g.readUploads(ctx, store, s)
@@ -245,7 +245,7 @@ func (g *GroupState) readUploads(ctx context.Context, store *state.Store, s *Syn
 		return err
 	}
 	for len(runs) > 0 && runs[0].Result == audiencefile.TooSoon {
-		runs = runs[1:] // TikTok takes one a day: that is no fault
+		runs = runs[1:] // TikTok takes one a day: that is not a fault
 	}
 	for _, run := range runs {
 		if run.Result == audiencefile.Uploaded || run.Result == audiencefile.Unchanged {
@@ -281,8 +281,9 @@ func (w *Wiring) GroupStates(ctx context.Context, store *state.Store) ([]*GroupS
 		return nil, err
 	}
 	var all []*GroupState
+	reports := instances(store)
 	for i := range w.Config.Syncs {
-		all = append(all, w.groupState(ctx, &w.Config.Syncs[i], store))
+		all = append(all, w.groupState(ctx, &w.Config.Syncs[i], store, reports))
 	}
 	return all, ctx.Err()
 }

@@ -17,7 +17,6 @@ import (
 // says it every ReportEvery, and as soon as it has news, and takes it back when it stops.
 type Report struct {
 	Instance string                `json:"instance"`
-	Version  string                `json:"version"`
 	At       time.Time             `json:"at"`
 	Syncs    map[string]SyncReport `json:"syncs"`
 }
@@ -27,7 +26,6 @@ type SyncReport struct {
 	Troubles   []HeldBy `json:"troubles,omitempty"` // those that need an operator first
 	Rate       float64  `json:"rows_per_second"`    // settled since the report before
 	LagSeconds float64  `json:"lag_seconds"`
-	Partitions int64    `json:"partitions"`
 }
 
 // HeldBy is a trouble as an instance reports it.
@@ -56,6 +54,7 @@ type reporter struct {
 	settled map[string]int64
 	at      time.Time // of the last report
 	told    string    // the troubles in it
+	there   bool      // the state topic; keepTopics has it made again
 	said    bool      // that it does not work
 }
 
@@ -90,8 +89,11 @@ func (r *reporter) tell(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, ReportEvery)
 	defer cancel()
-	if err := w.EnsureState(ctx); err != nil {
-		return err
+	if !r.there {
+		if err := w.EnsureState(ctx); err != nil {
+			return err
+		}
+		r.there = true
 	}
 	doc, err := json.Marshal(r.report(troubles))
 	if err == nil {
@@ -106,14 +108,14 @@ func (r *reporter) tell(ctx context.Context) error {
 
 func (r *reporter) report(troubles map[string][]HeldBy) *Report {
 	w, now := r.d.Wiring, time.Now()
-	report := &Report{Instance: w.options.Instance, Version: w.options.Version, At: now, Syncs: map[string]SyncReport{}}
+	report := &Report{Instance: w.options.Instance, At: now, Syncs: map[string]SyncReport{}}
 	counts, _ := w.Metrics.AllCounts() // the registry is our own; without it there are no rates
 	for name, held := range troubles {
 		one := SyncReport{Troubles: held}
 		if c := counts[name]; c != nil {
 			settled := c.AllSettled()
 			one.Rate = max(float64(settled-r.settled[name])/max(now.Sub(r.at).Seconds(), 1), 0)
-			one.LagSeconds, one.Partitions, r.settled[name] = c.LagSeconds, c.Assigned, settled
+			one.LagSeconds, r.settled[name] = c.LagSeconds, settled
 		}
 		report.Syncs[name] = one
 	}

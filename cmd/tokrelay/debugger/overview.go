@@ -75,13 +75,17 @@ type verified struct {
 }
 
 func (p *Page) overview(r *http.Request) (any, error) {
-	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
-	defer cancel()
 	o := &overview{Today: p.sampler.today(), Instance: p.d.Instance()}
-	groups, err := p.groups.get("", func() ([]*daemon.GroupState, error) { return p.d.Wiring.GroupStates(ctx, p.d.Wiring.State) })
+	groups, err := p.groups.get("", func() ([]*daemon.GroupState, error) {
+		ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
+		defer cancel()
+		return p.d.Wiring.GroupStates(ctx, p.d.Wiring.State)
+	})
 	if err != nil {
 		o.Problem = err.Error()
 	}
+	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second) // whatever Kafka took
+	defer cancel()
 	for i := range p.d.Wiring.Config.Syncs {
 		v := p.look(ctx, &p.d.Wiring.Config.Syncs[i])
 		if err == nil {
