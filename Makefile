@@ -46,6 +46,9 @@ soak: ## the real binary under long trouble: kill -9 ×20, outages, frozen membe
 e2e: ## the real thing: PostgreSQL, Debezium, Kafka, a registry (installs what it needs)
 	deploy/e2e/run
 
+e2e-sdk: ## TikTok's official Python SDK against the simulator (skips where no package index can be reached)
+	deploy/sdk/run
+
 e2e-alerts: ## real Prometheus and Alertmanager: trouble reaches Slack, PagerDuty, e-mail, SMS and a webhook
 	deploy/alerts/run
 
@@ -55,4 +58,4 @@ up: ## Kafka, registry, PostgreSQL, Debezium, tokrelay, sandbox, Prometheus, Ale
 down: ## stop those containers and delete their data
 	docker compose down --volumes --remove-orphans
 
-.PHONY: help demo test build lint bench laws truth soak e2e e2e-alerts up down
+.PHONY: help demo test build lint bench laws truth soak e2e e2e-sdk e2e-alerts up down

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
@@ -14,6 +15,7 @@ import (
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
+	"github.com/tokrelay/tokrelay/sinks/events/counted"
 )
 
 // exported is a metric of the program.
@@ -52,6 +54,7 @@ func idle(t *testing.T) *prometheus.Registry {
 func busy() *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	daemon.NewMetrics(busyRegistry{metrics.OfSync(r, "web")}, daemon.KindEvents)
+	counted.NewReadback(nil, nil, time.Now, busyRegistry{r}, nil)
 	return r
 }
 

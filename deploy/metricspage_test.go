@@ -50,6 +50,7 @@ var worries = map[string]string{
 	"tokrelay_event_ids_found_total":                  "none, though visitors come from TikTok's ads: the URL has lost its parameters",
 	"tokrelay_event_name_near_misses_total":           "any: TikTok counts them as events of your own; map the name in `event.map`",
 	"tokrelay_event_private_addresses_total":          "as many as events: the column holds the address of a proxy",
+	"tokrelay_events_counted_timestamp_seconds":       "a day old, or 0: TikTok's statistics cannot be read; the log says why",
 	"tokrelay_records_total":                          "none for long, though the source changes",
 	"tokrelay_record_bytes_total":                     "grows faster than records: larger rows need more memory",
 	"tokrelay_records_repeated_total":                 "more than a few chunks at each rebalance: raise `kafka.revoke_drain`",

@@ -62,8 +62,7 @@ type Answer struct {
 	Code       int    // TikTok's code; 0 is success, or no code when HTTPStatus is not 200
 	Message    string // TikTok's text, scrubbed of anything that may be personal data, at most 500 bytes
 	RequestID  string
-	Item       int           // index of the item the message names, or -1
-	Field      string        // the field of that item the message names: "properties.currency", or ""
+	Field      string        // the field the message names: "currency", or ""; which item has it no message says
 	Unlisted   bool          // Code is not in TikTok's table as we know it
 	Scope      Scope         // what a Throttled, Denied, Broken or Unknown answer holds up
 	State      State         // for a Retry that has to wait for TikTok's own work

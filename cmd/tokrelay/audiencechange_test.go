@@ -54,7 +54,7 @@ const (
 	outdated = `{"audience_id":"74","name":"Gone by","audience_type":"Customer File Audience","is_creator":true,"is_valid":false,"expired_time":"2020-01-01 00:00:00"}`
 )
 
-func TestAudiencesAreDeletedAndRenamedAsTikToksPageSays(t *testing.T) {
+func TestAudiencesAreDeletedRenamedAndSharedAsTikToksPageSays(t *testing.T) {
 	broker, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "customers"))
 	if err != nil {
 		t.Fatal(err)
@@ -77,6 +77,21 @@ func TestAudiencesAreDeletedAndRenamedAsTikToksPageSays(t *testing.T) {
 			"/dmp/custom_audience/delete/": map[string]any{"advertiser_id": advertiser, "custom_audience_ids": []any{"74"}}}, prints: "deleted audience 74"},
 		"a file audience is renamed": {args: "rename --id 71 --name New --yes", posts: map[string]any{
 			"/dmp/custom_audience/update/": map[string]any{"advertiser_id": advertiser, "custom_audience_id": "71", "custom_audience_name": "New"}}, prints: "renamed audience 71"},
+		"an audience is shared": {args: "share --id 72 --to 8,9 --yes", posts: map[string]any{
+			"/dmp/custom_audience/share/": map[string]any{"advertiser_id": advertiser, "custom_audience_ids": []any{"72"}, "shared_advertiser_ids": []any{"8", "9"}}}, prints: "shared audience 72"},
+		"one that a sync fills is shared": {args: "share --sync lapsed --to 8 --yes", stub: listing{audiences: strings.Replace(ofFiles, "Old", "Lapsed", 1)}, posts: map[string]any{
+			"/dmp/custom_audience/share/": map[string]any{"advertiser_id": advertiser, "custom_audience_ids": []any{"71"}, "shared_advertiser_ids": []any{"8"}}}, prints: "shared audience 71"},
+		"TikTok does not share": {args: "share --id 71 --to 8 --yes", stub: listing{refuse: `{"code":40002,"message":"shared_advertiser_ids: Advertiser 8 is not another one of the same Business Center."}`},
+			posts: map[string]any{"/dmp/custom_audience/share/": map[string]any{"advertiser_id": advertiser, "custom_audience_ids": []any{"71"}, "shared_advertiser_ids": []any{"8"}}},
+			says:  "within one Business Center alone", exit: exitError},
+		"sharing is tried dry":         {args: "share --id 71 --to 8 --dry-run", prints: "would share audience 71; nothing was done"},
+		"sharing is asked about":       {args: "share --id 71 --to 8", says: "nothing was done; give --yes", exit: exitUsage},
+		"shared with its owner":        {args: "share --id 71 --to " + advertiser + " --yes", says: "owns audience 71: nothing was done", exit: exitUsage},
+		"an expired one, shared":       {args: "share --id 74 --to 8 --yes", says: "audience 74 has expired: nothing was done", exit: exitError},
+		"another account's, shared on": {args: "share --id 73 --to 8 --yes", says: "belongs to another account (99)", exit: exitError},
+		"shared with none":             {args: "share --id 71 --yes", says: "--to: give 1 to 10 advertisers", exit: exitUsage},
+		"shared with one named twice":  {args: "share --id 71 --to 8,8 --yes", says: "advertiser 8 is named twice", exit: exitUsage},
+		"shared with a name":           {args: "share --id 71 --to acme --yes", says: "is not an advertiser's id", exit: exitUsage},
 		"TikTok throttles at first": {args: "delete --id 71 --yes", stub: listing{throttle: 1}, posts: map[string]any{
 			"/dmp/custom_audience/delete/": map[string]any{"advertiser_id": advertiser, "custom_audience_ids": []any{"71"}}}, prints: "deleted audience 71"},
 		"it is gone already": {args: "delete --id 71 --yes", stub: listing{refuse: `{"code":40007,"message":"The object does not exist."}`}, posts: map[string]any{

@@ -18,13 +18,13 @@ import (
 func audienceCommand() *cobra.Command {
 	return group(&cobra.Command{
 		Use:   "audience",
-		Short: "See what TikTok holds of the audiences, compare them with their topics, upload, rename or delete one",
+		Short: "See what TikTok holds of the audiences, compare them with their topics, upload, rename, share or delete one",
 		Example: `  tokrelay audience list                    # every custom audience of the advertisers
   tokrelay audience show --sync newsletter
   tokrelay audience upload --sync lapsed
   tokrelay audience verify --sync newsletter
   tokrelay audience delete --id 7100000000000000001`,
-	}, audienceListCommand(), audienceShowCommand(), audienceUploadCommand(), audienceVerifyCommand(), audienceRenameCommand(), audienceDeleteCommand())
+	}, audienceListCommand(), audienceShowCommand(), audienceUploadCommand(), audienceVerifyCommand(), audienceRenameCommand(), audienceShareCommand(), audienceDeleteCommand())
 }
 
 // audienceFlags are what the audience commands are asked for.

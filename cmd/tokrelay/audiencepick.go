@@ -20,19 +20,25 @@ type changeFlags struct {
 }
 
 func (f *changeFlags) add(c *cobra.Command, what string) {
+	f.addHarmless(c, what)
+	c.Flags().BoolVar(&f.althoughFilled, "although-filled", false, what+" it although a sync of the configuration fills it")
+}
+
+// addHarmless adds the flags of a change that a sync which fills the audience does not notice.
+func (f *changeFlags) addHarmless(c *cobra.Command, what string) {
 	configFlag(c, &f.config)
 	c.Flags().StringVar(&f.id, "id", "", "id of the audience to "+what+": tokrelay audience list shows it")
 	c.Flags().StringVar(&f.sync, "sync", "", "the audience that this sync fills, instead of an id")
-	c.Flags().BoolVar(&f.althoughFilled, "although-filled", false, what+" it although a sync of the configuration fills it")
 	c.Flags().BoolVarP(&f.yes, "yes", "y", false, "do not ask")
 }
 
 // audienceChange is what a command does to an audience at TikTok.
 type audienceChange struct {
 	verb    string                      // delete
+	dry     bool                        // show it, and do nothing
 	allowed func(o *daemon.Owned) error // nil: TikTok lets it be done
 	warning string
-	then    func(o *daemon.Owned, f daemon.Filler) string // what becomes of a sync that fills it
+	then    func(o *daemon.Owned, f daemon.Filler) string // what becomes of a sync that fills it; nil: nothing
 	do      func(o *daemon.Owned) error
 }
 
@@ -102,7 +108,7 @@ func (c *audienceChange) refuse(o *daemon.Owned, f *changeFlags) error {
 	if err := c.allowed(o); err != nil {
 		return err
 	}
-	if len(o.Fillers) == 0 || f.althoughFilled {
+	if len(o.Fillers) == 0 || f.althoughFilled || c.then == nil {
 		return nil
 	}
 	return usageError{fmt.Errorf("audience %s is filled by %s: nothing was done\n%sto %s it all the same, give --although-filled",
@@ -111,6 +117,9 @@ func (c *audienceChange) refuse(o *daemon.Owned, f *changeFlags) error {
 
 // outcome says what becomes of the syncs that fill the audience, one a line.
 func (c *audienceChange) outcome(o *daemon.Owned) (lines string) {
+	if c.then == nil {
+		return ""
+	}
 	for _, f := range o.Fillers {
 		lines += f.Sync.Name + ": " + c.then(o, f) + "\n"
 	}
@@ -127,6 +136,10 @@ func fillerNames(o *daemon.Owned) (names []string) {
 // change asks and does it.
 func (d *desk) change(o *daemon.Owned, change *audienceChange, yes bool) error {
 	d.screen.note("%s\n%s", change.warning, change.outcome(o))
+	if change.dry {
+		d.screen.print("would %s audience %s; nothing was done\n", change.verb, o.ID)
+		return nil
+	}
 	question := fmt.Sprintf("Really %s audience %q (id %s) of advertiser %s?", change.verb, o.Name, o.ID, o.Advertiser)
 	if err := d.screen.confirm(question, yes); err != nil {
 		return err

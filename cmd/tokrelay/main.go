@@ -25,6 +25,8 @@ const (
 	exitError     = 1
 	exitUsage     = 2 // bad usage or configuration
 	exitUndrained = 3 // the drain deadline was missed; rows will come again
+	exitBehind    = 3 // of status: a sync is behind, or runs nowhere
+	exitHeld      = 4 // of status: a sync is held up until someone acts
 )
 
 func main() { os.Exit(run(os.Args[1:])) }
@@ -58,6 +60,10 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.Is(err, daemon.ErrUndrained):
 		return exitUndrained
+	case errors.Is(err, errBehind):
+		return exitBehind
+	case errors.Is(err, errHeld):
+		return exitHeld
 	}
 	return exitError
 }
@@ -84,6 +90,7 @@ func command() *cobra.Command {
   tokrelay config example > tokrelay.yaml        # then make it yours
   tokrelay check --online
   tokrelay run
+  tokrelay status                                # up to date, behind or held, over all instances
   tokrelay dlq list                              # what was rejected, and why`,
 		Version:       version,
 		SilenceErrors: true,
@@ -95,8 +102,8 @@ func command() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w\nsee %s --help", err, c.CommandPath())}
 	})
-	root.AddCommand(runCommand(), demoCommand(), checkCommand(), previewCommand(), sandboxCommand(), configCommand(), versionCommand(),
-		dlqCommand(), pauseCommand(), resumeCommand(), resyncCommand(), skipCommand(), authCommand(), audienceCommand())
+	root.AddCommand(runCommand(), statusCommand(), demoCommand(), checkCommand(), previewCommand(), sandboxCommand(), configCommand(), versionCommand(),
+		dlqCommand(), pauseCommand(), resumeCommand(), resyncCommand(), skipCommand(), statsCommand(), authCommand(), audienceCommand())
 	return root
 }
 

@@ -18,7 +18,7 @@ import (
 type sandboxFlags struct {
 	listen                  string
 	strict, allowApp, rules bool
-	refuse                  []string
+	refuse, advertisers     []string
 }
 
 func sandboxCommand() *cobra.Command {
@@ -55,13 +55,14 @@ docs/sandbox.md describes them.`,
 	c.Flags().BoolVar(&f.strict, "strict", false, "refuse what a good client never sends, where TikTok might only warn")
 	c.Flags().StringSliceVar(&f.refuse, "refuse", nil, "refuse what these warnings are about, for example compressed,no_slash")
 	c.Flags().BoolVar(&f.allowApp, "allow-app", false, "take events of apps, as for a developer whom TikTok has allowed them")
+	c.Flags().StringSliceVar(&f.advertisers, "advertiser", nil, "another advertiser of the same Business Center, to share audiences with")
 	c.Flags().BoolVar(&f.rules, "rules", false, "list the rules, and serve nothing")
 	return c
 }
 
 // config is the simulator that was asked for.
 func (f sandboxFlags) config() (sandbox.Config, error) {
-	config := sandbox.Config{AllowApp: f.allowApp, Audiences: int(time.Now().Unix())}
+	config := sandbox.Config{AllowApp: f.allowApp, Audiences: int(time.Now().Unix()), Advertisers: sandbox.BusinessCenter(f.advertisers...)}
 	if f.strict {
 		config.Refuse = sandbox.Strict()
 	}
@@ -83,8 +84,12 @@ func serveSandbox(c *cobra.Command, f sandboxFlags) error {
 	if err != nil {
 		return fmt.Errorf("serve sandbox: %w\ngive another address with --listen", err)
 	}
-	fmt.Fprintf(c.OutOrStdout(), "TikTok simulator on http://%s\n  advertiser %s, pixel %s, token %s\n  what it holds: http://%s/sandbox/\n",
-		listener.Addr(), sandbox.DefaultAdvertiser, sandbox.DefaultPixel, sandbox.DefaultToken, listener.Addr())
+	app := ""
+	if f.allowApp {
+		app = "app " + sandbox.DefaultTikTokApp + ", "
+	}
+	fmt.Fprintf(c.OutOrStdout(), "TikTok simulator on http://%s\n  advertiser %s, pixel %s, %stoken %s\n  what it holds: http://%s/sandbox/\n",
+		listener.Addr(), sandbox.DefaultAdvertiser, sandbox.DefaultPixel, app, sandbox.DefaultToken, listener.Addr())
 	return serve(c.Context(), listener, sandbox.New(config))
 }
 

@@ -135,7 +135,7 @@ func newStack(env *testscript.Env) error {
 	}
 	env.Defer(client.Close)
 	s := &stack{broker: broker, client: client, admin: kadm.NewClient(client), schemas: srfake.New(),
-		tiktok:  sandbox.New(sandbox.Config{Refuse: sandbox.Strict()}),
+		tiktok:  sandbox.New(sandbox.Config{Refuse: sandbox.Strict(), AllowApp: true}),
 		commits: make(chan struct{}, 1), calls: make(chan struct{}, 1), codecs: map[string]*encoder{}}
 	env.Defer(s.schemas.Close)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

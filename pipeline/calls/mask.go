@@ -13,7 +13,7 @@ const Masked = "[masked]"
 // isInClear reports whether a member of requests is one that TikTok takes in clear and that is still a person's data.
 func isInClear(name string) bool {
 	switch name {
-	case "ip", "user_agent", "ttclid", "ttp", "lead_id", "query", "description":
+	case "ip", "user_agent", "ttclid", "ttp", "lead_id", "idfv", "callback", "query", "description":
 		return true
 	}
 	return false

@@ -32,7 +32,6 @@ type figuresOf struct {
 	Took      float64   `json:"milliseconds"`
 	RequestID string    `json:"request_id,omitempty"`
 	Message   string    `json:"message,omitempty"` // scrubbed
-	Named     *int      `json:"named_item,omitempty"`
 	Field     string    `json:"field,omitempty"`
 	Network   string    `json:"network,omitempty"`
 	Brief     bool      `json:"figures_only,omitempty"`
@@ -66,9 +65,6 @@ func (w *writer) append(to []byte, e *Entry, missed int64) []byte {
 		Code: e.Answer.CodeText(), HTTP: e.Answer.HTTPStatus, TikTok: e.Answer.Code, Took: float64(e.Answer.Duration.Microseconds()) / 1000,
 		RequestID: e.Answer.RequestID, Message: e.Answer.Message, Field: e.Answer.Field, Network: e.Answer.Network, Brief: e.Brief,
 		Cut: e.Cut, Missed: missed}
-	if !e.Good() && e.Answer.Item >= 0 {
-		f.Named = &e.Answer.Item
-	}
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
@@ -132,10 +128,7 @@ func (f *figuresOf) entry(r *pipeline.Record) *Entry {
 	e := &Entry{Number: f.Number, Cut: f.Cut, Brief: true, Origin: &Origin{Instance: f.Instance, Run: f.Run, Partition: r.Partition, Offset: r.Offset, Missed: f.Missed, Whole: !f.Brief}}
 	e.Call = pipeline.Call{Time: f.Time, Sync: f.Sync, Endpoint: f.Endpoint, Items: f.Items, Attempt: f.Attempt, Batch: f.Batch,
 		Answer: pipeline.Answer{Verdict: pipeline.VerdictNamed(f.Outcome), HTTPStatus: f.HTTP, Code: f.TikTok, Message: f.Message, RequestID: f.RequestID,
-			Item: -1, Field: f.Field, Network: f.Network, Duration: time.Duration(f.Took * float64(time.Millisecond))}}
-	if f.Named != nil {
-		e.Answer.Item = *f.Named
-	}
+			Field: f.Field, Network: f.Network, Duration: time.Duration(f.Took * float64(time.Millisecond))}}
 	return e
 }
 

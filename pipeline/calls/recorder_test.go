@@ -145,6 +145,7 @@ func TestWhatIsMaskedIsTheValueAlone(t *testing.T) {
 	cases := []struct{ name, in, want string }{
 		{"values in clear", `{"ip": "1.2.3.4" ,"n":1}`, `{"ip": "[masked]" ,"n":1}`},
 		{"a quote inside", `{"user_agent":"a\"ip\":\"b\\","email":"x"}`, `{"user_agent":"[masked]","email":"x"}`},
+		{"ids of a device and a click, in an app event", `{"idfv":"E621","idfa":"ab","ad":{"callback":"c","ad_id":"1"}}`, `{"idfv":"[masked]","idfa":"ab","ad":{"callback":"[masked]","ad_id":"1"}}`},
 		{"a list", `{"ttp":["a","b"],"id":"c"}`, `{"ttp":["[masked]","[masked]"],"id":"c"}`},
 		{"URLs keep their path", `{"url":"https://a/b?c=d","referrer":"https://a/b"}`, `{"url":"https://a/b?[masked]","referrer":"https://a/b"}`},
 		{"a name as a value", `{"event":"ip","ip":""}`, `{"event":"ip","ip":"[masked]"}`},

@@ -93,7 +93,7 @@ func made(sync, eventID string, offset int64) pipeline.Call {
 	return pipeline.Call{Time: time.Now(), Sync: sync, Endpoint: "/event/track/", Items: 1, Attempt: 2, Batch: "b1-7.0",
 		Request: []byte(`{"event_source":"web","data":[{"event":"Purchase","event_id":` + string(quoted) + `,"user":{"email":"` + strings.Repeat("ab", 32) +
 			`","ip":"203.0.113.9","user_agent":"Marked \"Browser\" 1.0","ttclid":"marked-click"},"page":{"url":"https://shop.example/thanks?order=marked","referrer":"https://x.example/#marked"},"properties":{"query":"marked search","value":12.5}}]}`),
-		Answer: pipeline.Answer{HTTPStatus: 200, RequestID: "202611220001", Item: -1, Duration: 12 * time.Millisecond,
+		Answer: pipeline.Answer{HTTPStatus: 200, RequestID: "202611220001", Duration: 12 * time.Millisecond,
 			Body: []byte(`{"code":0,"message":"marked someone@example.com","request_id":"202611220001"}`)},
 		Rows: []pipeline.Position{{Topic: "shop.orders", Partition: 1, Offset: offset, EventID: eventID}}}
 }
@@ -105,7 +105,7 @@ func TestEveryInstanceSeesTheCallsOfAll(t *testing.T) {
 		a.Add(made("orders", fmt.Sprintf("a%d", i), int64(i)))
 	}
 	refused := made("signups", "bad \"id\"", 77)
-	refused.Answer.Verdict, refused.Answer.Code, refused.Answer.Item, refused.Answer.Field = pipeline.Refused, 40002, 0, "properties.currency"
+	refused.Answer.Verdict, refused.Answer.Code, refused.Answer.Field = pipeline.Refused, 40002, "properties.currency"
 	b.Add(refused)
 	written(t, a, 11)
 	for name, i := range map[string]*instance{"a": a, "b": b} {
@@ -117,7 +117,7 @@ func TestEveryInstanceSeesTheCallsOfAll(t *testing.T) {
 		}
 	}
 	e := a.History.Last("signups", 1, func(e *calls.Entry) bool { return !e.Good() })[0]
-	if e.Origin.Instance != "b" || !e.Brief || e.Answer.Item != 0 || e.Answer.Code != 40002 {
+	if e.Origin.Instance != "b" || !e.Brief || e.Answer.Field != "properties.currency" || e.Answer.Code != 40002 {
 		t.Errorf("the refused call came back as %+v of %+v", e.Call, e.Origin)
 	}
 	whole, err := a.Open(t.Context(), e.Origin.Partition, e.Origin.Offset)

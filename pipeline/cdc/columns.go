@@ -30,6 +30,9 @@ func (k *compiler) columns(p *program, row *avro.Type, flat bool) []avro.Want {
 	p.shape = &pipeline.Shape{Names: names, Sorted: present}
 	wants := wantsOf(names)
 	p.missing = k.missing(row, m)
+	if k.cfg.MissingColumn == missingNull {
+		p.nulls = slices.DeleteFunc(slices.Clone(k.wanted.Columns), func(name string) bool { return hasColumn(row, name, m) })
+	}
 	return wants
 }
 

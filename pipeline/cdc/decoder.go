@@ -144,6 +144,7 @@ func (d *Decoder) find(ctx context.Context, id registry.ID) (*cached, error) {
 		d.cfg.Log.Warn("schema cannot be used: its records are rejected", "schema", id.String(), "error", err)
 	} else {
 		c.writer.id = id.String()
+		d.tellNulls(c.writer)
 	}
 	if d.count.Add(1) > maxWriters {
 		d.writers.Clear()
@@ -152,6 +153,16 @@ func (d *Decoder) find(ctx context.Context, id registry.ID) (*cached, error) {
 	}
 	kept, _ := d.writers.LoadOrStore(id, c)
 	return kept.(*cached), nil
+}
+
+// tellNulls logs, once per schema, which columns it takes for NULL: where identifiers are gone from a table, its people leave an audience.
+func (d *Decoder) tellNulls(w *writer) {
+	for _, p := range w.programs {
+		if len(p.nulls) > 0 {
+			d.cfg.Log.Warn("the schema lacks columns that the sync reads, and they are taken for NULL, as missing_column says: correct the mapping if they were renamed or dropped",
+				"schema", w.id, "record", p.record.Name, "columns", p.nulls)
+		}
+	}
 }
 
 // disagree reports, once per schema, that goavro reads it from now on.

@@ -1,8 +1,11 @@
 package cdc
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -28,6 +31,24 @@ func TestVersionsInterleaveAndAMissingColumnStopsOnlyItsOwn(t *testing.T) {
 		if trouble, ok := errors.AsType[*pipeline.Trouble](err); !ok || !trouble.Stop || trouble.Kind != pipeline.TroubleColumn {
 			t.Fatalf("got %v, want trouble that stops", err)
 		}
+	}
+}
+
+func TestColumnsThatASchemaLacksAndThatCountAsNullAreLoggedOnce(t *testing.T) {
+	text := `{"type":"record","name":"people","fields":[{"name":"id","type":"long"}]}`
+	schemas := caseSchemas{}
+	schemas.add(t, 1, text, nil)
+	var log bytes.Buffer
+	d := decoderFor(t, Config{MissingColumn: missingNull, Log: slog.New(slog.NewTextHandler(&log, nil))}, Wanted{Columns: []string{"id", "email"}}, schemas)
+	r := pipeline.Record{Value: framed(schemaOf(t, text).encode(t, `{"id":1}`))}
+	var c pipeline.Change
+	for range 2 {
+		if err := d.Decode(t.Context(), &r, &c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := log.String(); strings.Count(got, "taken for NULL") != 1 || !strings.Contains(got, "schema=1 record=people columns=[email]") {
+		t.Errorf("got %q, want one line that names schema, record and column", got)
 	}
 }
 

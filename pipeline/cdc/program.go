@@ -27,6 +27,7 @@ type program struct {
 
 	shape   *pipeline.Shape
 	missing []string // wanted columns that must be there and are not
+	nulls   []string // wanted columns that are not there and count as NULL, as the configuration says
 	size    int      // slots of an image, the hidden ones behind those of the shape
 
 	cells []int32 // with after_image: changed, of each column that is a path the slot of the column it begins with; -1: none

@@ -89,7 +89,7 @@ func ParseBatch(r *pipeline.Record) (*DeadBatch, error) {
 	return &DeadBatch{
 		FailedBatch: pipeline.FailedBatch{
 			ID: f.Batch, Endpoint: f.Endpoint, Reason: f.Reason, Attempts: f.Attempts, Rows: f.Rows,
-			Answer: pipeline.Answer{HTTPStatus: f.Status, Code: f.Code, Message: f.Message, RequestID: f.RequestID, Item: -1},
+			Answer: pipeline.Answer{HTTPStatus: f.Status, Code: f.Code, Message: f.Message, RequestID: f.RequestID},
 		},
 		At:   pipeline.Position{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset},
 		Sync: f.Sync, Sink: f.Sink, SinkKind: f.SinkKind, Part: f.Part, Parts: f.Parts, RowCount: f.RowCount, Failed: failed,

@@ -23,12 +23,11 @@ type batch struct {
 
 	calls    int
 	parts    int
-	most     int  // items TikTok takes in one call, once it has refused more
-	accepted int  // items
-	found    int  // bad items found without being named
-	cleared  int  // items accepted while they were looked for
-	bad      int  // items refused
-	misnamed bool // a refusal named a row that was not to blame
+	most     int // items TikTok takes in one call, once it has refused more
+	accepted int // items
+	found    int // bad items found
+	cleared  int // items accepted while they were looked for
+	bad      int // items refused
 	divided  bool
 	suspects []suspect
 	asked    bool // for a control, the last time a witness was looked for

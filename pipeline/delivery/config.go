@@ -3,6 +3,7 @@ package delivery
 import (
 	"cmp"
 	"context"
+	"iter"
 	"log/slog"
 	"time"
 
@@ -79,9 +80,10 @@ type Deps struct {
 	Gate          *Gate
 	Least         float64 // part of the limits that it may use whatever the gate's share of them is
 	DeadLetters   DeadLetters
-	Status        *pipeline.Status    // nil: none
-	Metrics       *Metrics            // nil: none
-	Tracing       *tracing.Sync       // nil: none
-	OnCall        func(pipeline.Call) // nil: none; Call.Request may be used during the call only
-	Log           *slog.Logger        // nil: none
+	Status        *pipeline.Status                               // nil: none
+	Metrics       *Metrics                                       // nil: none
+	Tracing       *tracing.Sync                                  // nil: none
+	Accepted      func(envelope string, bodies iter.Seq[[]byte]) // of items that TikTok took and whose rows are ours; bodies are read during the call only; nil: not told
+	OnCall        func(pipeline.Call)                            // nil: none; Call.Request may be used during the call only
+	Log           *slog.Logger                                   // nil: none
 }

@@ -208,25 +208,20 @@ func (d *deadLetters) all() []pipeline.Letter {
 }
 
 var (
-	yes      = pipeline.Answer{Verdict: pipeline.Accepted, HTTPStatus: 200, Item: -1}
-	no       = pipeline.Answer{Verdict: pipeline.Refused, HTTPStatus: 200, Code: 40002, Item: -1, Message: "a value is wrong", RequestID: "r1"}
-	away     = pipeline.Answer{Verdict: pipeline.Retry, HTTPStatus: 502, Item: -1, Message: "HTTP status 502"}
-	tooOften = pipeline.Answer{Verdict: pipeline.Throttled, HTTPStatus: 200, Code: 40100, Scope: pipeline.ScopeEndpoint, Item: -1, Message: "Too many requests."}
-	denied   = pipeline.Answer{Verdict: pipeline.Denied, HTTPStatus: 200, Code: 40105, Scope: pipeline.ScopeApp, Item: -1, Message: "Access token is incorrect."}
-	broken   = pipeline.Answer{Verdict: pipeline.Broken, HTTPStatus: 404, Item: -1, Message: "HTTP status 404"}
+	yes      = pipeline.Answer{Verdict: pipeline.Accepted, HTTPStatus: 200}
+	no       = pipeline.Answer{Verdict: pipeline.Refused, HTTPStatus: 200, Code: 40002, Message: "a value is wrong", RequestID: "r1"}
+	away     = pipeline.Answer{Verdict: pipeline.Retry, HTTPStatus: 502, Message: "HTTP status 502"}
+	tooOften = pipeline.Answer{Verdict: pipeline.Throttled, HTTPStatus: 200, Code: 40100, Scope: pipeline.ScopeEndpoint, Message: "Too many requests."}
+	denied   = pipeline.Answer{Verdict: pipeline.Denied, HTTPStatus: 200, Code: 40105, Scope: pipeline.ScopeApp, Message: "Access token is incorrect."}
+	broken   = pipeline.Answer{Verdict: pipeline.Broken, HTTPStatus: 404, Message: "HTTP status 404"}
 )
 
-// refusing says no to calls with one of the ids, naming it by its index when asked to.
-func refusing(indexed bool, ids ...string) func(sent) pipeline.Answer {
+// refusing says no to calls with one of the ids.
+func refusing(ids ...string) func(sent) pipeline.Answer {
 	return func(c sent) pipeline.Answer {
-		i := slices.IndexFunc(c.ids, func(id string) bool { return slices.Contains(ids, id) })
-		if i < 0 {
+		if !slices.ContainsFunc(c.ids, func(id string) bool { return slices.Contains(ids, id) }) {
 			return yes
 		}
-		a := no
-		if indexed {
-			a.Item, a.Field = i, "properties.value"
-		}
-		return a
+		return no
 	}
 }

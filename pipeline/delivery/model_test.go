@@ -50,8 +50,6 @@ type model struct {
 
 	mu       sync.Mutex
 	poison   map[string]bool // ids that TikTok refuses
-	named    bool            // refusals name the first of them
-	misnamed bool            // or another one
 	taken    map[string]int
 	faults   int       // bad answers that TikTok still has
 	spell    time.Time // until when it refuses the token or the path
@@ -62,7 +60,7 @@ type model struct {
 
 func newModel(t *testing.T, seed uint64) *model {
 	r := rand.New(rand.NewPCG(seed, 1))
-	m := &model{T: t, rand: r, poison: map[string]bool{}, taken: map[string]int{}, failed: map[string]int{}, faults: r.IntN(40), named: r.IntN(2) == 0, misnamed: r.IntN(4) == 0}
+	m := &model{T: t, rand: r, poison: map[string]bool{}, taken: map[string]int{}, failed: map[string]int{}, faults: r.IntN(40)}
 	cfg := Config{
 		MaxItems: 1 + r.IntN(1<<r.IntN(7)), Capacity: 1 + r.IntN(300), Grace: time.Second,
 		Linger: time.Duration(r.IntN(2)*r.IntN(1000)) * time.Millisecond,
@@ -159,7 +157,7 @@ func (m *model) answer(call sent) pipeline.Answer {
 	case <-time.After(latency):
 		return a
 	case <-call.ctx.Done():
-		return pipeline.Answer{Verdict: pipeline.Retry, Network: "canceled", Item: -1}
+		return pipeline.Answer{Verdict: pipeline.Retry, Network: "canceled"}
 	}
 }
 
@@ -172,7 +170,7 @@ func (m *model) fault(call sent) (bad pipeline.Answer, effect bool) {
 		return yes, true
 	}
 	m.faults--
-	reset := pipeline.Answer{Verdict: pipeline.Retry, Network: "reset", Item: -1}
+	reset := pipeline.Answer{Verdict: pipeline.Retry, Network: "reset"}
 	scopes := []pipeline.Scope{pipeline.ScopeApp, pipeline.ScopeEndpoint, pipeline.ScopeField, pipeline.ScopeAdvertiser}
 	throttled := tooOften
 	throttled.Scope = scopes[m.rand.IntN(4)]
@@ -203,12 +201,12 @@ func (m *model) spared(call sent) bool {
 
 // classify takes the call whole or refuses it whole.
 func (m *model) classify(call sent, answer pipeline.Answer) pipeline.Answer {
-	bad := slices.IndexFunc(call.ids, func(id string) bool { return m.poison[id] })
+	bad := slices.ContainsFunc(call.ids, func(id string) bool { return m.poison[id] })
 	ours := !strings.HasPrefix(call.ids[0], "other")
-	if bad >= 0 {
+	if bad {
 		if answer.Verdict == pipeline.Accepted {
 			m.decided++
-			answer = m.refusal(bad, len(call.ids))
+			answer = no
 		}
 		return answer
 	}
@@ -219,17 +217,6 @@ func (m *model) classify(call sent, answer pipeline.Answer) pipeline.Answer {
 		m.decided++
 	}
 	return answer
-}
-
-func (m *model) refusal(bad, n int) pipeline.Answer {
-	a := no
-	switch {
-	case m.misnamed && m.rand.IntN(2) == 0:
-		a.Item = m.rand.IntN(n + 2)
-	case m.named:
-		a.Item = bad
-	}
-	return a
 }
 
 func (m *model) checkRows() {

@@ -179,7 +179,7 @@ func TestARowWithSeveralItemsSettlesOnceWithTheLastOfThem(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, options{Config: Config{MaxItems: 1}}, refusing(true, c.bad...))
+				w := newWorld(t, options{Config: Config{MaxItems: 1}}, refusing(c.bad...))
 				chunk := pipeline.NewChunk([]pipeline.Record{{Offset: 0}, {Offset: 1}})
 				items := &pipeline.Items{}
 				for _, id := range []string{"0a", "0b", "0c", "1a"} {
@@ -206,23 +206,6 @@ func TestRowsAlreadySettledAreNotSentAgain(t *testing.T) {
 		calls := w.sent()
 		if len(calls) != 1 || !slices.Equal(calls[0].ids, []string{"1", "3"}) {
 			t.Errorf("calls: got %v, want one with rows 1 and 3", calls)
-		}
-	})
-}
-
-func TestAnIndexThatLiesBlamesNobody(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, options{}, func(c sent) pipeline.Answer {
-			if !slices.Contains(c.ids, "70") {
-				return yes
-			}
-			a := no
-			a.Item = 3
-			return a
-		})
-		w.wantOutcomes(w.deliver(100), "99 delivered, 1 dead-lettered, 0 unsettled")
-		if got, want := w.dead.reasons(), []string{"70 refused_by_tiktok"}; !slices.Equal(got, want) {
-			t.Errorf("dead letters: got %v, want %v", got, want)
 		}
 	})
 }
@@ -257,7 +240,7 @@ func TestRowsThatAreRefusedOnlyTogetherAreDelivered(t *testing.T) {
 
 func TestACallThatIsTooLargeIsSentInParts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tooMany := pipeline.Answer{Verdict: pipeline.TooMany, Code: 40061, HTTPStatus: 200, Item: -1, Message: "Batch size"}
+		tooMany := pipeline.Answer{Verdict: pipeline.TooMany, Code: 40061, HTTPStatus: 200, Message: "Batch size"}
 		w := newWorld(t, options{}, func(c sent) pipeline.Answer {
 			if len(c.ids) > 50 || slices.Contains(c.ids, "13") {
 				return tooMany
@@ -277,10 +260,10 @@ func TestDeliverTellsOfCallsThatMayHaveTheirEffectLater(t *testing.T) {
 		want  bool
 	}{
 		"accepted":           {yes, false},
-		"a connection reset": {pipeline.Answer{Verdict: pipeline.Retry, Item: -1, Network: "reset"}, true},
-		"a gateway's answer": {pipeline.Answer{Verdict: pipeline.Retry, Item: -1, HTTPStatus: 504}, true},
-		"no connection":      {pipeline.Answer{Verdict: pipeline.Retry, Item: -1, Network: "refused"}, false},
-		"TikTok's own error": {pipeline.Answer{Verdict: pipeline.Retry, Item: -1, HTTPStatus: 200, Code: 50000}, false},
+		"a connection reset": {pipeline.Answer{Verdict: pipeline.Retry, Network: "reset"}, true},
+		"a gateway's answer": {pipeline.Answer{Verdict: pipeline.Retry, HTTPStatus: 504}, true},
+		"no connection":      {pipeline.Answer{Verdict: pipeline.Retry, Network: "refused"}, false},
+		"TikTok's own error": {pipeline.Answer{Verdict: pipeline.Retry, HTTPStatus: 200, Code: 50000}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -380,7 +363,7 @@ func TestRunEndsAndTakesDeliverWithIt(t *testing.T) {
 
 func TestTheDebuggerSeesEveryCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, options{calls: true}, refusing(true, "1"))
+		w := newWorld(t, options{calls: true}, refusing("1"))
 		w.deliver(3)
 		var got []string
 		for _, c := range w.hooks {
@@ -388,8 +371,11 @@ func TestTheDebuggerSeesEveryCall(t *testing.T) {
 		}
 		want := []string{
 			"1 attempt 1 web|0,1,2 refused 3 rows, first 0/0",
-			"1.0 attempt 1 web|0,2 accepted 2 rows, first 0/0",
+			"1.0 attempt 1 web|0 accepted 1 rows, first 0/0",
 			"1.1 attempt 1 web|1 refused 1 rows, first 1/1",
+			"1.2 attempt 1 web|2 accepted 1 rows, first 2/2",
+			"1.3 attempt 1 web|1 refused 1 rows, first 1/1",
+			"1.4 attempt 1 web|1 refused 1 rows, first 1/1",
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("calls: got %q, want %q", got, want)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -42,6 +43,9 @@ type stage struct {
 	*testing.T
 	queue   *delivery.Queue
 	letters letters
+
+	told sync.Mutex
+	took []string // items that the queue told of as accepted
 }
 
 func newStage(t *testing.T, client *tiktok.Client) *stage {
@@ -49,13 +53,23 @@ func newStage(t *testing.T, client *tiktok.Client) *stage {
 	s.queue = delivery.New(delivery.Config{MaxItems: 1000, MaxBytes: 1_000_000, Retry: settings.WithDefaults(delivery.Retry{})}, delivery.Deps{
 		Sync: "purchases", Endpoint: "/event/track/", AppendRequest: appendEvents, DeadLetters: &s.letters,
 		Gate: delivery.NewGate(delivery.GateConfig{CallsInFlight: 8}), Status: pipeline.NewStatus(time.Now),
-		Post: func(ctx context.Context, body []byte) pipeline.Answer { return client.Post(ctx, "/event/track/", body) },
+		Post:     func(ctx context.Context, body []byte) pipeline.Answer { return client.Post(ctx, "/event/track/", body) },
+		Accepted: s.accepted,
 	})
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { s.queue.Run(ctx) })
 	t.Cleanup(func() { stop(); running.Wait() })
 	return s
+}
+
+func (s *stage) accepted(_ string, bodies iter.Seq[[]byte]) {
+	s.told.Lock()
+	defer s.told.Unlock()
+	for body := range bodies {
+		_, id, _ := bytes.Cut(body, []byte(`"event_id":"`))
+		s.took = append(s.took, string(id[:len("ev000000")]))
+	}
 }
 
 func appendEvents(dst []byte, pixel string, bodies [][]byte) []byte {
@@ -109,6 +123,9 @@ func (s *stage) check(box *sandbox.Sandbox, n int, bad func(offset int) bool) {
 		}
 	}
 	slices.Sort(got)
+	if slices.Sort(s.took); !slices.Equal(s.took, want) {
+		s.Errorf("the queue told of %d items that TikTok took, want the %d good rows, each once", len(s.took), len(want))
+	}
 	if !slices.Equal(got, want) {
 		s.Errorf("TikTok holds %d events, want the %d good rows, each once", len(got), len(want))
 	}

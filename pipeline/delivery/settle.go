@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"iter"
 	"slices"
 	"time"
 
@@ -11,6 +12,9 @@ import (
 func (b *batch) accept(t try) {
 	delivered := 0
 	b.queue.mu.Lock()
+	if told := b.queue.deps.Accepted; told != nil {
+		told(b.envelope, taken(t.sent))
+	}
 	for _, e := range t.sent {
 		if row, last := b.close(e); last && e.d.settle(row, pipeline.Delivered) {
 			delivered++
@@ -24,6 +28,18 @@ func (b *batch) accept(t try) {
 	b.queue.deps.Metrics.rows.Settled(pipeline.Delivered, delivered)
 	if t.answer.Verdict == pipeline.Warned {
 		b.warn(&t.answer)
+	}
+}
+
+// taken are the bodies of items whose rows are still to be settled here. Queue.mu is held while they are read: a row that settles
+// gives its bytes back.
+func taken(sent []entry) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for _, e := range sent {
+			if !e.d.left && !yield(e.body()) {
+				return
+			}
+		}
 	}
 }
 
@@ -114,7 +130,7 @@ func (b *batch) record(failed []end) pipeline.FailedBatch {
 	r := failed[len(failed)-1].Rejection
 	f := pipeline.FailedBatch{
 		ID: b.id, Endpoint: b.queue.deps.Endpoint, Reason: r.Reason, Attempts: b.calls,
-		Answer: pipeline.Answer{HTTPStatus: r.HTTPStatus, Code: r.Code, Message: r.APIMessage, RequestID: r.RequestID, Item: -1},
+		Answer: pipeline.Answer{HTTPStatus: r.HTTPStatus, Code: r.Code, Message: r.APIMessage, RequestID: r.RequestID},
 	}
 	for _, e := range failed {
 		f.Rows = append(f.Rows, e.position)

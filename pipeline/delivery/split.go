@@ -68,16 +68,12 @@ func (b *batch) groupSize(n int) int {
 	return n
 }
 
-// narrow finds one bad item among those of a refused call, which is suspect then, and gives what is still to be sent. An
-// item that the refusal names is believed until it is accepted alone: the text is only a hint. Otherwise the half that
-// contains a bad item is halved again; when one half is accepted, the other is known to contain it without a call.
+// narrow finds one bad item among those of a refused call, which is suspect then, and gives what is still to be sent: TikTok
+// names none. The half that contains a bad item is halved again; when one half is accepted, the other is known to contain it
+// without a call.
 func (b *batch) narrow(out outcome, rest []entry) []entry {
 	suspects := out.sent
 	for len(suspects) > 1 {
-		if i := b.namedIn(out, len(suspects)); i >= 0 {
-			b.suspect(suspects[i], out)
-			return slices.Concat(suspects[:i], suspects[i+1:], rest)
-		}
 		half := len(suspects) / 2
 		switch out = b.call(suspects[:half]); out.kind {
 		case accepted:
@@ -98,14 +94,6 @@ func (b *batch) narrow(out outcome, rest []entry) []entry {
 		b.suspect(e, out)
 	}
 	return rest
-}
-
-// namedIn is the index of the item a refusal names, -1 if it names none or has named a good one before.
-func (b *batch) namedIn(out outcome, n int) int {
-	if out.kind != refused || b.misnamed || out.answer.Item >= n {
-		return -1
-	}
-	return out.answer.Item
 }
 
 // shrink remembers that TikTok takes fewer items than were sent. A single item that is too many is suspect.

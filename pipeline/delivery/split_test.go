@@ -15,24 +15,22 @@ import (
 
 func TestARefusedCallCostsItsBadRowsOnly(t *testing.T) {
 	cases := []struct {
-		name    string
-		rows    int
-		bad     []string
-		indexed bool
-		calls   int
+		name  string
+		rows  int
+		bad   []string
+		calls int
 	}{
-		{"one bad row of a thousand, named", 1000, []string{"617"}, true, 3},
-		{"one bad row of a thousand, not named", 1000, []string{"617"}, false, 15},
-		{"three bad rows, named", 1000, []string{"0", "500", "999"}, true, 7},
-		{"twenty of a thousand", 1000, everyNth(1000, 50), false, 2*20*10 + 2},
-		{"all but one", 1000, allBut(1000, 500), false, 4 * 1000},
-		{"all but the first", 1000, allBut(1000, 0), false, 4 * 1000},
-		{"one of two", 2, []string{"1"}, false, 6},
+		{"one bad row of a thousand", 1000, []string{"617"}, 15},
+		{"three bad rows", 1000, []string{"0", "500", "999"}, 2*3*10 + 2},
+		{"twenty of a thousand", 1000, everyNth(1000, 50), 2*20*10 + 2},
+		{"all but one", 1000, allBut(1000, 500), 4 * 1000},
+		{"all but the first", 1000, allBut(1000, 0), 4 * 1000},
+		{"one of two", 2, []string{"1"}, 6},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, options{}, refusing(c.indexed, c.bad...))
+				w := newWorld(t, options{}, refusing(c.bad...))
 				chunk := w.deliver(c.rows)
 				w.wantOutcomes(chunk, fmt.Sprintf("%d delivered, %d dead-lettered, 0 unsettled", c.rows-len(c.bad), len(c.bad)))
 				if got := len(w.sent()); got > c.calls {
@@ -68,13 +66,13 @@ func allBut(n, good int) (ids []string) {
 }
 
 func TestFindingTheBadRowsTakesABoundedNumberOfCalls(t *testing.T) {
-	check := func(t *testing.T, n int, bad []string, indexed bool) {
+	check := func(t *testing.T, n int, bad []string) {
 		synctest.Test(t, func(t *testing.T) {
-			w := newWorld(t, options{}, refusing(indexed, bad...))
+			w := newWorld(t, options{}, refusing(bad...))
 			c := w.deliver(n)
 			bound := 2*float64(len(bad))*math.Log2(float64(n)) + 2 + float64(len(bad)) + math.Ceil(float64(len(bad))/handful) // and the controls
 			if got := len(w.sent()); float64(got) > bound {
-				t.Errorf("%d rows, bad %v, named %v: got %d calls, want at most %.2f", n, bad, indexed, got, bound)
+				t.Errorf("%d rows, bad %v: got %d calls, want at most %.2f", n, bad, got, bound)
 			}
 			if want := fmt.Sprintf("%d delivered, %d dead-lettered, 0 unsettled", n-len(bad), len(bad)); outcomes(c) != want {
 				t.Errorf("%d rows, bad %v: got %s, want %s", n, bad, outcomes(c), want)
@@ -84,8 +82,7 @@ func TestFindingTheBadRowsTakesABoundedNumberOfCalls(t *testing.T) {
 	const trials = 40
 	for n := 2; n <= 8; n++ {
 		for set := 1; set < 1<<n-1; set++ { // of a call in which nothing is good nobody knows what is bad
-			check(t, n, members(uint(set)), false)
-			check(t, n, members(uint(set)), true)
+			check(t, n, members(uint(set)))
 		}
 	}
 	for range trials {
@@ -95,7 +92,7 @@ func TestFindingTheBadRowsTakesABoundedNumberOfCalls(t *testing.T) {
 			bad = append(bad, strconv.Itoa(1+rand.IntN(n-1)))
 		}
 		slices.Sort(bad)
-		check(t, n, slices.Compact(bad), false)
+		check(t, n, slices.Compact(bad))
 	}
 }
 

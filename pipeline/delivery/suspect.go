@@ -7,36 +7,31 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 )
 
-// suspect is an item that was refused: alone, or by its index. That may be its own fault, or its destination's, or
-// TikTok's, or an accident. It is rejected once its destination has accepted something else since, and then refuses it
-// again, alone: twice, or once if it was named (P7, P8).
+// suspect is an item that was refused alone. That may be its own fault, or its destination's, or TikTok's, or an accident. It
+// is rejected once its destination has accepted something else since, and then refuses it again, twice (P7, P8).
 type suspect struct {
 	entry
 	since moment // when the refusal came
-	named bool   // it was refused by its index
 }
 
 // handful is how many suspects wait for a witness before one is looked for.
 const handful = 5
 
 func (b *batch) suspect(e entry, out outcome) {
-	b.suspects = append(b.suspects, suspect{e, out.at, out.answer.Item >= 0})
-	if out.answer.Item < 0 {
-		b.found++
-	}
+	b.suspects = append(b.suspects, suspect{e, out.at})
+	b.found++
 }
 
 // examine sends a suspect again for which there is a witness. It gives what is still to be sent.
 func (b *batch) examine(i int, rest []entry) []entry {
 	s := b.take(i)
 	out := b.send(&part{entries: []entry{s.entry}, suspect: true, expected: true})
-	if (out.kind == refused || out.kind == tooMany) && !s.named {
+	if out.kind == refused || out.kind == tooMany {
 		out = b.send(&part{entries: out.sent, suspect: true, expected: true})
 	}
 	switch out.kind {
 	case accepted:
 		b.cleared++
-		b.misnamed = b.misnamed || s.named
 	case refused:
 		b.confirm(out, pipeline.RefusedByTikTok)
 	case tooMany:
@@ -91,7 +86,7 @@ func (b *batch) suspected() []entry {
 // beginAgain forgets what a destination that refused everything has made believe of the items. A few suspects stay: their
 // second refusal decides, which costs less than a new search.
 func (b *batch) beginAgain(sent, rest []entry) []entry {
-	b.found, b.cleared, b.most, b.misnamed = 0, 0, 0, false
+	b.found, b.cleared, b.most = 0, 0, 0
 	all := slices.Concat(sent, rest)
 	if len(b.suspects) > 2*handful {
 		all, b.suspects = slices.Concat(b.suspected(), all), nil

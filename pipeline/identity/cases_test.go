@@ -58,9 +58,12 @@ func readCases(t testing.TB, file string) (cases []testCase) {
 
 // run returns the outcome in the words of the case files; a digest the case names by its text is shown as that text.
 func (c testCase) run(t *testing.T) string {
+	if c.kind == "vendor" {
+		return clearOutcome(VendorID{}, c.input)
+	}
 	hasher, place := hasherOf(t, c.kind)
 	if place {
-		return placeOutcome(Place{Country: c.kind == "country"}, c.input)
+		return clearOutcome(Place{Country: c.kind == "country"}, c.input)
 	}
 	h, err := hasher.Hash([]byte(c.input))
 	switch {
@@ -79,8 +82,13 @@ func (c testCase) run(t *testing.T) string {
 	return got
 }
 
-func placeOutcome(place Place, input string) string {
-	got, err := place.Append(nil, []byte(input))
+// appender is a kind that does not hash.
+type appender interface {
+	Append(dst, clear []byte) ([]byte, error)
+}
+
+func clearOutcome(kind appender, input string) string {
+	got, err := kind.Append(nil, []byte(input))
 	switch {
 	case err != nil:
 		return "!" + string(err.(Rule))

@@ -28,6 +28,9 @@ func addressAround(text []byte, at int) (start, end int) {
 	for start > 0 && text[start-1] != '@' && (emailByte[text[start-1]] != 0 || text[start-1] >= utf8.RuneSelf) {
 		start--
 	}
+	if start == at {
+		start -= quotedBefore(text[:at])
+	}
 	end = at + 1
 	for end < len(text) && (isWord(text[end]) || text[end] == '.' || text[end] == '-' || text[end] >= utf8.RuneSelf) {
 		end++
@@ -38,6 +41,29 @@ func addressAround(text []byte, at int) (start, end int) {
 		return 0, 0
 	}
 	return start, at + 1 + len(domain)
+}
+
+// maxQuoted is more than a local part in quotes has.
+const maxQuoted = 130
+
+// quotedBefore is the length of the local part in quotes that the text ends in, 0 where there is none. A quote behind a backslash may be
+// in it.
+func quotedBefore(text []byte) (length int) {
+	if !bytes.HasSuffix(text, []byte{'"'}) {
+		return 0
+	}
+	for i := len(text) - 2; i >= 0 && len(text)-i <= maxQuoted; i-- {
+		if text[i] == '"' {
+			length = len(text) - i
+			if i == 0 || text[i-1] != '\\' {
+				break
+			}
+		}
+	}
+	if length == 2 {
+		return 0
+	}
+	return length
 }
 
 // numberBehind is where the phone number behind a + ends, 0 where there is none. Its groups may be apart; the longest run of groups that

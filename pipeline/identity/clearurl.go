@@ -5,7 +5,7 @@ import "bytes"
 // URL is the URL without addresses and numbers, and whether there were any, as Text has it. Of a parameter in the query or the fragment
 // the value becomes Redacted, of the path the segment; what is before the host's @ is left out. All else stays byte for byte.
 func (r *Redactor) URL(url []byte) (clean []byte, found bool) {
-	if !suspicious(url) && !namesPhone(url) {
+	if !suspicious(url) {
 		return url, false
 	}
 	scheme, rest, ok := r.cutScheme(url)
@@ -73,7 +73,7 @@ func (r *Redactor) host(authority []byte) (found bool) {
 func (r *Redactor) part(text []byte) (found bool) {
 	name, value, given := bytes.Cut(text, []byte{'='})
 	switch {
-	case given && !r.Holds(name) && (r.Holds(value) || isPhoneName(name) && r.hasDigits(value)):
+	case given && !r.Holds(name) && r.HoldsParameter(name, value):
 		r.out = append(append(append(r.out, name...), '='), Redacted...)
 	case r.Holds(text):
 		r.out = append(r.out, Redacted...)
@@ -82,97 +82,4 @@ func (r *Redactor) part(text []byte) (found bool) {
 		return false
 	}
 	return true
-}
-
-// minDigits is how many digits make a number in a parameter that is named for phone numbers.
-const minDigits = 7
-
-func (r *Redactor) hasDigits(value []byte) bool {
-	r.plain = decoded(r.plain[:0], value)
-	n := 0
-	for _, c := range string(r.plain) {
-		if _, ok := digitOf(c); ok {
-			n++
-		}
-	}
-	return n >= minDigits
-}
-
-// namesPhone reports whether a parameter of the URL is named for phone numbers.
-func namesPhone(url []byte) bool {
-	for at := bytes.IndexByte(url, '='); at >= 0; at = after(url, at, '=') {
-		if isPhoneName(url[:at]) {
-			return true
-		}
-	}
-	return false
-}
-
-// What names of parameters for phone numbers end in, and what may follow: customer_phone, phoneNumber, billing[mobile], tel_no.
-var (
-	phoneWords  = []string{"phone", "mobile", "msisdn", "whatsapp", "telefon", "telefono", "telefone", "celular", "tel", "cell", "mob", "gsm", "sms", "fax"}
-	numberWords = []string{"number", "num", "no", "nr"}
-)
-
-// isPhoneName reads a name, which may have anything before it.
-func isPhoneName(name []byte) bool {
-	name = wordEnd(name)
-	if !endsLikeOne(name) {
-		return false
-	}
-	if endsInWord(name, phoneWords) > 0 {
-		return true
-	}
-	n := endsInWord(name, numberWords)
-	return n > 0 && endsInWord(wordEnd(name[:len(name)-n]), phoneWords) > 0
-}
-
-// endsLikeOne is the fast no, by the last two letters of the words.
-func endsLikeOne(name []byte) bool {
-	if len(name) < 2 {
-		return false
-	}
-	switch uint16(name[len(name)-2]|0x20)<<8 | uint16(name[len(name)-1]|0x20) {
-	case 'n'<<8 | 'e', 'l'<<8 | 'e', 'd'<<8 | 'n', 'p'<<8 | 'p', 'o'<<8 | 'n', 'n'<<8 | 'o', 'a'<<8 | 'r', 'e'<<8 | 'l', 'l'<<8 | 'l',
-		'o'<<8 | 'b', 's'<<8 | 'm', 'm'<<8 | 's', 'a'<<8 | 'x', 'e'<<8 | 'r', 'u'<<8 | 'm', 'n'<<8 | 'r':
-		return true
-	}
-	return false
-}
-
-// wordEnd cuts off what is behind the last letter: digits, brackets, underscores. Brackets may be encoded.
-func wordEnd(name []byte) []byte {
-	for n := len(name); n > 0; n = len(name) {
-		switch {
-		case n > 3 && name[n-3] == '%' && isHex(name[n-2]) && isHex(name[n-1]):
-			name = name[:n-3]
-		case isLetter(name[n-1]):
-			return name
-		default:
-			name = name[:n-1]
-		}
-	}
-	return name
-}
-
-// endsInWord is the length of the word the name ends in, 0 for none. A short word has to be one of its own: hotel is no tel.
-func endsInWord(name []byte, words []string) int {
-	for _, word := range words {
-		start := len(name) - len(word)
-		if start < 0 || name[len(name)-1]|0x20 != word[len(word)-1] || !bytes.EqualFold(name[start:], []byte(word)) {
-			continue
-		}
-		if len(word) > 4 || startsWord(name, start) {
-			return len(word)
-		}
-	}
-	return 0
-}
-
-// startsWord reports whether a word begins here: behind no letter, behind an encoded character, or with a capital behind a small one.
-func startsWord(name []byte, start int) bool {
-	if start == 0 || !isLetter(name[start-1]) || start > 2 && name[start-3] == '%' {
-		return true
-	}
-	return name[start] < 'a' && name[start-1] >= 'a'
 }

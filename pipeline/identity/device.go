@@ -12,8 +12,11 @@ type DeviceID struct {
 }
 
 // Hash hashes one id. See the package comment for the outcomes. An id without dashes looks like an MD5 digest and is
-// taken for one.
+// taken for one, but for zeros.
 func (d DeviceID) Hash(clear []byte) (h Hash, err error) {
+	if len(clear) == len(zeroDevice)-len("----") && onlyZeros(clear) {
+		return h, RuleZeroDeviceID
+	}
 	algorithm := SHA256
 	if d.MD5 {
 		algorithm = MD5

@@ -1,6 +1,6 @@
 // Package identity turns clear identifiers into hashes: it normalises, validates and hashes. It is between mapping,
 // which finds the column's text, and the sinks, which take nothing but a Hash; clear personal data ends here (promise
-// P3). The only clear text that leaves is a Place, which TikTok wants unhashed.
+// P3). The only clear text that leaves is a Place and a VendorID, which TikTok wants unhashed.
 //
 // Each kind of identifier is a small value (Email, Phone, ExternalID, DeviceID, Name, ZipCode) with one method:
 //

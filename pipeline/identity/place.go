@@ -3,7 +3,7 @@ package identity
 import "unicode/utf8"
 
 // Place normalises city, state and country, which TikTok takes in clear: lower case without accents, and of that only a to z and 0 to 9.
-// It is the one kind that does not hash.
+// It does not hash.
 type Place struct {
 	Country bool // what is not a country's code or name is left out
 }

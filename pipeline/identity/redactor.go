@@ -6,14 +6,14 @@ import "bytes"
 const Redacted = "[redacted]"
 
 // Redactor takes e-mail addresses and phone numbers out of texts that are sent in clear. It finds addresses as Email takes them, and
-// numbers that cannot be anything else: behind a +, with a length their country has, or in a parameter of a URL that is named for them.
+// numbers that cannot be anything else: behind a +, with a length their country has, or in a parameter that is named for them.
 // Percent-encoding hides neither, however often it was applied. The zero Redactor is ready; it keeps buffers, and belongs to one goroutine.
 type Redactor struct {
 	out, plain []byte
 }
 
 // Text is the text without addresses and numbers, and whether there were any: the text itself where there were none, else one that
-// lives until the next call. All of it goes where encoding hides one; a URL is read as URL does.
+// lives until the next call. All of it goes where encoding hides one, or a parameter has it; a URL is read as URL does.
 func (r *Redactor) Text(text []byte) (clean []byte, found bool) {
 	if !suspicious(text) {
 		return text, false
@@ -35,7 +35,7 @@ func (r *Redactor) text(text []byte) (clean []byte, found bool) {
 		r.out = append(append(r.out, rest[:start]...), Redacted...)
 		rest, found = rest[end:], true
 	}
-	if r.hides(r.out) {
+	if namesNumber(r.out) || r.hides(r.out) {
 		return []byte(Redacted), true
 	}
 	if !found {
@@ -46,11 +46,18 @@ func (r *Redactor) text(text []byte) (clean []byte, found bool) {
 
 // Holds reports whether there is an address or a number in the text.
 func (r *Redactor) Holds(text []byte) bool {
-	if !suspicious(text) {
-		return false
-	}
+	return suspicious(text) && (shows(text) || r.hides(text))
+}
+
+// HoldsParameter reports whether URL would mask a parameter of the query that has this name and, as the URL has it, this value.
+func (r *Redactor) HoldsParameter(name, value []byte) bool {
+	return r.Holds(value) || r.isPhoneName(name) && r.hasDigits(value)
+}
+
+// shows reports whether there is an address or a number in the text as it is.
+func shows(text []byte) bool {
 	_, end := firstClear(text)
-	return end > 0 || r.hides(text)
+	return end > 0 || namesNumber(text)
 }
 
 // hides reports whether percent-encoding hides an address or a number.
@@ -59,8 +66,7 @@ func (r *Redactor) hides(text []byte) bool {
 		return false
 	}
 	r.plain = decoded(r.plain[:0], text)
-	_, end := firstClear(r.plain)
-	return end > 0
+	return shows(r.plain)
 }
 
 // decoded appends the text without its percent-encoding, and without the encoding that this uncovers: %2540 is an @.
@@ -84,7 +90,7 @@ func unhex(c byte) byte {
 
 // suspicious is the fast no: there is no sign of an address or a number, nor of an encoding that could hide one.
 func suspicious(text []byte) bool {
-	return bytes.IndexByte(text, '@') >= 0 || hasPlus(text) || hasCover(text)
+	return bytes.IndexByte(text, '@') >= 0 || hasPlus(text) || hasCover(text) || namesPhone(text)
 }
 
 func hasPlus(text []byte) bool {
@@ -97,14 +103,15 @@ func hasPlus(text []byte) bool {
 	return false
 }
 
-// hasCover reports whether decoding the text could uncover an @ or a +: these themselves, a percent sign, or the start of one.
+// hasCover reports whether decoding the text could uncover an @, a + or the name of a parameter: these themselves, a letter, an equals
+// sign, a percent sign, or the start of one.
 func hasCover(text []byte) bool {
 	for at := bytes.IndexByte(text, '%'); at >= 0; at = after(text, at, '%') {
 		if at+2 >= len(text) || !isHex(text[at+1]) || !isHex(text[at+2]) {
 			return true
 		}
-		switch unhex(text[at+1])<<4 | unhex(text[at+2]) {
-		case '@', '+', '%':
+		switch c := unhex(text[at+1])<<4 | unhex(text[at+2]); {
+		case c == '@' || c == '+' || c == '%' || c == '=' || isLetter(c):
 			return true
 		}
 	}

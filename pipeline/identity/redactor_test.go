@@ -26,6 +26,16 @@ func TestTextsLoseAddressesAndNumbers(t *testing.T) {
 		"%61%64%61%25%34%30example.com":          Redacted,
 		"https://x.example/?a=1&m=ada%40x.org":   "https://x.example/?a=1&m=[redacted]",
 
+		`"ada secret"@example.com`:              Redacted,
+		`to "a \"b\" c"@example.com, now`:       "to [redacted], now",
+		`say "hi"@ shop.example`:                `say "hi"@ shop.example`,
+		`""@example.com`:                        `""@example.com`,
+		"https://x.example/?phone=4155550123":   "https://x.example/?phone=[redacted]",
+		"/account?phone=4155550123":             Redacted,
+		"see https://x.example/?tel=4155550123": Redacted,
+		"phone=none & order=4155550123":         "phone=none & order=4155550123",
+		"hotel=4155550123":                      "hotel=4155550123",
+
 		"":                            "",
 		"red shoes":                   "red shoes",
 		"3@1.50 EUR":                  "3@1.50 EUR",
@@ -79,6 +89,21 @@ func TestURLsLoseAddressesAndNumbersAndNothingElse(t *testing.T) {
 		"https://shop.example/u/ada@example.com/edit":          "https://shop.example/u/[redacted]/edit",
 		"https://shop.example/u/ada%40example.com?a=b":         "https://shop.example/u/[redacted]?a=b",
 		"https://shop.example/u;email=ada@x.org/edit":          "https://shop.example/u;email=[redacted]/edit",
+
+		page + "ph%6Fne=4155550128":                        page + "ph%6Fne=[redacted]",
+		page + "user_phon%65=4155550128":                   page + "user_phon%65=[redacted]",
+		page + "billing%255Bphone%255D=4155550129":         page + "billing%255Bphone%255D=[redacted]",
+		page + "return_to=%2Faccount%3Fphone%3D4155550127": page + "return_to=[redacted]",
+		page + "redirect=/account?phone=4155550123":        page + "redirect=[redacted]",
+		page + "x=1%26phone%3D4155550123&y":                page + "x=[redacted]&y",
+		page + "phone%3D4155550123":                        page + "[redacted]",
+		page + "x=%2522%253Ftel%253D4155550123":            page + "x=[redacted]",
+		"https://shop.example/a%3Ffax%3D4155550123/b":      "https://shop.example/[redacted]/b",
+		page + "e=%22ada%20secret%22%40example.com":        page + "e=[redacted]",
+
+		page + "next=%2Fa%3Fphone%3D%26order%3D14155552671": "",
+		page + "next=%2Fa%3Forder%3D14155552671":            "",
+		page + "x%3Dhotel%3D14155552671":                    "",
 
 		page + "order=14155552671&phone_id=123456789": "",
 		page + "hotel=12345678&iphone_model=1234567":  "",
@@ -139,6 +164,10 @@ func FuzzNoMarkedAddressOrNumberIsLeft(f *testing.F) {
 				lookFor(t, strings.ReplaceAll(form, split, "="+url.QueryEscape(mark)+"&"))
 			}
 		}
+		for _, pair := range []string{"&phone=12133734253&", "?user_phon%65=1-213-373-4253&", "%3Fbilling%255Bphone%255D%3D12133734253%26", "%2526tel%253D12133734253%2526"} {
+			lookFor(t, strings.ReplaceAll(form, "%s", pair))
+			lookFor(t, "https://x.example/?q="+url.QueryEscape(strings.ReplaceAll(form, "%s", pair)))
+		}
 	})
 }
 
@@ -168,7 +197,7 @@ func BenchmarkTheUsualURL(b *testing.B) {
 
 // BenchmarkHostileTexts has texts of the greatest length that try each loop: their cost must stay in proportion to their length.
 func BenchmarkHostileTexts(b *testing.B) {
-	for name, unit := range map[string]string{"at": "a@", "plus": "+", "plus and digit": "+1 ", "percent": "%25", "percents": "%", "dots": "a@b.", "pairs": "tel=1&"} {
+	for name, unit := range map[string]string{"at": "a@", "plus": "+", "plus and digit": "+1 ", "percent": "%25", "percents": "%", "dots": "a@b.", "pairs": "tel=1&", "equals": "=", "named": "tel=", "quoted": `\"@`} {
 		text := []byte("https://x/?" + strings.Repeat(unit, 8192/len(unit)))
 		b.Run(name, func(b *testing.B) {
 			r := &Redactor{}

@@ -10,7 +10,10 @@ import (
 
 // Compile makes the getter of a field that Validate found nothing wrong with; name is what rejections call the field.
 func (f *Field) Compile(name string, cols *Columns) *Getter {
-	g := &Getter{name: name, separator: []byte(f.Separator), parameter: f.Parameter}
+	g := &Getter{name: name, separator: []byte(f.Separator)}
+	if f.Parameter != "" {
+		g.parameter = []byte(f.Parameter)
+	}
 	index := cols.Index
 	if f.Default != nil || len(f.Columns) > 1 {
 		index = cols.IndexOptional

@@ -16,6 +16,7 @@ type Row struct {
 	values []pipeline.Value // the image's, if it is present
 
 	fell    *Getter // gave its default last
+	taken   []taken // out of URLs of this row
 	scratch []byte  // text made for this row
 	eval    evaluator
 }
@@ -25,7 +26,7 @@ func NewRow(now func() time.Time) *Row { return &Row{eval: evaluator{now: now}} 
 
 // Begin turns to the next change.
 func (r *Row) Begin(c *pipeline.Change) {
-	r.Change, r.image, r.scratch, r.values, r.fell = c, c.Row(), r.scratch[:0], nil, nil
+	r.Change, r.image, r.taken, r.scratch, r.values, r.fell = c, c.Row(), r.taken[:0], r.scratch[:0], nil, nil
 	if r.image.Present {
 		r.values = r.image.Values
 	}
@@ -44,7 +45,7 @@ type Getter struct {
 	fallback  []pipeline.Value
 	names     map[string]pipeline.Value
 	separator []byte
-	parameter string
+	parameter []byte // nil: the whole value
 }
 
 // Single is the value of a field that is a column and nothing else, where it plainly is one value: not blank, not several.

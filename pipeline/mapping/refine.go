@@ -25,8 +25,8 @@ func (g *Getter) refine(r *Row, v pipeline.Value) (pipeline.Value, error) {
 	if !ok {
 		return v, g.Reject(pipeline.WrongType, g.convert.rule())
 	}
-	if g.parameter != "" {
-		v = r.Parameter(v, g.parameter)
+	if g.parameter != nil {
+		return g.parameterOf(r, r.Text(v)), nil
 	}
 	return g.replaced(r, v), nil
 }

@@ -24,6 +24,16 @@ type Counts struct {
 	LastSuccess time.Time        // when TikTok last accepted a call; zero: not yet
 }
 
+// AllSettled is how many rows have settled, however they did.
+func (c *Counts) AllSettled() (n int64) {
+	for outcome, rows := range c.Settled {
+		if outcome != pipeline.Unsettled {
+			n += rows
+		}
+	}
+	return n
+}
+
 func newCounts() *Counts {
 	return &Counts{Settled: map[pipeline.Outcome]int64{}, Rejected: map[pipeline.Reason]int64{},
 		Skipped: map[pipeline.SkipReason]int64{}, Calls: map[string]int64{}}

@@ -36,6 +36,9 @@ func Key(sync, name string) string {
 	return "audience/" + sync + "/" + name
 }
 
+// MembersKey is where it is remembered that the sync's members are: its topic of members is lost if it has no record then.
+func MembersKey(sync string) string { return "members/" + sync }
+
 // ParseBinding reads a document; without a document there is none.
 func ParseBinding(document []byte) (b Binding, err error) {
 	if len(document) == 0 {

@@ -58,6 +58,9 @@ func Resync(ctx context.Context, docs Documents, sync, mode string, recreate boo
 		return fmt.Errorf("resync %s: %w", sync, err)
 	}
 	err = docs.Put(ctx, Key(sync, ""), b.resync(mode, recreate).Document())
+	if _, remembered := docs.Get(MembersKey(sync)); err == nil && remembered {
+		err = docs.Put(ctx, MembersKey(sync), nil)
+	}
 	for _, key := range docs.Keys(Key(sync, "") + "/") { // those that rows have named
 		if err == nil && recreate {
 			err = docs.Put(ctx, key, nil)

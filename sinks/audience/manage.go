@@ -34,6 +34,20 @@ func Rename(ctx context.Context, api API, d *Details, name string) error {
 	return t
 }
 
+// MostShared is how many advertisers TikTok takes in one call of Share.
+const MostShared = 10
+
+// Share lets other advertisers of the owner's Business Center use an audience; its owner alone goes on changing it. The error is a
+// *pipeline.Trouble.
+func Share(ctx context.Context, api API, d *Details, with []string) error {
+	a := manage(ctx, api, d, "/dmp/custom_audience/share/", map[string]any{"custom_audience_ids": []string{d.ID}, "shared_advertiser_ids": with})
+	t := Trouble("share audience "+d.ID, &a)
+	if t == nil {
+		return nil
+	}
+	return t
+}
+
 func manage(ctx context.Context, api API, d *Details, endpoint string, fields map[string]any) pipeline.Answer {
 	fields["advertiser_id"] = d.Advertiser
 	body, _ := json.Marshal(fields) // strings

@@ -128,6 +128,9 @@ func (r *run) request(l *ledger, paths []string) (endpoint string, body []byte) 
 	} else {
 		endpoint = endpointCreate
 		fields["custom_audience_name"], fields["calculate_type"] = cfg.Audience.Name, r.job.plan.layout.Kind
+		if cfg.SubType == "reach_frequency" {
+			fields["audience_sub_type"] = "REACH_FREQUENCY"
+		}
 		if cfg.RetentionDays > 0 {
 			fields["retention_in_days"] = cfg.RetentionDays
 		}

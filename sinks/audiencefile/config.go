@@ -18,6 +18,8 @@ type Config struct {
 	KeepState     bool              `yaml:"keep_state" default:"true" doc:"keep hashes of the last run in work_folder, so that the next one reads only what changed"`
 	FileSize      settings.Size     `yaml:"file_size" default:"50MB" doc:"files are split at this size, 1MB to 240MB; larger where there would be more than 50"`
 	RetentionDays int               `yaml:"retention_in_days" default:"0" doc:"a new audience expires this many days after its creation, 1 to 365; 0: a year after its last upload or use"`
+	SubType       string            `yaml:"sub_type" enum:"normal,reach_frequency" default:"normal" doc:"a new audience is for campaigns of this kind: reach_frequency for those of Reach & Frequency"`
+	ShareWith     []string          `yaml:"share_with" doc:"other advertisers of the Business Center, at most 10, that may use the audience: it is shared with them once it is usable"`
 	ReadBack      settings.Duration `yaml:"read_back" default:"15m" doc:"how often TikTok is asked whether it has processed an upload"`
 }
 

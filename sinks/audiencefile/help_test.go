@@ -391,7 +391,7 @@ func (a api) Upload(_ context.Context, endpoint string, parts []tiktok.Part, pat
 	file, _ := form.CreateFormFile("file", filepath.Base(path))
 	content, err := os.ReadFile(path)
 	if err != nil {
-		return pipeline.Answer{Verdict: pipeline.Broken, Item: -1, Message: "read the file to upload"}
+		return pipeline.Answer{Verdict: pipeline.Broken, Message: "read the file to upload"}
 	}
 	_, _ = file.Write(content)
 	_ = form.Close()

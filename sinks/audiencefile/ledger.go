@@ -22,6 +22,7 @@ type ledger struct {
 	Stopped    time.Time `json:"stopped,omitzero"`  // since when TikTok's answers have stopped every run
 	Last       *Upload   `json:"last,omitempty"`    // the newest upload that TikTok accepted
 	Before     *Upload   `json:"before,omitempty"`  // the newest one before it that TikTok could use
+	Shared     *shared   `json:"shared,omitempty"`  // whom the audience is shared with
 	Intent     *Upload   `json:"intent,omitempty"`  // an upload whose call may have been made; its outcome is unknown
 }
 

@@ -2,6 +2,7 @@ package audiencefile
 
 import (
 	"fmt"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -46,6 +47,24 @@ func TestWhenTheAudienceExpiresIsShownByEveryInstanceFromItsStartOn(t *testing.T
 		if n, is := i.shown("audience_covered", a.ID); !is || n != 1200 {
 			t.Errorf("got %v, %v matched, want 1200", n, is)
 		}
+	})
+}
+
+func TestANewAudienceIsOfTheConfiguredKindAndLife(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, plainConfig+"retention_in_days: 30\nsub_type: reach_frequency\n")
+		w.people(0, 1200)
+		i := w.instance(tempDir(t))
+		i.upload(Uploaded, Options{})
+		w.people(1200, 1300)
+		<-time.After(25 * time.Hour)
+		i.upload(Uploaded, Options{}) // a replace, next to which TikTok would ignore a kind
+		a := w.api().Get(t.Context(), "/dmp/custom_audience/list/", url.Values{"advertiser_id": {i.deps.Advertiser}})
+		if !strings.Contains(string(a.Body), `"audience_sub_type":"REACH_FREQUENCY"`) || !strings.Contains(string(a.Body), `"expired_time":"2000-01-31 `) {
+			t.Errorf("TikTok holds %s, want an audience for Reach & Frequency until 31 January", a.Body)
+		}
+		w.holdsTheTable()
 	})
 }
 

@@ -77,6 +77,9 @@ func (r *run) admit(ctx context.Context) error {
 	if err := j.settle(ctx, l); err != nil {
 		return err
 	}
+	if err := j.share(ctx, l); err != nil {
+		return err
+	}
 	r.manifest.AudienceID, r.manifest.Previous = l.AudienceID, l.members()
 	if wait := l.next().Sub(j.deps.now()); wait > longestWait {
 		return verdict{result: TooSoon, again: l.next(), text: fmt.Sprintf("uploaded at %s; TikTok takes one upload a day", l.Last.At.Format(time.RFC3339))}

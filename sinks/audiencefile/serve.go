@@ -125,7 +125,10 @@ func (j *Job) Settle(ctx context.Context) (Settled, error) {
 	if err := j.deps.load(held, "ledger", &l); err != nil || l.Last == nil || l.Intent != nil {
 		return "", err
 	}
-	if err = j.settle(held, &l); held.Err() != nil {
+	if err = j.settle(held, &l); err == nil {
+		err = j.share(held, &l)
+	}
+	if held.Err() != nil {
 		err = context.Cause(held)
 	}
 	return l.Last.Settled, err

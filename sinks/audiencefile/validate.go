@@ -2,6 +2,7 @@ package audiencefile
 
 import (
 	"path/filepath"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -33,6 +34,7 @@ func (c *Config) Validate(at settings.Place) {
 	if c.RetentionDays < 0 || c.RetentionDays > 365 {
 		at.Key("retention_in_days").Problem("must be between 0 and 365", "0 keeps the audience as long as it is used")
 	}
+	c.validateShared(at.Key("share_with"))
 	if c.ReadBack.Std() < time.Minute || c.ReadBack.Std() > 24*time.Hour {
 		at.Key("read_back").Problem("must be between 1m and 24h", "leave it out for the default")
 	}
@@ -44,6 +46,20 @@ func (c *Config) Validate(at settings.Place) {
 // CheckTypes reports what a schema's columns say of the mapping: see member.CheckTypes.
 func (c *Config) CheckTypes(k mapping.Kinds, at settings.Place) {
 	member.CheckTypes(section, &c.Identifier, &c.Rules, k, at)
+}
+
+func (c *Config) validateShared(at settings.Place) {
+	if len(c.ShareWith) > audience.MostShared {
+		at.Problem("must be at most 10 advertisers", "share it with others by tokrelay audience share")
+	}
+	for i, id := range c.ShareWith {
+		switch {
+		case !audience.IsID(id):
+			at.Index(i).Problem("must be digits in quotes", "see the account menu of TikTok Ads Manager")
+		case slices.Contains(c.ShareWith[:i], id):
+			at.Index(i).Problem("is listed twice", "")
+		}
+	}
 }
 
 func (c *Config) validateSchedule(at settings.Place) {

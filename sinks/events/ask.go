@@ -15,15 +15,18 @@ type Getter interface {
 	Get(ctx context.Context, endpoint string, query url.Values) pipeline.Answer
 }
 
-// EventSource is a pixel or an event set, as an envelope has it.
+// EventSource is a pixel, an app or an event set, as an envelope has it.
 type EventSource struct {
-	Kind string `json:"event_source"` // web, offline, crm
+	Kind string `json:"event_source"` // web, app, offline, crm
 	ID   string `json:"event_source_id"`
 }
 
 func (s EventSource) String() string {
-	if s.Kind == "web" {
+	switch s.Kind {
+	case "web":
 		return "pixel " + s.ID
+	case "app":
+		return "app " + s.ID
 	}
 	return s.Kind + " event set " + s.ID
 }
@@ -32,6 +35,10 @@ func (s EventSource) String() string {
 func sourceOf(envelope string) (s EventSource, ok bool) {
 	return s, json.Unmarshal([]byte("{"+envelope+"}"), &s) == nil
 }
+
+// IsListed reports whether TikTok can be asked for the source: it has lists of pixels and event sets, and none of the apps that events
+// belong to.
+func (s EventSource) IsListed() bool { return s.Kind != "app" }
 
 // Of reports whether an advertiser has the source, by the answer: it counts where TikTok accepted the question.
 func (s EventSource) Of(ctx context.Context, api Getter, advertiser string) (has bool, a pipeline.Answer) {
@@ -62,7 +69,7 @@ func (p *Plan) Ask(api Getter, advertiser string) func(ctx context.Context, enve
 	}
 	return func(ctx context.Context, envelope string) string {
 		source, ok := sourceOf(envelope)
-		if !ok {
+		if !ok || !source.IsListed() {
 			return ""
 		}
 		has, a := source.Of(ctx, api, advertiser)

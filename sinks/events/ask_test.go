@@ -34,6 +34,7 @@ func TestTheSourceOfRefusedCallsIsAskedAbout(t *testing.T) {
 		{"an event set of another kind", client, "crm", "6", "advertiser " + sandbox.DefaultAdvertiser + " has no crm event set 6: correct web_events, or the connection's advertiser_id"},
 		{"an offline event set that is there", client, "offline", "6", ""},
 		{"an offline event set that is not", client, "offline", "5", "advertiser " + sandbox.DefaultAdvertiser + " has no offline event set 5: correct web_events, or the connection's advertiser_id"},
+		{"an app, of which TikTok has no list", answers(`{"code":0,"message":"OK","data":{"pixels":[]}}`), "app", "7", ""},
 		{"no answer of TikTok's", answers("<html>Bad Gateway</html>"), "web", "C4", ""},
 		{"a token that may not ask", answers(`{"code":40001,"message":"No permission."}`), "web", "C4", ""},
 		{"an empty list", answers(`{"code":0,"message":"OK","data":{"pixels":[]}}`), "web", "C4", "advertiser " + sandbox.DefaultAdvertiser + " has no pixel C4: correct web_events, or the connection's advertiser_id"},

@@ -54,6 +54,18 @@ func benchmarkRow(b *testing.B, row, config string) {
 	}
 }
 
+// BenchmarkClickIDOfTheURL is what looking for a click id in the page's URL costs a row that has one there, and a row that has none.
+func BenchmarkClickIDOfTheURL(b *testing.B) {
+	config := readFile(b, "testdata/rows/design/config.yaml")
+	for _, c := range []struct{ name, row, config string }{
+		{"not looked for", benchRow, strings.Replace(config, "web_events:", "web_events:\n  ttclid_from_url: false", 1)},
+		{"found", benchRow, config},
+		{"not there", strings.Replace(benchRow, "ttclid=E.C.P.", "campaign=E.C.P.", 1), config},
+	} {
+		b.Run(c.name, func(b *testing.B) { benchmarkRow(b, c.row, c.config) })
+	}
+}
+
 func BenchmarkRequest(b *testing.B) {
 	s := loadSync(b, readFile(b, "testdata/rows/design/config.yaml"))
 	change := readChange(b, &s.columns, benchRow)
@@ -74,20 +86,25 @@ func BenchmarkRequest(b *testing.B) {
 	b.SetBytes(int64(len(request)))
 }
 
-func TestTheDesignsMappingAllocatesNothing(t *testing.T) {
-	s := loadSync(t, readFile(t, "testdata/rows/design/config.yaml"))
-	change := readChange(t, &s.columns, benchRow)
-	warm := func() {
-		for i := range 1000 {
-			if err := s.maker.Make(&s.items, i, change); err != nil {
-				t.Fatal(err)
-			}
-		}
-		s.items.Buf, s.items.List = s.items.Buf[:0], s.items.List[:0]
+func TestMappingsAllocateNothing(t *testing.T) {
+	first := func(folder string) string {
+		return strings.Split(readFile(t, "testdata/rows/"+folder+"/rows.ndjson"), "\n")[0]
 	}
-	warm()
-	if n := testing.AllocsPerRun(5, warm); n > 0 {
-		t.Errorf("got %v allocations in 1000 rows, want 0", n)
+	for folder, row := range map[string]string{"design": benchRow, "app": first("app"), "redact_hidden": first("redact_hidden")} {
+		s := loadSync(t, readFile(t, "testdata/rows/"+folder+"/config.yaml"))
+		change := readChange(t, &s.columns, row)
+		warm := func() {
+			for i := range 1000 {
+				if err := s.maker.Make(&s.items, i, change); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.items.Buf, s.items.List = s.items.Buf[:0], s.items.List[:0]
+		}
+		warm()
+		if n := testing.AllocsPerRun(5, warm); n > 0 {
+			t.Errorf("%s: got %v allocations in 1000 rows, want 0", folder, n)
+		}
 	}
 }
 

@@ -44,11 +44,11 @@ func (c *Config) checkField(name string, k mapping.Kinds, at settings.Place) {
 		return
 	}
 	of := anything
-	if i := slices.IndexFunc(specs, func(s spec) bool { return s.name == name }); i >= 0 {
-		of = specs[i].kind
+	if s := specOf(name); s != nil {
+		of = s.kind
 	}
 	checkKind(of, &f.Field, k, at)
-	if of == webAddress {
+	if s := specOf(name); s != nil && s.required&c.source() != 0 {
 		warnOfNull(&f.Field, k, at)
 	}
 	for member, field := range f.Product {
@@ -89,6 +89,6 @@ var (
 
 // refusedKinds are the kinds of columns of which no value fits a field, whatever it is. Of the others, rows tell.
 var refusedKinds = map[kind][]pipeline.Kind{
-	text: noTexts, choice: noTexts, webAddress: noTexts, referrer: noTexts, ipAddress: noTexts, currency: noTexts, oneHash: noTexts, place: noTexts,
-	texts: opaque, identifier: opaque, boolean: noBooleans, number: noNumbers, whole: noNumbers, share: noNumbers, contents: noProducts,
+	text: noTexts, choice: noTexts, webAddress: noTexts, referrer: noTexts, ipAddress: noTexts, currency: noTexts, oneHash: noTexts, vendorID: noTexts, place: noTexts,
+	texts: opaque, identifier: opaque, boolean: noBooleans, number: noNumbers, whole: noNumbers, share: noNumbers, contents: noProducts, brands: noProducts,
 }

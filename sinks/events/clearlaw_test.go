@@ -17,6 +17,7 @@ func TestNoClearAddressOrNumberIsInARequest(t *testing.T) {
 	for name, head := range map[string]string{
 		"web":     "pixel_code: CTESTPIXELCODE000000\n  custom_events: true\n  custom_properties: true",
 		"offline": "event_source: offline\n  event_source_id: '7000000000000000101'\n  custom_properties: true",
+		"app":     "event_source: app\n  event_source_id: '7000000000000000301'\n  custom_events: true",
 		"rows":    "event_source: {column: source, default: web}\n  pixel_code: {column: pixel}\n  event_source_id: {column: set}\n  test_event_code: {column: test}\n  event_id: {column: id}",
 	} {
 		t.Run(name, func(t *testing.T) {

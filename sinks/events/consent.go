@@ -23,8 +23,8 @@ func (c *Consent) field() *mapping.Field {
 
 func (c *Consent) validate(from source, at settings.Place) {
 	c.field().Validate(at)
-	if len(c.Limited) > 0 && from != 0 && from != web {
-		at.Key("limited").Problem("TikTok limits the use of web events alone", "take it out: rows with such an answer are skipped")
+	if len(c.Limited) > 0 && from != 0 && from&limitable == 0 {
+		at.Key("limited").Problem("TikTok limits the use of web and app events alone", "take it out: rows with such an answer are skipped")
 	}
 	for _, answer := range c.Grants {
 		if containsFold(c.Limited, answer) {

@@ -13,7 +13,7 @@ import (
 // browser's cookies. A nil getter is not looked at.
 type elsewhere struct {
 	url, cookies *mapping.Getter
-	parameter    string
+	parameter    []byte
 	cookie       []byte
 
 	fromURL, fromCookie prometheus.Counter // nil: not counted
@@ -32,7 +32,7 @@ func (p *Plan) newElsewhere(field string, cols *mapping.Columns) *elsewhere {
 		if id.field != field || from != 0 && from != web {
 			continue
 		}
-		e := &elsewhere{parameter: id.parameter, cookie: []byte(id.cookie)}
+		e := &elsewhere{parameter: []byte(id.parameter), cookie: []byte(id.cookie)}
 		if url, ok := p.cfg.Fields["page.url"]; ok && p.cfg.TTCLIDFromURL && id.parameter != "" {
 			e.url, e.fromURL = url.Compile(field, cols), p.metrics.foundIn(field, "url")
 		}
@@ -49,28 +49,30 @@ func (p *Plan) newElsewhere(field string, cols *mapping.Columns) *elsewhere {
 // browserID appends the field's own value, else what the URL or the cookies have for it. What these have that cannot be sent is left out:
 // nobody mapped it.
 func (m *Maker) browserID(dst []byte, s *step) ([]byte, error) {
-	own, err := m.ownID(dst, s)
-	if err != nil || len(own) > len(dst) {
-		return own, err
-	}
 	e := s.elsewhere
-	if found := m.found(dst, s, m.inURL(e)); len(found) > len(dst) {
-		count(e.fromURL)
-		m.notes.Add(s.spec.name, pipeline.Elsewhere, "it is a parameter of page.url")
-		return found, nil
+	if s.get != nil {
+		if own, err := m.ownID(dst, s); err != nil || len(own) > len(dst) {
+			return own, err
+		}
 	}
-	if found := m.found(dst, s, m.inCookies(e)); len(found) > len(dst) {
-		count(e.fromCookie)
-		m.notes.Add(s.spec.name, pipeline.Elsewhere, "it is in the cookies")
-		return found, nil
+	if e.url != nil {
+		if found := m.found(dst, s, m.inURL(s, e)); len(found) > len(dst) {
+			count(e.fromURL)
+			m.notes.Add(s.spec.name, pipeline.Elsewhere, "it is a parameter of page.url")
+			return found, nil
+		}
+	}
+	if e.cookies != nil {
+		if found := m.found(dst, s, m.inCookies(e)); len(found) > len(dst) {
+			count(e.fromCookie)
+			m.notes.Add(s.spec.name, pipeline.Elsewhere, "it is in the cookies")
+			return found, nil
+		}
 	}
 	return dst, nil
 }
 
 func (m *Maker) ownID(dst []byte, s *step) ([]byte, error) {
-	if s.get == nil {
-		return dst, nil
-	}
 	v, err := s.get.Value(m.row)
 	if err != nil || missing(v) != "" {
 		return dst, err
@@ -78,8 +80,9 @@ func (m *Maker) ownID(dst []byte, s *step) ([]byte, error) {
 	return m.scalar(dst, s, v)
 }
 
-func (m *Maker) found(dst []byte, s *step, v pipeline.Value) []byte {
-	if missing(v) != "" {
+func (m *Maker) found(dst []byte, s *step, text []byte) []byte {
+	v := pipeline.StringValue(text)
+	if text == nil || missing(v) != "" {
 		return dst
 	}
 	placeholder := m.placeholder
@@ -90,34 +93,38 @@ func (m *Maker) found(dst []byte, s *step, v pipeline.Value) []byte {
 	return written
 }
 
-func (m *Maker) inURL(e *elsewhere) pipeline.Value {
-	if e.url == nil {
-		return pipeline.NullValue()
-	}
+func (m *Maker) inURL(s *step, e *elsewhere) []byte {
 	v, err := e.url.Value(m.row)
 	if err != nil || v.Kind() != pipeline.String {
-		return pipeline.NullValue()
+		return nil
 	}
-	return m.row.Parameter(v, e.parameter)
+	url := v.Bytes()
+	if e.url.TookFrom(m.row, m.redactor.HoldsParameter) {
+		url = withPluses(url)
+	}
+	raw := mapping.Parameter(url, e.parameter)
+	if s.redaction.on && m.redactor.HoldsParameter(e.parameter, raw) {
+		count(s.redaction.count)
+		m.notes.Add(s.spec.name, pipeline.LeftOut, holdsPersonalData)
+		return nil
+	}
+	return m.row.UnescapeQuery(raw)
 }
 
 // inCookies reads a Cookie header: name=value; name=value.
-func (m *Maker) inCookies(e *elsewhere) pipeline.Value {
-	if e.cookies == nil {
-		return pipeline.NullValue()
-	}
+func (m *Maker) inCookies(e *elsewhere) []byte {
 	v, err := e.cookies.Value(m.row)
 	if err != nil || v.Kind() != pipeline.String {
-		return pipeline.NullValue()
+		return nil
 	}
 	for rest, more := v.Bytes(), true; more; {
 		var pair []byte
 		pair, rest, more = bytes.Cut(rest, []byte{';'})
 		if name, value, _ := bytes.Cut(pair, []byte{'='}); bytes.Equal(mapping.Trim(name), e.cookie) {
-			return pipeline.StringValue(m.row.Unescape(bytes.Trim(mapping.Trim(value), `"`)))
+			return m.row.Unescape(bytes.Trim(mapping.Trim(value), `"`))
 		}
 	}
-	return pipeline.NullValue()
+	return nil
 }
 
 func count(c prometheus.Counter) {

@@ -22,13 +22,13 @@ type envelopePlan struct {
 // settingPlan is a Setting, compiled: fixed text, or a getter, or neither.
 type settingPlan struct {
 	name  string
-	fixed string
+	fixed []byte // never changed
 	get   *mapping.Getter
 }
 
 func (s *Setting) compile(name string, cols *mapping.Columns) settingPlan {
 	if s.Field == nil {
-		return settingPlan{name: name, fixed: s.Static}
+		return settingPlan{name: name, fixed: []byte(s.Static)}
 	}
 	return settingPlan{name: name, get: s.Field.Compile(name, cols)}
 }
@@ -40,16 +40,16 @@ func newEnvelopePlan(cfg *Config, cols *mapping.Columns) envelopePlan {
 		set:    cfg.EventSourceID.compile("event_source_id", cols),
 		test:   cfg.TestEventCode.compile("test_event_code", cols),
 	}
-	if e.source.get == nil && e.source.fixed == "" {
-		e.source.fixed = "web"
+	if e.source.get == nil && len(e.source.fixed) == 0 {
+		e.source.fixed = []byte("web")
 	}
 	if e.source.get == nil && e.pixel.get == nil && e.set.get == nil && e.test.get == nil {
+		e.from = sourceOfName(string(e.source.fixed))
 		id := e.pixel.fixed
-		if e.source.fixed != "web" || id == "" {
+		if e.from != web || len(id) == 0 {
 			id = e.set.fixed
 		}
-		e.from = sourceNames[e.source.fixed]
-		e.fixed = appendEnvelope(nil, e.source.fixed, []byte(id), []byte(e.test.fixed))
+		e.fixed = appendEnvelope(nil, e.from.name(), id, e.test.fixed)
 	}
 	return e
 }
@@ -92,7 +92,7 @@ func (m *Maker) makeEnvelope() (source, error) {
 	if err != nil {
 		return 0, err
 	}
-	id, err := m.sourceID(sourceNames[from])
+	id, err := m.sourceID(from)
 	if err != nil {
 		return 0, err
 	}
@@ -107,30 +107,28 @@ func (m *Maker) makeEnvelope() (source, error) {
 	if !printable(test, maxTestCode) {
 		return 0, invalid(pipeline.InvalidTestCode, "test_event_code", "letters, digits and dashes, as Events Manager shows it")
 	}
-	m.env = appendEnvelope(m.env[:0], from, id, test)
-	return sourceNames[from], nil
+	m.env = appendEnvelope(m.env[:0], from.name(), id, test)
+	return from, nil
 }
 
-func (m *Maker) eventSource() (string, error) {
+func (m *Maker) eventSource() (source, error) {
 	if m.plan.envelope.source.get == nil {
-		return m.plan.envelope.source.fixed, nil
+		return sourceOfName(alias(m.plan.envelope.source.fixed)), nil
 	}
 	text, err := m.setting(&m.plan.envelope.source)
 	if err != nil {
-		return "", err
+		return 0, err
 	}
-	for _, name := range [...]string{"web", "offline", "crm"} {
-		if string(text) == name {
-			return name, nil
-		}
+	if from := sourceOfName(alias(text)); from != 0 {
+		return from, nil
 	}
-	return "", invalid(pipeline.InvalidPixel, "event_source", "web, offline or crm")
+	return 0, invalid(pipeline.InvalidPixel, "event_source", oneOfFour)
 }
 
-// sourceID is the pixel of a web event, and the event set of others.
+// sourceID is the pixel of a web event, TikTok's id of the app of an app event, and the event set of others.
 func (m *Maker) sourceID(s source) ([]byte, error) {
 	from, name := &m.plan.envelope.set, "event_source_id"
-	if s == web && (m.plan.envelope.pixel.get != nil || m.plan.envelope.pixel.fixed != "") {
+	if s == web && (m.plan.envelope.pixel.get != nil || len(m.plan.envelope.pixel.fixed) > 0) {
 		from, name = &m.plan.envelope.pixel, "pixel_code"
 	}
 	id, err := m.setting(from)
@@ -146,7 +144,7 @@ func (m *Maker) sourceID(s source) ([]byte, error) {
 // setting is the text of a setting in this row, nothing where it has none.
 func (m *Maker) setting(s *settingPlan) ([]byte, error) {
 	if s.get == nil {
-		return []byte(s.fixed), nil
+		return s.fixed, nil
 	}
 	v, err := s.get.Value(m.row)
 	if err != nil || mapping.IsBlank(v) {

@@ -74,7 +74,7 @@ func (e Event) EncodeYAML() any {
 
 // JSONSchema describes the forms of the event.
 func (*Event) JSONSchema() map[string]any {
-	return oneOf(map[string]any{"type": "string", "examples": acceptedNames()}, settings.Schema(eventMap{}))
+	return oneOf(map[string]any{"type": "string", "examples": namesOf(0)}, settings.Schema(eventMap{}))
 }
 
 // EventID says what an event's id is made of: all columns, some, or a field used as it is.

@@ -86,7 +86,7 @@ func (m *Maker) idOfField() error {
 	if identity.IsPlaceholder(id) {
 		return invalid(pipeline.InvalidEventID, "event_id", placeholderID)
 	}
-	if !m.plan.id.keep && m.redactor.Holds(id) {
+	if !m.plan.id.keep && (m.redactor.Holds(id) || m.plan.id.get.TookFrom(m.row, m.redactor.HoldsParameter)) {
 		return invalid(pipeline.PersonalData, "event_id", "an id without an e-mail address or phone number: name its columns instead, {columns: […]}, or set `redact: keep`")
 	}
 	m.eventID = append(m.eventID, id...)

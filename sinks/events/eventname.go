@@ -2,7 +2,6 @@ package events
 
 import (
 	"cmp"
-	"slices"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/identity"
@@ -13,7 +12,8 @@ import (
 // event is a name events are sent under.
 type event struct {
 	json     []byte // the name as JSON
-	custom   bool   // the name is not one of TikTok's
+	sources  source // those that the name needs no custom_events for; 0 is a custom name
+	reserved string // what events of sources that do not list the name would be counted as
 	meant    string // one of TikTok's that a custom name is close to
 	counters keyCounters
 }
@@ -35,7 +35,7 @@ func newNamePlan(cfg *Config, cols *mapping.Columns, m *Metrics) namePlan {
 		return p
 	}
 	p.get = cfg.Event.Field.Compile("event", cols)
-	for _, name := range acceptedNames() {
+	for _, name := range namesOf(cfg.source()) {
 		p.known[name] = []*event{b.event(name)}
 	}
 	for from, to := range cfg.Event.Map {
@@ -59,7 +59,7 @@ func (b *nameBuilder) event(name string) *event {
 		name = renamed(name)
 	}
 	if b.made[name] == nil {
-		b.made[name] = &event{json: jsontext.AppendString(nil, []byte(name)), custom: !isAccepted(name), counters: newKeyCounters(b.metrics, name)}
+		b.made[name] = &event{json: jsontext.AppendString(nil, []byte(name)), sources: sourcesOf(name), reserved: reservedNames[name], counters: newKeyCounters(b.metrics, name)}
 	}
 	return b.made[name]
 }
@@ -70,13 +70,29 @@ type customNames map[string][]*event
 // maxCustomNames bounds what a column with a name of its own in every row may cost.
 const maxCustomNames = 1000
 
-// eventNames are the events of the row; no caller may keep the slice. Offline events have TikTok's names alone.
+// eventNames are the events of the row; no caller may keep the slice.
 func (m *Maker) eventNames() ([]*event, error) {
 	events, err := m.namedEvents()
-	if err == nil && m.from == offline && slices.ContainsFunc(events, func(e *event) bool { return e.custom }) {
-		return nil, invalid(pipeline.InvalidEventName, "event", "one of TikTok's event names of "+namesAsOf+": offline events have no others")
+	for _, e := range events {
+		if e.sources&m.from == 0 && err == nil {
+			err = m.ownNameOf(e)
+		}
 	}
 	return events, err
+}
+
+// ownNameOf is why events of the row's source may not have a name that TikTok does not list for them, or nil. Offline events have TikTok's
+// names alone.
+func (m *Maker) ownNameOf(e *event) error {
+	switch {
+	case m.from == offline:
+		return invalid(pipeline.InvalidEventName, "event", "one of TikTok's event names of "+namesAsOf+": offline events have no others")
+	case e.reserved != "":
+		return invalid(pipeline.InvalidEventName, "event", "one of TikTok's names of "+m.from.name()+" events: it would count this one as "+e.reserved)
+	case !m.plan.cfg.CustomEvents:
+		return invalid(pipeline.InvalidEventName, "event", "one of TikTok's names of "+m.from.name()+" events, or a name in event.map")
+	}
+	return nil
 }
 
 func (m *Maker) namedEvents() ([]*event, error) {
@@ -114,7 +130,7 @@ func (m *Maker) unknownName(name []byte) ([]*event, error) {
 	case m.plan.names.skip:
 		return nil, pipeline.SkipUnmapped
 	case !m.plan.cfg.CustomEvents:
-		return nil, invalid(pipeline.InvalidEventName, "event", nameRule(name))
+		return nil, invalid(pipeline.InvalidEventName, "event", nameRule(name, m.from))
 	}
 	if events, ok := m.custom[string(name)]; ok {
 		return events, nil
@@ -128,19 +144,23 @@ func (m *Maker) unknownName(name []byte) ([]*event, error) {
 	if m.custom == nil || len(m.custom) == maxCustomNames {
 		m.custom = customNames{}
 	}
-	meant := cmp.Or(spelling(string(name)), nearMiss(string(name)))
-	events := []*event{{json: jsontext.AppendString(nil, name), custom: true, meant: meant, counters: m.plan.names.other.counters}}
+	from := m.plan.cfg.source()
+	meant := cmp.Or(spelling(string(name), from), nearMiss(string(name), from))
+	events := []*event{{json: jsontext.AppendString(nil, name), meant: meant, counters: m.plan.names.other.counters}}
 	m.custom[string(name)] = events
 	return events, nil
 }
 
 // nameRule says what name was probably meant: that is TikTok's word, not the row's.
-func nameRule(name []byte) string {
-	if meant := spelling(string(name)); meant != "" {
+func nameRule(name []byte, from source) string {
+	if meant := spelling(string(name), from); meant != "" {
 		return "one of TikTok's event names, written as they are: did you mean " + meant + "?"
 	}
 	if becomes := reservedNames[string(name)]; becomes != "" {
 		return "one of TikTok's event names: it would count " + string(name) + " as " + becomes
+	}
+	if from == app {
+		return "one of TikTok's names of app events, or a name in event.map"
 	}
 	return "one of TikTok's event names of " + namesAsOf + ", or a name in event.map"
 }

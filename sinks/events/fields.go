@@ -21,8 +21,10 @@ const (
 	currency        //
 	identifier      // normalised and hashed; one, or several
 	oneHash         // normalised and hashed; one
+	vendorID        // Apple's id of a device for a vendor, in clear
 	place           // normalised, in clear
 	contents        // products
+	brands          // a browser's brands and their versions
 	anything        // a custom property: whatever the column holds
 )
 
@@ -31,23 +33,54 @@ type source uint8
 
 const (
 	web source = 1 << iota
+	app
 	offline
 	crm
 )
 
-var sourceNames = map[string]source{"web": web, "offline": offline, "crm": crm}
+// sources are what an event_source may be.
+var sources = []struct {
+	name string
+	is   source
+}{{"web", web}, {"app", app}, {"offline", offline}, {"crm", crm}}
 
-const everywhere = web | offline | crm
+const (
+	everywhere = web | app | offline | crm
+	oneOfFour  = "web, app, offline or crm"
+)
+
+// sourceOfName is the source of that name, or 0.
+func sourceOfName(name string) source {
+	for _, s := range sources {
+		if s.name == name {
+			return s.is
+		}
+	}
+	return 0
+}
+
+func (s source) name() string {
+	for _, known := range sources {
+		if known.is == s {
+			return known.name
+		}
+	}
+	return ""
+}
 
 // spec is what is known of a field: where it goes, what it must be, and for which sources TikTok documents it.
 type spec struct {
-	name    string // as configured: properties.value
-	kind    kind
-	sources source
-	max     int // characters of a text; elements have the same limit each
-	choices []string
-	rider   bool // it says nothing without the field before it
+	name     string // as configured: properties.value
+	kind     kind
+	sources  source
+	required source // TikTok refuses an event of these without it
+	max      int    // characters of a text; elements have the same limit each
+	choices  []string
+	rider    bool // it says nothing without the field before it
 }
+
+// limitable are the sources whose events TikTok takes limited_data_use with.
+const limitable = web | app
 
 // The limits of length. TikTok publishes few; these are wide for honest data and keep an event well under a megabyte.
 const (
@@ -72,22 +105,34 @@ var specs = []spec{
 	{name: "user.external_id", kind: identifier, sources: web | crm},
 	{name: "user.ttp", kind: text, sources: web, max: maxID},
 	{name: "user.ttclid", kind: text, sources: web, max: maxText},
-	{name: "user.ip", kind: ipAddress, sources: web},
-	{name: "user.user_agent", kind: text, sources: web, max: maxText},
-	{name: "user.locale", kind: text, sources: web, max: maxID},
+	{name: "user.ip", kind: ipAddress, sources: web | app},
+	{name: "user.user_agent", kind: text, sources: web | app, max: maxText},
+	{name: "user.locale", kind: text, sources: web | app, max: maxID},
 	{name: "user.first_name", kind: oneHash, sources: everywhere},
 	{name: "user.last_name", kind: oneHash, sources: everywhere},
 	{name: "user.city", kind: place, sources: everywhere, max: maxID},
 	{name: "user.state", kind: place, sources: everywhere, max: maxID},
 	{name: "user.country", kind: place, sources: everywhere, max: maxID},
 	{name: "user.zip_code", kind: oneHash, sources: everywhere},
-	{name: "user.idfa", kind: oneHash},
-	{name: "user.gaid", kind: oneHash},
-	{name: "user.idfv", kind: text, max: maxID},
-	{name: "user.att_status", kind: choice, choices: words("AUTHORIZED DENIED NOT_DETERMINED RESTRICTED NOT_APPLICABLE")},
+	{name: "user.idfa", kind: oneHash, sources: app},
+	{name: "user.gaid", kind: oneHash, sources: app},
+	{name: "user.idfv", kind: vendorID, sources: app},
+	{name: "user.att_status", kind: choice, sources: app, choices: words("AUTHORIZED DENIED NOT_DETERMINED RESTRICTED NOT_APPLICABLE")},
 
-	{name: "page.url", kind: webAddress, sources: web, max: maxLongText},
+	{name: "page.url", kind: webAddress, sources: web, required: web, max: maxLongText},
 	{name: "page.referrer", kind: referrer, sources: web, max: maxLongText},
+
+	{name: "device.architecture", kind: text, sources: web, max: maxID},
+	{name: "device.bitness", kind: text, sources: web, max: maxID},
+	{name: "device.browser_version_list", kind: brands, sources: web, max: maxID},
+	{name: "device.mobile", kind: boolean, sources: web},
+	{name: "device.model", kind: text, sources: web, max: maxID},
+	{name: "device.platform", kind: text, sources: web, max: maxID},
+	{name: "device.platform_version", kind: text, sources: web, max: maxID},
+
+	{name: "app.app_id", kind: text, sources: app, required: app, max: maxID},
+	{name: "app.app_name", kind: text, sources: app, max: maxID},
+	{name: "app.app_version", kind: text, sources: app, max: maxID},
 
 	{name: "properties.contents", kind: contents, sources: everywhere},
 	{name: "properties.content_ids", kind: texts, sources: everywhere, max: maxID},
@@ -100,7 +145,7 @@ var specs = []spec{
 	{name: "properties.description", kind: text, sources: everywhere, max: maxLongText},
 	{name: "properties.order_id", kind: text, sources: everywhere, max: maxID},
 	{name: "properties.shop_id", kind: text, sources: everywhere, max: maxID},
-	{name: "properties.customer_type", kind: choice, sources: web, choices: words("new returning")},
+	{name: "properties.customer_type", kind: choice, sources: web | app, choices: words("new returning")},
 	{name: "properties.status", kind: text, sources: everywhere, max: maxID},
 	{name: "properties.delivery_category", kind: choice, sources: everywhere, choices: words("in_store curbside home_delivery")},
 	{name: "properties.predicted_ltv", kind: number, sources: everywhere},
@@ -135,10 +180,18 @@ var specs = []spec{
 	property("condition_of_vehicle", text), property("viewcontent_type", text), property("search_type", text),
 	property("registration_type", text),
 
-	{name: "ad.attribution_share", kind: share, sources: web},
-	{name: "lead.lead_id", kind: text, sources: crm, max: maxID},
+	{name: "ad.callback", kind: text, sources: app, max: maxText},
+	{name: "ad.campaign_id", kind: text, sources: app, max: maxID},
+	{name: "ad.ad_id", kind: text, sources: app, max: maxID},
+	{name: "ad.creative_id", kind: text, sources: app, max: maxID},
+	{name: "ad.is_retargeting", kind: boolean, sources: app},
+	{name: "ad.attributed", kind: boolean, sources: app},
+	{name: "ad.attribution_type", kind: text, sources: app, max: maxID},
+	{name: "ad.attribution_provider", kind: text, sources: app, max: maxID},
+	{name: "ad.attribution_share", kind: share, sources: web | app},
+	{name: "lead.lead_id", kind: text, sources: crm, required: crm, max: maxID},
 	{name: "lead.lead_event_source", kind: text, sources: crm, max: maxID},
-	{name: "limited_data_use", kind: boolean, sources: web},
+	{name: "limited_data_use", kind: boolean, sources: limitable},
 }
 
 // timeField is not a spec: it is written first, and in seconds.

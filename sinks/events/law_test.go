@@ -31,6 +31,7 @@ func TestTikTokTakesWhatWeAccept(t *testing.T) {
 		"web":     "pixel_code: CTESTPIXELCODE000000",
 		"offline": "event_source: offline\n  event_source_id: '7000000000000000101'",
 		"crm":     "event_source: crm\n  event_source_id: '7000000000000000201'",
+		"app":     "event_source: app\n  event_source_id: '7000000000000000301'",
 		"rows":    "event_source: {column: source, default: web}\n  pixel_code: {column: pixel}\n  event_source_id: {column: set}\n  test_event_code: {column: test}",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -50,6 +51,7 @@ type law struct {
 	*testSync
 	r        *rand.Rand
 	tiktok   http.Handler
+	names    []string // of events
 	columns  []string
 	accepted int
 	reasons  map[pipeline.Reason]int
@@ -60,7 +62,8 @@ func newLaw(t *testing.T, head string, r *rand.Rand) *law {
 	l.testSync = loadSync(t, lawConfig(head))
 	l.columns, _ = l.testSync.columns.Wanted()
 	l.tiktok = sandbox.New(sandbox.Config{Now: func() time.Time { return caseNow }, Limits: sandbox.NoLimits(),
-		Refuse: sandbox.Strict()})
+		Refuse: sandbox.Strict(), AllowApp: true})
+	l.names = namesOf(l.plan.cfg.source())
 	return l
 }
 
@@ -69,9 +72,9 @@ func lawConfig(head string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "web_events:\n  %s\n  event: {column: event}\n  fields:\n    event_time: event_time\n", head)
 	from := everywhere
-	for name, s := range sourceNames {
-		if strings.Contains(head, "event_source: "+name) {
-			from = s
+	for _, s := range sources {
+		if strings.Contains(head, "event_source: "+s.name) {
+			from = s.is
 		}
 	}
 	if strings.HasPrefix(head, "pixel_code") {
@@ -203,14 +206,14 @@ func (l *law) row() *pipeline.Change {
 
 // good is a value the field takes, in one of the forms databases have for it; or NULL.
 func (l *law) good(column string) pipeline.Value {
-	required := column == "event" || column == "event_time" || column == "lead.lead_id" || column == "pixel" || column == "set"
+	s := specOf(column)
+	required := column == "event" || column == "event_time" || column == "pixel" || column == "set" || s != nil && s.required != 0 && s.name != "page.url"
 	if !required && l.r.IntN(3) == 0 {
 		return pipeline.NullValue()
 	}
 	if v, ok := l.named(column); ok {
 		return v
 	}
-	s := specOf(column)
 	if s == nil {
 		return pipeline.NullValue()
 	}
@@ -235,15 +238,15 @@ func (l *law) good(column string) pipeline.Value {
 func (l *law) named(column string) (pipeline.Value, bool) {
 	switch column {
 	case "event":
-		return l.text(acceptedNames()[l.r.IntN(22)]), true
+		return l.text(l.names[l.r.IntN(len(l.names))]), true
 	case "event_time":
 		return l.moment(), true
 	case "source":
-		return l.text([]string{"web", "offline", "crm"}[l.r.IntN(3)]), true
+		return l.text(sources[l.r.IntN(len(sources))].name), true
 	case "pixel":
 		return l.text(sandbox.DefaultPixel), true
 	case "set":
-		return l.text(sandbox.DefaultOfflineSet), true
+		return l.pick(l.text(sandbox.DefaultOfflineSet), l.text(sandbox.DefaultCRMSet), l.text(sandbox.DefaultTikTokApp)), true
 	case "id", "own":
 		return l.text(fmt.Sprint("order ", l.r.Uint64())), true
 	case "test":
@@ -254,6 +257,11 @@ func (l *law) named(column string) (pipeline.Value, bool) {
 		return l.pick(l.text("+1 213 373 4253"), pipeline.IntValue(12133734253), l.text("(213) 373-4253")), true
 	case "user.external_id", "user.first_name", "user.last_name", "user.zip_code":
 		return l.pick(l.text(marker+"-17"), l.text(strings.Repeat("a1", 32))), true
+	case "user.idfa", "user.gaid", "user.idfv":
+		return l.pick(l.text("EA7583CD-A667-48BC-B806-42ECB2B48606"), l.text(" ea7583cd-a667-48bc-b806-42ecb2b48606"), l.text("00000000-0000-0000-0000-000000000000")), true
+	case "device.browser_version_list":
+		return l.pick(pipeline.JSONValue([]byte(`[{"brand":"Chromium","version":"140.0"},{"brand":"Not A","version":24,"x":[]}]`)), l.text(`[{"brand":"ü"}]`),
+			pipeline.ListValue([]pipeline.Value{pipeline.StructValue([]string{"brand", "version"}, []pipeline.Value{l.text("Chromium"), l.text("140")})})), true
 	case "user.ip":
 		return l.pick(l.text("203.0.113.9"), l.text("2001:db8::1"), l.text("203.0.113.9/32")), true
 	case "page.url", "page.referrer":

@@ -84,7 +84,7 @@ func (m *Maker) make(items *pipeline.Items, row int, c *pipeline.Change) (err er
 	if m.from, err = m.makeEnvelope(); err != nil {
 		return err
 	}
-	if m.limited && m.from != web {
+	if m.limited && m.from&limitable == 0 {
 		return pipeline.SkipNoConsent
 	}
 	names, err := m.eventNames()

@@ -15,7 +15,8 @@ const (
 	keyClick
 	keyIP
 	keyAgent
-	keyOther // external_id, ttp, device ids, lead_id
+	keyDevice // idfa, gaid, idfv
+	keyOther  // external_id, ttp, lead_id
 )
 
 // matchKeyOf is the key a field gives, or none.
@@ -25,9 +26,11 @@ func matchKeyOf(field string) matchKeys {
 		return keyEmail
 	case "user.phone":
 		return keyPhone
-	case "user.ttclid":
+	case "user.ttclid", "ad.callback": // the click id of a page, and of an app
 		return keyClick
-	case "user.external_id", "user.ttp", "user.idfa", "user.gaid", "lead.lead_id":
+	case "user.idfa", "user.gaid", "user.idfv":
+		return keyDevice
+	case "user.external_id", "user.ttp", "lead.lead_id":
 		return keyOther
 	case "user.ip":
 		return keyIP
@@ -38,7 +41,7 @@ func matchKeyOf(field string) matchKeys {
 }
 
 // identifying are the keys that satisfy require_identifier; ip and user_agent match only together, and not for sure.
-const identifying = keyEmail | keyPhone | keyClick | keyOther
+const identifying = keyEmail | keyPhone | keyClick | keyDevice | keyOther
 
 // Metrics count one sync's events.
 type Metrics struct {
@@ -89,18 +92,18 @@ func (m *Metrics) foundIn(field, from string) prometheus.Counter {
 }
 
 // keyCounters count an event name's events by the match keys they carry, and among the items of all names.
-type keyCounters struct{ items, any, email, phone, click, network prometheus.Counter }
+type keyCounters struct{ items, any, email, phone, click, device, network prometheus.Counter }
 
 // newKeyCounters binds them once per name. Names are a closed list; a custom one counts as "custom".
 func newKeyCounters(m *Metrics, name string) keyCounters {
 	if m == nil {
 		return keyCounters{}
 	}
-	if !isAccepted(name) {
+	if sourcesOf(name) == 0 {
 		name = "custom"
 	}
 	of := func(key string) prometheus.Counter { return m.matchKeys.WithLabelValues(name, key) }
-	return keyCounters{items: m.rows.Items("event"), any: of("any"), email: of("email"), phone: of("phone"), click: of("ttclid"), network: of("ip_ua")}
+	return keyCounters{items: m.rows.Items("event"), any: of("any"), email: of("email"), phone: of("phone"), click: of("ttclid"), device: of("device"), network: of("ip_ua")}
 }
 
 // count counts one event that was made; "any" is all events of the name, the whole that the others are a share of.
@@ -113,7 +116,7 @@ func (c *keyCounters) count(keys matchKeys) {
 	for _, k := range [...]struct {
 		key     matchKeys
 		counter prometheus.Counter
-	}{{keyEmail, c.email}, {keyPhone, c.phone}, {keyClick, c.click}, {keyIP | keyAgent, c.network}} {
+	}{{keyEmail, c.email}, {keyPhone, c.phone}, {keyClick, c.click}, {keyDevice, c.device}, {keyIP | keyAgent, c.network}} {
 		if keys&k.key == k.key {
 			k.counter.Inc()
 		}

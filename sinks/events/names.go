@@ -1,14 +1,25 @@
 package events
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // namesAsOf is the date of TikTok's lists below.
 const namesAsOf = "2025-09"
 
 // standardNames are the event names TikTok takes for web, offline and CRM events.
-var standardNames = []string{"AddPaymentInfo", "AddToCart", "AddToWishlist", "ApplicationApproval", "CompleteRegistration",
-	"Contact", "CustomizeProduct", "Download", "FindLocation", "InitiateCheckout", "Lead", "Purchase", "Schedule", "Search",
-	"StartTrial", "SubmitApplication", "Subscribe", "ViewContent"}
+var standardNames = words("AddPaymentInfo AddToCart AddToWishlist ApplicationApproval CompleteRegistration Contact CustomizeProduct " +
+	"Download FindLocation InitiateCheckout Lead Purchase Schedule Search StartTrial SubmitApplication Subscribe ViewContent")
+
+// appNames are those of app events, as TikTok's own kits for apps have them: a list of its own, in which Checkout and Registration are
+// names and not reserved ones.
+var appNames = words("AchieveLevel AddPaymentInfo AddToCart AddToWishlist Checkout CompleteTutorial CreateGroup CreateRole GenerateLead " +
+	"InAppADClick InAppAdImpr InstallApp JoinGroup LaunchAPP LoanApplication LoanApproval LoanDisbursal Login Purchase Rate Registration " +
+	"Search SpendCredits StartTrial Subscribe UnlockAchievement ViewContent")
+
+// pageView is the pixel's own event of a page, which web events may repeat.
+const pageView = "PageView"
 
 // legacyNames are older names that TikTok still takes: what each is called now, if anything, and what becomes of it.
 var legacyNames = []struct{ name, now, fate string }{
@@ -43,9 +54,9 @@ func customRule(name string) string {
 
 const ownName = "a name of at most 50 letters, digits, _ and -, which begins with a letter"
 
-// nearMiss is the accepted name that is but a letter or two from the text, or "".
-func nearMiss(text string) string {
-	for _, name := range acceptedNames() {
+// nearMiss is the name for events of the source that is but a letter or two from the text, or "".
+func nearMiss(text string, from source) string {
+	for _, name := range namesOf(from) {
 		if changes(squashed(text), strings.ToLower(name)) <= (len(name)-1)/4 {
 			return name
 		}
@@ -53,13 +64,36 @@ func nearMiss(text string) string {
 	return ""
 }
 
-// acceptedNames are all names that need no custom_events.
-func acceptedNames() []string {
-	names := append([]string(nil), standardNames...)
-	for _, l := range legacyNames {
-		names = append(names, l.name)
+// namesOf are all names that need no custom_events for events of the source; 0 is a source that the row says.
+func namesOf(from source) (names []string) {
+	if from == 0 {
+		from = everywhere
+	}
+	if from&^app != 0 {
+		names = append(names, standardNames...)
+		for _, l := range legacyNames {
+			names = append(names, l.name)
+		}
+	}
+	if from&web != 0 {
+		names = append(names, pageView)
+	}
+	for _, name := range appNames {
+		if from&app != 0 && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
 	}
 	return names
+}
+
+// sourcesOf are the sources that a name needs no custom_events for; 0 is a name of the company's own.
+func sourcesOf(name string) (all source) {
+	for _, s := range sources {
+		if slices.Contains(namesOf(s.is), name) {
+			all |= s.is
+		}
+	}
+	return all
 }
 
 // renamed is today's name of a legacy name that has one, else the name itself.
@@ -72,11 +106,11 @@ func renamed(name string) string {
 	return name
 }
 
-// spelling finds the accepted name that the text is but for case, blanks, dashes and underscores: add_to_cart is
+// spelling finds the name for events of the source that the text is but for case, blanks, dashes and underscores: add_to_cart is
 // AddToCart. It is "" where there is none.
-func spelling(text string) string {
+func spelling(text string, from source) string {
 	want := squashed(text)
-	for _, name := range acceptedNames() {
+	for _, name := range namesOf(from) {
 		if want == strings.ToLower(name) {
 			return name
 		}

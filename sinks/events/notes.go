@@ -49,7 +49,7 @@ func (m *Maker) noteOutOfPlace(s *step) {
 	switch {
 	case err != nil || missing(v) != "":
 	case s.spec.sources&m.from == 0:
-		m.notes.Add(s.spec.name, pipeline.LeftOut, "TikTok does not take it for "+sourceName(m.from)+" events")
+		m.notes.Add(s.spec.name, pipeline.LeftOut, "TikTok does not take it for "+m.from.name()+" events")
 	default:
 		m.notes.Add(s.spec.name, pipeline.LeftOut, "it says nothing without the value it belongs to")
 	}
@@ -95,6 +95,12 @@ func (m *Maker) notePhone(s *step, clear []byte) {
 	}
 	if phone.Corrects(clear) {
 		m.notes.Add(s.spec.name, pipeline.Changed, identity.NoteCorrected)
+	}
+}
+
+func (m *Maker) noteVendor(s *step, clear, sent []byte) {
+	if m.notes != nil && !bytes.Equal(clear, sent) {
+		m.notes.Add(s.spec.name, pipeline.Changed, "it is sent as Apple writes it: in upper case, without blanks")
 	}
 }
 

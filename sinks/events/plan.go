@@ -30,6 +30,7 @@ type Plan struct {
 	id       idPlan
 	consent  *consentPlan
 	steps    []step
+	unmapped []*spec // that TikTok refuses events of some sources without, where rows choose the source
 }
 
 // step writes one field.
@@ -47,7 +48,7 @@ type step struct {
 
 	onInvalid string
 	redaction redaction
-	own       *step // a custom property's text
+	own       *step // a custom property's text, or a brand's
 	elsewhere *elsewhere
 	limits    bool // true where the row's consent is a limited one
 }
@@ -86,6 +87,9 @@ func (p *Plan) compileFields(cols *mapping.Columns) {
 	objects := map[string]*object{}
 	for i := range specs {
 		f, ok := p.cfg.Fields[specs[i].name]
+		if !ok && specs[i].required != 0 && p.cfg.source() == 0 {
+			p.unmapped = append(p.unmapped, &specs[i])
+		}
 		from, limits := p.newElsewhere(specs[i].name, cols), p.consent != nil && specs[i].name == "limited_data_use"
 		if ok || from != nil || limits {
 			s := p.compileField(&specs[i], f, cols, objects)
@@ -104,16 +108,18 @@ func (p *Plan) compileFields(cols *mapping.Columns) {
 func (p *Plan) compileField(s *spec, f FieldConfig, cols *mapping.Columns, objects map[string]*object) step {
 	st := step{spec: s, computed: f.From != "", onInvalid: f.OnInvalid}
 	p.sums, p.ids = p.sums || st.computed, p.ids || f.ids
-	st.redaction = newRedaction(s.kind, s.name, f.Redact, p.metrics)
 	st.key, st.object = pathOf(s.name, objects)
 	if !st.computed && !f.IsZero() {
 		st.get = f.Compile(s.name, cols)
 	}
+	st.redaction = newRedaction(s.kind, s.name, f.Redact, p.metrics, st.get)
 	switch s.kind {
 	case identifier, oneHash:
 		p.compileIdentity(&st, f, cols)
 	case contents:
 		st.products = newProductPlan(f, cols, st.redaction)
+	case brands:
+		st.own = &step{spec: &spec{name: s.name, kind: text, max: s.max}, redaction: st.redaction}
 	case anything:
 		st.own = &step{spec: &spec{name: s.name, kind: ownText, max: maxLongText}, redaction: st.redaction}
 	}

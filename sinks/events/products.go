@@ -22,13 +22,13 @@ func newProductPlan(f FieldConfig, cols *mapping.Columns, r redaction) *productP
 	p := &productPlan{single: f.Product != nil}
 	for i, member := range productMembers {
 		p.names[i] = member.name
-		p.steps[i] = step{spec: &spec{name: memberField(-1, member.name), kind: member.kind, max: maxText}, redaction: r.of(member.kind, f.Product[member.name])}
 		if name, ok := f.Members[member.name]; ok {
 			p.names[i] = name
 		}
 		if field, ok := f.Product[member.name]; ok {
 			p.columns[i] = field.Compile("properties.contents."+member.name, cols)
 		}
+		p.steps[i] = step{spec: &spec{name: memberField(-1, member.name), kind: member.kind, max: maxText}, redaction: r.of(member.kind, f.Product[member.name], p.columns[i])}
 	}
 	return p
 }

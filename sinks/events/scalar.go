@@ -26,6 +26,8 @@ func (m *Maker) scalar(dst []byte, s *step, v pipeline.Value) ([]byte, error) {
 		return strconv.AppendBool(dst, yes), nil
 	case anything:
 		return m.ownProperty(dst, s, v)
+	case vendorID:
+		return m.vendorID(dst, s, v)
 	}
 	return m.textual(dst, s, v)
 }

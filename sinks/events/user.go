@@ -117,6 +117,20 @@ func (m *Maker) oneHash(dst []byte, s *step, v pipeline.Value) ([]byte, error) {
 	return appendHash(dst, &hash), nil
 }
 
+// vendorID appends an id that TikTok takes in clear.
+func (m *Maker) vendorID(dst []byte, s *step, v pipeline.Value) ([]byte, error) {
+	if reason := notText(v); reason != "" {
+		return dst, pipeline.Reject(pipeline.StageIdentity, reason, s.spec.name, textRule(reason))
+	}
+	clear, start := m.row.Text(v), len(dst)
+	dst, err := identity.VendorID{}.Append(append(dst, '"'), clear)
+	if err != nil || len(dst) == start+1 {
+		return dst[:start], m.settle(s, err)
+	}
+	m.noteVendor(s, clear, dst[start+1:])
+	return append(dst, '"'), nil
+}
+
 // hash normalises and hashes one identifier.
 func (m *Maker) hash(into *identity.Hash, s *step, v pipeline.Value) (err error) {
 	if v.Kind() != pipeline.String { // of text, identity itself asks what notText would

@@ -3,6 +3,7 @@ package events
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/tokrelay/tokrelay/pipeline/identity"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
@@ -19,6 +20,7 @@ func (c *Config) Validate(at settings.Place) {
 	}
 	if c.Cookies != nil {
 		c.Cookies.Validate(at.Key("cookies"))
+		c.validateWebAlone(at.Key("cookies"))
 	}
 	c.validateFields(at.Key("fields"))
 	c.validateBatch(at.Key("batch"))
@@ -44,11 +46,29 @@ func (c *Config) validateSource(at settings.Place) {
 	from := c.source()
 	switch {
 	case c.EventSource.Field == nil && from == 0:
-		at.Key("event_source").Problem("must be web, offline or crm", "app events are not sent by tokrelay")
+		at.Key("event_source").Problem("must be "+oneOfFour, "")
 	case from == web && !c.PixelCode.isSet() && !c.EventSourceID.isSet():
 		at.Key("pixel_code").Problem("required", "find it in Events Manager: it looks like CUSG5HBC77UD11VVRQEG")
-	case (from == offline || from == crm) && !c.EventSourceID.isSet():
-		at.Key("event_source_id").Problem("required for "+c.EventSource.Static+" events", "the id of the event set in Events Manager")
+	case from != 0 && from != web && !c.EventSourceID.isSet():
+		at.Key("event_source_id").Problem("required for "+from.name()+" events", sourceIDHints[from])
+	case from == app && strings.Trim(c.EventSourceID.Static, "0123456789") != "":
+		at.Key("event_source_id").Warn("does not look like TikTok's id of an app, which is a number", "Events Manager shows it; the app's id in its store goes into app.app_id")
+	}
+	if c.PixelCode.isSet() {
+		c.validateWebAlone(at.Key("pixel_code"))
+	}
+}
+
+var sourceIDHints = map[source]string{
+	app:     "TikTok's id of the app, a number that Events Manager shows",
+	offline: "the id of the event set in Events Manager",
+	crm:     "the id of the event set in Events Manager",
+}
+
+// validateWebAlone refuses what other events cannot use.
+func (c *Config) validateWebAlone(at settings.Place) {
+	if from := c.source(); from != 0 && from != web {
+		at.Problem("is for web events", "take it out")
 	}
 }
 
@@ -57,7 +77,7 @@ func (c *Config) source() source {
 	if c.EventSource.Field != nil {
 		return 0
 	}
-	return sourceNames[c.EventSource.Static]
+	return sourceOfName(c.EventSource.Static)
 }
 
 func (c *Config) validateEvent(at settings.Place) {
@@ -111,24 +131,27 @@ func (c *Config) sentAs(name string) string {
 
 // validateName checks one of TikTok's event names, or one of the company's own where those are allowed.
 func (c *Config) validateName(name string, at settings.Place) {
-	meant, becomes := spelling(name), reservedNames[name]
+	from := c.source()
+	meant, becomes := spelling(name, from), reservedNames[name]
 	switch {
-	case isAccepted(name):
+	case slices.Contains(namesOf(from), name):
 		c.warnLegacy(name, at)
-	case c.CustomEvents && c.source() == offline:
+	case c.CustomEvents && from == offline:
 		at.Problem("offline events have TikTok's names alone", "")
 	case becomes != "":
 		at.Problem("is reserved: TikTok counts it as "+becomes, "write "+becomes+" if that is meant, else another name")
 	case c.CustomEvents && customRule(name) != "":
-		at.Problem("must be "+ownName, closest(name, acceptedNames(), ""))
+		at.Problem("must be "+ownName, closest(name, namesOf(from), ""))
 	case c.CustomEvents:
-		if meant = cmp.Or(meant, nearMiss(name)); meant != "" {
+		if meant = cmp.Or(meant, nearMiss(name, from)); meant != "" {
 			at.Warn("is sent as an event of your own, not as "+meant, "write "+meant+" if that is meant")
 		}
 	case meant != "":
 		at.Problem("is not one of TikTok's event names", "did you mean "+meant+"?")
+	case sourcesOf(name) != 0:
+		at.Problem("is not one of TikTok's names of "+from.name()+" events", closest(name, namesOf(from), "docs/configuration lists them; custom_events: true allows others"))
 	default:
-		at.Problem("is not one of TikTok's event names", closest(name, acceptedNames(), "custom_events: true allows names of your own"))
+		at.Problem("is not one of TikTok's event names", closest(name, namesOf(from), "custom_events: true allows names of your own"))
 	}
 }
 
@@ -144,8 +167,6 @@ func (c *Config) warnLegacy(name string, at settings.Place) {
 		at.Warn(l.name+" is "+l.fate, hint)
 	}
 }
-
-func isAccepted(name string) bool { return slices.Contains(acceptedNames(), name) }
 
 func (c *Config) validateEventID(at settings.Place) {
 	id := &c.EventID

@@ -50,13 +50,10 @@ func (c *Config) isOwnProperty(name string) bool {
 	return ok && c.CustomProperties && own != "" && !strings.Contains(own, ".")
 }
 
-// fieldHint helps with an unknown name: the 1.0 vocabulary, names of app events, near misses.
+// fieldHint helps with an unknown name: the 1.0 vocabulary, names without their object, near misses.
 func (c *Config) fieldHint(name string) string {
 	if now, ok := formerNames[name]; ok {
 		return "write " + now
-	}
-	if strings.HasPrefix(name, "app.") || strings.HasPrefix(name, "ad.") {
-		return "it is for app events, which tokrelay does not send"
 	}
 	known := []string{timeField}
 	for _, s := range specs {
@@ -78,26 +75,15 @@ var formerNames = map[string]string{
 	"email": "user.email", "phone": "user.phone", "phone_number": "user.phone", "user.phone_number": "user.phone",
 	"external_id": "user.external_id", "ttclid": "user.ttclid", "ttp": "user.ttp", "ip": "user.ip", "user_agent": "user.user_agent",
 	"url": "page.url", "value": "properties.value", "currency": "properties.currency", "contents": "properties.contents",
-	"properties.contents_ids": "properties.content_ids", "properties.mileage": "properties.mileage.value and properties.mileage.unit",
+	"idfa": "user.idfa", "gaid": "user.gaid", "idfv": "user.idfv", "aaid": "user.gaid", "user.aaid": "user.gaid", "att_status": "user.att_status",
+	"app_id": "app.app_id", "lead_id": "lead.lead_id", "properties.contents_ids": "properties.content_ids", "properties.mileage": "properties.mileage.value and properties.mileage.unit",
 }
 
 // validatePlace checks that the field goes where the events go.
 func (c *Config) validatePlace(s *spec, at settings.Place) {
-	switch from := c.source(); {
-	case s.sources == 0:
-		at.Warn("TikTok documents it for app events alone", "it is sent, but may be ignored")
-	case from != 0 && s.sources&from == 0:
-		at.Problem("is not for "+sourceName(from)+" events", "take it out")
+	if from := c.source(); from != 0 && s.sources&from == 0 {
+		at.Problem("is not for "+from.name()+" events", "take it out")
 	}
-}
-
-func sourceName(from source) string {
-	for name, s := range sourceNames {
-		if s == from {
-			return name
-		}
-	}
-	return ""
 }
 
 // validateForms checks how the field gets its value.
@@ -131,9 +117,9 @@ func (c *Config) validateForms(s *spec, f *FieldConfig, at settings.Place) {
 }
 
 func validateOnInvalid(s *spec, f *mapping.Field, at settings.Place) {
-	several := s.kind == identifier || s.kind == oneHash || s.kind == texts || s.kind == numbers || s.kind == contents
+	several := s.kind == identifier || s.kind == oneHash || s.kind == texts || s.kind == numbers || s.kind == contents || s.kind == brands
 	switch {
-	case f.OnInvalid == "omit" && s.mustHave(crm):
+	case f.OnInvalid == "omit" && s.required != 0:
 		at.Problem("the field is required", "use reject, or default")
 	case f.OnInvalid == "default" && several:
 		at.Problem("takes reject or omit here", "")
@@ -166,7 +152,7 @@ func (c *Config) validateCountry(s *spec, country *mapping.Country, at settings.
 // checkConstants holds values written in the configuration to the rules of rows. Identifiers are left out: a rule's text
 // must not show what is hashed.
 func checkConstants(c *Config, s *spec, f *mapping.Field, at settings.Place) {
-	if s.kind == identifier || s.kind == oneHash || s.kind == contents || s.kind == anything {
+	if s.kind == identifier || s.kind == oneHash || s.kind == contents || s.kind == brands || s.kind == anything {
 		return
 	}
 	m := (&Plan{cfg: *c, currencies: builtinCurrencyList()}).Maker()
@@ -217,18 +203,26 @@ func (c *Config) validateRequired(at settings.Place) {
 	if !c.has(timeField) {
 		at.Key(timeField).Problem("required", "map the column with the time of the event, or {now: true}")
 	}
-	if !c.has("page.url") && from == web {
-		at.Key("page.url").Problem("required for web events", "map a column, or {value: https://…} for all rows")
+	for i := range specs {
+		if s := &specs[i]; s.required&from != 0 && !c.has(s.name) {
+			at.Key(s.name).Problem("required for "+from.name()+" events", requiredHints[s.name])
+		}
 	}
-	if !c.has("lead.lead_id") && from == crm {
-		at.Key("lead.lead_id").Problem("required for crm events", "map the column with TikTok's lead id")
-	}
+}
+
+var requiredHints = map[string]string{
+	"page.url":     "map a column, or {value: https://…} for all rows",
+	"app.app_id":   "the app's id in its store or its package name: map the column, or {value: com.example.shop} for all rows",
+	"lead.lead_id": "map the column with TikTok's lead id; leads without one are offline events, see docs/configuration",
 }
 
 func (c *Config) validateIdentified(at settings.Place) {
 	identified := slices.ContainsFunc(c.Fields.names(), func(name string) bool { return matchKeyOf(name)&identifying != 0 })
 	if !identified && c.RequireIdentifier {
-		at.Problem("no identifier is mapped, so every row would be rejected",
-			"map user.email, user.phone, user.external_id, user.ttp or user.ttclid, or set require_identifier: false")
+		fields := "user.email, user.phone, user.external_id, user.ttp or user.ttclid"
+		if c.source() == app {
+			fields = "user.email, user.phone, user.idfa, user.gaid or user.idfv"
+		}
+		at.Problem("no identifier is mapped, so every row would be rejected", "map "+fields+", or set require_identifier: false")
 	}
 }

@@ -74,23 +74,33 @@ func (m *Maker) fields(dst []byte) (_ []byte, err error) {
 		m.noteSource(s)
 		m.keys |= s.matchKey
 	}
+	for _, s := range m.plan.unmapped {
+		if s.required&m.from != 0 {
+			return dst, invalid(pipeline.RequiredField, s.name, "mapped, for "+m.from.name()+" events: there is none without it")
+		}
+	}
 	switch {
 	case !m.plan.requires || m.keys&identifying != 0:
 	case m.placeholder != nil:
 		return dst, m.placeholder
 	default:
-		return dst, pipeline.Reject(pipeline.StageIdentity, pipeline.NoIdentifier, "user", "an email, phone, external_id, ttp or ttclid")
+		return dst, pipeline.Reject(pipeline.StageIdentity, pipeline.NoIdentifier, "user", identifiersOf(m.from))
 	}
 	m.noteMoney()
 	return m.enter(dst, nil), nil
 }
 
-// applies reports whether the field goes into this row's event. Device ids (no sources) are for apps, and sent when asked for.
-func (m *Maker) applies(s *step) bool {
-	if s.spec.sources != 0 && s.spec.sources&m.from == 0 {
-		return false
+// identifiersOf is the rule of a row that has nothing to match a person by.
+func identifiersOf(from source) string {
+	if from == app {
+		return "an email, phone, idfa, gaid, idfv or ad.callback"
 	}
-	return !s.spec.rider || m.open == s.object
+	return "an email, phone, external_id, ttp or ttclid"
+}
+
+// applies reports whether the field goes into this row's event.
+func (m *Maker) applies(s *step) bool {
+	return s.spec.sources&m.from != 0 && (!s.spec.rider || m.open == s.object)
 }
 
 // value appends the field's value, or nothing where the row has none.
@@ -111,6 +121,8 @@ func (m *Maker) value(dst []byte, s *step) ([]byte, error) {
 		return m.list(dst, s)
 	case s.products != nil:
 		return m.contents(dst, s)
+	case s.spec.kind == brands:
+		return m.brands(dst, s)
 	}
 	v, err := s.get.Value(m.row)
 	if err != nil {
@@ -150,11 +162,7 @@ func (m *Maker) onInvalid(dst []byte, s *step, err error) ([]byte, error) {
 }
 
 // mustHave names the fields TikTok refuses an event without.
-func (m *Maker) mustHave(s *step) bool { return s.spec.mustHave(m.from) }
-
-func (s *spec) mustHave(from source) bool {
-	return s.kind == webAddress || from == crm && s.name == "lead.lead_id"
-}
+func (m *Maker) mustHave(s *step) bool { return s.spec.required&m.from != 0 }
 
 // missing is the reason to reject a row whose required field has this value, "" where there is a value.
 func missing(v pipeline.Value) pipeline.Reason {

@@ -53,7 +53,7 @@ func (m *Maker) readAudiences() (err error) {
 		if len(name) == 0 || identity.IsPlaceholder(name) || len(name) > maxAudience || m.plan.cfg.Audience.Row.By == "id" && !audience.IsID(string(name)) {
 			return unknownAudience("an audience's " + m.plan.cfg.Audience.Row.By)
 		}
-		if m.redactor.Holds(name) {
+		if m.redactor.Holds(name) || m.plan.audience.TookFrom(m.row, m.redactor.HoldsParameter) {
 			return unknownAudience("an audience's name without an e-mail address or phone number: TikTok would show it")
 		}
 		if m.plan.cfg.Audience.Row.By == "name" && len(name) >= minID && audience.IsID(string(name)) {

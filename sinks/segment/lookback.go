@@ -48,6 +48,8 @@ func (s *Sink) finish(ctx context.Context, f *flush) {
 		case s.doubted <- f:
 			return
 		default: // there is no end of them: TikTok or Kafka is away
+			s.deps.Log.Error("calls ended without an answer, and too many wait already to be looked at again: TikTok may hold people who have left; once it answers, "+
+				"stop all instances and run tokrelay resync --sync NAME", "sync", s.deps.Sync, "memberships", len(f.said), "waiting", cap(s.doubted))
 		}
 	}
 	s.flushes.Put(f)

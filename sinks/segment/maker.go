@@ -59,6 +59,9 @@ func (m *Maker) leaving(c *pipeline.Change, why error) (t transition, ok bool) {
 	if t.oldKnown = c.BeforeComplete && c.Before.Present && !c.KeyRow; t.oldKnown {
 		m.before(c, &t)
 	}
+	if isRejected && m.plan.changed {
+		m.believe(c, &t)
+	}
 	return t, true
 }
 

@@ -32,6 +32,15 @@ func (m *Maker) ofChanged(t *transition) (err error) {
 	return err
 }
 
+// believe says of a row that was rejected if it is a member, as far as it tells: a row that corrects it may hold its identifier alone.
+func (m *Maker) believe(c *pipeline.Change, t *transition) {
+	m.row.Begin(c)
+	some, all := m.plan.members.Unchanged(m.row)
+	in, err := m.plan.members.Includes(m.row)
+	t.asWas = !c.After.Present || some || all || err != nil
+	t.belongs = !t.asWas && in
+}
+
 // unchanged are the kinds of identifiers whose columns did not change; all of them where nothing of the claims did.
 func (m *Maker) unchanged() (kept byte, err error) {
 	readers := m.plan.members.Readers
@@ -66,7 +75,7 @@ func unavailable(field string) *pipeline.Rejection {
 func (f *flush) complete(r *rowPlan, member bool, had []byte) {
 	f.fillIn(r, member, had)
 	r.lacking = r.member && r.kept != 0 && len(r.now) == 0 && !member
-	r.was = r.member || r.rejected != nil && member
+	r.was = r.member || r.belongs || r.asWas && member
 }
 
 func (f *flush) fillIn(r *rowPlan, member bool, had []byte) {

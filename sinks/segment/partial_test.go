@@ -96,6 +96,44 @@ func TestAnOptInWhoseIdentifiersAreNotKnownIsRejected(t *testing.T) {
 	}
 }
 
+func TestWhetherARejectedRowIsAMembersIsKnownToTheRowThatCorrectsItsAddress(t *testing.T) {
+	ann := pipeline.Change{Op: pipeline.Insert, After: person{email: "ann@x.org", member: true}.image()}
+	for _, c := range []struct {
+		name  string
+		wrong []pipeline.Change
+		want  []string
+	}{
+		{"a new row", []pipeline.Change{{Op: pipeline.Insert, After: person{email: "broken", member: true}.image()}}, []string{"ann@x.net"}},
+		{"a new row of one who is no member", []pipeline.Change{{Op: pipeline.Insert, After: person{email: "broken"}.image()}}, nil},
+		{"an opt-in", []pipeline.Change{{Op: pipeline.Insert, After: person{email: "ann@x.org"}.image()}, changed("member=true", "email=broken")}, []string{"ann@x.net"}},
+		{"the address alone", []pipeline.Change{ann, changed("email=broken")}, []string{"ann@x.net"}},
+		{"an opt-out", []pipeline.Change{ann, changed("member=false", "email=broken")}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScene(t, newsletter)
+			for _, row := range c.wrong {
+				s.next++
+				s.through(s.record(1, s.next), nil, row)
+			}
+			s.holds("while the address cannot be read")
+			s.row(1, changed("email=ann@x.net"))
+			s.holds("once it is corrected", c.want...)
+		})
+	}
+}
+
+func TestAnOptOutThatAnEarlierStepRejectsStaysOneWhateverItsNextRowChanges(t *testing.T) {
+	s := newScene(t, newsletter)
+	s.row(1, pipeline.Change{Op: pipeline.Insert, After: person{email: "ann@x.org", member: true}.image()})
+	s.next++
+	refuse := func(*pipeline.Change) error {
+		return pipeline.Reject(pipeline.StageMap, pipeline.ExpressionFailed, "when", "")
+	}
+	s.through(s.record(1, s.next), refuse, changed("member=false"))
+	s.row(1, changed("email=ann@x.net"))
+	s.holds("after the row that changes the address alone")
+}
+
 func TestARowOfChangedColumnsThatHoldsAPartOfWhatItNeedsIsRejected(t *testing.T) {
 	for _, c := range []struct{ name, config, field string }{
 		{"one of two columns of member_when", strings.Replace(newsletter, "member_when: member", "member_when: member && phone != nil", 1), "member_when"},

@@ -119,6 +119,7 @@ func (f *flush) decide(m *memberPlan) {
 	r, b := &f.rows[m.last], &m.before
 	held := f.unionOf(m.past, f.unionOf(b.wants, b.leaves)) // no more than one of both exists
 	m.dirty = m.known && (b.pending || b.generation != f.sink.generation())
+	f.late = f.late || m.known && b.pending // a call of an instance that has ended may still have its effect
 	m.after = record{letters: b.letters || m.letters, member: f.sink.plan.changed && r.was && len(r.now) == 0, wants: r.now, leaves: f.lessOf(held, r.now)}
 	m.after.moveTo(f.record(r), f.sink.generation())
 	nobody := r.member && len(r.now) == 0 && len(held) == 0

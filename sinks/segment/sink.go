@@ -1,7 +1,9 @@
 package segment
 
 import (
+	"cmp"
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -38,6 +40,7 @@ type Deps struct {
 	Formers     func(topic string) []string     // what a topic was called before; nil: nothing else. Known once Audiences has found the own audience
 	Generation  func() uint64                   // grows with every full resync; nil: always 0
 	Status      *pipeline.Status                // nil: none
+	Log         *slog.Logger                    // nil: none
 }
 
 // Sink takes the chunks of a sync. It wants the chunks of one partition one after the other; those of several partitions
@@ -57,6 +60,7 @@ func NewSink(p *Plan, deps Deps) *Sink {
 	if deps.Status == nil {
 		deps.Status = pipeline.NewStatus(time.Now)
 	}
+	deps.Log = cmp.Or(deps.Log, slog.New(slog.DiscardHandler))
 	s := &Sink{plan: p, deps: deps, doubted: make(chan *flush, 64)}
 	s.flushes.New = func() any { return new(flush) }
 	return s

@@ -11,6 +11,7 @@ type transition struct {
 	filtered bool   // the row was left out by the sync's condition, and is not a member
 	created  bool   // an insert or a snapshot: as far as it knows, the row is new
 	asWas    bool   // a row of changed columns, of which none says if it is a member: it is one if it was
+	belongs  bool   // a row that was rejected says that it is a member: rows of changed columns may not say it again
 	kept     byte   // a row of changed columns: bits of the kinds of identifiers that did not change, which now leaves out
 	now      []byte // claims of the row; none for a member means that it has no identifier
 	old      []byte // claims before the change
@@ -23,6 +24,7 @@ const (
 	flagFiltered
 	flagAsWas
 	flagDoubtful
+	flagBelongs
 )
 
 func (t *transition) appendTo(dst []byte) []byte {
@@ -30,7 +32,8 @@ func (t *transition) appendTo(dst []byte) []byte {
 	for _, f := range []struct {
 		on   bool
 		flag byte
-	}{{t.member, flagMember}, {t.oldKnown, flagOldKnown}, {t.created, flagCreated}, {t.filtered, flagFiltered}, {t.asWas, flagAsWas}, {t.doubtful, flagDoubtful}} {
+	}{{t.member, flagMember}, {t.oldKnown, flagOldKnown}, {t.created, flagCreated}, {t.filtered, flagFiltered}, {t.asWas, flagAsWas}, {t.doubtful, flagDoubtful},
+		{t.belongs, flagBelongs}} {
 		if f.on {
 			flags |= f.flag
 		}
@@ -47,7 +50,7 @@ func readTransition(body []byte) transition {
 	rest := body[2+used:]
 	return transition{
 		member: flags&flagMember != 0, oldKnown: flags&flagOldKnown != 0, created: flags&flagCreated != 0, filtered: flags&flagFiltered != 0,
-		asWas: flags&flagAsWas != 0, doubtful: flags&flagDoubtful != 0, kept: body[1],
+		asWas: flags&flagAsWas != 0, doubtful: flags&flagDoubtful != 0, belongs: flags&flagBelongs != 0, kept: body[1],
 		now: rest[:n:n], old: rest[n:],
 	}
 }

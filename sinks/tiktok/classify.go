@@ -1,6 +1,7 @@
 package tiktok
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -31,7 +32,7 @@ func Classify(httpStatus int, body []byte, readErr error) pipeline.Answer {
 	}
 	r := status(httpStatus)
 	return pipeline.Answer{
-		Verdict: r.Verdict, Scope: r.Scope, HTTPStatus: httpStatus, Item: -1, Body: body,
+		Verdict: r.Verdict, Scope: r.Scope, HTTPStatus: httpStatus, Body: body,
 		Message: fmt.Sprintf("HTTP status %d without an answer of TikTok's API", httpStatus),
 	}
 }
@@ -43,13 +44,13 @@ func coded(httpStatus int, body []byte, e *envelope) pipeline.Answer {
 		r = status(httpStatus)
 	}
 	a := pipeline.Answer{
-		Verdict: r.Verdict, Scope: r.Scope, HTTPStatus: httpStatus, Code: *e.Code, Unlisted: !listed, Item: -1,
-		Message: Scrub(e.Message), RequestID: requestID(e.RequestID), Body: body,
+		Verdict: r.Verdict, Scope: r.Scope, HTTPStatus: httpStatus, Code: *e.Code, Unlisted: !listed,
+		Message: cmp.Or(Scrub(e.Message), r.text), RequestID: requestID(e.RequestID), Body: body,
 	}
 	switch a.Verdict {
 	case pipeline.Refused:
 		a.State = stateIn(e.Message)
-		a.Item, a.Field = itemIn(e.Message)
+		a.Field = fieldIn(e.Message)
 		fallthrough
 	case pipeline.Unknown, pipeline.TooMany:
 		blameCall(&a, e.Message)
@@ -64,10 +65,9 @@ func coded(httpStatus int, body []byte, e *envelope) pipeline.Answer {
 // destination, whatever the code.
 func blameCall(a *pipeline.Answer, message string) {
 	part := callPartIn(message)
-	if part == "" || a.Item >= 0 && part != "audience_ids" {
-		return
+	if part != "" {
+		a.Verdict, a.Scope, a.Field = pipeline.Broken, pipeline.ScopeField, part
 	}
-	a.Verdict, a.Scope, a.Item, a.Field = pipeline.Broken, pipeline.ScopeField, -1, part
 }
 
 // requestID keeps an id that looks like one; it is kept whole, for TikTok's support asks for it.
@@ -95,7 +95,7 @@ func stateIn(message string) pipeline.State {
 // needs an operator; everything else on the way passes.
 func Unanswered(err error) pipeline.Answer {
 	kind := network(err)
-	a := pipeline.Answer{Verdict: pipeline.Retry, Item: -1, Network: kind, Message: networkTexts[kind]}
+	a := pipeline.Answer{Verdict: pipeline.Retry, Network: kind, Message: networkTexts[kind]}
 	if kind == "certificate" {
 		a.Verdict = pipeline.Broken
 	}

@@ -35,7 +35,7 @@ func TestEveryCodeHasItsVerdict(t *testing.T) {
 				if a.Verdict != want || string(a.Scope) != scope {
 					t.Errorf("got %v/%s, want %v/%s", a.Verdict, a.Scope, want, scope)
 				}
-				if a.CodeText() != code || a.Message != "Some text." || a.RequestID != "20260813abc" || a.Item != -1 || a.HTTPStatus != 200 {
+				if a.CodeText() != code || a.Message != "Some text." || a.RequestID != "20260813abc" || a.HTTPStatus != 200 {
 					t.Errorf("answer: got %+v, want code, message and request id as sent", a)
 				}
 			})
@@ -90,9 +90,9 @@ func TestARefusalThatNamesAPartOfTheCallBlamesNoRow(t *testing.T) {
 	}
 	for _, c := range cases {
 		a := Classify(200, fmt.Appendf(nil, `{"code":%d,"message":%q}`, c.code, c.message), nil)
-		held := a.Verdict == pipeline.Broken && a.Scope == pipeline.ScopeField && a.Item == -1
+		held := a.Verdict == pipeline.Broken && a.Scope == pipeline.ScopeField
 		if held != (c.part != "") || held && a.Field != c.part {
-			t.Errorf("%d %q: got %v/%s item %d field %q, want part %q", c.code, c.message, a.Verdict, a.Scope, a.Item, a.Field, c.part)
+			t.Errorf("%d %q: got %v/%s field %q, want part %q", c.code, c.message, a.Verdict, a.Scope, a.Field, c.part)
 		}
 	}
 }
@@ -164,33 +164,17 @@ func TestStatesOfAnAudienceAreNoDataErrors(t *testing.T) {
 	}
 }
 
-func TestTheItemAMessageNames(t *testing.T) {
-	cases := []struct {
-		message string
-		item    int
-		field   string
-	}{
-		{"Batch.0.properties.contents.0.content_id: Not a valid string", 0, "properties.contents.0.content_id"},
-		{"data.3.properties.currency: Not a valid currency.", 3, "properties.currency"},
-		{"data[17].user.email is not hashed.", 17, "user.email"},
-		{"batch_data.3: length must equal id_schema.", 3, ""},
-		{"Error in `data.12.event_time`: must be integer", 12, "event_time"},
-		{"(DATA.5)", 5, ""},
-		{"data.999999999999999999999999.x: wrong", -1, ""},
-		{"data.x.y: wrong", -1, ""},
-		{"data: wrong", -1, ""},
-		{"data3: wrong", -1, ""},
-		{"metadata.3.x: wrong", -1, ""},
-		{"Missing required field(s): account_id.", -1, ""},
-		{"Invalid value for currency: not a valid currency.", -1, "currency"},
-		{"Invalid value for Alice_Smith: wrong", -1, ""},
-		{"", -1, ""},
-		{"data.1.Alice_Smith: wrong", 1, ""},
-	}
-	for _, c := range cases {
-		item, field := itemIn(c.message)
-		if item != c.item || field != c.field {
-			t.Errorf("%q: got %d %q, want %d %q", c.message, item, field, c.item, c.field)
+func TestTheFieldAMessageNames(t *testing.T) {
+	for message, want := range map[string]string{
+		"Invalid value for currency: not a valid currency.":            "currency",
+		"Invalid value for properties.value: not a valid number.":      "properties.value",
+		"Invalid value for Alice_Smith: wrong":                         "",
+		"Missing required field(s): account_id.":                       "",
+		"Batch.0.properties.contents.0.content_id: Not a valid string": "",
+		"": "",
+	} {
+		if got := fieldIn(message); got != want {
+			t.Errorf("%q: got %q, want %q", message, got, want)
 		}
 	}
 }
@@ -200,6 +184,8 @@ func TestMessagesAreScrubbed(t *testing.T) {
 		{"e-mail", "user.email alice@example.com is not hashed", "user.email [redacted] is not hashed"},
 		{"e-mail in brackets", "bad value (alice@example.com)", "bad value ([redacted])"},
 		{"telephone", "phone +1 (213) 373-4253 is wrong", "phone [redacted] is wrong"},
+		{"a device's id", "idfv E621E1F8-C36C-495A-93FC-0C247A3E6E5F is wrong", "idfv [redacted] is wrong"},
+		{"a device's id without digits", "idfv abcdefab-abcd-abcd-abcd-abcdefabcdef is wrong", "idfv [redacted] is wrong"},
 		{"telephone without spaces", "phone:+12133734253", "[redacted]"},
 		{"digest", "hash 848a771458438fc2ec420560d769fb9b9b86851ee338ec56517baabd79d3bb4f unknown", "hash [redacted] unknown"},
 		{"token", "token act.a1B2c3D4e5F6g7H8i9J0k1L2m3 is wrong", "token [redacted] is wrong"},

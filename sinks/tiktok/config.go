@@ -21,7 +21,7 @@ type Config struct {
 	SecretFile      string            `yaml:"secret_file" doc:"A file with the developer app's secret."`
 	CAFile          string            `yaml:"ca_file" doc:"PEM file with the authority that signs the API's, or your proxy's, certificate; the system's authorities stay trusted."`
 	Proxy           string            `yaml:"proxy" doc:"URL of the proxy for this connection; without it HTTPS_PROXY and NO_PROXY count."`
-	Gzip            bool              `yaml:"gzip" doc:"Compress requests." default:"false"`
+	Gzip            bool              `yaml:"gzip" doc:"Compress requests. Unproven: no document of TikTok's says that it reads them." default:"false"`
 	Timeout         settings.Duration `yaml:"timeout" doc:"Longest time of one call." default:"30s"`
 	CallsInFlight   int               `yaml:"calls_in_flight" doc:"Calls under way at the same time." default:"8"`
 	Limits          Limits            `yaml:"limits" doc:"Most calls a second. TikTok's own limits apply besides: when it throttles, calls are held."`

@@ -37,3 +37,12 @@ func TestTheTableInTheDocsIsTheTableInTheCode(t *testing.T) {
 		t.Errorf("the docs have %d codes, the code has %d", len(documented), len(codes))
 	}
 }
+
+func TestEachCodeHasItsTextAndSource(t *testing.T) {
+	for code, r := range codes {
+		a := Classify(200, fmt.Appendf(nil, `{"code":%d}`, code), nil)
+		if r.text == "" || a.Message != r.text || r.from > live {
+			t.Errorf("code %d: text %q of source %d; an answer without a text says %q", code, r.text, r.from, a.Message)
+		}
+	}
+}

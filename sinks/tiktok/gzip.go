@@ -27,7 +27,7 @@ func (c *Client) postZipped(ctx context.Context, r request) pipeline.Answer {
 		c.zipped.Store(zipReads)
 	case !unread(&a) || c.zipped.Load() == zipReads:
 	case c.zipped.Load() == zipReadsNot:
-		a.Verdict, a.Scope, a.Item, a.Field = pipeline.Broken, "", -1, ""
+		a.Verdict, a.Scope, a.Field = pipeline.Broken, "", ""
 		a.Message = "compressed calls are not read: set gzip: false for the connection: " + a.Message
 	default:
 		if a = c.send(ctx, r); a.IsAccepted() {
@@ -40,7 +40,7 @@ func (c *Client) postZipped(ctx context.Context, r request) pipeline.Answer {
 // unread reports whether an answer may mean that the body was not understood.
 func unread(a *pipeline.Answer) bool {
 	foreign := a.Code == 0 && (a.HTTPStatus == http.StatusBadRequest || a.HTTPStatus == http.StatusUnsupportedMediaType || a.HTTPStatus == http.StatusUnprocessableEntity)
-	return foreign || a.Verdict == pipeline.Refused && a.Item < 0 && strings.Contains(strings.ToLower(a.Message), "json")
+	return foreign || a.Verdict == pipeline.Refused && strings.Contains(strings.ToLower(a.Message), "json")
 }
 
 type zipper struct {

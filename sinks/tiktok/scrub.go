@@ -144,6 +144,8 @@ func telling(w string) bool {
 			digits, hex, run, mixed = digits+1, hex+1, run+1, true
 		case c|0x20 >= 'a' && c|0x20 <= 'f':
 			digits, hex, run = 0, hex+1, run+1
+		case c == '-': // between the groups of a device's id
+			digits, run, mixed = 0, 0, false
 		case isAlnum(c):
 			digits, hex, run = 0, 0, run+1
 		default:

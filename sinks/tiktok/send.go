@@ -31,7 +31,7 @@ func (c *Client) send(ctx context.Context, r request) pipeline.Answer {
 	began := time.Now()
 	token, err := c.tokenFor(r)
 	if err != nil {
-		return pipeline.Answer{Verdict: pipeline.Denied, Scope: pipeline.ScopeApp, Item: -1, Message: err.Error()}
+		return pipeline.Answer{Verdict: pipeline.Denied, Scope: pipeline.ScopeApp, Message: err.Error()}
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -57,7 +57,7 @@ func (c *Client) exchange(ctx context.Context, r request, token string) pipeline
 	defer open.Wait()
 	req, err := c.request(ctx, r, &open)
 	if err != nil {
-		return pipeline.Answer{Verdict: pipeline.Broken, Item: -1, Message: "the request cannot be made: check base_url"}
+		return pipeline.Answer{Verdict: pipeline.Broken, Message: "the request cannot be made: check base_url"}
 	}
 	if token != "" {
 		req.Header.Set("Access-Token", token)

@@ -36,7 +36,7 @@ func (c *Client) Upload(ctx context.Context, endpoint string, parts []Part, path
 }
 
 func unreadable(err error) pipeline.Answer {
-	return pipeline.Answer{Verdict: pipeline.Broken, Item: -1, Message: fmt.Sprintf("read the file to upload: %v", err)}
+	return pipeline.Answer{Verdict: pipeline.Broken, Message: fmt.Sprintf("read the file to upload: %v", err)}
 }
 
 // multipartAround is what is before and after the file's bytes.

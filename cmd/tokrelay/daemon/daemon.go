@@ -7,6 +7,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline/router"
 	"github.com/tokrelay/tokrelay/sinks/audiencefile"
+	"github.com/tokrelay/tokrelay/sinks/events/counted"
 )
 
 // ErrUndrained reports that the drain deadline passed: rows that had not settled, or whose offsets Kafka did not take, will
@@ -21,6 +22,7 @@ type Daemon struct {
 	files   map[string]*audiencefile.Job // by sync
 	router  *router.Router
 	orders  orders
+	counted *counted.Readback
 }
 
 // New puts a daemon together. It opens no connection yet.
@@ -30,6 +32,7 @@ func New(c *Config, o Options) (*Daemon, error) {
 		return nil, err
 	}
 	d := &Daemon{Wiring: w, files: map[string]*audiencefile.Job{}, orders: orders{last: map[string]time.Time{}}}
+	d.counted = counted.NewReadback(w.State, w.countedAccounts(), time.Now, w.Metrics, w.Log)
 	for i := range c.Syncs {
 		if err := d.join(&c.Syncs[i]); err != nil {
 			return nil, fmt.Errorf("sync %s: %w", c.Syncs[i].Name, err)

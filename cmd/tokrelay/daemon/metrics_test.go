@@ -157,6 +157,7 @@ var notYet = map[string]string{
 	"tokrelay_audience_below_minimum":                 "the first run",
 	"tokrelay_audience_read_records":                  "the first run",
 	"tokrelay_audience_read_offsets":                  "the first run",
+	"tokrelay_events_counted":                         "a day that has been over for a day",
 	"tokrelay_audience_covered":                       "TikTok's first word of the audience",
 	"tokrelay_audience_valid":                         "TikTok's first word of the audience",
 	"tokrelay_audience_expiry_timestamp_seconds":      "TikTok's first word of the audience",

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
+	"github.com/tokrelay/tokrelay/pipeline/state"
 )
 
 // Order is what an operator last asked of a sync, as the state topic keeps it: all instances follow it, also after a restart.
@@ -74,11 +75,21 @@ func (w *Wiring) readOrders(ctx context.Context) error {
 	return err
 }
 
-func (w *Wiring) order(sync string) (o Order) {
-	if doc, ok := w.State.Get(orderKey(sync)); ok && json.Unmarshal(doc, &o) != nil {
+func (w *Wiring) order(sync string) Order { return lastOrder(w.State, sync) }
+
+// lastOrder is what a store holds; nil holds nothing.
+func lastOrder(store *state.Store, sync string) (o Order) {
+	if store == nil {
+		return o
+	}
+	if doc, ok := store.Get(orderKey(sync)); ok && json.Unmarshal(doc, &o) != nil {
 		return Order{} // of another version: it was not for us
 	}
 	return o
+}
+
+func pausedText(sync string, o Order) string {
+	return "paused on purpose " + o.String() + "; tokrelay resume --sync " + sync + " lets it go on"
 }
 
 // awaitOrders reads the orders before any sync begins, however long it takes: one that is paused must not begin.
@@ -123,8 +134,7 @@ const sourceOrder = "operator"
 func (d *Daemon) carryOut(name string, o Order) {
 	w := d.Wiring
 	if o.Paused {
-		w.Status.Set(name, sourceOrder, &pipeline.Trouble{Kind: pipeline.TroublePaused, Stop: true,
-			What: "paused on purpose " + o.String() + "; tokrelay resume --sync " + name + " lets it go on"})
+		w.Status.Set(name, sourceOrder, &pipeline.Trouble{Kind: pipeline.TroublePaused, Stop: true, What: pausedText(name, o)})
 		d.router.Pause(name)
 		return
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
+	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
 )
 
@@ -202,5 +203,43 @@ func TestAStartWithoutItsMembersSaysSo(t *testing.T) {
 				t.Errorf("says that members may be forgotten: got %v, want %v", got, c.want)
 			}
 		})
+	}
+}
+
+// TestAStartThatHadMembersAndFindsNoneIsHeldUntilAResync: members were remembered, which the state topic knows.
+func TestAStartThatHadMembersAndFindsNoneIsHeldUntilAResync(t *testing.T) {
+	t.Parallel()
+	cluster, d, _ := greedyDaemon(t, append([]string{"shop.orders"}, greedyOwn...)...)
+	defer d.Wiring.Close()
+	s := &story{t: t, cluster: cluster, d: d}
+	s.row("ada@example.com")
+	if err := d.Wiring.Admin.SetOffsets(t.Context(), "shop.members", admin.Offsets{"shop.orders": {0: 1}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Wiring.EnsureState(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Wiring.State.Put(t.Context(), audience.MembersKey("members"), []byte("{}")); err != nil {
+		t.Fatal(err)
+	}
+	started := make(chan error, 1)
+	go func() { started <- d.audience("members").AwaitMemory(t.Context()) }()
+	await(t, "the trouble with its cure", func() bool {
+		list := d.Wiring.Status.Troubles("members")
+		return len(list) == 1 && list[0].Stop && strings.Contains(list[0].What, "tokrelay resync --sync members")
+	})
+	if err := audience.Resync(t.Context(), d.Wiring.State, "members", audience.Segment, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Wiring.Admin.SetOffsets(t.Context(), "shop.members", admin.Offsets{"shop.orders": {0: 0}}); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-started:
+		if err != nil {
+			t.Fatal(err)
+		}
+	case <-time.After(time.Minute):
+		t.Error("the sync is held after the resync")
 	}
 }

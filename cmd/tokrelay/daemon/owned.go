@@ -36,6 +36,11 @@ func (o *Owned) Rename(ctx context.Context, name string) error {
 	return audience.Rename(ctx, o.api, &o.Details, name)
 }
 
+// Share lets other advertisers of the Business Center use the audience.
+func (o *Owned) Share(ctx context.Context, with []string) error {
+	return audience.Share(ctx, o.api, &o.Details, with)
+}
+
 // Gone asks TikTok whether the audience is gone.
 func (o *Owned) Gone(ctx context.Context) (bool, error) {
 	d, err := audience.Directory{API: o.api, Advertiser: o.Advertiser}.Look(ctx, o.ID)

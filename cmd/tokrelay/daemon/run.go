@@ -59,6 +59,8 @@ func (d *Daemon) syncs(ctx, behind context.Context) error {
 	defer stop()
 	services.Go(func() { d.keepTopics(serving) })
 	services.Go(func() { d.obey(serving) })
+	services.Go(func() { d.report(serving) })
+	services.Go(func() { d.counted.Run(serving) })
 	for _, s := range d.streams {
 		services.Go(func() { s.Serve(serving) })
 	}

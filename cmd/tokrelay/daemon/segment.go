@@ -18,10 +18,11 @@ func (s *Stream) joinSegment(plan *segment.Plan, target *audience.Target, m *Met
 	w := s.wiring
 	deps := segment.Deps{Sync: s.Sync.Name, Queue: deliverFunc(s.Route.Deliver), DeadLetters: s.Route.Letters, Audiences: target,
 		Identity: s.Sync.Framing.Identity,
-		Framings: func(topic string) [][]byte { return s.framings[topic] }, Formers: target.Formers, Generation: target.Generation, Status: w.Status}
+		Framings: func(topic string) [][]byte { return s.framings[topic] }, Formers: target.Formers, Generation: target.Generation, Status: w.Status, Log: w.Log}
 	if plan.Remembers() {
 		s.members = state.NewMembers(w.stateLog(w.Config.MembersTopic(s.Sync)), segment.EachClaim, m.members)
 		deps.Memory = s.members
+		s.services = append(s.services, daily(func(ctx context.Context) error { return w.noteMembers(ctx, s.Sync, s.members) }))
 	}
 	sink := segment.NewSink(plan, deps)
 	s.segment = sink

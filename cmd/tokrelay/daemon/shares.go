@@ -130,7 +130,7 @@ func (w *Wiring) taken(ctx context.Context, s *Sync, all int) (n int) {
 		return all
 	}
 	for _, m := range members {
-		n += m.Partitions
+		n += m.Partitions()
 	}
 	return min(n, all)
 }

@@ -64,7 +64,7 @@ func (s *sharing) work(gate *delivery.Gate, least float64) (stop func()) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.calls = append(s.calls, time.Now())
-			return pipeline.Answer{Verdict: pipeline.Accepted, Item: -1}
+			return pipeline.Answer{Verdict: pipeline.Accepted}
 		},
 	})
 	ctx, cancel := context.WithCancel(context.Background())

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"iter"
 	"net/url"
 	"sync"
 
@@ -130,6 +131,10 @@ func (w *Wiring) queue(s *Sync, flow *Flow, letters *deadletter.Writer, m *Metri
 	if w.options.Replay {
 		least = ReplayLeast
 	}
+	var accepted func(envelope string, bodies iter.Seq[[]byte])
+	if flow.sink.events != nil {
+		accepted = w.sent.Of(s.Name)
+	}
 	return delivery.New(delivery.Config{MaxItems: flow.sink.maxItems, MaxBytes: flow.sink.maxBytes, Linger: flow.sink.linger, Retry: s.Retry},
 		delivery.Deps{
 			Sync: s.Name, Endpoint: endpoint, AppendRequest: flow.sink.appendRequest, Gate: connection.gate, Least: least,
@@ -137,6 +142,6 @@ func (w *Wiring) queue(s *Sync, flow *Flow, letters *deadletter.Writer, m *Metri
 			Post: func(ctx context.Context, body []byte) pipeline.Answer {
 				return connection.client.Post(ctx, endpoint, body)
 			},
-			DeadLetters: letters, Status: w.Status, Metrics: m.delivery, Tracing: w.tracing(s), OnCall: w.Calls.Add, Log: w.Log,
+			DeadLetters: letters, Status: w.Status, Metrics: m.delivery, Tracing: w.tracing(s), Accepted: accepted, OnCall: w.Calls.Add, Log: w.Log,
 		})
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/pipeline/state"
+	"github.com/tokrelay/tokrelay/sinks/audience"
 )
 
 // AwaitTopics waits for Kafka, however long, and makes sure of what all syncs need: the topics of dead letters. What one
@@ -49,12 +50,37 @@ func (w *Wiring) awaitMemory(ctx context.Context, s *Sync, members *state.Member
 		err = w.insist(ctx, alone, pipeline.TroubleState, w.State.Refresh)
 	}
 	if err == nil && members != nil {
-		if err = w.insist(ctx, alone, pipeline.TroubleState, members.Restore); err == nil && members.Len() == 0 && w.hasForgotten(ctx, s) {
-			w.Log.Error("rows were read, and the topic of members has no record: if it was deleted, what members had is unknown, and is not taken out of the audience; "+
-				"stop all instances and run tokrelay resync --sync NAME", "sync", s.Name, "topic", w.Config.MembersTopic(s))
-		}
+		err = w.insist(ctx, alone, pipeline.TroubleState, members.Restore)
+	}
+	if err == nil && members != nil {
+		err = w.insist(ctx, alone, pipeline.TroubleState, func(ctx context.Context) error { return w.findLost(ctx, s, members) })
 	}
 	return err
+}
+
+// findLost is the trouble of a sync whose topic of members was lost: members were remembered, and it has no record. Where that is not
+// certain, for instance while no row has been a member's, the log says it.
+func (w *Wiring) findLost(ctx context.Context, s *Sync, members *state.Members) error {
+	if members.Len() > 0 || !w.hasForgotten(ctx, s) {
+		return w.noteMembers(ctx, s, members)
+	}
+	const what, cure = "rows were read, and the topic of members has no record", "stop all instances and run tokrelay resync --sync "
+	if _, remembered := w.State.Get(audience.MembersKey(s.Name)); remembered && !w.options.Replay {
+		return &pipeline.Trouble{Kind: pipeline.TroubleState, Stop: true, What: "topic " + w.Config.MembersTopic(s) + " was lost: " + what +
+			" of them any more, so those who leave would stay in the audience; " + cure + s.Name}
+	}
+	w.Log.Error(what+": if it was deleted, what members had is unknown, and is not taken out of the audience; "+cure+"NAME",
+		"sync", s.Name, "topic", w.Config.MembersTopic(s))
+	return nil
+}
+
+// noteMembers has it remembered that members are.
+func (w *Wiring) noteMembers(ctx context.Context, s *Sync, members *state.Members) error {
+	key := audience.MembersKey(s.Name)
+	if _, noted := w.State.Get(key); noted || members.Len() == 0 {
+		return nil
+	}
+	return w.State.Put(ctx, key, []byte("{}"))
 }
 
 // hasForgotten reports whether a sync has read rows, and nothing was ever written to its topic of members. What cannot be asked
@@ -102,8 +128,12 @@ func (w *Wiring) insist(ctx context.Context, syncs []string, kind pipeline.Troub
 		if err == nil || ctx.Err() != nil {
 			return ctx.Err()
 		}
+		trouble, is := errors.AsType[*pipeline.Trouble](err)
+		if !is {
+			trouble = &pipeline.Trouble{Kind: kind, What: err.Error()}
+		}
 		for _, name := range syncs {
-			w.Status.Set(name, source, &pipeline.Trouble{Kind: kind, What: err.Error()})
+			w.Status.Set(name, source, trouble)
 		}
 		if err := backoff.Wait(ctx, tries); err != nil {
 			return err

@@ -20,6 +20,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/state"
 	"github.com/tokrelay/tokrelay/pipeline/tracing"
+	"github.com/tokrelay/tokrelay/sinks/events/counted"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
 )
 
@@ -57,6 +58,7 @@ type Wiring struct {
 	callsProducer *kafka.Producer
 	connections   map[string]*connection
 	shares        *shares
+	sent          *counted.Sent
 	partitions    atomic.Pointer[map[string]int] // of our own topics, once they are there
 	options       Options
 }
@@ -108,6 +110,7 @@ func (w *Wiring) connect() (err error) {
 		w.shares.set() // nothing, before partitions are counted
 	}
 	w.State = state.NewStore(w.stateLog(w.Config.StateTopic), time.Now)
+	w.sent = counted.NewSent(w.State, time.Now, w.Log)
 	return nil
 }
 
@@ -142,13 +145,14 @@ func NewClient(name string, c tiktok.Config, stored func(connection string) stri
 	return client, token, err
 }
 
-// Serve writes calls to their topic, shares the limits, and has calls tried again as soon as a token's file changes, until ctx ends.
+// Serve writes calls to their topic and what was sent to the state topic, shares the limits, and has calls tried again as soon as a token's file changes, until ctx ends.
 func (w *Wiring) Serve(ctx context.Context) {
 	var services sync.WaitGroup
 	for _, c := range w.connections {
 		services.Go(func() { c.token.Watch(ctx, c.gate.TryNow) })
 	}
 	services.Go(func() { w.Status.Remind(ctx) })
+	services.Go(func() { w.sent.Run(ctx) })
 	if w.options.gates == nil {
 		services.Go(func() { w.shares.run(ctx) })
 	}
@@ -175,8 +179,9 @@ func (w *Wiring) Flow(s *Sync, m *Metrics) (*Flow, error) {
 	return f, f.DecodeWith(w.Registry, w.decoding, w.Log)
 }
 
-// Close ends the connections.
+// Close writes how many events were sent, and ends the connections.
 func (w *Wiring) Close() {
+	w.sent.Close()
 	w.producer.Close()
 	w.Admin.Close()
 	if w.callsProducer != nil {

@@ -44,7 +44,6 @@ type itemRow struct {
 	At      string
 	EventID string
 	JSON    template.HTML
-	Named   bool // TikTok's text names it
 	Open    bool
 }
 
@@ -96,20 +95,20 @@ func (p *Page) openCall(e *calls.Entry, from int) *callPage {
 	return c
 }
 
-// items shows a stretch of the items, those TikTok named opened.
+// items shows a stretch of the items, one alone opened.
 func (c *callPage) items(e *calls.Entry, req *request, from int) {
 	total := max(len(req.items), len(e.Rows))
 	from = max(0, min(from, total-1))
 	to := min(from+itemsShown, total)
 	for i := from; i < to; i++ {
-		row := itemRow{Number: i + 1, Named: e.Answer.Item == i && !e.Good()}
+		row := itemRow{Number: i + 1}
 		if i < len(e.Rows) {
 			row.At, row.EventID = place(e.Rows[i]), e.Rows[i].EventID
 		}
 		if i < len(req.items) {
 			row.JSON = jsonHTML(req.items[i])
 		}
-		row.Open = row.Named || total == 1
+		row.Open = total == 1
 		c.Rows = append(c.Rows, row)
 	}
 	c.First, c.Last = from+1, to

@@ -33,6 +33,7 @@ type Page struct {
 	letters cache[[2]string, []*deadletter.Dead]
 	uploads cache[string, []audiencefile.Manifest]
 	checks  cache[string, []daemon.Check]
+	groups  cache[string, []*daemon.GroupState]
 }
 
 // mostViewers may follow live at the same time; others get pages that do not move.
@@ -42,7 +43,7 @@ const mostViewers = 32
 func New(d *daemon.Daemon) http.Handler {
 	p := &Page{d: d, mux: http.NewServeMux(), sampler: newSampler(d.Wiring.Metrics.AllCounts, d.Remembered, time.Now),
 		calling: callingCodes(d.Wiring.Config.Countries()), viewers: make(chan struct{}, mostViewers), every: time.Second, started: time.Now()}
-	p.letters.fresh, p.uploads.fresh, p.checks.fresh = 3*time.Second, 3*time.Second, 5*time.Second
+	p.letters.fresh, p.uploads.fresh, p.checks.fresh, p.groups.fresh = 3*time.Second, 3*time.Second, 5*time.Second, 3*time.Second
 	p.replay, p.book = newReplayer(d), newBook(d)
 	p.routes()
 	return p

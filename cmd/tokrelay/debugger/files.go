@@ -28,6 +28,16 @@ type fileView struct {
 	Problem  string                  `json:"problem,omitempty"`
 }
 
+// Last is the newest run, not counting such as found that TikTok takes one upload a day.
+func (f *fileView) Last() *audiencefile.Manifest {
+	for i := range f.Runs {
+		if f.Runs[i].Result != audiencefile.TooSoon {
+			return &f.Runs[i]
+		}
+	}
+	return &f.Runs[0]
+}
+
 func (p *Page) files(r *http.Request) (any, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
 	defer cancel()

@@ -67,7 +67,7 @@ func ordersBroker(t *testing.T) *kfake.Cluster {
 func madeCall(eventID, user string) pipeline.Call {
 	return pipeline.Call{Time: time.Now(), Sync: "orders", Endpoint: "/event/track/", Items: 1, Attempt: 1, Batch: "b-" + eventID,
 		Request: []byte(`{"data":[{"event_id":"` + eventID + `","user":{` + user + `,"ip":"203.0.113.7"}}]}`),
-		Answer:  pipeline.Answer{HTTPStatus: 200, RequestID: "r-" + eventID, Item: -1, Body: []byte(`{"code":0}`)},
+		Answer:  pipeline.Answer{HTTPStatus: 200, RequestID: "r-" + eventID, Body: []byte(`{"code":0}`)},
 		Rows:    []pipeline.Position{{Topic: "orders", Partition: 0, Offset: 7, EventID: eventID}}}
 }
 

@@ -19,7 +19,9 @@ type overview struct {
 	Headline string     `json:"headline"`
 	Tone     string     `json:"tone"`
 	Today    time.Time  `json:"counted_since"`
+	Instance string     `json:"counted_by"`
 	Syncs    []syncView `json:"syncs"`
+	Problem  string     `json:"group_problem,omitempty"` // why only this instance can be shown
 }
 
 // syncView is a sync at one moment.
@@ -41,9 +43,13 @@ type syncView struct {
 	Unread      string         `json:"audiences_problem,omitempty"`
 	Remembered  *units         `json:"remembered,omitempty"` // of a streamed audience
 	File        *fileView      `json:"file,omitempty"`       // of an audience replaced whole
+	Counted     *countedView   `json:"counted,omitempty"`    // of events: sent against what TikTok counts
 	Verified    *verified      `json:"verified,omitempty"`   // the last tokrelay audience verify
 	Charts      []chart        `json:"-"`
 	Others      []state        `json:"other_troubles,omitempty"`
+	Cure        string         `json:"cure,omitempty"`
+
+	Group *daemon.GroupState `json:"group,omitempty"` // over all instances
 }
 
 // units are people and what they are matched by.
@@ -69,11 +75,23 @@ type verified struct {
 }
 
 func (p *Page) overview(r *http.Request) (any, error) {
-	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
+	o := &overview{Today: p.sampler.today(), Instance: p.d.Instance()}
+	groups, err := p.groups.get("", func() ([]*daemon.GroupState, error) {
+		ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
+		defer cancel()
+		return p.d.Wiring.GroupStates(ctx, p.d.Wiring.State)
+	})
+	if err != nil {
+		o.Problem = err.Error()
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second) // whatever Kafka took
 	defer cancel()
-	o := &overview{Today: p.sampler.today()}
 	for i := range p.d.Wiring.Config.Syncs {
-		o.Syncs = append(o.Syncs, p.look(ctx, &p.d.Wiring.Config.Syncs[i]))
+		v := p.look(ctx, &p.d.Wiring.Config.Syncs[i])
+		if err == nil {
+			v.widen(groups[i])
+		}
+		o.Syncs = append(o.Syncs, v)
 	}
 	o.Headline, o.Tone = headline(o.Syncs)
 	return o, nil
@@ -92,6 +110,7 @@ func (p *Page) look(ctx context.Context, s *daemon.Sync) syncView {
 		v.Others = append(v.Others, troubleState(t))
 	}
 	p.audiences(&v)
+	v.Counted = newCountedView(p.d.Counted(), s.Name)
 	if r, ok := verify.Last(p.d.Wiring, s.Name); ok && s.IsAudience() {
 		v.Verified = &verified{r.At, r.Differs, r.Words()}
 	}
@@ -106,6 +125,32 @@ func (p *Page) look(ctx context.Context, s *daemon.Sync) syncView {
 		v.Charts = append(v.Charts, newChart("Members", "people", "good", f.Hour.level(func(p *point) int64 { return p.members }), span))
 	}
 	return v
+}
+
+// widen has the view tell of all instances where this one alone would look better than the sync is.
+func (v *syncView) widen(g *daemon.GroupState) {
+	v.Group = g
+	if len(g.Waits) > 0 {
+		v.Cure = g.Waits[0].Cure
+	}
+	if v.File == nil && g.Problem == "" {
+		v.LagRows = g.LagRows
+		v.Lag = max(v.Lag, g.Lag)
+	}
+	if v.State.Tone == "stop" || v.State.Tone == "wait" {
+		return
+	}
+	switch {
+	case len(g.Waits) > 0 && g.Waits[0].Kind != pipeline.TroublePaused: // that one all instances have
+		if v.State.Detail != "" {
+			v.Others = append(v.Others, v.State)
+		}
+		t := g.Waits[0]
+		v.State = troubleState(pipeline.TroubleSince{Trouble: &pipeline.Trouble{Kind: t.Kind, What: t.What, Stop: t.Stop, Until: t.Until}, Since: t.Since})
+		v.State.Detail += " (on " + strings.Join(t.Instances, ", ") + ")"
+	case g.Verdict == daemon.Behind && v.File == nil:
+		v.State = state{Tone: "busy", Words: "behind", Detail: cmp.Or(g.Problem, "rows older than a minute have not settled")}
+	}
 }
 
 func (p *Page) audiences(v *syncView) {
@@ -157,13 +202,17 @@ func headline(syncs []syncView) (text, tone string) {
 			waiting = append(waiting, s.Name)
 		}
 	}
+	also := ""
+	if len(paused) > 0 {
+		also = "; " + strings.Join(paused, ", ") + plural(len(paused), " is", " are") + " paused"
+	}
 	switch {
 	case len(stopped) == 1:
-		return stopped[0] + " needs attention", "stop"
+		return stopped[0] + " needs attention" + also, "stop"
 	case len(stopped) > 1:
-		return fmt.Sprintf("%d syncs need attention: %s", len(stopped), strings.Join(stopped, ", ")), "stop"
+		return fmt.Sprintf("%d syncs need attention: %s", len(stopped), strings.Join(stopped, ", ")) + also, "stop"
 	case len(waiting) > 0:
-		return strings.Join(waiting, ", ") + plural(len(waiting), " waits", " wait") + " and will go on by itself", "wait"
+		return strings.Join(waiting, ", ") + plural(len(waiting), " waits", " wait") + " and will go on by itself" + also, "wait"
 	case len(paused) > 0:
 		return strings.Join(paused, ", ") + plural(len(paused), " is", " are") + " paused by an operator", "idle"
 	case len(syncs) == 1:

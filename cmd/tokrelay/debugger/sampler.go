@@ -87,16 +87,7 @@ func (t *trail) add(c *metrics.Counts, members int64, now time.Time) {
 	t.hour.add(now, p)
 	t.now = c
 	copy(t.recent[1:], t.recent[:])
-	t.recent[0] = settledAt{settled(c), now}
-}
-
-func settled(c *metrics.Counts) (n int64) {
-	for o, rows := range c.Settled {
-		if o != pipeline.Unsettled {
-			n += rows
-		}
-	}
-	return n
+	t.recent[0] = settledAt{c.AllSettled(), now}
 }
 
 // rate is how many rows a second have settled lately.

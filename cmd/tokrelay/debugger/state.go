@@ -21,18 +21,18 @@ var troubled = map[pipeline.TroubleKind]string{
 	pipeline.TroubleRegistry:   "waiting for the schema registry",
 	pipeline.TroubleKafka:      "waiting for Kafka",
 	pipeline.TroubleBatch:      "a partition is held: a batch cannot be read",
-	pipeline.TroubleDeadLetter: "paused: dead letters cannot be written",
+	pipeline.TroubleDeadLetter: "held: dead letters cannot be written",
 	pipeline.TroubleTikTok:     "waiting: TikTok is away",
 	pipeline.TroubleThrottled:  "waiting for TikTok’s limit",
-	pipeline.TroubleToken:      "paused: token refused",
-	pipeline.TroubleConfig:     "paused: the configuration is wrong",
-	pipeline.TroubleRefused:    "paused: TikTok refuses everything",
-	pipeline.TroubleUnknown:    "paused: an unknown answer of TikTok",
+	pipeline.TroubleToken:      "held: token refused",
+	pipeline.TroubleConfig:     "held: the configuration is wrong",
+	pipeline.TroubleRefused:    "held: TikTok refuses everything",
+	pipeline.TroubleUnknown:    "held: an unknown answer of TikTok",
 	pipeline.TroubleRejected:   "stopped: too many rows rejected",
 	pipeline.TroubleColumn:     "stopped: a mapped column is gone",
 	pipeline.TroubleState:      "waiting for the state topic",
 	pipeline.TroubleDisk:       "waiting for room on the disk",
-	pipeline.TroubleAudience:   "paused: the audience cannot be used",
+	pipeline.TroubleAudience:   "held: the audience cannot be used",
 	pipeline.TroublePaused:     "paused by an operator",
 }
 
@@ -71,7 +71,7 @@ func troubleState(t pipeline.TroubleSince) state {
 	case !t.Until.IsZero() && !t.Stop:
 		s.Words += " until " + clock(t.Until)
 	case s.Words == "":
-		s.Words = "paused: " + string(t.Kind)
+		s.Words = "held: " + string(t.Kind)
 	}
 	return s
 }

@@ -29,7 +29,7 @@ func TestStatesInWords(t *testing.T) {
 		{"nothing assigned yet", nil, figures{Total: counts(0, 0, 0)}, "idle", "starting"},
 		{"others do the work", nil, figures{Total: counts(0, 9, 0)}, "idle", "standing by"},
 		{"limit", trouble(pipeline.TroubleThrottled, "Too many requests (40100)", false, until), figures{}, "wait", "waiting for TikTok’s limit until " + until.UTC().Format("15:04:05")},
-		{"token", trouble(pipeline.TroubleToken, "Access token is incorrect (40105)", true, until), figures{}, "stop", "paused: token refused"},
+		{"token", trouble(pipeline.TroubleToken, "Access token is incorrect (40105)", true, until), figures{}, "stop", "held: token refused"},
 		{"rejected share", trouble(pipeline.TroubleRejected, "620 of the last 1000 rows were rejected, mostly for invalid_currency: correct the mapping and restart", true, time.Time{}), figures{}, "stop", "stopped: 62 % of rows rejected"},
 	}
 	for _, c := range cases {

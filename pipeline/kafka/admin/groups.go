@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -22,10 +24,18 @@ func (a *Client) Committed(ctx context.Context, group string) (Offsets, error) {
 	return o, nil
 }
 
-// Member is an instance in a group, and how many partitions it reads.
+// Member is an instance in a group, and the partitions it reads, by topic.
 type Member struct {
 	ClientID, Host string
-	Partitions     int
+	Assigned       map[string][]int32
+}
+
+// Partitions is how many partitions the member reads.
+func (m *Member) Partitions() (n int) {
+	for _, ids := range m.Assigned {
+		n += len(ids)
+	}
+	return n
 }
 
 // Members are the instances in a group of the configured protocol; a group that does not exist yet has none.
@@ -44,10 +54,10 @@ func (a *Client) Members(ctx context.Context, group string) ([]Member, error) {
 func (a *Client) classicMembers(ctx context.Context, group string) (members []Member, err error) {
 	described, err := whole(a.adm.DescribeGroups(ctx, group))
 	for _, m := range described[group].Members {
-		one := Member{ClientID: m.ClientID, Host: m.ClientHost}
+		one := Member{ClientID: m.ClientID, Host: m.ClientHost, Assigned: map[string][]int32{}}
 		if assigned, ok := m.Assigned.AsConsumer(); ok {
 			for _, t := range assigned.Topics {
-				one.Partitions += len(t.Partitions)
+				one.Assigned[t.Topic] = t.Partitions
 			}
 		}
 		members = append(members, one)
@@ -58,9 +68,9 @@ func (a *Client) classicMembers(ctx context.Context, group string) (members []Me
 func (a *Client) nextGenMembers(ctx context.Context, group string) (members []Member, err error) {
 	described, err := whole(a.adm.DescribeConsumerGroups(ctx, group))
 	for _, m := range described[group].Members {
-		one := Member{ClientID: m.ClientID, Host: m.ClientHost}
-		for _, partitions := range m.Assignment {
-			one.Partitions += len(partitions)
+		one := Member{ClientID: m.ClientID, Host: m.ClientHost, Assigned: map[string][]int32{}}
+		for topic, partitions := range m.Assignment {
+			one.Assigned[topic] = slices.Sorted(maps.Keys(partitions))
 		}
 		members = append(members, one)
 	}

@@ -145,12 +145,21 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// BusinessCenter lists the default advertiser and others of its Business Center.
+func BusinessCenter(others ...string) []Advertiser {
+	list := []Advertiser{{ID: DefaultAdvertiser, Name: "Sandbox advertiser", Business: "sandbox"}}
+	for _, id := range others {
+		list = append(list, Advertiser{ID: id, Business: "sandbox"})
+	}
+	return list
+}
+
 func (c Config) withAccount() Config {
 	if c.Apps == nil {
 		c.Apps = []App{{ID: DefaultAppID, Secret: DefaultAppSecret}}
 	}
 	if c.Advertisers == nil {
-		c.Advertisers = []Advertiser{{ID: DefaultAdvertiser, Name: "Sandbox advertiser", Business: "sandbox"}}
+		c.Advertisers = BusinessCenter()
 	}
 	if c.Sources == nil {
 		owner := c.Advertisers[0].ID

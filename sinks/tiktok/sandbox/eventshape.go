@@ -28,6 +28,7 @@ var eventShape = shape(UnknownField, rules{
 	"page":             page,
 	"app":              app,
 	"ad":               only(ad, "app", "web"),
+	"device":           only(device, "web"),
 	"lead":             lead,
 	"limited_data_use": only(boolean, "app", "web"),
 })
@@ -60,9 +61,16 @@ var appShape = shape(UnknownField, rules{"app_id": filled, "app_name": text, "ap
 var leadShape = shape(UnknownField, rules{"lead_id": filled, "lead_event_source": text})
 
 var adShape = shape(UnknownField, rules{
-	"callback": text, "campaign_id": text, "ad_id": text, "creative_id": text,
-	"is_retargeting": boolean, "attributed": boolean,
-	"attribution_type": text, "attribution_provider": text, "attribution_share": share,
+	"callback": ofApps(text), "campaign_id": ofApps(text), "ad_id": ofApps(text), "creative_id": ofApps(text),
+	"is_retargeting": ofApps(boolean), "attributed": ofApps(boolean),
+	"attribution_type": ofApps(text), "attribution_provider": ofApps(text), "attribution_share": share,
+})
+
+// deviceShape is what a browser says of itself when it is asked. Of their types the documents say nothing: the two that are no texts take
+// anything.
+var deviceShape = shape(UnknownField, rules{
+	"architecture": text, "bitness": text, "browser_version_list": anything, "mobile": anything, "model": text,
+	"platform": text, "platform_version": text,
 })
 
 var contentShape = shape(UnknownProperty, rules{
@@ -76,7 +84,7 @@ var propertyShape = shape(UnknownProperty, rules{
 	"content_ids": texts, "contents": contents, "content_type": oneOf("product", "product_group"),
 	"currency": currency, "value": amount, "num_items": count, "predicted_ltv": amount,
 	"search_string": inClear, "query": inClear, "description": inClear, "order_id": inClear, "shop_id": inClear, "status": text,
-	"customer_type":     mostly("new", "returning"),
+	"customer_type":     only(mostly("new", "returning"), "web", "app"),
 	"delivery_category": mostly("in_store", "curbside", "home_delivery"),
 
 	"content_id": inClear, "content_name": inClear, "content_category": text, "brand": text, "price": amount, "quantity": count,
@@ -98,6 +106,7 @@ var propertyShape = shape(UnknownProperty, rules{
 
 func user(c *check, v value)       { c.object(v, userShape) }
 func ad(c *check, v value)         { c.object(v, adShape) }
+func device(c *check, v value)     { c.object(v, deviceShape) }
 func properties(c *check, v value) { c.object(v, propertyShape) }
 func contents(c *check, v value)   { c.list(v, content) }
 func content(c *check, v value)    { c.object(v, contentShape) }
@@ -112,6 +121,9 @@ func partner(c *check, v value) {
 	text(c, v)
 	c.warn(PartnerName)
 }
+
+// ofApps is only for app events.
+func ofApps(rule func(*check, value)) func(*check, value) { return only(rule, "app") }
 
 // only warns where a field is sent with an event_source it does not apply to.
 func only(rule func(*check, value), sources ...string) func(*check, value) {

@@ -20,6 +20,7 @@ const maxNames = 10_000
 type arrival struct {
 	source          string
 	event, id, body []byte
+	ofApps          bool // the name is one of app events, and reserved for none of them
 }
 
 // eventKey stands for source, event and event_id: the first half of the SHA-256 of the three, joined by zero bytes.
@@ -128,7 +129,7 @@ func (l *ledger) duplicate(k eventKey, now time.Time) bool {
 }
 
 func (l *ledger) count(k eventKey, a arrival, day int64) {
-	name := l.countedAs(a.event)
+	name := l.countedAs(a)
 	l.counts.Accepted++
 	l.counts.BySource[a.source]++
 	l.counts.ByName[name]++
@@ -154,10 +155,17 @@ func (l *ledger) name(b []byte) string {
 }
 
 // countedAs is the name an event is counted under; names beyond the limit share one count.
-func (l *ledger) countedAs(b []byte) string {
-	name := l.name(b)
+func (l *ledger) countedAs(a arrival) string {
+	name := l.name(a.event)
 	if _, ok := l.names[name]; !ok {
 		return "(other)"
+	}
+	return a.reported(name)
+}
+
+func (a arrival) reported(name string) string {
+	if a.ofApps {
+		return name
 	}
 	return reported(name)
 }
@@ -172,7 +180,7 @@ func (l *ledger) record(list []Event, now time.Time, a arrival, keep bool) []Eve
 		return list
 	}
 	name := l.name(a.event)
-	e := Event{Source: a.source, Event: name, Reported: reported(name), ID: string(a.id), Arrived: now}
+	e := Event{Source: a.source, Event: name, Reported: a.reported(name), ID: string(a.id), Arrived: now}
 	if keep {
 		e.Body = slices.Clone(a.body)
 	}

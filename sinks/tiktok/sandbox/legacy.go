@@ -54,7 +54,7 @@ func (s *Sandbox) legacyBatch(call *call) (any, *refusal) {
 	c.object(body, legacyBatchShape)
 	c.testing(body, "batch")
 	batch, _ := body.get("batch")
-	return s.acceptLegacy(call, c, arrivals(body.str("pixel_code"), batch))
+	return s.acceptLegacy(call, c, arrivals(source{"web", body.str("pixel_code")}, batch))
 }
 
 func (s *Sandbox) legacyCheck(call *call) *check {

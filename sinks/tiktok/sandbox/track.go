@@ -44,15 +44,17 @@ func (s *Sandbox) accept(call *call, body value) (any, *refusal) {
 	if r := call.poison(); r != nil {
 		return nil, r
 	}
-	s.ledger.arrive(call.now, arrivals(source.id, data), body.str("test_event_code") != "")
+	s.ledger.arrive(call.now, arrivals(source, data), body.str("test_event_code") != "")
 	return nil, nil
 }
 
 // arrivals lists the events of a checked array. Their bytes point into the body.
-func arrivals(sourceID string, data value) []arrival {
+func arrivals(of source, data value) []arrival {
 	list := make([]arrival, 0, data.count())
 	for e := range data.elements {
-		list = append(list, arrivalOf(sourceID, e))
+		a := arrivalOf(of.id, e)
+		a.ofApps = of.kind == "app" && isStandard(a.event, "app")
+		list = append(list, a)
 	}
 	return list
 }
@@ -143,7 +145,7 @@ func (c *check) lacks(v value, source, object, name string) bool {
 func eventName(c *check, v value) {
 	filled(c, v)
 	inClear(c, v)
-	if v.kind() != jsontext.String || standardEvents[string(v.text())] {
+	if v.kind() != jsontext.String || isStandard(v.text(), c.source) {
 		return
 	}
 	if c.source == "offline" || c.s.cfg.StandardEventsOnly {

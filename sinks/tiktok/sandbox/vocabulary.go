@@ -20,6 +20,20 @@ var standardEvents = set(`
 	FindLocation InitiateCheckout Lead Purchase Schedule Search StartTrial SubmitApplication Subscribe ViewContent
 	ClickButton CompletePayment PlaceAnOrder SubmitForm`)
 
+// appEvents are the names of app events, a list of its own.
+var appEvents = set(`
+	AchieveLevel AddPaymentInfo AddToCart AddToWishlist Checkout CompleteTutorial CreateGroup CreateRole GenerateLead InAppADClick
+	InAppAdImpr InstallApp JoinGroup LaunchAPP LoanApplication LoanApproval LoanDisbursal Login Purchase Rate Registration Search
+	SpendCredits StartTrial Subscribe UnlockAchievement ViewContent`)
+
+// isStandard reports whether a name is one of TikTok's for events of a source.
+func isStandard(name []byte, source string) bool {
+	if source == "app" {
+		return appEvents[string(name)]
+	}
+	return standardEvents[string(name)]
+}
+
 // renamed maps the names TikTok converts to those it reports them under.
 var renamed = map[string]string{"CompletePayment": "Purchase", "SubmitForm": "Lead"}
 

@@ -64,6 +64,7 @@
   const pause = byId('pause')
   const pulse = byId('pulse')
   let source = null
+  let gone = null // since when the daemon does not answer: what is shown is grey then
 
   // said is what a screen reader is told of: states in words, when they change.
   const said = () => [...live.querySelectorAll('[data-say]')].map(node => node.textContent.trim()).join('. ')
@@ -79,8 +80,14 @@
   function follow () {
     source = new EventSource(location.href)
     source.addEventListener('live', event => show(event.data))
-    source.addEventListener('open', () => { pause.dataset.state = 'live'; pulse.textContent = 'Live' })
-    source.addEventListener('error', () => { pause.dataset.state = 'away'; pulse.textContent = 'Reconnecting' })
+    source.addEventListener('open', () => { gone = null; pause.dataset.state = 'live'; pulse.textContent = 'Live'; live.classList.remove('gone') })
+    source.addEventListener('error', () => {
+      gone ??= new Date().toISOString().slice(11, 19)
+      pause.dataset.state = 'away'
+      pulse.textContent = `No answer since ${gone}`
+      live.classList.add('gone')
+      byId('say').textContent = `The daemon does not answer since ${gone}: what is shown is old.`
+    })
   }
 
   function stop () {

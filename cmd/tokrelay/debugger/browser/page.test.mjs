@@ -261,6 +261,19 @@ test('the page moves by itself while a replay runs, and can be paused', async ()
   await acting.close()
 })
 
+test('a page whose daemon is gone turns grey and says since when', async () => {
+  const other = await startDemo()
+  const { page, close } = await open(browser, other.address)
+  await page.goto(other.address + '/')
+  await page.waitForFunction(() => document.getElementById('pulse').textContent === 'Live')
+  assert.equal(await page.locator('#live.gone').count(), 0)
+  other.stop()
+  await page.locator('#live.gone').waitFor()
+  assert.match(await page.locator('#pulse').textContent(), /^No answer since \d\d:\d\d:\d\d$/)
+  assert.match(await page.locator('#say').textContent(), /what is shown is old/)
+  await close()
+})
+
 test('a row that is pasted shows its item, and stays where it was typed', async () => {
   const { page, faults, close } = await open(browser, demo.address)
   await page.goto(demo.address + '/preview')

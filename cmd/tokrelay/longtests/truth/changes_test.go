@@ -36,6 +36,20 @@ func (w *world) insert(t *table) {
 	w.create(t, id, w.person())
 }
 
+// heard tells the audiences of a version of a row, or that it is gone.
+func (w *world) heard(t *table, id int64, before, after row) {
+	whole := !w.has[changedColumns] || w.isFull()
+	for _, a := range w.audiences {
+		switch _, there := t.rows[id]; {
+		case a.known[t] == nil:
+		case there:
+			a.hears(t, id, before, after, whole || before == row{})
+		default:
+			delete(a.known[t], id)
+		}
+	}
+}
+
 // newKey is one the table has never had.
 func (w *world) newKey(t *table) int64 { return int64(len(t.keys) + 1) }
 
@@ -44,6 +58,7 @@ func (w *world) create(t *table, id int64, r row) {
 		t.keys = append(t.keys, id)
 	}
 	t.rows[id] = r
+	w.heard(t, id, row{}, r)
 	op := []string{"c", "c", "r"}[w.rand.IntN(3)]
 	w.note("%s %s/%d: %v", op, t.topic, id, &r)
 	w.put(t, id, op, row{}, r)
@@ -52,6 +67,8 @@ func (w *world) create(t *table, id int64, r row) {
 // put writes a version of a row: as a plain row, or as an envelope with or without what was there before.
 func (w *world) put(t *table, id int64, op string, before, after row) {
 	switch {
+	case w.has[changedColumns]:
+		w.putChanged(t, id, op, before, after)
 	case w.isPlain():
 		w.write(t, id, w.writer.row(columns(id, after), w.deleted("false")))
 	case op == "u" && w.isFull():
@@ -63,8 +80,9 @@ func (w *world) put(t *table, id int64, op string, before, after row) {
 
 func (w *world) update(t *table, id int64) {
 	before := t.rows[id]
-	after := w.altered(before)
+	after := w.noticed(before, w.altered(before))
 	t.rows[id] = after
+	w.heard(t, id, before, after)
 	w.note("u %s/%d: %v", t.topic, id, &after)
 	w.put(t, id, "u", before, after)
 }
@@ -74,8 +92,13 @@ func (w *world) update(t *table, id int64) {
 func (w *world) remove(t *table, id int64) {
 	before := columns(id, t.rows[id])
 	delete(t.rows, id)
+	w.heard(t, id, row{}, row{})
 	w.note("d %s/%d", t.topic, id)
 	switch {
+	case w.has[changedColumns] && w.isFull():
+		w.write(t, id, w.writer.changed(w.form, "d", w.form.image(before, nil), nil))
+	case w.has[changedColumns]:
+		w.write(t, id, w.writer.changed(w.form, "d", w.form.image(avro{"id": id}, nil), nil))
 	case w.style == rewritten:
 		w.write(t, id, w.writer.row(before, w.deleted("true")))
 		return

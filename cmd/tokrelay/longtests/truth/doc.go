@@ -12,6 +12,15 @@
 //	go test ./cmd/tokrelay/longtests/truth -args -runs 1 -seed 42
 //	go test ./cmd/tokrelay/longtests/truth -args -runs 100 -kinds "full images,rejected rows"
 //
+// Faults that were put into the code, each with a seed that finds it; a seed goes with its list of kinds:
+//
+//	updates of changed columns taken for whole rows      3000 "key images,changed columns"
+//	a rejected row's opt-in forgotten                    3100 "key images,changed columns,rejected rows"
+//	a cell set to NULL taken for unchanged               3203 "key images,full images,changed columns,erasures"
+//	Spanner's column set to NULL taken for unchanged     3306 "key images,changed columns,erasures"
+//	no sync held whose audience another sync fills       6000 "full images,key images,rivals"
+//	the call of an instance that has ended not looked at 3483 "key images,full images,fences,late calls,restarts,kills"
+//
 // A seed gives the same history. Which goroutine comes first in one moment is not in its power, so a seed that failed may
 // pass: run it often (-runs 50 -same) before believing it.
 package truth

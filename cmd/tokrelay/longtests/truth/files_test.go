@@ -15,12 +15,10 @@ import (
 const uploaded = `
   - name: %s
     topics: [%s]
-    before_image: %s
     %s
     audience_file:
       audience: {name: %s}
-      identifier: {EMAIL_SHA256: email, PHONE_SHA256: phone}
-      member_when: %s
+      %s
       schedule: "0 3 * * *"
       work_folder: %s
       keep_state: %t
@@ -28,7 +26,7 @@ const uploaded = `
 `
 
 func (w *world) fileText(b *strings.Builder, a *audience) {
-	fmt.Fprintf(b, uploaded, a.name, strings.Join(a.topics(), ", "), w.beforeImage(), w.deletedWhen(), a.name, a.column, tempDir(w.T), w.rand.IntN(4) > 0)
+	fmt.Fprintf(b, uploaded, a.name, strings.Join(a.topics(), ", "), w.images(), a.name, w.mapped("identifier", a), tempDir(w.T), w.rand.IntN(4) > 0)
 }
 
 // tempDir is a folder in memory where the system has a place for that: builds sync what they keep, and disks are slow.
@@ -82,7 +80,7 @@ func (w *world) awaitUpload() {
 // night sends everyone home and lets the hours pass until an upload is due: an idle daemon of virtual time costs real time.
 func (w *world) night() {
 	w.quiet()
-	for _, m := range virtual.Running(w.members) {
+	for _, m := range virtual.Running(w.filler.members) {
 		m.Leave()
 	}
 	now := time.Now().UTC()

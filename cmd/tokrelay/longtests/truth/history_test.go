@@ -24,9 +24,9 @@ func TestOnceAllIsQuietTheAudienceIsTheTable(t *testing.T) {
 		w := newWorld(t, r, log, of, rows)
 		defer w.end()
 		w.live()
-		virtual.Part(w, w.members)
+		virtual.Part(w, w.parties())
 		if t.Failed() {
-			t.Logf("kinds %s\n%s\nstory:\n%s\nlog:\n%s", &w.traits, w.config, strings.Join(w.story, "\n"), log.Tail())
+			t.Logf("kinds %s\n%s\nstory:\n%s\nlog:\n%s", &w.traits, w.filler.config, strings.Join(w.story, "\n"), log.Tail())
 		}
 	})
 }
@@ -57,10 +57,10 @@ func (w *world) live() {
 // quiet ends all trouble.
 func (w *world) quiet() {
 	w.tiktok.ClearFaults()
-	for _, m := range virtual.Running(w.members) {
+	for _, m := range virtual.Running(w.filler.members) {
 		m.Link.Restore()
 	}
-	if len(virtual.Running(w.members)) == 0 {
+	if len(virtual.Running(w.filler.members)) == 0 {
 		w.join()
 	}
 	w.note("all is quiet")
@@ -104,7 +104,7 @@ func (w *world) await(what string, left func() string) {
 // evict puts members out of the groups that a real broker would not have kept.
 func (w *world) evict() {
 	for _, a := range w.audiences {
-		if err := w.pulse.Evict(w.Context(), w.client, "truth."+a.name); err != nil {
+		if err := w.pulse.Evict(w.Context(), w.client, "truth."+a.sync); err != nil {
 			w.Error(err)
 		}
 	}
@@ -113,32 +113,32 @@ func (w *world) evict() {
 // behind is what the groups have not committed, or a member says that is left.
 func (w *world) behind() string {
 	for _, a := range w.audiences {
-		if left := w.uncommitted(a); left != "" {
+		if left := w.uncommitted(a.sync, a.tables); left != "" {
 			return left
 		}
-		for _, m := range virtual.Running(w.members) {
-			c, err := m.Wiring.Metrics.Counts(a.name)
+		for _, m := range virtual.Running(w.filler.members) {
+			c, err := m.Wiring.Metrics.Counts(a.sync)
 			if err != nil {
 				w.Fatal(err)
 			}
 			if c.LagRecords != 0 || c.Unsettled != 0 {
-				return fmt.Sprintf("%s of %s is %d records behind, %d unsettled", a.name, m.Name, c.LagRecords, c.Unsettled)
+				return fmt.Sprintf("%s of %s is %d records behind, %d unsettled", a.sync, m.Name, c.LagRecords, c.Unsettled)
 			}
 		}
 	}
-	return ""
+	return w.unheld()
 }
 
-func (w *world) uncommitted(a *audience) string {
-	group := w.broker.GroupInfo("truth." + a.name)
-	for _, t := range a.tables {
+func (w *world) uncommitted(sync string, tables []*table) string {
+	group := w.broker.GroupInfo("truth." + sync)
+	for _, t := range tables {
 		for p, end := range w.written[t.topic] {
 			at := int64(0)
 			if group != nil {
 				at = group.Commits[t.topic][p].Offset
 			}
 			if at < end {
-				return fmt.Sprintf("%s has committed %s/%d at %d, and the end is %d", a.name, t.topic, p, at, end)
+				return fmt.Sprintf("%s has committed %s/%d at %d, and the end is %d", sync, t.topic, p, at, end)
 			}
 		}
 	}
@@ -151,6 +151,7 @@ func (w *world) judge() {
 	for _, difference := range w.differs() {
 		w.Error(difference)
 	}
+	w.judgeRival()
 }
 
 // differs are the differences between TikTok's sets and the truth.

@@ -26,31 +26,33 @@ const (
 
 // What happens to the table, the log and the members: a history has any of these.
 const (
-	compaction  kind = "compaction"        // the log cleaner runs at any time, also where the sync is behind
-	vanishing   kind = "vanishing deletes" // it takes the tombstones too, once the sync has read them
-	keySchemas  kind = "key schemas"       // the key's schema is registered again: another id in front of equal keys
-	keyChanges  kind = "key changes"       // a row's key changes: delete and create, in two partitions
-	households  kind = "households"        // rows share addresses
-	topics      kind = "topics"            // the sync reads two topics, with the same ids in both
-	syncs       kind = "syncs"             // another sync fills another audience from the same rows
-	erasures    kind = "erasures"          // an address is written over by nothing: NULL, empty, n/a
-	overwriting kind = "overwriting"       // an address is written over by a word: deleted
-	rejected    kind = "rejected rows"     // an address that cannot be read, a bad phone
-	softDeletes kind = "soft deletes"      // a column marks rows as deleted
-	badOptOuts  kind = "bad opt-outs"      // a person leaves by a row that could not be sent
-	restarts    kind = "restarts"          // members leave in good order and others come
-	kills       kind = "kills"             // members are killed
-	cuts        kind = "cuts"              // members lose their network for a while
-	fences      kind = "fences"            // the broker forgets members whose calls are under way, and others get their partitions
-	instances   kind = "instances"         // more than one member at a time
-	faults      kind = "faults"            // TikTok throttles, fails, and answers after the effect with an error
-	late        kind = "late calls"        // TikTok is slow, and does what it was asked though the caller has gone
+	compaction     kind = "compaction"        // the log cleaner runs at any time, also where the sync is behind
+	vanishing      kind = "vanishing deletes" // it takes the tombstones too, once the sync has read them
+	keySchemas     kind = "key schemas"       // the key's schema is registered again: another id in front of equal keys
+	keyChanges     kind = "key changes"       // a row's key changes: delete and create, in two partitions
+	households     kind = "households"        // rows share addresses
+	topics         kind = "topics"            // the sync reads two topics, with the same ids in both
+	syncs          kind = "syncs"             // another sync fills another audience from the same rows
+	erasures       kind = "erasures"          // an address is written over by nothing: NULL, empty, n/a
+	overwriting    kind = "overwriting"       // an address is written over by a word: deleted
+	rejected       kind = "rejected rows"     // an address that cannot be read, a bad phone
+	softDeletes    kind = "soft deletes"      // a column marks rows as deleted
+	badOptOuts     kind = "bad opt-outs"      // a person leaves by a row that could not be sent
+	changedColumns kind = "changed columns"   // updates hold the changed columns alone
+	rivals         kind = "rivals"            // a sync of another configuration names the same audience
+	restarts       kind = "restarts"          // members leave in good order and others come
+	kills          kind = "kills"             // members are killed
+	cuts           kind = "cuts"              // members lose their network for a while
+	fences         kind = "fences"            // the broker forgets members whose calls are under way, and others get their partitions
+	instances      kind = "instances"         // more than one member at a time
+	faults         kind = "faults"            // TikTok throttles, fails, and answers after the effect with an error
+	late           kind = "late calls"        // TikTok is slow, and does what it was asked though the caller has gone
 )
 
 var (
 	styles = []kind{fullImages, keyImages, flatRows, rewritten, neverStored, unshared, fileUpload}
 	events = []kind{compaction, vanishing, keySchemas, keyChanges, households, topics, syncs, erasures, overwriting, rejected, softDeletes, badOptOuts,
-		restarts, kills, cuts, fences, instances, faults, late}
+		changedColumns, rivals, restarts, kills, cuts, fences, instances, faults, late}
 )
 
 // off are the kinds that are known to end wrong, each with what is still to be mended. -kinds all runs them all the same.
@@ -115,6 +117,10 @@ func someOf(list []kind, r *rand.Rand) traits {
 //     another unasked. Where partitions are lost, no call takes longer than a moment.
 //   - A tombstone that vanished leaves rows under another key of the same row, if there are any, as if they had not been
 //     deleted.
+//   - Rows of changed columns go with envelopes; deleted_when does not go with them, nor do plain rows, and a file audience wants full
+//     before-images. Unless the old rows are whole, what compaction took before it was read no row says again.
+//   - Who left while another sync filled the audience, and is no longer in the log, stays with a sync that takes it over. It is the only
+//     audience that changes hands.
 //   - A file audience has no consumers that could be cut off from each other: one member makes the upload.
 func (t *traits) leaveOut() {
 	if t.memoryless() {
@@ -126,8 +132,20 @@ func (t *traits) leaveOut() {
 	if t.has[keySchemas] {
 		t.drop(vanishing)
 	}
+	if t.style == flatRows || t.style == rewritten {
+		t.drop(changedColumns)
+	}
+	if t.has[changedColumns] {
+		t.drop(softDeletes)
+	}
+	if t.has[changedColumns] && t.style == keyImages {
+		t.drop(compaction, vanishing)
+	}
+	if t.has[rivals] {
+		t.drop(vanishing, syncs)
+	}
 	if t.style == fileUpload {
-		t.drop(syncs, cuts, fences, late)
+		t.drop(rivals, syncs, cuts, fences, late)
 	}
 }
 

@@ -17,6 +17,8 @@ import (
 //   - A row whose last version has no address (NULL, empty, a placeholder such as n/a) has no digest: what it had is out.
 //   - A row whose last version holds an address that cannot be read is rejected as a whole: it is a dead letter, none of its
 //     addresses is in the audience, and what it had before is out. It comes back with the next version that can be read.
+//   - Where updates hold the changed columns alone, and old rows do not hold the others, an address that did not change is known for as
+//     long as it is in the audience. An opt-out, a delete or a rejected row takes it out, and it comes back when it is written again.
 //   - An address that several rows hold is in for as long as one of them, by these rules, has it in.
 
 // cell is the value of a column, with what it means. What writes it knows that: nothing here reads addresses.
@@ -75,11 +77,21 @@ func (t *table) some(pick func(n int) int) (int64, bool) {
 	return ids[pick(len(ids))], true
 }
 
+func newAudience(name, column string, tables []*table) *audience {
+	a := &audience{name: name, sync: name, column: column, tables: tables, known: map[*table]map[int64]row{}}
+	for _, t := range tables {
+		a.known[t] = map[int64]row{}
+	}
+	return a
+}
+
 // audience is which rows a sync's audience is made of.
 type audience struct {
 	name   string
+	sync   string // that fills it
 	column string // of the members
 	tables []*table
+	known  map[*table]map[int64]row // the rows as those who read the log know them
 }
 
 func (a *audience) includes(r *row) bool {
@@ -93,7 +105,7 @@ func (a *audience) includes(r *row) bool {
 func (a *audience) truth() map[digest]string {
 	set := map[digest]string{}
 	for _, t := range a.tables {
-		for id, r := range t.rows {
+		for id, r := range a.known[t] {
 			for _, d := range r.digests(a.includes(&r)) {
 				set[d] += fmt.Sprintf(" %s/%d", t.topic, id)
 			}
@@ -105,4 +117,26 @@ func (a *audience) truth() map[digest]string {
 		}
 	}
 	return set
+}
+
+// hears takes over what a version of a row says to those who read the log; whole: of all its columns.
+func (a *audience) hears(t *table, id int64, before, after row, whole bool) {
+	known := after
+	if !whole {
+		was := a.known[t][id]
+		if len(was.digests(a.includes(&was))) == 0 {
+			was.email, was.phone = cell{}, cell{}
+		}
+		known.email = was.email.after(before.email, after.email)
+		known.phone = was.phone.after(before.phone, after.phone)
+	}
+	a.known[t][id] = known
+}
+
+// after is what is known of a column after a change.
+func (c cell) after(before, after cell) cell {
+	if (before.text == nil) == (after.text == nil) && (before.text == nil || *before.text == *after.text) {
+		return c
+	}
+	return after
 }

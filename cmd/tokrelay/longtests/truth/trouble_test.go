@@ -46,6 +46,8 @@ func (w *world) things(k kind) []func() {
 		return []func(){w.cut, w.restore}
 	case fences:
 		return []func(){w.fence}
+	case rivals:
+		return []func(){w.rivalComes, w.rivalComes, w.rivalLeaves, w.handOver}
 	case instances:
 		return []func(){w.come}
 	case faults:
@@ -104,7 +106,7 @@ func (w *world) registerKey() {
 
 // come starts a member where there is none, or room for another.
 func (w *world) come() {
-	if n := len(virtual.Running(w.members)); n == 0 || w.has[instances] && n < 3 {
+	if n := len(virtual.Running(w.filler.members)); n == 0 || w.has[instances] && n < 3 {
 		w.join()
 	}
 }

@@ -77,6 +77,9 @@ func (w *world) person() row {
 	default:
 		r.email = w.email()
 	}
+	if w.has[rejected] && w.rand.IntN(5) == 0 {
+		r.phone = w.brokenPhone()
+	}
 	return r
 }
 
@@ -104,6 +107,7 @@ func (w *world) altered(r row) row {
 			func() { r.email = w.brokenEmail() },
 			func() { r.phone = w.brokenPhone() },
 			func() { r.email, r.phone = w.brokenEmail(), w.brokenPhone() },
+			func() { r.optIn, r.lapsed, r.email = true, true, w.brokenEmail() },
 		},
 		softDeletes: {
 			func() { r.gone = !r.gone },

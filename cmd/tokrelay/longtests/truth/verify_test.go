@@ -16,8 +16,7 @@ func (w *world) verify() {
 	if w.style == fileUpload {
 		return
 	}
-	start := virtual.Start{Config: w.config, Folder: w.writer.folder, Net: &w.net, API: w.api, Log: w.log}
-	config, err := start.On(virtual.NewLink(&w.net, w.api))
+	config, err := w.start(w.filler).On(virtual.NewLink(&w.net, w.api))
 	if err != nil {
 		w.Fatal(err)
 	}

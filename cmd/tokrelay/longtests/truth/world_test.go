@@ -21,25 +21,26 @@ import (
 type world struct {
 	*testing.T
 	traits
-	rand   *rand.Rand
-	log    *virtual.Logs
-	net    kfake.VirtualNetwork
-	broker *kfake.Cluster
-	pulse  *virtual.Pulse
-	tiktok *sandbox.Sandbox
-	api    http.RoundTripper
-	client *kgo.Client
-	writer *writer
-	config string
-
+	rand    *rand.Rand
+	log     *virtual.Logs
+	net     kfake.VirtualNetwork
+	broker  *kfake.Cluster
+	pulse   *virtual.Pulse
+	tiktok  *sandbox.Sandbox
+	api     http.RoundTripper
+	client  *kgo.Client
+	writer  *writer
 	longest time.Duration // of a call
 
 	tables     []*table
 	audiences  []*audience
-	members    []*virtual.Member
+	filler     *party // fills the audiences
+	rival      *party // would fill one of them; nil for none
+	joined     int    // members so far
 	partitions int32
 	written    map[string]map[int32]int64 // records by topic and partition
 	keySchema  int
+	form       form              // of changed columns
 	keyed      bool              // before-images hold the key alone
 	unique     int               // addresses made so far
 	addresses  map[string]string // by digest
@@ -51,7 +52,8 @@ func newWorld(t *testing.T, r *rand.Rand, log *virtual.Logs, of []kind, rows *wr
 	w := &world{T: t, traits: someOf(of, r), rand: r, log: log, writer: rows, keySchema: firstKey, began: time.Now(),
 		tiktok:     sandbox.New(sandbox.Config{Refuse: sandbox.Strict(), Limits: sandbox.NoLimits()}),
 		partitions: 3 + r.Int32N(3), written: map[string]map[int32]int64{}, addresses: map[string]string{}}
-	w.keyed = w.style == fileUpload && r.IntN(2) == 0
+	w.keyed = w.style == fileUpload && r.IntN(2) == 0 && !w.has[changedColumns]
+	w.form = w.someForm()
 	w.api = w.tiktok.Transport()
 	w.longest = time.Duration(3+r.IntN(7)) * time.Second
 	if w.has[late] {
@@ -63,7 +65,7 @@ func newWorld(t *testing.T, r *rand.Rand, log *virtual.Logs, of []kind, rows *wr
 	}
 	w.pulse = virtual.NewPulse(w.broker)
 	w.makeTopics()
-	w.config = w.configText()
+	w.filler = &party{sync: w.audiences[0].name, config: w.configText()}
 	if w.client, err = virtual.NewClient(&w.net, w.broker, kgo.MaxVersions(virtual.WithoutZstd())); err != nil {
 		t.Fatal(err)
 	}
@@ -87,9 +89,9 @@ func (w *world) makeTopics() {
 		w.written[name] = map[int32]int64{}
 		w.tables = append(w.tables, newTable(name))
 	}
-	w.audiences = []*audience{{"newsletter", "newsletter_opt_in", w.tables}}
+	w.audiences = []*audience{newAudience("newsletter", "newsletter_opt_in", w.tables)}
 	if w.has[syncs] {
-		w.audiences = append(w.audiences, &audience{"lapsed", "lapsed", w.tables[:1]})
+		w.audiences = append(w.audiences, newAudience("lapsed", "lapsed", w.tables[:1]))
 	}
 }
 
@@ -103,20 +105,23 @@ syncs:
 const streamed = `
   - name: %s
     topics: [%s]
-    before_image: %s
     %s
     rejected_share: {share: 100%%}
     retry: {attempts: 1000}
     audience_segment:
-      audience: {name: %s}
-      identifiers: {EMAIL_SHA256: email, PHONE_SHA256: phone}
-      member_when: %s
+      audience: {%s}
+      %s
       batch: {max_users: %d, linger: %dms}
       %s
 `
 
 // configText is the daemon's configuration.
 func (w *world) configText() string {
+	return w.configOf(func(a *audience) (sync, means string) { return a.name, "name: " + a.name })
+}
+
+// configOf is a configuration whose syncs have other names, and name the audiences in another way.
+func (w *world) configOf(named func(a *audience) (sync, means string)) string {
 	protocol := []string{"classic", "next_gen"}[w.rand.IntN(2)]
 	var b strings.Builder
 	fmt.Fprintf(&b, head, int(w.longest.Seconds())+5, protocol, 1+w.rand.IntN(8), w.longest)
@@ -125,7 +130,8 @@ func (w *world) configText() string {
 			w.fileText(&b, a)
 			continue
 		}
-		fmt.Fprintf(&b, streamed, a.name, strings.Join(a.topics(), ", "), w.beforeImage(), w.deletedWhen(), a.name, a.column,
+		sync, means := named(a)
+		fmt.Fprintf(&b, streamed, sync, strings.Join(a.topics(), ", "), w.images(), means, w.mapped("identifiers", a),
 			1+w.rand.IntN(1<<w.rand.IntN(8)), w.rand.IntN(2)*w.rand.IntN(1000), w.memory())
 	}
 	return b.String()
@@ -138,22 +144,37 @@ func (a *audience) topics() (names []string) {
 	return names
 }
 
-// beforeImage is what the sync says of its source. PostgreSQL's rows count as key_only where it says nothing.
+// mapped is which rows are members, and by what they are known.
+func (w *world) mapped(identifiers string, a *audience) string {
+	suffix := ""
+	if w.has[changedColumns] {
+		suffix = w.form.suffix
+	}
+	return fmt.Sprintf("%s: {EMAIL_SHA256: email%s, PHONE_SHA256: phone%s}\n      member_when: %s%s", identifiers, suffix, suffix, a.column, suffix)
+}
+
+// images is what the sync says of its source's rows.
+func (w *world) images() string {
+	lines := "before_image: " + w.beforeImage()
+	if w.has[changedColumns] {
+		lines += "\n    after_image: changed"
+	}
+	if w.has[softDeletes] {
+		lines += "\n    deleted_when: {column: gaid, equals: gone}"
+	}
+	return lines
+}
+
+// beforeImage is what old rows hold. PostgreSQL's, and those of connectors that write changed columns, count as key_only where the sync
+// says nothing.
 func (w *world) beforeImage() string {
 	switch {
-	case w.memoryless():
+	case w.memoryless(), w.has[changedColumns] && w.isFull():
 		return "full"
 	case w.isFull():
 		return []string{"full", "auto"}[w.rand.IntN(2)]
 	}
 	return []string{"key_only", "auto"}[w.rand.IntN(2)]
-}
-
-func (w *world) deletedWhen() string {
-	if w.has[softDeletes] {
-		return "deleted_when: {column: gaid, equals: gone}"
-	}
-	return ""
 }
 
 func (w *world) memory() string {
@@ -172,21 +193,28 @@ func (w *world) end() {
 	w.broker.Close()
 }
 
-// join starts a member.
-func (w *world) join() *virtual.Member {
+// join starts a member of those that fill the audiences.
+func (w *world) join() { w.joinAs(w.filler) }
+
+func (w *world) joinAs(p *party) {
 	w.Helper()
-	m, err := virtual.Join(virtual.Start{Number: len(w.members), Config: w.config, Folder: w.writer.folder, Net: &w.net, API: w.api, Log: w.log})
+	m, err := virtual.Join(w.start(p))
 	if err != nil {
 		w.Fatal(err)
 	}
-	w.members = append(w.members, m)
-	w.note("%s joins", m.Name)
-	return m
+	w.joined++
+	p.members = append(p.members, m)
+	w.note("%s joins, of sync %s", m.Name, p.sync)
+}
+
+// start is what the party's next member is started from.
+func (w *world) start(p *party) virtual.Start {
+	return virtual.Start{Number: w.joined, Config: p.config, Folder: w.writer.folder, Net: &w.net, API: watched{w, p}, Log: w.log}
 }
 
 // any is one of them, nil where there is none.
 func (w *world) any() *virtual.Member {
-	list := virtual.Running(w.members)
+	list := virtual.Running(w.filler.members)
 	if len(list) == 0 {
 		return nil
 	}

@@ -22,6 +22,8 @@ const (
 	secondKey   = 2
 	envelopeID  = 3
 	plainID     = 4
+	changedID   = 5
+	cellsID     = 6
 	customersID = "shop.public.customers"
 )
 
@@ -33,6 +35,8 @@ type writer struct {
 	key      *goavro.Codec
 	envelope *goavro.Codec
 	plain    *goavro.Codec
+	sparse   *goavro.Codec // of changed columns
+	cells    *goavro.Codec // of changed columns that are cells
 }
 
 // newWriter registers the schemas.
@@ -43,6 +47,8 @@ func newWriter(t *testing.T) *writer {
 	w.register(t, secondKey, withComment(t, key))
 	w.envelope = w.register(t, envelopeID, value)
 	w.plain = w.register(t, plainID, rowSchema(t, value))
+	w.sparse = w.register(t, changedID, sparseSchema(t, false))
+	w.cells = w.register(t, cellsID, sparseSchema(t, true))
 	return w
 }
 
@@ -92,11 +98,17 @@ func (w *writer) keyOf(id int64, schema int) []byte {
 
 // change is an envelope; nil images are NULL.
 func (w *writer) change(op string, before, after avro) []byte {
+	return virtual.Must(w.envelope.BinaryFromNative(virtual.Frame(envelopeID), envelope("postgresql", op, before, after)))
+}
+
+func envelope(connector, op string, before, after avro) avro {
 	now := time.Now()
-	return virtual.Must(w.envelope.BinaryFromNative(virtual.Frame(envelopeID), avro{
-		"before": image(before), "after": image(after), "source": virtual.Source(now, "customers"), "transaction": nil, "op": op,
+	source := virtual.Source(now, "customers")
+	source["connector"] = connector
+	return avro{
+		"before": image(before), "after": image(after), "source": source, "transaction": nil, "op": op,
 		"ts_ms": avro{"long": now.UnixMilli()}, "ts_us": nil, "ts_ns": nil,
-	}))
+	}
 }
 
 // row is a plain row; deleted is the transform's mark.

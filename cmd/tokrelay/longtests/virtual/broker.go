@@ -15,9 +15,11 @@ import (
 // Port is the broker's.
 const Port = 9092
 
-// NewBroker makes a broker of one node on an in-memory network.
+// NewBroker makes a broker of one node on an in-memory network. It keeps what is written: kfake would drop the records of compacted topics
+// too once they are a week old.
 func NewBroker(n *kfake.VirtualNetwork, opts ...kfake.Opt) (*kfake.Cluster, error) {
-	return kfake.NewCluster(append(opts, kfake.NumBrokers(1), kfake.Ports(Port), kfake.MaxVersions(WithoutZstd()), kfake.ListenFn(n.Listen))...)
+	forEver := kfake.BrokerConfigs(map[string]string{"log.retention.ms": "-1"})
+	return kfake.NewCluster(append(opts, forEver, kfake.NumBrokers(1), kfake.Ports(Port), kfake.MaxVersions(WithoutZstd()), kfake.ListenFn(n.Listen))...)
 }
 
 // WithoutZstd is a broker too old for zstd: its decoders live in pools, have channels, and are closed by the garbage
