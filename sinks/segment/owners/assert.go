@@ -37,19 +37,15 @@ func (s *Assert) Row(topic string, key []byte, a *Assertion, write Write) {
 	write(s.topics.Rows, id.Partition(s.topics.Parts), id[:], s.value)
 }
 
-// Read notes that a source partition was read from an offset up to another: where the end that was recorded for the epoch is between
-// them, every rows partition is told.
-func (s *Assert) Read(topic string, partition int32, from, next int64, write Write) {
-	for i, end := range s.epoch.Ends {
-		if end.Topic != topic || end.Partition != partition || end.Offset <= from || end.Offset > next {
-			continue
-		}
-		a := Assertion{What: OfDone, Sync: s.sync, Epoch: s.epoch.Number, Part: i, Parts: len(s.epoch.Ends),
-			Source: Source{Topic: []byte(topic), Partition: partition, Offset: end.Offset}}
-		s.value = a.Append(s.value[:0])
-		for p := range s.topics.Parts {
-			write(s.topics.Rows, p, doneKey, s.value)
-		}
+// Done tells every rows partition that a source partition, the part-th of the epoch's ends, was read to its end: all that
+// rows before it say is committed. To tell it twice does no harm.
+func Done(t Topics, sync string, e Epoch, part int, write Write) {
+	end := &e.Ends[part]
+	a := Assertion{What: OfDone, Sync: TagOf(sync), Epoch: e.Number, Part: part, Parts: len(e.Ends),
+		Source: Source{Topic: []byte(end.Topic), Partition: end.Partition, Offset: end.Offset}}
+	value := a.Append(nil)
+	for p := range t.Parts {
+		write(t.Rows, p, doneKey, value)
 	}
 }
 
