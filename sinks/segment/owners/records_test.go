@@ -172,7 +172,7 @@ func FuzzRecords(f *testing.F) {
 
 func TestSetsAreComparedWithoutOrder(t *testing.T) {
 	a, b, c := someDigest(0, "", 1), someDigest(1, "", 1), someDigest(0, "VIP", 1)
-	if !sameSet(setOf(a, b, c), setOf(c, a, b)) || sameSet(setOf(a, b), setOf(a, c)) || sameSet(setOf(a), nil) || !sameSet(nil, nil) {
+	if !SameSet(setOf(a, b, c), setOf(c, a, b)) || SameSet(setOf(a, b), setOf(a, c)) || SameSet(setOf(a), nil) || !SameSet(nil, nil) {
 		t.Error("sets are compared wrongly")
 	}
 	sum := sha256.Sum256([]byte("1"))

@@ -164,7 +164,7 @@ func (s *shop) random() *person {
 		}
 	}
 	for kind, d := range p.kinds { // of its type
-		k, a, h := parts([]byte(d))
+		k, a, h := Parts([]byte(d))
 		_, _ = k, a
 		b := appendBytes(appendBytes(appendLong(nil, int64(kind)), nil), h)
 		p.kinds[kind] = string(b)

@@ -27,7 +27,7 @@ func (c *Claims) enqueue(w *work) {
 	if w.queued || w.calling {
 		return
 	}
-	_, audience, _ := parts(w.digest)
+	_, audience, _ := Parts(w.digest)
 	q := c.audience[string(audience)]
 	if q == nil {
 		q = &audienceQueue{}
@@ -83,7 +83,7 @@ func (c *Claims) isDue(q *audienceQueue) bool {
 	return len(q.works) > 0 && c.mayCall(now) && (len(q.works) >= c.o.Most || now.Sub(q.began) >= c.o.Linger)
 }
 
-// next takes the sayings of one Tell out of a queue.
+// Next takes the sayings of one Tell out of a queue.
 func (c *Claims) next(q *audienceQueue) (list []Saying) {
 	now := time.Now().UnixNano()
 	var keep []*work
@@ -109,7 +109,7 @@ func (c *Claims) next(q *audienceQueue) (list []Saying) {
 }
 
 func (w *work) say() Saying {
-	kind, audience, hash := parts(w.digest)
+	kind, audience, hash := Parts(w.digest)
 	s := &w.cause.source
 	return Saying{Kind: kind, Audience: audience, Digest: hash, Remove: !w.saying, Version: uint64(w.version), Sync: w.cause.sync, Time: s.Time, work: w,
 		Source: pipeline.Position{Topic: *w.cause.topic, Partition: s.Partition, Offset: s.Offset}}
