@@ -19,12 +19,12 @@ import (
 
 // Plan is one sync's mapping, compiled. It never changes and may be shared by goroutines.
 type Plan struct {
-	cfg       Config
-	changed   bool // rows may hold changed columns alone
-	now       func() time.Time
-	rows      *metrics.Rows
-	adds      prometheus.Counter
-	deletes   prometheus.Counter
+	cfg     Config
+	changed bool // rows may hold changed columns alone
+	now     func() time.Time
+	rows    *metrics.Rows
+	adds    prometheus.Counter
+	deletes prometheus.Counter
 
 	members  member.Mapping
 	audience *mapping.Getter    // nil: the sync's own

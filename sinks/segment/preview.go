@@ -117,4 +117,3 @@ func (p *Plan) typeAt(i int, past string) string {
 	}
 	return p.members.Readers[i].Kind.Name()
 }
-

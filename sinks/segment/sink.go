@@ -28,7 +28,6 @@ type Deps struct {
 	Transactions Transactions
 	DeadLetters  DeadLetters
 	Identity     func(r *pipeline.Record) []byte // what tells a record's row from the others of its topic; nil: its key
-	Oldest       func(topic string) string       // what a topic was called first; nil: as it is now
 	Log          *slog.Logger                    // nil: none
 }
 
@@ -47,7 +46,9 @@ func NewSink(p *Plan, deps Deps) *Sink {
 }
 
 // Begin tells the sink its audience's topics, and of which resync its rows are.
-func (s *Sink) Begin(t owners.Topics, epoch int64) { s.assert = owners.NewAssert(t, s.deps.Sync, epoch) }
+func (s *Sink) Begin(t owners.Topics, epoch int64) {
+	s.assert = owners.NewAssert(t, s.deps.Sync, epoch)
+}
 
 // Deliver asserts the rows of a chunk, and settles them. It fails only when ctx ends; then the chunk is to come again.
 func (s *Sink) Deliver(ctx context.Context, c *pipeline.Chunk, items *pipeline.Items) error {
@@ -89,14 +90,11 @@ func (s *Sink) write(c *pipeline.Chunk, items *pipeline.Items, write owners.Writ
 
 // row writes a row's assertion.
 func (s *Sink) row(r *pipeline.Record, a *owners.Assertion, write owners.Write) {
-	topic, identity := r.Topic, r.Key
-	if s.deps.Oldest != nil {
-		topic = s.deps.Oldest(topic)
-	}
+	identity := r.Key
 	if s.deps.Identity != nil {
 		identity = s.deps.Identity(r)
 	}
-	s.assert.Row(topic, identity, a, write)
+	s.assert.Row(r.Topic, identity, a, write)
 }
 
 // assertion is what a record's row says, as its owner is told.

@@ -15,9 +15,11 @@ func NewAssert(t Topics, sync string, epoch int64) *Assert {
 	return &Assert{topics: t, namer: NewNamer(sync), sync: TagOf(sync), epoch: epoch}
 }
 
-// Row writes what a row says. topic is what its topic was called first, and key its record's, without framing: together they
-// are what tells it from other rows.
-func (s *Assert) Row(topic string, key []byte, a *Assertion, write Write) { s.Of(s.namer.Of(topic, key), a, write) }
+// Row writes what a row says. key is its record's, without framing: it and the topic tell the row from others. Rows of a topic that gets
+// another name are others: a resync takes them over.
+func (s *Assert) Row(topic string, key []byte, a *Assertion, write Write) {
+	s.Of(s.namer.Of(topic, key), a, write)
+}
 
 // Of writes what a row of that identity says.
 func (s *Assert) Of(id Identity, a *Assertion, write Write) {

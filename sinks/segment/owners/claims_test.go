@@ -132,7 +132,7 @@ func (l *claimsLog) committedTo() int64 {
 func letterOf(c byte) []byte {
 	hash := make([]byte, member.Kind(0).Size())
 	hash[0] = c
-	return addDigest(nil, 0, nil, hash)
+	return AddBytes(nil, 0, nil, hash)
 }
 
 // put writes a claim of a digest, and has the owner read it.
@@ -390,7 +390,7 @@ func TestAudiencesAreToldApart(t *testing.T) {
 			hash[0] = byte(i)
 			for _, audience := range []string{"held", "a", "b"} {
 				value := claim{says: present, source: Source{Topic: []byte("t")}}
-				l.write("", 0, appendClaimKey(nil, addDigest(nil, 0, []byte(audience), hash), 0, int64(i)), value.append(nil))
+				l.write("", 0, appendClaimKey(nil, AddBytes(nil, 0, []byte(audience), hash), 0, int64(i)), value.append(nil))
 			}
 		}
 		l.read(l.log)

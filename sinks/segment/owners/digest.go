@@ -15,10 +15,11 @@ import (
 // AddDigest adds a digest to a set that does not hold it yet.
 func AddDigest(set []byte, kind member.Kind, audience []byte, h identity.Hash) []byte {
 	var room [32]byte
-	return addDigest(set, kind, audience, h.AppendDigest(room[:0]))
+	return AddBytes(set, kind, audience, h.AppendDigest(room[:0]))
 }
 
-func addDigest(set []byte, kind member.Kind, audience, hash []byte) []byte {
+// AddBytes is AddDigest for the bytes of a hash that was read back.
+func AddBytes(set []byte, kind member.Kind, audience, hash []byte) []byte {
 	start := len(set)
 	set = appendBytes(appendBytes(appendLong(set, int64(kind)), audience), hash)
 	if Holds(set[:start], set[start:]) {

@@ -18,7 +18,7 @@ import (
 // someDigest is a digest of a numbered person.
 func someDigest(kind member.Kind, audience string, n int) []byte {
 	sum := sha256.Sum256([]byte(strconv.Itoa(n)))
-	return addDigest(nil, kind, []byte(audience), sum[:kind.Size()])
+	return AddBytes(nil, kind, []byte(audience), sum[:kind.Size()])
 }
 
 func setOf(digests ...[]byte) []byte { return bytes.Join(digests, nil) }
@@ -176,7 +176,7 @@ func TestSetsAreComparedWithoutOrder(t *testing.T) {
 		t.Error("sets are compared wrongly")
 	}
 	sum := sha256.Sum256([]byte("1"))
-	if got := addDigest(setOf(a, b), 0, nil, sum[:]); !bytes.Equal(got, setOf(a, b)) {
+	if got := AddBytes(setOf(a, b), 0, nil, sum[:]); !bytes.Equal(got, setOf(a, b)) {
 		t.Errorf("a digest is in the set twice: %x", got)
 	}
 }
