@@ -22,6 +22,7 @@ type Record struct {
 	Key       []byte
 	Value     []byte
 	Headers   []Header
+	Bare      bool // of the record only its position and time are known: what it held is at its source
 }
 
 // Header returns the last header of that name, as Kafka's own readers do.

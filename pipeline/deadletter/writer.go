@@ -91,7 +91,7 @@ func (w *Writer) row(l *pipeline.Letter) page {
 		r.Headers = added
 		return page{Record: r, reason: l.Rejection.Reason}
 	}
-	if w.cfg.Payload == payloadNone {
+	if w.cfg.Payload == payloadNone || l.Record.Bare {
 		added.add(hOmitted, OmittedByConfig)
 		r.Headers = added
 		return page{Record: r, reason: l.Rejection.Reason}

@@ -85,6 +85,9 @@ func becomes(t *testing.T, cfg Config, rows []byte) []byte {
 		first := len(all.List)
 		if err == nil {
 			err = preview.Make(&all, 0, &c)
+			if _, rejected := errors.AsType[*pipeline.Rejection](err); rejected {
+				preview.Leave(&all, 0, &c, err)
+			}
 		}
 		out.Write(described(t, plan, &all, first, err))
 	}
@@ -127,12 +130,15 @@ func keyIn(line []byte) []byte {
 
 func described(t *testing.T, p *Plan, items *pipeline.Items, first int, err error) []byte {
 	if r, ok := errors.AsType[*pipeline.Rejection](err); ok {
-		return []byte("reject " + string(r.Stage) + " " + string(r.Reason) + " " + r.Field + "\n")
+		return append([]byte("reject "+string(r.Stage)+" "+string(r.Reason)+" "+r.Field+"\n"), lines(t, p, items, first)...)
 	}
 	if err != nil {
 		return []byte("skip " + strings.TrimPrefix(err.Error(), "skipped: ") + "\n")
 	}
-	var out []byte
+	return lines(t, p, items, first)
+}
+
+func lines(t *testing.T, p *Plan, items *pipeline.Items, first int) (out []byte) {
 	for i := first; i < len(items.List); i++ {
 		line, err := p.Line(items.Envelope(i), items.Body(i))
 		if err != nil {

@@ -14,8 +14,6 @@ type Config struct {
 	Audience    Audience           `yaml:"audience" doc:"the audience: {name: …}, found by name or created; {id: …}; {column: …} where the row names its audiences"`
 	Identifiers member.Identifiers `yaml:"identifiers" doc:"what a person is matched by: one type of identifier, or several"`
 	member.Rules
-	Remember      string            `yaml:"remember" enum:"auto,always,never" default:"auto" doc:"keep each member's digests in a compacted topic; auto does so unless before-images are full and unshared is true"`
-	Unshared      bool              `yaml:"unshared" doc:"promises that no two rows have an identifier in common, so that remember: auto may do without memory where before-images are full"`
 	MostAudiences int               `yaml:"most_audiences" default:"100" doc:"audiences that rows may name by audience.column, 1 to 400; rows that name more are rejected. TikTok takes 400 of an advertiser"`
 	AdvertiserIDs []string          `yaml:"advertiser_ids" doc:"advertisers of one business whose audiences are filled; the connection's if not set"`
 	Batch         Batch             `yaml:"batch" doc:"how members are put into calls"`
@@ -96,18 +94,6 @@ const (
 	mostAudiences = 400 // of an advertiser
 )
 
-// Remembers reports whether the sync keeps member state. fullBefore is true where the sync's before-images are known to
-// hold the whole old row.
-func (c *Config) Remembers(fullBefore bool) bool {
-	switch c.Remember {
-	case "always":
-		return true
-	case "never":
-		return false
-	}
-	return !fullBefore || !c.Unshared
-}
-
 // Validate reports everything that is wrong with the sink.
 func (c *Config) Validate(at settings.Place) {
 	c.Audience.validate(at.Key("audience"))
@@ -131,9 +117,6 @@ func (c *Config) Validate(at settings.Place) {
 	}
 	if c.ReadBack.Std() < time.Minute {
 		at.Key("read_back").Problem("must be at least 1m", "leave it out for the default")
-	}
-	if c.Remember == "never" {
-		at.Key("remember").Warn("an identifier that several rows share leaves TikTok with the first of them, key changes may lose members, and a call that was under way when its partition was lost is not corrected", "leave it out unless rows share nothing")
 	}
 }
 

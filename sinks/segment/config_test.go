@@ -26,7 +26,6 @@ identifiers: {EMAIL_SHA256: {value: x}, PHONE_SHA: phone}
 hash: {GAID_MD5: raw, EMAIL_SHA256: clear}
 default_country: Germany
 member_when: "opted_in =="
-remember: sometimes
 advertiser_ids: ["12x"]
 batch: {max_users: 20000, linger: 2m}
 read_back: 1s
@@ -39,7 +38,6 @@ read_back: 1s
 		"hash.EMAIL_SHA256: must be one of auto, raw, hashed",
 		"default_country: must be a country code of two letters",
 		"member_when: ",
-		"remember: must be one of auto, always, never",
 		"advertiser_ids[0]: must be digits in quotes",
 		"batch.max_users: must be between 1 and 10000",
 		"batch.linger: must be between 0s and 1m",
@@ -80,21 +78,5 @@ func TestDefaultsAreThoseOfTheDocumentation(t *testing.T) {
 	cfg := loaded(t, "audience: {name: A}\nidentifiers: {EMAIL_SHA256: email}")
 	if cfg.Batch.MaxUsers != 1000 || cfg.Batch.Linger.Std() != time.Second || cfg.ReadBack.Std() != 15*time.Minute {
 		t.Errorf("got %d, %s, %s, want 1000, 1s, 15m", cfg.Batch.MaxUsers, cfg.Batch.Linger, cfg.ReadBack)
-	}
-}
-
-func TestWhenMembersAreRemembered(t *testing.T) {
-	for _, c := range []struct {
-		remember             string
-		fullBefore, unshared bool
-		want                 bool
-	}{
-		{"", false, false, true}, {"", false, true, true}, {"", true, false, true}, {"auto", true, true, false},
-		{"always", true, true, true}, {"never", false, false, false},
-	} {
-		cfg := Config{Remember: c.remember, Unshared: c.unshared}
-		if got := cfg.Remembers(c.fullBefore); got != c.want {
-			t.Errorf("remember %q, full before-images %v, unshared %v: got %v, want %v", c.remember, c.fullBefore, c.unshared, got, c.want)
-		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/audience/member"
+	"github.com/tokrelay/tokrelay/sinks/segment/owners"
 )
 
 const (
@@ -14,7 +15,7 @@ const (
 	minID        = 15  // digits: TikTok's ids have 18 or more, and nobody names an audience so
 )
 
-// claims appends the row's claims: each of its identifiers in each of its audiences. Kinds of which kept has the bit are left out.
+// claims appends the row's digests: each of its identifiers in each of its audiences. Kinds of which kept has the bit are left out.
 func (m *Maker) claims(set []byte, kept byte) ([]byte, error) {
 	if err := m.readAudiences(); err != nil {
 		return set, err
@@ -71,12 +72,12 @@ func unknownAudience(rule string) *pipeline.Rejection {
 	return pipeline.Reject(pipeline.StageMap, pipeline.UnknownAudience, "audience", rule)
 }
 
-// identify appends the claims of one type of identifier.
+// identify appends the digests of one type of identifier.
 func (m *Maker) identify(set []byte, id *member.Reader) ([]byte, error) {
 	hashes, err := m.digests.Of(id, m.row)
 	for _, h := range hashes {
 		for _, name := range m.audiences {
-			set = appendClaim(set, id.Kind, name, h)
+			set = owners.AddDigest(set, id.Kind, name, h)
 		}
 	}
 	return set, err

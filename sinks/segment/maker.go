@@ -8,33 +8,32 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/identity"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/sinks/audience/member"
+	"github.com/tokrelay/tokrelay/sinks/segment/owners"
 )
 
-// Maker makes transitions of rows, in one goroutine.
+// Maker makes of rows what they say, in one goroutine.
 type Maker struct {
-	plan    *Plan
-	row     *mapping.Row
-	keyless bool            // rows need no key: preview's have none
-	past    pipeline.Change // the row before its change, made to look like a row of today
+	plan *Plan
+	row  *mapping.Row
+	past pipeline.Change // the row before its change, made to look like a row of today
 
 	// Memory used again by every row.
-	values    []pipeline.Value
-	now, old  []byte
-	audiences [][]byte
-	digests   member.Digests
-	redactor  identity.Redactor
+	values          []pipeline.Value
+	now, old, other []byte
+	audiences       [][]byte
+	digests         member.Digests
+	redactor        identity.Redactor
 }
 
 // Maker makes one for another goroutine.
 func (p *Plan) Maker() *Maker { return &Maker{plan: p, row: mapping.NewRow(p.now)} }
 
-// transitions is the envelope of what a Maker makes: transitions, which Sink.Deliver turns into calls.
-var transitions = []byte("transition")
+// assertion is the envelope of what a Maker makes, which Sink.Deliver takes.
+var assertion = []byte("assertion")
 
-// Make appends the row's transition as one item. Its error is a *pipeline.Rejection or a pipeline.SkipReason; then it
-// has appended nothing.
+// Make appends what the row says as one item. Its error is a *pipeline.Rejection; then it has appended nothing.
 func (m *Maker) Make(items *pipeline.Items, row int, c *pipeline.Change) error {
-	t, err := m.transition(c)
+	t, err := m.says(c)
 	if err != nil {
 		return err
 	}
@@ -42,40 +41,39 @@ func (m *Maker) Make(items *pipeline.Items, row int, c *pipeline.Change) error {
 	return nil
 }
 
-// Leave appends the transition of a row that was rejected or filtered: it is not a member. One that was rejected because a value was
-// not read from the database leaves its member as it is, for that value has not changed.
+// Leave appends what a row says that was rejected or filtered: it is not a member. One that was rejected because a value was not read
+// from the database leaves its member as it is, for that value has not changed.
 func (m *Maker) Leave(items *pipeline.Items, row int, c *pipeline.Change, why error) {
-	if t, ok := m.leaving(c, why); ok && (len(t.old) > 0 || m.plan.remembers && len(c.Key) > 0) {
+	if len(c.Key) > 0 {
+		t := m.leaving(c, why)
 		t.add(items, row)
 	}
 }
 
-func (m *Maker) leaving(c *pipeline.Change, why error) (t transition, ok bool) {
+func (m *Maker) leaving(c *pipeline.Change, why error) (t says) {
 	r, isRejected := errors.AsType[*pipeline.Rejection](why)
 	if isRejected && r.Reason == pipeline.UnavailableValueInRow {
-		return t, false
+		return says{asWas: true, kept: owners.AllKinds}
 	}
 	t.filtered = !isRejected
-	if t.oldKnown = c.BeforeComplete && c.Before.Present && !c.KeyRow; t.oldKnown {
-		m.before(c, &t)
-	}
 	if isRejected && m.plan.changed {
 		m.believe(c, &t)
 	}
-	return t, true
+	m.before(c, &t)
+	return t
 }
 
-func (t *transition) add(items *pipeline.Items, row int) {
+func (t *says) add(items *pipeline.Items, row int) {
 	start := int32(len(items.Buf))
 	items.Buf = t.appendTo(items.Buf)
 	items.List = append(items.List, pipeline.Item{
-		Row: int32(row), Start: start, End: int32(len(items.Buf)), Envelope: items.EnvelopeIndex(transitions),
+		Row: int32(row), Start: start, End: int32(len(items.Buf)), Envelope: items.EnvelopeIndex(assertion),
 	})
 }
 
-// Try is Make for looking at rows one by one: that of a person who is no member, now, is skipped, whatever is remembered.
+// Try is Make for looking at rows one by one: that of a person who is no member, now, is skipped.
 func (m *Maker) Try(items *pipeline.Items, row int, c *pipeline.Change) error {
-	t, err := m.transition(c)
+	t, err := m.says(c)
 	switch {
 	case err != nil:
 		return err
@@ -84,31 +82,29 @@ func (m *Maker) Try(items *pipeline.Items, row int, c *pipeline.Change) error {
 	case len(t.now) == 0 && t.kept == 0:
 		return m.plan.cfg.Nobody(section)
 	}
-	return m.Make(items, row, c)
+	t.add(items, row)
+	return nil
 }
 
-func (m *Maker) transition(c *pipeline.Change) (t transition, err error) {
-	if m.plan.remembers && len(c.Key) == 0 && !m.keyless {
+func (m *Maker) says(c *pipeline.Change) (t says, err error) {
+	if len(c.Key) == 0 {
 		return t, pipeline.Reject(pipeline.StageMap, pipeline.InvalidDeliveryKey, "", "a record key that names the member")
 	}
 	t.created = c.Op == pipeline.Insert || c.Op == pipeline.Snapshot
-	t.oldKnown = t.created || c.BeforeComplete && c.Before.Present && !c.KeyRow
-	if !m.plan.remembers && (!t.oldKnown || c.Partial) {
-		return t, pipeline.Reject(pipeline.StageMap, pipeline.BeforeImageIncomplete, "", "a complete image of the row before its change")
-	}
-	unchanged := c.Op == pipeline.Update && t.oldKnown && sameRow(&c.Before, &c.After)
-	if t.oldKnown && !t.created && !unchanged {
+	t.gone = c.Op == pipeline.Delete
+	t.keep = m.plan.changed
+	if t.gone {
 		m.before(c, &t)
-	}
-	if c.Op == pipeline.Delete {
 		return t, nil
 	}
 	m.row.Begin(c)
 	if c.Partial {
-		return t, m.ofChanged(&t)
+		err = m.ofChanged(&t)
+	} else {
+		err = m.present(&t)
 	}
-	if err = m.present(&t); unchanged { // most updates of a table: hashing once will do
-		t.old = t.now
+	if err == nil && (c.Op != pipeline.Update || !sameRow(&c.Before, &c.After)) { // most updates of a table change nothing that counts here
+		m.before(c, &t)
 	}
 	return t, err
 }
@@ -134,7 +130,7 @@ func sameValue(a, b pipeline.Value) bool {
 
 // present is what the row is now. A row that is not a member is not looked at further: an opt-out counts, whatever else is
 // wrong with the row.
-func (m *Maker) present(t *transition) (err error) {
+func (m *Maker) present(t *says) (err error) {
 	if t.member, err = m.plan.members.Includes(m.row); err != nil || !t.member {
 		return err
 	}
@@ -142,36 +138,40 @@ func (m *Maker) present(t *transition) (err error) {
 		return err
 	}
 	t.now = m.now
-	if len(t.now) == 0 && m.isUseless(t) {
-		return m.plan.cfg.Nobody(section)
+	if len(t.now) == 0 && m.plan.cfg.RequireIdentifier {
+		return member.NoIdentifier(section)
 	}
 	return nil
 }
 
-// isUseless reports whether a member without identifiers has no past either, as far as can be known without memory.
-func (m *Maker) isUseless(t *transition) bool { return !m.plan.remembers && len(t.old) == 0 }
-
-// before reads the claims of all that is known of the row before its change.
-func (m *Maker) before(c *pipeline.Change, t *transition) {
-	m.old = m.beforeIn(m.old[:0], c, &c.Before, t)
-	if c.Older.Present {
-		m.old = m.beforeIn(m.old, c, &c.Older, t)
+// before reads the digests of all that is known of the row before its change: TikTok may hold them since before anything was
+// remembered of the row. Those that the row still has are left out.
+func (m *Maker) before(c *pipeline.Change, t *says) {
+	if t.created || !c.BeforeComplete || !c.Before.Present || c.KeyRow {
+		return
 	}
-	t.old = m.old
+	m.old = m.beforeIn(m.old[:0], c, &c.Before)
+	if c.Older.Present {
+		m.old = m.beforeIn(m.old, c, &c.Older)
+	}
+	m.other = m.other[:0]
+	for d, rest := owners.Next(m.old); d != nil; d, rest = owners.Next(rest) {
+		if !owners.Holds(t.now, d) {
+			m.other = append(m.other, d...)
+		}
+	}
+	t.before = m.other
 }
 
-// beforeIn appends the claims of an image, as far as they can be read: one that cannot must not make the others stay.
-func (m *Maker) beforeIn(old []byte, c *pipeline.Change, image *pipeline.Image, t *transition) []byte {
+// beforeIn appends the digests of an image, as far as they can be read: one that cannot must not make the others stay.
+func (m *Maker) beforeIn(old []byte, c *pipeline.Change, image *pipeline.Image) []byte {
 	m.past = pipeline.Change{Op: pipeline.Update, Shape: c.Shape, After: *image, Key: c.Key, Source: c.Source}
 	m.row.Begin(&m.past)
-	member, err := m.plan.members.Includes(m.row)
-	t.doubtful = t.doubtful || err != nil
-	if err == nil && !member || m.readAudiences() != nil {
+	if in, err := m.plan.members.Includes(m.row); err == nil && !in || m.readAudiences() != nil {
 		return old
 	}
 	for i := range m.plan.members.Readers {
-		old, err = m.identify(old, &m.plan.members.Readers[i])
-		t.doubtful = t.doubtful || err != nil
+		old, _ = m.identify(old, &m.plan.members.Readers[i])
 	}
 	return old
 }

@@ -19,13 +19,12 @@ import (
 
 // Plan is one sync's mapping, compiled. It never changes and may be shared by goroutines.
 type Plan struct {
-	cfg       Config
-	remembers bool
-	changed   bool // rows may hold changed columns alone
-	now       func() time.Time
-	rows      *metrics.Rows
-	adds      prometheus.Counter
-	deletes   prometheus.Counter
+	cfg     Config
+	changed bool // rows may hold changed columns alone
+	now     func() time.Time
+	rows    *metrics.Rows
+	adds    prometheus.Counter
+	deletes prometheus.Counter
 
 	members  member.Mapping
 	audience *mapping.Getter    // nil: the sync's own
@@ -38,7 +37,6 @@ type Plan struct {
 type Options struct {
 	AdvertiserID string // of the connection
 	Changed      bool   // the sync's new rows may hold changed columns alone (after_image: changed)
-	FullBefore   bool   // the sync's before-images are known to hold the whole old row (before_image: full)
 }
 
 // New compiles a Config that Validate has passed. cols learns the columns the plan reads; now is the clock. Nil rows
@@ -52,7 +50,7 @@ func New(cfg Config, o Options, cols *mapping.Columns, now func() time.Time, row
 	if len(cfg.AdvertiserIDs) == 0 {
 		cfg.AdvertiserIDs = []string{o.AdvertiserID}
 	}
-	p := &Plan{cfg: cfg, remembers: cfg.Remembers(o.FullBefore), changed: o.Changed, now: now, rows: cmp.Or(rows, metrics.NewRows(nil))}
+	p := &Plan{cfg: cfg, changed: o.Changed, now: now, rows: cmp.Or(rows, metrics.NewRows(nil))}
 	p.adds, p.deletes = p.rows.Items("add"), p.rows.Items("delete")
 	var err error
 	if p.members, err = member.Compile(section, &cfg.Identifiers, &cfg.Rules, cols); err != nil {
@@ -68,17 +66,11 @@ func New(cfg Config, o Options, cols *mapping.Columns, now func() time.Time, row
 // NewTarget makes what finds the audiences the sync fills from topics; none where a pattern finds them.
 func (p *Plan) NewTarget(sync string, topics []string, api audience.API, docs audience.Store, log *slog.Logger) *audience.Target {
 	own := &p.cfg.Audience
-	if !p.remembers {
-		topics = nil
-	}
 	return audience.NewTarget(audience.Wanted{Sync: sync, Name: own.Name, ID: own.ID, ByID: own.Row != nil && own.Row.By == "id",
-		Most: p.cfg.MostAudiences, Advertisers: p.cfg.AdvertiserIDs, Topics: slices.Sorted(slices.Values(topics)), Forgets: !p.remembers}, api, docs, p.now, log)
+		Most: p.cfg.MostAudiences, Advertisers: p.cfg.AdvertiserIDs, Topics: slices.Sorted(slices.Values(topics))}, api, docs, p.now, log)
 }
 
 // NewReadback makes what asks TikTok about the target's audiences.
 func (p *Plan) NewReadback(t *audience.Target, m *audience.Metrics, status *pipeline.Status) *audience.Readback {
 	return audience.NewReadback(t, p.cfg.ReadBack.Std(), m, status)
 }
-
-// Remembers reports whether the sync needs a Memory.
-func (p *Plan) Remembers() bool { return p.remembers }

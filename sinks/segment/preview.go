@@ -2,133 +2,88 @@ package segment
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
+	"strconv"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/sinks/segment/owners"
 )
 
-// Preview shows what rows would have TikTok told, one after the other, with a memory of its own that begins empty. It
+// Preview shows what rows would have TikTok told, one after the other, of an audience of its own that begins empty. It
 // reaches nothing: audiences are in requests by the names the configuration or the row has for them. Its items are
 // elements of requests. It belongs to one goroutine.
 type Preview struct {
+	plan    *Plan
 	maker   *Maker
-	flush   flush
-	members map[key][]byte
-	claims  map[string]int // members by claim
+	local   *owners.Local
+	rows    int
+	keyless map[string][]byte // keys given to rows that have none, by their digests
 }
 
 // NewPreview makes a Preview that has seen no row.
 func (p *Plan) NewPreview() *Preview {
-	v := &Preview{maker: p.Maker(), members: map[key][]byte{}, claims: map[string]int{}}
-	v.maker.keyless = true
-	v.flush.sink = NewSink(p, Deps{Audiences: named(p.cfg.Audience)})
-	v.flush.lists = map[string][]byte{}
-	return v
+	return &Preview{plan: p, maker: p.Maker(), local: owners.NewLocal(""), keyless: map[string][]byte{}}
 }
 
-// Make appends the row's operations, deletes first. Its error is a *pipeline.Rejection or a pipeline.SkipReason.
+// Make appends what TikTok is told of the row, deletes first. Its error is a *pipeline.Rejection or a pipeline.SkipReason. A row
+// without key is the one that had the digests of its old image.
 func (v *Preview) Make(items *pipeline.Items, row int, c *pipeline.Change) error {
+	keyless := len(c.Key) == 0
+	if keyless {
+		c.Key = v.keyOf(c)
+	}
 	v.maker.digests.Notes = items.Notes
-	t, err := v.maker.transition(c)
+	t, err := v.maker.says(c)
 	if err != nil {
 		return err
 	}
-	held := v.held(c, &t)
-	r := rowPlan{transition: t}
-	v.flush.sets = v.flush.sets[:0]
-	v.flush.complete(&r, len(held) > 0, held)
-	t = r.transition
-	switch {
-	case r.lacking:
-		return unavailable(section)
-	case t.member && len(t.now) == 0 && len(held) == 0:
-		return v.maker.plan.cfg.Nobody(section)
+	if keyless {
+		v.keyless[string(t.now)] = c.Key
 	}
-	switch sent, err := v.become(items, row, c, &t, held); {
-	case sent || err != nil:
-		return err
-	case !t.member && len(held) == 0:
+	told := v.become(items, row, c, &t, false)
+	switch {
+	case told.Lacks:
+		return unavailable(section)
+	case len(told.Sayings) > 0:
+		return nil
+	case t.member && len(t.now) == 0 && t.kept == 0:
+		return pipeline.SkipNoIdentifier
+	case !t.member && !told.Knew:
 		return pipeline.SkipNotMember
 	}
 	return pipeline.SkipNoChange
 }
 
+func (v *Preview) keyOf(c *pipeline.Change) []byte {
+	if c.Before.Present {
+		if key, ok := v.keyless[string(v.maker.beforeIn(nil, c, &c.Before))]; ok {
+			return key
+		}
+	}
+	v.rows++
+	return strconv.AppendInt([]byte("row "), int64(v.rows), 10)
+}
+
 // Leave appends what a rejected or filtered row would have TikTok told: its member leaves.
 func (v *Preview) Leave(items *pipeline.Items, row int, c *pipeline.Change, why error) {
-	if t, ok := v.maker.leaving(c, why); ok {
-		_, _ = v.become(items, row, c, &t, v.held(c, &t))
-	}
+	t := v.maker.leaving(c, why)
+	v.become(items, row, c, &t, !t.filtered)
 }
 
-// held is what TikTok holds of the row's member.
-func (v *Preview) held(c *pipeline.Change, t *transition) []byte {
-	if remembered, ok := v.members[keyOf("", nil, c.Key)]; ok {
-		return remembered
+// become appends what follows of what the row says.
+func (v *Preview) become(items *pipeline.Items, row int, c *pipeline.Change, t *says, rejected bool) owners.Told {
+	a := t.assertion(&pipeline.Record{})
+	a.Rejected = rejected
+	told := v.local.Row("", c.Key, &a)
+	order := inOrder(told.Sayings)
+	for len(order) > 0 {
+		var of cells
+		n := v.plan.fill(&of, order)
+		own := &v.plan.cfg.Audience
+		v.plan.emit(items, int32(row), order[0], &of, jsonOf([]string{cmp.Or(string(order[0].Audience), own.ID, own.Name)}))
+		order = order[n:]
 	}
-	return t.old
-}
-
-// become appends the operations that make of what is held what the transition says, and reports whether there are any.
-func (v *Preview) become(items *pipeline.Items, row int, c *pipeline.Change, t *transition, held []byte) (sent bool, err error) {
-	k := keyOf("", nil, c.Key)
-	_, remembered := v.members[k]
-	v.note(k, c, held, t.now)
-	v.plan(held, t.now, t.doubtful && !remembered)
-	if len(v.flush.ops) == 0 {
-		return false, nil
-	}
-	return true, v.emit(items, row)
-}
-
-// note remembers what the member holds now. A row without key is not a member's.
-func (v *Preview) note(k key, c *pipeline.Change, held, now []byte) {
-	if len(c.Key) == 0 {
-		return
-	}
-	if _, ok := v.members[k]; ok {
-		v.count(held, -1)
-	}
-	v.count(now, 1)
-	v.members[k] = append([]byte(nil), now...)
-}
-
-func (v *Preview) count(set []byte, by int) {
-	for c, rest := next(set); c != nil; c, rest = next(rest) {
-		v.claims[string(c)] += by
-	}
-}
-
-func (v *Preview) plan(held, now []byte, doubtful bool) {
-	f := &v.flush
-	f.ops, f.rows = f.ops[:0], append(f.rows[:0], rowPlan{})
-	for c, rest := next(held); c != nil; c, rest = next(rest) {
-		if !holds(now, c) && v.claims[string(c)] == 0 {
-			f.ops = append(f.ops, op{claim: c, remove: true})
-		}
-	}
-	for c, rest := next(now); c != nil; c, rest = next(rest) {
-		if doubtful || !holds(held, c) {
-			f.ops = append(f.ops, op{claim: c})
-		}
-	}
-}
-
-// emit has the operations built as Deliver would and copies them over.
-func (v *Preview) emit(items *pipeline.Items, row int) error {
-	f := &v.flush
-	if err := f.build(context.Background()); err != nil { // its audiences are names: nothing to wait for
-		return err
-	}
-	for i, item := range f.out.List {
-		start := int32(len(items.Buf))
-		items.Buf = append(items.Buf, f.out.Body(i)...)
-		items.List = append(items.List, pipeline.Item{
-			Row: int32(row), Start: start, End: int32(len(items.Buf)),
-			Envelope: items.EnvelopeIndex([]byte(f.out.Envelopes[item.Envelope])),
-		})
-	}
-	return nil
+	return told
 }
 
 // Line is an element of a request as preview prints it: {"action":"add","ids":{"EMAIL_SHA256":"…"}}.
@@ -161,12 +116,4 @@ func (p *Plan) typeAt(i int, past string) string {
 		return kindNamed(past).Name()
 	}
 	return p.members.Readers[i].Kind.Name()
-}
-
-// named is for audiences that were not looked up.
-type named Audience
-
-// IDs is the configured id, else the name.
-func (a named) IDs(_ context.Context, name string) ([]string, error) {
-	return []string{cmp.Or(name, a.ID, a.Name)}, nil
 }

@@ -3,7 +3,6 @@ package segment
 import (
 	"cmp"
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -93,35 +92,11 @@ func (p *Plan) schemaOf(past string) []byte {
 
 // kindNamed is the type an envelope names by its number.
 func kindNamed(number string) member.Kind {
-	kind, _ := strconv.Atoi(number) // flush.emit wrote it
+	kind, _ := strconv.Atoi(number) // Plan.emit wrote it
 	return member.Kind(kind)
 }
 
 func schemaOf(types []string) []byte {
 	list, _ := json.Marshal(types) // a list of strings always encodes
 	return append(append([]byte(`","id_schema":`), list...), `,"batch_data":[`...)
-}
-
-// cells are one element of batch_data: a claim for each type, or nil.
-type cells [member.Kinds][]byte
-
-// appendMember writes an element of batch_data: for each type of id_schema its claim, or {} where there is none.
-// audiences is a JSON list.
-func (p *Plan) appendMember(dst []byte, c *cells, audiences []byte) []byte {
-	dst = append(dst, '[')
-	for i := range p.members.Readers {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = appendCell(dst, c[p.members.Readers[i].Kind], audiences)
-	}
-	return append(dst, ']')
-}
-
-func appendCell(dst, claim, audiences []byte) []byte {
-	if claim == nil {
-		return append(dst, "{}"...)
-	}
-	dst = hex.AppendEncode(append(dst, `{"id":"`...), digestOf(claim))
-	return append(append(append(dst, `","audience_ids":`...), audiences...), '}')
 }

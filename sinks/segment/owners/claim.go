@@ -32,7 +32,7 @@ func appendClaimKey(b, digest []byte, partition int32, offset int64) []byte {
 
 // readClaimKey reads what appendClaimKey wrote; v means nothing of what is to be said again.
 func readClaimKey(key []byte) (digest []byte, v version, ok bool) {
-	digest, rest := next(key)
+	digest, rest := Next(key)
 	r := reader{rest: rest}
 	partition, offset := r.long(), r.long()
 	ok = digest != nil && !r.broken && len(r.rest) == 0 && partition >= noRow && partition < 1<<(63-offsetBits) && offset >= 0

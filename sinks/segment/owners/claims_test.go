@@ -27,7 +27,7 @@ type claimsLog struct {
 	calls     []string
 	takes     time.Duration // a call
 	answer    Outcome
-	waits     bool // a Tell: until its context ends
+	waits     bool           // a Tell: until its context ends
 	under     map[string]int // calls under way, by digest
 	twice     bool
 	held      map[Tag]bool
@@ -145,7 +145,7 @@ func (l *claimsLog) committedTo() int64 {
 func letterOf(c byte) []byte {
 	hash := make([]byte, member.Kind(0).Size())
 	hash[0] = c
-	return addDigest(nil, 0, nil, hash)
+	return AddBytes(nil, 0, nil, hash)
 }
 
 // put writes a claim of a digest, and has the owner read it.
@@ -155,7 +155,7 @@ func (l *claimsLog) put(c byte, at int64, says says) { l.putDigest(letterOf(c), 
 func (l *claimsLog) putHash(begins [2]byte, at int64) {
 	hash := make([]byte, member.Kind(0).Size())
 	copy(hash, begins[:])
-	l.putDigest(addDigest(nil, 0, nil, hash), at, present)
+	l.putDigest(AddBytes(nil, 0, nil, hash), at, present)
 }
 
 func (l *claimsLog) putDigest(digest []byte, at int64, says says) {
@@ -412,7 +412,7 @@ func TestAudiencesAreToldApart(t *testing.T) {
 			hash[0] = byte(i)
 			for _, audience := range []string{"held", "a", "b"} {
 				value := claim{says: present, source: Source{Topic: []byte("t")}}
-				l.write("", 0, appendClaimKey(nil, addDigest(nil, 0, []byte(audience), hash), 0, int64(i)), value.append(nil))
+				l.write("", 0, appendClaimKey(nil, AddBytes(nil, 0, []byte(audience), hash), 0, int64(i)), value.append(nil))
 			}
 		}
 		l.read(l.log)

@@ -26,7 +26,7 @@ type digestName [2]uint64
 const isShared version = 1 << 63
 
 func nameOf(digest []byte) (n digestName) {
-	kind, audience, hash := parts(digest)
+	kind, audience, hash := Parts(digest)
 	mix := (uint64(kind) + 1) * 0x9E3779B97F4A7C15
 	for _, c := range audience {
 		mix = (mix ^ uint64(c)) * 0x100000001B3

@@ -15,20 +15,21 @@ import (
 // AddDigest adds a digest to a set that does not hold it yet.
 func AddDigest(set []byte, kind member.Kind, audience []byte, h identity.Hash) []byte {
 	var room [32]byte
-	return addDigest(set, kind, audience, h.AppendDigest(room[:0]))
+	return AddBytes(set, kind, audience, h.AppendDigest(room[:0]))
 }
 
-func addDigest(set []byte, kind member.Kind, audience, hash []byte) []byte {
+// AddBytes is AddDigest for the bytes of a hash that was read back.
+func AddBytes(set []byte, kind member.Kind, audience, hash []byte) []byte {
 	start := len(set)
 	set = appendBytes(appendBytes(appendLong(set, int64(kind)), audience), hash)
-	if holds(set[:start], set[start:]) {
+	if Holds(set[:start], set[start:]) {
 		return set[:start]
 	}
 	return set
 }
 
-// next cuts the first digest off a set. A broken set ends: others could write to the topic that it is from.
-func next(set []byte) (digest, rest []byte) {
+// Next cuts the first digest off a set. A broken set ends: others could write to the topic that it is from.
+func Next(set []byte) (digest, rest []byte) {
 	r := reader{rest: set}
 	kind := r.long()
 	audience := r.bytes()
@@ -43,17 +44,17 @@ func next(set []byte) (digest, rest []byte) {
 // mostAudience is the longest name of an audience, in bytes.
 const mostAudience = 200
 
-// parts are the parts of a digest.
-func parts(digest []byte) (kind member.Kind, audience, hash []byte) {
+// Parts are the parts of a digest.
+func Parts(digest []byte) (kind member.Kind, audience, hash []byte) {
 	r := reader{rest: digest}
 	kind = member.Kind(r.long())
 	audience = r.bytes()
 	return kind, audience, r.bytes()
 }
 
-// holds reports whether the digest is in the set.
-func holds(set, digest []byte) bool {
-	for d, rest := next(set); d != nil; d, rest = next(rest) {
+// Holds reports whether the digest is in the set.
+func Holds(set, digest []byte) bool {
+	for d, rest := Next(set); d != nil; d, rest = Next(rest) {
 		if bytes.Equal(d, digest) {
 			return true
 		}
@@ -61,16 +62,16 @@ func holds(set, digest []byte) bool {
 	return false
 }
 
-// sameSet reports whether both hold the same digests.
-func sameSet(a, b []byte) bool {
+// SameSet reports whether both hold the same digests.
+func SameSet(a, b []byte) bool {
 	if bytes.Equal(a, b) {
 		return true
 	}
 	if len(a) != len(b) {
 		return false
 	}
-	for d, rest := next(a); d != nil; d, rest = next(rest) {
-		if !holds(b, d) {
+	for d, rest := Next(a); d != nil; d, rest = Next(rest) {
+		if !Holds(b, d) {
 			return false
 		}
 	}
@@ -80,7 +81,7 @@ func sameSet(a, b []byte) bool {
 // appendSet writes a set as Avro's array.
 func appendSet(b, set []byte) []byte {
 	n := 0
-	for d, rest := next(set); d != nil; d, rest = next(rest) {
+	for d, rest := Next(set); d != nil; d, rest = Next(rest) {
 		n++
 	}
 	if n > 0 {
@@ -98,7 +99,7 @@ func (r *reader) set() []byte {
 	set, rest := r.rest, r.rest
 	for range n {
 		var d []byte
-		if d, rest = next(rest); d == nil {
+		if d, rest = Next(rest); d == nil {
 			r.broken = true
 			return nil
 		}
@@ -113,6 +114,6 @@ func (r *reader) set() []byte {
 
 // ownerOf is the claims partition of a digest, of n.
 func ownerOf(digest []byte, n int32) int32 {
-	_, _, hash := parts(digest)
+	_, _, hash := Parts(digest)
 	return int32(binary.LittleEndian.Uint32(hash) % uint32(n))
 }

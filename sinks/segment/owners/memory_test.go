@@ -38,7 +38,7 @@ func perMember(t *testing.T, digests int) float64 {
 			for j := 0; j < len(hash); j += 8 {
 				binary.LittleEndian.PutUint64(hash[j:], r.Uint64())
 			}
-			set = addDigest(set, member.Kind(k), nil, hash[:])
+			set = AddBytes(set, member.Kind(k), nil, hash[:])
 			claims[r.IntN(parts)].add(nameOf(set[len(set)-35:]), versionOf(int32(i%parts), int64(i)))
 		}
 		m := row{sync: Tag{1}, member: true, at: 1<<30 + int64(i), digests: set}

@@ -18,7 +18,7 @@ import (
 // someDigest is a digest of a numbered person.
 func someDigest(kind member.Kind, audience string, n int) []byte {
 	sum := sha256.Sum256([]byte(strconv.Itoa(n)))
-	return addDigest(nil, kind, []byte(audience), sum[:kind.Size()])
+	return AddBytes(nil, kind, []byte(audience), sum[:kind.Size()])
 }
 
 func setOf(digests ...[]byte) []byte { return bytes.Join(digests, nil) }
@@ -172,11 +172,11 @@ func FuzzRecords(f *testing.F) {
 
 func TestSetsAreComparedWithoutOrder(t *testing.T) {
 	a, b, c := someDigest(0, "", 1), someDigest(1, "", 1), someDigest(0, "VIP", 1)
-	if !sameSet(setOf(a, b, c), setOf(c, a, b)) || sameSet(setOf(a, b), setOf(a, c)) || sameSet(setOf(a), nil) || !sameSet(nil, nil) {
+	if !SameSet(setOf(a, b, c), setOf(c, a, b)) || SameSet(setOf(a, b), setOf(a, c)) || SameSet(setOf(a), nil) || !SameSet(nil, nil) {
 		t.Error("sets are compared wrongly")
 	}
 	sum := sha256.Sum256([]byte("1"))
-	if got := addDigest(setOf(a, b), 0, nil, sum[:]); !bytes.Equal(got, setOf(a, b)) {
+	if got := AddBytes(setOf(a, b), 0, nil, sum[:]); !bytes.Equal(got, setOf(a, b)) {
 		t.Errorf("a digest is in the set twice: %x", got)
 	}
 }

@@ -127,7 +127,7 @@ func (r *Rows) row(id Identity, a *Assertion, start int64, rec *pipeline.Record)
 	r.becomes(&now, &was, a)
 	now.mark = markOf(&was, a, now.marked)
 	now.mark.Time = rec.Timestamp.UnixMilli()
-	if !stale && sameSet(was.digests, now.digests) {
+	if !stale && SameSet(was.digests, now.digests) {
 		if known {
 			now.at = was.at // its claims are those of that version
 		}
@@ -163,8 +163,8 @@ func (r *Rows) becomes(now, was *row, a *Assertion) {
 // keep is the digests of a row of changed columns, with those of before that it leaves out.
 func (r *Rows) keep(a *Assertion, had []byte) []byte {
 	r.set = append(r.set[:0], a.Digests...)
-	for d, rest := next(had); d != nil; d, rest = next(rest) {
-		if kind, _, _ := parts(d); a.Kept&(1<<kind) != 0 && !holds(r.set, d) {
+	for d, rest := Next(had); d != nil; d, rest = Next(rest) {
+		if kind, _, _ := Parts(d); a.Kept&(1<<kind) != 0 && !Holds(r.set, d) {
 			r.set = append(r.set, d...)
 		}
 	}
@@ -207,7 +207,7 @@ func (r *Rows) claim(set []byte, at int64, says says, a *Assertion) {
 	}
 	c := claim{says: says, sync: a.Sync, source: a.Source}
 	r.value = c.append(r.value[:0])
-	for d, rest := next(set); d != nil; d, rest = next(rest) {
+	for d, rest := Next(set); d != nil; d, rest = Next(rest) {
 		r.key = appendClaimKey(r.key[:0], d, r.partition, at)
 		r.write(r.topics.Claims, ownerOf(d, r.topics.Parts), r.key, r.value)
 	}
@@ -216,8 +216,8 @@ func (r *Rows) claim(set []byte, at int64, says says, a *Assertion) {
 // sayAgain has the owners say once more what a row had that nothing is known of, and that it does not have any more: TikTok may
 // hold it since before this audience was kept here.
 func (r *Rows) sayAgain(a *Assertion, has []byte) {
-	for d, rest := next(a.Before); d != nil; d, rest = next(rest) {
-		if !holds(has, d) {
+	for d, rest := Next(a.Before); d != nil; d, rest = Next(rest) {
+		if !Holds(has, d) {
 			SayAgain(r.topics, d, a.Sync, a.Source, r.write)
 		}
 	}

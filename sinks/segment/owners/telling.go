@@ -31,7 +31,7 @@ func (c *Claims) enqueue(w *work) {
 	case w.aside:
 		c.takeBack(w)
 	}
-	_, audience, _ := parts(w.digest)
+	_, audience, _ := Parts(w.digest)
 	q := c.audience[string(audience)]
 	if q == nil {
 		q = &audienceQueue{}
@@ -116,7 +116,7 @@ func (c *Claims) next(q *audienceQueue) (list []Saying) {
 }
 
 func (w *work) say() Saying {
-	kind, audience, hash := parts(w.digest)
+	kind, audience, hash := Parts(w.digest)
 	s := &w.cause.source
 	return Saying{Kind: kind, Audience: audience, Digest: hash, Remove: !w.saying, Version: uint64(w.version), Sync: w.cause.sync, Time: s.Time, work: w,
 		Source: pipeline.Position{Topic: *w.cause.topic, Partition: s.Partition, Offset: s.Offset}}

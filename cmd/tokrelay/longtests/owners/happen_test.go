@@ -109,7 +109,7 @@ func (w *world) replay() {
 	}
 	a := owners.Assertion{What: owners.OfReplay, Source: owners.Source{Topic: []byte(s.topic), Partition: l.part, Offset: l.offset}}
 	read(&a, l.good.value(0))
-	owners.NewAssert(w.topics, s.name, owners.Epoch{}).Row(s.topic, []byte(strconv.Itoa(l.id)), &a, func(topic string, partition int32, key, value []byte) {
+	owners.NewAssert(w.topics, s.name, 0).Row(s.topic, []byte(strconv.Itoa(l.id)), &a, func(topic string, partition int32, key, value []byte) {
 		w.must(w.client.ProduceSync(context.Background(), &kgo.Record{Topic: topic, Partition: partition, Key: key, Value: slices.Clone(value)}).FirstErr())
 	})
 	if l.at >= s.counted[l.id] {
@@ -253,17 +253,17 @@ func (w *world) resync() {
 	w.must(err)
 	ends, err := w.adm.ListEndOffsets(ctx, s.topic)
 	w.must(err)
-	e := &owners.Epoch{Number: s.epoch.Load().Number + 1}
+	e := &epoch{number: s.epoch.Load().number + 1}
 	at := kadm.Offsets{}
 	for p := range s.parts {
 		start, _ := starts.Lookup(s.topic, p)
 		end, _ := ends.Lookup(s.topic, p)
 		at.Add(kadm.Offset{Topic: s.topic, Partition: p, At: start.Offset, LeaderEpoch: -1})
 		if end.Offset > start.Offset {
-			e.Ends = append(e.Ends, owners.End{Topic: s.topic, Partition: p, Offset: end.Offset})
+			e.ends = append(e.ends, owners.End{Topic: s.topic, Partition: p, Offset: end.Offset})
 		}
 	}
-	if len(e.Ends) == 0 {
+	if len(e.ends) == 0 {
 		return // the command refuses to sweep everything without being told to
 	}
 	if answer, err := w.adm.CommitOffsets(ctx, s.group(), at); err != nil || !answer.Ok() {
