@@ -70,6 +70,13 @@ func (t *Target) Generation() uint64 {
 	return t.generation
 }
 
+// ID is the audience's id at the sync's first advertiser, "" where rows name audiences. It is known once IDs has succeeded.
+func (t *Target) ID() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.own.IDs[t.wanted.Advertisers[0]]
+}
+
 // Formers are the topics that one of the sync's may have been before a full resync. They are known once IDs has succeeded.
 func (t *Target) Formers(topic string) []string {
 	t.mu.Lock()
