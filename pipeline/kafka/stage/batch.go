@@ -17,6 +17,7 @@ type Batch struct {
 
 	client *kgo.Client
 	ctx    context.Context // of the client: a record under way is not given up before
+	moves  bool            // there is something to commit, if only markers of transactions
 	size   int
 	bytes  []byte       // of written records, until they are acknowledged
 	slab   []kgo.Record // the same
@@ -27,41 +28,22 @@ type Batch struct {
 
 func (b *Batch) reset() {
 	clear(b.Records)
-	b.Records, b.size, b.err = b.Records[:0], 0, nil
+	b.Records, b.size, b.moves, b.err = b.Records[:0], 0, false, nil
 	b.bytes, b.slab = b.bytes[:0], b.slab[:0]
 }
 
 // add takes over what was read.
 func (b *Batch) add(fetches kgo.Fetches) (n int) {
 	fetches.EachRecord(func(r *kgo.Record) {
+		if b.moves = true; r.Attrs.IsControl() {
+			return
+		}
 		n++
 		b.Records = append(b.Records, pipeline.Record{})
 		fromKafka(&b.Records[len(b.Records)-1], r)
 		b.size += len(r.Key) + len(r.Value)
 	})
 	return n
-}
-
-// Span is what the batch has of a partition: from the offset that was committed, or below 0 where none was, up to next.
-type Span struct {
-	Topic      string
-	Partition  int32
-	From, Next int64
-}
-
-// Spans are the partitions that the batch moves on.
-func (b *Batch) Spans() (list []Span) {
-	committed := b.client.CommittedOffsets()
-	for topic, partitions := range b.client.UncommittedOffsets() {
-		for id, next := range partitions {
-			span := Span{Topic: topic, Partition: id, From: -1, Next: next.Offset}
-			if at, ok := committed[topic][id]; ok {
-				span.From = at.Offset
-			}
-			list = append(list, span)
-		}
-	}
-	return list
 }
 
 // Write writes a record in the transaction; it copies key and value. A nil value is a tombstone. One that Kafka refuses aborts the

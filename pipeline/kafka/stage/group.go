@@ -25,6 +25,8 @@ type Group struct {
 	Drain     time.Duration // how long what is under way may take once Run's context has ended; default 10 s
 	// Trouble is told why the member does not work, and nil once it does again. It must not block.
 	Trouble func(error)
+	Stage   string   // in metrics
+	Metrics *Metrics // nil: none
 	Log     *slog.Logger
 }
 
@@ -32,6 +34,9 @@ func (g Group) withDefaults() Group {
 	g.Heartbeat = cmp.Or(g.Heartbeat, 3*time.Second)
 	g.Drain = cmp.Or(g.Drain, 10*time.Second)
 	g.Log = cmp.Or(g.Log, slog.New(slog.DiscardHandler))
+	if g.Metrics == nil {
+		g.Metrics = NewMetrics(nil)
+	}
 	if g.Trouble == nil {
 		g.Trouble = func(error) {}
 	}
@@ -63,6 +68,7 @@ func (g Group) options(cfg kafka.Config) ([]kgo.Opt, error) {
 		kgo.SessionTimeout(cfg.SessionTimeout.Std()),
 		kgo.RebalanceTimeout(cfg.RebalanceTimeout.Std()),
 		kgo.HeartbeatInterval(min(g.Heartbeat, cfg.SessionTimeout.Std()/3)),
+		kgo.KeepControlRecords(),                     // to commit past them: a transaction's marker is the last record of a quiet topic
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), // a later option of a client's overrides it in a test
 		kgo.FetchMaxWait(fetchMaxWait),
 		kgo.FetchMaxBytes(int32(cfg.FetchMaxBytes)),
@@ -192,9 +198,12 @@ func (n *news) of(fetches kgo.Fetches) {
 	}
 }
 
-// fromKafka copies a record's fields, never its bytes.
+// fromKafka copies a record's fields, never its bytes. A transaction's marker has no key and no value.
 func fromKafka(to *pipeline.Record, r *kgo.Record) {
 	*to = pipeline.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp, Key: r.Key, Value: r.Value}
+	if r.Attrs.IsControl() {
+		to.Key, to.Value = nil, nil
+	}
 	for _, h := range r.Headers {
 		to.Headers = append(to.Headers, pipeline.Header{Key: h.Key, Value: h.Value})
 	}

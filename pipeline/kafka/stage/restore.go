@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -33,6 +34,7 @@ type takeover struct {
 
 	mu      sync.Mutex
 	current map[int32]*taken
+	began   time.Time // when the first of those was given that are being restored
 }
 
 // taken is a partition that is ours, or is being restored.
@@ -58,6 +60,9 @@ func (t *takeover) begin(ctx context.Context, client *kgo.Client, partitions []i
 		t.mu.Lock()
 		if before := t.current[id]; before != nil {
 			before.cancel()
+		}
+		if !t.isRestoring() {
+			t.began = time.Now()
 		}
 		t.current[id] = now
 		t.mu.Unlock()
@@ -87,7 +92,20 @@ func (t *takeover) one(ctx context.Context, client *kgo.Client, id int32, now *t
 	}
 	now.restored = true
 	r.Own(end)
+	if !t.isRestoring() {
+		t.group.Metrics.restored(t.group.Stage, time.Since(t.began))
+	}
 	client.ResumeFetchPartitions(map[string][]int32{t.topic: {id}})
+}
+
+// isRestoring reports whether a partition is being restored. The caller holds mu.
+func (t *takeover) isRestoring() bool {
+	for _, now := range t.current {
+		if !now.restored {
+			return true
+		}
+	}
+	return false
 }
 
 func (t *takeover) read(ctx context.Context, id int32) (r Restoration, end int64, err error) {

@@ -51,6 +51,7 @@ func NewSession(cfg kafka.Config, o SessionOptions) *Session {
 	if o.Bytes == 0 {
 		o.Bytes = 8 << 20
 	}
+	o.Metrics.begin(o.Stage)
 	if o.Ended == nil {
 		o.Ended = func(bool) {}
 	}
@@ -185,7 +186,7 @@ func (r *run) step(ctx, life context.Context) error {
 		r.session.AllowRebalance()
 		_, err := r.session.End(life, kgo.TryAbort)
 		return err
-	case len(r.batch.Records) == 0:
+	case !r.batch.moves:
 		r.session.AllowRebalance()
 		return nil
 	}
@@ -225,7 +226,10 @@ func (r *run) transact(life, leaving context.Context) error {
 	if err := r.session.Begin(); err != nil {
 		return fmt.Errorf("begin a transaction: %w", err)
 	}
-	why := r.handle(life, leaving)
+	var why error
+	if len(r.batch.Records) > 0 {
+		why = r.handle(life, leaving)
+	}
 	r.session.AllowRebalance()
 	try := kgo.TransactionEndTry(why == nil)
 	if try == kgo.TryCommit {
@@ -241,6 +245,7 @@ func (r *run) transact(life, leaving context.Context) error {
 		return fmt.Errorf("end a transaction: %w", err)
 	}
 	r.o.Ended(committed)
+	r.o.Metrics.ended(r.o.Stage, committed)
 	if committed && r.o.Purge && time.Since(r.purged) >= purgeEvery {
 		r.purge(life)
 	}

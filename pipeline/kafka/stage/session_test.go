@@ -359,3 +359,36 @@ func TestASessionThatWasPutOutRestoresAgain(t *testing.T) {
 	})
 	b.eventually("handled again", func() bool { return b.offset("group", "in", 0) == 1 })
 }
+
+// What follows of records in a transaction is committed together with the place behind the transaction's marker: a quiet partition has
+// no lag. So it is behind a transaction that was aborted, of which nothing is read.
+func TestAQuietPartitionIsCommittedUpToItsEnd(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "in")
+	writer := b.newClient(kgo.TransactionalID("writer"))
+	write := func(partition int32, how kgo.TransactionEndTry) {
+		t.Helper()
+		if err := writer.BeginTransaction(); err != nil {
+			t.Fatal(err)
+		}
+		if err := writer.ProduceSync(t.Context(), &kgo.Record{Topic: "in", Partition: partition, Value: []byte("x")}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		if err := writer.EndTransaction(t.Context(), how); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(0, kgo.TryCommit)
+	write(1, kgo.TryAbort)
+	handled := make(chan int, 10)
+	b.start(NewSession(b.config(), SessionOptions{Group: b.group("in"), Handle: func(_ context.Context, batch *Batch) error {
+		handled <- len(batch.Records)
+		return nil
+	}}).Run)
+	for partition := range int32(2) {
+		b.eventually("the end is committed", func() bool { return b.offset("group", "in", partition) == 2 }) // a record and a marker
+	}
+	if n := <-handled; n != 1 || len(handled) > 0 {
+		t.Errorf("%d records were handled, and %d times more; want one, once", n, len(handled))
+	}
+}

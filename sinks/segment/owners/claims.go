@@ -2,7 +2,9 @@ package owners
 
 import (
 	"context"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -38,17 +40,19 @@ type Saying struct {
 // ClaimsOptions are the neighbours of Claims.
 type ClaimsOptions struct {
 	Topics Topics
-	// Tell tells TikTok, and returns once each saying has an outcome. They are of one audience, and no other call for their digests is under
+	// Tell tells TikTok, and returns once each saying has an outcome. They are of one audience and one sync, and no other call for their digests is under
 	// way. Once ctx ends no call is begun any more. Before each call it asks MayCall.
 	Tell func(ctx context.Context, list []Saying)
 	// Commit has Kafka keep offsets, and reports of each partition whether it did.
 	Commit func(ctx context.Context, offsets map[int32]int64) map[int32]bool
 	Write  Write // outside of any transaction
+	// Held reports whether TikTok must not be told now what a sync's rows say. It waits, and holds no other sync's up. Nil: never.
+	Held func(Tag) bool
 
 	Most    int           // digests in one Tell
 	AtOnce  int           // Tells of one audience under way at once
 	Linger  time.Duration // how long a digest may wait for others
-	Backlog int           // digests that may wait before Wait blocks
+	Backlog int           // digests that may wait before Wait blocks; those of held syncs do not count
 	Every   time.Duration // between commits
 	Session time.Duration // of the group: without a heartbeat for this long, Kafka gives the partitions to another instance
 	Longest time.Duration // a call may take
@@ -69,7 +73,9 @@ type Claims struct {
 	parts    map[int32]*claimsPart
 	audience map[string]*audienceQueue
 	works    int
-	lease    time.Time // when the last commit that succeeded was sent
+	aside    map[Tag][]*work // of syncs that are held
+	asides   int             // how many of works are
+	lease    time.Time       // when the last commit that succeeded was sent
 	wake     chan struct{}
 	tells    sync.WaitGroup
 }
@@ -82,7 +88,7 @@ func (q queue) end()  { <-q }
 
 // NewClaims makes one that owns nothing yet. Run must run for anything to be told.
 func NewClaims(o ClaimsOptions) *Claims {
-	return &Claims{o: o, commits: make(queue, 1), parts: map[int32]*claimsPart{}, audience: map[string]*audienceQueue{}, wake: make(chan struct{}, 1)}
+	return &Claims{o: o, commits: make(queue, 1), parts: map[int32]*claimsPart{}, audience: map[string]*audienceQueue{}, aside: map[Tag][]*work{}, wake: make(chan struct{}, 1)}
 }
 
 // Restoring is a partition that is being taken over.
@@ -136,13 +142,27 @@ func (c *Claims) Wait(ctx context.Context) error {
 	return ctx.Err()
 }
 
-func (c *Claims) isFull() bool { return c.Waiting() > c.o.Backlog }
+func (c *Claims) isFull() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.works-c.asides > c.o.Backlog || c.asides > mostAside
+}
+
+// mostAside bounds what digests of held syncs take of memory.
+const mostAside = 1 << 20
 
 // Waiting is the number of digests about which TikTok is to be told, or is being told.
 func (c *Claims) Waiting() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.works
+}
+
+// Owned are the partitions.
+func (c *Claims) Owned() []int32 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Sorted(maps.Keys(c.parts))
 }
 
 func (c *Claims) poke() {

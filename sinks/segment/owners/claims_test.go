@@ -27,8 +27,11 @@ type claimsLog struct {
 	calls     []string
 	takes     time.Duration // a call
 	answer    Outcome
+	waits     bool           // a Tell: until its context ends
 	under     map[string]int // calls under way, by digest
 	twice     bool
+	held      map[Tag]bool
+	from      Tag // the sync whose rows put writes claims of
 }
 
 const (
@@ -44,12 +47,18 @@ func newClaimsLog(t *testing.T) *claimsLog {
 
 // begin starts an owner.
 func (l *claimsLog) begin() {
-	l.claims = NewClaims(ClaimsOptions{Topics: NewTopics("vip", 1), Tell: l.tell, Commit: l.commit, Write: l.write,
+	l.claims = NewClaims(ClaimsOptions{Topics: NewTopics("vip", 1), Tell: l.tell, Commit: l.commit, Write: l.write, Held: l.isHeld,
 		Most: 100, AtOnce: 4, Backlog: 1000, Every: 100 * time.Millisecond, Session: testSession, Longest: testLongest})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); l.claims.Run(ctx) }()
 	l.stop = func() { cancel(); <-done }
+}
+
+func (l *claimsLog) isHeld(sync Tag) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.held[sync]
 }
 
 // own has the owner take the partition over, from what was committed.
@@ -84,8 +93,12 @@ func (l *claimsLog) tell(ctx context.Context, list []Saying) {
 		l.under[string(list[i].Digest)]++
 		l.twice = l.twice || l.under[string(list[i].Digest)] > 1
 	}
-	takes, answer := l.takes, l.answer
+	takes, answer, waits := l.takes, l.answer, l.waits
 	l.mu.Unlock()
+	if waits {
+		<-ctx.Done()
+		answer = Unanswered
+	}
 	time.Sleep(takes)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -136,12 +149,21 @@ func letterOf(c byte) []byte {
 }
 
 // put writes a claim of a digest, and has the owner read it.
-func (l *claimsLog) put(c byte, at int64, says says) {
-	value := claim{says: says, source: Source{Topic: []byte("t"), Offset: at}}
+func (l *claimsLog) put(c byte, at int64, says says) { l.putDigest(letterOf(c), at, says) }
+
+// putHash has a row claim the digest whose hash begins so.
+func (l *claimsLog) putHash(begins [2]byte, at int64) {
+	hash := make([]byte, member.Kind(0).Size())
+	copy(hash, begins[:])
+	l.putDigest(AddBytes(nil, 0, nil, hash), at, present)
+}
+
+func (l *claimsLog) putDigest(digest []byte, at int64, says says) {
+	value := claim{says: says, sync: l.from, source: Source{Topic: []byte("t"), Offset: at}}
 	l.mu.Lock()
 	start := len(l.log)
 	l.mu.Unlock()
-	l.write("", 0, appendClaimKey(nil, letterOf(c), 0, at), value.append(nil))
+	l.write("", 0, appendClaimKey(nil, digest, 0, at), value.append(nil))
 	l.mu.Lock()
 	records := slices.Clone(l.log[start:])
 	l.mu.Unlock()
@@ -405,5 +427,88 @@ func TestAudiencesAreToldApart(t *testing.T) {
 		}
 		cancel()
 		<-done
+	})
+}
+
+// A transaction's marker is nothing but a place that is behind: a quiet partition has no lag.
+func TestAMarkerIsCommittedOver(t *testing.T) {
+	claimsTest(t, func(l *claimsLog) {
+		l.put('a', 1, present)
+		l.read([]pipeline.Record{{Offset: 1}})
+		time.Sleep(time.Second)
+		if at := l.committedTo(); at != 2 {
+			l.Errorf("committed up to %d, want 2", at)
+		}
+	})
+}
+
+// A sync that is held is not told of, also not by a Tell that waits; what another sync's rows say of the same audience, or of the same
+// digest, does not wait for it.
+func TestAHeldSyncHoldsNoOtherUp(t *testing.T) {
+	one, other := TagOf("one"), TagOf("other")
+	claimsTest(t, func(l *claimsLog) {
+		l.set(func() { l.held = map[Tag]bool{one: true} })
+		l.from = one
+		l.put('a', 1, present)
+		l.put('b', 2, present)
+		time.Sleep(time.Second)
+		l.wants("while the sync is held")
+		l.from = other
+		l.put('c', 3, present)
+		l.put('b', 4, present)
+		time.Sleep(time.Second)
+		l.wants("of the other sync", "+c", "+b")
+		if at := l.committedTo(); at != 0 {
+			l.Errorf("committed up to %d, want 0: a is not said", at)
+		}
+		l.set(func() { l.held[one] = false })
+		time.Sleep(time.Second)
+		l.wants("once it is held no more", "+a")
+		if at := l.committedTo(); at != 4 {
+			l.Errorf("committed up to %d, want 4", at)
+		}
+	})
+}
+
+// A Tell that waits, because its sync's queue does not send, is ended when the sync is held: its digests are free for others.
+func TestATellOfASyncThatIsHeldEnds(t *testing.T) {
+	one, other := TagOf("one"), TagOf("other")
+	claimsTest(t, func(l *claimsLog) {
+		l.from = one
+		l.set(func() { l.waits = true })
+		l.put('a', 1, present)
+		time.Sleep(time.Second)
+		l.set(func() { l.waits, l.calls, l.held = false, nil, map[Tag]bool{one: true} })
+		time.Sleep(time.Second)
+		l.wants("while the sync is held")
+		l.from = other
+		l.put('a', 2, present)
+		time.Sleep(time.Second)
+		l.wants("of the other sync", "+a")
+	})
+}
+
+// Digests of a held sync leave room for those of others, and the partition may go meanwhile.
+func TestWhatIsPutAsideDoesNotFillTheBacklog(t *testing.T) {
+	one := TagOf("one")
+	claimsTest(t, func(l *claimsLog) {
+		l.set(func() { l.held = map[Tag]bool{one: true} })
+		l.from = one
+		for i := range 1500 { // of a backlog of 1000
+			l.putHash([2]byte{byte(i), byte(i >> 8)}, int64(i))
+		}
+		time.Sleep(time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if err := l.claims.Wait(ctx); err != nil {
+			l.Errorf("reading waits: %v", err)
+		}
+		l.claims.Lost([]int32{0})
+		if l.claims.Waiting() != 0 || l.claims.asides != 0 {
+			l.Errorf("%d wait and %d are aside after the partition is lost, want none", l.claims.Waiting(), l.claims.asides)
+		}
+		l.set(func() { l.held[one] = false })
+		time.Sleep(time.Second)
+		l.wants("after the partition was lost")
 	})
 }

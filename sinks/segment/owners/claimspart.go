@@ -70,6 +70,7 @@ type work struct {
 	saying                 bool // what it is being told
 	force                  bool // it is to be told, whatever it was told last
 	queued, calling        bool
+	aside                  bool  // queued, among those of a sync that is held
 	last, asked, settledTo int64 // offsets: of its last record, of that when the call began, and up to which all is settled
 	notBefore              int64 // Unix nanoseconds
 }

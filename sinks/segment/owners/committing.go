@@ -157,6 +157,11 @@ func (c *Claims) drop(p *claimsPart) {
 	p.gone = true
 	delete(c.parts, p.id)
 	c.works -= len(p.works)
+	for _, w := range p.works {
+		if w.aside {
+			c.takeBack(w)
+		}
+	}
 	for i := range p.answered {
 		c.again(p.id, &p.answered[i])
 	}

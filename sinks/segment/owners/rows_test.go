@@ -466,3 +466,21 @@ func (s *shop) transact(n int) {
 	}
 	s.written = s.written[:0]
 }
+
+// Every rows partition is told of a source partition that was read to its end, in the form that its owner understands.
+func TestDoneIsToldToEveryPartition(t *testing.T) {
+	e := Epoch{Number: 3, Ends: []End{{"t", 0, 10}, {"t", 4, 7}}}
+	told := map[int32]Assertion{}
+	Done(NewTopics("vip", 3), "sync", e, 1, func(topic string, partition int32, key, value []byte) {
+		a, err := readAssertion(value)
+		if topic != "vip.rows" || len(key) == len(Identity{}) || err != nil {
+			t.Errorf("written to %s under %q: %v", topic, key, err)
+		}
+		told[partition] = a
+	})
+	for p := range int32(3) {
+		if a := told[p]; a.What != OfDone || a.Sync != TagOf("sync") || a.Epoch != 3 || a.Part != 1 || a.Parts != 2 || a.Source.Partition != 4 || a.Source.Offset != 7 {
+			t.Errorf("partition %d was told %+v", p, a)
+		}
+	}
+}

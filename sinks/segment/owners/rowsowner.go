@@ -2,6 +2,8 @@ package owners
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -16,11 +18,18 @@ type RowsOwner struct {
 
 	mu    sync.Mutex
 	parts map[int32]*Rows
+	sizes map[int32]size // when the last transaction ended
+}
+
+// size is what a partition remembers.
+type size struct {
+	rows  int
+	bytes int64
 }
 
 // NewRowsOwner makes one that owns nothing yet; lacks is NewRows's.
 func NewRowsOwner(t Topics, lacks func(a *Assertion)) *RowsOwner {
-	return &RowsOwner{topics: t, lacks: lacks, parts: map[int32]*Rows{}}
+	return &RowsOwner{topics: t, lacks: lacks, parts: map[int32]*Rows{}, sizes: map[int32]size{}}
 }
 
 // Restore begins to take a partition over: the rows are to be given what the members topic has of them, and then to Own.
@@ -31,6 +40,7 @@ func (o *RowsOwner) Own(r *Rows) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.parts[r.partition] = r
+	o.measure(r)
 }
 
 // Dropped forgets partitions that are not this instance's any more.
@@ -39,6 +49,7 @@ func (o *RowsOwner) Dropped(partitions []int32) {
 	defer o.mu.Unlock()
 	for _, id := range partitions {
 		delete(o.parts, id)
+		delete(o.sizes, id)
 	}
 }
 
@@ -68,8 +79,11 @@ func (o *RowsOwner) Handle(records []pipeline.Record, write Write) error {
 
 // Ended ends the transaction: one that was not committed has changed nothing.
 func (o *RowsOwner) Ended(committed bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	for _, rows := range o.touched {
 		rows.End(committed)
+		o.measure(rows)
 	}
 	clear(o.touched)
 	o.touched = o.touched[:0]
@@ -79,9 +93,23 @@ func (o *RowsOwner) Ended(committed bool) {
 func (o *RowsOwner) Len() (rows int, bytes int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for _, r := range o.parts {
-		rows += r.Len()
-		bytes += r.Bytes()
+	for _, of := range o.sizes {
+		rows += of.rows
+		bytes += of.bytes
 	}
 	return rows, bytes
+}
+
+// Owned are the partitions.
+func (o *RowsOwner) Owned() (ids []int32) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Sorted(maps.Keys(o.parts))
+}
+
+// measure notes what a partition remembers; it may have been dropped. The caller holds mu.
+func (o *RowsOwner) measure(r *Rows) {
+	if o.parts[r.partition] == r {
+		o.sizes[r.partition] = size{r.Len(), r.Bytes()}
+	}
 }

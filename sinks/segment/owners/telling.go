@@ -18,14 +18,18 @@ type audienceQueue struct {
 
 // telling is a Tell under way.
 type telling struct {
+	sync   Tag
 	parts  []*claimsPart
 	cancel context.CancelFunc
 }
 
 // enqueue has TikTok told of a work, unless it is already to be. The caller holds mu.
 func (c *Claims) enqueue(w *work) {
-	if w.queued || w.calling {
+	switch {
+	case w.calling, w.queued && !w.aside, w.aside && c.isHeld(w.cause.sync):
 		return
+	case w.aside:
+		c.takeBack(w)
 	}
 	_, audience, _ := Parts(w.digest)
 	q := c.audience[string(audience)]
@@ -51,6 +55,7 @@ func (c *Claims) Run(ctx context.Context) {
 		case <-c.wake:
 		case <-tick.C:
 		}
+		c.lookAtHeld()
 		c.begin(ctx)
 	}
 	c.tells.Wait()
@@ -93,7 +98,9 @@ func (c *Claims) next(q *audienceQueue) (list []Saying) {
 		switch p := w.part; {
 		case p.gone || p.closing:
 			w.queued = false
-		case !p.opened || now < w.notBefore:
+		case c.isHeld(w.cause.sync):
+			c.putAside(w)
+		case !p.opened || now < w.notBefore || len(list) > 0 && list[0].Sync != w.cause.sync:
 			keep = append(keep, w)
 		default:
 			if w.queued = false; p.isDue(w) {
@@ -118,7 +125,7 @@ func (w *work) say() Saying {
 // tell begins a Tell. The caller holds mu.
 func (c *Claims) tell(ctx context.Context, q *audienceQueue, list []Saying) {
 	ctx, cancel := context.WithCancel(ctx)
-	t := telling{cancel: cancel}
+	t := telling{sync: list[0].Sync, cancel: cancel}
 	for i := range list {
 		if p := list[i].work.part; !slices.Contains(t.parts, p) {
 			t.parts = append(t.parts, p)

@@ -149,7 +149,7 @@ func (m *measured) group(name, topic string) stage.Group {
 func (m *measured) ended(committed bool) { m.commits.Add(1) }
 
 func (m *measured) assert(ctx context.Context) {
-	as := owners.NewAssert(m.topics, "sync", owners.Epoch{})
+	as := owners.NewAssert(m.topics, "sync", 0)
 	hasher, err := identity.ForAudience("EMAIL_SHA256", identity.AudienceOptions{})
 	if err != nil {
 		m.Fatal(err)

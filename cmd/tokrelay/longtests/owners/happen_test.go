@@ -109,7 +109,7 @@ func (w *world) replay() {
 	}
 	a := owners.Assertion{What: owners.OfReplay, Source: owners.Source{Topic: []byte(s.topic), Partition: l.part, Offset: l.offset}}
 	read(&a, l.good.value(0))
-	owners.NewAssert(w.topics, s.name, owners.Epoch{}).Row(s.topic, []byte(strconv.Itoa(l.id)), &a, func(topic string, partition int32, key, value []byte) {
+	owners.NewAssert(w.topics, s.name, 0).Row(s.topic, []byte(strconv.Itoa(l.id)), &a, func(topic string, partition int32, key, value []byte) {
 		w.must(w.client.ProduceSync(context.Background(), &kgo.Record{Topic: topic, Partition: partition, Key: key, Value: slices.Clone(value)}).FirstErr())
 	})
 	if l.at >= s.counted[l.id] {

@@ -80,10 +80,13 @@ func (w *world) sayAgain(refused []string) {
 		}
 		var a owners.Assertion
 		read(&a, person{member: true, addresses: []byte{n}}.value(0))
-		owners.SayAgain(w.topics, a.Digests, owners.TagOf("sync0"), owners.Source{Topic: []byte("source0")}, func(topic string, partition int32, key, value []byte) {
-			w.must(w.client.ProduceSync(context.Background(), &kgo.Record{Topic: topic, Partition: partition, Key: key, Value: value}).FirstErr())
-		})
+		owners.SayAgain(w.topics, a.Digests, owners.TagOf("sync0"), owners.Source{Topic: []byte("source0")}, w.write)
 	}
+}
+
+// write is a plain producer's.
+func (w *world) write(topic string, partition int32, key, value []byte) {
+	w.must(w.client.ProduceSync(context.Background(), &kgo.Record{Topic: topic, Partition: partition, Key: key, Value: value}).FirstErr())
 }
 
 // want is what TikTok is to hold.

@@ -42,6 +42,7 @@ func (w *world) start() *instance {
 	in.ctx, in.cancel = context.WithCancel(context.Background())
 	for _, s := range w.sources {
 		in.work.Go(func() { in.assert(s) })
+		in.work.Go(func() { in.lookForEnds(s) })
 	}
 	in.work.Go(in.rows)
 	in.startClaims()
@@ -63,7 +64,7 @@ func (in *instance) group(what, group string, topic string) stage.Group {
 
 // assert is the first handler: rows become assertions.
 func (in *instance) assert(s *source) {
-	as := owners.NewAssert(in.w.topics, s.name, *s.epoch.Load())
+	as := owners.NewAssert(in.w.topics, s.name, s.epoch.Load().Number)
 	stage.NewSession(in.kafka(), stage.SessionOptions{Group: in.group("assert", s.group(), s.topic),
 		Handle: func(_ context.Context, b *stage.Batch) error {
 			in.nap()
@@ -72,11 +73,23 @@ func (in *instance) assert(s *source) {
 				a := assertionOf(r)
 				as.Row(r.Topic, r.Key, &a, b.Write)
 			}
-			for _, span := range b.Spans() {
-				as.Read(span.Topic, span.Partition, span.From, span.Next, b.Write)
-			}
 			return in.gate.pass()
 		}, Ended: in.ended}).Run(in.ctx)
+}
+
+// lookForEnds tells of source partitions that were read to the end that a resync has recorded: the group's commits say it.
+func (in *instance) lookForEnds(s *source) {
+	e := *s.epoch.Load()
+	for told := map[int]bool{}; len(told) < len(e.Ends) && pipeline.Wait(in.ctx, 5*time.Second) == nil && in.gate.pass() == nil; {
+		committed, err := in.w.adm.FetchOffsets(in.ctx, s.group())
+		for part, end := range e.Ends {
+			at, ok := committed.Lookup(end.Topic, end.Partition)
+			if err == nil && ok && at.At >= end.Offset && !told[part] {
+				told[part] = true
+				owners.Done(in.w.topics, s.name, e, part, in.w.write)
+			}
+		}
+	}
 }
 
 // rows is the second: assertions become claims.
