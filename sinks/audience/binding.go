@@ -5,15 +5,15 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 )
 
 // Modes an audience is filled by.
 const (
-	Segment = "segment"
+	Owned   = "owners" // row by row, by the owners of rows and digests
 	File    = "file"
+	segment = "segment" // row by row, in versions before that
 )
 
 // Binding is what a sync is bound to, as a document of the state topic keeps it.
@@ -24,8 +24,7 @@ type Binding struct {
 	Generation uint64            `json:"generation"`        // grows with every full resync
 	Takes      bool              `json:"takes,omitempty"`   // since a resync: the sync takes over an audience that another filled
 	Topics     []string          `json:"topics,omitempty"`  // its members are known by, in a streamed audience; none where a pattern finds them
-	Former     []string          `json:"former,omitempty"`  // topics of before a full resync
-	Forgets    bool              `json:"forgets,omitempty"` // the sync remembers no member: what may be remembered is of an earlier time
+	Forgets    bool              `json:"forgets,omitempty"` // versions before this one were told to remember no member
 }
 
 // Key is the document's key; name is that of an audience that rows name, "" the sync's own.
@@ -62,14 +61,14 @@ func (b *Binding) allows(sync string, want Binding) *pipeline.Trouble {
 	switch {
 	case b.Mode == "":
 		return nil
-	case b.Mode != want.Mode:
+	case b.Mode != want.Mode && !(b.IsEarlier() && want.Mode == Owned):
 		return Stop("the sync filled its audience by %s and is now configured for %s: run `tokrelay resync --sync %s`, which sends every member again", b.Mode, want.Mode, sync)
-	case b.Forgets && !want.Forgets:
-		return Stop("the sync has filled its audience without remembering members, and is to remember them now: run `tokrelay resync --sync %s`, which reads every member again", sync)
+	case b.Forgets:
+		return Stop("the sync has filled its audience without remembering members, which this version does: run `tokrelay resync --sync %s`, which reads every member again", sync)
 	case b.left(want) != "":
 		return Stop("the members of the audience are remembered by topic %s, which the sync reads no more: if it has another name now, or another connector writes it, run `tokrelay resync --sync %s`, which takes them over; "+
 			"else read it again", b.left(want), sync)
-	case b.Mode == Segment && !b.same(want):
+	case b.Mode != File && !b.same(want):
 		return Stop("the audience of a sync cannot be changed once it has run: make a new sync, or run `tokrelay resync --recreate --sync %s`, which fills the new audience from the start and leaves the old one as it is", sync)
 	}
 	return nil
@@ -85,25 +84,6 @@ func (b *Binding) left(want Binding) string {
 	return ""
 }
 
-// formersOf are the topics that a topic may have been before: those of the same last part of the name, the table; or the one that is
-// gone, where one topic alone is new.
-func (b *Binding) formersOf(topic string, topics []string) (formers []string) {
-	isFormer := func(t string) bool { return slices.Contains(b.Former, t) }
-	if isFormer(topic) {
-		return nil
-	}
-	gone := slices.DeleteFunc(slices.Clone(b.Former), func(t string) bool { return slices.Contains(topics, t) })
-	fresh := slices.DeleteFunc(slices.Clone(topics), isFormer)
-	for _, t := range gone {
-		if table(t) == table(topic) || len(gone) == 1 && len(fresh) == 1 {
-			formers = append(formers, t)
-		}
-	}
-	return formers
-}
-
-func table(topic string) string { return topic[strings.LastIndexByte(topic, '.')+1:] }
-
 // same reports whether both mean one audience: of a name, or of ids where there is none.
 func (b *Binding) same(want Binding) bool {
 	return b.Name == want.Name && (want.Name != "" || maps.Equal(b.IDs, want.IDs))
@@ -114,11 +94,14 @@ func Stop(format string, args ...any) *pipeline.Trouble {
 	return &pipeline.Trouble{Kind: pipeline.TroubleAudience, What: fmt.Sprintf(format, args...), Stop: true}
 }
 
+// IsEarlier reports whether an earlier version filled the audience, and what it remembered of members is to be taken over.
+func (b *Binding) IsEarlier() bool { return b.Mode == segment }
+
 // resync is the binding after a full resync: everything remembered of members is of an older generation. A change of mode
 // is allowed then; another audience only where recreate is said.
 func (b Binding) resync(mode string, recreate bool) Binding {
-	next := Binding{Generation: b.Generation + 1, Takes: true, Former: slices.Compact(slices.Sorted(slices.Values(slices.Concat(b.Former, b.Topics))))}
-	if b.Mode == mode && !recreate {
+	next := Binding{Generation: b.Generation + 1, Takes: true}
+	if (b.Mode == mode || b.IsEarlier() && mode == Owned) && !recreate {
 		next.Mode, next.Name, next.IDs = b.Mode, b.Name, b.IDs
 	}
 	return next

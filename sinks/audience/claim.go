@@ -8,12 +8,19 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 )
 
-// An audience is one sync's: of two, each would take out what the other put in. Which it is is known once its id is, whatever
-// the syncs call it, and all instances must know it: the first to fill an audience has that remembered.
+// An audience is one sync's, or those syncs' whose rows and digests have the same owners: of others, each would take out what the
+// other put in. Which it is is known once its id is, whatever the syncs call it, and all instances must know it: the
+// first to fill an audience has that remembered.
 
-// filler is who fills an audience, as a document of the state topic keeps it.
-type filler struct {
-	Sync string `json:"sync"`
+// Filler is who fills an audience, as a document of the state topic keeps it.
+type Filler struct {
+	Sync  string `json:"sync"`
+	Group string `json:"group,omitempty"` // of syncs that fill it together
+}
+
+// with reports whether both may fill an audience.
+func (f *Filler) with(other *Filler) bool {
+	return f.Sync == other.Sync || f.Group != "" && f.Group == other.Group
 }
 
 // ClaimKey is where it is remembered who fills an audience of an advertiser.
@@ -24,12 +31,12 @@ type Taken struct{ *pipeline.Trouble }
 
 func (e *Taken) Unwrap() error { return e.Trouble }
 
-// Claim has it remembered that the sync fills an audience of the advertiser, so that no other does; what is its id, or whatever
+// Claim has it remembered that a sync fills an audience of the advertiser, so that no other does; what is its id, or whatever
 // names it before it has one. After a resync the sync takes over what another filled, until EndTakeover. The error is a
 // *pipeline.Trouble; a *Taken where another sync fills it.
-func Claim(ctx context.Context, docs Store, sync, advertiser, what string) error {
+func Claim(ctx context.Context, docs Store, who Filler, advertiser, what string) error {
 	key := ClaimKey(advertiser, what)
-	if by, err := filledBy(ctx, docs, key); err != nil || by == sync {
+	if by, err := filledBy(ctx, docs, key); err != nil || by == who || by.Sync != who.Sync && by.with(&who) {
 		return err
 	}
 	if err := await(ctx, docs, key); err != nil {
@@ -37,17 +44,17 @@ func Claim(ctx context.Context, docs Store, sync, advertiser, what string) error
 	}
 	defer unlock(ctx, docs, key)
 	by, err := filledBy(ctx, docs, key)
-	if err != nil || by == sync {
+	if err != nil || by.Sync != who.Sync && by.with(&who) {
 		return err
 	}
-	own, err := binding(docs, Key(sync, ""))
+	own, err := binding(docs, Key(who.Sync, ""))
 	switch {
 	case err != nil:
 		return err
-	case by != "" && !own.Takes:
-		return &Taken{taken("audience "+what, sync, by)}
+	case by.Sync != "" && by.Sync != who.Sync && !own.Takes:
+		return &Taken{taken("audience "+what, who.Sync, by.Sync)}
 	}
-	document, _ := json.Marshal(filler{sync}) // a text always encodes
+	document, _ := json.Marshal(who) // texts always encode
 	if err := docs.Put(ctx, key, document); err != nil {
 		return stateTrouble(err)
 	}
@@ -96,21 +103,21 @@ func binding(docs Store, key string) (Binding, error) {
 
 // FilledBy is the sync that fills an audience of the advertiser by now, as far as docs has been read; "" for none.
 func FilledBy(docs Documents, advertiser, id string) string {
-	var f filler
+	var f Filler
 	if document, ok := docs.Get(ClaimKey(advertiser, id)); ok {
 		_ = json.Unmarshal(document, &f) // what is not ours says nothing
 	}
 	return f.Sync
 }
 
-// filledBy is the sync that fills the audience, "" for none.
-func filledBy(ctx context.Context, docs Store, key string) (string, error) {
+// filledBy is who fills the audience; the zero Filler for none.
+func filledBy(ctx context.Context, docs Store, key string) (Filler, error) {
 	if err := docs.Refresh(ctx); err != nil {
-		return "", stateTrouble(err)
+		return Filler{}, stateTrouble(err)
 	}
-	var f filler
+	var f Filler
 	if document, ok := docs.Get(key); ok && json.Unmarshal(document, &f) != nil {
-		return "", &pipeline.Trouble{Kind: pipeline.TroubleState, What: "read who fills the audience: the state topic holds something else"}
+		return Filler{}, &pipeline.Trouble{Kind: pipeline.TroubleState, What: "read who fills the audience: the state topic holds something else"}
 	}
-	return f.Sync, nil
+	return f, nil
 }

@@ -67,21 +67,21 @@ func byRow(string) Wanted   { return Wanted{} }
 func TestAResyncTakesAnAudienceOver(t *testing.T) {
 	s, docs := newSandbox(), newDocuments()
 	idsOf(t, targetOf(s, docs, "old-name", newsletter), "")
-	if err := Resync(t.Context(), docs, "new-name", Segment, false); err != nil {
+	if err := Resync(t.Context(), docs, "new-name", Owned, false); err != nil {
 		t.Fatal(err)
 	}
 	idsOf(t, targetOf(s, docs, "new-name", newsletter), "")
 	if _, err := targetOf(s, docs, "old-name", newsletter).IDs(t.Context(), ""); err == nil {
 		t.Error("the old one goes on, want it refused")
 	}
-	if err := Claim(t.Context(), docs, "third", sandbox.DefaultAdvertiser, s.Audiences()[0].ID); err == nil {
+	if err := Claim(t.Context(), docs, Filler{Sync: "third"}, sandbox.DefaultAdvertiser, s.Audiences()[0].ID); err == nil {
 		t.Error("a third takes it, want it refused")
 	}
 	// Later on it has no more right than others.
-	if err := Claim(t.Context(), docs, "other", sandbox.DefaultAdvertiser, "7"); err != nil {
+	if err := Claim(t.Context(), docs, Filler{Sync: "other"}, sandbox.DefaultAdvertiser, "7"); err != nil {
 		t.Fatal(err)
 	}
-	if err := Claim(t.Context(), docs, "new-name", sandbox.DefaultAdvertiser, "7"); err == nil {
+	if err := Claim(t.Context(), docs, Filler{Sync: "new-name"}, sandbox.DefaultAdvertiser, "7"); err == nil {
 		t.Error("a resync of long ago takes another's audience over")
 	}
 }
@@ -179,4 +179,26 @@ func TestASlowAudienceHoldsUpNoOtherAndNobodyLongerThanTheyWant(t *testing.T) {
 			t.Errorf("the slow one: got %v, want its id", ids)
 		}
 	})
+}
+
+func TestSyncsOfOneGroupFillAnAudienceTogether(t *testing.T) {
+	s, docs := newSandbox(), newDocuments()
+	start := func(sync, group string) error {
+		w := newsletter
+		w.Sync, w.Group, w.Advertisers = sync, group, []string{sandbox.DefaultAdvertiser}
+		_, err := NewTarget(w, api{s}, docs, time.Now, nil).IDs(t.Context(), "")
+		return err
+	}
+	for _, c := range []struct {
+		sync, group string
+		taken       bool
+	}{{"one", "", false}, {"one", "tokrelay", false}, {"two", "tokrelay", false}, {"three", "other", true}, {"four", "", true}, {"one", "tokrelay", false}} {
+		err := start(c.sync, c.group)
+		if _, taken := errors.AsType[*Taken](err); taken != c.taken || !taken && err != nil {
+			t.Errorf("sync %s of group %q: got %v, want taken %t", c.sync, c.group, err, c.taken)
+		}
+	}
+	if n := len(s.Audiences()); n != 1 {
+		t.Errorf("TikTok has %d audiences, want 1", n)
+	}
 }

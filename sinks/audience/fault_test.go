@@ -171,7 +171,7 @@ func TestRecreateMakesAGoneAudienceAgain(t *testing.T) {
 		if a := (api{s}).Post(t.Context(), "/segment/audience/", []byte(body)); !a.IsAccepted() {
 			t.Fatal(a.Message)
 		}
-		if err := Resync(t.Context(), docs, "newsletter", Segment, true); err != nil {
+		if err := Resync(t.Context(), docs, "newsletter", Owned, true); err != nil {
 			t.Fatal(err)
 		}
 		if again := idsOf(t, newTarget(s, docs, wanted), row); len(again) != 1 || again[0] == first[0] {

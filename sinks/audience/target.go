@@ -34,8 +34,8 @@ type Wanted struct {
 	ByID        bool   // rows give ids
 	Most        int    // audiences that rows may name; 0: any number
 	Advertisers []string
-	Topics      []string // that members are remembered by; none where nothing is remembered or a pattern finds them
-	Forgets     bool     // no member is remembered
+	Topics      []string // that members are remembered by; none where a pattern finds them
+	Group       string   // of syncs that may fill an audience together; "" for none
 }
 
 // Target knows which audiences a sync fills through the Segment API: by id, or by name, found or created at TikTok. What it
@@ -77,11 +77,27 @@ func (t *Target) ID() string {
 	return t.own.IDs[t.wanted.Advertisers[0]]
 }
 
-// Formers are the topics that one of the sync's may have been before a full resync. They are known once IDs has succeeded.
-func (t *Target) Formers(topic string) []string {
+// Earlier reports whether an earlier version filled the sync's audience, whose memory of members is not taken over yet. It is known
+// once IDs has succeeded.
+func (t *Target) Earlier() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.own.formersOf(topic, t.wanted.Topics)
+	return t.own.IsEarlier()
+}
+
+// TakenOver has it remembered that what an earlier version remembered of members is taken over.
+func (t *Target) TakenOver(ctx context.Context) error {
+	t.mu.Lock()
+	b := t.own
+	t.mu.Unlock()
+	b.Mode = Owned
+	if err := Remember(ctx, t.docs, Key(t.wanted.Sync, ""), b); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.own = b
+	return nil
 }
 
 // IDs are an audience's ids at TikTok, one per advertiser; name is what a row calls it, "" the sync's own. Where rows
@@ -137,7 +153,7 @@ func (t *Target) find(ctx context.Context, name string) (ids []string, err error
 		}
 	}()
 	if name != "" && t.wanted.ByID {
-		if err = Claim(ctx, t.docs, t.wanted.Sync, t.wanted.Advertisers[0], name); err != nil {
+		if err = t.claim(ctx, t.wanted.Advertisers[0], name); err != nil {
 			return nil, t.ofRow(err, name)
 		}
 		return []string{name}, nil
@@ -172,7 +188,7 @@ func (t *Target) bind(ctx context.Context, name string) (Binding, error) {
 		return b, err
 	}
 	for _, advertiser := range slices.Sorted(maps.Keys(b.IDs)) {
-		if err := Claim(ctx, t.docs, t.wanted.Sync, advertiser, b.IDs[advertiser]); err != nil {
+		if err := t.claim(ctx, advertiser, b.IDs[advertiser]); err != nil {
 			return b, err
 		}
 	}
@@ -200,8 +216,13 @@ func (t *Target) bindNew(ctx context.Context, name string) (b Binding, err error
 	if err := t.complete(ctx, &b, name); err != nil {
 		return b, err
 	}
-	b.Topics, b.Forgets = t.topicsOf(name), t.forgets(name)
+	b.Topics = t.topicsOf(name)
 	return b, Remember(ctx, t.docs, Key(t.wanted.Sync, name), b)
+}
+
+// claim has it remembered that the sync fills an audience.
+func (t *Target) claim(ctx context.Context, advertiser, id string) error {
+	return Claim(ctx, t.docs, Filler{t.wanted.Sync, t.wanted.Group}, advertiser, id)
 }
 
 // enter takes room for one more audience that rows name, until it is remembered.
@@ -227,7 +248,7 @@ func (t *Target) enter(name string) (leave func(), err error) {
 
 // remembered is what the sync is bound to, if the configuration still says so.
 func (t *Target) remembered(ctx context.Context, name string) (Binding, error) {
-	want := Binding{Mode: Segment, Name: t.nameOf(name), IDs: t.given(), Topics: t.topicsOf(name), Forgets: t.forgets(name)}
+	want := Binding{Mode: Owned, Name: t.nameOf(name), IDs: t.given(), Topics: t.topicsOf(name)}
 	return Bound(ctx, t.docs, t.wanted.Sync, Key(t.wanted.Sync, name), want)
 }
 
@@ -239,15 +260,12 @@ func (t *Target) topicsOf(name string) []string {
 	return t.wanted.Topics
 }
 
-// forgets reports whether no member is remembered, as the sync's own audience has it.
-func (t *Target) forgets(name string) bool { return name == "" && t.wanted.Forgets }
-
-// noteTopics has it remembered which topics are read, and whether members are remembered, where that is new.
+// noteTopics has it remembered which topics are read, where that is new.
 func (t *Target) noteTopics(ctx context.Context, b *Binding, name string) error {
-	if slices.Equal(b.Topics, t.topicsOf(name)) && b.Forgets == t.forgets(name) {
+	if slices.Equal(b.Topics, t.topicsOf(name)) {
 		return nil
 	}
-	b.Topics, b.Forgets = t.topicsOf(name), t.forgets(name)
+	b.Topics = t.topicsOf(name)
 	return Remember(ctx, t.docs, Key(t.wanted.Sync, name), *b)
 }
 
@@ -280,7 +298,7 @@ func (t *Target) isBound(b *Binding, name string) bool {
 
 // complete finds the audience with every advertiser, and creates it where there is none.
 func (t *Target) complete(ctx context.Context, b *Binding, name string) error {
-	b.Mode, b.Name = Segment, t.nameOf(name)
+	b.Mode, b.Name = Owned, t.nameOf(name)
 	if b.Name == "" {
 		b.IDs = t.given()
 		return t.verify(ctx, b.IDs)

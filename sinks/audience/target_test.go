@@ -222,7 +222,7 @@ func TestTheAudienceOfASyncIsLocked(t *testing.T) {
 			idsOf(t, newTarget(s, docs, newsletter), "")
 			target := newTarget(s, docs, c.wanted)
 			if c.resync {
-				if err := Resync(t.Context(), target.docs, "newsletter", Segment, c.recreate); err != nil {
+				if err := Resync(t.Context(), target.docs, "newsletter", Owned, c.recreate); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -249,7 +249,7 @@ func TestASyncThatFilledItsAudienceByFileDemandsAResync(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "tokrelay resync --sync newsletter") {
 		t.Fatalf("got %v, want the way out", err)
 	}
-	if err := Resync(t.Context(), target.docs, "newsletter", Segment, false); err != nil {
+	if err := Resync(t.Context(), target.docs, "newsletter", Owned, false); err != nil {
 		t.Fatal(err)
 	}
 	idsOf(t, target, "")
@@ -392,65 +392,75 @@ func TestATopicThatIsReadNoMoreStopsTheSyncUntilAResyncTakesItsMembersOver(t *te
 	if !ok || !trouble.Stop || !strings.Contains(trouble.What, "shop.public.customers") || !strings.Contains(trouble.What, "tokrelay resync --sync newsletter") {
 		t.Fatalf("a renamed topic: got %v, want a stop with the topic and the command", err)
 	}
-	if err := Resync(t.Context(), docs, "newsletter", Segment, false); err != nil {
+	if err := Resync(t.Context(), docs, "newsletter", Owned, false); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 { // the second start remembers it
-		target, err := start("eu.public.customers", "shop.public.leads")
-		if err != nil {
+		if _, err := start("eu.public.customers", "shop.public.leads"); err != nil {
 			t.Fatal(err)
-		}
-		if got := target.Formers("eu.public.customers"); !slices.Equal(got, []string{"shop.public.customers"}) {
-			t.Errorf("the renamed topic: got the former names %v, want shop.public.customers", got)
-		}
-		if got := target.Formers("shop.public.leads"); len(got) != 0 {
-			t.Errorf("a topic with its own name: got the former names %v, want none", got)
 		}
 	}
 }
 
-func TestFormerTopicsAreThoseOfTheSameTable(t *testing.T) {
-	for _, c := range []struct {
-		former, topics []string
-		topic          string
-		want           []string
-	}{
-		{[]string{"customers"}, []string{"people"}, "people", []string{"customers"}},
-		{[]string{"a.customers", "a.leads"}, []string{"b.customers", "b.leads"}, "b.leads", []string{"a.leads"}},
-		{[]string{"customers", "leads"}, []string{"people", "prospects"}, "people", nil},
-		{[]string{"shop.customers"}, []string{"source.shop.customers"}, "source.shop.customers", []string{"shop.customers"}},
-		{[]string{"customers", "leads"}, []string{"customers", "people"}, "people", []string{"leads"}},
-		{nil, []string{"customers"}, "customers", nil},
-	} {
-		b := Binding{Former: c.former}
-		if got := b.formersOf(c.topic, c.topics); !slices.Equal(got, c.want) {
-			t.Errorf("%s of %v, formerly %v: got %v, want %v", c.topic, c.topics, c.former, got, c.want)
-		}
+// earlier is what a version before owners has remembered of the sync's audience.
+func earlier(t *testing.T, docs Documents, b Binding) {
+	t.Helper()
+	b.Mode, b.Name = segment, "Newsletter"
+	b.IDs = map[string]string{sandbox.DefaultAdvertiser: "9000000000000000001"}
+	if err := Remember(t.Context(), docs, Key("newsletter", ""), b); err != nil {
+		t.Fatal(err)
 	}
+}
+
+func earlierTarget(docs Store) *Target {
+	w := Wanted{Sync: "newsletter", Name: "Newsletter", Advertisers: []string{sandbox.DefaultAdvertiser}}
+	return NewTarget(w, api{sandbox.New(sandbox.Config{Limits: sandbox.NoLimits()})}, docs, time.Now, nil)
 }
 
 func TestASyncThatDidNotRememberMembersNeedsAResyncToDoSo(t *testing.T) {
-	docs, box := newDocuments(), sandbox.New(sandbox.Config{Limits: sandbox.NoLimits()})
-	start := func(forgets bool) error {
-		w := Wanted{Sync: "newsletter", Name: "Newsletter", Advertisers: []string{sandbox.DefaultAdvertiser}, Forgets: forgets}
-		_, err := NewTarget(w, api{box}, docs, time.Now, nil).IDs(t.Context(), "")
-		return err
-	}
-	for _, forgets := range []bool{false, true, true} {
-		if err := start(forgets); err != nil {
-			t.Fatalf("forgets %t: %v", forgets, err)
-		}
-	}
-	trouble, ok := errors.AsType[*pipeline.Trouble](start(false))
+	docs := newDocuments()
+	earlier(t, docs, Binding{Forgets: true})
+	_, err := earlierTarget(docs).IDs(t.Context(), "")
+	trouble, ok := errors.AsType[*pipeline.Trouble](err)
 	if !ok || !trouble.Stop || !strings.Contains(trouble.What, "tokrelay resync --sync newsletter") {
-		t.Fatalf("got %v, want a stop with the command", trouble)
+		t.Fatalf("got %v, want a stop with the command", err)
 	}
-	if err := Resync(t.Context(), docs, "newsletter", Segment, false); err != nil {
+	if err := Resync(t.Context(), docs, "newsletter", Owned, false); err != nil {
 		t.Fatal(err)
 	}
-	for range 2 {
-		if err := start(false); err != nil {
-			t.Fatal(err)
+	if _, err := earlierTarget(docs).IDs(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestWhatAnEarlierVersionRememberedIsTakenOverOnce(t *testing.T) {
+	for _, resync := range []bool{false, true} {
+		docs := newDocuments()
+		earlier(t, docs, Binding{})
+		if resync {
+			if err := Resync(t.Context(), docs, "newsletter", Owned, false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, want := range []bool{true, true, false} {
+			target := earlierTarget(docs)
+			if _, err := target.IDs(t.Context(), ""); err != nil || target.Earlier() != want {
+				t.Fatalf("resync %t: got %v, earlier %t, want %t", resync, err, target.Earlier(), want)
+			}
+			if want { // the second time
+				_, again := docs.Get("seen")
+				_ = docs.Put(t.Context(), "seen", []byte("1"))
+				if again {
+					if err := target.TakenOver(t.Context()); err != nil || target.Earlier() {
+						t.Fatal("it is not noted", err)
+					}
+				}
+			}
+		}
+		document, _ := docs.Get(Key("newsletter", ""))
+		b, _ := ParseBinding(document)
+		if before := b.allows("newsletter", Binding{Mode: segment, Name: "Newsletter"}); before == nil || !before.Stop {
+			t.Errorf("a version before this one goes on after it: got %v, want it held", before)
 		}
 	}
 }

@@ -38,7 +38,7 @@ func (j *Job) reserve(ctx context.Context) error {
 
 // claim has it remembered that the audience is this sync's.
 func (j *Job) claim(ctx context.Context, what string) error {
-	return audience.Claim(ctx, j.deps.Store, j.deps.Sync, j.deps.Advertiser, what)
+	return audience.Claim(ctx, j.deps.Store, audience.Filler{Sync: j.deps.Sync}, j.deps.Advertiser, what)
 }
 
 // own has it remembered, once its id is known, that the audience is this sync's.

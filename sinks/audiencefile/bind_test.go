@@ -15,7 +15,7 @@ func TestChangingTheModeDemandsAResyncBothWays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, plainConfig)
 		w.people(0, 3000)
-		segment := bound.Binding{Mode: bound.Segment, Name: "Lapsed customers", Generation: 4}
+		segment := bound.Binding{Mode: bound.Owned, Name: "Lapsed customers", Generation: 4}
 		if err := bound.Remember(t.Context(), w.store(), bound.Key("lapsed", ""), segment); err != nil {
 			t.Fatal(err)
 		}
@@ -31,7 +31,7 @@ func TestChangingTheModeDemandsAResyncBothWays(t *testing.T) {
 		_, err = bound.Bound(t.Context(), w.store(), "lapsed", bound.Key("lapsed", ""), segment)
 		wantTheWayOut(t, err)
 
-		resync(t, w, bound.Segment)
+		resync(t, w, bound.Owned)
 		b, err := bound.Bound(t.Context(), w.store(), "lapsed", bound.Key("lapsed", ""), segment)
 		if err != nil || b.Mode != "" || b.Generation != 6 {
 			t.Errorf("got %+v, %v, want a sync that is free again, two resyncs on", b, err)

@@ -64,10 +64,14 @@ func New(cfg Config, o Options, cols *mapping.Columns, now func() time.Time, row
 }
 
 // NewTarget makes what finds the audiences the sync fills from topics; none where a pattern finds them.
-func (p *Plan) NewTarget(sync string, topics []string, api audience.API, docs audience.Store, log *slog.Logger) *audience.Target {
+// group is of the syncs that may fill an audience together.
+func (p *Plan) NewTarget(sync, group string, topics []string, api audience.API, docs audience.Store, log *slog.Logger) *audience.Target {
 	own := &p.cfg.Audience
+	if own.Row != nil {
+		group = "" // its owners are the sync's alone
+	}
 	return audience.NewTarget(audience.Wanted{Sync: sync, Name: own.Name, ID: own.ID, ByID: own.Row != nil && own.Row.By == "id",
-		Most: p.cfg.MostAudiences, Advertisers: p.cfg.AdvertiserIDs, Topics: slices.Sorted(slices.Values(topics))}, api, docs, p.now, log)
+		Most: p.cfg.MostAudiences, Advertisers: p.cfg.AdvertiserIDs, Group: group, Topics: slices.Sorted(slices.Values(topics))}, api, docs, p.now, log)
 }
 
 // NewReadback makes what asks TikTok about the target's audiences.
