@@ -13,10 +13,13 @@ type Book struct {
 func NewBook(lacks func(a *Assertion)) *Book { return &Book{rows: NewRows(NewTopics("", 1), 0, lacks)} }
 
 // Assert takes over what a row says.
-func (b *Book) Assert(id Identity, a *Assertion) {
-	rec := pipeline.Record{Offset: b.next, Key: id[:], Value: a.Append(nil)}
+func (b *Book) Assert(id Identity, a *Assertion) { b.Take(id[:], a.Append(nil)) }
+
+// Take takes over an assertion's record.
+func (b *Book) Take(key, value []byte) {
+	rec := pipeline.Record{Offset: b.next, Key: key, Value: value}
 	b.next++
-	_ = b.rows.Take(&rec, func(string, int32, []byte, []byte) {}) // it reads what Append wrote
+	_ = b.rows.Take(&rec, func(string, int32, []byte, []byte) {})
 	b.rows.End(true)
 }
 
