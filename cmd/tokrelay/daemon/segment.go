@@ -71,6 +71,7 @@ func (s *Stream) AwaitMemory(ctx context.Context) error {
 		{pipeline.TroubleState, w.State.Refresh},
 		{pipeline.TroubleKafka, func(ctx context.Context) error { return w.transacts(ctx, s.Sync) }},
 		{pipeline.TroubleAudience, s.findAudience},
+		{pipeline.TroubleState, s.findEarlier},
 		{pipeline.TroubleKafka, s.findTopics},
 		{pipeline.TroubleState, s.migrate},
 	} {
@@ -102,10 +103,6 @@ func (s *Stream) findTopics(ctx context.Context) (err error) {
 	s.topics, err = s.wiring.ensureOwners(ctx, s.Sync, s.prefix)
 	return err
 }
-
-// migrate takes over what earlier versions remembered of the sync's members. The topics are there, and nothing of this process has
-// been written to them.
-func (s *Stream) migrate(context.Context) error { return nil }
 
 // afterMemory is a source that waits until the sync's audience is known, and ends when what is remembered of it is lost: then the
 // sync is held until a full resync.
