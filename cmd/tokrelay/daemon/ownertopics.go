@@ -42,7 +42,7 @@ func (c *Config) audienceOf(store *state.Store, s *Sync) (prefix string, ok bool
 	document, _ := store.Get(audience.Key(s.Name, ""))
 	b, err := audience.ParseBinding(document)
 	id := b.IDs[s.Advertisers()[0]]
-	return c.ownersPrefix(s, id), err == nil && b.Mode == audience.Segment && (id != "" || s.AudienceSegment.Audience.Row != nil)
+	return c.ownersPrefix(s, id), err == nil && b.Mode != "" && b.Mode != audience.File && (id != "" || s.AudienceSegment.Audience.Row != nil)
 }
 
 // madeTopics are the topics of a sync's audience as the state topic remembers them, by name: one of another id is another topic, and
