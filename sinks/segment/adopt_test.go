@@ -61,7 +61,7 @@ func TestWhatIsNoMembersRecordIsPassedOver(t *testing.T) {
 	good := oldMember(0, oldDigest(0, 1, ""), nil)
 	for name, r := range map[string]pipeline.Record{
 		"of a later version": {Key: make([]byte, 16), Value: []byte{2, 0}},
-		"cut off": {Key: make([]byte, 16), Value: good[:20]}, "of another key": {Key: []byte("ann@x.org"), Value: good},
+		"cut off":            {Key: make([]byte, 16), Value: good[:20]}, "of another key": {Key: []byte("ann@x.org"), Value: good},
 	} {
 		if _, _, ok := Adopt(&r); ok {
 			t.Errorf("%s was adopted", name)

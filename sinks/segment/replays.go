@@ -2,8 +2,6 @@ package segment
 
 import (
 	"context"
-	"fmt"
-	"slices"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -13,7 +11,7 @@ import (
 // ReplayDeps are a Replays' neighbours.
 type ReplayDeps struct {
 	Sync        string
-	Produce     func(ctx context.Context, records []pipeline.Record) []error // an error for each record that Kafka did not take
+	Tell        func(ctx context.Context, tell func(owners.Write)) error // writes to owners; it fails only when ctx ends
 	DeadLetters DeadLetters
 	Identity    func(r *pipeline.Record) []byte
 	// Committed is how far the sync's group has come in a partition.
@@ -40,10 +38,7 @@ func (s *Replays) Begin(t owners.Topics, epoch int64) {
 // Deliver settles the rows of a chunk once their owners will hear of them. Those that the sync has yet to read, or to read again, are
 // passed over. It fails only when ctx ends.
 func (s *Replays) Deliver(ctx context.Context, c *pipeline.Chunk, items *pipeline.Items) error {
-	var records []pipeline.Record
-	write := func(topic string, partition int32, key, value []byte) {
-		records = append(records, pipeline.Record{Topic: topic, Partition: partition, Key: slices.Clone(key), Value: slices.Clone(value)})
-	}
+	var rows []int // of items
 	outcomes := map[int32]pipeline.Outcome{}
 	rejected := items.Rejected
 	var letters []pipeline.Letter
@@ -61,7 +56,7 @@ func (s *Replays) Deliver(ctx context.Context, c *pipeline.Chunk, items *pipelin
 		}
 		if outcomes[row] = pipeline.Skipped; r.Offset < at {
 			outcomes[row] = pipeline.Delivered
-			s.row(items.Body(i), r, write)
+			rows = append(rows, i)
 		}
 	}
 	if len(letters) > 0 {
@@ -69,7 +64,12 @@ func (s *Replays) Deliver(ctx context.Context, c *pipeline.Chunk, items *pipelin
 			return err
 		}
 	}
-	if err := s.produce(ctx, records); err != nil {
+	err := s.deps.Tell(ctx, func(write owners.Write) {
+		for _, i := range rows {
+			s.row(items.Body(i), &c.Records[items.List[i].Row], write)
+		}
+	})
+	if err != nil {
 		return err
 	}
 	s.settle(c, outcomes, letters)
@@ -97,26 +97,6 @@ func (s *Replays) row(body []byte, r *pipeline.Record, write owners.Write) {
 	for d, rest := owners.Next(a.Digests); d != nil; d, rest = owners.Next(rest) {
 		owners.SayAgain(s.topics, d, owners.TagOf(s.deps.Sync), a.Source, write)
 	}
-}
-
-// produce writes records until Kafka has taken all.
-func (s *Replays) produce(ctx context.Context, records []pipeline.Record) error {
-	backoff := pipeline.Backoff{First: 200 * time.Millisecond, Most: 5 * time.Second}
-	for tries := 0; len(records) > 0; tries++ {
-		var left []pipeline.Record
-		for i, err := range s.deps.Produce(ctx, records) {
-			if err != nil {
-				left = append(left, records[i])
-			}
-		}
-		if records = left; len(left) == 0 {
-			return nil
-		}
-		if err := backoff.Wait(ctx, tries); err != nil {
-			return fmt.Errorf("write to the owners of rows: %w", err)
-		}
-	}
-	return nil
 }
 
 func (s *Replays) settle(c *pipeline.Chunk, outcomes map[int32]pipeline.Outcome, letters []pipeline.Letter) {
