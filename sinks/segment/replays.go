@@ -2,6 +2,7 @@ package segment
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -25,6 +26,8 @@ type Replays struct {
 	deps   ReplayDeps
 	topics owners.Topics
 	assert *owners.Assert
+
+	committed sync.Map // by partition
 }
 
 // NewReplays puts one together. Begin comes before the first chunk.
@@ -39,6 +42,7 @@ func (s *Replays) Begin(t owners.Topics, epoch int64) {
 // passed over. It fails only when ctx ends.
 func (s *Replays) Deliver(ctx context.Context, c *pipeline.Chunk, items *pipeline.Items) error {
 	var rows []int // of items
+	until := time.Now().Add(commitWithin)
 	outcomes := map[int32]pipeline.Outcome{}
 	rejected := items.Rejected
 	var letters []pipeline.Letter
@@ -50,11 +54,11 @@ func (s *Replays) Deliver(ctx context.Context, c *pipeline.Chunk, items *pipelin
 			rejected, outcomes[row] = rejected[1:], pipeline.DeadLettered
 			continue
 		}
-		at, err := s.committed(ctx, r)
+		read, err := s.isRead(ctx, r, until)
 		if err != nil {
 			return err
 		}
-		if outcomes[row] = pipeline.Skipped; r.Offset < at {
+		if outcomes[row] = pipeline.Skipped; read {
 			outcomes[row] = pipeline.Delivered
 			rows = append(rows, i)
 		}
@@ -76,16 +80,41 @@ func (s *Replays) Deliver(ctx context.Context, c *pipeline.Chunk, items *pipelin
 	return nil
 }
 
-func (s *Replays) committed(ctx context.Context, r *pipeline.Record) (at int64, err error) {
+// commitWithin is how long a row may wait for the sync to commit it: its dead letter is there a moment before that.
+const commitWithin = 15 * time.Second
+
+// isRead reports whether the sync is behind a row.
+func (s *Replays) isRead(ctx context.Context, r *pipeline.Record, until time.Time) (bool, error) {
+	key := partition{r.Topic, r.Partition}
 	backoff := pipeline.Backoff{First: 200 * time.Millisecond, Most: 5 * time.Second}
-	for tries := 0; ; tries++ {
-		if at, err = s.deps.Committed(ctx, r.Topic, r.Partition); err == nil {
-			return at, nil
+	for tries := 0; r.Offset >= s.known(key); tries++ {
+		at, err := s.deps.Committed(ctx, r.Topic, r.Partition)
+		if err == nil {
+			s.committed.Store(key, at)
+		}
+		switch {
+		case r.Offset < at:
+			return true, nil
+		case err == nil && time.Now().After(until):
+			return false, nil
 		}
 		if err := backoff.Wait(ctx, tries); err != nil {
-			return 0, err
+			return false, err
 		}
 	}
+	return true, nil
+}
+
+// partition is one of a source.
+type partition struct {
+	topic string
+	id    int32
+}
+
+func (s *Replays) known(key partition) int64 {
+	at, _ := s.committed.Load(key)
+	offset, _ := at.(int64)
+	return offset
 }
 
 // row writes what a replayed row says.
