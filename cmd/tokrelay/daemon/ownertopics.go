@@ -84,6 +84,19 @@ func ownerTopic(name string, t owners.Topics, parts int) admin.Wanted {
 	return admin.Wanted{Name: name, Partitions: parts, Compact: true}
 }
 
+// OwnersWanted are the topics of a sync's audience as they have to be, as far as the store tells which it is.
+func (c *Config) OwnersWanted(store *state.Store, s *Sync) (list []admin.Wanted) {
+	prefix, ok := c.audienceOf(store, s)
+	if !ok {
+		return nil
+	}
+	t := owners.NewTopics(prefix, 0)
+	for _, name := range []string{t.Rows, t.Members, t.Claims} {
+		list = append(list, ownerTopic(name, t, fewestParts))
+	}
+	return list
+}
+
 // partsFor is how many partitions an audience's topics get: those of the ones that are there, else as many as the largest source
 // topic has.
 func (w *Wiring) partsFor(ctx context.Context, s *Sync, there map[string]admin.Topic) int {
