@@ -36,6 +36,13 @@ func NewRows(reg prometheus.Registerer) *Rows {
 	return r
 }
 
+// AfterSettling counts what becomes of rows that have settled before: their items and rejections, in these counters, and no outcome.
+func (r *Rows) AfterSettling() *Rows {
+	after := NewRows(nil)
+	after.skipped, after.rejected, after.items = r.skipped, r.rejected, r.items
+	return after
+}
+
 // usualStage is the step that rejects for a reason, nearly always. Where another one does too, its series begins with
 // the first row.
 func usualStage(r pipeline.Reason) pipeline.Stage {

@@ -34,11 +34,15 @@ type Metrics struct {
 // NewMetrics makes them in reg, which names the sync; nil publishes none. Every kind of sync has them all.
 func NewMetrics(reg prometheus.Registerer, sink string) *Metrics {
 	rows, calls, audiences := metrics.NewRows(reg), metrics.NewCalls(reg, sink), audience.NewMetrics(reg)
+	sent := rows
+	if sink == KindSegment { // its rows have settled once their owners hear of them
+		sent = rows.AfterSettling()
+	}
 	return &Metrics{
 		rows:      rows,
 		consumer:  kafka.NewMetrics(reg, rows),
 		router:    router.NewMetrics(reg, rows),
-		delivery:  delivery.NewMetrics(reg, sink, rows, calls),
+		delivery:  delivery.NewMetrics(reg, sink, sent, calls),
 		events:    events.NewMetrics(reg, rows),
 		letters:   deadletter.NewMetrics(reg),
 		members:   state.NewMetrics(reg),
