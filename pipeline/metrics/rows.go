@@ -36,11 +36,11 @@ func NewRows(reg prometheus.Registerer) *Rows {
 	return r
 }
 
-// AfterSettling counts what becomes of rows that have settled before: their items and rejections, in these counters, and no outcome.
-func (r *Rows) AfterSettling() *Rows {
-	after := NewRows(nil)
-	after.skipped, after.rejected, after.items = r.skipped, r.rejected, r.items
-	return after
+// Rejections are for who delivers what follows of rows that others settle: they count rejections alone.
+func (r *Rows) Rejections() *Rows {
+	alone := NewRows(nil)
+	alone.rejected = r.rejected
+	return alone
 }
 
 // usualStage is the step that rejects for a reason, nearly always. Where another one does too, its series begins with
