@@ -151,7 +151,7 @@ func (t *Transactions) attempt(run context.Context, list []*transacted) (committ
 }
 
 // errNotTaken is of offsets that Kafka does not take at the moment; franz-go does not tell which of the reasons it is.
-var errNotTaken = errors.New("Kafka takes no offsets of the group: it rebalances, or its coordinator is away")
+var errNotTaken = errors.New("commit the offsets of the group: they are not taken while it rebalances, or its coordinator is away")
 
 // write writes what follows of chunks, and returns why Kafka did not take all of it.
 func (n *transactor) write(ctx context.Context, list []*transacted) error {
