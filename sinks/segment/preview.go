@@ -37,7 +37,7 @@ func (v *Preview) Make(items *pipeline.Items, row int, c *pipeline.Change) error
 	if err != nil {
 		return err
 	}
-	if keyless {
+	if keyless && len(t.now) > 0 {
 		v.keyless[string(t.now)] = c.Key
 	}
 	told := v.become(items, row, c, &t, false)
