@@ -48,7 +48,7 @@ func (v *Preview) Make(items *pipeline.Items, row int, c *pipeline.Change) error
 		return nil
 	case t.member && len(t.now) == 0 && t.kept == 0:
 		return pipeline.SkipNoIdentifier
-	case !t.member && !told.Knew:
+	case !told.Member && !told.Knew:
 		return pipeline.SkipNotMember
 	}
 	return pipeline.SkipNoChange
