@@ -54,7 +54,7 @@ type madeTopics struct {
 }
 
 // ensureOwners makes sure of the topics of a sync's audience. The rows topic is made first: how many partitions it has decides for all,
-// whoever makes it.
+// also where several instances make them.
 func (w *Wiring) ensureOwners(ctx context.Context, s *Sync, prefix string) (owners.Topics, error) {
 	t := owners.NewTopics(prefix, 0)
 	there, err := w.lookForLost(ctx, s, t)
@@ -96,7 +96,7 @@ func ownerTopic(name string, t owners.Topics, parts int) admin.Wanted {
 	return admin.Wanted{Name: name, Partitions: parts, Compact: true}
 }
 
-// warnOfLost says that a sync has read rows though its audience has no topics, and nothing tells whether it had any.
+// warnOfLost says that a sync has read rows though its audience has no topics, and it is not known that it ever had any.
 func (w *Wiring) warnOfLost(ctx context.Context, s *Sync, prefix string) {
 	t := owners.NewTopics(prefix, 0)
 	there, err := w.Admin.Topics(ctx, t.Rows, t.Members, t.Claims)
