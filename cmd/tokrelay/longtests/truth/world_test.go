@@ -66,7 +66,7 @@ func newWorld(t *testing.T, r *rand.Rand, log *virtual.Logs, of []kind, rows *wr
 	w.pulse = virtual.NewPulse(w.broker)
 	w.makeTopics()
 	w.filler = &party{sync: w.audiences[0].name, config: w.configText()}
-	if w.client, err = virtual.NewClient(&w.net, w.broker, kgo.MaxVersions(virtual.WithoutZstd())); err != nil {
+	if w.client, err = virtual.NewClient(&w.net, w.broker); err != nil {
 		t.Fatal(err)
 	}
 	return w

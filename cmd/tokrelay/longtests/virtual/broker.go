@@ -9,7 +9,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
-	"github.com/twmb/franz-go/pkg/kversion"
 )
 
 // Port is the broker's.
@@ -19,15 +18,7 @@ const Port = 9092
 // too once they are a week old.
 func NewBroker(n *kfake.VirtualNetwork, opts ...kfake.Opt) (*kfake.Cluster, error) {
 	forEver := kfake.BrokerConfigs(map[string]string{"log.retention.ms": "-1"})
-	return kfake.NewCluster(append(opts, forEver, kfake.NumBrokers(1), kfake.Ports(Port), kfake.MaxVersions(WithoutZstd()), kfake.ListenFn(n.Listen))...)
-}
-
-// WithoutZstd is a broker too old for zstd: its decoders live in pools, have channels, and are closed by the garbage
-// collector, which virtual time does not allow. The producer falls back to snappy.
-func WithoutZstd() *kversion.Versions {
-	v := kversion.Stable()
-	v.SetMaxKeyVersion(int16(kmsg.Produce), 6)
-	return v
+	return kfake.NewCluster(append(opts, forEver, kfake.NumBrokers(1), kfake.Ports(Port), kfake.ListenFn(n.Listen))...)
 }
 
 // NewClient is a client that chooses the partition of every record itself.

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
@@ -61,13 +62,15 @@ func Join(s Start) (*Member, error) {
 	return m, nil
 }
 
-// On is the configuration, which reaches the world through a link.
+// On is the configuration, which reaches the world through a link. Nothing is written with zstd: its decoders live in pools, have
+// channels, and are closed by the garbage collector, which virtual time does not allow.
 func (s Start) On(l *Link) (*daemon.Config, error) {
 	c, report := daemon.Parse([]byte(s.Config), settings.Lookup{Env: func(name string) (string, bool) { return s.Folder, name == "FOLDER" }})
 	if err := report.Err(); err != nil {
 		return nil, err
 	}
 	c.Kafka.Dial = l.Dial
+	c.Kafka.Codecs = []kgo.CompressionCodec{kgo.SnappyCompression()}
 	for name, account := range c.Connections {
 		account.Transport = l
 		c.Connections[name] = account
