@@ -76,7 +76,7 @@ func (k *look) at(t time.Time) {
 
 // allowed reports whether a call of a member for a field may be made now.
 func (k *look) allowed(m *member, field string) bool {
-	if k.g.inFlight >= k.g.cfg.CallsInFlight || m.q.isStopped() {
+	if k.g.inFlight >= k.g.cfg.CallsInFlight || m.q.IsStopped() {
 		return false
 	}
 	for _, key := range keysOf(m, field) {

@@ -16,7 +16,7 @@ func (q *Queue) isHeld(d *delivery) bool {
 	if !idle {
 		return false
 	}
-	if q.isStopped() {
+	if q.IsStopped() {
 		return true
 	}
 	for field := range fields {

@@ -75,7 +75,8 @@ func (q *Queue) Watch(g Guard) (goOn func()) {
 	return q.deps.Gate.recheck
 }
 
-func (q *Queue) isStopped() bool { return q.guard != nil && q.guard.Stopped() }
+// IsStopped reports whether nothing is sent, because the sync is paused or stopped.
+func (q *Queue) IsStopped() bool { return q.guard != nil && q.guard.Stopped() }
 
 var errEnded = errors.New("the sync's delivery has ended")
 

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -19,13 +20,17 @@ func (c *Consumer) commit(ctx context.Context, parts []*partition) (again bool) 
 	}
 	failure := c.commitOffsets(ctx, noteTopics(ids), parts, offsets)
 	c.committed(failure)
+	if errors.Is(failure, ErrPutOut) {
+		c.putOut(ErrPutOut)
+	}
 	return failure != nil && passes(failure)
 }
 
 // commitOffsets has Kafka keep offsets, with the notes that note writes beside them, and returns its refusal. parts learn
 // what it took of theirs.
 func (c *Consumer) commitOffsets(ctx context.Context, note func(*kmsg.OffsetCommitRequest) error, parts []*partition, offsets map[string]map[int32]kgo.EpochOffset) (failure error) {
-	c.client.CommitOffsetsSync(kgo.PreCommitFnContext(ctx, note), offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, answer *kmsg.OffsetCommitResponse, err error) {
+	checked := func(r *kmsg.OffsetCommitRequest) error { return cmp.Or(c.member.Check(r.MemberID), note(r)) }
+	c.client.CommitOffsetsSync(kgo.PreCommitFnContext(ctx, checked), offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, answer *kmsg.OffsetCommitResponse, err error) {
 		failure = err
 		if err == nil {
 			failure = noteCommitted(parts, offsets, answer)
@@ -41,7 +46,7 @@ func passes(failure error) bool {
 	answer, ok := errors.AsType[*kerr.Error](failure)
 	switch {
 	case !ok:
-		return !errors.Is(failure, kgo.ErrClientClosed) // no answer yet
+		return !errors.Is(failure, kgo.ErrClientClosed) && !errors.Is(failure, ErrPutOut) // no answer yet
 	case answer == kerr.RebalanceInProgress, answer == kerr.StaleMemberEpoch:
 		return true
 	}
@@ -107,7 +112,7 @@ func (p *partition) due() (kgo.EpochOffset, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.offered = p.settled
-	return p.next, p.next.Offset >= 0 && p.next.Offset != p.committed
+	return p.next, p.next.Offset >= 0 && p.next.Offset != p.committed && !p.inTransaction
 }
 
 func (p *partition) noteCommitted(offset int64) {

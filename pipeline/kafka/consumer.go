@@ -3,6 +3,7 @@ package kafka
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -56,8 +57,10 @@ func (o ConsumerOptions) withDefaults() ConsumerOptions {
 type Consumer struct {
 	cfg    Config
 	opts   ConsumerOptions
-	client *kgo.Client
-	quit   context.CancelFunc // ends the client's own requests
+	client *kgo.Client             // of the membership at hand; written under mu, for those who are no part of it
+	quit   context.CancelFunc      // ends the client's own requests
+	putOut context.CancelCauseFunc // ends the membership at hand: the group does not know it any more
+	member Membership
 	flow   *flow
 	health health
 
@@ -126,7 +129,11 @@ func (c *Consumer) clientOptions() ([]kgo.Opt, error) {
 type startHook Consumer
 
 // OnNewClient is called by franz-go.
-func (b *startHook) OnNewClient(client *kgo.Client) { b.client = client }
+func (b *startHook) OnNewClient(client *kgo.Client) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.client = client
+}
 
 // Run reads until ctx ends and hands chunks to offer, from one goroutine per partition. Then it stops reading, lets the
 // chunks in flight settle for at most Drain, commits, and leaves the group. Trouble with Kafka shows in the status and
@@ -134,24 +141,39 @@ func (b *startHook) OnNewClient(client *kgo.Client) { b.client = client }
 func (c *Consumer) Run(ctx context.Context, offer Offer) error {
 	c.flow = newFlow(c.opts, int64(c.cfg.Budget))
 	c.flow.offer = offer
+	for {
+		err := c.belong(ctx)
+		if !errors.Is(err, ErrPutOut) {
+			return err
+		}
+		c.opts.Log.Warn("the group has put this instance out: joining again", "group", c.opts.Group)
+	}
+}
+
+// belong is a member of the group until ctx ends, or the group has put the member out (ErrPutOut): all it had is given up then,
+// without a commit.
+func (c *Consumer) belong(ctx context.Context) error {
 	opts, err := c.clientOptions()
 	if err != nil {
 		return err
 	}
 	client, quit := context.WithCancel(context.Background())
 	defer quit()
+	c.quit = quit
+	own, putOut := context.WithCancelCause(ctx)
+	defer putOut(nil)
+	c.putOut = putOut
 	if _, err = kgo.NewClient(append(opts, kgo.WithContext(client))...); err != nil {
 		return fmt.Errorf("consumer of sync %s: %w", c.opts.Sync, err)
 	}
-	c.quit = quit
 	var loops sync.WaitGroup
-	loops.Go(func() { c.poll(ctx) })
-	loops.Go(func() { c.tick(ctx) })
-	<-ctx.Done()
-	missed := c.shutdown()
+	loops.Go(func() { c.poll(own) })
+	loops.Go(func() { c.tick(own) })
+	<-own.Done()
+	err = c.end(ctx)
 	loops.Wait()
 	c.client.AllowRebalance() // a poll that came last may hold up a goroutine of the client that wants to leave
-	return missed
+	return err
 }
 
 // poll hands what Kafka gives to the partitions. Rebalances wait only while one answer is being handed on.

@@ -88,6 +88,20 @@ func (m *Metrics) partition(p *partition, records int64, age, open time.Duration
 	}
 }
 
+// Behind shows how far behind a partition is that the sync's rows go through after the Consumer has read them.
+func (m *Metrics) Behind(topic string, partition int32, records int64, age time.Duration) {
+	for i, value := range []float64{float64(records), age.Seconds()} {
+		m.perPartition[i].WithLabelValues(topic, strconv.Itoa(int(partition))).Set(value)
+	}
+}
+
+// Forget drops the series that Behind has made.
+func (m *Metrics) Forget(topic string, partition int32) {
+	for _, of := range m.perPartition {
+		of.DeleteLabelValues(topic, strconv.Itoa(int(partition)))
+	}
+}
+
 // forget drops the series of a partition this instance no longer reads.
 func (m *Metrics) forget(p *partition) {
 	for _, of := range m.perPartition {

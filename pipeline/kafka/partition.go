@@ -35,27 +35,28 @@ type partition struct {
 
 	inFlight []chunkInFlight // owned by run, oldest first
 
-	mu        sync.Mutex
-	topicID   string        // of the topic that its offsets are of: one that is created again has another; "" unknown
-	pending   []*kgo.Record // fetched, not in a chunk yet
-	held      int64         // weight of pending and inFlight
-	next      kgo.EpochOffset
-	committed int64     // -1 when it is to be committed whatever next is
-	fetchedTo int64     // offset after the last record given to us, or where reading begins; -1 unknown
-	skipTo    int64     // where to go on once nothing is in flight: retention removed what was before; 0: nowhere else
-	end       int64     // end of what can be read of the partition, as Kafka last said; -1 unknown
-	asked     asked     // what Kafka said when it was last asked for the ends
-	stuck     bool      // nothing came between two looks at the ends, though there is more
-	openSince time.Time // since when an open transaction has held the partition; zero: none does
-	headSince time.Time
-	oldest    time.Time // Kafka timestamp of the oldest record that has not settled; zero when none is held
-	newest    time.Time // Kafka timestamp of the last settled record; zero when unknown
-	paused    bool
-	handed    int       // rows handed over that have not settled, as far as this goroutine has seen
-	waiting   int       // rows of chunks that were held when the partition was given up: they are not in handed any more
-	settled   int       // rows settled since the last commit
-	lookAgain time.Time // until then it is held for a batch that cannot be read; zero: it is not
-	offered   int       // of them: in the commit that is under way
+	mu            sync.Mutex
+	topicID       string        // of the topic that its offsets are of: one that is created again has another; "" unknown
+	pending       []*kgo.Record // fetched, not in a chunk yet
+	held          int64         // weight of pending and inFlight
+	next          kgo.EpochOffset
+	committed     int64     // -1 when it is to be committed whatever next is
+	fetchedTo     int64     // offset after the last record given to us, or where reading begins; -1 unknown
+	skipTo        int64     // where to go on once nothing is in flight: retention removed what was before; 0: nowhere else
+	end           int64     // end of what can be read of the partition, as Kafka last said; -1 unknown
+	asked         asked     // what Kafka said when it was last asked for the ends
+	stuck         bool      // nothing came between two looks at the ends, though there is more
+	openSince     time.Time // since when an open transaction has held the partition; zero: none does
+	headSince     time.Time
+	oldest        time.Time // Kafka timestamp of the oldest record that has not settled; zero when none is held
+	newest        time.Time // Kafka timestamp of the last settled record; zero when unknown
+	paused        bool
+	handed        int       // rows handed over that have not settled, as far as this goroutine has seen
+	waiting       int       // rows of chunks that were held when the partition was given up: they are not in handed any more
+	settled       int       // rows settled since the last commit
+	inTransaction bool      // a transaction commits its oldest chunk, or has and the chunk has not settled yet: no plain commit may come between
+	lookAgain     time.Time // until then it is held for a batch that cannot be read; zero: it is not
+	offered       int       // of them: in the commit that is under way
 }
 
 // chunkInFlight is a chunk that was handed over and has not settled in order.
@@ -154,6 +155,7 @@ func (p *partition) settle() {
 	p.next = head.next
 	p.held -= head.weight
 	p.settled += len(head.chunk.Records)
+	p.leaveTransaction()
 	p.newest = written(head.chunk.Records[len(head.chunk.Records)-1].Timestamp)
 	p.mu.Unlock()
 	p.count(-len(head.chunk.Records))

@@ -15,8 +15,15 @@ import (
 // assigned starts a partition's work. franz-go calls it before the first fetch, and never at the same time as revoked
 // or lost. A partition that is worked on already, of a topic that was created again, is another one now: the old work ends.
 // The same partition may be in one list twice, as may what the coordinator assigned: it gets one worker.
-func (c *Consumer) assigned(_ context.Context, _ *kgo.Client, given map[string][]int32) {
+func (c *Consumer) assigned(_ context.Context, client *kgo.Client, given map[string][]int32) {
+	if client != c.using() {
+		return
+	}
 	c.calm(sourceGroup)
+	if c.member.Joined(client) != nil {
+		c.beginAgain()
+		return
+	}
 	c.abandon(given)
 	c.mu.Lock()
 	for topic, ids := range given {
@@ -35,7 +42,10 @@ func (c *Consumer) assigned(_ context.Context, _ *kgo.Client, given map[string][
 
 // revoked gives partitions up in good order: they settle what they can in a bounded moment and commit. The
 // instance that gets them next starts behind what was settled.
-func (c *Consumer) revoked(_ context.Context, _ *kgo.Client, taken map[string][]int32) {
+func (c *Consumer) revoked(_ context.Context, client *kgo.Client, taken map[string][]int32) {
+	if client != c.using() {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), c.cfg.RevokeDrain.Std())
 	defer cancel()
 	c.release(ctx, c.pick(taken))
@@ -43,7 +53,34 @@ func (c *Consumer) revoked(_ context.Context, _ *kgo.Client, taken map[string][]
 }
 
 // lost drops partitions that are another member's already: nothing is committed (P1), and handlers are told to end.
-func (c *Consumer) lost(_ context.Context, _ *kgo.Client, gone map[string][]int32) {
+func (c *Consumer) lost(_ context.Context, client *kgo.Client, gone map[string][]int32) {
+	if client != c.using() {
+		return
+	}
+	c.abandon(gone)
+	c.member.Lost()
+	c.rebalanced("lost", gone)
+}
+
+// using is the client of the membership at hand. One before it may have callbacks left; they are of no more interest.
+func (c *Consumer) using() *kgo.Client {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.client
+}
+
+// beginAgain ends a membership that the group does not know any more. What it had may have been another instance's meanwhile.
+func (c *Consumer) beginAgain() {
+	c.giveUp()
+	c.putOut(ErrPutOut)
+}
+
+// giveUp drops all partitions without a commit. The caller does not hold the semaphore of commits.
+func (c *Consumer) giveUp() {
+	gone := map[string][]int32{}
+	for _, p := range c.all() {
+		gone[p.topic] = append(gone[p.topic], p.id)
+	}
 	c.abandon(gone)
 	c.rebalanced("lost", gone)
 }
@@ -135,6 +172,17 @@ func (c *Consumer) rebalanced(kind string, partitions map[string][]int32) {
 		c.opts.Metrics.assigned.WithLabelValues(topic).Set(float64(n))
 		c.opts.Log.Info("partitions "+kind, "topic", topic, "partitions", partitions[topic], "reads_now", n)
 	}
+}
+
+// end ends the membership: in good order once Run's context has ended.
+func (c *Consumer) end(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return c.shutdown()
+	}
+	c.giveUp()
+	c.leave()
+	c.member.Lost()
+	return ErrPutOut
 }
 
 // shutdown follows the data: no more intake, chunks settle, commit, leave the group. Drain bounds chunks and commit

@@ -169,12 +169,17 @@ func TestAnOffsetCarriesTheIDOfTheTopicItWasReadFrom(t *testing.T) {
 // forgotten while it was being assigned. Nobody would ever stop the work on the old one.
 func TestAPartitionThatIsGivenTwiceIsWorkedOnOnce(t *testing.T) {
 	t.Parallel()
-	c := &Consumer{opts: ConsumerOptions{Topics: []string{testTopic}}.withDefaults(), committing: newSemaphore(), parts: map[topicPartition]*partition{}}
+	client, err := kgo.NewClient()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	c := &Consumer{client: client, opts: ConsumerOptions{Topics: []string{testTopic}}.withDefaults(), committing: newSemaphore(), parts: map[topicPartition]*partition{}}
 	c.flow = newFlow(c.opts, 1<<20)
 	given := map[string][]int32{testTopic: {0, 0}} // as with next_gen, when two topics of the name were assigned at once
-	c.assigned(t.Context(), nil, given)
+	c.assigned(t.Context(), client, given)
 	first := c.all()[0]
-	c.assigned(t.Context(), nil, given)
+	c.assigned(t.Context(), client, given)
 	<-first.ended
 	second := c.all()
 	if len(second) != 1 || second[0] == first || second[0].isStopping() {

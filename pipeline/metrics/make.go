@@ -19,6 +19,11 @@ func OfSync(reg prometheus.Registerer, sync string) prometheus.Registerer {
 	return prometheus.WrapRegistererWith(prometheus.Labels{"sync": sync}, reg)
 }
 
+// OfAudience makes metrics in reg that carry the name of an audience's topics.
+func OfAudience(reg prometheus.Registerer, audience string) prometheus.Registerer {
+	return prometheus.WrapRegistererWith(prometheus.Labels{"audience": audience}, reg)
+}
+
 // Counter makes a counter, whose name gets the prefix of all of ours. With a nil reg it counts and is not published, and
 // so it is with Gauge and Histogram.
 func Counter(reg prometheus.Registerer, name, help string, labels ...string) *prometheus.CounterVec {

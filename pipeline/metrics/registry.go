@@ -1,5 +1,5 @@
 // Package metrics holds what packages that count share: the registry, ways to make a metric, and counters that several of
-// them count in. Each package owns its other metrics. Labels are bounded: sync, sink, topic, partition, op, reason, class,
+// them count in. Each package owns its other metrics. Labels are bounded: sync, audience, sink, topic, partition, op, reason, class,
 // stage, code, result. Nothing of a row is ever a label.
 package metrics
 

@@ -70,6 +70,13 @@ func (t *Target) Generation() uint64 {
 	return t.generation
 }
 
+// ID is the audience's id at the sync's first advertiser, "" where rows name audiences. It is known once IDs has succeeded.
+func (t *Target) ID() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.own.IDs[t.wanted.Advertisers[0]]
+}
+
 // Earlier reports whether an earlier version filled the sync's audience, whose memory of members is not taken over yet. It is known
 // once IDs has succeeded.
 func (t *Target) Earlier() bool {

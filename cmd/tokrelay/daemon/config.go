@@ -56,7 +56,7 @@ func Parse(text []byte, env settings.Lookup) (*Config, *settings.Report) {
 	report := settings.Load(text, c, env)
 	for i := range c.Syncs {
 		_, connection := c.ConnectionOf(&c.Syncs[i])
-		c.Syncs[i].advertiser, c.Syncs[i].own = connection.AdvertiserID, c.ownNames()
+		c.Syncs[i].advertiser, c.Syncs[i].own, c.Syncs[i].owners = connection.AdvertiserID, c.ownNames(), c.ownersPattern()
 	}
 	c.Validate(settings.Root(report))
 	if report.Err() == nil {

@@ -110,7 +110,7 @@ func (w *Wiring) groupState(ctx context.Context, s *Sync, store *state.Store, re
 	var err error
 	if s.Kind() == KindFile {
 		err = g.readUploads(ctx, store, s)
-	} else if err = g.readOffsets(ctx, w, s); err == nil {
+	} else if err = g.readOffsets(ctx, w, store, s); err == nil {
 		err = g.readMembers(ctx, w, s)
 		running = len(g.Instances) > 0
 	}
@@ -177,7 +177,7 @@ func (g *GroupState) wait(t HeldBy, instance string) {
 	g.Waits = append(g.Waits, Wait{HeldBy: t, Instances: []string{instance}})
 }
 
-func (g *GroupState) readOffsets(ctx context.Context, w *Wiring, s *Sync) error {
+func (g *GroupState) readOffsets(ctx context.Context, w *Wiring, store *state.Store, s *Sync) error {
 	topics, err := s.SourceTopics(ctx, w.Admin)
 	if err != nil {
 		return err
@@ -205,6 +205,11 @@ func (g *GroupState) readOffsets(ctx context.Context, w *Wiring, s *Sync) error 
 			g.add(p, start, new)
 		}
 	}
+	if prefix, ok := w.Config.audienceOf(store, s); ok {
+		if err := g.readStages(ctx, w, prefix); err != nil {
+			return err
+		}
+	}
 	slices.SortFunc(g.Behind, func(x, y PartitionLag) int {
 		return cmp.Or(strings.Compare(x.Topic, y.Topic), cmp.Compare(x.Partition, y.Partition))
 	})
@@ -215,6 +220,11 @@ func (g *GroupState) readOffsets(ctx context.Context, w *Wiring, s *Sync) error 
 // the end is of another topic of that name: the sync begins again.
 func (g *GroupState) add(p PartitionLag, start, recent int64) {
 	g.Arrived += float64(max(p.End-max(recent, start), 0)) / late.Seconds()
+	g.behind(p, start, recent)
+}
+
+// behind is add for a partition whose rows have arrived before.
+func (g *GroupState) behind(p PartitionLag, start, recent int64) {
 	from := max(p.Committed, start)
 	if p.Committed > p.End {
 		from = start

@@ -2,13 +2,12 @@ package daemon
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
@@ -33,7 +32,7 @@ func (c *Config) ownTopics(at settings.Place) []ownTopic {
 	}
 	for i := range c.Syncs {
 		if s := &c.Syncs[i]; s.Kind() == KindSegment {
-			own = append(own, ownTopic{c.MembersTopic(s), "the members topic of sync " + s.Name, at.Key("syncs").Index(i).Key("group")})
+			own = append(own, ownTopic{c.MembersTopic(s), "where earlier versions remembered the members of sync " + s.Name, at.Key("syncs").Index(i).Key("group")})
 		}
 	}
 	return own
@@ -42,6 +41,16 @@ func (c *Config) ownTopics(at settings.Place) []ownTopic {
 func (c *Config) ownNames() (names []string) {
 	for _, t := range c.ownTopics(settings.Place{}) {
 		names = append(names, t.name)
+	}
+	return names
+}
+
+// keptNames are those that are made again when they were deleted. Topics of audiences cannot be made again with what they held, and
+// where earlier versions remembered members may go once it was taken over.
+func (c *Config) keptNames() []string {
+	names := []string{c.DeadLetter.RejectedTopic, c.DeadLetter.FailedTopic, c.StateTopic}
+	if c.Calls.Topic != "" {
+		names = append(names, c.Calls.Topic)
 	}
 	return names
 }
@@ -64,6 +73,8 @@ func (c *Config) refuseOwnTopics(s *Sync, at settings.Place) {
 	refuse := func(name string, at settings.Place) {
 		if i := slices.IndexFunc(own, func(t ownTopic) bool { return t.name == name }); i >= 0 {
 			at.Problem("must not be a topic that tokrelay writes itself", "it is "+own[i].what+": name the topic that the table's changes are in")
+		} else if matched, _ := regexp.MatchString("^(?:"+c.ownersPattern()+")$", name); matched { // the pattern is ours
+			at.Problem("must not be a topic that tokrelay writes itself", "it is one of a streamed audience: name the topic that the table's changes are in")
 		}
 	}
 	refuse(s.Topic, at.Key("topic"))
@@ -75,7 +86,7 @@ func (c *Config) refuseOwnTopics(s *Sync, at settings.Place) {
 // excluded are regular expressions of the topics that do not belong to the sync's pattern: those the configuration leaves
 // out, and our own.
 func (s *Sync) excluded() []string {
-	list := slices.Clone(s.Exclude)
+	list := append(slices.Clone(s.Exclude), s.owners)
 	for _, name := range s.own {
 		list = append(list, regexp.QuoteMeta(name))
 	}
@@ -93,7 +104,7 @@ func (w *Wiring) remake(ctx context.Context, topic string) error {
 	case c.Calls.Topic:
 		return w.ensureCalls(ctx)
 	}
-	return w.ensure(ctx, c.DeadLetter.Create, admin.Wanted{Name: topic, Compact: true}) // of members
+	return fmt.Errorf("topic %s was deleted, and cannot be made again with what it held", topic)
 }
 
 // ownEvery is how often our own topics are looked at. One that is written to is missed sooner.
@@ -104,7 +115,7 @@ const ownEvery = 10 * time.Second
 func (d *Daemon) keepTopics(ctx context.Context) {
 	seen, said := map[string]string{}, map[string]bool{}
 	for {
-		there, err := d.Wiring.Admin.Topics(ctx, d.Wiring.Config.ownNames()...)
+		there, err := d.Wiring.Admin.Topics(ctx, d.Wiring.Config.keptNames()...)
 		if err == nil { // else the syncs say so
 			d.lookAtOwn(ctx, there, seen, said)
 		}
@@ -117,7 +128,7 @@ func (d *Daemon) keepTopics(ctx context.Context) {
 // lookAtOwn compares the topics that are there with those seen before, by their ids.
 func (d *Daemon) lookAtOwn(ctx context.Context, there map[string]admin.Topic, seen map[string]string, said map[string]bool) {
 	w := d.Wiring
-	for _, name := range w.Config.ownNames() {
+	for _, name := range w.Config.keptNames() {
 		id, was := seen[name]
 		now, is := there[name]
 		switch {
@@ -148,11 +159,6 @@ func (w *Wiring) remade(ctx context.Context, topic string, said map[string]bool)
 func (d *Daemon) remember(ctx context.Context, topic string) (err error) {
 	if topic == d.Wiring.Config.StateTopic {
 		err = d.Wiring.State.Refresh(ctx)
-	}
-	for _, s := range d.streams {
-		if s.members != nil && d.Wiring.Config.MembersTopic(s.Sync) == topic {
-			err = errors.Join(err, s.members.Refresh(ctx))
-		}
 	}
 	return err
 }

@@ -61,6 +61,7 @@ func (d *Daemon) syncs(ctx, behind context.Context) error {
 	services.Go(func() { d.obey(serving) })
 	services.Go(func() { d.report(serving) })
 	services.Go(func() { d.counted.Run(serving) })
+	services.Go(func() { d.Wiring.audiences.run(serving) })
 	for _, s := range d.streams {
 		services.Go(func() { s.Serve(serving) })
 	}
@@ -131,20 +132,10 @@ func (s *Stream) caughtUp(ctx context.Context) bool {
 	if err != nil {
 		return false
 	}
-	ends, err := w.Admin.Ends(ctx, topics...)
-	if err != nil {
-		return false
+	read := w.isRead(ctx, w.Config.GroupOf(s.Sync), topics...)
+	if s.streamed == nil || !read {
+		return read
 	}
-	committed, err := w.Admin.Committed(ctx, w.Config.GroupOf(s.Sync))
-	if err != nil {
-		return false
-	}
-	for topic, partitions := range ends {
-		for id, end := range partitions {
-			if at, ok := committed.Get(topic, id); end > 0 && (!ok || at < end) {
-				return false
-			}
-		}
-	}
-	return true
+	of := s.stages.Load()
+	return of != nil && !slices.ContainsFunc(stagesOf(of.prefix), func(g groupTopic) bool { return !w.isRead(ctx, g.group, g.topic) })
 }

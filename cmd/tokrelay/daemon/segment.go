@@ -2,129 +2,164 @@ package daemon
 
 import (
 	"context"
-	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/router"
 	"github.com/tokrelay/tokrelay/pipeline/state"
 	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/segment"
+	"github.com/tokrelay/tokrelay/sinks/segment/owners"
 )
 
-// joinSegment puts the segment sink between router and delivery: it decides per chunk what is sent.
-func (s *Stream) joinSegment(plan *segment.Plan, target *audience.Target, m *Metrics) {
+// streamed is what a sync has that streams to an audience.
+type streamed struct {
+	target   *audience.Target
+	readback *audience.Readback
+	sink     *segment.Sink
+	teller   *segment.Teller
+	letters  segment.DeadLetters
+	consumed *kafka.Metrics // also of what waits in the stages
+
+	begun  chan struct{} // closed once topics are there
+	topics owners.Topics
+	prefix string
+	stages atomic.Pointer[stages] // nil before the sync has joined them, and in a replay
+}
+
+// joinSegment has rows asserted to their owners, and what the owners of digests say delivered.
+func (s *Stream) joinSegment(plan *segment.Plan, target *audience.Target, consumer *kafka.Consumer, m *Metrics) {
 	w := s.wiring
-	deps := segment.Deps{Sync: s.Sync.Name, Queue: deliverFunc(s.Route.Deliver), DeadLetters: s.Route.Letters, Audiences: target,
-		Identity: s.Sync.Framing.Identity,
-		Framings: func(topic string) [][]byte { return s.framings[topic] }, Formers: target.Formers, Generation: target.Generation, Status: w.Status, Log: w.Log}
-	if plan.Remembers() {
-		s.members = state.NewMembers(w.stateLog(w.Config.MembersTopic(s.Sync)), segment.EachClaim, m.members)
-		deps.Memory = s.members
-		s.services = append(s.services, daily(func(ctx context.Context) error { return w.noteMembers(ctx, s.Sync, s.members) }))
-	}
-	sink := segment.NewSink(plan, deps)
-	s.segment = sink
-	s.readback = plan.NewReadback(target, m.audiences, w.Status)
-	s.Route.Deliver, s.Route.Letters = sink.Deliver, sink.Letters()
+	_, connection := w.Config.ConnectionOf(s.Sync)
+	transactions := kafka.NewTransactions(w.kafka(), consumer, w.Log.With("sync", s.Sync.Name))
+	letters := s.Route.Letters
+	sink := segment.NewSink(plan, segment.Deps{Sync: s.Sync.Name, Transactions: chunks{transactions}, DeadLetters: letters, Identity: s.Sync.Framing.Identity, Log: w.Log})
+	s.streamed = &streamed{target: target, sink: sink, letters: letters, consumed: m.consumer, begun: make(chan struct{}),
+		readback: plan.NewReadback(target, m.audiences, w.Status),
+		teller: segment.NewTeller(plan, segment.TellerDeps{Sync: s.Sync.Name, Queue: s.Queue, DeadLetters: letters, Audiences: target,
+			Longest: connection.Timeout.Std(), Status: w.Status, Log: w.Log})}
+	s.Route.Deliver = sink.Deliver
 	s.Route.Source = s.afterMemory(s.Route.Source)
-	s.services = append(s.services, s.readback.Run, sink.LookBack, daily(sink.Sweep))
+	s.services = append(s.services, s.readback.Run, transactions.Run, s.tellEnds)
 }
 
-// RestoreMemory reads what is remembered of the audience's members, and makes nothing that is not there.
-func (s *Stream) RestoreMemory(ctx context.Context) error {
-	if s.members == nil {
-		return nil
-	}
-	if err := s.members.Restore(ctx); err != nil {
-		return fmt.Errorf("read the members topic: %w", err)
-	}
-	return nil
-}
+// chunks are Kafka's transactions as the sink knows them.
+type chunks struct{ *kafka.Transactions }
 
-// Table is an empty table of the audience. RestoreMemory comes before.
-func (s *Stream) Table(ctx context.Context) *segment.Table {
-	s.learnFramings(ctx)
-	return s.segment.NewTable()
-}
-
-// Repair puts right what a comparison found. The wiring is served and the queue runs meanwhile.
-func (s *Stream) Repair(ctx context.Context, c *segment.Comparison, rows map[pipeline.Position]pipeline.Record) (int, error) {
-	return s.segment.Repair(ctx, c, rows)
+func (c chunks) Chunk(ctx context.Context, chunk *pipeline.Chunk, write func(owners.Write)) error {
+	return c.Transactions.Chunk(ctx, chunk, func(w kafka.Write) { write(owners.Write(w)) })
 }
 
 // Readback asks TikTok about the audiences now.
 func (s *Stream) Readback(ctx context.Context) audience.Reading { return s.readback.Read(ctx) }
 
-// afterMemory is a source that waits until the sync's audience is remembered.
+// AwaitMemory makes sure of what a streamed audience needs besides the topics of all syncs, however long it takes: the audience
+// itself, and its owners' topics. The other syncs do not wait for it.
+func (s *Stream) AwaitMemory(ctx context.Context) error {
+	if s.streamed == nil {
+		return nil
+	}
+	w := s.wiring
+	for _, step := range []struct {
+		kind pipeline.TroubleKind
+		do   func(context.Context) error
+	}{
+		{pipeline.TroubleKafka, w.EnsureState},
+		{pipeline.TroubleState, w.State.Refresh},
+		{pipeline.TroubleKafka, func(ctx context.Context) error { return w.transacts(ctx, s.Sync) }},
+		{pipeline.TroubleAudience, s.findAudience},
+		{pipeline.TroubleKafka, s.findTopics},
+		{pipeline.TroubleState, s.migrate},
+	} {
+		if err := w.insist(ctx, []string{s.Sync.Name}, step.kind, step.do); err != nil {
+			return err
+		}
+	}
+	s.sink.Begin(s.topics, int64(s.target.Generation()))
+	close(s.begun)
+	if w.options.Replay {
+		return nil // instances own what it asserts
+	}
+	of, err := w.audiences.join(ctx, s, s.prefix, s.topics)
+	if err == nil {
+		s.stages.Store(of)
+		w.shares.counted(s.Sync.Name, int(s.topics.Parts))
+		of.share()
+	}
+	return err
+}
+
+func (s *Stream) findAudience(ctx context.Context) error {
+	_, err := s.target.IDs(ctx, "")
+	s.prefix = s.wiring.Config.ownersPrefix(s.Sync, s.target.ID())
+	return err
+}
+
+func (s *Stream) findTopics(ctx context.Context) (err error) {
+	s.topics, err = s.wiring.ensureOwners(ctx, s.Sync, s.prefix)
+	return err
+}
+
+// migrate takes over what earlier versions remembered of the sync's members. The topics are there, and nothing of this process has
+// been written to them.
+func (s *Stream) migrate(context.Context) error { return nil }
+
+// afterMemory is a source that waits until the sync's audience is known, and ends when what is remembered of it is lost: then the
+// sync is held until a full resync.
 func (s *Stream) afterMemory(source router.Source) router.Source {
+	const lost = "audience topics"
 	return func(ctx context.Context, offer router.Offer) error {
 		if s.AwaitMemory(ctx) != nil {
 			return nil // ctx ended
 		}
-		return source(ctx, offer)
-	}
-}
-
-// learnFramings asks the registry what the keys of the sync's topics may have begun with: earlier versions remembered members by such
-// keys. Where it does not say, only members whose keys begin as they did then are found.
-func (s *Stream) learnFramings(ctx context.Context) {
-	w := s.wiring
-	topics, err := s.Sync.SourceTopics(ctx, w.Admin)
-	if err != nil || s.members == nil || s.members.Len() == 0 {
-		return // there is nothing to be found
-	}
-	s.framings = map[string][][]byte{}
-	for _, topic := range topics {
-		ids, err := w.Registry.IDs(ctx, topic+"-key")
-		if err != nil && ctx.Err() == nil {
-			w.Log.Warn("the key schemas of a topic could not be asked for: members that an earlier version remembered by a key of another schema are not found until the next start",
-				"sync", s.Sync.Name, "topic", topic, "error", err)
+		reading, stop := context.WithCancel(ctx)
+		defer stop()
+		trouble := make(chan *pipeline.Trouble, 1)
+		go func() {
+			defer stop()
+			trouble <- s.wiring.watchOwners(reading, s.Sync, s.topics)
+		}()
+		err := source(reading, offer)
+		stop()
+		if why := <-trouble; why != nil {
+			s.wiring.Status.Set(s.Sync.Name, lost, why)
+			<-ctx.Done()
 		}
-		s.framings[topic] = s.Sync.Framing.Framings(topic, ids)
+		return err
 	}
 }
 
-// deliverFunc is a queue by its one method.
-type deliverFunc func(context.Context, *pipeline.Chunk, *pipeline.Items) error
-
-func (f deliverFunc) Deliver(ctx context.Context, c *pipeline.Chunk, items *pipeline.Items) error {
-	return f(ctx, c, items)
-}
-
-// firstSweep is when a process does what is to be done daily for the first time: one that is started again every day does it too.
-const firstSweep = 10 * time.Minute
-
-// daily calls what may fail today and succeed tomorrow, soon and then once a day until ctx ends.
-func daily(do func(context.Context) error) func(context.Context) error {
-	return func(ctx context.Context) error {
-		for pause := firstSweep; pipeline.Wait(ctx, pause) == nil; pause = 24 * time.Hour {
-			_ = do(ctx)
-		}
+// mayCall waits until a call may begin: another instance may own by now what it is about.
+func (s *Stream) mayCall(ctx context.Context) error {
+	if s.streamed == nil {
 		return nil
 	}
+	of := s.stages.Load()
+	for of != nil && !of.claims.MayCall() {
+		if err := pipeline.Wait(ctx, mayCallEvery); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// MembersTopic holds what a streamed audience remembers of its members.
-func (c *Config) MembersTopic(s *Sync) string { return c.GroupOf(s) + ".members" }
+// mayCallEvery is how often a call that may not begin is looked at again.
+const mayCallEvery = 50 * time.Millisecond
 
-// Remembers reports whether the sync keeps the state of its members in a topic.
-func (s *Sync) Remembers() bool {
-	return s.Kind() == KindSegment && s.AudienceSegment.Remembers(s.BeforeImage == "full")
-}
-
-// tombstones is what records without value are to the sync. An audience that knows its members by their keys takes a member out
-// for them; one that knows the old row alone cannot tell whose they are.
+// tombstones is what records without value are to the sync. An audience knows its members by their keys, and takes one out for them.
 func (s *Sync) tombstones() cdc.Tombstones {
-	switch {
-	case s.Kind() == KindFile || s.Remembers():
+	switch s.Kind() {
+	case KindFile, KindSegment:
 		return cdc.TombstonesDelete
-	case s.Kind() == KindSegment:
-		return cdc.TombstonesRepeat
 	}
 	return cdc.TombstonesByTopic
 }
+
+// MembersTopic is where earlier versions remembered the members of a streamed audience.
+func (c *Config) MembersTopic(s *Sync) string { return c.GroupOf(s) + ".members" }
 
 // stateLog is a compacted topic as pipeline/state wants it.
 func (w *Wiring) stateLog(topic string) state.Log {

@@ -64,6 +64,13 @@ func (s *shares) assigned(sync string, partitions int) {
 	}
 }
 
+// counted notes how many partitions a sync's share is a part of.
+func (s *shares) counted(sync string, partitions int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all[sync] = partitions
+}
+
 // run counts partitions and shares the limits until ctx ends.
 func (s *shares) run(ctx context.Context) {
 	for ctx.Err() == nil {
@@ -110,9 +117,20 @@ func (s *shares) count(ctx context.Context) (whole bool) {
 	return whole
 }
 
-// partitionsRead is how many partitions the sync's topics have.
+// shared is what the instances that make a sync's calls divide among them: the partitions of what it reads, or of the digests of its
+// audience.
+func (w *Wiring) shared(ctx context.Context, s *Sync) (group string, topics []string, err error) {
+	if prefix, ok := w.Config.audienceOf(w.State, s); ok {
+		of := stagesOf(prefix)[1]
+		return of.group, []string{of.topic}, nil
+	}
+	topics, err = s.SourceTopics(ctx, w.Admin)
+	return w.Config.GroupOf(s), topics, err
+}
+
+// partitionsRead is how many partitions there are.
 func (w *Wiring) partitionsRead(ctx context.Context, s *Sync) (n int, err error) {
-	names, err := s.SourceTopics(ctx, w.Admin)
+	_, names, err := w.shared(ctx, s)
 	if _, none := errors.AsType[*NoTopic](err); err != nil && !none {
 		return 0, err
 	}
@@ -123,9 +141,13 @@ func (w *Wiring) partitionsRead(ctx context.Context, s *Sync) (n int, err error)
 	return n, err
 }
 
-// taken is how many of a sync's partitions instances read; all, if that cannot be asked now.
+// taken is how many of those partitions instances read; all, if that cannot be asked now.
 func (w *Wiring) taken(ctx context.Context, s *Sync, all int) (n int) {
-	members, err := w.Admin.Members(ctx, w.Config.GroupOf(s))
+	group, _, err := w.shared(ctx, s)
+	if err != nil {
+		return all
+	}
+	members, err := w.Admin.Members(ctx, group)
 	if err != nil {
 		return all
 	}

@@ -12,10 +12,8 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/delivery"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/router"
-	"github.com/tokrelay/tokrelay/pipeline/state"
 	"github.com/tokrelay/tokrelay/pipeline/tracing"
 	"github.com/tokrelay/tokrelay/sinks/audience"
-	"github.com/tokrelay/tokrelay/sinks/segment"
 )
 
 // Stream is a sync that sends row by row: its steps joined, and what has to run with them. Queue runs first and ends last.
@@ -24,11 +22,9 @@ type Stream struct {
 	Route router.Sync // what the router runs
 	Queue *delivery.Queue
 
+	*streamed // nil where no audience is streamed
+
 	wiring   *Wiring
-	readback *audience.Readback  // nil where no audience is filled
-	members  *state.Members      // nil where none are remembered
-	segment  *segment.Sink       // nil where no audience is streamed
-	framings map[string][][]byte // by topic: what its keys may have begun with
 	services []func(context.Context) error
 }
 
@@ -41,20 +37,25 @@ func (w *Wiring) Stream(s *Sync) (*Stream, error) {
 	}
 	letters := w.Letters(s, m.letters)
 	target := w.target(s, flow.sink)
-	queue := w.queue(s, flow, letters, m, w.ask(s, flow.sink, target))
+	stream := &Stream{Sync: s, wiring: w}
+	queue := w.queue(stream, flow, letters, m, w.ask(s, flow.sink, target))
 	consumer, err := kafka.NewConsumer(w.kafka(), kafka.ConsumerOptions{
 		Sync: s.Name, Group: w.Config.GroupOf(s), Topics: s.AllTopics(), Pattern: s.Pattern, Exclude: s.excluded(), Start: s.Start, OutOfRange: s.OutOfRange,
 		MarkTopic: w.Config.DeadLetter.FailedTopic, Window: flow.sink.window, Drain: w.Config.Shutdown.Drain.Std(), Status: w.Status, Metrics: m.consumer, Log: w.Log,
-		Assigned: func(partitions int) { w.shares.assigned(s.Name, partitions) },
+		Assigned: func(partitions int) {
+			if s.Kind() != KindSegment { // its calls are about digests, which have owners of their own
+				w.shares.assigned(s.Name, partitions)
+			}
+		},
 	})
 	if err != nil {
 		return nil, err
 	}
-	stream := &Stream{Sync: s, Queue: queue, wiring: w,
-		Route: router.Sync{Name: s.Name, Tracing: w.tracing(s), Topic: s.source(), Source: consumer.Run, NewSteps: flow.Steps, Letters: letters,
-			Deliver: queue.Deliver, RejectedShare: s.RejectedShare, Watch: func(g router.Guard) func() { return queue.Watch(g) }, Metrics: m.router}}
+	stream.Queue = queue
+	stream.Route = router.Sync{Name: s.Name, Tracing: w.tracing(s), Topic: s.source(), Source: consumer.Run, NewSteps: flow.Steps, Letters: letters,
+		Deliver: queue.Deliver, RejectedShare: s.RejectedShare, Watch: func(g router.Guard) func() { return queue.Watch(g) }, Metrics: m.router}
 	if flow.sink.segment != nil {
-		stream.joinSegment(flow.sink.segment, target, m)
+		stream.joinSegment(flow.sink.segment, target, consumer, m)
 	}
 	return stream, nil
 }
@@ -66,18 +67,6 @@ func (s *Stream) Serve(ctx context.Context) {
 		services.Go(func() { _ = run(ctx) }) // what it fails at shows in the status
 	}
 	services.Wait()
-}
-
-// AwaitMemory makes sure of what the sync needs besides the topics of all syncs: what is remembered of its audience.
-func (s *Stream) AwaitMemory(ctx context.Context) error {
-	if s.readback == nil {
-		return nil
-	}
-	err := s.wiring.awaitMemory(ctx, s.Sync, s.members)
-	if err == nil {
-		s.learnFramings(ctx)
-	}
-	return err
 }
 
 // tracing makes a sync's spans; nil where tracing is off.
@@ -124,7 +113,8 @@ func (w *Wiring) connectionOf(s *Sync) *connection {
 	return w.connections[name]
 }
 
-func (w *Wiring) queue(s *Sync, flow *Flow, letters *deadletter.Writer, m *Metrics, ask func(context.Context, string) string) *delivery.Queue {
+func (w *Wiring) queue(stream *Stream, flow *Flow, letters *deadletter.Writer, m *Metrics, ask func(context.Context, string) string) *delivery.Queue {
+	s := stream.Sync
 	connection := w.connectionOf(s)
 	endpoint := flow.Endpoint()
 	least := 0.0
@@ -140,6 +130,9 @@ func (w *Wiring) queue(s *Sync, flow *Flow, letters *deadletter.Writer, m *Metri
 			Sync: s.Name, Endpoint: endpoint, AppendRequest: flow.sink.appendRequest, Gate: connection.gate, Least: least,
 			Field: flow.sink.destination, Misdirected: flow.sink.misdirected, Ask: ask,
 			Post: func(ctx context.Context, body []byte) pipeline.Answer {
+				if err := stream.mayCall(ctx); err != nil {
+					return pipeline.Answer{Verdict: pipeline.Retry, Network: "refused", Message: "not sent: " + err.Error()}
+				}
 				return connection.client.Post(ctx, endpoint, body)
 			},
 			DeadLetters: letters, Status: w.Status, Metrics: m.delivery, Tracing: w.tracing(s), Accepted: accepted, OnCall: w.Calls.Add, Log: w.Log,

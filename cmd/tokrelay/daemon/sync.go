@@ -47,6 +47,7 @@ type Sync struct {
 
 	advertiser string   // of its connection
 	own        []string // topics that tokrelay writes, for any sync
+	owners     string   // regular expression of those of streamed audiences
 }
 
 var syncName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)

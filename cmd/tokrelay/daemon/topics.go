@@ -4,14 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
-	"github.com/tokrelay/tokrelay/pipeline/state"
-	"github.com/tokrelay/tokrelay/sinks/audience"
 )
 
 // AwaitTopics waits for Kafka, however long, and makes sure of what all syncs need: the topics of dead letters. What one
@@ -39,79 +35,6 @@ func (w *Wiring) syncNames() []string {
 		names[i] = w.Config.Syncs[i].Name
 	}
 	return names
-}
-
-// awaitMemory makes sure of the topics that remember a sync's audience, however long it takes, and reads them. The other
-// syncs do not wait for it. members is nil where none are remembered.
-func (w *Wiring) awaitMemory(ctx context.Context, s *Sync, members *state.Members) error {
-	alone := []string{s.Name}
-	err := w.insist(ctx, alone, pipeline.TroubleKafka, func(ctx context.Context) error { return w.ensureMemory(ctx, s) })
-	if err == nil {
-		err = w.insist(ctx, alone, pipeline.TroubleState, w.State.Refresh)
-	}
-	if err == nil && members != nil {
-		err = w.insist(ctx, alone, pipeline.TroubleState, members.Restore)
-	}
-	if err == nil && members != nil {
-		err = w.insist(ctx, alone, pipeline.TroubleState, func(ctx context.Context) error { return w.findLost(ctx, s, members) })
-	}
-	return err
-}
-
-// findLost is the trouble of a sync whose topic of members was lost: members were remembered, and it has no record. Where that is not
-// certain, for instance while no row has been a member's, the log says it.
-func (w *Wiring) findLost(ctx context.Context, s *Sync, members *state.Members) error {
-	if members.Len() > 0 || !w.hasForgotten(ctx, s) {
-		return w.noteMembers(ctx, s, members)
-	}
-	const what, cure = "rows were read, and the topic of members has no record", "stop all instances and run tokrelay resync --sync "
-	if _, remembered := w.State.Get(audience.MembersKey(s.Name)); remembered && !w.options.Replay {
-		return &pipeline.Trouble{Kind: pipeline.TroubleState, Stop: true, What: "topic " + w.Config.MembersTopic(s) + " was lost: " + what +
-			" of them any more, so those who leave would stay in the audience; " + cure + s.Name}
-	}
-	w.Log.Error(what+": if it was deleted, what members had is unknown, and is not taken out of the audience; "+cure+"NAME",
-		"sync", s.Name, "topic", w.Config.MembersTopic(s))
-	return nil
-}
-
-// noteMembers has it remembered that members are.
-func (w *Wiring) noteMembers(ctx context.Context, s *Sync, members *state.Members) error {
-	key := audience.MembersKey(s.Name)
-	if _, noted := w.State.Get(key); noted || members.Len() == 0 {
-		return nil
-	}
-	return w.State.Put(ctx, key, []byte("{}"))
-}
-
-// hasForgotten reports whether a sync has read rows, and nothing was ever written to its topic of members. What cannot be asked
-// now is not a reason to say so.
-func (w *Wiring) hasForgotten(ctx context.Context, s *Sync) bool {
-	topic := w.Config.MembersTopic(s)
-	ends, err := w.Admin.Ends(ctx, topic)
-	for _, end := range ends[topic] {
-		if end > 0 {
-			return false
-		}
-	}
-	if err != nil {
-		return false
-	}
-	read, err := w.Admin.Committed(ctx, w.Config.GroupOf(s))
-	if err != nil {
-		return false
-	}
-	starts, err := w.Admin.Starts(ctx, slices.Collect(maps.Keys(read))...)
-	if err != nil {
-		return false
-	}
-	for source, partitions := range read {
-		for id, at := range partitions {
-			if from, ok := starts.Get(source, id); ok && at > from {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // insist tries until it works, and names in the status what the syncs wait for. It fails only when ctx ends.
@@ -172,20 +95,7 @@ func (w *Wiring) partitionsOf(topic string) int {
 
 // EnsureState makes sure of the topic that remembers audiences.
 func (w *Wiring) EnsureState(ctx context.Context) error {
-	return w.ensure(ctx, w.Config.DeadLetter.Create, w.Config.memoryTopics(nil)...)
-}
-
-func (w *Wiring) ensureMemory(ctx context.Context, s *Sync) error {
-	return w.ensure(ctx, w.Config.DeadLetter.Create, w.Config.memoryTopics(s)...)
-}
-
-// memoryTopics remember a sync's audience; nil for what all audiences have.
-func (c *Config) memoryTopics(s *Sync) []admin.Wanted {
-	topics := []admin.Wanted{{Name: c.StateTopic, Partitions: 1, Compact: true}}
-	if s != nil && s.Remembers() {
-		topics = append(topics, admin.Wanted{Name: c.MembersTopic(s), Compact: true})
-	}
-	return topics
+	return w.ensure(ctx, w.Config.DeadLetter.Create, admin.Wanted{Name: w.Config.StateTopic, Partitions: 1, Compact: true})
 }
 
 // ensure makes sure of topics of our own, which have as many replicas as the configuration says, and creates them where

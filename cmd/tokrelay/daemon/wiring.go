@@ -58,6 +58,7 @@ type Wiring struct {
 	callsProducer *kafka.Producer
 	connections   map[string]*connection
 	shares        *shares
+	audiences     *audiences
 	sent          *counted.Sent
 	partitions    atomic.Pointer[map[string]int] // of our own topics, once they are there
 	options       Options
@@ -80,7 +81,7 @@ func Wire(c *Config, o Options) (*Wiring, error) {
 	}
 	w := &Wiring{Config: c, Metrics: metrics.New(), Status: pipeline.NewStatus(time.Now), Calls: o.Calls, Log: o.Log,
 		connections: map[string]*connection{}, options: o}
-	w.decoding, w.shares = cdc.NewMetrics(w.Metrics), newShares(w)
+	w.decoding, w.shares, w.audiences = cdc.NewMetrics(w.Metrics), newShares(w), newAudiences()
 	w.publishInfo()
 	w.Status.LogTo(o.Log)
 	return w, w.connect()

@@ -17,10 +17,13 @@ type Wanted struct {
 	Partitions      int // 3 when zero
 	Replication     int // zero: 3, or as many as there are brokers
 	Compact         bool
-	Retention       time.Duration
-	Bytes           int64 // most of a partition, about
+	Retention       time.Duration // Forever: no record is deleted by time
+	Bytes           int64         // most of a partition, about
 	MaxMessageBytes int
 }
+
+// Forever is the Retention of a topic that is emptied otherwise.
+const Forever = time.Duration(-1)
 
 // MissingTopic says that a topic of ours is not there and may not be created.
 type MissingTopic struct{ Topic string }
@@ -67,6 +70,9 @@ func (w Wanted) compare(t Topic) []string {
 	case !w.Compact && t.Compacted():
 		says = append(says, fmt.Sprintf("topic %s: cleanup.policy should be delete: compaction drops earlier records of the same key and refuses those without one", w.Name))
 	}
+	if w.Retention == Forever && t.Retention > 0 {
+		says = append(says, fmt.Sprintf("topic %s: retention.ms should be -1: what waits in it for longer would be lost", w.Name))
+	}
 	if t.Replication < w.Replication {
 		says = append(says, fmt.Sprintf("topic %s: has %d replica(s) and should have %d (dead_letter.replication): add some with kafka-reassign-partitions.sh", w.Name, t.Replication, w.Replication))
 	}
@@ -107,7 +113,10 @@ func (w Wanted) configs(replication int) map[string]*string {
 	if w.Compact {
 		set("cleanup.policy", "compact")
 	}
-	if w.Retention > 0 {
+	switch {
+	case w.Retention == Forever:
+		set("retention.ms", "-1")
+	case w.Retention > 0:
 		set("retention.ms", strconv.FormatInt(w.Retention.Milliseconds(), 10))
 	}
 	if w.Bytes > 0 { // whole segments are dropped, so they are small

@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
 )
 
 // Batch is a transaction's worth of records, of one or several partitions, each partition's in their order. They are the
@@ -19,8 +20,7 @@ type Batch struct {
 	ctx    context.Context // of the client: a record under way is not given up before
 	moves  bool            // there is something to commit, if only markers of transactions
 	size   int
-	bytes  []byte       // of written records, until they are acknowledged
-	slab   []kgo.Record // the same
+	slab   kafka.Slab // of written records
 
 	mu  sync.Mutex
 	err error // of the first record that Kafka refused
@@ -29,7 +29,7 @@ type Batch struct {
 func (b *Batch) reset() {
 	clear(b.Records)
 	b.Records, b.size, b.moves, b.err = b.Records[:0], 0, false, nil
-	b.bytes, b.slab = b.bytes[:0], b.slab[:0]
+	b.slab.Reset()
 }
 
 // add takes over what was read.
@@ -49,35 +49,7 @@ func (b *Batch) add(fetches kgo.Fetches) (n int) {
 // Write writes a record in the transaction; it copies key and value. A nil value is a tombstone. One that Kafka refuses aborts the
 // transaction.
 func (b *Batch) Write(topic string, partition int32, key, value []byte) {
-	r := b.record()
-	r.Topic, r.Partition, r.Key = topic, partition, b.copy(key)
-	if value != nil {
-		r.Value = b.copy(value)
-	}
-	b.client.Produce(b.ctx, r, b.done)
-}
-
-const (
-	slabRecords = 256
-	slabBytes   = 64 << 10
-)
-
-// record makes one; records under way keep their slab alive.
-func (b *Batch) record() *kgo.Record {
-	if len(b.slab) == cap(b.slab) {
-		b.slab = make([]kgo.Record, 0, slabRecords)
-	}
-	b.slab = append(b.slab, kgo.Record{})
-	return &b.slab[len(b.slab)-1]
-}
-
-func (b *Batch) copy(v []byte) []byte {
-	if cap(b.bytes)-len(b.bytes) < len(v) {
-		b.bytes = make([]byte, 0, max(slabBytes, len(v)))
-	}
-	start := len(b.bytes)
-	b.bytes = append(b.bytes, v...)
-	return b.bytes[start:len(b.bytes):len(b.bytes)]
+	b.client.Produce(b.ctx, b.slab.Record(topic, partition, key, value), b.done)
 }
 
 func (b *Batch) done(r *kgo.Record, err error) {

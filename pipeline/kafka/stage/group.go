@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -125,44 +124,6 @@ func leave(client *kgo.Client, quit context.CancelFunc) {
 	quit()
 	client.CloseAllowingRebalance()
 	client.AllowRebalance() // a poll that came last may hold up a goroutine of the client that wants to leave
-}
-
-// membership is the member's id since it joined. franz-go joins again under another id when the group does not know the
-// member any more, and keeps the partitions if it is given them again, without a word: another instance may have had them
-// in between. So nothing is committed under another id, and the member begins again.
-type membership struct {
-	mu sync.Mutex
-	id string
-}
-
-// errPutOut ends a member that its group has put out.
-var errPutOut = errors.New("the group has put this member out: it may have been frozen, or cut off from Kafka")
-
-// joined notes the id; it is called for each assignment.
-func (m *membership) joined(client *kgo.Client) {
-	id, _ := client.GroupMetadata()
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.id == "" {
-		m.id = id
-	}
-}
-
-// lost forgets the id: all partitions are given up, and those that come are restored.
-func (m *membership) lost() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.id = ""
-}
-
-// check is the error of a request under that id.
-func (m *membership) check(id string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if id != m.id {
-		return errPutOut
-	}
-	return nil
 }
 
 // failure is why a partition cannot be read; passing trouble franz-go retries by itself.

@@ -169,7 +169,9 @@ func (g Group) readToBarrier(ctx context.Context, cfg kafka.Config, topic string
 	if err != nil {
 		return 0, err
 	}
-	client, err := kgo.NewClient(append(opts,
+	life, quit := context.WithCancel(context.Background())
+	defer quit()
+	client, err := kgo.NewClient(append(opts, kgo.WithContext(life),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {id: kgo.NewOffset().AtStart()}}),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(fetchMaxWait),
 		kgo.FetchMaxBytes(restoreBytes), kgo.FetchMaxPartitionBytes(restoreBytes), kgo.MaxConcurrentFetches(1),
@@ -178,7 +180,7 @@ func (g Group) readToBarrier(ctx context.Context, cfg kafka.Config, topic string
 		return 0, err
 	}
 	defer client.Close()
-	defer context.AfterFunc(ctx, client.Close)() // a record that may be on the wire is not given up when its context ends
+	defer context.AfterFunc(ctx, quit)() // a record that may be on the wire is not given up when its context ends
 	barrier := &kgo.Record{Topic: topic, Partition: id, Key: barrierKey}
 	if err := client.ProduceSync(ctx, barrier).FirstErr(); err != nil {
 		return 0, fmt.Errorf("write a barrier: %w", err)

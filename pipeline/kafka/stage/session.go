@@ -80,7 +80,7 @@ type run struct {
 	*Session
 	session *kgo.GroupTransactSession
 	client  *kgo.Client
-	member  membership
+	member  kafka.Membership
 	take    *takeover
 	batch   Batch
 	revoked atomic.Bool // since the last End
@@ -138,11 +138,11 @@ func (r *run) options(own context.Context) ([]kgo.Opt, error) {
 		}),
 		kgo.OnPartitionsRevoked(r.drop),
 		kgo.OnPartitionsLost(func(ctx context.Context, client *kgo.Client, gone map[string][]int32) {
-			r.member.lost()
+			r.member.Lost()
 			r.drop(ctx, client, gone)
 		}),
 		kgo.OnPartitionsAssigned(func(_ context.Context, client *kgo.Client, given map[string][]int32) {
-			r.member.joined(client)
+			_ = r.member.Joined(client) // told with the next transaction
 			if ids := given[r.o.Topics[0]]; len(ids) > 0 && r.take != nil {
 				r.take.begin(own, client, ids)
 			}
@@ -220,8 +220,8 @@ func (r *run) gather(ctx context.Context) error {
 // transact handles the batch. The group may rebalance while the transaction is ended, not after that: End would wait for a
 // heartbeat that a lost session cannot send before it may rebalance.
 func (r *run) transact(life, leaving context.Context) error {
-	if id, _ := r.client.GroupMetadata(); r.member.check(id) != nil {
-		return errPutOut
+	if id, _ := r.client.GroupMetadata(); r.member.Check(id) != nil {
+		return kafka.ErrPutOut
 	}
 	if err := r.session.Begin(); err != nil {
 		return fmt.Errorf("begin a transaction: %w", err)
@@ -240,7 +240,7 @@ func (r *run) transact(life, leaving context.Context) error {
 		try = kgo.TransactionEndTry(why == nil)
 	}
 	r.revoked.Store(false)
-	committed, err := r.session.End(kgo.PreTxnCommitFnContext(life, func(r2 *kmsg.TxnOffsetCommitRequest) error { return r.member.check(r2.MemberID) }), try)
+	committed, err := r.session.End(kgo.PreTxnCommitFnContext(life, func(r2 *kmsg.TxnOffsetCommitRequest) error { return r.member.Check(r2.MemberID) }), try)
 	if err != nil {
 		return fmt.Errorf("end a transaction: %w", err)
 	}

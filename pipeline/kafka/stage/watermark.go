@@ -45,7 +45,7 @@ type Watermark struct {
 // joined is a member of the group.
 type joined struct {
 	client *kgo.Client
-	member membership
+	member kafka.Membership
 	fail   context.CancelCauseFunc // has it begin again
 }
 
@@ -93,7 +93,7 @@ func (w *Watermark) once(ctx context.Context) error {
 	now := &joined{fail: fail}
 	client, err := kgo.NewClient(append(opts, kgo.WithContext(life),
 		kgo.OnPartitionsAssigned(func(_ context.Context, client *kgo.Client, given map[string][]int32) {
-			now.member.joined(client)
+			_ = now.member.Joined(client) // told with the next commit
 			if ids := given[topic]; len(ids) > 0 {
 				take.restore = w.restore(client)
 				take.begin(own, client, ids)
@@ -103,7 +103,7 @@ func (w *Watermark) once(ctx context.Context) error {
 			w.revoked(take.drop(client, gone[topic]))
 		}),
 		kgo.OnPartitionsLost(func(_ context.Context, client *kgo.Client, gone map[string][]int32) {
-			now.member.lost()
+			now.member.Lost()
 			w.o.Lost(take.drop(client, gone[topic]))
 		}))...)
 	if err != nil {
@@ -200,11 +200,11 @@ func (w *Watermark) Commit(ctx context.Context, offsets map[int32]int64) map[int
 	for id, at := range offsets {
 		of[id] = kgo.EpochOffset{Epoch: -1, Offset: at}
 	}
-	ctx = kgo.PreCommitFnContext(ctx, func(r *kmsg.OffsetCommitRequest) error { return now.member.check(r.MemberID) })
+	ctx = kgo.PreCommitFnContext(ctx, func(r *kmsg.OffsetCommitRequest) error { return now.member.Check(r.MemberID) })
 	now.client.CommitOffsetsSync(ctx, map[string]map[int32]kgo.EpochOffset{w.o.Topics[0]: of},
 		func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, answer *kmsg.OffsetCommitResponse, err error) {
-			if errors.Is(err, errPutOut) {
-				now.fail(errPutOut)
+			if errors.Is(err, kafka.ErrPutOut) {
+				now.fail(kafka.ErrPutOut)
 			}
 			if err != nil || answer == nil {
 				return

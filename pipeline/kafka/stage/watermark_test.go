@@ -92,6 +92,7 @@ func TestAWatermarkRestoresFromItsTopicAndReadsFromItsCommit(t *testing.T) {
 	second := b.worker("claims")
 	b.start(second.water.Run)
 	b.eventually("read on", second.has(0, "c"))
+	b.eventually("both are owned again", second.owns(2))
 	if second.from[0] != 2 || !slices.Equal(second.values[0], []string{"a", "b", "c"}) || second.owned[0] < 3 {
 		t.Errorf("restored %v from commit %d up to %d, want all three, 2, and their end", second.values[0], second.from[0], second.owned[0])
 	}

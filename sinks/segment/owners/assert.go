@@ -1,18 +1,5 @@
 package owners
 
-// Epoch is a resync of a sync: its number, and where the source ended when it began. Partitions that were empty are left out.
-type Epoch struct {
-	Number int64
-	Ends   []End
-}
-
-// End is where a source partition ended.
-type End struct {
-	Topic     string
-	Partition int32
-	Offset    int64
-}
-
 // Assert writes what rows of a sync say. It has no state: what it writes and the offsets that it comes from are to be one
 // transaction, so that what a cut-off instance writes is never seen. It belongs to one goroutine at a time.
 type Assert struct {
@@ -41,15 +28,22 @@ func (s *Assert) Of(id Identity, a *Assertion, write Write) {
 	write(s.topics.Rows, id.Partition(s.topics.Parts), id[:], s.value)
 }
 
-// Done tells every rows partition that a source partition, the part-th of the epoch's ends, was read to its end: all that
-// rows before it say is committed. To tell it twice does no harm.
-func Done(t Topics, sync string, e Epoch, part int, write Write) {
-	end := &e.Ends[part]
-	a := Assertion{What: OfDone, Sync: TagOf(sync), Epoch: e.Number, Part: part, Parts: len(e.Ends),
+// End is where a source partition ended.
+type End struct {
+	Topic     string `json:"topic"`
+	Partition int32  `json:"partition"`
+	Offset    int64  `json:"offset"`
+}
+
+// Done tells every rows partition that one of the source partitions, part of ends, was read to its end of when the resync began,
+// and its rows asserted: no row of the sync's rows that has not come since then is there any more. It may be told again.
+func (s *Assert) Done(ends []End, part int, write Write) {
+	end := &ends[part]
+	a := Assertion{What: OfDone, Sync: s.sync, Epoch: s.epoch, Part: part, Parts: len(ends),
 		Source: Source{Topic: []byte(end.Topic), Partition: end.Partition, Offset: end.Offset}}
-	value := a.Append(nil)
-	for p := range t.Parts {
-		write(t.Rows, p, doneKey, value)
+	s.value = a.Append(s.value[:0])
+	for p := range s.topics.Parts {
+		write(s.topics.Rows, p, doneKey, s.value)
 	}
 }
 

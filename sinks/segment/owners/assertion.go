@@ -9,6 +9,7 @@ const (
 	OfReplay             // a dead letter that is replayed
 	OfDone               // a source partition was read to the end recorded for the epoch
 	ofSweep              // a sweep goes on
+	OfRepair             // a comparison found that something else is remembered of the row
 )
 
 // Source is where a row is. Topic aliases the record that it was read from.
@@ -30,11 +31,15 @@ type Assertion struct {
 	Rejected bool // the row has a dead letter
 	Kept     byte // bits of the types of identifiers that the row does not hold, because they did not change
 	Source   Source
-	Part     int // of OfDone: which of the epoch's source partitions
-	Parts    int // how many there are
+	Version  int64 // of OfRepair: it counts if the row has that version still; NoVersion: if nothing is remembered of it
+	Part     int   // of OfDone: which of the epoch's source partitions
+	Parts    int   // how many there are
 	Digests  []byte
 	Before   []byte // digests of a row that nothing is known of otherwise
 }
+
+// NoVersion is that of a row of which nothing is remembered.
+const NoVersion = -1
 
 // Append writes the assertion as the value of its record.
 func (a *Assertion) Append(b []byte) []byte {
@@ -42,7 +47,7 @@ func (a *Assertion) Append(b []byte) []byte {
 	b = appendLong(append(b, a.Sync[:]...), a.Epoch)
 	b = appendBool(appendBool(appendBool(appendBool(b, a.Member), a.AsWas), a.Keep), a.Rejected)
 	b = a.Source.append(appendLong(b, int64(a.Kept)))
-	b = appendLong(appendLong(b, int64(a.Part)), int64(a.Parts))
+	b = appendLong(appendLong(appendLong(b, a.Version), int64(a.Part)), int64(a.Parts))
 	return appendSet(appendSet(b, a.Digests), a.Before)
 }
 
@@ -57,7 +62,7 @@ func readAssertion(value []byte) (a Assertion, err error) {
 	a.Member, a.AsWas, a.Keep, a.Rejected = r.bool(), r.bool(), r.bool(), r.bool()
 	a.Kept = byte(r.long())
 	a.Source = r.source()
-	a.Part, a.Parts = int(r.long()), int(r.long())
+	a.Version, a.Part, a.Parts = r.long(), int(r.long()), int(r.long())
 	a.Digests, a.Before = r.set(), r.set()
 	return a, r.end()
 }

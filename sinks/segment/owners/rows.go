@@ -98,7 +98,7 @@ func (r *Rows) Take(rec *pipeline.Record, write Write) error {
 	r.write = write
 	r.forgetMarks(rec.Timestamp.Add(-keepMarks).UnixMilli())
 	w := r.sweepOf(a.Sync).sweep
-	if a.What != OfReplay && a.Epoch > w.epoch {
+	if a.What != OfReplay && a.What != OfRepair && a.Epoch > w.epoch {
 		w = sweep{epoch: a.Epoch, start: rec.Offset}
 		r.setSweep(a.Sync, w)
 	}
@@ -119,7 +119,7 @@ func (r *Rows) row(id Identity, a *Assertion, start int64, rec *pipeline.Record)
 	if known {
 		was, _ = readRow(v) // set wrote it
 	}
-	if a.What == OfReplay && (!was.marked || was.mark.overtakes(&a.Source)) {
+	if a.What == OfReplay && (!was.marked || was.mark.overtakes(&a.Source)) || a.What == OfRepair && a.Version != versionOfRow(&was, known) {
 		return
 	}
 	stale := known && was.at < start
@@ -140,6 +140,14 @@ func (r *Rows) row(id Identity, a *Assertion, start int64, rec *pipeline.Record)
 	if !known && a.What == OfRow {
 		r.sayAgain(a, now.digests)
 	}
+}
+
+// versionOfRow is a row's version.
+func versionOfRow(was *row, known bool) int64 {
+	if !known {
+		return NoVersion
+	}
+	return was.at
 }
 
 // becomes says what the row is by now: a row of changed columns leaves out what did not change.

@@ -469,9 +469,9 @@ func (s *shop) transact(n int) {
 
 // Every rows partition is told of a source partition that was read to its end, in the form that its owner understands.
 func TestDoneIsToldToEveryPartition(t *testing.T) {
-	e := Epoch{Number: 3, Ends: []End{{"t", 0, 10}, {"t", 4, 7}}}
+	ends := []End{{"t", 0, 10}, {"t", 4, 7}}
 	told := map[int32]Assertion{}
-	Done(NewTopics("vip", 3), "sync", e, 1, func(topic string, partition int32, key, value []byte) {
+	NewAssert(NewTopics("vip", 3), "sync", 3).Done(ends, 1, func(topic string, partition int32, key, value []byte) {
 		a, err := readAssertion(value)
 		if topic != "vip.rows" || len(key) == len(Identity{}) || err != nil {
 			t.Errorf("written to %s under %q: %v", topic, key, err)

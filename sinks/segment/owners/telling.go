@@ -88,7 +88,7 @@ func (c *Claims) isDue(q *audienceQueue) bool {
 	return len(q.works) > 0 && c.mayCall(now) && (len(q.works) >= c.o.Most || now.Sub(q.began) >= c.o.Linger)
 }
 
-// Next takes the sayings of one Tell out of a queue.
+// next takes the sayings of one Tell out of a queue.
 func (c *Claims) next(q *audienceQueue) (list []Saying) {
 	now := time.Now().UnixNano()
 	var keep []*work

@@ -253,17 +253,17 @@ func (w *world) resync() {
 	w.must(err)
 	ends, err := w.adm.ListEndOffsets(ctx, s.topic)
 	w.must(err)
-	e := &owners.Epoch{Number: s.epoch.Load().Number + 1}
+	e := &epoch{number: s.epoch.Load().number + 1}
 	at := kadm.Offsets{}
 	for p := range s.parts {
 		start, _ := starts.Lookup(s.topic, p)
 		end, _ := ends.Lookup(s.topic, p)
 		at.Add(kadm.Offset{Topic: s.topic, Partition: p, At: start.Offset, LeaderEpoch: -1})
 		if end.Offset > start.Offset {
-			e.Ends = append(e.Ends, owners.End{Topic: s.topic, Partition: p, Offset: end.Offset})
+			e.ends = append(e.ends, owners.End{Topic: s.topic, Partition: p, Offset: end.Offset})
 		}
 	}
-	if len(e.Ends) == 0 {
+	if len(e.ends) == 0 {
 		return // the command refuses to sweep everything without being told to
 	}
 	if answer, err := w.adm.CommitOffsets(ctx, s.group(), at); err != nil || !answer.Ok() {

@@ -64,7 +64,7 @@ func (in *instance) group(what, group string, topic string) stage.Group {
 
 // assert is the first handler: rows become assertions.
 func (in *instance) assert(s *source) {
-	as := owners.NewAssert(in.w.topics, s.name, s.epoch.Load().Number)
+	as := owners.NewAssert(in.w.topics, s.name, s.epoch.Load().number)
 	stage.NewSession(in.kafka(), stage.SessionOptions{Group: in.group("assert", s.group(), s.topic),
 		Handle: func(_ context.Context, b *stage.Batch) error {
 			in.nap()
@@ -80,13 +80,13 @@ func (in *instance) assert(s *source) {
 // lookForEnds tells of source partitions that were read to the end that a resync has recorded: the group's commits say it.
 func (in *instance) lookForEnds(s *source) {
 	e := *s.epoch.Load()
-	for told := map[int]bool{}; len(told) < len(e.Ends) && pipeline.Wait(in.ctx, 5*time.Second) == nil && in.gate.pass() == nil; {
+	for told := map[int]bool{}; len(told) < len(e.ends) && pipeline.Wait(in.ctx, 5*time.Second) == nil && in.gate.pass() == nil; {
 		committed, err := in.w.adm.FetchOffsets(in.ctx, s.group())
-		for part, end := range e.Ends {
+		for part, end := range e.ends {
 			at, ok := committed.Lookup(end.Topic, end.Partition)
 			if err == nil && ok && at.At >= end.Offset && !told[part] {
 				told[part] = true
-				owners.Done(in.w.topics, s.name, e, part, in.w.write)
+				owners.NewAssert(in.w.topics, s.name, e.number).Done(e.ends, part, in.w.write)
 			}
 		}
 	}

@@ -34,11 +34,17 @@ const (
 type source struct {
 	name, topic string
 	parts       int32
-	epoch       atomic.Pointer[owners.Epoch]
+	epoch       atomic.Pointer[epoch]
 	table       map[int]person // what counts: rejected rows are left out until they are replayed
 	rows        map[int]person // what the table says
 	counted     map[int]int    // when a row counted last
 	letters     []letter
+}
+
+// epoch is a resync of a sync: its number, and where the source ended when it began. Partitions that were empty are left out.
+type epoch struct {
+	number int64
+	ends   []owners.End
 }
 
 func (s *source) group() string { return "assert." + s.name }
@@ -118,7 +124,7 @@ func (w *world) makeTopics() {
 	w.resyncs = w.rand.IntN(3) == 0
 	for i := range 1 + w.rand.IntN(2) {
 		s := &source{name: "sync" + strconv.Itoa(i), topic: "source" + strconv.Itoa(i), parts: 3, table: map[int]person{}, rows: map[int]person{}, counted: map[int]int{}}
-		s.epoch.Store(&owners.Epoch{})
+		s.epoch.Store(&epoch{})
 		w.must(w.broker.CreateTopic(s.topic, s.parts, nil))
 		w.sources = append(w.sources, s)
 	}

@@ -1,0 +1,185 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
+	"github.com/tokrelay/tokrelay/pipeline/state"
+	"github.com/tokrelay/tokrelay/sinks/audience"
+	"github.com/tokrelay/tokrelay/sinks/segment/owners"
+)
+
+// fewestParts is the least number of partitions of an audience's topics: it never changes, and bounds how many instances may share
+// the audience.
+const fewestParts = 12
+
+// ownersPrefix begins the names of the topics and groups of the audience that a sync streams to: all syncs that fill the audience
+// of an id share them. id is the audience's at the sync's first advertiser; "" where rows name audiences, of which each sync has its
+// own.
+func (c *Config) ownersPrefix(s *Sync, id string) string {
+	if s.AudienceSegment.Audience.Row != nil {
+		return c.Kafka.Group + ".audiences." + s.Name
+	}
+	return c.Kafka.Group + ".audience." + id
+}
+
+// ownersPattern matches the topics of all audiences, of any configuration of the group.
+func (c *Config) ownersPattern() string { return regexp.QuoteMeta(c.Kafka.Group) + `\.audiences?\..*` }
+
+// audienceOf is the ownersPrefix of a sync's audience, as far as the store tells which it is; false for other syncs, and before the
+// audience was found.
+func (c *Config) audienceOf(store *state.Store, s *Sync) (prefix string, ok bool) {
+	if s.Kind() != KindSegment || store == nil {
+		return "", false
+	}
+	document, _ := store.Get(audience.Key(s.Name, ""))
+	b, err := audience.ParseBinding(document)
+	id := b.IDs[s.Advertisers()[0]]
+	return c.ownersPrefix(s, id), err == nil && b.Mode == audience.Segment && (id != "" || s.AudienceSegment.Audience.Row != nil)
+}
+
+// madeTopics are the topics of a sync's audience as the state topic remembers them, by name: one of another id is another topic, and
+// what the audience's memory was is lost with the first. A full resync forgets it.
+type madeTopics struct {
+	IDs map[string]string `json:"topics,omitempty"`
+}
+
+// ensureOwners makes sure of the topics of a sync's audience. The rows topic is made first: how many partitions it has decides for all,
+// whoever makes it.
+func (w *Wiring) ensureOwners(ctx context.Context, s *Sync, prefix string) (owners.Topics, error) {
+	t := owners.NewTopics(prefix, 0)
+	there, err := w.lookForLost(ctx, s, t)
+	if err != nil {
+		return t, err
+	}
+	if err := w.ensure(ctx, w.Config.DeadLetter.Create, ownerTopic(t.Rows, t, w.partsFor(ctx, s, there))); err != nil {
+		return t, err
+	}
+	if there, err = w.Admin.Topics(ctx, t.Rows); err != nil {
+		return t, err
+	}
+	parts := there[t.Rows].Partitions
+	if parts == 0 {
+		return t, fmt.Errorf("topic %s was just made, and brokers do not know it yet", t.Rows)
+	}
+	t.Parts = int32(parts)
+	if err := w.ensure(ctx, w.Config.DeadLetter.Create, ownerTopic(t.Members, t, parts), ownerTopic(t.Claims, t, parts)); err != nil {
+		return t, err
+	}
+	return t, w.noteOwners(ctx, s, t)
+}
+
+// ownerTopic is one of an audience's topics as it has to be. Rows are purged once they were handled, never by time.
+func ownerTopic(name string, t owners.Topics, parts int) admin.Wanted {
+	if name == t.Rows {
+		return admin.Wanted{Name: name, Partitions: parts, Retention: admin.Forever}
+	}
+	return admin.Wanted{Name: name, Partitions: parts, Compact: true}
+}
+
+// partsFor is how many partitions an audience's topics get: those of the ones that are there, else as many as the largest source
+// topic has.
+func (w *Wiring) partsFor(ctx context.Context, s *Sync, there map[string]admin.Topic) int {
+	parts := fewestParts
+	for _, t := range there {
+		return t.Partitions
+	}
+	names, err := s.SourceTopics(ctx, w.Admin)
+	if err != nil {
+		return parts // no topic matches its pattern yet
+	}
+	sources, err := w.Admin.Topics(ctx, names...)
+	if err != nil {
+		return parts // its reading says why
+	}
+	for _, t := range sources {
+		parts = max(parts, t.Partitions)
+	}
+	return parts
+}
+
+// lookForLost are the topics of a sync's audience that are there. One that was, and is not any more, is a trouble that stays until a
+// full resync.
+func (w *Wiring) lookForLost(ctx context.Context, s *Sync, t owners.Topics) (map[string]admin.Topic, error) {
+	there, err := w.Admin.Topics(ctx, t.Rows, t.Members, t.Claims)
+	if err != nil {
+		return nil, err
+	}
+	was := w.madeTopics(s)
+	var lost []string
+	for name, id := range was.IDs {
+		now, is := there[name]
+		if !is || id != "" && now.ID != "" && now.ID != id {
+			lost = append(lost, name)
+		}
+	}
+	if len(lost) == 0 {
+		return there, nil
+	}
+	return nil, lostTopics(s.Name, lost)
+}
+
+func lostTopics(sync string, lost []string) *pipeline.Trouble {
+	slices.Sort(lost)
+	return &pipeline.Trouble{Kind: pipeline.TroubleState, Stop: true, What: "topic " + strings.Join(lost, ", topic ") +
+		" was deleted, and with it what is remembered of the audience's members: those who leave would stay in the audience; stop all instances and run tokrelay resync --sync " + sync}
+}
+
+func (w *Wiring) madeTopics(s *Sync) (was madeTopics) {
+	if document, ok := w.State.Get(audience.MembersKey(s.Name)); ok {
+		_ = json.Unmarshal(document, &was) // earlier versions noted no topics
+	}
+	return was
+}
+
+// noteOwners has it remembered which topics the audience's are, once all three have as many partitions.
+func (w *Wiring) noteOwners(ctx context.Context, s *Sync, t owners.Topics) error {
+	there, err := w.Admin.Topics(ctx, t.Rows, t.Members, t.Claims)
+	if err != nil {
+		return err
+	}
+	now := madeTopics{map[string]string{}}
+	for _, name := range []string{t.Rows, t.Members, t.Claims} {
+		topic, is := there[name]
+		switch {
+		case !is:
+			return fmt.Errorf("topic %s was just made, and brokers do not know it yet", name)
+		case topic.Partitions != int(t.Parts):
+			return &pipeline.Trouble{Kind: pipeline.TroubleState, Stop: true, What: fmt.Sprintf("topic %s has %d partitions and topic %s has %d: an audience's topics have equally many, "+
+				"for the number says where each row is remembered; stop all instances, delete the three topics and run tokrelay resync --sync %s", name, topic.Partitions, t.Rows, t.Parts, s.Name)}
+		}
+		now.IDs[name] = topic.ID
+	}
+	document, _ := json.Marshal(now) // texts always encode
+	if was, ok := w.State.Get(audience.MembersKey(s.Name)); ok && string(was) == string(document) {
+		return nil
+	}
+	return w.State.Put(ctx, audience.MembersKey(s.Name), document)
+}
+
+// watchOwners returns once topics of the audience are lost, or ctx ends. What cannot be asked now is asked again.
+func (w *Wiring) watchOwners(ctx context.Context, s *Sync, t owners.Topics) (lost *pipeline.Trouble) {
+	for pipeline.Wait(ctx, ownEvery) == nil {
+		_, err := w.lookForLost(ctx, s, t)
+		if trouble, is := errors.AsType[*pipeline.Trouble](err); is {
+			return trouble
+		}
+	}
+	return nil
+}
+
+// transacts is the trouble of a cluster in which no audience can be streamed to.
+func (w *Wiring) transacts(ctx context.Context, s *Sync) error {
+	why, err := w.Admin.MayTransact(ctx, w.Config.GroupOf(s)+".check")
+	if err != nil || why == "" {
+		return err
+	}
+	return &pipeline.Trouble{Kind: pipeline.TroubleKafka, Stop: true, What: "audiences are streamed with Kafka's transactions, and " + why}
+}

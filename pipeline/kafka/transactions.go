@@ -1,0 +1,198 @@
+package kafka
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+)
+
+// Transactions writes records together with the offset of the chunk that they were made of, while a Consumer reads the chunks. What
+// an instance writes that was cut off is never seen: Kafka refuses offsets of a generation that the group does not know any more.
+//
+// Chunk may be called by several goroutines, for one chunk of a partition at a time. One goroutine, Run's, ends transactions: what
+// waits meanwhile shares the next one.
+type Transactions struct {
+	consumer *Consumer
+	cfg      Config
+	id       string // of the transactions: a client that is made again ends what the one before it has left open
+	log      *slog.Logger
+
+	wake    chan struct{} // chunks wait
+	now     *transactor   // Run's; nil: to be made
+	failing time.Time     // Run's: since when transactions fail; zero: they do not
+
+	mu      sync.Mutex
+	waiting []*transacted
+	ended   bool
+	held    bool // there is trouble: chunks of partitions that are to be given up do not wait for it
+}
+
+// NewTransactions makes them for the chunks of one Consumer; it opens no connection.
+func NewTransactions(cfg Config, c *Consumer, log *slog.Logger) *Transactions {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Transactions{consumer: c, cfg: cfg, id: c.opts.Group + "." + rand.Text(), log: log, wake: make(chan struct{}, 1)}
+}
+
+// TooLargeWrites says that Kafka will never take some of the records that a chunk wrote: the topic's max.message.bytes forbids them.
+type TooLargeWrites struct {
+	Topic  string // of the first
+	Writes []int  // which, in the order of the calls of write, from 0
+}
+
+func (e *TooLargeWrites) Error() string {
+	return fmt.Sprintf("write to %s: %d record(s) are more than the topic takes", e.Topic, len(e.Writes))
+}
+
+// Chunk has write write what follows of a chunk, and returns nil once that and the chunk's offset are committed; a chunk that
+// writes nothing is left to the Consumer's own commits. write is called once for each transaction that is tried, by another goroutine, and must
+// write the same each time; it is not called any more once Chunk has returned. What fails is tried again until
+// ctx ends, whose cause is returned then: the chunk is not ours any more, or comes again. Other errors are
+// pipeline.ErrHeld, when Kafka has refused for a while and the partition is to be given up, and *TooLargeWrites.
+func (t *Transactions) Chunk(ctx context.Context, chunk *pipeline.Chunk, write func(Write)) error {
+	w := &transacted{ctx: ctx, chunk: chunk, write: write, answer: make(chan error, 1)}
+	t.add(w)
+	leaving := pipeline.Leaving(ctx)
+	for {
+		select {
+		case err := <-w.answer:
+			return err
+		case <-ctx.Done():
+			return w.leave(context.Cause(ctx))
+		case <-leaving:
+			if t.isHeld() {
+				return w.leave(pipeline.ErrHeld)
+			}
+			leaving = nil // Run looks, should there be trouble later
+		}
+	}
+}
+
+// add has a chunk wait for the next transaction.
+func (t *Transactions) add(list ...*transacted) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ended {
+		answerAll(list, pipeline.ErrHeld)
+		return
+	}
+	t.waiting = append(t.waiting, list...)
+	if len(t.waiting) > 0 {
+		t.wakeUp()
+	}
+}
+
+func (t *Transactions) wakeUp() {
+	select {
+	case t.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (t *Transactions) isHeld() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.held
+}
+
+// Run ends transactions until ctx ends, then closes. End ctx once no chunk is handled any more: one that waits yet, or comes later, is
+// answered with pipeline.ErrHeld. It returns nil.
+func (t *Transactions) Run(ctx context.Context) error {
+	defer t.end()
+	for failures := 0; ; {
+		select {
+		case <-t.wake:
+		case <-ctx.Done():
+			return nil
+		}
+		list := t.take()
+		if len(list) == 0 {
+			continue
+		}
+		err := t.transact(ctx, list)
+		t.add(unanswered(list)...)
+		if err == nil {
+			failures = 0
+			t.fine()
+			continue
+		}
+		t.failed(err)
+		_ = transactionBackoff.Wait(ctx, failures)
+		failures++
+	}
+}
+
+var transactionBackoff = pipeline.Backoff{First: firstBackoff, Most: 5 * time.Second, Low: 0.5, High: 1}
+
+// take is what the next transaction is made of: all that waits, or one chunk that has to be alone.
+func (t *Transactions) take() []*transacted {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.waiting = slices.DeleteFunc(t.waiting, (*transacted).isGone)
+	list := t.waiting
+	t.waiting = nil
+	if i := slices.IndexFunc(list, func(w *transacted) bool { return w.oneByOne }); i >= 0 {
+		t.waiting = slices.Concat(list[:i], list[i+1:])
+		return list[i : i+1]
+	}
+	return list
+}
+
+// end answers what waits, and closes.
+func (t *Transactions) end() {
+	t.mu.Lock()
+	t.ended = true
+	answerAll(t.waiting, pipeline.ErrHeld)
+	t.mu.Unlock()
+	t.discard()
+	t.fine()
+}
+
+// fine notes that transactions are committed.
+func (t *Transactions) fine() {
+	t.failing = time.Time{}
+	t.hold(false)
+	t.consumer.calm(sourceTransactions)
+}
+
+// failed tells the operator of what does not pass soon. Chunks of partitions that are to be given up do not wait for that.
+func (t *Transactions) failed(err error) {
+	t.log.Debug("a transaction was not committed, and is tried again", "error", err)
+	if errors.Is(err, errNotOurs) || errors.Is(err, ErrPutOut) || tooLarge(err) {
+		return
+	}
+	if t.failing.IsZero() {
+		t.failing = time.Now()
+	}
+	trouble := t.trouble(err)
+	if !trouble.Stop && time.Since(t.failing) < awayAfter {
+		return
+	}
+	t.consumer.troubled(sourceTransactions, trouble)
+	t.hold(true)
+}
+
+// hold notes whether there is trouble.
+func (t *Transactions) hold(held bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.held = held
+	if !held {
+		return
+	}
+	for _, w := range t.waiting {
+		select {
+		case <-pipeline.Leaving(w.ctx):
+			w.reply(pipeline.ErrHeld)
+		default:
+		}
+	}
+}
