@@ -7,8 +7,10 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -25,9 +27,14 @@ type Member struct {
 	Crashed bool
 	Leaving bool
 
+	began time.Time
+	over  atomic.Bool
 	stop  context.CancelFunc
 	ended func() error
 }
+
+// isOver reports whether the rest of the world hears nothing of the member any more.
+func (m *Member) isOver() bool { return m.Crashed || m.over.Load() }
 
 // Start is what a member is started from.
 type Start struct {
@@ -36,12 +43,14 @@ type Start struct {
 	Folder string
 	Net    *kfake.VirtualNetwork
 	API    http.RoundTripper
+	Nap    func() time.Duration // of the Link; may be nil
 	Log    *Logs
 }
 
 // Join starts a member.
 func Join(s Start) (*Member, error) {
-	m := &Member{Name: fmt.Sprintf("member-%d", s.Number), Link: NewLink(s.Net, s.API)}
+	m := &Member{Name: fmt.Sprintf("member-%d", s.Number), Link: NewLink(s.Net, s.API), began: time.Now()}
+	m.Link.Nap = s.Nap
 	config, err := s.On(m.Link)
 	if err != nil {
 		return nil, err
@@ -57,7 +66,11 @@ func Join(s Start) (*Member, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	m.stop = stop
 	ended := make(chan error, 1)
-	go func() { ended <- m.RunOn(ctx, listener) }()
+	go func() {
+		err := m.RunOn(ctx, listener)
+		m.over.Store(true)
+		ended <- err
+	}()
 	m.ended = sync.OnceValue(func() error { return <-ended })
 	return m, nil
 }
