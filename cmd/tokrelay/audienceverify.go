@@ -10,7 +10,6 @@ import (
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/verify"
-	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/sinks/audiencefile"
 	"github.com/tokrelay/tokrelay/sinks/segment"
 )
@@ -96,7 +95,7 @@ func (d *desk) verifyStreamed(ctx context.Context, s *daemon.Sync, f *verifyFlag
 	}
 	defer w.Close()
 	bar := d.screen.progress("reading")
-	o := verify.Options{Now: time.Now, Progress: bar.show, Notice: func(t *pipeline.Trouble) { d.screen.note("waits: %s\n", t.Error()) }}
+	o := verify.Options{Now: time.Now, Progress: bar.show}
 	if f.repair {
 		o.Repair = func(c *segment.Comparison) error { return d.mayRepair(c, s, f) }
 	}
@@ -163,17 +162,13 @@ func (d *desk) verified(r *verify.Report) {
 
 func (d *desk) verifiedStreamed(c *segment.Comparison, r *verify.Report) {
 	d.screen.print("the topic tells of %s members with %s identifiers\n", thousands(c.People), thousands(c.Identifiers))
-	if r.Forgets {
-		d.screen.print("the sync remembers none of them (remember: never, or unshared with full before-images): there is nothing to compare\n")
-		return
-	}
 	d.screen.print("remembered as sent: %s identifiers\n", thousands(c.Remembered))
 	for _, n := range []struct {
 		of   int64
 		says string
 	}{
 		{c.Waiting, "members are not compared: their last row is not settled yet"},
-		{c.Open, "members have calls that were cut off, or refused: see tokrelay dlq list; --repair says them again"},
+		{c.Open, "changes of identifiers, at most, wait to be told to TikTok"},
 		{c.Untold, "members remembered are not compared: the topic holds no row of them any more that says what they are"},
 	} {
 		if n.of > 0 {

@@ -25,7 +25,7 @@ type Config struct {
 	InstanceID string        `yaml:"instance_id" doc:"Static membership: a stable name of this instance. A restart within session_timeout moves no partition; no other instance reads them meanwhile. Not with autoscaling."`
 	Protocol   string        `yaml:"protocol" enum:"classic,next_gen" default:"classic" doc:"Group protocol. next_gen is KIP-848: brokers from 4.0, better from 4.3."`
 
-	SessionTimeout   settings.Duration `yaml:"session_timeout" default:"45s" doc:"Without a heartbeat for this long the member is out. Raise it (2m to 5m) with instance_id."`
+	SessionTimeout   settings.Duration `yaml:"session_timeout" default:"45s" doc:"Without a heartbeat for this long the member is out. Raise it (2m to 5m) with instance_id. Where audiences are streamed: at least connections.*.timeout and 5s."`
 	RebalanceTimeout settings.Duration `yaml:"rebalance_timeout" default:"2m" doc:"Time a member has to give partitions up."`
 	RevokeDrain      settings.Duration `yaml:"revoke_drain" default:"35s" doc:"How long rows in flight may finish when a partition moves away: at least connections.*.timeout and 5s, at most shutdown.drain, and 5s below rebalance_timeout."`
 

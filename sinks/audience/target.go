@@ -85,11 +85,19 @@ func (t *Target) Earlier() bool {
 	return t.own.IsEarlier()
 }
 
+// TookOver reports whether it is remembered that what an earlier version remembered of members is taken over. The Store is
+// up to date.
+func (t *Target) TookOver() (bool, error) {
+	b, err := binding(t.docs, Key(t.wanted.Sync, ""))
+	return err == nil && !b.IsEarlier(), err
+}
+
 // TakenOver has it remembered that what an earlier version remembered of members is taken over.
 func (t *Target) TakenOver(ctx context.Context) error {
-	t.mu.Lock()
-	b := t.own
-	t.mu.Unlock()
+	b, err := binding(t.docs, Key(t.wanted.Sync, ""))
+	if err != nil || !b.IsEarlier() {
+		return err
+	}
 	b.Mode = Owned
 	if err := Remember(ctx, t.docs, Key(t.wanted.Sync, ""), b); err != nil {
 		return err

@@ -9,8 +9,11 @@ import (
 )
 
 // Adopt is what a record that earlier versions wrote to a sync's own members topic says of its row, as an assertion to its
-// owner. A record that cannot be read is passed over.
+// owner. A record that cannot be read is passed over; one without a value says that the row is not a member any more.
 func Adopt(r *pipeline.Record) (key owners.Identity, a owners.Assertion, ok bool) {
+	if r.Value == nil && len(r.Key) == len(key) {
+		return owners.Identity(r.Key), a, true
+	}
 	m, ok := readMember(r.Value)
 	if ok = ok && len(r.Key) == len(key); !ok {
 		return key, a, false

@@ -2,8 +2,7 @@ package segment
 
 import (
 	"context"
-	"fmt"
-	"slices"
+	"sync"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -13,7 +12,7 @@ import (
 // ReplayDeps are a Replays' neighbours.
 type ReplayDeps struct {
 	Sync        string
-	Produce     func(ctx context.Context, records []pipeline.Record) []error // an error for each record that Kafka did not take
+	Tell        func(ctx context.Context, tell func(owners.Write)) error // writes to owners; it fails only when ctx ends
 	DeadLetters DeadLetters
 	Identity    func(r *pipeline.Record) []byte
 	// Committed is how far the sync's group has come in a partition.
@@ -27,6 +26,8 @@ type Replays struct {
 	deps   ReplayDeps
 	topics owners.Topics
 	assert *owners.Assert
+
+	committed sync.Map // by partition
 }
 
 // NewReplays puts one together. Begin comes before the first chunk.
@@ -40,10 +41,8 @@ func (s *Replays) Begin(t owners.Topics, epoch int64) {
 // Deliver settles the rows of a chunk once their owners will hear of them. Those that the sync has yet to read, or to read again, are
 // passed over. It fails only when ctx ends.
 func (s *Replays) Deliver(ctx context.Context, c *pipeline.Chunk, items *pipeline.Items) error {
-	var records []pipeline.Record
-	write := func(topic string, partition int32, key, value []byte) {
-		records = append(records, pipeline.Record{Topic: topic, Partition: partition, Key: slices.Clone(key), Value: slices.Clone(value)})
-	}
+	var rows []int // of items
+	until := time.Now().Add(commitWithin)
 	outcomes := map[int32]pipeline.Outcome{}
 	rejected := items.Rejected
 	var letters []pipeline.Letter
@@ -55,13 +54,13 @@ func (s *Replays) Deliver(ctx context.Context, c *pipeline.Chunk, items *pipelin
 			rejected, outcomes[row] = rejected[1:], pipeline.DeadLettered
 			continue
 		}
-		at, err := s.committed(ctx, r)
+		read, err := s.isRead(ctx, r, until)
 		if err != nil {
 			return err
 		}
-		if outcomes[row] = pipeline.Skipped; r.Offset < at {
+		if outcomes[row] = pipeline.Skipped; read {
 			outcomes[row] = pipeline.Delivered
-			s.row(items.Body(i), r, write)
+			rows = append(rows, i)
 		}
 	}
 	if len(letters) > 0 {
@@ -69,23 +68,53 @@ func (s *Replays) Deliver(ctx context.Context, c *pipeline.Chunk, items *pipelin
 			return err
 		}
 	}
-	if err := s.produce(ctx, records); err != nil {
+	err := s.deps.Tell(ctx, func(write owners.Write) {
+		for _, i := range rows {
+			s.row(items.Body(i), &c.Records[items.List[i].Row], write)
+		}
+	})
+	if err != nil {
 		return err
 	}
 	s.settle(c, outcomes, letters)
 	return nil
 }
 
-func (s *Replays) committed(ctx context.Context, r *pipeline.Record) (at int64, err error) {
+// commitWithin is how long a row may wait for the sync to commit it: its dead letter is there a moment before that.
+const commitWithin = 15 * time.Second
+
+// isRead reports whether the sync is behind a row.
+func (s *Replays) isRead(ctx context.Context, r *pipeline.Record, until time.Time) (bool, error) {
+	key := partition{r.Topic, r.Partition}
 	backoff := pipeline.Backoff{First: 200 * time.Millisecond, Most: 5 * time.Second}
-	for tries := 0; ; tries++ {
-		if at, err = s.deps.Committed(ctx, r.Topic, r.Partition); err == nil {
-			return at, nil
+	for tries := 0; r.Offset >= s.known(key); tries++ {
+		at, err := s.deps.Committed(ctx, r.Topic, r.Partition)
+		if err == nil {
+			s.committed.Store(key, at)
+		}
+		switch {
+		case r.Offset < at:
+			return true, nil
+		case err == nil && time.Now().After(until):
+			return false, nil
 		}
 		if err := backoff.Wait(ctx, tries); err != nil {
-			return 0, err
+			return false, err
 		}
 	}
+	return true, nil
+}
+
+// partition is one of a source.
+type partition struct {
+	topic string
+	id    int32
+}
+
+func (s *Replays) known(key partition) int64 {
+	at, _ := s.committed.Load(key)
+	offset, _ := at.(int64)
+	return offset
 }
 
 // row writes what a replayed row says.
@@ -97,26 +126,6 @@ func (s *Replays) row(body []byte, r *pipeline.Record, write owners.Write) {
 	for d, rest := owners.Next(a.Digests); d != nil; d, rest = owners.Next(rest) {
 		owners.SayAgain(s.topics, d, owners.TagOf(s.deps.Sync), a.Source, write)
 	}
-}
-
-// produce writes records until Kafka has taken all.
-func (s *Replays) produce(ctx context.Context, records []pipeline.Record) error {
-	backoff := pipeline.Backoff{First: 200 * time.Millisecond, Most: 5 * time.Second}
-	for tries := 0; len(records) > 0; tries++ {
-		var left []pipeline.Record
-		for i, err := range s.deps.Produce(ctx, records) {
-			if err != nil {
-				left = append(left, records[i])
-			}
-		}
-		if records = left; len(left) == 0 {
-			return nil
-		}
-		if err := backoff.Wait(ctx, tries); err != nil {
-			return fmt.Errorf("write to the owners of rows: %w", err)
-		}
-	}
-	return nil
 }
 
 func (s *Replays) settle(c *pipeline.Chunk, outcomes map[int32]pipeline.Outcome, letters []pipeline.Letter) {

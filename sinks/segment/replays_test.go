@@ -2,7 +2,6 @@ package segment
 
 import (
 	"context"
-	"errors"
 	"testing"
 	"testing/synctest"
 
@@ -16,20 +15,11 @@ func TestAReplayedRowIsHandedToItsOwners(t *testing.T) {
 		chunk, items := chunkOf(t, plan, row(pipeline.Insert, "1", "ann@x.org"), row(pipeline.Insert, "2", "broken"), row(pipeline.Insert, "3", "bob@x.org"))
 		var box letterBox
 		topics := map[string]int{}
-		tries := 0
 		s := NewReplays(plan, ReplayDeps{Sync: "newsletter", DeadLetters: &box, Identity: func(r *pipeline.Record) []byte { return r.Key },
 			Committed: func(context.Context, string, int32) (int64, error) { return 2, nil },
-			Produce: func(_ context.Context, records []pipeline.Record) []error {
-				errs := make([]error, len(records))
-				if tries++; tries == 1 {
-					errs[0] = errors.New("no leader")
-				}
-				for i := range records {
-					if errs[i] == nil {
-						topics[records[i].Topic]++
-					}
-				}
-				return errs
+			Tell: func(_ context.Context, tell func(owners.Write)) error {
+				tell(func(topic string, _ int32, _, _ []byte) { topics[topic]++ })
+				return nil
 			}})
 		s.Begin(rowsOf, 0)
 		if err := s.Deliver(t.Context(), chunk, items); err != nil {

@@ -104,7 +104,7 @@ func (u *checkup) bound(ctx context.Context, s *daemon.Sync, advertiser, name, i
 	}
 	want := audience.Binding{Mode: audience.File, Name: name}
 	if s.Kind() == daemon.KindSegment {
-		want.Mode, want.Forgets = audience.Segment, !s.Remembers()
+		want.Mode = audience.Owned
 		if id != "" {
 			want.IDs = map[string]string{s.Advertisers()[0]: id}
 		}

@@ -67,8 +67,8 @@ func Run(ctx context.Context, c *daemon.Config, stored func(connection string) s
 	defer u.admin.Close()
 	reached := u.brokers(ctx)
 	if reached {
-		u.kafka(ctx)
 		u.readState(ctx)
+		u.kafka(ctx)
 	}
 	registered := u.registryAnswers(ctx)
 	for i := range c.Syncs {
@@ -202,9 +202,6 @@ func (u *checkup) source(s *daemon.Sync, name string, t admin.Topic, exists bool
 	switch {
 	case s.Kind() == daemon.KindEvents && t.Compacted():
 		u.warn(what, says+": compaction removes events that have not been read", "set cleanup.policy=delete with a retention longer than your longest outage")
-	case s.Kind() == daemon.KindSegment && !s.Remembers() && t.Compacted():
-		u.warn(what, says+": compaction may leave only the record without value of a delete, which names nobody to a sync that remembers nothing: its member stays",
-			"leave audience_segment.remember out, or set delete.retention.ms and min.compaction.lag.ms longer than your longest outage")
 	case s.IsAudience() && !t.Compacted() && t.Retention >= 0:
 		u.warn(what, says+": members whose last change is older than its retention are missing in a resync and in an upload",
 			"set cleanup.policy=compact, keyed by the member, or retention.ms=-1")
@@ -248,7 +245,7 @@ func (u *checkup) group(ctx context.Context, s *daemon.Sync) {
 
 // renamedTopics looks for topics that the sync has read and reads no more: their members stay in a streamed audience that remembers them.
 func (u *checkup) renamedTopics(ctx context.Context, s *daemon.Sync, group string) {
-	if !s.Remembers() {
+	if s.Kind() != daemon.KindSegment {
 		return
 	}
 	topics, err := s.SourceTopics(ctx, u.admin)

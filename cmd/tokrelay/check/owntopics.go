@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,7 @@ func (u *checkup) ownTopicsSet(ctx context.Context, largest int) {
 		u.failed("topics of tokrelay", err)
 		return
 	}
+	u.transactions(ctx)
 	for _, w := range wanted {
 		t, exists := there[w.Name]
 		if r, known := rights[w.Name]; known || exists {
@@ -51,9 +53,7 @@ func (u *checkup) wantedTopics(largest int) []admin.Wanted {
 	for i := range u.config.Syncs {
 		s := &u.config.Syncs[i]
 		audiences = audiences || s.IsAudience()
-		if s.Remembers() {
-			wanted = append(wanted, admin.Wanted{Name: u.config.MembersTopic(s), Compact: true})
-		}
+		wanted = append(wanted, u.config.OwnersWanted(u.state, s)...)
 	}
 	if audiences {
 		wanted = append(wanted, admin.Wanted{Name: u.config.StateTopic, Compact: true})
@@ -121,7 +121,9 @@ func (u *checkup) ownSettings(what string, w admin.Wanted, t admin.Topic) {
 	case !w.Compact && t.Retention > 0 && t.Retention < w.Retention:
 		u.warn(what, fmt.Sprintf("%s, keeps letters for %s, which is less than dead_letter.retention", says, settings.Duration(t.Retention)),
 			alter+fmt.Sprintf("retention.ms=%d", w.Retention.Milliseconds()))
-	case !w.Compact && t.Retention < 0:
+	case w.Retention == admin.Forever && t.Retention > 0:
+		u.fail(what, fmt.Sprintf("%s: what waits in it for longer would be lost", says), alter+"retention.ms=-1")
+	case !w.Compact && t.Retention < 0 && w.Retention != admin.Forever:
 		u.warn(what, says+", keeps letters for ever: rows with personal data among them",
 			alter+fmt.Sprintf("retention.ms=%d", w.Retention.Milliseconds()))
 	case t.Replication < w.Replication:
@@ -139,11 +141,46 @@ func createCommand(broker string, w admin.Wanted) string {
 	policy := "cleanup.policy=delete"
 	if w.Compact {
 		policy = "cleanup.policy=compact"
+	} else if w.Retention == admin.Forever {
+		policy += " --config retention.ms=-1"
 	} else if w.Retention > 0 {
 		policy += fmt.Sprintf(" --config retention.ms=%d", w.Retention.Milliseconds())
 	}
 	if w.Replication > 0 {
 		policy += fmt.Sprintf(" --replication-factor %d", w.Replication)
 	}
-	return fmt.Sprintf("kafka-topics.sh --bootstrap-server %s --create --topic %s --partitions 3 --config %s", broker, w.Name, policy)
+	return fmt.Sprintf("kafka-topics.sh --bootstrap-server %s --create --topic %s --partitions %d --config %s", broker, w.Name, cmp.Or(w.Partitions, 3), policy)
+}
+
+// transactions looks whether syncs may write in transactions, without which no audience is streamed to.
+func (u *checkup) transactions(ctx context.Context) {
+	asked := map[string]bool{}
+	for i := range u.config.Syncs {
+		s := &u.config.Syncs[i]
+		if s.Kind() != daemon.KindSegment {
+			continue
+		}
+		for _, group := range []string{u.config.GroupOf(s), u.config.Kafka.GroupOf("audience")} {
+			if !asked[group] {
+				asked[group] = true
+				u.mayTransact(ctx, group)
+			}
+		}
+	}
+}
+
+func (u *checkup) mayTransact(ctx context.Context, group string) {
+	what := "transactions of " + group
+	why, err := u.admin.MayTransact(ctx, group+".check")
+	switch {
+	case err != nil && admin.Passing(err), errors.Is(err, context.DeadlineExceeded):
+		u.warn(what, "could not be asked about: "+err.Error(), "a new cluster makes the place for transactions with its first one: check again in a minute, and see that the brokers are healthy if it stays")
+	case err != nil:
+		u.failed(what, err)
+	case why != "":
+		u.fail(what, "streamed audiences need them, and "+why, Grant(u.config.Kafka, "--resource-pattern-type prefixed --transactional-id", group, admin.RightWrite, admin.RightDescribe)+
+			"; brokers before 2.8 also want IdempotentWrite on the cluster")
+	default:
+		u.ok(what, "may be used")
+	}
 }

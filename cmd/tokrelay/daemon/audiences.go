@@ -51,7 +51,7 @@ func (d *Daemon) Audience(ctx context.Context, name string) (*AudienceReport, er
 	if !s.IsAudience() {
 		return nil, fmt.Errorf("sync %s does not fill an audience", name)
 	}
-	if report.New, err = w.NeverRan(ctx, s); err != nil || report.New {
+	if report.New, err = w.NeverRan(ctx); err != nil || report.New {
 		return report, err
 	}
 	if err := w.State.Refresh(ctx); err != nil {
@@ -69,24 +69,22 @@ func (d *Daemon) Audience(ctx context.Context, name string) (*AudienceReport, er
 	return report, err
 }
 
-// NeverRan reports whether the topics that remember the sync's audience are still to be made.
-func (w *Wiring) NeverRan(ctx context.Context, s *Sync) (bool, error) {
-	var topics []string
-	for _, topic := range w.Config.memoryTopics(s) {
-		topics = append(topics, topic.Name)
-	}
-	there, err := w.Admin.Topics(ctx, topics...)
-	return len(there) < len(topics), err
+// NeverRan reports whether the topic that remembers audiences is still to be made.
+func (w *Wiring) NeverRan(ctx context.Context) (bool, error) {
+	there, err := w.Admin.Topics(ctx, w.Config.StateTopic)
+	return len(there) == 0, err
 }
 
 func (r *AudienceReport) streamed(ctx context.Context, s *Stream) error {
-	if err := s.RestoreMemory(ctx); err != nil {
+	remembered, err := s.wiring.Remembered(ctx, s.Sync)
+	if err != nil {
 		return err
 	}
-	if s.members != nil {
-		members, claims := s.members.Claimed()
-		r.Members, r.Claims, r.Others = &members, &claims, s.members.Len()-members
+	if r.New = remembered == nil; r.New {
+		return nil
 	}
+	members, digests, others := remembered.Count(s.Sync.Name)
+	r.Members, r.Claims, r.Others = &members, &digests, others
 	reading := s.Readback(ctx)
 	if r.TikTok = reading.Audiences; reading.Fault != nil {
 		r.Fault = reading.Fault.What

@@ -101,6 +101,7 @@ func (c *Config) Validate(at settings.Place) {
 		c.validateSync(&c.Syncs[i], seen, at.Key("syncs").Index(i))
 	}
 	c.validateAudiences(at)
+	c.validateOwners(at)
 }
 
 // ConnectionOf is the name and settings of the sync's TikTok account.

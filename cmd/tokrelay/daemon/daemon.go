@@ -60,7 +60,7 @@ func (d *Daemon) join(s *Sync) (err error) {
 // audience is the stream that fills an audience, nil for other syncs.
 func (d *Daemon) audience(sync string) *Stream {
 	for _, s := range d.streams {
-		if s.Sync.Name == sync && s.readback != nil {
+		if s.Sync.Name == sync && s.streamed != nil {
 			return s
 		}
 	}

@@ -101,14 +101,7 @@ func (s *Stream) tellEnds(ctx context.Context) error {
 }
 
 func (s *Stream) tellEnd(ctx context.Context, e ends, part int) error {
-	var records []pipeline.Record
-	owners.NewAssert(s.topics, s.Sync.Name, int64(e.Generation)).Done(e.Ends, part, func(topic string, partition int32, key, value []byte) {
-		records = append(records, pipeline.Record{Topic: topic, Partition: partition, Key: slices.Clone(key), Value: slices.Clone(value)})
+	return s.wiring.TellOwners(ctx, func(write owners.Write) {
+		owners.NewAssert(s.topics, s.Sync.Name, int64(e.Generation)).Done(e.Ends, part, write)
 	})
-	for _, err := range s.wiring.producer.Produce(ctx, records) {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -45,9 +45,13 @@ func (w *Wiring) fileJob(s *Sync) (*audiencefile.Job, error) {
 
 // serveFile uploads on schedule until ctx ends.
 func (d *Daemon) serveFile(ctx context.Context, sync string, job *audiencefile.Job) error {
-	s, err := d.Wiring.Config.Sync(sync)
-	if err != nil || d.Wiring.awaitMemory(ctx, s, nil) != nil {
-		return err // nil: ctx ended
+	w, alone := d.Wiring, []string{sync}
+	err := w.insist(ctx, alone, pipeline.TroubleKafka, w.EnsureState)
+	if err == nil {
+		err = w.insist(ctx, alone, pipeline.TroubleState, w.State.Refresh)
+	}
+	if err != nil {
+		return nil // ctx ended
 	}
 	return job.Serve(ctx)
 }
@@ -119,11 +123,7 @@ func (d *Daemon) UploadNow(ctx context.Context, sync string, o audiencefile.Opti
 	if job == nil {
 		return nil, fmt.Errorf("sync %s is not an audience_file: there is nothing to upload", sync)
 	}
-	s, err := d.Wiring.Config.Sync(sync)
-	if err == nil {
-		err = errors.Join(d.Wiring.EnsureTopics(ctx), d.Wiring.ensureMemory(ctx, s))
-	}
-	if err != nil {
+	if err := errors.Join(d.Wiring.EnsureTopics(ctx), d.Wiring.EnsureState(ctx)); err != nil {
 		return nil, err
 	}
 	defer d.Wiring.serving(ctx)()

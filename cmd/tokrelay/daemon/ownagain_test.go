@@ -228,7 +228,7 @@ func TestAStartThatHadMembersAndFindsNoneIsHeldUntilAResync(t *testing.T) {
 		list := d.Wiring.Status.Troubles("members")
 		return len(list) == 1 && list[0].Stop && strings.Contains(list[0].What, "tokrelay resync --sync members")
 	})
-	if err := audience.Resync(t.Context(), d.Wiring.State, "members", audience.Segment, false); err != nil {
+	if err := audience.Resync(t.Context(), d.Wiring.State, "members", audience.Owned, false); err != nil {
 		t.Fatal(err)
 	}
 	if err := d.Wiring.Admin.SetOffsets(t.Context(), "shop.members", admin.Offsets{"shop.orders": {0: 0}}); err != nil {

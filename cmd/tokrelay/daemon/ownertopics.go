@@ -42,7 +42,7 @@ func (c *Config) audienceOf(store *state.Store, s *Sync) (prefix string, ok bool
 	document, _ := store.Get(audience.Key(s.Name, ""))
 	b, err := audience.ParseBinding(document)
 	id := b.IDs[s.Advertisers()[0]]
-	return c.ownersPrefix(s, id), err == nil && b.Mode == audience.Segment && (id != "" || s.AudienceSegment.Audience.Row != nil)
+	return c.ownersPrefix(s, id), err == nil && b.Mode != "" && b.Mode != audience.File && (id != "" || s.AudienceSegment.Audience.Row != nil)
 }
 
 // madeTopics are the topics of a sync's audience as the state topic remembers them, by name: one of another id is another topic, and
@@ -82,6 +82,19 @@ func ownerTopic(name string, t owners.Topics, parts int) admin.Wanted {
 		return admin.Wanted{Name: name, Partitions: parts, Retention: admin.Forever}
 	}
 	return admin.Wanted{Name: name, Partitions: parts, Compact: true}
+}
+
+// OwnersWanted are the topics of a sync's audience as they have to be, as far as the store tells which it is.
+func (c *Config) OwnersWanted(store *state.Store, s *Sync) (list []admin.Wanted) {
+	prefix, ok := c.audienceOf(store, s)
+	if !ok {
+		return nil
+	}
+	t := owners.NewTopics(prefix, 0)
+	for _, name := range []string{t.Rows, t.Members, t.Claims} {
+		list = append(list, ownerTopic(name, t, fewestParts))
+	}
+	return list
 }
 
 // partsFor is how many partitions an audience's topics get: those of the ones that are there, else as many as the largest source

@@ -44,14 +44,16 @@ func (d *Daemon) Audiences(sync string) (audience.Reading, bool) {
 	return audience.Reading{}, false
 }
 
-// Remembered are the people and identifiers that a streamed sync remembers of its audiences, and false where it remembers none.
-func (d *Daemon) Remembered(sync string) (people, identifiers int, ok bool) {
+// Remembered are the rows that this instance remembers of a streamed sync's audience, and false for other syncs.
+func (d *Daemon) Remembered(sync string) (rows int, ok bool) {
 	s := d.audience(sync)
-	if s == nil || s.members == nil {
-		return 0, 0, false
+	if s == nil {
+		return 0, false
 	}
-	people, identifiers = s.members.Claimed()
-	return people, identifiers, true
+	if of := s.stages.Load(); of != nil {
+		rows, _ = of.rows.Len()
+	}
+	return rows, true
 }
 
 // ReadAudiences asks TikTok now what a streamed sync's audiences hold.

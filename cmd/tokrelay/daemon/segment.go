@@ -19,7 +19,9 @@ import (
 type streamed struct {
 	target   *audience.Target
 	readback *audience.Readback
-	sink     *segment.Sink
+	sink     interface {
+		Begin(t owners.Topics, epoch int64)
+	}
 	teller   *segment.Teller
 	letters  segment.DeadLetters
 	consumed *kafka.Metrics // also of what waits in the stages
@@ -34,16 +36,33 @@ type streamed struct {
 func (s *Stream) joinSegment(plan *segment.Plan, target *audience.Target, consumer *kafka.Consumer, m *Metrics) {
 	w := s.wiring
 	_, connection := w.Config.ConnectionOf(s.Sync)
-	transactions := kafka.NewTransactions(w.kafka(), consumer, w.Log.With("sync", s.Sync.Name))
 	letters := s.Route.Letters
-	sink := segment.NewSink(plan, segment.Deps{Sync: s.Sync.Name, Transactions: chunks{transactions}, DeadLetters: letters, Identity: s.Sync.Framing.Identity, Log: w.Log})
-	s.streamed = &streamed{target: target, sink: sink, letters: letters, consumed: m.consumer, begun: make(chan struct{}),
+	s.streamed = &streamed{target: target, letters: letters, consumed: m.consumer, begun: make(chan struct{}),
 		readback: plan.NewReadback(target, m.audiences, w.Status),
 		teller: segment.NewTeller(plan, segment.TellerDeps{Sync: s.Sync.Name, Queue: s.Queue, DeadLetters: letters, Audiences: target,
 			Longest: connection.Timeout.Std(), Status: w.Status, Log: w.Log})}
-	s.Route.Deliver = sink.Deliver
+	if w.options.Replay {
+		s.joinReplays(plan)
+		return
+	}
+	transactions := kafka.NewTransactions(w.kafka(), consumer, w.Log.With("sync", s.Sync.Name))
+	sink := segment.NewSink(plan, segment.Deps{Sync: s.Sync.Name, Transactions: chunks{transactions}, DeadLetters: letters, Identity: s.Sync.Framing.Identity, Log: w.Log})
+	s.sink, s.Route.Deliver = sink, sink.Deliver
 	s.Route.Source = s.afterMemory(s.Route.Source)
 	s.services = append(s.services, s.readback.Run, transactions.Run, s.tellEnds)
+}
+
+// joinReplays has replayed rows handed to their owners, which instances are.
+func (s *Stream) joinReplays(plan *segment.Plan) {
+	w := s.wiring
+	replays := segment.NewReplays(plan, segment.ReplayDeps{Sync: s.Sync.Name, Tell: w.TellOwners, DeadLetters: s.letters, Identity: s.Sync.Framing.Identity,
+		Committed: func(ctx context.Context, topic string, partition int32) (int64, error) {
+			committed, err := w.Admin.Committed(ctx, w.Config.GroupOf(s.Sync))
+			at, _ := committed.Get(topic, partition)
+			return at, err
+		}})
+	s.sink, s.Route.Deliver = replays, replays.Deliver
+	s.services = append(s.services, s.readback.Run)
 }
 
 // chunks are Kafka's transactions as the sink knows them.
@@ -71,6 +90,7 @@ func (s *Stream) AwaitMemory(ctx context.Context) error {
 		{pipeline.TroubleState, w.State.Refresh},
 		{pipeline.TroubleKafka, func(ctx context.Context) error { return w.transacts(ctx, s.Sync) }},
 		{pipeline.TroubleAudience, s.findAudience},
+		{pipeline.TroubleState, s.findEarlier},
 		{pipeline.TroubleKafka, s.findTopics},
 		{pipeline.TroubleState, s.migrate},
 	} {
@@ -81,7 +101,7 @@ func (s *Stream) AwaitMemory(ctx context.Context) error {
 	s.sink.Begin(s.topics, int64(s.target.Generation()))
 	close(s.begun)
 	if w.options.Replay {
-		return nil // instances own what it asserts
+		return nil
 	}
 	of, err := w.audiences.join(ctx, s, s.prefix, s.topics)
 	if err == nil {
@@ -102,10 +122,6 @@ func (s *Stream) findTopics(ctx context.Context) (err error) {
 	s.topics, err = s.wiring.ensureOwners(ctx, s.Sync, s.prefix)
 	return err
 }
-
-// migrate takes over what earlier versions remembered of the sync's members. The topics are there, and nothing of this process has
-// been written to them.
-func (s *Stream) migrate(context.Context) error { return nil }
 
 // afterMemory is a source that waits until the sync's audience is known, and ends when what is remembered of it is lost: then the
 // sync is held until a full resync.

@@ -83,13 +83,9 @@ func (s *Sync) validateSink(at settings.Place) {
 
 // validatePartial refuses rows of changed columns where nothing remembers the others.
 func (s *Sync) validatePartial(at settings.Place) {
-	switch {
-	case s.AfterImage != "changed":
-	case s.Kind() == KindFile && s.BeforeImage != "full":
+	if s.AfterImage == "changed" && s.Kind() == KindFile && s.BeforeImage != "full" {
 		at.Problem("cannot be changed for a file audience, which is made of the last row of each key alone",
 			"use audience_segment, which remembers the other columns' identifiers; or have the connector write whole old rows and set before_image: full")
-	case s.Kind() == KindSegment && !s.Remembers() && s.BeforeImage != "full":
-		at.Problem("cannot be changed without memory of the other columns' identifiers", "leave audience_segment.remember out")
 	}
 }
 
@@ -121,7 +117,7 @@ func compileEvents(cfg *events.Config, cols *mapping.Columns, now func() time.Ti
 }
 
 func (s *Sync) compileSegment(cols *mapping.Columns, now func() time.Time, m *Metrics) (*sinkPlan, error) {
-	options := segment.Options{AdvertiserID: s.advertiser, Changed: s.AfterImage == "changed", FullBefore: s.BeforeImage == "full"}
+	options := segment.Options{AdvertiserID: s.advertiser, Changed: s.AfterImage == "changed"}
 	plan, err := segment.New(*s.AudienceSegment, options, cols, now, m.rows)
 	if err != nil {
 		return nil, err
@@ -131,7 +127,7 @@ func (s *Sync) compileSegment(cols *mapping.Columns, now func() time.Time, m *Me
 		gate: mapping.AllOps, window: 1, segment: plan,
 		newMaker: func() Maker { return plan.Maker() }, previewMaker: func() Maker { return plan.NewPreview() },
 		endpoint: segment.Endpoint, appendRequest: plan.AppendRequest, destination: plan.Destination, misdirected: plan.Misdirected(), line: plan.Line, net: plan.Net,
-		maxItems: maxItems, maxBytes: maxBytes, linger: s.AudienceSegment.Batch.Linger.Std(),
+		maxItems: maxItems, maxBytes: maxBytes, // no linger: the owners of digests wait for others
 	}, nil
 }
 

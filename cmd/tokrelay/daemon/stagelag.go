@@ -127,6 +127,9 @@ func (a *stages) forget(of groupTopic, before, now map[int32]stageLag) {
 // readStages adds what waits in the stages of a sync's audience; of one that was not found yet, nothing does.
 func (g *GroupState) readStages(ctx context.Context, w *Wiring, prefix string) error {
 	for _, of := range stagesOf(prefix) {
+		if there, err := w.Admin.Topics(ctx, of.topic); err != nil || len(there) == 0 {
+			return err // no instance of this version has run
+		}
 		all, err := w.Admin.All(ctx, of.topic)
 		if err != nil {
 			return err

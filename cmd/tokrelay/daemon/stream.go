@@ -97,7 +97,7 @@ func (w *Wiring) target(s *Sync, sink *sinkPlan) *audience.Target {
 	if sink.segment == nil {
 		return nil
 	}
-	return sink.segment.NewTarget(s.Name, s.AllTopics(), w.connectionOf(s).client, w.State.Holder(s.Name), w.Log)
+	return sink.segment.NewTarget(s.Name, w.Config.Kafka.Group, s.AllTopics(), w.connectionOf(s).client, w.State.Holder(s.Name), w.Log)
 }
 
 // ask is how TikTok is asked about the pixel, event set or audience of refused calls; nil where it cannot be.

@@ -32,10 +32,13 @@ syncs: [{name: vip, topic: people, framing: json, audience_segment: {audience: {
 		t.Fatal(err)
 	}
 	defer w.Close()
-	if err := errors.Join(w.EnsureTopics(t.Context()), w.ensureMemory(t.Context(), &c.Syncs[0]), w.ensureCalls(t.Context())); err != nil {
+	if err := errors.Join(w.EnsureTopics(t.Context()), w.EnsureState(t.Context()), w.ensureCalls(t.Context())); err != nil {
 		t.Fatal(err)
 	}
-	names := []string{"tokrelay.rejected", "tokrelay.failed", "tokrelay.state", "tokrelay.vip.members", "tokrelay.calls"}
+	if _, err := w.ensureOwners(t.Context(), &c.Syncs[0], "tokrelay.audience.1"); err != nil {
+		t.Fatal(err)
+	}
+	names := []string{"tokrelay.rejected", "tokrelay.failed", "tokrelay.state", "tokrelay.audience.1.rows", "tokrelay.audience.1.members", "tokrelay.audience.1.claims", "tokrelay.calls"}
 	client, err := admin.New(c.Kafka, "fresh", nil)
 	if err != nil {
 		t.Fatal(err)

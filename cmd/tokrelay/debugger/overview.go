@@ -41,21 +41,15 @@ type syncView struct {
 	Audiences   []audienceView `json:"audiences,omitempty"`
 	Read        time.Time      `json:"audiences_read,omitzero"`
 	Unread      string         `json:"audiences_problem,omitempty"`
-	Remembered  *units         `json:"remembered,omitempty"` // of a streamed audience
-	File        *fileView      `json:"file,omitempty"`       // of an audience replaced whole
-	Counted     *countedView   `json:"counted,omitempty"`    // of events: sent against what TikTok counts
-	Verified    *verified      `json:"verified,omitempty"`   // the last tokrelay audience verify
+	Remembered  *int           `json:"rows_remembered,omitempty"` // by this instance, of a streamed audience
+	File        *fileView      `json:"file,omitempty"`            // of an audience replaced whole
+	Counted     *countedView   `json:"counted,omitempty"`         // of events: sent against what TikTok counts
+	Verified    *verified      `json:"verified,omitempty"`        // the last tokrelay audience verify
 	Charts      []chart        `json:"-"`
 	Others      []state        `json:"other_troubles,omitempty"`
 	Cure        string         `json:"cure,omitempty"`
 
 	Group *daemon.GroupState `json:"group,omitempty"` // over all instances
-}
-
-// units are people and what they are matched by.
-type units struct {
-	People      int `json:"people"`
-	Identifiers int `json:"identifiers"`
 }
 
 // audienceView is an audience as TikTok reports it.
@@ -120,9 +114,9 @@ func (p *Page) look(ctx context.Context, s *daemon.Sync) syncView {
 		newChart("Rejected", "rows/s", "stop", f.Hour.perSecond(func(p *point) int64 { return p.rejected }), span),
 		newChart("Behind", "rows", "busy", f.Hour.level(func(p *point) int64 { return p.lag }), span),
 	}
-	if people, identifiers, ok := p.d.Remembered(s.Name); ok {
-		v.Remembered = &units{people, identifiers}
-		v.Charts = append(v.Charts, newChart("Members", "people", "good", f.Hour.level(func(p *point) int64 { return p.members }), span))
+	if rows, ok := p.d.Remembered(s.Name); ok {
+		v.Remembered = &rows
+		v.Charts = append(v.Charts, newChart("Remembered", "rows", "good", f.Hour.level(func(p *point) int64 { return p.members }), span))
 	}
 	return v
 }

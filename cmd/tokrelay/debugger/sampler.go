@@ -14,7 +14,7 @@ import (
 // what came today. It costs the same whether someone looks or not.
 type sampler struct {
 	read    func() (map[string]*metrics.Counts, error)
-	members func(sync string) (people, identifiers int, ok bool)
+	members func(sync string) (rows int, ok bool)
 	now     func() time.Time
 
 	mu    sync.Mutex
@@ -38,7 +38,7 @@ type settledAt struct {
 	at   time.Time
 }
 
-func newSampler(read func() (map[string]*metrics.Counts, error), members func(sync string) (people, identifiers int, ok bool), now func() time.Time) *sampler {
+func newSampler(read func() (map[string]*metrics.Counts, error), members func(sync string) (rows int, ok bool), now func() time.Time) *sampler {
 	return &sampler{read: read, members: members, now: now, syncs: map[string]*trail{}, began: now()}
 }
 
@@ -76,8 +76,8 @@ func (s *sampler) sample() {
 		if newDay {
 			t.day = t.now
 		}
-		people, _, _ := s.members(name)
-		t.add(counts, int64(people), now)
+		rows, _ := s.members(name)
+		t.add(counts, int64(rows), now)
 	}
 }
 

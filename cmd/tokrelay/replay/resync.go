@@ -115,7 +115,7 @@ func (p *ResyncPlan) Resync(ctx context.Context, c *daemon.Config, s *daemon.Syn
 func modeOf(s *daemon.Sync) string {
 	switch s.Kind() {
 	case daemon.KindSegment:
-		return audience.Segment
+		return audience.Owned
 	case daemon.KindFile:
 		return audience.File
 	}
@@ -127,10 +127,24 @@ func (p *ResyncPlan) forgetMembers(ctx context.Context, w *daemon.Wiring, s *dae
 		return err
 	}
 	mode := modeOf(s)
-	if err := audience.Resync(ctx, w.State, s.Name, mode, p.Recreate); err != nil || mode == audience.Segment {
+	if mode == audience.Owned {
+		if err := p.noteEnds(ctx, w, s); err != nil {
+			return err
+		}
+	}
+	if err := audience.Resync(ctx, w.State, s.Name, mode, p.Recreate); err != nil || mode == audience.Owned {
 		return err
 	}
 	again := audiencefile.Request{At: time.Now(), Why: "resync", Rebuild: true}
 	_, connection := w.Config.ConnectionOf(s)
 	return audiencefile.Ask(ctx, w.State, connection.AdvertiserID, s.AudienceFile.Audience, again)
+}
+
+// noteEnds has it remembered where the source ends, before the members that it does not tell of any more can be known to be gone.
+func (p *ResyncPlan) noteEnds(ctx context.Context, w *daemon.Wiring, s *daemon.Sync) error {
+	all, err := w.Admin.All(ctx, slices.Collect(maps.Keys(p.offsets))...)
+	if err != nil {
+		return err
+	}
+	return w.NoteEnds(ctx, s, all)
 }

@@ -7,8 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"sync"
 	"time"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
@@ -17,6 +15,7 @@ import (
 	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/audiencefile"
 	"github.com/tokrelay/tokrelay/sinks/segment"
+	"github.com/tokrelay/tokrelay/sinks/segment/owners"
 )
 
 // Report is what a verification found. It holds no personal data but the first digits of digests.
@@ -29,7 +28,6 @@ type Report struct {
 	Rejected int64                      `json:"rejected"`           // of them
 	Streamed *segment.Comparison        `json:"streamed,omitempty"` // of a streamed audience
 	File     *audiencefile.Verification `json:"file,omitempty"`     // of a file audience
-	Forgets  bool                       `json:"forgets,omitempty"`  // the sync remembers no member: only numbers are compared
 	Fault    string                     `json:"fault,omitempty"`    // what is wrong with the audience at TikTok
 	Unasked  string                     `json:"unasked,omitempty"`  // why TikTok was not asked
 	TikTok   []audience.Details         `json:"tiktok,omitempty"`
@@ -49,8 +47,6 @@ func (r *Report) Words() string {
 		return fmt.Sprintf("the last upload was the topic's %d identifiers", r.File.Members)
 	case r.File != nil:
 		return fmt.Sprintf("the topic tells of %d identifiers where the last upload had %d", r.File.Members, r.File.Last.Members)
-	case r.Forgets:
-		return fmt.Sprintf("the topic tells of %d people with %d identifiers; the sync remembers none to compare", c.People, c.Identifiers)
 	}
 	text := fmt.Sprintf("%d people with %d identifiers in the topic; %d identifiers missing, %d too much", c.People, c.Identifiers, c.Missing, c.TooMuch)
 	if r.Repaired > 0 {
@@ -88,7 +84,6 @@ func (r *Report) keep(ctx context.Context, w *daemon.Wiring) error {
 type Options struct {
 	Repair   func(*segment.Comparison) error // asked before members are put right; its error ends it. Nil: nothing is
 	Progress func(done, of int64)            // offsets read; may be nil
-	Notice   func(*pipeline.Trouble)         // gets what a repair waits for; may be nil
 	Now      func() time.Time
 }
 
@@ -102,8 +97,8 @@ func Streamed(ctx context.Context, w *daemon.Wiring, s *daemon.Sync, o Options) 
 	if err != nil {
 		return nil, err
 	}
-	v := &streamed{wiring: w, sync: s, stream: stream, options: o, runner: pipeline.Runner{Steps: flow.Steps()},
-		report: &Report{Sync: s.Name, Kind: s.Kind(), At: o.Now(), Forgets: !s.Remembers()}}
+	v := &streamed{wiring: w, sync: s, stream: stream, options: o, runner: pipeline.Runner{Steps: flow.Steps()}, table: segment.NewTable(s.Name, s.Framing.Identity),
+		report: &Report{Sync: s.Name, Kind: s.Kind(), At: o.Now()}}
 	return v.report, v.run(ctx)
 }
 
@@ -115,18 +110,18 @@ type streamed struct {
 	runner  pipeline.Runner
 	table   *segment.Table
 	report  *Report
-	ids     map[string]string // of the topics
 	done    int64
+	kept    *daemon.Remembered
 }
 
 func (v *streamed) run(ctx context.Context) (err error) {
-	if v.report.New, err = v.wiring.NeverRan(ctx, v.sync); err != nil || v.report.New {
+	if v.report.New, err = v.wiring.NeverRan(ctx); err != nil || v.report.New {
 		return err
 	}
 	if err := v.wiring.State.Refresh(ctx); err != nil {
 		return fmt.Errorf("read the state topic: %w", err)
 	}
-	if err := v.compare(ctx); err != nil {
+	if err := v.compare(ctx); err != nil || v.report.New {
 		return err
 	}
 	v.readBack(ctx)
@@ -151,7 +146,7 @@ func (v *streamed) readBack(ctx context.Context) {
 }
 
 // compare reads the topic, then the commits, then what is remembered, then what was written to the topic in the meantime:
-// so every row below a commit is in both, and every member with a later one is known to wait.
+// so every row below a commit is in both, and every row with a later one is known to wait.
 func (v *streamed) compare(ctx context.Context) error {
 	topics, err := v.sync.SourceTopics(ctx, v.wiring.Admin)
 	if err != nil {
@@ -161,10 +156,6 @@ func (v *streamed) compare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := v.stream.RestoreMemory(ctx); err != nil {
-		return err
-	}
-	v.ids, v.table = first.IDs, v.stream.Table(ctx)
 	if err := v.read(ctx, first); err != nil {
 		return err
 	}
@@ -172,7 +163,8 @@ func (v *streamed) compare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := v.stream.RestoreMemory(ctx); err != nil {
+	v.kept, err = v.wiring.Remembered(ctx, v.sync)
+	if v.report.New = v.kept == nil; err != nil || v.report.New {
 		return err
 	}
 	rest := admin.Range{From: first.To, IDs: first.IDs}
@@ -182,11 +174,12 @@ func (v *streamed) compare(ctx context.Context) error {
 	if err := v.read(ctx, rest); err != nil {
 		return err
 	}
-	settled := func(topic string, partition int32, offset int64) bool {
-		at, ok := committed.Get(topic, partition)
-		return ok && offset < at
+	isWaiting := func(id owners.Identity, last pipeline.Position) bool {
+		at, ok := committed.Get(last.Topic, last.Partition)
+		return !ok || last.Offset >= at || v.kept.IsBehind(id)
 	}
-	v.report.Streamed = v.table.Compare(settled, isWhole(first))
+	v.report.Streamed = v.table.Compare(v.kept.Book, isWaiting, isWhole(first))
+	v.report.Streamed.Open = v.kept.Open
 	return nil
 }
 
@@ -240,62 +233,18 @@ func (v *streamed) row(ctx context.Context, record *pipeline.Record) error {
 	return nil
 }
 
-// repair puts right what differs, as an instance would: with its queue, its memory and its share of the limits.
+// repair tells the owners of the rows that differ what they are: what follows is told to TikTok by the instances that run.
 func (v *streamed) repair(ctx context.Context) error {
 	c := v.report.Streamed
 	if err := v.options.Repair(c); err != nil {
 		return err
 	}
-	rows, err := v.lastRows(ctx, c.Rows())
-	if err != nil {
-		return err
+	repaired := 0
+	err := v.kept.Assert(ctx, v.wiring, v.sync, func(a *owners.Assert, write owners.Write) { repaired = c.Repair(a, write) })
+	if err == nil {
+		v.report.Repaired = repaired
 	}
-	running, stop := context.WithCancel(ctx)
-	var services sync.WaitGroup
-	services.Go(func() { v.wiring.Serve(running) })
-	services.Go(func() { _ = v.stream.Queue.Run(running) }) // always nil
-	services.Go(func() { v.notice(running) })
-	defer services.Wait()
-	defer stop()
-	v.report.Repaired, err = v.stream.Repair(ctx, c, rows)
 	return err
-}
-
-// lastRows reads rows again.
-func (v *streamed) lastRows(ctx context.Context, at []pipeline.Position) (map[pipeline.Position]pipeline.Record, error) {
-	rows := map[pipeline.Position]pipeline.Record{}
-	what := admin.Range{From: admin.Offsets{}, To: admin.Offsets{}, IDs: v.ids}
-	for _, p := range at {
-		rows[p] = pipeline.Record{}
-		if from, ok := what.From.Get(p.Topic, p.Partition); !ok || p.Offset < from {
-			what.From.Set(p.Topic, p.Partition, p.Offset)
-		}
-		if to, _ := what.To.Get(p.Topic, p.Partition); p.Offset >= to {
-			what.To.Set(p.Topic, p.Partition, p.Offset+1)
-		}
-	}
-	err := v.wiring.Admin.Read(ctx, what, func(r *pipeline.Record) error {
-		p := pipeline.Position{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}
-		if _, wanted := rows[p]; wanted {
-			rows[p] = *r
-		}
-		return nil
-	})
-	maps.DeleteFunc(rows, func(_ pipeline.Position, r pipeline.Record) bool { return r.Topic == "" }) // compaction was here
-	return rows, err
-}
-
-// notice tells what the repair waits for, once each, until ctx ends.
-func (v *streamed) notice(ctx context.Context) {
-	said := map[string]bool{}
-	for pipeline.Wait(ctx, 200*time.Millisecond) == nil {
-		for _, t := range v.wiring.Status.Troubles(v.sync.Name) {
-			if text := t.Error(); v.options.Notice != nil && !said[text] {
-				said[text] = true
-				v.options.Notice(t.Trouble)
-			}
-		}
-	}
 }
 
 // File verifies a file audience.
