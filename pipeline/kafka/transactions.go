@@ -117,16 +117,19 @@ func (t *Transactions) Run(ctx context.Context) error {
 		if len(list) == 0 {
 			continue
 		}
+		began := time.Now()
 		err := t.transact(ctx, list)
 		t.add(unanswered(list)...)
-		if err == nil {
+		switch {
+		case err == nil:
 			failures = 0
 			t.fine()
-			continue
+		case tooLarge(err): // the others need not wait for what is the fault of one
+		default:
+			t.failed(err, began)
+			_ = transactionBackoff.Wait(ctx, failures)
+			failures++
 		}
-		t.failed(err)
-		_ = transactionBackoff.Wait(ctx, failures)
-		failures++
 	}
 }
 
@@ -164,13 +167,13 @@ func (t *Transactions) fine() {
 }
 
 // failed tells the operator of what does not pass soon. Chunks of partitions that are to be given up do not wait for that.
-func (t *Transactions) failed(err error) {
+func (t *Transactions) failed(err error, began time.Time) {
 	t.log.Debug("a transaction was not committed, and is tried again", "error", err)
-	if errors.Is(err, errNotOurs) || errors.Is(err, ErrPutOut) || tooLarge(err) {
+	if errors.Is(err, errNotOurs) || errors.Is(err, ErrPutOut) {
 		return
 	}
 	if t.failing.IsZero() {
-		t.failing = time.Now()
+		t.failing = began
 	}
 	trouble := t.trouble(err)
 	if !trouble.Stop && time.Since(t.failing) < awayAfter {

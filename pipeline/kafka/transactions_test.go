@@ -3,9 +3,14 @@ package kafka
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -14,6 +19,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
@@ -25,6 +31,8 @@ const outTopic = "rows"
 type copier struct {
 	*testMember
 	txns   *Transactions
+	reads  cable // of the consumer
+	writes cable // of its transactions
 	status *pipeline.Status
 	write  func(chunk *pipeline.Chunk, write Write) // nil: copies
 	ends   chan error                               // of each Chunk
@@ -68,13 +76,14 @@ func startCopier(t *testing.T, cluster *kfake.Cluster, change func(*Config, *Con
 	}
 	var cfg Config
 	c.testMember = join(t, cluster, offer, func(to *Config, o *ConsumerOptions) {
-		to.SessionTimeout = settings.Duration(6 * time.Second)
+		to.SessionTimeout, to.Dial = settings.Duration(6*time.Second), c.reads.dial
 		o.Window, o.MaxChunk, o.Status = 1, 10, c.status
 		if change != nil {
 			change(to, o, c)
 		}
 		cfg = *to
 	})
+	cfg.Dial = c.writes.dial
 	c.txns = NewTransactions(cfg, c.Consumer, nil)
 	close(ready)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -138,7 +147,9 @@ func atEnds(cluster *kfake.Cluster, partitions int32, end int64) func() bool {
 
 func transactional(t *testing.T, partitions int32, opts ...kfake.Opt) *kfake.Cluster {
 	t.Helper()
-	return newCluster(t, partitions, append(opts, kfake.SeedTopics(partitions, testTopic, outTopic), kfake.GroupMinSessionTimeout(time.Second))...)
+	return newCluster(t, partitions, append(opts, kfake.SeedTopics(partitions, testTopic, outTopic), kfake.GroupMinSessionTimeout(time.Second),
+		kfake.BrokerConfigs(map[string]string{"group.initial.rebalance.delay.ms": "0", "group.consumer.heartbeat.interval.ms": "100",
+			"group.consumer.session.timeout.ms": "2000", "group.consumer.min.session.timeout.ms": "1000"}))...)
 }
 
 func TestEachRecordIsCopiedOnceWithItsOffset(t *testing.T) {
@@ -161,16 +172,482 @@ func TestEachRecordIsCopiedOnceWithItsOffset(t *testing.T) {
 	}
 }
 
-// errorsOf are the answers to chunks until now.
-func (c *copier) errorsOf() (list []error) {
+// ended is the next answer to a chunk that passes.
+func (c *copier) ended(t *testing.T, what string, passes func(error) bool) {
+	t.Helper()
+	deadline := time.After(40 * time.Second)
 	for {
 		select {
 		case err := <-c.ends:
-			list = append(list, err)
-		default:
-			return list
+			if passes(err) {
+				return
+			}
+		case <-deadline:
+			t.Fatalf("no chunk ends: %s", what)
 		}
 	}
 }
 
-var _ = []any{slices.Sort[[]int], sync.Mutex{}, kadm.NewClient, kerr.UnknownMemberID, kmsg.NewPtrEndTxnRequest}
+// observe counts requests.
+func observe(cluster *kfake.Cluster, key kmsg.Key) *kfake.FaultHandle {
+	return cluster.Fault(kfake.Fault{Keys: []kmsg.Key{key}, Observe: true, TopLevel: true, Count: -1})
+}
+
+// holdUp has the first request of a kind wait until goOn is closed.
+func holdUp(cluster *kfake.Cluster, key kmsg.Key) (came, goOn chan struct{}) {
+	came, goOn = make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	cluster.ControlKey(key.Int16(), func(kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		once.Do(func() {
+			close(came)
+			cluster.SleepControl(func() { <-goOn })
+		})
+		return nil, nil, false
+	})
+	return came, goOn
+}
+
+func TestAnAbortedTransactionLeavesNeitherRecordsNorOffsets(t *testing.T) {
+	t.Parallel()
+	cluster := transactional(t, 1)
+	refused := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.TxnOffsetCommit}, Err: kerr.CoordinatorLoadInProgress, Count: -1})
+	produceTo(t, cluster, testTopic, 0, 10)
+	c := startCopier(t, cluster, nil)
+	eventually(t, "a transaction was tried three times", func() bool { return refused.Hits() >= 3 })
+	if got := seen(t, cluster, 0); len(got) > 0 {
+		t.Errorf("%d records of aborted transactions are seen", len(got))
+	}
+	if at := committed(cluster, testTopic, 0); at > 0 {
+		t.Errorf("offset %d is committed without the records", at)
+	}
+	refused.Remove()
+	each(t, seen(t, cluster, 10), 1, 10)
+	eventually(t, "the offset is committed", atEnds(cluster, 1, 10))
+	c.leave(t)
+}
+
+// One that was put out of its group between writing and the end of its transaction is too late: another instance has the partition.
+func TestWhatAFrozenInstanceHasWrittenIsNeverSeen(t *testing.T) {
+	t.Parallel()
+	for _, protocol := range []string{Classic, NextGen} {
+		t.Run(protocol, func(t *testing.T) {
+			t.Parallel()
+			cluster := transactional(t, 1)
+			set := func(cfg *Config, _ *ConsumerOptions, _ *copier) { cfg.Protocol = protocol }
+			froze, thaw := make(chan struct{}), make(chan struct{})
+			var once sync.Once
+			frozen := startCopier(t, cluster, func(cfg *Config, o *ConsumerOptions, c *copier) {
+				set(cfg, o, c)
+				cfg.SessionTimeout = settings.Duration(2 * time.Second)
+				c.write = func(chunk *pipeline.Chunk, write Write) {
+					write(outTopic, 0, nil, []byte("of the frozen"))
+					once.Do(func() { c.reads.set(frozenCable); close(froze); <-thaw })
+				}
+			})
+			refused := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.TxnOffsetCommit}, Observe: true, Count: -1})
+			eventually(t, "it reads", func() bool { return len(frozen.all()) == 1 })
+			produceTo(t, cluster, testTopic, 0, 10)
+			<-froze
+			other := startCopier(t, cluster, set)
+			eventually(t, "another has copied all", func() bool { return committed(cluster, testTopic, 0) == 10 })
+			before := refused.Hits()
+			close(thaw) // it does not know anything yet
+			eventually(t, "its offsets are refused", func() bool { return refused.Hits() > before })
+			frozen.reads.set(goodCable)
+			frozen.ended(t, "of the frozen one, with an error", func(err error) bool { return err != nil })
+			each(t, seen(t, cluster, 10), 1, 10)
+			other.leave(t)
+		})
+	}
+}
+
+// putOut has the group forget a member.
+func putOut(t *testing.T, cluster *kfake.Cluster, protocol, member string) {
+	t.Helper()
+	client := newClient(t, configFor(cluster))
+	var err error
+	if protocol == NextGen {
+		r := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+		r.Group, r.MemberID, r.MemberEpoch = testGroup, member, -1
+		_, err = r.RequestWith(t.Context(), client)
+	} else {
+		r := kmsg.NewPtrLeaveGroupRequest()
+		r.Group = testGroup
+		m := kmsg.NewLeaveGroupRequestMember()
+		m.MemberID = member
+		r.Members = append(r.Members, m)
+		_, err = r.RequestWith(t.Context(), client)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestChunksOfSeveralPartitionsShareATransaction(t *testing.T) {
+	t.Parallel()
+	cluster := transactional(t, 12)
+	ends := observe(cluster, kmsg.EndTxn)
+	for p := range int32(12) {
+		produceTo(t, cluster, testTopic, p, 10)
+	}
+	hold := make(chan struct{})
+	var once sync.Once
+	var first *copier
+	first = startCopier(t, cluster, func(_ *Config, _ *ConsumerOptions, c *copier) {
+		c.write = func(chunk *pipeline.Chunk, write Write) {
+			once.Do(func() { <-hold }) // Run waits in the first: the others come together
+			copyChunk(chunk, write)
+		}
+	})
+	eventually(t, "eleven chunks wait", func() bool {
+		first.txns.mu.Lock()
+		defer first.txns.mu.Unlock()
+		return len(first.txns.waiting) >= 11
+	})
+	close(hold)
+	each(t, seen(t, cluster, 120), 12, 10)
+	if n := ends.Hits(); n > 2 {
+		t.Errorf("%d transactions, want two at most: of the first chunk, and of all others", n)
+	}
+	first.leave(t)
+}
+
+// cable is the way of one client to Kafka.
+type cable struct {
+	mu    sync.Mutex
+	state int
+	thaw  chan struct{}
+	conns []net.Conn
+}
+
+const (
+	goodCable   = iota
+	cutCable    // connections fail
+	frozenCable // nothing comes, nothing goes, and nobody is told
+)
+
+// frozenConn waits while its cable is frozen.
+type frozenConn struct {
+	net.Conn
+	cable *cable
+}
+
+func (c frozenConn) Write(b []byte) (int, error) {
+	c.cable.wait()
+	return c.Conn.Write(b)
+}
+
+func (c frozenConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.cable.wait()
+	return n, err
+}
+
+func (c *cable) wait() {
+	c.mu.Lock()
+	thaw := c.thaw
+	c.mu.Unlock()
+	if thaw != nil {
+		<-thaw
+	}
+}
+
+func (c *cable) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	c.wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state == cutCable {
+		return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED}
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	c.conns = append(c.conns, conn)
+	return frozenConn{conn, c}, nil
+}
+
+func (c *cable) set(state int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.state = state
+	if c.thaw != nil {
+		close(c.thaw)
+		c.thaw = nil
+	}
+	switch state {
+	case frozenCable:
+		c.thaw = make(chan struct{})
+	case cutCable:
+		for _, conn := range c.conns {
+			_ = conn.Close()
+		}
+		c.conns = nil
+	}
+}
+
+func troubles(c *copier) (list []string) {
+	for _, t := range c.status.Troubles("orders") {
+		list = append(list, t.Source+": "+t.What)
+	}
+	return list
+}
+
+func (c *copier) troubled(source, text string) func() bool {
+	return func() bool {
+		return slices.ContainsFunc(troubles(c), func(s string) bool { return strings.HasPrefix(s, source+": ") && strings.Contains(s, text) })
+	}
+}
+
+func TestTransactionsGoOnWhenKafkaIsBack(t *testing.T) {
+	t.Parallel()
+	for _, whole := range []bool{false, true} {
+		t.Run(fmt.Sprintf("for the consumer too %v", whole), func(t *testing.T) {
+			t.Parallel()
+			cluster := transactional(t, 2)
+			produceTo(t, cluster, testTopic, 0, 15)
+			produceTo(t, cluster, testTopic, 1, 15)
+			var once sync.Once
+			away := make(chan struct{})
+			m := startCopier(t, cluster, func(cfg *Config, _ *ConsumerOptions, m *copier) {
+				m.write = func(chunk *pipeline.Chunk, write Write) {
+					copyChunk(chunk, write)
+					once.Do(func() {
+						m.writes.set(cutCable)
+						if whole {
+							m.reads.set(cutCable)
+						}
+						close(away)
+					})
+				}
+			})
+			<-away
+			if !whole { // else there is nothing to write: the group's partitions are given up
+				eventually(t, "the operator is told", m.troubled("transactions", "tried again"))
+			} else {
+				eventually(t, "the partitions are given up", func() bool { return len(m.all()) == 0 })
+			}
+			m.writes.set(goodCable)
+			m.reads.set(goodCable)
+			each(t, seen(t, cluster, 30), 2, 15)
+			eventually(t, "offsets are committed", atEnds(cluster, 2, 15))
+			eventually(t, "the trouble is over", func() bool { return !m.troubled("transactions", "")() })
+			m.leave(t)
+		})
+	}
+}
+
+// A killed instance leaves a transaction open: its partition's next owner waits until it is decided, and copies what it had not committed.
+func TestTheNextOwnerStartsBehindWhatAKilledInstanceLeftOpen(t *testing.T) {
+	t.Parallel()
+	cluster := transactional(t, 1)
+	killed := startCopier(t, cluster, func(cfg *Config, _ *ConsumerOptions, _ *copier) {
+		cfg.SessionTimeout = settings.Duration(2 * time.Second)
+	})
+	eventually(t, "it reads", func() bool { return len(killed.all()) == 1 })
+	open := make(chan struct{})
+	cluster.ControlKey(int16(kmsg.EndTxn), func(kmsg.Request) (kmsg.Response, error, bool) {
+		killed.writes.set(cutCable)
+		killed.reads.set(cutCable)
+		close(open)
+		return nil, errors.New("killed"), true
+	})
+	produceTo(t, cluster, testTopic, 0, 10)
+	<-open
+	other := startCopier(t, cluster, nil)
+	eventually(t, "another has the partition", func() bool { return len(other.all()) == 1 })
+	select {
+	case <-other.ends:
+		t.Error("it reads on though the transaction is open")
+	case <-time.After(3 * time.Second):
+	}
+	each(t, seen(t, cluster, 10), 1, 10)
+	eventually(t, "the offset is committed", atEnds(cluster, 1, 10))
+	other.leave(t)
+}
+
+func TestATransactionThatFailsForGoodIsBegunByANewClient(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]kfake.Fault{
+		"fenced at the end":         {Keys: []kmsg.Key{kmsg.EndTxn}, Err: kerr.ProducerFenced},
+		"fenced while it writes":    {Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.InvalidProducerEpoch},
+		"fenced with the offsets":   {Keys: []kmsg.Key{kmsg.TxnOffsetCommit}, Err: kerr.ProducerFenced},
+		"unknown producer":          {Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.UnknownProducerID},
+		"id that is mapped no more": {Keys: []kmsg.Key{kmsg.EndTxn}, Err: kerr.InvalidProducerIDMapping},
+		"out of order":              {Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.OutOfOrderSequenceNumber},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cluster := transactional(t, 1)
+			produceTo(t, cluster, testTopic, 0, 20)
+			fault.Count = 1
+			cluster.Fault(fault)
+			c := startCopier(t, cluster, nil)
+			each(t, seen(t, cluster, 20), 1, 20)
+			eventually(t, "the offset is committed", atEnds(cluster, 1, 20))
+			c.leave(t)
+		})
+	}
+}
+
+func TestARecordThatIsTooLargeIsNamedAndTheOthersOfTheTransactionAreWritten(t *testing.T) {
+	t.Parallel()
+	cluster := transactional(t, 2)
+	alter(t, cluster, outTopic, "max.message.bytes", "20000")
+	c := startCopier(t, cluster, func(_ *Config, _ *ConsumerOptions, c *copier) {
+		c.write = func(chunk *pipeline.Chunk, write Write) {
+			copyChunk(chunk, func(topic string, partition int32, key, value []byte) {
+				if string(value) == "0:3" || string(value) == "0:7" {
+					value = incompressible(40_000)
+				}
+				write(topic, partition, key, value)
+			})
+		}
+	})
+	produceTo(t, cluster, testTopic, 0, 10)
+	produceTo(t, cluster, testTopic, 1, 10)
+	var large *TooLargeWrites
+	c.ended(t, "with what is too large", func(err error) bool { return errors.As(err, &large) })
+	if large.Topic != outTopic || len(large.Writes) == 0 || large.Writes[0] != 3 {
+		t.Errorf("too large are %v of %s, want 3 of %s, and perhaps 7", large.Writes, large.Topic, outTopic)
+	}
+	eventually(t, "the other partition is committed", func() bool { return committed(cluster, testTopic, 1) == 10 })
+	if at := committed(cluster, testTopic, 0); at > 0 {
+		t.Errorf("offset %d is committed without the record", at)
+	}
+}
+
+// Records of a usual size may share a batch that is more than the topic takes.
+func TestABatchThatIsTooLargeIsWrittenRecordByRecord(t *testing.T) {
+	t.Parallel()
+	cluster := transactional(t, 1)
+	alter(t, cluster, outTopic, "max.message.bytes", "20000")
+	c := startCopier(t, cluster, func(_ *Config, _ *ConsumerOptions, c *copier) {
+		c.write = func(chunk *pipeline.Chunk, write Write) {
+			for i := range chunk.Records {
+				write(outTopic, 0, nil, append(incompressible(15_000), chunk.Records[i].Value...))
+			}
+		}
+	})
+	produceTo(t, cluster, testTopic, 0, 10)
+	if got := seen(t, cluster, 10); len(got) != 10 {
+		t.Errorf("%d records are seen, want all ten", len(got))
+	}
+	c.leave(t)
+}
+
+func incompressible(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(b)
+	return b
+}
+
+func alter(t *testing.T, cluster *kfake.Cluster, topic, key, value string) {
+	t.Helper()
+	_, err := newAdm(t, cluster).AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Name: key, Value: &value}}, topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Plain commits of the same partition would count as the later ones, if they came while a transaction ends.
+func TestNoPlainCommitComesBetweenAnOffsetAndTheEndOfItsTransaction(t *testing.T) {
+	t.Parallel()
+	cluster := transactional(t, 1)
+	c := startCopier(t, cluster, func(_ *Config, _ *ConsumerOptions, c *copier) {
+		c.write = func(chunk *pipeline.Chunk, write Write) {
+			if chunk.Records[0].Offset >= 10 { // the first chunk writes nothing: its offset is a plain commit's
+				copyChunk(chunk, write)
+			}
+		}
+	})
+	eventually(t, "the beginning is committed", func() bool { return committed(cluster, testTopic, 0) == 0 })
+	open, goOn := holdUp(cluster, kmsg.EndTxn)
+	produceTo(t, cluster, testTopic, 0, 20)
+	<-open
+	commits := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Observe: true, Count: -1})
+	<-time.After(2500 * time.Millisecond) // two ticks
+	if n := commits.Hits(); n > 0 {
+		t.Errorf("%d plain commits while the transaction is open, want none", n)
+	}
+	close(goOn)
+	eventually(t, "the offset is committed", atEnds(cluster, 1, 20))
+	c.leave(t)
+}
+
+func TestTroubleWithTransactionsIsToldWithItsCure(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, cure string
+		fault      kfake.Fault
+	}{
+		{"transactional id", `grant Write and Describe on the transactional ids that begin with "tokrelay.orders."`,
+			kfake.Fault{Keys: []kmsg.Key{kmsg.InitProducerID}, Err: kerr.TransactionalIDAuthorizationFailed, TopLevel: true}},
+		{"cluster", "grant IdempotentWrite on the cluster",
+			kfake.Fault{Keys: []kmsg.Key{kmsg.InitProducerID}, Err: kerr.ClusterAuthorizationFailed, TopLevel: true}},
+		{"topic", "write to rows in a transaction: TOPIC_AUTHORIZATION_FAILED", kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.TopicAuthorizationFailed}},
+		{"group", "grant Read on group tokrelay.orders", kfake.Fault{Keys: []kmsg.Key{kmsg.TxnOffsetCommit}, Err: kerr.GroupAuthorizationFailed}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			cluster := transactional(t, 1)
+			produceTo(t, cluster, testTopic, 0, 10)
+			c.fault.Count = -1
+			denied := cluster.Fault(c.fault)
+			m := startCopier(t, cluster, nil)
+			eventually(t, "the operator is told", m.troubled("transactions", c.cure))
+			if list := m.status.Troubles("orders"); !list[0].Stop {
+				t.Error("it is not said that an operator must act")
+			}
+			denied.Remove()
+			each(t, seen(t, cluster, 10), 1, 10)
+			eventually(t, "the trouble is over", func() bool { return len(troubles(m)) == 0 })
+			m.leave(t)
+		})
+	}
+}
+
+func TestAChunkDoesNotWaitForTroubleWhenItsPartitionIsToBeGivenUp(t *testing.T) {
+	t.Parallel()
+	cluster := transactional(t, 1)
+	produceTo(t, cluster, testTopic, 0, 10)
+	cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.InitProducerID}, Err: kerr.TransactionalIDAuthorizationFailed, TopLevel: true, Count: -1})
+	m := startCopier(t, cluster, nil)
+	eventually(t, "the operator is told", m.troubled("transactions", "grant"))
+	began := time.Now()
+	m.leave(t)
+	if took := time.Since(began); took > 3*time.Second {
+		t.Errorf("leaving took %v: the chunk waited", took)
+	}
+	m.ended(t, "held", func(err error) bool { return errors.Is(err, pipeline.ErrHeld) })
+}
+
+// Brokers before 4.0 have offsets added to a transaction first; those before 2.5 would take offsets of a member that was put out.
+func TestTransactionsOfOlderBrokers(t *testing.T) {
+	t.Parallel()
+	for name, versions := range map[string]*kversion.Versions{"2.5": kversion.V2_5_0(), "2.8": kversion.V2_8_0(), "3.9": kversion.V3_9_0(), "4.0": kversion.V4_0_0()} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cluster := transactional(t, 2, kfake.MaxVersions(versions))
+			added := observe(cluster, kmsg.AddOffsetsToTxn)
+			produceTo(t, cluster, testTopic, 0, 30)
+			produceTo(t, cluster, testTopic, 1, 30)
+			c := startCopier(t, cluster, nil)
+			each(t, seen(t, cluster, 60), 2, 30)
+			eventually(t, "offsets are committed", atEnds(cluster, 2, 30))
+			if explicit := added.Hits() > 0; explicit != (name != "4.0") {
+				t.Errorf("offsets were added to the transaction in a request of their own: %v", explicit)
+			}
+			c.leave(t)
+		})
+	}
+	t.Run("2.4", func(t *testing.T) {
+		t.Parallel()
+		cluster := transactional(t, 1, kfake.MaxVersions(kversion.V2_4_0()))
+		produceTo(t, cluster, testTopic, 0, 10)
+		c := startCopier(t, cluster, nil)
+		eventually(t, "the operator is told", c.troubled("transactions", "2.5 or later"))
+		c.leave(t)
+	})
+}

@@ -36,6 +36,13 @@ func NewRows(reg prometheus.Registerer) *Rows {
 	return r
 }
 
+// Rejections are for who delivers what follows of rows that others settle: they count rejections alone.
+func (r *Rows) Rejections() *Rows {
+	alone := NewRows(nil)
+	alone.rejected = r.rejected
+	return alone
+}
+
 // usualStage is the step that rejects for a reason, nearly always. Where another one does too, its series begins with
 // the first row.
 func usualStage(r pipeline.Reason) pipeline.Stage {

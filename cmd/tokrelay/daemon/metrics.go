@@ -12,7 +12,6 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/router"
-	"github.com/tokrelay/tokrelay/pipeline/state"
 	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/audiencefile"
 	"github.com/tokrelay/tokrelay/sinks/events"
@@ -26,7 +25,6 @@ type Metrics struct {
 	delivery  *delivery.Metrics
 	letters   *deadletter.Metrics
 	events    *events.Metrics
-	members   *state.Metrics
 	audiences *audience.Metrics
 	files     *audiencefile.Metrics
 }
@@ -34,14 +32,17 @@ type Metrics struct {
 // NewMetrics makes them in reg, which names the sync; nil publishes none. Every kind of sync has them all.
 func NewMetrics(reg prometheus.Registerer, sink string) *Metrics {
 	rows, calls, audiences := metrics.NewRows(reg), metrics.NewCalls(reg, sink), audience.NewMetrics(reg)
+	sent := rows
+	if sink == KindSegment {
+		sent = rows.Rejections() // a row has settled once its owner is told
+	}
 	return &Metrics{
 		rows:      rows,
 		consumer:  kafka.NewMetrics(reg, rows),
 		router:    router.NewMetrics(reg, rows),
-		delivery:  delivery.NewMetrics(reg, sink, rows, calls),
+		delivery:  delivery.NewMetrics(reg, sink, sent, calls),
 		events:    events.NewMetrics(reg, rows),
 		letters:   deadletter.NewMetrics(reg),
-		members:   state.NewMetrics(reg),
 		audiences: audiences,
 		files:     audiencefile.NewMetrics(reg, rows, calls, audiences),
 	}
