@@ -21,7 +21,7 @@ func (c *Consumer) commit(ctx context.Context, parts []*partition) (again bool) 
 	failure := c.commitOffsets(ctx, noteTopics(ids), parts, offsets)
 	c.committed(failure)
 	if errors.Is(failure, ErrPutOut) {
-		c.putOut(ErrPutOut)
+		c.end(c.client)
 	}
 	return failure != nil && passes(failure)
 }

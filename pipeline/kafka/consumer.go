@@ -57,9 +57,9 @@ func (o ConsumerOptions) withDefaults() ConsumerOptions {
 type Consumer struct {
 	cfg    Config
 	opts   ConsumerOptions
-	client *kgo.Client             // of the membership at hand; written under mu, for those who are no part of it
-	quit   context.CancelFunc      // ends the client's own requests
-	putOut context.CancelCauseFunc // ends the membership at hand: the group does not know it any more
+	client *kgo.Client        // of the membership at hand
+	quit   context.CancelFunc // ends the client's own requests
+	putOut context.CancelFunc // ends the membership at hand; under mu, as are changes of client: transactions outlive it
 	member Membership
 	flow   *flow
 	health health
@@ -159,10 +159,12 @@ func (c *Consumer) belong(ctx context.Context) error {
 	}
 	client, quit := context.WithCancel(context.Background())
 	defer quit()
+	own, putOut := context.WithCancel(ctx)
+	defer putOut()
 	c.quit = quit
-	own, putOut := context.WithCancelCause(ctx)
-	defer putOut(nil)
-	c.putOut = putOut
+	c.mu.Lock()
+	c.client, c.putOut = nil, putOut
+	c.mu.Unlock()
 	if _, err = kgo.NewClient(append(opts, kgo.WithContext(client))...); err != nil {
 		return fmt.Errorf("consumer of sync %s: %w", c.opts.Sync, err)
 	}
@@ -170,7 +172,7 @@ func (c *Consumer) belong(ctx context.Context) error {
 	loops.Go(func() { c.poll(own) })
 	loops.Go(func() { c.tick(own) })
 	<-own.Done()
-	err = c.end(ctx)
+	err = c.ended(ctx)
 	loops.Wait()
 	c.client.AllowRebalance() // a poll that came last may hold up a goroutine of the client that wants to leave
 	return err

@@ -81,3 +81,57 @@ func TestATransactionOfAnotherMemberIdIsNotCommitted(t *testing.T) {
 	eventually(t, "the offset is committed", atEnds(cluster, 1, 10))
 	c.leave(t)
 }
+
+// Nothing has to be committed for that: the join under another id ends what is handled.
+func TestWhatIsHandledEndsWhenTheConsumerJoinsUnderAnotherId(t *testing.T) {
+	t.Parallel()
+	cluster := transactional(t, 1)
+	produceTo(t, cluster, testTopic, 0, 10)
+	chunks := make(handler, 10)
+	m := join(t, cluster, chunks.offer, nil)
+	first := <-chunks
+	eventually(t, "the beginning is committed", func() bool { return committed(cluster, testTopic, 0) == 0 })
+	putOut(t, cluster, Classic, cluster.GroupInfo(testGroup).Members[0].MemberID)
+	cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Err: kerr.RebalanceInProgress, Count: 1})
+	select {
+	case <-first.ctx.Done():
+	case <-time.After(20 * time.Second):
+		t.Fatal("it is handled on")
+	}
+	first.nack()
+	again := <-chunks
+	again.ack()
+	eventually(t, "the end is committed", func() bool { return committed(cluster, testTopic, 0) == 10 })
+	m.leave(t)
+}
+
+// Between the join and the end of what is handled, a commit and a transaction look for themselves.
+func TestNothingIsCommittedUnderAnotherId(t *testing.T) {
+	t.Parallel()
+	for name, plain := range map[string]bool{"by a commit": true, "by a transaction": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cluster := transactional(t, 1)
+			c := startCopier(t, cluster, func(_ *Config, _ *ConsumerOptions, c *copier) {
+				if plain {
+					c.write = func(*pipeline.Chunk, Write) {} // leaves the offset to the consumer
+				}
+			})
+			eventually(t, "the beginning is committed", func() bool { return committed(cluster, testTopic, 0) == 0 })
+			before := cluster.GroupInfo(testGroup).Members[0].MemberID
+			c.member.mu.Lock()
+			c.member.id = "of before"
+			c.member.mu.Unlock()
+			produceTo(t, cluster, testTopic, 0, 10)
+			eventually(t, "it begins again", func() bool {
+				info := cluster.GroupInfo(testGroup)
+				return len(info.Members) == 1 && info.Members[0].MemberID != before
+			})
+			eventually(t, "the end is committed", atEnds(cluster, 1, 10))
+			if !plain {
+				each(t, seen(t, cluster, 10), 1, 10)
+			}
+			c.leave(t)
+		})
+	}
+}

@@ -23,6 +23,7 @@ type Offer = func(ctx context.Context, c *pipeline.Chunk) pipeline.Ticket
 type partition struct {
 	topic  string
 	id     int32
+	client *kgo.Client     // whose group has given it to us
 	flow   *flow           // shared by all partitions of the consumer
 	ctx    context.Context // the handling of its chunks
 	cancel context.CancelFunc

@@ -21,7 +21,8 @@ func (c *Consumer) assigned(_ context.Context, client *kgo.Client, given map[str
 	}
 	c.calm(sourceGroup)
 	if c.member.Joined(client) != nil {
-		c.beginAgain()
+		c.giveUp()
+		c.end(client)
 		return
 	}
 	c.abandon(given)
@@ -32,6 +33,7 @@ func (c *Consumer) assigned(_ context.Context, client *kgo.Client, given map[str
 				continue
 			}
 			p := newPartition(topic, id, c.flow)
+			p.client = client
 			c.parts[p.key()] = p
 			c.work.Go(p.run)
 		}
@@ -69,10 +71,14 @@ func (c *Consumer) using() *kgo.Client {
 	return c.client
 }
 
-// beginAgain ends a membership that the group does not know any more. What it had may have been another instance's meanwhile.
-func (c *Consumer) beginAgain() {
-	c.giveUp()
-	c.putOut(ErrPutOut)
+// end has the membership of that client end, for good: the group does not know it any more, and what it had may have been another
+// instance's meanwhile.
+func (c *Consumer) end(client *kgo.Client) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.client == client {
+		c.putOut()
+	}
 }
 
 // giveUp drops all partitions without a commit. The caller does not hold the semaphore of commits.
@@ -174,8 +180,8 @@ func (c *Consumer) rebalanced(kind string, partitions map[string][]int32) {
 	}
 }
 
-// end ends the membership: in good order once Run's context has ended.
-func (c *Consumer) end(ctx context.Context) error {
+// ended follows the end of the membership: in good order once Run's context has ended.
+func (c *Consumer) ended(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return c.shutdown()
 	}

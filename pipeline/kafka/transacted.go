@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -17,17 +18,22 @@ type transacted struct {
 	write  func(Write)
 	answer chan error // one
 
-	oneByOne bool // Run's: its records shared a batch that was too large for the topic
-	in       bool // Run's: it is in the transaction at hand
+	oneByOne bool   // Run's: its records shared a batch that was too large for the topic
+	now      *tried // Run's: its part in the transaction at hand
 
 	mu   sync.Mutex // held while write is called
 	gone bool       // Chunk has returned, or is about to
+}
 
-	refused sync.Mutex
-	written int    // records
-	why     error  // of the first record that Kafka refused
-	large   []int  // records that are too large
-	topic   string // of the first of them
+// tried is a chunk's part in one transaction. Answers of one that was given up may come later.
+type tried struct {
+	written int // records; 0 as well for a chunk that has come to be another instance's
+	in      bool
+
+	mu    sync.Mutex
+	why   error  // of the first record that Kafka refused; one that is too large comes before all that follows of it
+	topic string // of that record
+	large []int  // records that are too large
 }
 
 // leave ends the chunk's wait; write is not called any more. What was answered meanwhile counts.
@@ -74,39 +80,50 @@ func unanswered(list []*transacted) []*transacted {
 func (w *transacted) writeTo(ctx context.Context, to *transactor) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.in, w.written, w.why, w.large = !w.gone && w.ctx.Err() == nil, 0, nil, nil
-	if !w.in {
+	now := &tried{in: !w.gone && w.ctx.Err() == nil}
+	w.now = now
+	if !now.in {
 		return
 	}
-	done := func(r *kgo.Record, err error) { w.note(r, err, -1) }
+	done := func(r *kgo.Record, err error) { now.note(r, err, -1) }
 	w.write(func(topic string, partition int32, key, value []byte) {
-		n := w.written
-		w.written++
+		n := now.written
+		now.written++
 		if to.oneByOne {
-			done = func(r *kgo.Record, err error) { w.note(r, err, n) }
+			done = func(r *kgo.Record, err error) { now.note(r, err, n) }
 		}
 		to.client.Produce(ctx, to.slab.Record(topic, partition, key, value), done)
 	})
 }
 
-// note keeps what Kafka said of a record; n is its number, where that matters.
-func (w *transacted) note(r *kgo.Record, err error, n int) {
+// note keeps what Kafka said of a record; i is its number, where that matters.
+func (n *tried) note(r *kgo.Record, err error, i int) {
 	if err == nil {
 		return
 	}
-	w.refused.Lock()
-	defer w.refused.Unlock()
-	if w.why == nil || tooLarge(err) && !tooLarge(w.why) {
-		w.why, w.topic = err, r.Topic
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.why == nil || tooLarge(err) && !tooLarge(n.why) {
+		n.why, n.topic = err, r.Topic
 	}
 	if tooLarge(err) {
-		w.large = append(w.large, n)
+		n.large = append(n.large, i)
 	}
 }
 
-// refusal is why Kafka did not take the chunk's records; one that is too large comes before all that follows of it.
-func (w *transacted) refusal() error {
-	w.refused.Lock()
-	defer w.refused.Unlock()
-	return w.why
+// refusal is why Kafka did not take the chunk's records, if so.
+func (n *tried) refusal() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.why == nil {
+		return nil
+	}
+	return fmt.Errorf("write to %s in a transaction: %w", n.topic, n.why)
+}
+
+// tooLarge are the records that are too large.
+func (n *tried) tooLarge() *TooLargeWrites {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return &TooLargeWrites{Topic: n.topic, Writes: n.large}
 }

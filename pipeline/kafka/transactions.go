@@ -31,7 +31,6 @@ type Transactions struct {
 	mu      sync.Mutex
 	waiting []*transacted
 	ended   bool
-	held    bool // there is trouble: chunks of partitions that are to be given up do not wait for it
 }
 
 // NewTransactions makes them for the chunks of one Consumer; it opens no connection.
@@ -53,26 +52,19 @@ func (e *TooLargeWrites) Error() string {
 }
 
 // Chunk has write write what follows of a chunk, and returns nil once that and the chunk's offset are committed; a chunk that
-// writes nothing is left to the Consumer's own commits. write is called once for each transaction that is tried, by another goroutine, and must
-// write the same each time; it is not called any more once Chunk has returned. What fails is tried again until
-// ctx ends, whose cause is returned then: the chunk is not ours any more, or comes again. Other errors are
-// pipeline.ErrHeld, when Kafka has refused for a while and the partition is to be given up, and *TooLargeWrites.
+// writes nothing is left to the Consumer's own commits. write is called once for each
+// transaction that is tried, by another goroutine: it must write the same each time, and neither wait nor panic. It is not called any
+// more once Chunk has returned. What fails is tried again until ctx ends, whose cause is returned then: the chunk is not ours
+// any more, or comes again. Other errors are pipeline.ErrHeld, when Kafka has refused for a while and the partition is to be given up,
+// and *TooLargeWrites.
 func (t *Transactions) Chunk(ctx context.Context, chunk *pipeline.Chunk, write func(Write)) error {
 	w := &transacted{ctx: ctx, chunk: chunk, write: write, answer: make(chan error, 1)}
 	t.add(w)
-	leaving := pipeline.Leaving(ctx)
-	for {
-		select {
-		case err := <-w.answer:
-			return err
-		case <-ctx.Done():
-			return w.leave(context.Cause(ctx))
-		case <-leaving:
-			if t.isHeld() {
-				return w.leave(pipeline.ErrHeld)
-			}
-			leaving = nil // Run looks, should there be trouble later
-		}
+	select {
+	case err := <-w.answer:
+		return err
+	case <-ctx.Done():
+		return w.leave(context.Cause(ctx))
 	}
 }
 
@@ -85,22 +77,13 @@ func (t *Transactions) add(list ...*transacted) {
 		return
 	}
 	t.waiting = append(t.waiting, list...)
-	if len(t.waiting) > 0 {
-		t.wakeUp()
+	if len(t.waiting) == 0 {
+		return
 	}
-}
-
-func (t *Transactions) wakeUp() {
 	select {
 	case t.wake <- struct{}{}:
 	default:
 	}
-}
-
-func (t *Transactions) isHeld() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.held
 }
 
 // Run ends transactions until ctx ends, then closes. End ctx once no chunk is handled any more: one that waits yet, or comes later, is
@@ -162,7 +145,6 @@ func (t *Transactions) end() {
 // fine notes that transactions are committed.
 func (t *Transactions) fine() {
 	t.failing = time.Time{}
-	t.hold(false)
 	t.consumer.calm(sourceTransactions)
 }
 
@@ -180,17 +162,8 @@ func (t *Transactions) failed(err error, began time.Time) {
 		return
 	}
 	t.consumer.troubled(sourceTransactions, trouble)
-	t.hold(true)
-}
-
-// hold notes whether there is trouble.
-func (t *Transactions) hold(held bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.held = held
-	if !held {
-		return
-	}
 	for _, w := range t.waiting {
 		select {
 		case <-pipeline.Leaving(w.ctx):

@@ -104,11 +104,17 @@ func (t *Transactions) discard() {
 
 // transact makes a transaction of chunks, and answers those that are done with.
 func (t *Transactions) transact(run context.Context, list []*transacted) error {
+	for _, w := range list {
+		w.now = &tried{}
+	}
 	t.consumer.enterTransaction(list)
 	committed, err := t.attempt(run, list)
+	if committed || err != nil {
+		t.consumer.opts.Metrics.committed(committed)
+	}
 	for _, w := range list {
 		t.consumer.leftTransaction(w, committed)
-		if err == nil && w.in {
+		if err == nil && w.now.in {
 			w.reply(nil)
 		}
 	}
@@ -145,7 +151,7 @@ func (t *Transactions) attempt(run context.Context, list []*transacted) (committ
 }
 
 // errNotTaken is of offsets that Kafka does not take at the moment; franz-go does not tell which of the reasons it is.
-var errNotTaken = errors.New("Kafka takes no offsets of the group: it rebalances, or its coordinator is away")
+var errNotTaken = errors.New("commit the offsets of the group: they are not taken while it rebalances, or its coordinator is away")
 
 // write writes what follows of chunks, and returns why Kafka did not take all of it.
 func (n *transactor) write(ctx context.Context, list []*transacted) error {
@@ -160,8 +166,8 @@ func (n *transactor) write(ctx context.Context, list []*transacted) error {
 		return fmt.Errorf("write in a transaction: %w", err)
 	}
 	for _, w := range list {
-		if err := w.refusal(); err != nil {
-			return fmt.Errorf("write to %s in a transaction: %w", w.topic, err)
+		if err := w.now.refusal(); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -171,10 +177,10 @@ func (n *transactor) write(ctx context.Context, list []*transacted) error {
 // done. Another failure remains one.
 func settleLarge(list []*transacted, oneByOne bool, err error) error {
 	for _, w := range list {
-		switch refusal := w.refusal(); {
-		case !w.in || !tooLarge(refusal):
+		switch refusal := w.now.refusal(); {
+		case !tooLarge(refusal):
 		case oneByOne:
-			w.reply(&TooLargeWrites{Topic: w.topic, Writes: w.large})
+			w.reply(w.now.tooLarge())
 		default:
 			w.oneByOne = true
 			err = refusal
@@ -184,7 +190,7 @@ func settleLarge(list []*transacted, oneByOne bool, err error) error {
 }
 
 func anyWritten(list []*transacted) bool {
-	return slices.ContainsFunc(list, func(w *transacted) bool { return w.in && w.written > 0 })
+	return slices.ContainsFunc(list, func(w *transacted) bool { return w.now.written > 0 })
 }
 
 // trouble is what the operator is told of a transaction that fails.

@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -33,7 +34,7 @@ func (c *Consumer) leftTransaction(w *transacted, committed bool) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if committed && w.in {
+	if committed && w.now.in {
 		p.committed = behind(w.chunk)
 	} else {
 		p.inTransaction = false
@@ -56,11 +57,13 @@ func behind(chunk *pipeline.Chunk) int64 { return chunk.Records[len(chunk.Record
 // before the chunks' contexts, which end when their partitions are given up: either the generation is too old by then, and Kafka
 // refuses, or the partitions are ours, and their next readers wait for the transaction.
 func (c *Consumer) vouch(r *kmsg.TxnOffsetCommitRequest, list []*transacted) error {
-	member, generation := c.using().GroupMetadata()
+	list = slices.DeleteFunc(slices.Clone(list), func(w *transacted) bool { return !w.now.in })
+	first := c.part(list[0].chunk.Topic, list[0].chunk.Partition)
+	if first == nil {
+		return errNotOurs
+	}
+	member, generation := first.client.GroupMetadata()
 	for _, w := range list {
-		if !w.in {
-			continue
-		}
 		p := c.part(w.chunk.Topic, w.chunk.Partition)
 		if p == nil || w.ctx.Err() != nil || w.isGone() {
 			return errNotOurs
@@ -68,7 +71,7 @@ func (c *Consumer) vouch(r *kmsg.TxnOffsetCommitRequest, list []*transacted) err
 		addOffset(r, w.chunk, p.beganIn())
 	}
 	if err := c.member.Check(member); err != nil {
-		c.putOut(err)
+		c.end(first.client)
 		return err
 	}
 	r.MemberID, r.Generation = member, generation

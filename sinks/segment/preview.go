@@ -37,7 +37,7 @@ func (v *Preview) Make(items *pipeline.Items, row int, c *pipeline.Change) error
 	if err != nil {
 		return err
 	}
-	if keyless {
+	if keyless && len(t.now) > 0 {
 		v.keyless[string(t.now)] = c.Key
 	}
 	told := v.become(items, row, c, &t, false)
@@ -48,7 +48,7 @@ func (v *Preview) Make(items *pipeline.Items, row int, c *pipeline.Change) error
 		return nil
 	case t.member && len(t.now) == 0 && t.kept == 0:
 		return pipeline.SkipNoIdentifier
-	case !t.member && !told.Knew:
+	case !told.Member && !told.Knew:
 		return pipeline.SkipNotMember
 	}
 	return pipeline.SkipNoChange

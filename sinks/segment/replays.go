@@ -123,9 +123,7 @@ func (s *Replays) row(body []byte, r *pipeline.Record, write owners.Write) {
 	a := says.assertion(r)
 	a.What = owners.OfReplay
 	s.assert.Row(r.Topic, s.deps.Identity(r), &a, write)
-	for d, rest := owners.Next(a.Digests); d != nil; d, rest = owners.Next(rest) {
-		owners.SayAgain(s.topics, d, owners.TagOf(s.deps.Sync), a.Source, write)
-	}
+	owners.SayAgain(s.topics, a.Digests, owners.TagOf(s.deps.Sync), a.Source, write)
 }
 
 func (s *Replays) settle(c *pipeline.Chunk, outcomes map[int32]pipeline.Outcome, letters []pipeline.Letter) {

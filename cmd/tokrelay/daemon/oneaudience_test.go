@@ -14,7 +14,7 @@ connections:
 syncs:
 `
 
-func TestTwoSyncsThatFillOneAudienceAreRefused(t *testing.T) {
+func TestTwoSyncsThatFillOneAudienceInTwoWaysAreRefused(t *testing.T) {
 	long := strings.Repeat("x", 71)
 	segment := func(name, rest string) string {
 		return "  - {name: " + name + ", topic: t, connection: one, audience_segment: {identifiers: {EMAIL_SHA256: email}, " + rest + "}}\n"
@@ -26,8 +26,9 @@ func TestTwoSyncsThatFillOneAudienceAreRefused(t *testing.T) {
 		name, syncs string
 		refused     bool
 	}{
-		{"streamed, by one name", segment("a", "audience: {name: X}") + segment("b", "audience: {name: X}"), true},
-		{"streamed, by names that TikTok cuts", segment("a", "audience: {name: "+long+"y}") + segment("b", "audience: {name: "+long+"z}"), true},
+		{"streamed, by one name", segment("a", "audience: {name: X}") + segment("b", "audience: {name: X}"), false},
+		{"streamed, by names that TikTok cuts", segment("a", "audience: {name: "+long+"y}") + segment("b", "audience: {name: "+long+"z}"), false},
+		{"streamed to other advertisers, too", segment("a", "audience: {name: X}") + segment("b", `audience: {name: X}, advertiser_ids: ["1", "2"]`), true},
 		{"by one id, in two ways", segment("a", `audience: {id: "7"}`) + file("b", `audience: {id: "7"}`), true},
 		{"files of one name", file("a", "audience: {name: X}") + file("b", "audience: {name: X}"), true},
 		{"one of several advertisers", segment("a", `audience: {name: X}, advertiser_ids: ["1", "2"]`) + strings.Replace(segment("b", "audience: {name: X}"), "connection: one", "connection: two", 1), true},
@@ -62,7 +63,6 @@ func TestTwoSyncsThatFillOneAudienceAreRefused(t *testing.T) {
 func TestRowsOfChangedColumnsNeedAMemory(t *testing.T) {
 	for rest, refused := range map[string]bool{
 		"after_image: changed, audience_segment: {audience: {name: X}, identifiers: {EMAIL_SHA256: email}}":                                                                     false,
-		"after_image: changed, audience_segment: {audience: {name: X}, identifiers: {EMAIL_SHA256: email}, remember: never}":                                                    true,
 		"after_image: changed, audience_file: {audience: {name: X}, identifier: {EMAIL_SHA256: email}}":                                                                         true,
 		"after_image: changed, before_image: full, audience_file: {audience: {name: X}, identifier: {EMAIL_SHA256: email}}":                                                     false,
 		"after_image: full, audience_file: {audience: {name: X}, identifier: {EMAIL_SHA256: email}}":                                                                            false,
@@ -73,5 +73,25 @@ func TestRowsOfChangedColumnsNeedAMemory(t *testing.T) {
 		if err := report.Err(); (err != nil) != refused {
 			t.Errorf("%s: got %v, want refused: %v", rest, err, refused)
 		}
+	}
+}
+
+// A call must have ended before Kafka gives what it is about to another instance.
+func TestTheSessionOutlastsTheCallsOfStreamedAudiences(t *testing.T) {
+	segment := "audience_segment: {audience: {name: X}, identifiers: {EMAIL_SHA256: email}}"
+	events := "web_events: {pixel_code: CTESTPIXELCODE000000, event: Lead, fields: {event_time: at, user.email: email, page.url: {value: https://x.example/}}}"
+	for _, c := range []struct {
+		session, timeout, sink string
+		refused                bool
+	}{{"45s", "30s", segment, false}, {"35s", "30s", segment, false}, {"34s", "30s", segment, true}, {"34s", "30s", events, false}, {"15s", "10s", segment, false}} {
+		_, report := Parse([]byte(`kafka: {brokers: ["localhost:9092"], session_timeout: `+c.session+`}
+connections: {one: {advertiser_id: "1", access_token: t, timeout: `+c.timeout+`}}
+syncs:
+  - {name: a, topic: t, `+c.sink+"}\n"), settings.Vars(nil))
+		want := ""
+		if c.refused {
+			want = "kafka.session_timeout: must be at least 5s longer than connections.one.timeout"
+		}
+		wantProblem(t, report, want)
 	}
 }

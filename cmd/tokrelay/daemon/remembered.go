@@ -87,16 +87,7 @@ func (r *Remembered) IsBehind(id owners.Identity) bool { return r.behind[id.Part
 
 // Assert has the owners of rows told what say says.
 func (r *Remembered) Assert(ctx context.Context, w *Wiring, s *Sync, say func(a *owners.Assert, write owners.Write)) error {
-	var records []pipeline.Record
-	say(owners.NewAssert(r.Topics, s.Name, int64(r.generation)), func(topic string, partition int32, key, value []byte) {
-		records = append(records, pipeline.Record{Topic: topic, Partition: partition, Key: append([]byte(nil), key...), Value: append([]byte(nil), value...)})
-	})
-	for _, err := range w.producer.Produce(ctx, records) {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return w.TellOwners(ctx, func(write owners.Write) { say(owners.NewAssert(r.Topics, s.Name, int64(r.generation)), write) })
 }
 
 // Count counts the sync's rows that are remembered: members with digests, their digests, and others.

@@ -46,7 +46,7 @@ const (
 )
 
 func newStages(s *Stream, prefix string, t owners.Topics) (*stages, error) {
-	w := s.wiring
+	w, cfg := s.wiring, s.wiring.Config.Kafka // without metrics of clients, which come and go
 	a := &stages{wiring: w, prefix: prefix, topics: t, streams: map[owners.Tag]*Stream{}, trouble: map[string]*pipeline.Trouble{}}
 	reg := metrics.OfAudience(w.Metrics, prefix)
 	a.metrics = owners.NewMetrics(reg)
@@ -56,14 +56,14 @@ func newStages(s *Stream, prefix string, t owners.Topics) (*stages, error) {
 			Stage: name, Metrics: stageMetrics, Trouble: func(err error) { a.report("audience "+name, err) }, Log: w.Log}
 	}
 	a.rows = owners.NewRowsOwner(t, a.lacks)
-	a.session = stage.NewSession(w.kafka(), stage.SessionOptions{Group: group(stageRows, t.Rows), From: t.Members, Purge: true,
+	a.session = stage.NewSession(cfg, stage.SessionOptions{Group: group(stageRows, t.Rows), From: t.Members, Purge: true,
 		Restore: func(partition int32) stage.Restoration {
 			r := a.rows.Restore(partition)
 			return stage.Restoration{Take: func(rec *pipeline.Record) error { return r.Restore(rec.Key, rec.Value) }, Own: func(int64) { a.rows.Own(r) }}
 		},
 		Handle: a.handle, Ended: a.rows.Ended, Dropped: a.rows.Dropped})
 	var err error
-	a.water, err = stage.NewWatermark(w.kafka(), stage.WatermarkOptions{Group: group(stageClaims, t.Claims),
+	a.water, err = stage.NewWatermark(cfg, stage.WatermarkOptions{Group: group(stageClaims, t.Claims),
 		Restore: func(partition int32, committed int64) stage.Restoration {
 			r := a.claims.Restore(partition, committed)
 			return stage.Restoration{Take: r.Take, Own: func(end int64) { a.claims.Own(r, end); a.share() }}

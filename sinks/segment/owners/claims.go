@@ -181,10 +181,13 @@ func (c *Claims) MayCall() bool {
 
 func (c *Claims) mayCall(now time.Time) bool { return now.Sub(c.lease) < c.o.Session-c.o.Longest }
 
-// SayAgain has the owner of a digest tell TikTok once more what is wanted, after a dead letter for example.
-func SayAgain(t Topics, digest []byte, sync Tag, source Source, write Write) {
+// SayAgain has the owners of a row's digests tell TikTok once more what is wanted, after a dead letter for example.
+func SayAgain(t Topics, set []byte, sync Tag, source Source, write Write) {
 	c := claim{says: again, sync: sync, source: source}
-	write(t.Claims, ownerOf(digest, t.Parts), appendClaimKey(nil, digest, noRow, rand.Int64()), c.append(nil))
+	value, number := c.append(nil), rand.Int64()
+	for d, rest := Next(set); d != nil; d, rest = Next(rest) {
+		write(t.Claims, ownerOf(d, t.Parts), appendClaimKey(nil, d, noRow, number), value)
+	}
 }
 
 // again has the new owner of a digest tell TikTok once more: our call may have come after its own.

@@ -33,6 +33,7 @@ type Told struct {
 	Sayings []Saying
 	Lacks   bool // it is of changed columns, and makes a member of whom nothing is known
 	Knew    bool // something was remembered of it
+	Member  bool // it is a member
 }
 
 // Row takes a row's assertion over, and returns what TikTok is told because of it; that is good until the next call.
@@ -59,7 +60,9 @@ func (l *Local) Row(topic string, key []byte, a *Assertion) Told {
 		}
 	}
 	l.claims.fifo, l.claims.cleared = l.claims.fifo[:0], l.claims.cleared[:0]
-	return Told{l.said, l.lacks, knew}
+	v, _ := l.rows.table.get(&id)
+	m, _ := readRow(v)
+	return Told{l.said, l.lacks, knew, m.member}
 }
 
 func (l *Local) claim(touched []*work, key, value []byte) []*work {

@@ -22,6 +22,7 @@ type Rows struct {
 	undo    []undo
 	old     []byte // what undo goes back to
 	set     []byte
+	again   []byte
 	key     []byte
 	value   []byte
 	members []byte
@@ -224,11 +225,13 @@ func (r *Rows) claim(set []byte, at int64, says says, a *Assertion) {
 // sayAgain has the owners say once more what a row had that nothing is known of, and that it does not have any more: TikTok may
 // hold it since before this audience was kept here.
 func (r *Rows) sayAgain(a *Assertion, has []byte) {
+	r.again = r.again[:0]
 	for d, rest := Next(a.Before); d != nil; d, rest = Next(rest) {
 		if !Holds(has, d) {
-			SayAgain(r.topics, d, a.Sync, a.Source, r.write)
+			r.again = append(r.again, d...)
 		}
 	}
+	SayAgain(r.topics, r.again, a.Sync, a.Source, r.write)
 }
 
 // remember notes what a row is.
