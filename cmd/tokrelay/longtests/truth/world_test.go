@@ -107,6 +107,7 @@ func (w *world) makeTopics() {
 		w.written[name] = map[int32]int64{}
 		w.tables = append(w.tables, newTable(name))
 	}
+	w.makeOwners()
 	w.audiences = []*audience{{name: "newsletter", streams: []*stream{newStream("newsletter", "newsletter_opt_in", w.tables)}}}
 	if w.has[together] {
 		w.audiences[0].streams = append(w.audiences[0].streams, newStream("returning", "lapsed", w.tables[:1+w.rand.IntN(len(w.tables))]))
@@ -120,6 +121,18 @@ func (w *world) makeTopics() {
 			w.refused[sum(fmt.Sprintf("u%d@shop.example", 7*i))] = true
 		}
 		w.refuse()
+	}
+}
+
+// makeOwners makes the queues of the audiences' rows as an operator may, with fewer partitions than they get by themselves: each costs time.
+func (w *world) makeOwners() {
+	parts := 1 + w.rand.Int32N(5)
+	for _, group := range []string{"truth", "rivals"} {
+		for _, id := range []string{"7100000000000000001", "7100000000000000002"} {
+			if err := w.broker.CreateTopic(group+".audience."+id+".rows", parts, map[string]string{"retention.ms": "-1"}); err != nil {
+				w.Fatal(err)
+			}
+		}
 	}
 }
 
