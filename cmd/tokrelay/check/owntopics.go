@@ -102,6 +102,10 @@ func (u *checkup) ownTopic(w admin.Wanted, t admin.Topic, r admin.Rights) {
 		u.fail(what, says, Grant(u.config.Kafka, "--topic", w.Name, missing...))
 		return
 	}
+	if w.Retention == admin.Forever && !r.Has(admin.RightDelete) {
+		u.warn(what, "this client may not purge it, so that it grows without bound", Grant(u.config.Kafka, "--topic", w.Name, admin.RightDelete))
+		return
+	}
 	u.ownSettings(what, w, t)
 }
 
