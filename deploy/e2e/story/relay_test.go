@@ -156,20 +156,41 @@ func (r *relay) get(path string) string {
 	return string(body)
 }
 
-// caughtUp waits until every sync has committed the end of its topics.
+// caughtUp waits until every sync has committed the end of its topics, and then the owners of streamed audiences the ends of theirs:
+// whatever a row says is told by then.
 func (r *relay) caughtUp() {
 	r.t.Helper()
 	for name, topics := range r.topics {
-		until(r.t, "sync "+name+" has settled everything", func() bool { return r.settled(name, topics) })
+		until(r.t, "sync "+name+" has settled everything", func() bool { return r.settled(r.name+"."+name, topics...) })
+	}
+	for _, stage := range []string{"rows", "claims"} {
+		for _, topic := range r.owned(stage) {
+			until(r.t, "the group "+topic+" has settled everything", func() bool { return r.settled(topic, topic) })
+		}
 	}
 }
 
-func (r *relay) settled(name string, topics []string) bool {
+// owned are the topics of a stage, one for each audience that is streamed to. The group that reads one has its name.
+func (r *relay) owned(stage string) (list []string) {
+	r.t.Helper()
+	there, err := r.broker.ListTopics(r.t.Context())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, name := range there.Names() {
+		if strings.HasPrefix(name, r.name+".audience") && strings.HasSuffix(name, "."+stage) {
+			list = append(list, name)
+		}
+	}
+	return list
+}
+
+func (r *relay) settled(group string, topics ...string) bool {
 	ends, err := r.broker.ListEndOffsets(r.t.Context(), topics...)
 	if err != nil || ends.Error() != nil || len(ends) != len(topics) {
 		return false
 	}
-	committed, err := r.broker.FetchOffsets(r.t.Context(), r.name+"."+name)
+	committed, err := r.broker.FetchOffsets(r.t.Context(), group)
 	if err != nil {
 		return false
 	}
@@ -181,8 +202,8 @@ func (r *relay) settled(name string, topics []string) bool {
 	return !behind
 }
 
-// records reads a topic from its beginning to its present end.
-func (r *relay) records(topic string) []*kgo.Record {
+// records reads a topic from its beginning to its present end, markers of transactions included.
+func (r *relay) records(topic string, opts ...kgo.Opt) []*kgo.Record {
 	r.t.Helper()
 	starts, err := r.broker.ListStartOffsets(r.t.Context(), topic)
 	if err != nil {
@@ -195,17 +216,17 @@ func (r *relay) records(topic string) []*kgo.Record {
 	var all []*kgo.Record
 	for id, start := range starts[topic] {
 		if end := ends[topic][id]; start.Err == nil && start.Offset < end.Offset {
-			all = append(all, r.partition(topic, id, start.Offset, end.Offset)...)
+			all = append(all, r.partition(topic, id, start.Offset, end.Offset, opts...)...)
 		}
 	}
 	return all
 }
 
-func (r *relay) partition(topic string, id int32, from, to int64) (all []*kgo.Record) {
+func (r *relay) partition(topic string, id int32, from, to int64, opts ...kgo.Opt) (all []*kgo.Record) {
 	r.t.Helper()
 	from0 := kgo.NewOffset().At(from)
-	client, err := kgo.NewClient(kgo.SeedBrokers(os.Getenv("E2E_KAFKA")), kgo.KeepControlRecords(),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {id: from0}}))
+	client, err := kgo.NewClient(append(opts, kgo.SeedBrokers(os.Getenv("E2E_KAFKA")), kgo.KeepControlRecords(),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {id: from0}}))...)
 	if err != nil {
 		r.t.Fatal(err)
 	}

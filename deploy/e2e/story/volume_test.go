@@ -164,7 +164,6 @@ const bulkPeople = `
     audience_segment:
       audience: {name: People}
       identifiers: {EMAIL_SHA256: email, PHONE_SHA256: phone, GAID_SHA256: gaid, IDFA_SHA256: idfa}
-      remember: always
       batch: {max_users: 10000, linger: 100ms}
 `
 
