@@ -4,6 +4,7 @@ package story
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
@@ -40,12 +41,13 @@ type options struct {
 	tiktok  sandbox.Config
 	env     []string // for ${VAR} in the configuration
 	syncs   string   // more syncs of a flow; %[1]s is its name
+	timeout int      // seconds of one call at most; default 5. The session lasts 5 longer, as a streamed audience needs
 }
 
 const head = `
-kafka: {brokers: ["%[2]s"], group: %[1]s, session_timeout: 10s%[3]s}
+kafka: {brokers: ["%[2]s"], group: %[1]s, session_timeout: %[7]ds%[3]s}
 schema_registry: {url: "${E2E_SCHEMAS}"}
-connections: {main: {advertiser_id: "7000000000000000001", access_token: "${E2E_TOKEN:-sandbox-token}", base_url: "%[4]s"}}
+connections: {main: {advertiser_id: "7000000000000000001", access_token: "${E2E_TOKEN:-sandbox-token}", base_url: "%[4]s", timeout: %[6]ds}}
 dead_letter: {rejected_topic: %[1]s.rejected, failed_topic: %[1]s.failed}
 state_topic: %[1]s.state
 calls: {topic: %[1]s.calls, rate: 64MiB}
@@ -70,7 +72,8 @@ func newRelay(t *testing.T, name, syncs string, o options) *relay {
 		o.brokers = os.Getenv("E2E_KAFKA")
 	}
 	r.config = filepath.Join(t.TempDir(), "tokrelay.yaml")
-	text := fmt.Sprintf(head, name, o.brokers, o.kafka, server.URL, r.admin) + syncs
+	timeout := cmp.Or(o.timeout, 5)
+	text := fmt.Sprintf(head, name, o.brokers, o.kafka, server.URL, r.admin, timeout, timeout+5) + syncs
 	if err := os.WriteFile(r.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -85,6 +88,9 @@ func (r *relay) start() *program.Program {
 	r.t.Cleanup(func() {
 		if r.t.Failed() {
 			r.t.Logf("tokrelay said of its readiness:\n%s", r.get("/readyz?verbose"))
+		}
+		if dir := os.Getenv("E2E_LOGS"); dir != "" { // to be read by who runs one test
+			_ = os.WriteFile(filepath.Join(dir, r.name+"-"+filepath.Base(r.admin)+".log"), []byte(p.Said()), 0o600)
 		}
 	})
 	return p
