@@ -89,7 +89,7 @@ func (r *relay) start() *program.Program {
 		if r.t.Failed() {
 			r.t.Logf("tokrelay said of its readiness:\n%s", r.get("/readyz?verbose"))
 		}
-		if dir := os.Getenv("E2E_LOGS"); dir != "" { // to be read by who runs one test
+		if dir := os.Getenv("E2E_SAID"); dir != "" { // to be read by who runs one test
 			_ = os.WriteFile(filepath.Join(dir, r.name+"-"+filepath.Base(r.admin)+".log"), []byte(p.Said()), 0o600)
 		}
 	})
