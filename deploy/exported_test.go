@@ -13,9 +13,11 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/stage"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 	"github.com/tokrelay/tokrelay/sinks/events/counted"
+	"github.com/tokrelay/tokrelay/sinks/segment/owners"
 )
 
 // exported is a metric of the program.
@@ -54,6 +56,9 @@ func idle(t *testing.T) *prometheus.Registry {
 func busy() *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	daemon.NewMetrics(busyRegistry{metrics.OfSync(r, "web")}, daemon.KindEvents)
+	audience := busyRegistry{metrics.OfAudience(r, "7000000000000000002")}
+	stage.NewMetrics(audience)
+	owners.NewMetrics(audience)
 	counted.NewReadback(nil, nil, time.Now, busyRegistry{r}, nil)
 	return r
 }

@@ -81,8 +81,11 @@ var worries = map[string]string{
 	"tokrelay_audience_upload_seconds":                "hours",
 	"tokrelay_audience_read_records":                  "does not move while a run is under way",
 	"tokrelay_audience_read_offsets":                  "never; it is for comparison",
-	"tokrelay_member_state_entries":                   "far from the audience's size",
-	"tokrelay_member_state_restore_seconds":           "minutes: a start takes that long",
+	"tokrelay_audience_rows_remembered":               "the sum over instances far from the number of members and rejected rows; one instance has far more than its share",
+	"tokrelay_audience_memory_bytes":                  "near the instance's memory: more instances share it",
+	"tokrelay_audience_digests_waiting":               "stays at 100000 and more: TikTok takes less than comes, or is away",
+	"tokrelay_audience_restore_seconds":               "minutes: partitions are not worked on for so long when instances come and go",
+	"tokrelay_audience_transactions_total":            "`aborted` at a lasting rate: see the log",
 	"tokrelay_build_info":                             "two versions",
 	"tokrelay_config_info":                            "two hashes: an instance runs another configuration",
 }

@@ -27,7 +27,7 @@ func audienceVerifyCommand() *cobra.Command {
 		Long: `Read the sync's topic to the ends it has now, work out who is a member by the sync's own rules, and compare.
 
 A streamed audience is compared with what is remembered as sent: identifiers that are missing, and such that are too much. Members
-whose last row is not settled yet are counted, and not compared: instances may go on running. --repair says what differs to TikTok,
+whose last row is on its way are counted, and not compared: instances may go on running. --repair says what differs to TikTok,
 and what was refused or cut off again. Where the sync remembers no member (remember: never) only numbers are shown.
 
 A file audience is built from its whole topic, in a folder of its own, and compared with the last upload. --repair uploads
@@ -167,7 +167,7 @@ func (d *desk) verifiedStreamed(c *segment.Comparison, r *verify.Report) {
 		of   int64
 		says string
 	}{
-		{c.Waiting, "members are not compared: their last row is not settled yet"},
+		{c.Waiting, "members are not compared: their last row is on its way"},
 		{c.Open, "changes of identifiers, at most, wait to be told to TikTok"},
 		{c.Untold, "members remembered are not compared: the topic holds no row of them any more that says what they are"},
 	} {

@@ -219,6 +219,9 @@ func (j *replayJob) report(r *replay.Report) error {
 		delivered, rejected = "would be sent", "would be rejected again"
 	}
 	j.screen.print("\n%-24s %s\n", delivered, j.screen.paint(green, thousands(r.Delivered)))
+	if r.Owned > 0 {
+		j.screen.print("%-24s %s  rows of streamed audiences: an instance that runs tells TikTok of them\n", "handed to owners", thousands(r.Owned))
+	}
 	for _, reason := range byCount(r.Rejected) {
 		j.screen.print("%-24s %s  %s\n", rejected, j.screen.paint(red, thousands(r.Rejected[reason])), reason)
 	}

@@ -262,21 +262,34 @@ func (s *stack) encode(ts *testscript.TestScript, topic, line string) []byte {
 
 // settled GROUP TOPIC waits until the group has committed everything the topic holds.
 func (s *stack) settled(ts *testscript.TestScript, args []string) {
-	await(ts, "group "+args[0], s.commits, func(ctx context.Context) bool {
-		ends, err := s.admin.ListEndOffsets(ctx, args[1])
+	await(ts, "group "+args[0], s.commits, func(ctx context.Context) bool { return s.isRead(ctx, ts, args[0], args[1]) })
+	await(ts, "what streamed audiences are told", s.commits, func(ctx context.Context) bool {
+		groups, err := s.admin.ListGroups(ctx)
 		ts.Check(err)
-		committed, err := s.admin.FetchOffsets(ctx, args[0])
-		if errors.Is(err, kerr.GroupIDNotFound) {
-			return false
+		for _, group := range groups.Groups() {
+			if strings.Contains(group, ".audience") && !s.isRead(ctx, ts, group, group) { // their groups are called as the topics are
+				return false
+			}
 		}
-		ts.Check(err)
-		all := true
-		ends.Each(func(end kadm.ListedOffset) {
-			at, ok := committed.Lookup(end.Topic, end.Partition)
-			all = all && (end.Offset == 0 || ok && at.At == end.Offset)
-		})
-		return all
+		return true
 	})
+}
+
+// isRead reports whether a group has committed all of a topic.
+func (s *stack) isRead(ctx context.Context, ts *testscript.TestScript, group, topic string) bool {
+	ends, err := s.admin.ListEndOffsets(ctx, topic)
+	ts.Check(err)
+	committed, err := s.admin.FetchOffsets(ctx, group)
+	if errors.Is(err, kerr.GroupIDNotFound) {
+		return false
+	}
+	ts.Check(err)
+	all := true
+	ends.Each(func(end kadm.ListedOffset) {
+		at, ok := committed.Lookup(end.Topic, end.Partition)
+		all = all && (end.Offset == 0 || ok && at.At == end.Offset)
+	})
+	return all
 }
 
 // commit GROUP TOPIC PARTITION OFFSET sets an offset as a member of the group would.

@@ -19,7 +19,7 @@ func OfSync(reg prometheus.Registerer, sync string) prometheus.Registerer {
 	return prometheus.WrapRegistererWith(prometheus.Labels{"sync": sync}, reg)
 }
 
-// OfAudience makes metrics in reg that carry the name of an audience's topics.
+// OfAudience makes metrics in reg that carry the id of an audience; the sync's name where rows name audiences.
 func OfAudience(reg prometheus.Registerer, audience string) prometheus.Registerer {
 	return prometheus.WrapRegistererWith(prometheus.Labels{"audience": audience}, reg)
 }

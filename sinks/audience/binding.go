@@ -62,7 +62,7 @@ func (b *Binding) allows(sync string, want Binding) *pipeline.Trouble {
 	case b.Mode == "":
 		return nil
 	case b.Mode != want.Mode && !(b.IsEarlier() && want.Mode == Owned):
-		return Stop("the sync filled its audience by %s and is now configured for %s: run `tokrelay resync --sync %s`, which sends every member again", b.Mode, want.Mode, sync)
+		return Stop("the sync filled its audience by %s and is now configured for %s: run `tokrelay resync --sync %s`, which sends every member again", modeName(b.Mode), modeName(want.Mode), sync)
 	case b.Forgets:
 		return Stop("the sync has filled its audience without remembering members, which this version does: run `tokrelay resync --sync %s`, which reads every member again", sync)
 	case b.left(want) != "":
@@ -72,6 +72,14 @@ func (b *Binding) allows(sync string, want Binding) *pipeline.Trouble {
 		return Stop("the audience of a sync cannot be changed once it has run: make a new sync, or run `tokrelay resync --recreate --sync %s`, which fills the new audience from the start and leaves the old one as it is", sync)
 	}
 	return nil
+}
+
+// modeName is a mode in the words of the configuration.
+func modeName(mode string) string {
+	if mode == Owned {
+		return segment
+	}
+	return mode
 }
 
 // left is a topic that members are remembered by and the configuration does not name any more, "" where there is none.

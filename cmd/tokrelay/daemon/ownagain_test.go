@@ -3,6 +3,7 @@ package daemon
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -71,12 +72,42 @@ func begin(t *testing.T, create bool) *story {
 			t.Errorf("run ended with %v", err)
 		}
 	})
+	if !create {
+		s.makeOwners()
+	}
 	s.row("ada@example.com")
 	s.row("nobody")
 	await(t, "the good row", func() bool { return len(s.tiktok.Events()) == 1 })
 	await(t, "the member", func() bool { return s.members() == 1 })
 	await(t, "the bad row's letters", func() bool { return written(t, s.d, "shop.rejected") == 2 })
 	return s
+}
+
+// owners are the topics of the audience, whose id is known once it was made.
+func (s *story) owners() (names []string) {
+	for _, a := range s.tiktok.Audiences() {
+		for _, topic := range []string{"rows", "members", "claims"} {
+			names = append(names, "shop.audience."+a.ID+"."+topic)
+		}
+	}
+	return names
+}
+
+// makeOwners makes the topics of the audience as an operator does who is told that they are missing.
+func (s *story) makeOwners() {
+	await(s.t, "the audience's topics to be asked for", func() bool {
+		names := s.owners()
+		return len(names) > 0 && s.troubled("members", "topic "+names[0]+" does not exist, and may not be created: create it")
+	})
+	for i, topic := range s.owners() {
+		policy := map[string]string{"cleanup.policy": "compact"}
+		if i == 0 {
+			policy = map[string]string{"retention.ms": "-1"}
+		}
+		if err := s.cluster.CreateTopic(topic, 4, policy); err != nil {
+			s.t.Fatal(err)
+		}
+	}
 }
 
 func (s *story) row(email string) {
@@ -107,7 +138,7 @@ func (s *story) has(topic string, n int64) bool {
 // TestAnOwnTopicThatIsDeletedIsMadeAgainAndUsed deletes one own topic at a time under a running daemon. What a row needs of
 // it is in the new one.
 func TestAnOwnTopicThatIsDeletedIsMadeAgainAndUsed(t *testing.T) {
-	for _, topic := range greedyOwn {
+	for _, topic := range greedyOwn[:4] {
 		t.Run(topic, func(t *testing.T) {
 			s := begin(t, true)
 			if err := s.cluster.DeleteTopic(topic); err != nil {
@@ -117,7 +148,7 @@ func TestAnOwnTopicThatIsDeletedIsMadeAgainAndUsed(t *testing.T) {
 			s.row("nobody")
 			await(t, "the next good row", func() bool { return len(s.tiktok.Events()) == 2 })
 			await(t, "the next member", func() bool { return s.members() == 2 })
-			want := map[string]int64{"shop.rejected": 2, "shop.failed": 0, "shop.state": 1, "shop.calls": 1, "shop.members.members": 2}
+			want := map[string]int64{"shop.rejected": 2, "shop.failed": 0, "shop.state": 1, "shop.calls": 1}
 			await(t, "the topic with what belongs into it", func() bool { return s.has(topic, want[topic]) })
 			for _, sync := range []string{"orders", "members"} {
 				await(t, "the end of trouble", func() bool { return len(s.d.Wiring.Status.Troubles(sync)) == 0 })
@@ -128,7 +159,7 @@ func TestAnOwnTopicThatIsDeletedIsMadeAgainAndUsed(t *testing.T) {
 
 // TestAnOwnTopicThatMayNotBeMadeAgainHoldsWhatNeedsItAndIsNamed: the operator makes it, and all goes on by itself.
 func TestAnOwnTopicThatMayNotBeMadeAgainHoldsWhatNeedsItAndIsNamed(t *testing.T) {
-	for topic, held := range map[string]string{"shop.rejected": "orders", "shop.members.members": "members", "shop.calls": "", "shop.state": "", "shop.failed": ""} {
+	for topic, held := range map[string]string{"shop.rejected": "orders", "shop.calls": "", "shop.state": "", "shop.failed": ""} {
 		t.Run(topic, func(t *testing.T) {
 			s := begin(t, false)
 			if err := s.cluster.DeleteTopic(topic); err != nil {
@@ -158,29 +189,26 @@ func TestAnOwnTopicThatMayNotBeMadeAgainHoldsWhatNeedsItAndIsNamed(t *testing.T)
 
 func (s *story) troubled(sync, says string) bool {
 	for _, t := range s.d.Wiring.Status.Troubles(sync) {
-		if (t.Kind == pipeline.TroubleDeadLetter || t.Kind == pipeline.TroubleState) && strings.Contains(t.What, says) {
+		if (t.Kind == pipeline.TroubleDeadLetter || t.Kind == pipeline.TroubleState || t.Kind == pipeline.TroubleKafka) && strings.Contains(t.What, says) {
 			return true
 		}
 	}
 	return false
 }
 
-// TestWhatIsRememberedOutlivesItsTopic: nobody writes after the topic was deleted; still the next start knows the member.
+// TestWhatIsRememberedOutlivesItsTopic: nobody writes after the topic was deleted; still the next start knows the audience.
 func TestWhatIsRememberedOutlivesItsTopic(t *testing.T) {
 	s := begin(t, true)
-	for _, topic := range []string{"shop.state", "shop.members.members"} {
-		if err := s.cluster.DeleteTopic(topic); err != nil {
-			t.Fatal(err)
-		}
+	if err := s.cluster.DeleteTopic("shop.state"); err != nil {
+		t.Fatal(err)
 	}
-	await(t, "the member in the new topic", func() bool { return s.has("shop.members.members", 1) })
 	await(t, "the audience in the new topic", func() bool { return s.has("shop.state", 1) })
 	if !s.log.has("what this instance remembers of it is in the new one") {
 		t.Error("the log does not say what became of the memory")
 	}
 }
 
-// TestAStartWithoutItsMembersSaysSo: the topic of members is new, the group's offsets are not.
+// TestAStartWithoutItsMembersSaysSo: the audience's topics are new, and nobody knows of earlier ones; the group's offsets are not new.
 func TestAStartWithoutItsMembersSaysSo(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -196,42 +224,50 @@ func TestAStartWithoutItsMembersSaysSo(t *testing.T) {
 				t.Fatal(err)
 			}
 			d.Wiring.Log = slog.New(slog.NewTextHandler(&s.log, nil))
-			if err := d.audience("members").AwaitMemory(t.Context()); err != nil {
+			members := d.audience("members")
+			if err := errors.Join(d.Wiring.EnsureState(t.Context()), d.Wiring.State.Refresh(t.Context()), members.findAudience(t.Context()), members.findTopics(t.Context())); err != nil {
 				t.Fatal(err)
 			}
-			if got := s.log.has("tokrelay resync --sync NAME"); got != c.want {
+			if got := s.log.has("tokrelay resync --sync members"); got != c.want {
 				t.Errorf("says that members may be forgotten: got %v, want %v", got, c.want)
 			}
 		})
 	}
 }
 
-// TestAStartThatHadMembersAndFindsNoneIsHeldUntilAResync: members were remembered, which the state topic knows.
+// TestAStartThatHadMembersAndFindsNoneIsHeldUntilAResync: the audience's topics were there, which the state topic knows; and they are
+// not made again, for what they held is lost.
 func TestAStartThatHadMembersAndFindsNoneIsHeldUntilAResync(t *testing.T) {
 	t.Parallel()
-	cluster, d, _ := greedyDaemon(t, append([]string{"shop.orders"}, greedyOwn...)...)
+	cluster, d, tiktok := greedyDaemon(t, append([]string{"shop.orders"}, greedyOwn...)...)
 	defer d.Wiring.Close()
-	s := &story{t: t, cluster: cluster, d: d}
-	s.row("ada@example.com")
-	if err := d.Wiring.Admin.SetOffsets(t.Context(), "shop.members", admin.Offsets{"shop.orders": {0: 1}}); err != nil {
+	s := &story{t: t, cluster: cluster, d: d, tiktok: tiktok}
+	ctx, stop := context.WithCancel(t.Context())
+	var work sync.WaitGroup
+	defer work.Wait()
+	defer stop()
+	work.Go(func() { d.Wiring.audiences.run(ctx) })
+	members := d.audience("members")
+	if err := errors.Join(d.Wiring.EnsureState(ctx), d.Wiring.State.Refresh(ctx), members.findAudience(ctx), members.findTopics(ctx)); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Wiring.EnsureState(t.Context()); err != nil {
+	if err := cluster.DeleteTopic(s.owners()[1]); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Wiring.State.Put(t.Context(), audience.MembersKey("members"), []byte("{}")); err != nil {
-		t.Fatal(err)
-	}
+	await(t, "the client to know", func() bool { // it remembers for some seconds what it was told of topics
+		there, err := d.Wiring.Admin.Topics(ctx, s.owners()...)
+		return err == nil && len(there) == 2
+	})
 	started := make(chan error, 1)
-	go func() { started <- d.audience("members").AwaitMemory(t.Context()) }()
+	go func() { started <- members.AwaitMemory(ctx) }()
 	await(t, "the trouble with its cure", func() bool {
 		list := d.Wiring.Status.Troubles("members")
-		return len(list) == 1 && list[0].Stop && strings.Contains(list[0].What, "tokrelay resync --sync members")
+		return len(list) == 1 && list[0].Stop && strings.Contains(list[0].What, "topic "+s.owners()[1]+" was deleted") && strings.Contains(list[0].What, "tokrelay resync --sync members")
 	})
-	if err := audience.Resync(t.Context(), d.Wiring.State, "members", audience.Owned, false); err != nil {
-		t.Fatal(err)
+	if there, err := d.Wiring.Admin.Topics(ctx, s.owners()...); err != nil || len(there) != 2 {
+		t.Errorf("%d topics are there, want 2: %v", len(there), err)
 	}
-	if err := d.Wiring.Admin.SetOffsets(t.Context(), "shop.members", admin.Offsets{"shop.orders": {0: 0}}); err != nil {
+	if err := audience.Resync(ctx, d.Wiring.State, "members", audience.Owned, false); err != nil {
 		t.Fatal(err)
 	}
 	select {
@@ -241,5 +277,24 @@ func TestAStartThatHadMembersAndFindsNoneIsHeldUntilAResync(t *testing.T) {
 		}
 	case <-time.After(time.Minute):
 		t.Error("the sync is held after the resync")
+	}
+}
+
+// TestAnAudiencesTopicThatIsDeletedHoldsItsSync while it runs, and no other; nothing makes it again.
+func TestAnAudiencesTopicThatIsDeletedHoldsItsSync(t *testing.T) {
+	for i, what := range []string{"rows", "members", "claims"} {
+		t.Run(what, func(t *testing.T) {
+			s := begin(t, true)
+			topic := s.owners()[i]
+			if err := s.cluster.DeleteTopic(topic); err != nil {
+				t.Fatal(err)
+			}
+			await(t, "the sync to be held, with what to do", func() bool { return s.troubled("members", "topic "+topic+" was deleted") })
+			s.row("grace@example.com")
+			await(t, "the other sync's row", func() bool { return len(s.tiktok.Events()) == 2 })
+			if there, err := s.d.Wiring.Admin.Topics(t.Context(), topic); err != nil || len(there) > 0 {
+				t.Errorf("the topic is there again: %v, %v", there, err)
+			}
+		})
 	}
 }

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
@@ -52,7 +54,7 @@ type madeTopics struct {
 }
 
 // ensureOwners makes sure of the topics of a sync's audience. The rows topic is made first: how many partitions it has decides for all,
-// whoever makes it.
+// also where several instances make them.
 func (w *Wiring) ensureOwners(ctx context.Context, s *Sync, prefix string) (owners.Topics, error) {
 	t := owners.NewTopics(prefix, 0)
 	there, err := w.lookForLost(ctx, s, t)
@@ -62,18 +64,28 @@ func (w *Wiring) ensureOwners(ctx context.Context, s *Sync, prefix string) (owne
 	if err := w.ensure(ctx, w.Config.DeadLetter.Create, ownerTopic(t.Rows, t, w.partsFor(ctx, s, there))); err != nil {
 		return t, err
 	}
-	if there, err = w.Admin.Topics(ctx, t.Rows); err != nil {
+	if there, err = w.known(ctx, t.Rows); err != nil {
 		return t, err
 	}
 	parts := there[t.Rows].Partitions
-	if parts == 0 {
-		return t, fmt.Errorf("topic %s was just made, and brokers do not know it yet", t.Rows)
-	}
 	t.Parts = int32(parts)
 	if err := w.ensure(ctx, w.Config.DeadLetter.Create, ownerTopic(t.Members, t, parts), ownerTopic(t.Claims, t, parts)); err != nil {
 		return t, err
 	}
 	return t, w.noteOwners(ctx, s, t)
+}
+
+// known are topics that were just made, once brokers know them.
+func (w *Wiring) known(ctx context.Context, names ...string) (there map[string]admin.Topic, err error) {
+	for range 25 {
+		if there, err = w.Admin.Topics(ctx, names...); err != nil || len(there) == len(names) {
+			return there, err
+		}
+		if err := pipeline.Wait(ctx, 200*time.Millisecond); err != nil {
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("topics %s were just made, and brokers do not know them yet", strings.Join(names, ", "))
 }
 
 // ownerTopic is one of an audience's topics as it has to be. Rows are purged once they were handled, never by time.
@@ -82,6 +94,36 @@ func ownerTopic(name string, t owners.Topics, parts int) admin.Wanted {
 		return admin.Wanted{Name: name, Partitions: parts, Retention: admin.Forever}
 	}
 	return admin.Wanted{Name: name, Partitions: parts, Compact: true}
+}
+
+// warnOfLost says that a sync has read rows though its audience has no topics, and it is not known that it ever had any.
+func (w *Wiring) warnOfLost(ctx context.Context, s *Sync, prefix string) {
+	t := owners.NewTopics(prefix, 0)
+	there, err := w.Admin.Topics(ctx, t.Rows, t.Members, t.Claims)
+	if err == nil && len(there) == 0 && len(w.madeTopics(s).IDs) == 0 && w.hasRead(ctx, s) {
+		w.Log.Error("rows were read, and the audience has no topics: if they were deleted, what members had is unknown, and is not taken out of the audience; stop all instances and run tokrelay resync --sync "+s.Name,
+			"sync", s.Name, "topics", prefix)
+	}
+}
+
+// hasRead reports whether a sync has read rows. What cannot be asked now is not a reason to say so.
+func (w *Wiring) hasRead(ctx context.Context, s *Sync) bool {
+	read, err := w.Admin.Committed(ctx, w.Config.GroupOf(s))
+	if err != nil {
+		return false
+	}
+	starts, err := w.Admin.Starts(ctx, slices.Collect(maps.Keys(read))...)
+	if err != nil {
+		return false
+	}
+	for source, partitions := range read {
+		for id, at := range partitions {
+			if from, ok := starts.Get(source, id); ok && at > from {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // OwnersWanted are the topics of a sync's audience as they have to be, as far as the store tells which it is.
@@ -154,17 +196,14 @@ func (w *Wiring) madeTopics(s *Sync) (was madeTopics) {
 
 // noteOwners has it remembered which topics the audience's are, once all three have as many partitions.
 func (w *Wiring) noteOwners(ctx context.Context, s *Sync, t owners.Topics) error {
-	there, err := w.Admin.Topics(ctx, t.Rows, t.Members, t.Claims)
+	there, err := w.known(ctx, t.Rows, t.Members, t.Claims)
 	if err != nil {
 		return err
 	}
 	now := madeTopics{map[string]string{}}
 	for _, name := range []string{t.Rows, t.Members, t.Claims} {
-		topic, is := there[name]
-		switch {
-		case !is:
-			return fmt.Errorf("topic %s was just made, and brokers do not know it yet", name)
-		case topic.Partitions != int(t.Parts):
+		topic := there[name]
+		if topic.Partitions != int(t.Parts) {
 			return &pipeline.Trouble{Kind: pipeline.TroubleState, Stop: true, What: fmt.Sprintf("topic %s has %d partitions and topic %s has %d: an audience's topics have equally many, "+
 				"for the number says where each row is remembered; stop all instances, delete the three topics and run tokrelay resync --sync %s", name, topic.Partitions, t.Rows, t.Parts, s.Name)}
 		}

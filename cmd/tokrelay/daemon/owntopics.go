@@ -33,7 +33,7 @@ func (c *Config) ownTopics(at settings.Place) []ownTopic {
 	}
 	for i := range c.Syncs {
 		if s := &c.Syncs[i]; s.Kind() == KindSegment {
-			own = append(own, ownTopic{c.MembersTopic(s), "where earlier versions remembered the members of sync " + s.Name, at.Key("syncs").Index(i).Key("group")})
+			own = append(own, ownTopic{c.MembersTopic(s), "the members topic of sync " + s.Name, at.Key("syncs").Index(i).Key("group")})
 		}
 	}
 	return own

@@ -119,6 +119,9 @@ func (s *Stream) findAudience(ctx context.Context) error {
 }
 
 func (s *Stream) findTopics(ctx context.Context) (err error) {
+	if !s.target.Earlier() {
+		s.wiring.warnOfLost(ctx, s.Sync, s.prefix)
+	}
 	s.topics, err = s.wiring.ensureOwners(ctx, s.Sync, s.prefix)
 	return err
 }

@@ -48,7 +48,7 @@ const (
 func newStages(s *Stream, prefix string, t owners.Topics) (*stages, error) {
 	w, cfg := s.wiring, s.wiring.Config.Kafka // without metrics of clients, which come and go
 	a := &stages{wiring: w, prefix: prefix, topics: t, streams: map[owners.Tag]*Stream{}, trouble: map[string]*pipeline.Trouble{}}
-	reg := metrics.OfAudience(w.Metrics, prefix)
+	reg := metrics.OfAudience(w.Metrics, cmp.Or(s.target.ID(), s.Sync.Name))
 	a.metrics = owners.NewMetrics(reg)
 	stageMetrics := stage.NewMetrics(reg)
 	group := func(name, topic string) stage.Group {

@@ -69,6 +69,7 @@ type Replay struct {
 type Report struct {
 	Rows      int64                         `json:"rows"` // that were to be replayed
 	Delivered int64                         `json:"delivered"`
+	Owned     int64                         `json:"to_owners"` // of Delivered: rows of streamed audiences, of which instances tell TikTok
 	Rejected  map[pipeline.Reason]int64     `json:"rejected"`
 	Skipped   map[pipeline.SkipReason]int64 `json:"skipped"`
 	Gone      int64                         `json:"gone"` // neither the letter nor the source has the row

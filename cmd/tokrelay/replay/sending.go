@@ -152,7 +152,11 @@ func (s *sending) settled(name string, chunk *pipeline.Chunk, list []*deadletter
 		}
 		s.done(d)
 		if o == pipeline.Delivered {
-			s.replay.count(func(r *Report) { r.Delivered++ })
+			s.replay.count(func(r *Report) {
+				if r.Delivered++; s.replay.syncs[name].sync.Kind() == daemon.KindSegment {
+					r.Owned++
+				}
+			})
 		}
 	}
 	if err := s.replay.save(context.WithoutCancel(s.ctx)); err != nil {
