@@ -91,11 +91,15 @@ func (c *crowd) live() (end func()) {
 func (c *crowd) isRight(when string) {
 	c.t.Helper()
 	c.caughtUp()
-	var want []string
+	same(c.t, "members "+when, c.members("People", "EMAIL_SHA256"), c.people())
+}
+
+// people are the digests of the table's addresses.
+func (c *crowd) people() (list []string) {
 	for _, email := range c.table {
-		want = append(want, digest(email))
+		list = append(list, digest(email))
 	}
-	same(c.t, "members "+when, c.members("People", "EMAIL_SHA256"), want)
+	return list
 }
 
 // cleaned waits until the broker's cleaner has thrown a part of a topic's records away: offsets that hold nothing any more.

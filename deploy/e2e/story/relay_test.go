@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -62,7 +63,7 @@ func newRelay(t *testing.T, name, syncs string, o options) *relay {
 	r := &relay{t: t, name: name, tiktok: sandbox.New(o.tiktok), topics: map[string][]string{}, admin: program.FreeAddress(), env: o.env}
 	server := httptest.NewServer(r.tiktok)
 	t.Cleanup(server.Close)
-	client, err := kgo.NewClient(kgo.SeedBrokers(os.Getenv("E2E_KAFKA")))
+	client, err := kgo.NewClient(kgo.SeedBrokers(os.Getenv("E2E_KAFKA")), kgo.MetadataMinAge(50*time.Millisecond)) // for so long it does not see new topics
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,12 +86,13 @@ func (r *relay) start() *program.Program {
 	r.t.Helper()
 	r.run("check")
 	p := program.Start(r.t, r.command("run", "--log-level", "debug"))
+	began := time.Now().Format("150405.000")
 	r.t.Cleanup(func() {
 		if r.t.Failed() {
 			r.t.Logf("tokrelay said of its readiness:\n%s", r.get("/readyz?verbose"))
 		}
 		if dir := os.Getenv("E2E_SAID"); dir != "" { // to be read by who runs one test
-			_ = os.WriteFile(filepath.Join(dir, r.name+"-"+filepath.Base(r.admin)+".log"), []byte(p.Said()), 0o600)
+			_ = os.WriteFile(filepath.Join(dir, r.name+"-"+began+".log"), []byte(p.Said()), 0o600)
 		}
 	})
 	return p

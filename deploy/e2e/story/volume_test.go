@@ -179,7 +179,7 @@ func TestAStreamedAudienceRemembersEveryMemberAfterARestart(t *testing.T) {
 		row["gaid"] = fmt.Sprintf("%08x-0000-4000-8000-%012x", p.n, p.n)
 		row["idfa"] = fmt.Sprintf("%08X-0000-4000-8000-%012X", p.n, p.n)
 	}
-	_, records := p.draft(p.rows(), 3*bulk, 0, person, four...)
+	_, records := p.draft(p.rows(), 4*bulk, 0, person, four...)
 	p.produce(records)
 	daemon := p.start()
 	p.caughtUp()
