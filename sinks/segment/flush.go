@@ -14,7 +14,7 @@ type flush struct {
 	chunk *pipeline.Chunk
 	rows  []rowPlan
 	ops   []op
-	said  []op // what TikTok was told, where it is to fit what is remembered
+	said  []op // what TikTok was told or may have been told, where it is to fit what is remembered
 	out   pipeline.Items
 
 	index   claimIndex    // while planning by images
@@ -56,6 +56,11 @@ type op struct {
 	row    int32 // index into flush.rows
 	remove bool
 	void   bool // overtaken by a later one
+}
+
+func (o op) contrary() op {
+	o.remove = !o.remove
+	return o
 }
 
 func (f *flush) reset(s *Sink, c *pipeline.Chunk) {

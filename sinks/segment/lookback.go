@@ -3,6 +3,7 @@ package segment
 import (
 	"bytes"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -55,8 +56,10 @@ func (s *Sink) finish(ctx context.Context, f *flush) {
 	s.flushes.Put(f)
 }
 
-// doubt makes what was said last longer than the items.
+// doubt makes what was said last longer than the items, each once.
 func (f *flush) doubt() {
+	slices.SortFunc(f.said, compareSaid)
+	f.said = slices.CompactFunc(f.said, func(a, b op) bool { return compareSaid(a, b) == 0 })
 	for i := range f.said {
 		f.said[i].claim = bytes.Clone(f.said[i].claim)
 	}
@@ -65,17 +68,22 @@ func (f *flush) doubt() {
 	}
 }
 
-// sayAgain says for every claim what is remembered: of calls without an answer it is not known which had its effect last.
+func compareSaid(a, b op) int {
+	switch byClaim := bytes.Compare(a.claim, b.claim); {
+	case byClaim != 0 || a.remove == b.remove:
+		return byClaim
+	case a.remove:
+		return -1
+	}
+	return 1
+}
+
+// sayAgain says what is remembered of the claims of which the contrary was said, whatever else was. It makes no other call: no record is
+// pending for its calls, so where this instance ends before an answer, no other one looks at what the call did.
 func (f *flush) sayAgain(ctx context.Context) error {
 	f.ops = append(f.ops[:0], f.said...)
 	if err := f.lockClaims(ctx); err != nil {
 		return err
-	}
-	if err := f.sink.refresh(ctx); err != nil {
-		return err
-	}
-	for i := range f.ops {
-		f.ops[i].remove = f.sink.deps.Memory.Claimants(f.ops[i].claim) > 0 // does not fit
 	}
 	return f.untilItFits(ctx)
 }

@@ -20,7 +20,8 @@ import "context"
 // again. All of this repeats set operations, which TikTok takes any number of times.
 //
 // Calls that ended without an answer may have their effect behind others': they are looked at again once that is over, as are those of
-// a partition that was lost (LookBack).
+// a partition that was lost (LookBack). No record is pending for the calls that such a look makes, so it makes as few as can be: where
+// something else was said than is remembered.
 //
 // Within the process, locks on members and on claims keep chunks from interfering between 1 and 5.
 type Memory interface {

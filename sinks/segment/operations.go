@@ -13,7 +13,12 @@ func (f *flush) planMembers(ctx context.Context) error {
 			f.join(m)
 		}
 	}
-	f.said = append(f.said[:0], f.ops...)
+	for _, o := range f.ops {
+		f.said = append(f.said, o)
+		if f.memberOf(o).before.pending { // an instance that has ended may have said the contrary
+			f.said = append(f.said, o.contrary())
+		}
+	}
 	return nil
 }
 

@@ -105,9 +105,10 @@ func (f *flush) untilItFits(ctx context.Context) error {
 			return err
 		}
 		f.ops = slices.DeleteFunc(f.ops, func(o op) bool { return o.remove == (f.sink.deps.Memory.Claimants(o.claim) == 0) })
-		for i := range f.ops {
-			f.ops[i].remove = !f.ops[i].remove
+		for i, o := range f.ops {
+			f.ops[i] = o.contrary()
 		}
+		f.said = append(f.said, f.ops...)
 		if err := f.build(ctx); err != nil || len(f.out.List) == 0 {
 			return err
 		}

@@ -360,14 +360,7 @@ func TestACallThatEndsAfterItsPartitionWasLostIsLookedAtAgain(t *testing.T) {
 						return nil
 					}
 					owner.queue.late = true
-					chunk, maker := pipeline.NewChunk([]pipeline.Record{s.record(1, 2)}), owner.sink.plan.Maker()
-					var items pipeline.Items
-					late := c.late
-					late.Shape, late.Key = s.shape, chunk.Records[0].Key
-					if err := maker.Make(&items, 0, &late); err != nil {
-						t.Fatal(err)
-					}
-					if err := owner.sink.Deliver(ctx, chunk, &items); err == nil {
+					if err := owner.deliver(ctx, 2, 1, c.late); err == nil {
 						t.Error("got nil, want the context's error")
 					}
 					owner.lookBack()
@@ -412,6 +405,18 @@ func TestWithoutMemoryACallWithoutAnAnswerIsOutlasted(t *testing.T) {
 			}
 		})
 	}
+}
+
+// deliver brings a row through the sink until ctx ends.
+func (s *scene) deliver(ctx context.Context, offset int64, member int, c pipeline.Change) error {
+	s.t.Helper()
+	chunk, maker := pipeline.NewChunk([]pipeline.Record{s.record(member, offset)}), s.sink.plan.Maker()
+	var items pipeline.Items
+	c.Shape, c.Key = s.shape, chunk.Records[0].Key
+	if err := maker.Make(&items, 0, &c); err != nil {
+		s.t.Fatal(err)
+	}
+	return s.sink.Deliver(ctx, chunk, &items)
 }
 
 // lookBack looks again at what is in doubt.
