@@ -102,6 +102,9 @@ func (u *checkup) ownTopic(w admin.Wanted, t admin.Topic, r admin.Rights) {
 		u.fail(what, says, Grant(u.config.Kafka, "--topic", w.Name, missing...))
 		return
 	}
+	if w.Retention == admin.Forever && !r.Has(admin.RightDelete) {
+		u.warn(what, "this client may not delete its records: what was handled stays, and the topic grows without bound", Grant(u.config.Kafka, "--topic", w.Name, admin.RightDelete))
+	}
 	u.ownSettings(what, w, t)
 }
 
