@@ -27,8 +27,8 @@ func audienceVerifyCommand() *cobra.Command {
 		Long: `Read the sync's topic to the ends it has now, work out who is a member by the sync's own rules, and compare.
 
 A streamed audience is compared with what is remembered as sent: identifiers that are missing, and such that are too much. Members
-whose last row is on its way are counted, and not compared: instances may go on running. --repair says what differs to TikTok,
-and what was refused or cut off again. Where the sync remembers no member (remember: never) only numbers are shown.
+whose last row is still on its way are counted, and not compared: instances may go on running. --repair hands the rows that differ to
+their owners, which are running instances: these tell TikTok.
 
 A file audience is built from its whole topic, in a folder of its own, and compared with the last upload. --repair uploads
 it, with the same brakes as tokrelay audience upload.

@@ -103,7 +103,8 @@ func (u *checkup) ownTopic(w admin.Wanted, t admin.Topic, r admin.Rights) {
 		return
 	}
 	if w.Retention == admin.Forever && !r.Has(admin.RightDelete) {
-		u.warn(what, "this client may not delete its records: what was handled stays, and the topic grows without bound", Grant(u.config.Kafka, "--topic", w.Name, admin.RightDelete))
+		u.warn(what, "this client may not purge it, so that it grows without bound", Grant(u.config.Kafka, "--topic", w.Name, admin.RightDelete))
+		return
 	}
 	u.ownSettings(what, w, t)
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -82,6 +83,8 @@ func TestMissingRightsAreNamedAsCommands(t *testing.T) {
 	wantFinding(t, list, Fail, "topic closed", "may not read it", "--add --allow-principal 'User:relay' --operation Read --topic closed")
 	wantFinding(t, list, Warn, "topic tokrelay.rejected", "if this client may create", "--operation Create --topic tokrelay.rejected")
 	wantFinding(t, list, Fail, "topic tokrelay.state", "nor see whether it is there", "--operation Read --operation Write --operation Create --operation DescribeConfigs --topic tokrelay.state")
+	wantFinding(t, list, Fail, "transactions of tokrelay.newsletter", "may not use transactional ids", "--operation Write --operation Describe --resource-pattern-type prefixed --transactional-id tokrelay.newsletter")
+	wantFinding(t, list, Fail, "transactions of tokrelay.audience", "may not use transactional ids", "--transactional-id tokrelay.audience")
 	wantFinding(t, list, OK, "group tokrelay.open", "may be used", "")
 	wantFinding(t, list, OK, "audience Newsletter", "sync newsletter makes it", "")
 	said := map[Finding]bool{}
@@ -125,7 +128,7 @@ func TestMissingRightsOfOwnersAreNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	u.ownTopic(admin.Wanted{Name: rows, Retention: admin.Forever}, admin.Topic{Name: rows, Partitions: 1, Policy: "delete", Retention: -1}, rights[rows])
-	wantFinding(t, list, Warn, "topic "+rows, "may not delete its records", "--operation Delete --topic "+rows)
+	wantFinding(t, list, Warn, "topic "+rows, "may not purge it", "--operation Delete --topic "+rows)
 	u.group(t.Context(), &c.Syncs[2])
 	wantFinding(t, list, Fail, "group tokrelay.audience.check", "may not use it", "--operation Read --resource-pattern-type prefixed --group tokrelay.audience")
 }
@@ -188,6 +191,15 @@ func TestMissingRightsHoldUpTheirOwnSyncAlone(t *testing.T) {
 		if _, err := root.CreateACLs(t.Context(), acls); err != nil {
 			t.Fatal(err)
 		}
+	}
+	until(t, "trouble of the audience that has no transactions", func() bool {
+		return slices.ContainsFunc(d.Wiring.Status.Troubles("newsletter"), func(r pipeline.TroubleSince) bool {
+			return r.Stop && strings.Contains(r.What, "this client may not use transactional ids")
+		})
+	})
+	transactions := kadm.NewACLs().Allow("User:relay").TransactionalIDs("tokrelay.").ResourcePatternType(kadm.ACLPatternPrefixed).Operations(kadm.OpWrite, kadm.OpDescribe)
+	if _, err := root.CreateACLs(t.Context(), transactions); err != nil {
+		t.Fatal(err)
 	}
 	until(t, "the row of the topic that was closed", func() bool { return delivered("closed") })
 	until(t, "the member", func() bool { list := tiktok.Audiences(); return len(list) == 1 && list[0].Members == 1 })

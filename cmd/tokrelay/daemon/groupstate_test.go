@@ -61,7 +61,7 @@ func TestAGroupIsHeldWhereOneOfItsInstancesIs(t *testing.T) {
 		t.Errorf("waits: %+v, want the token's trouble on two", g.Waits)
 	}
 	if g := one.state("members"); g.Verdict != daemon.UpToDate {
-		t.Errorf("members is %s, want up to date: it has no trouble", g.Verdict)
+		t.Errorf("members is %s, want up to date: it has no trouble; %+v", g.Verdict, g.Waits)
 	}
 	if err := two.stop(); err != nil {
 		t.Fatal(err)

@@ -70,14 +70,12 @@ type running struct {
 }
 
 // start runs the daemon against the broker.
-func start(t *testing.T, cluster *kfake.Cluster, options daemon.Options) *running {
+func start(t *testing.T, cluster *shop, options daemon.Options) *running {
 	t.Helper()
 	registry := srfake.New()
 	t.Cleanup(registry.Close)
-	tiktok := httptest.NewServer(sandbox.New(sandbox.Config{Refuse: sandbox.Strict()}))
-	t.Cleanup(tiktok.Close)
 	c, report := daemon.Parse([]byte(everyKind), settings.Vars(map[string]string{"BROKER": cluster.ListenAddrs()[0],
-		"REGISTRY": registry.URL(), "TOKEN": sandbox.DefaultToken, "TIKTOK": tiktok.URL, "FOLDER": t.TempDir()}))
+		"REGISTRY": registry.URL(), "TOKEN": sandbox.DefaultToken, "TIKTOK": cluster.tiktok.URL, "FOLDER": t.TempDir()}))
 	if err := report.Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +90,7 @@ func start(t *testing.T, cluster *kfake.Cluster, options daemon.Options) *runnin
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- d.RunOn(ctx, listener) }()
-	r := &running{Daemon: d, t: t, kafka: c.Kafka, address: "http://" + listener.Addr().String(), cluster: cluster}
+	r := &running{Daemon: d, t: t, kafka: c.Kafka, address: "http://" + listener.Addr().String(), cluster: cluster.Cluster}
 	r.stop = func() error {
 		cancel()
 		return <-ended
@@ -101,14 +99,22 @@ func start(t *testing.T, cluster *kfake.Cluster, options daemon.Options) *runnin
 	return r
 }
 
-func newCluster(t *testing.T) *kfake.Cluster {
+// shop is what instances have in common: Kafka and TikTok.
+type shop struct {
+	*kfake.Cluster
+	tiktok *httptest.Server
+}
+
+func newCluster(t *testing.T) *shop {
 	t.Helper()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, "orders", "people"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(cluster.Close)
-	return cluster
+	tiktok := httptest.NewServer(sandbox.New(sandbox.Config{Refuse: sandbox.Strict()}))
+	t.Cleanup(tiktok.Close)
+	return &shop{cluster, tiktok}
 }
 
 // scrape is what Prometheus would read; OpenMetrics is the form with exemplars.
@@ -174,6 +180,7 @@ func TestEveryDocumentedMetricIsThereBeforeTheFirstRow(t *testing.T) {
 	text := r.until("partitions are read", func(text string) bool {
 		return strings.Contains(text, `tokrelay_consumer_lag_records{partition="0",sync="orders"`) &&
 			strings.Contains(text, `tokrelay_consumer_lag_records{partition="0",sync="members"`) &&
+			strings.Contains(text, "\ntokrelay_audience_rows_remembered{") && strings.Contains(text, "\ntokrelay_audience_restore_seconds{") &&
 			strings.Contains(text, "\ntokrelay_last_commit_timestamp_seconds{") // where reading begins
 	})
 	names := documented.FindAllStringSubmatch(string(page), -1)
@@ -294,9 +301,9 @@ func TestRecordsAreSettledOrUnsettled(t *testing.T) {
 	if c.Rejected[pipeline.InvalidCurrency]+c.Rejected[pipeline.JSONDecode] != c.Settled[pipeline.DeadLettered] {
 		t.Errorf("rejected %v, dead-lettered %d", c.Rejected, c.Settled[pipeline.DeadLettered])
 	}
-	if text := r.scrape("text/plain"); !strings.Contains(text, fmt.Sprintf("\n"+`tokrelay_items_total{kind="add",sync="members"} %d`+"\n", rows)) {
-		t.Error("the additions of members were not counted")
-	}
+	r.until("the additions of members are counted", func(text string) bool {
+		return strings.Contains(text, fmt.Sprintf("\n"+`tokrelay_items_total{kind="add",sync="members"} %d`+"\n", rows))
+	})
 	r.everyClientMetricIsDocumented()
 	if err := r.stop(); err != nil {
 		t.Error(err)

@@ -81,7 +81,7 @@ func TestAllInstancesObeyAPauseAlsoThoseThatStartLater(t *testing.T) {
 	if took := time.Since(began); took > 20*time.Second {
 		t.Errorf("stopping took %v, want no wait for the drain", took)
 	}
-	if n := offset(t, cluster, "tokrelay.orders"); n > 0 {
+	if n := offset(t, cluster.Cluster, "tokrelay.orders"); n > 0 {
 		t.Errorf("%d rows of the paused sync are committed, want none", n)
 	}
 

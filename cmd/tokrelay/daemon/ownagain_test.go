@@ -203,9 +203,7 @@ func TestWhatIsRememberedOutlivesItsTopic(t *testing.T) {
 		t.Fatal(err)
 	}
 	await(t, "the audience in the new topic", func() bool { return s.has("shop.state", 1) })
-	if !s.log.has("what this instance remembers of it is in the new one") {
-		t.Error("the log does not say what became of the memory")
-	}
+	await(t, "the log to say what became of the memory", func() bool { return s.log.has("what this instance remembers of it is in the new one") })
 }
 
 // TestAStartWithoutItsMembersSaysSo: the audience's topics are new, and nobody knows of earlier ones; the group's offsets are not new.

@@ -160,25 +160,42 @@ func (w *Wiring) partsFor(ctx context.Context, s *Sync, there map[string]admin.T
 	return parts
 }
 
+// A topic counts as lost once it was missed so often: a broker, or what the client remembers of its answers, may be some seconds late.
+const (
+	lostAfter = 4
+	lostEvery = 3 * time.Second
+)
+
 // lookForLost are the topics of a sync's audience that are there. One that was, and is not any more, is a trouble that stays until a
 // full resync.
 func (w *Wiring) lookForLost(ctx context.Context, s *Sync, t owners.Topics) (map[string]admin.Topic, error) {
-	there, err := w.Admin.Topics(ctx, t.Rows, t.Members, t.Claims)
-	if err != nil {
-		return nil, err
-	}
-	was := w.madeTopics(s)
-	var lost []string
-	for name, id := range was.IDs {
-		now, is := there[name]
-		if !is || id != "" && now.ID != "" && now.ID != id {
-			lost = append(lost, name)
+	for look := 1; ; look++ {
+		there, err := w.Admin.Topics(ctx, t.Rows, t.Members, t.Claims)
+		if err != nil {
+			return nil, err
+		}
+		lost := w.madeTopics(s).lost(there)
+		if len(lost) == 0 {
+			return there, nil
+		}
+		if look == lostAfter {
+			return nil, lostTopics(s.Name, lost)
+		}
+		if err := pipeline.Wait(ctx, lostEvery); err != nil {
+			return nil, err
 		}
 	}
-	if len(lost) == 0 {
-		return there, nil
+}
+
+// lost are those that are not there, or are others by now.
+func (m madeTopics) lost(there map[string]admin.Topic) (names []string) {
+	for name, id := range m.IDs {
+		now, is := there[name]
+		if !is || id != "" && now.ID != "" && now.ID != id {
+			names = append(names, name)
+		}
 	}
-	return nil, lostTopics(s.Name, lost)
+	return names
 }
 
 func lostTopics(sync string, lost []string) *pipeline.Trouble {

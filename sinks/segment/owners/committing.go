@@ -94,9 +94,7 @@ func (c *Claims) Revoked(ctx context.Context, partitions []int32) {
 	defer c.mu.Unlock()
 	for _, p := range parts {
 		if ok[p.id] {
-			p.answered = nil
-			p.committed = offsets[p.id]
-			c.clear(p)
+			p.answered = nil // and what can be cleared the next owner clears: nothing is left behind the commit
 		}
 		c.drop(p)
 	}
