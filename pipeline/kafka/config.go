@@ -37,7 +37,8 @@ type Config struct {
 
 	Metrics prometheus.Registerer `yaml:"-"` // of the process, for the clients' own; nil: none
 
-	Dial Dial `yaml:"-"` // how connections are opened; nil: over the network, with TLS where it is set
+	Dial   Dial                   `yaml:"-"` // how connections are opened; nil: over the network, with TLS where it is set
+	Codecs []kgo.CompressionCodec `yaml:"-"` // of what producers write, the preferred one first; nil: zstd, else snappy
 }
 
 // Dial opens a connection to a broker. Tests give one that stays inside the process.

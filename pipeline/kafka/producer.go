@@ -47,7 +47,7 @@ const (
 func NewProducer(cfg Config, name string, log *slog.Logger) (*Producer, error) {
 	opts := []kgo.Opt{
 		kgo.RequiredAcks(kgo.AllISRAcks()),
-		kgo.ProducerBatchCompression(kgo.ZstdCompression(), kgo.SnappyCompression(), kgo.NoCompression()),
+		kgo.ProducerBatchCompression(cfg.codecs()...),
 		kgo.RecordDeliveryTimeout(deliveryTimeout),
 		kgo.UnknownTopicRetries(4),
 		kgo.RecordPartitioner(kgo.BasicConsistentPartitioner(choosePartition)),
@@ -68,6 +68,14 @@ func NewProducer(cfg Config, name string, log *slog.Logger) (*Producer, error) {
 	}}
 	_, err := p.writers()
 	return p, err
+}
+
+// codecs are what batches are compressed with: the first that the broker knows.
+func (c Config) codecs() []kgo.CompressionCodec {
+	if c.Codecs != nil {
+		return c.Codecs
+	}
+	return []kgo.CompressionCodec{kgo.ZstdCompression(), kgo.SnappyCompression(), kgo.NoCompression()}
 }
 
 // writers are the clients of this moment.

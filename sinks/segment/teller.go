@@ -69,14 +69,22 @@ func (t *Teller) tell(ctx context.Context, list []owners.Saying) error {
 	if refused != nil {
 		return t.refuse(ctx, list, refused)
 	}
-	e := t.elements(list, ids)
+	together, err := t.say(ctx, t.elements(inOrder(list), len(list), ids))
+	if err == nil && len(together) > 0 {
+		_, err = t.say(ctx, t.elements(together, 1, ids))
+	}
+	return err
+}
+
+// say has elements delivered, and gives their sayings outcomes. What was refused together is yet to be said one by one: others may
+// want a digest that is good.
+func (t *Teller) say(ctx context.Context, e *elements) (together []*owners.Saying, err error) {
 	err = t.deps.Queue.Deliver(ctx, e.chunk, &e.items)
 	if e.items.Late { // until it cannot have its effect any more, nothing else may be said of these digests
 		_ = pipeline.Wait(context.WithoutCancel(ctx), t.deps.Longest)
-		return nil
+		return nil, nil
 	}
-	e.outcomes()
-	return err
+	return e.outcomes(), err
 }
 
 // elements are sayings as elements of calls. Each has a row of the chunk: the last of the rows because of which it is said.
@@ -86,15 +94,14 @@ type elements struct {
 	of    [][]*owners.Saying
 }
 
-// elements puts the digests of one person into one element where they are said together; a type that the configuration has not any more
-// goes alone.
-func (t *Teller) elements(list []owners.Saying, ids []byte) *elements {
-	order := inOrder(list)
+// elements puts the digests of one person into one element where they are said together, at most so many; a type that the configuration has not
+// any more goes alone.
+func (t *Teller) elements(order []*owners.Saying, most int, ids []byte) *elements {
 	e := &elements{}
 	var records []pipeline.Record
 	for len(order) > 0 {
 		var c cells
-		n := t.plan.fill(&c, order)
+		n := t.plan.fill(&c, order[:min(most, len(order))])
 		t.plan.emit(&e.items, int32(len(records)), order[0], &c, ids)
 		records = append(records, recordOf(order[0]))
 		e.of = append(e.of, order[:n:n])
@@ -130,9 +137,13 @@ func recordOf(s *owners.Saying) pipeline.Record {
 	return pipeline.Record{Topic: p.Topic, Partition: p.Partition, Offset: p.Offset, Timestamp: time.UnixMilli(s.Time), Bare: true}
 }
 
-// outcomes gives the sayings the outcomes of their elements.
-func (e *elements) outcomes() {
+// outcomes gives the sayings the outcomes of their elements, and returns those that were refused together with others.
+func (e *elements) outcomes() (together []*owners.Saying) {
 	for row, of := range e.of {
+		if e.chunk.Settled(row) == pipeline.DeadLettered && len(of) > 1 {
+			together = append(together, of...)
+			continue
+		}
 		outcome := owners.Unanswered
 		switch e.chunk.Settled(row) {
 		case pipeline.Delivered:
@@ -144,6 +155,7 @@ func (e *elements) outcomes() {
 			s.Outcome = outcome
 		}
 	}
+	return together
 }
 
 // enough is how often TikTok has to refuse an audience before its rows are rejected.

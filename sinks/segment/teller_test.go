@@ -79,17 +79,31 @@ func TestDigestsOfOnePersonShareAnElement(t *testing.T) {
 	}
 }
 
-func TestAnElementThatIsRefusedRefusesItsDigestsOnly(t *testing.T) {
+func TestAnElementThatIsRefusedRefusesItsDigestOnly(t *testing.T) {
 	q := &queue{ends: func(row int) pipeline.Outcome {
 		return []pipeline.Outcome{pipeline.DeadLettered, pipeline.Delivered, pipeline.Unsettled}[row]
 	}, err: context.Canceled}
-	list := []owners.Saying{saying(email, 1, 1, false), saying(phone, 2, 1, false), saying(email, 3, 2, false), saying(email, 4, 3, false)}
+	list := []owners.Saying{saying(email, 1, 1, false), saying(email, 3, 2, false), saying(email, 4, 3, false)}
 	NewTeller(planOf(t, both), TellerDeps{Queue: q, Audiences: ids{}}).Tell(t.Context(), list)
-	want := []owners.Outcome{owners.Refused, owners.Refused, owners.Accepted, owners.Unanswered}
+	want := []owners.Outcome{owners.Refused, owners.Accepted, owners.Unanswered}
 	for i := range list {
 		if list[i].Outcome != want[i] {
 			t.Errorf("saying %d: got %v, want %v", i, list[i].Outcome, want[i])
 		}
+	}
+}
+
+// A household's number is not to be missing because TikTok refuses the e-mail address of one of its people.
+func TestADigestThatWasRefusedWithAnotherIsSaidAlone(t *testing.T) {
+	calls := 0
+	q := &queue{ends: func(row int) pipeline.Outcome {
+		calls++
+		return []pipeline.Outcome{pipeline.DeadLettered, pipeline.DeadLettered, pipeline.Delivered}[calls-1]
+	}}
+	list := []owners.Saying{saying(email, 1, 1, false), saying(phone, 2, 1, false)}
+	NewTeller(planOf(t, both), TellerDeps{Queue: q, Audiences: ids{}}).Tell(t.Context(), list)
+	if list[0].Outcome != owners.Refused || list[1].Outcome != owners.Accepted || len(q.sent) != 3 {
+		t.Errorf("got %v and %v in %d elements, want one refused, one accepted, in 3", list[0].Outcome, list[1].Outcome, len(q.sent))
 	}
 }
 

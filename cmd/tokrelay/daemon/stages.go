@@ -41,6 +41,9 @@ const (
 
 	// backlog is how many digests may wait for a call before no more are read.
 	backlog = 100_000
+	// spareTells is how many more Tells may be under way than calls: one of which TikTok refuses all waits until another is accepted, which
+	// shows that its digests are at fault.
+	spareTells = 8
 	// commitEvery is how often it is committed what was told.
 	commitEvery = 250 * time.Millisecond
 )
@@ -78,7 +81,7 @@ func newStages(s *Stream, prefix string, t owners.Topics) (*stages, error) {
 	_, connection := w.Config.ConnectionOf(s.Sync)
 	batch := s.Sync.AudienceSegment.Batch
 	a.claims = owners.NewClaims(owners.ClaimsOptions{Topics: t, Tell: a.tell, Commit: a.water.Commit, Write: a.water.Write, Held: a.isHeld,
-		Most: batch.MaxUsers, AtOnce: connection.CallsInFlight, Linger: batch.Linger.Std(), Backlog: backlog, Every: commitEvery,
+		Most: batch.MaxUsers, AtOnce: connection.CallsInFlight + spareTells, Linger: batch.Linger.Std(), Backlog: backlog, Every: commitEvery,
 		Session: w.Config.Kafka.SessionTimeout.Std(), Longest: connection.Timeout.Std()})
 	return a, nil
 }

@@ -170,19 +170,19 @@ func (g Group) readToBarrier(ctx context.Context, cfg kafka.Config, topic string
 		return 0, err
 	}
 	life, quit := context.WithCancel(context.Background())
-	defer quit()
 	client, err := kgo.NewClient(append(opts, kgo.WithContext(life),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {id: kgo.NewOffset().AtStart()}}),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(fetchMaxWait),
 		kgo.FetchMaxBytes(restoreBytes), kgo.FetchMaxPartitionBytes(restoreBytes), kgo.MaxConcurrentFetches(1),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))...)
 	if err != nil {
+		quit()
 		return 0, err
 	}
 	defer client.Close()
-	defer context.AfterFunc(ctx, quit)() // a record that may be on the wire is not given up when its context ends
+	defer quit() // before Close: with Kafka away, nothing ends by itself
 	barrier := &kgo.Record{Topic: topic, Partition: id, Key: barrierKey}
-	if err := client.ProduceSync(ctx, barrier).FirstErr(); err != nil {
+	if err := written(ctx, client, barrier); err != nil {
 		return 0, fmt.Errorf("write a barrier: %w", err)
 	}
 	var rec pipeline.Record
@@ -206,4 +206,17 @@ func (g Group) readToBarrier(ctx context.Context, cfg kafka.Config, topic string
 		}
 	}
 	return end, nil
+}
+
+// written writes a record, and waits until that is done or ctx ends: franz-go never says of a record what became of it that comes to a
+// client while that is closed, nor gives one up that may be on the wire when its context ends.
+func written(ctx context.Context, client *kgo.Client, r *kgo.Record) error {
+	done := make(chan error, 1)
+	client.Produce(ctx, r, func(_ *kgo.Record, err error) { done <- err })
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

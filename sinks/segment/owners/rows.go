@@ -161,9 +161,8 @@ func (r *Rows) becomes(now, was *row, a *Assertion) {
 		now.digests = r.keep(a, was.digests)
 	}
 	now.member = len(now.digests) > 0 || a.Keep
-	if a.Kept != 0 && len(now.digests) == 0 && !was.member {
-		now.member, now.marked = false, true
-		a.Rejected = true
+	if a.Kept != 0 && len(now.digests) == 0 && !was.member { // it stays a member: what it lacks may come alone, in a row that does not say again that it is one
+		now.marked, a.Rejected = true, true
 		r.lacks(a)
 	}
 }

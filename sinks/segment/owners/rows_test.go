@@ -403,6 +403,15 @@ func TestARowOfChangedColumnsWithoutAPastIsRejected(t *testing.T) {
 	s.check(map[int]*person{1: {member: true, kinds: map[int]string{0: string(someDigest(0, "", 1))}}}, "after its replay")
 }
 
+// It says that it is a member, and what it lacks may come in a row that does not say so again.
+func TestARowOfChangedColumnsThatWasRejectedStaysAMember(t *testing.T) {
+	s := newShop(t, rand.New(rand.NewPCG(1, 1)))
+	s.assert(1, Assertion{Member: true, Keep: true, Kept: AllKinds})
+	s.assert(1, Assertion{Member: true, AsWas: true, Keep: true, Kept: AllKinds &^ 1, Digests: someDigest(0, "", 1)})
+	s.settle()
+	s.check(map[int]*person{1: {member: true, kinds: map[int]string{0: string(someDigest(0, "", 1))}}}, "after its identifier came")
+}
+
 // TikTok has what an earlier version remembered, so its owners tell it whatever comes of the row. What that version rejected can be
 // replayed, though it did not note of which topic the rejected row was.
 func TestWhatAnEarlierVersionRememberedIsTold(t *testing.T) {

@@ -10,7 +10,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/longtests/virtual"
 	"github.com/tokrelay/tokrelay/pipeline"
 )
 
@@ -94,7 +93,7 @@ func (w *world) transact() {
 	}
 	w.trouble.transactions++
 	id := fmt.Sprintf("source-%d", w.trouble.transactions)
-	t := &transaction{client: w.newClient(kgo.TransactionalID(id), kgo.TransactionTimeout(14*time.Minute), kgo.MaxVersions(virtual.WithoutZstd()))}
+	t := &transaction{client: w.newClient(kgo.TransactionalID(id), kgo.TransactionTimeout(14*time.Minute))}
 	if err := t.client.BeginTransaction(); err != nil {
 		w.Fatal(err)
 	}

@@ -36,16 +36,16 @@ func (w *world) insert(t *table) {
 	w.create(t, id, w.person())
 }
 
-// heard tells the audiences of a version of a row, or that it is gone.
+// heard tells the syncs of a version of a row, or that it is gone.
 func (w *world) heard(t *table, id int64, before, after row) {
 	whole := !w.has[changedColumns] || w.isFull()
-	for _, a := range w.audiences {
+	for _, s := range w.streams() {
 		switch _, there := t.rows[id]; {
-		case a.known[t] == nil:
+		case s.known[t] == nil:
 		case there:
-			a.hears(t, id, before, after, whole || before == row{})
+			s.hears(t, id, before, after, whole || before == row{})
 		default:
-			delete(a.known[t], id)
+			delete(s.known[t], id)
 		}
 	}
 }

@@ -20,6 +20,7 @@
 //	Spanner's column set to NULL taken for unchanged     3306 "key images,changed columns,erasures"
 //	no sync held whose audience another sync fills       6000 "full images,key images,rivals"
 //	the call of an instance that has ended not looked at 3483 "key images,full images,fences,late calls,restarts,kills"
+//	a look back that says what was said already          18102233, without a list, once in some fifty runs
 //
 // A seed gives the same history. Which goroutine comes first in one moment is not in its power, so a seed that failed may
 // pass: run it often (-runs 50 -same) before believing it.

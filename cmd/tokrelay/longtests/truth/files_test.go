@@ -26,7 +26,7 @@ const uploaded = `
 `
 
 func (w *world) fileText(b *strings.Builder, a *audience) {
-	fmt.Fprintf(b, uploaded, a.name, strings.Join(a.topics(), ", "), w.images(), a.name, w.mapped("identifier", a), tempDir(w.T), w.rand.IntN(4) > 0)
+	fmt.Fprintf(b, uploaded, a.name, strings.Join(a.streams[0].topics(), ", "), w.images(), a.name, w.mapped("identifier", a.streams[0]), tempDir(w.T), w.rand.IntN(4) > 0)
 }
 
 // tempDir is a folder in memory where the system has a place for that: builds sync what they keep, and disks are slow.

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/longtests/virtual"
 )
 
@@ -24,7 +26,8 @@ func TestOnceAllIsQuietTheAudienceIsTheTable(t *testing.T) {
 		w := newWorld(t, r, log, of, rows)
 		defer w.end()
 		w.live()
-		virtual.Part(w, w.parties())
+		w.calm()
+		virtual.Part(w, w.everyone())
 		if t.Failed() {
 			t.Logf("kinds %s\n%s\nstory:\n%s\nlog:\n%s", &w.traits, w.filler.config, strings.Join(w.story, "\n"), log.Tail())
 		}
@@ -51,23 +54,55 @@ func (w *world) live() {
 			return
 		}
 	}
-	w.verify()
+	if w.verify(); w.style != fileUpload && !w.Failed() {
+		w.empty()
+	}
 }
 
-// quiet ends all trouble.
-func (w *world) quiet() {
-	w.tiktok.ClearFaults()
-	for _, m := range virtual.Running(w.filler.members) {
-		m.Link.Restore()
+// empty deletes every row: TikTok may hold nothing then.
+func (w *world) empty() {
+	w.note("every row is deleted")
+	for _, t := range w.tables {
+		for _, id := range slices.Sorted(maps.Keys(t.rows)) {
+			w.remove(t, id)
+		}
 	}
-	if len(virtual.Running(w.filler.members)) == 0 {
-		w.join()
+	w.flush()
+	w.settle()
+	for _, a := range w.audiences {
+		if n := len(w.held(a)); n > 0 {
+			w.Errorf("every row is deleted, and audience %s has %d digests", a.name, n)
+		}
+	}
+	w.judge()
+}
+
+// calm ends all trouble.
+func (w *world) calm() {
+	w.restless.Store(false)
+	w.tiktok.ClearFaults()
+	w.refuse()
+	for _, m := range w.everyone() {
+		m.Link.Thaw()
+		if !m.Leaving {
+			m.Link.Restore()
+		}
+	}
+}
+
+// quiet ends all trouble, and has someone run who fills the audiences.
+func (w *world) quiet() {
+	w.calm()
+	for _, p := range w.fillers() {
+		if len(virtual.Running(p.members)) == 0 {
+			w.joinAs(p)
+		}
 	}
 	w.note("all is quiet")
 }
 
 // patience is how long the members may take, once all is quiet.
-const patience = 30 * time.Minute
+const patience = 8 * time.Minute
 
 // settle waits until nothing is left to do: not for the members, nor for calls and sessions of those that have gone.
 func (w *world) settle() {
@@ -80,6 +115,7 @@ func (w *world) settle() {
 	w.await("read everything", w.behind)
 	<-time.After(w.afterwards())
 	w.await("read everything", w.behind)
+	w.note("all is read")
 }
 
 func (w *world) await(what string, left func() string) {
@@ -97,14 +133,33 @@ func (w *world) await(what string, left func() string) {
 		if looked%90 == 0 {
 			w.evict()
 		}
+		if looked%30 == 0 && w.has[refusals] {
+			w.witness()
+		}
 		<-time.After(time.Second)
 	}
 }
 
+// witness has a row come and go that TikTok accepts: where it refuses all that it is sent, no row is blamed, and all wait.
+func (w *world) witness() {
+	w.unique++
+	name := fmt.Sprintf("witness%d@shop.example", w.unique)
+	t, id := w.tables[0], w.newKey(w.tables[0])
+	w.create(t, id, row{email: w.meaning(name, name), optIn: true, lapsed: true})
+	w.flush()
+	<-time.After(10 * time.Second)
+	w.remove(t, id)
+	w.flush()
+}
+
 // evict puts members out of the groups that a real broker would not have kept.
 func (w *world) evict() {
-	for _, a := range w.audiences {
-		if err := w.pulse.Evict(w.Context(), w.client, "truth."+a.sync); err != nil {
+	groups, err := kadm.NewClient(w.client).ListGroups(w.Context())
+	if err != nil {
+		w.Fatal(err)
+	}
+	for _, group := range groups.Groups() {
+		if err := w.pulse.Evict(w.Context(), w.client, group); err != nil {
 			w.Error(err)
 		}
 	}
@@ -112,33 +167,40 @@ func (w *world) evict() {
 
 // behind is what the groups have not committed, or a member says that is left.
 func (w *world) behind() string {
-	for _, a := range w.audiences {
-		if left := w.uncommitted(a.sync, a.tables); left != "" {
+	for _, s := range w.begun() {
+		if left := w.uncommitted(s.by, s.sync, s.tables); left != "" {
 			return left
 		}
-		for _, m := range virtual.Running(w.filler.members) {
-			c, err := m.Wiring.Metrics.Counts(a.sync)
+		for _, m := range virtual.Running(s.by.members) {
+			c, err := m.Wiring.Metrics.Counts(s.sync)
 			if err != nil {
 				w.Fatal(err)
 			}
 			if c.LagRecords != 0 || c.Unsettled != 0 {
-				return fmt.Sprintf("%s of %s is %d records behind, %d unsettled", a.sync, m.Name, c.LagRecords, c.Unsettled)
+				return fmt.Sprintf("%s of %s is %d records behind, %d unsettled; caught up: %v", s.sync, m.Name, c.LagRecords, c.Unsettled, m.CaughtUp(w.Context()))
+			}
+		}
+	}
+	for _, p := range w.fillers() {
+		for _, m := range virtual.Running(p.members) {
+			if !m.CaughtUp(w.Context()) {
+				return m.Name + " says that it has not caught up"
 			}
 		}
 	}
 	return w.unheld()
 }
 
-func (w *world) uncommitted(sync string, tables []*table) string {
-	group := w.broker.GroupInfo("truth." + sync)
+func (w *world) uncommitted(p *party, sync string, tables []*table) string {
+	group := w.broker.GroupInfo(p.group + "." + sync)
 	for _, t := range tables {
-		for p, end := range w.written[t.topic] {
+		for id, end := range w.written[t.topic] {
 			at := int64(0)
 			if group != nil {
-				at = group.Commits[t.topic][p].Offset
+				at = group.Commits[t.topic][id].Offset
 			}
 			if at < end {
-				return fmt.Sprintf("%s has committed %s/%d at %d, and the end is %d", sync, t.topic, p, at, end)
+				return fmt.Sprintf("%s has committed %s/%d at %d, and the end is %d", sync, t.topic, id, at, end)
 			}
 		}
 	}
@@ -158,6 +220,7 @@ func (w *world) judge() {
 func (w *world) differs() (list []string) {
 	for _, a := range w.audiences {
 		truth, held := a.truth(), w.held(a)
+		maps.DeleteFunc(truth, func(d digest, _ string) bool { return w.refused[d.hex] })
 		for _, d := range slices.SortedFunc(maps.Keys(truth), compare) {
 			if !held[d] {
 				list = append(list, fmt.Sprintf("%s: %s %s is missing: %s, of%s", a.name, d.kind, d.hex[:8], w.addresses[d.hex], truth[d]))
@@ -191,9 +254,9 @@ func (w *world) held(a *audience) map[digest]bool {
 }
 
 // afterwards is how long those that have gone may still change something: until their calls and sessions are over, and where partitions
-// were taken from them, until they have looked at what their calls did.
+// were taken from them, until it is known what their calls did.
 func (w *world) afterwards() time.Duration {
-	if w.has[fences] || w.has[cuts] {
+	if w.has[fences] || w.has[cuts] || w.has[freezes] || w.has[resyncing] {
 		return time.Minute
 	}
 	return w.longest + 15*time.Second

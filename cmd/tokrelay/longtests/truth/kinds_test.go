@@ -13,15 +13,13 @@ import (
 // kind is one way in which a history can be hard.
 type kind string
 
-// How the source writes, and what the sync makes of it: a history has one of these.
+// How the source writes, or that the audience is uploaded as a file: a history has one of these.
 const (
-	fullImages  kind = "full images"  // envelopes with full before-images, remembered
-	keyImages   kind = "key images"   // envelopes of PostgreSQL's default replica identity
-	flatRows    kind = "flat rows"    // plain rows; a delete is a tombstone
-	rewritten   kind = "rewritten"    // plain rows; a delete is the last row, marked, and nothing behind it
-	neverStored kind = "never stored" // full before-images, remember: never
-	unshared    kind = "unshared"     // full before-images, unshared: true
-	fileUpload  kind = "file upload"  // a file audience, uploaded once a day
+	fullImages kind = "full images" // envelopes with full before-images
+	keyImages  kind = "key images"  // envelopes of PostgreSQL's default replica identity
+	flatRows   kind = "flat rows"   // plain rows; a delete is a tombstone
+	rewritten  kind = "rewritten"   // plain rows; a delete is the last row, marked, and nothing behind it
+	fileUpload kind = "file upload" // a file audience, uploaded once a day
 )
 
 // What happens to the table, the log and the members: a history has any of these.
@@ -39,20 +37,25 @@ const (
 	softDeletes    kind = "soft deletes"      // a column marks rows as deleted
 	badOptOuts     kind = "bad opt-outs"      // a person leaves by a row that could not be sent
 	changedColumns kind = "changed columns"   // updates hold the changed columns alone
-	rivals         kind = "rivals"            // a sync of another configuration names the same audience
+	together       kind = "two syncs"         // another sync fills the same audience, of the same configuration or of one more
+	rivals         kind = "rivals"            // a sync of another kafka.group names the same audience
+	resyncing      kind = "resyncs"           // syncs read their topics again from the start, which may have been made again
+	widening       kind = "more partitions"   // the topics get more partitions
+	refusals       kind = "refused addresses" // TikTok takes some addresses for invalid
 	restarts       kind = "restarts"          // members leave in good order and others come
 	kills          kind = "kills"             // members are killed
 	cuts           kind = "cuts"              // members lose their network for a while
 	fences         kind = "fences"            // the broker forgets members whose calls are under way, and others get their partitions
+	freezes        kind = "freezes"           // members are frozen for a while, also between the decision to call and the call
 	instances      kind = "instances"         // more than one member at a time
 	faults         kind = "faults"            // TikTok throttles, fails, and answers after the effect with an error
 	late           kind = "late calls"        // TikTok is slow, and does what it was asked though the caller has gone
 )
 
 var (
-	styles = []kind{fullImages, keyImages, flatRows, rewritten, neverStored, unshared, fileUpload}
+	styles = []kind{fullImages, keyImages, flatRows, rewritten, fileUpload}
 	events = []kind{compaction, vanishing, keySchemas, keyChanges, households, topics, syncs, erasures, overwriting, rejected, softDeletes, badOptOuts,
-		changedColumns, rivals, restarts, kills, cuts, fences, instances, faults, late}
+		changedColumns, together, rivals, resyncing, widening, refusals, restarts, kills, cuts, fences, freezes, instances, faults, late}
 )
 
 // off are the kinds that are known to end wrong, each with what is still to be mended. -kinds all runs them all the same.
@@ -111,24 +114,15 @@ func someOf(list []kind, r *rand.Rand) traits {
 
 // leaveOut takes out what a style promises its users not to do, or what no log could tell of:
 //
-//   - Without memory two rows must not share an address, and a key change is two rows that do for a moment.
-//   - Without memory a change that compaction took before it was read is not known: what the person was before it stays.
-//   - Without memory no one knows that a call is to be undone which an owner had on the wire when the broker gave its partition to
-//     another unasked. Where partitions are lost, no call takes longer than a moment.
 //   - A tombstone that vanished leaves rows under another key of the same row, if there are any, as if they had not been
 //     deleted.
 //   - Rows of changed columns go with envelopes; deleted_when does not go with them, nor do plain rows, and a file audience wants full
 //     before-images. Unless the old rows are whole, what compaction took before it was read no row says again.
 //   - Who left while another sync filled the audience, and is no longer in the log, stays with a sync that takes it over. It is the only
 //     audience that changes hands.
+//   - A log whose rows have moved to other partitions is not read again from the start: no one knows the order of two partitions.
 //   - A file audience has no consumers that could be cut off from each other: one member makes the upload.
 func (t *traits) leaveOut() {
-	if t.memoryless() {
-		t.drop(households, keyChanges, compaction, vanishing)
-	}
-	if t.memoryless() && t.has[fences] {
-		t.drop(late)
-	}
 	if t.has[keySchemas] {
 		t.drop(vanishing)
 	}
@@ -141,11 +135,17 @@ func (t *traits) leaveOut() {
 	if t.has[changedColumns] && t.style == keyImages {
 		t.drop(compaction, vanishing)
 	}
+	if t.has[together] {
+		t.drop(rivals)
+	}
 	if t.has[rivals] {
 		t.drop(vanishing, syncs)
 	}
+	if t.has[rivals] || t.has[together] || t.has[resyncing] {
+		t.drop(widening)
+	}
 	if t.style == fileUpload {
-		t.drop(rivals, syncs, cuts, fences, late)
+		t.drop(together, rivals, resyncing, widening, refusals, syncs, cuts, fences, freezes, late)
 	}
 }
 
@@ -154,8 +154,6 @@ func (t *traits) drop(list ...kind) {
 		delete(t.has, k)
 	}
 }
-
-func (t *traits) memoryless() bool { return t.style == neverStored || t.style == unshared }
 
 // String lists them, for a test that fails.
 func (t *traits) String() string {

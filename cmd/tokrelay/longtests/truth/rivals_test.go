@@ -8,19 +8,17 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"time"
 
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/longtests/virtual"
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/replay"
 	"github.com/tokrelay/tokrelay/pipeline"
 )
 
-// party is a sync with the members that run it. Two that name one audience have configurations of their own and one state topic:
-// no check sees them together. The first fills the audience. The other is held: it says so and sends nothing,
-// until the first is taken away and a resync gives it the audience.
+// party is a configuration with the members that run it. All have one state topic, and no check sees two of them together. Those of one
+// kafka.group fill an audience together. A sync of another group that names it is held: it says so and sends nothing, until the
+// others are taken away and a resync gives it the audience.
 type party struct {
-	sync    string
+	group   string
+	sync    string // of a rival
 	config  string
 	members []*virtual.Member
 	held    atomic.Bool
@@ -39,6 +37,36 @@ func (s watched) RoundTrip(r *http.Request) (*http.Response, error) {
 	return s.w.api.RoundTrip(r)
 }
 
+// secondComes starts a member of another configuration, whose sync fills the audience too, once the first one has it.
+func (w *world) secondComes() {
+	a := w.audiences[0]
+	s := a.streams[len(a.streams)-1]
+	if s.by == w.filler { // one configuration has both
+		w.come()
+		return
+	}
+	if w.second == nil {
+		if w.settle(); w.Failed() || len(w.tiktok.Audiences()) == 0 {
+			return
+		}
+		means := w.meaningOf(a)
+		w.second = &party{group: w.filler.group, config: w.configOf(w.filler.group, block{a, s, s.sync, means})}
+		s.by = w.second
+		w.note("sync %s fills the same audience, by its %s", s.sync, means)
+	}
+	w.comes(w.second)
+}
+
+// meaningOf names an audience that is there.
+func (w *world) meaningOf(a *audience) string {
+	for _, found := range w.tiktok.Audiences() {
+		if found.Name == a.name && w.rand.IntN(2) == 0 {
+			return fmt.Sprintf("id: %q", found.ID)
+		}
+	}
+	return "name: " + a.name
+}
+
 // rivalComes starts a member of the other party, once the first one has the audience.
 func (w *world) rivalComes() {
 	if w.rival == nil {
@@ -47,22 +75,17 @@ func (w *world) rivalComes() {
 		}
 		w.rival = w.newRival()
 	}
-	if n := len(virtual.Running(w.rival.members)); n == 0 || w.has[instances] && n < 2 {
-		w.joinAs(w.rival)
-	}
+	w.comes(w.rival)
 }
 
 // newRival is a party that means the first one's audience.
 func (w *world) newRival() *party {
 	a := w.audiences[0]
-	means := "name: " + a.name
-	if w.rand.IntN(2) == 0 {
-		means = fmt.Sprintf("id: %q", w.tiktok.Audiences()[0].ID)
-	}
-	p := &party{sync: "rival"}
-	p.config = w.configOf(func(*audience) (string, string) { return p.sync, means })
+	means := w.meaningOf(a)
+	p := &party{group: "rivals", sync: "rival"}
+	p.config = w.configOf(p.group, block{a, a.streams[0], p.sync, means})
 	p.held.Store(true)
-	w.note("sync rival means the same audience, by its %s", means)
+	w.note("sync rival of another group means the same audience, by its %s", means)
 	return p
 }
 
@@ -80,54 +103,32 @@ func (w *world) rivalLeaves() {
 
 // handOver takes the party away that fills the audience, and has the other take it over, as the held sync's trouble says.
 func (w *world) handOver() {
-	if w.rival == nil {
+	if w.rival == nil || w.isEmpty() {
 		return
 	}
 	if w.settle(); w.Failed() {
 		return
 	}
-	virtual.Part(w, w.parties())
-	<-time.After(time.Minute) // sessions of those that were killed are over
-	w.evict()
-	w.note("%s takes the audience over from %s", w.rival.sync, w.filler.sync)
+	w.allLeave()
+	s := w.audiences[0].streams[0]
+	w.note("%s takes the audience over from %s", w.rival.sync, s.sync)
+	w.filler.sync = s.sync
 	w.filler, w.rival = w.rival, w.filler
 	w.filler.members, w.rival.members = nil, nil
 	w.filler.held.Store(false)
 	w.rival.held.Store(true)
-	w.audiences[0].sync = w.filler.sync
-	w.resync()
+	s.sync, s.by = w.filler.sync, w.filler
+	w.resync(s)
 	w.join()
 	w.settle() // before that the other has the audience still, if it comes back
 }
 
-// resync is `tokrelay resync` of the sync that fills the audience from now on.
-func (w *world) resync() {
-	config, err := w.start(w.filler).On(virtual.NewLink(&w.net, w.api))
-	if err != nil {
-		w.Fatal(err)
-	}
-	o := daemon.Options{Instance: "resync"}
-	wiring, err := daemon.Wire(config, o)
-	if err != nil {
-		w.Fatal(err)
-	}
-	defer wiring.Close()
-	s := &config.Syncs[0]
-	plan, err := replay.PlanResync(w.Context(), wiring.Admin, config, s, replay.ResyncOptions{Partition: -1}, time.Now())
-	if err == nil {
-		err = plan.Resync(w.Context(), config, s, o)
-	}
-	if err != nil {
-		w.Fatalf("resync %s: %v", s.Name, err)
-	}
-}
-
 // unheld is what is missing of the other party's trouble: where it has rows to read, one of its members says who fills the audience.
 func (w *world) unheld() string {
-	if w.rival == nil || len(virtual.Running(w.rival.members)) == 0 || w.uncommitted(w.rival.sync, w.tables) == "" {
+	if w.rival == nil || len(virtual.Running(w.rival.members)) == 0 || w.uncommitted(w.rival, w.rival.sync, w.tables) == "" {
 		return ""
 	}
-	want := "is filled by sync " + w.filler.sync + " already"
+	want := "is filled by sync " + w.audiences[0].streams[0].sync + " already"
 	for _, m := range virtual.Running(w.rival.members) {
 		for _, t := range m.Wiring.Status.Troubles(w.rival.sync) {
 			if t.Stop && strings.Contains(t.What, want) {
@@ -138,12 +139,34 @@ func (w *world) unheld() string {
 	return fmt.Sprintf("no member of sync %s says that the audience %s", w.rival.sync, want)
 }
 
-// parties are the members of both.
-func (w *world) parties() []*virtual.Member {
-	if w.rival == nil {
-		return w.filler.members
+// fillers are the parties that fill audiences.
+func (w *world) fillers() []*party {
+	if w.second == nil {
+		return []*party{w.filler}
 	}
-	return slices.Concat(w.filler.members, w.rival.members)
+	return []*party{w.filler, w.second}
+}
+
+// everyone are the members of all parties.
+func (w *world) everyone() (list []*virtual.Member) {
+	for _, p := range []*party{w.filler, w.second, w.rival} {
+		if p != nil {
+			list = append(list, p.members...)
+		}
+	}
+	return list
+}
+
+// begun are the syncs that fill audiences by now.
+func (w *world) begun() []*stream {
+	return slices.DeleteFunc(w.streams(), func(s *stream) bool { return s.by == nil })
+}
+
+func (w *world) streams() (list []*stream) {
+	for _, a := range w.audiences {
+		list = append(list, a.streams...)
+	}
+	return list
 }
 
 // judgeRival fails where the other party has delivered rows.

@@ -19,7 +19,9 @@ import (
 //     addresses is in the audience, and what it had before is out. It comes back with the next version that can be read.
 //   - Where updates hold the changed columns alone, and old rows do not hold the others, an address that did not change is known for as
 //     long as it is in the audience. An opt-out, a delete or a rejected row takes it out, and it comes back when it is written again.
-//   - An address that several rows hold is in for as long as one of them, by these rules, has it in.
+//   - An address that several rows hold is in for as long as one of them, by these rules, has it in. So is one that several syncs want that
+//     fill an audience together.
+//   - An address that TikTok itself refuses is not in it.
 
 // cell is the value of a column, with what it means. What writes it knows that: nothing here reads addresses.
 type cell struct {
@@ -77,25 +79,31 @@ func (t *table) some(pick func(n int) int) (int64, bool) {
 	return ids[pick(len(ids))], true
 }
 
-func newAudience(name, column string, tables []*table) *audience {
-	a := &audience{name: name, sync: name, column: column, tables: tables, known: map[*table]map[int64]row{}}
-	for _, t := range tables {
-		a.known[t] = map[int64]row{}
-	}
-	return a
+// audience is a set of people at TikTok, and the syncs that fill it: who one of them wants is in.
+type audience struct {
+	name    string
+	streams []*stream
 }
 
-// audience is which rows a sync's audience is made of.
-type audience struct {
-	name   string
-	sync   string // that fills it
+// stream is a sync, and which rows it takes for members.
+type stream struct {
+	sync   string
+	by     *party // that runs it; nil: it has not begun
 	column string // of the members
 	tables []*table
 	known  map[*table]map[int64]row // the rows as those who read the log know them
 }
 
-func (a *audience) includes(r *row) bool {
-	if a.column == "lapsed" {
+func newStream(sync, column string, tables []*table) *stream {
+	s := &stream{sync: sync, column: column, tables: tables, known: map[*table]map[int64]row{}}
+	for _, t := range tables {
+		s.known[t] = map[int64]row{}
+	}
+	return s
+}
+
+func (s *stream) includes(r *row) bool {
+	if s.column == "lapsed" {
 		return r.lapsed
 	}
 	return r.optIn
@@ -104,33 +112,41 @@ func (a *audience) includes(r *row) bool {
 // truth is what the audience has to be, with the rows that say so.
 func (a *audience) truth() map[digest]string {
 	set := map[digest]string{}
-	for _, t := range a.tables {
-		for id, r := range a.known[t] {
-			for _, d := range r.digests(a.includes(&r)) {
-				set[d] += fmt.Sprintf(" %s/%d", t.topic, id)
-			}
-		}
-		for _, r := range t.population {
-			for _, d := range r.digests(a.includes(&r)) {
-				set[d] = "one of the population"
-			}
+	for _, s := range a.streams {
+		if s.by != nil {
+			s.adds(set)
 		}
 	}
 	return set
 }
 
+func (s *stream) adds(set map[digest]string) {
+	for _, t := range s.tables {
+		for id, r := range s.known[t] {
+			for _, d := range r.digests(s.includes(&r)) {
+				set[d] += fmt.Sprintf(" %s/%d of %s", t.topic, id, s.sync)
+			}
+		}
+		for _, r := range t.population {
+			for _, d := range r.digests(s.includes(&r)) {
+				set[d] = "one of the population"
+			}
+		}
+	}
+}
+
 // hears takes over what a version of a row says to those who read the log; whole: of all its columns.
-func (a *audience) hears(t *table, id int64, before, after row, whole bool) {
+func (s *stream) hears(t *table, id int64, before, after row, whole bool) {
 	known := after
 	if !whole {
-		was := a.known[t][id]
-		if len(was.digests(a.includes(&was))) == 0 {
+		was := s.known[t][id]
+		if len(was.digests(s.includes(&was))) == 0 {
 			was.email, was.phone = cell{}, cell{}
 		}
 		known.email = was.email.after(before.email, after.email)
 		known.phone = was.phone.after(before.phone, after.phone)
 	}
-	a.known[t][id] = known
+	s.known[t][id] = known
 }
 
 // after is what is known of a column after a change.

@@ -6,7 +6,9 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -26,6 +28,7 @@ func (w *world) happen() {
 			things = append(things, w.things(k)...)
 		}
 	}
+	w.restless.Store(true)
 	things[w.rand.IntN(len(things))]()
 }
 
@@ -46,6 +49,14 @@ func (w *world) things(k kind) []func() {
 		return []func(){w.cut, w.restore}
 	case fences:
 		return []func(){w.fence}
+	case freezes:
+		return []func(){w.freeze, w.freeze}
+	case together:
+		return []func(){w.secondComes}
+	case resyncing:
+		return []func(){w.resyncs}
+	case widening:
+		return []func(){w.widen}
 	case rivals:
 		return []func(){w.rivalComes, w.rivalComes, w.rivalLeaves, w.handOver}
 	case instances:
@@ -69,15 +80,37 @@ func (w *world) wait() {
 	<-time.After(time.Duration(w.rand.IntN(1<<(4+w.rand.IntN(11)))) * time.Millisecond)
 }
 
-// compact runs the log cleaner.
+// compact runs the log cleaner. kfake's cleans beyond open transactions, where a real one waits; and of an aborted one it may take the end
+// alone, so that all is hidden that its producer writes later: it does not run while there are such.
 func (w *world) compact() {
+	if !w.cleanable() {
+		return
+	}
 	w.note("compaction")
 	w.broker.Compact()
 }
 
-// vanish runs it in the state it is in a day later: it takes the tombstones that every sync has read.
+func (w *world) cleanable() bool {
+	if w.pulse.MayCommitAfterAbort(w.everyone()) {
+		return false
+	}
+	topics, err := kadm.NewClient(w.client).ListTopics(w.Context())
+	if err != nil {
+		w.Fatal(err)
+	}
+	for _, topic := range topics.Names() {
+		for _, p := range w.broker.PartitionInfos(topic) {
+			if p.LastStableOffset < p.HighWatermark {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// vanish runs it in the state it is in a day later: it takes the tombstones that everyone has read.
 func (w *world) vanish() {
-	if w.settle(); w.Failed() {
+	if w.settle(); w.Failed() || !w.cleanable() {
 		return
 	}
 	w.note("compaction takes the tombstones")
@@ -88,12 +121,13 @@ func (w *world) vanish() {
 
 // retain says how long tombstones stay, in milliseconds.
 func (w *world) retain(ms string) {
-	var names []string
-	for _, t := range w.tables {
-		names = append(names, t.topic)
+	admin := kadm.NewClient(w.client)
+	topics, err := admin.ListTopics(w.Context())
+	if err != nil {
+		w.Fatal(err)
 	}
 	config := []kadm.AlterConfig{{Op: kadm.SetConfig, Name: "delete.retention.ms", Value: &ms}}
-	if _, err := kadm.NewClient(w.client).AlterTopicConfigs(w.Context(), config, names...); err != nil {
+	if _, err := admin.AlterTopicConfigs(w.Context(), config, topics.Names()...); err != nil {
 		w.Fatal(err)
 	}
 }
@@ -106,23 +140,55 @@ func (w *world) registerKey() {
 
 // come starts a member where there is none, or room for another.
 func (w *world) come() {
-	if n := len(virtual.Running(w.filler.members)); n == 0 || w.has[instances] && n < 3 {
-		w.join()
+	list := w.fillers()
+	w.comes(list[w.rand.IntN(len(list))])
+}
+
+func (w *world) comes(p *party) {
+	if n := len(virtual.Running(p.members)); n == 0 || w.has[instances] && n < 3 {
+		w.joinAs(p)
 	}
 }
 
+// leave and kill pass one over that may have called late: who is to tell the others of it could not.
 func (w *world) leave() {
-	if m := w.any(); m != nil {
+	if m := w.any(); m != nil && !m.Link.Thawed(w.longest+3*time.Second) {
 		w.note("%s leaves", m.Name)
 		m.Leave()
 	}
 }
 
 func (w *world) kill() {
-	if m := w.any(); m != nil {
+	if m := w.any(); m != nil && !m.Link.Thawed(w.longest+3*time.Second) {
 		w.note("%s is killed", m.Name)
 		m.Crash()
 	}
+}
+
+// freeze has a member do nothing for a while, which may be longer than its sessions.
+func (w *world) freeze() {
+	if m := w.any(); m != nil {
+		d := time.Duration(w.rand.Int64N(int64(5 * session)))
+		w.note("%s freezes for %v", m.Name, d)
+		m.Link.Freeze()
+		time.AfterFunc(d, m.Link.Thaw)
+	}
+}
+
+// session is that of the members' groups.
+const session = 14 * time.Second
+
+// nap has a member freeze now and then before it sends something, or once an answer has come.
+func (w *world) nap() time.Duration {
+	if !w.restless.Load() {
+		return 0
+	}
+	w.naps.Lock()
+	defer w.naps.Unlock()
+	if w.naps.rand.IntN(1000) >= w.naps.often {
+		return 0
+	}
+	return time.Duration(w.naps.rand.Int64N(int64(4 * session)))
 }
 
 func (w *world) cut() {
@@ -164,6 +230,13 @@ func (w *world) annoy() {
 	f.Count, f.Skip = 1+w.rand.IntN(1<<w.rand.IntN(4)), w.rand.IntN(4)
 	w.note("TikTok: %+v", f)
 	w.tiktok.AddFault(f)
+}
+
+// refuse has TikTok refuse some addresses for good.
+func (w *world) refuse() {
+	for _, hex := range slices.Sorted(maps.Keys(w.refused)) {
+		w.tiktok.AddFault(sandbox.Fault{Name: "refused", ID: hex, Code: 40002, Message: "Invalid parameters."})
+	}
 }
 
 // slow has TikTok take its time with some calls: none longer than their caller waits.

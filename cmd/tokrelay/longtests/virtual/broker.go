@@ -9,25 +9,16 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
-	"github.com/twmb/franz-go/pkg/kversion"
 )
 
 // Port is the broker's.
 const Port = 9092
 
 // NewBroker makes a broker of one node on an in-memory network. It keeps what is written: kfake would drop the records of compacted topics
-// too once they are a week old.
+// too once they are a week old. It compacts when it is told to.
 func NewBroker(n *kfake.VirtualNetwork, opts ...kfake.Opt) (*kfake.Cluster, error) {
-	forEver := kfake.BrokerConfigs(map[string]string{"log.retention.ms": "-1"})
-	return kfake.NewCluster(append(opts, forEver, kfake.NumBrokers(1), kfake.Ports(Port), kfake.MaxVersions(WithoutZstd()), kfake.ListenFn(n.Listen))...)
-}
-
-// WithoutZstd is a broker too old for zstd: its decoders live in pools, have channels, and are closed by the garbage
-// collector, which virtual time does not allow. The producer falls back to snappy.
-func WithoutZstd() *kversion.Versions {
-	v := kversion.Stable()
-	v.SetMaxKeyVersion(int16(kmsg.Produce), 6)
-	return v
+	forEver := kfake.BrokerConfigs(map[string]string{"log.retention.ms": "-1", "log.cleaner.backoff.ms": "300000000000"})
+	return kfake.NewCluster(append(opts, forEver, kfake.NumBrokers(1), kfake.Ports(Port), kfake.ListenFn(n.Listen))...)
 }
 
 // NewClient is a client that chooses the partition of every record itself.
@@ -35,18 +26,20 @@ func NewClient(n *kfake.VirtualNetwork, c *kfake.Cluster, opts ...kgo.Opt) (*kgo
 	return kgo.NewClient(append(opts, kgo.SeedBrokers(c.ListenAddrs()...), kgo.Dialer(n.DialContext), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
 }
 
-// Pulse is when the members of the broker's groups were last heard of.
+// Pulse is when the members of the broker's groups were last heard of, and which producers have had a transaction aborted.
 type Pulse struct {
 	broker *kfake.Cluster
 
-	mu    sync.Mutex
-	heard map[string]time.Time
+	mu      sync.Mutex
+	heard   map[string]time.Time
+	ids     map[string]bool // of transactions that were begun
+	aborted time.Time       // last
 }
 
 // NewPulse listens to the heartbeats that reach a broker.
 func NewPulse(c *kfake.Cluster) *Pulse {
-	p := &Pulse{broker: c, heard: map[string]time.Time{}}
-	for _, key := range []kmsg.Key{kmsg.Heartbeat, kmsg.ConsumerGroupHeartbeat} {
+	p := &Pulse{broker: c, heard: map[string]time.Time{}, ids: map[string]bool{}}
+	for _, key := range []kmsg.Key{kmsg.Heartbeat, kmsg.ConsumerGroupHeartbeat, kmsg.InitProducerID, kmsg.EndTxn} {
 		c.ControlKey(int16(key), func(r kmsg.Request) (kmsg.Response, error, bool) {
 			c.KeepControl()
 			p.hear(r)
@@ -64,7 +57,30 @@ func (p *Pulse) hear(r kmsg.Request) {
 		p.heard[r.MemberID] = time.Now()
 	case *kmsg.ConsumerGroupHeartbeatRequest:
 		p.heard[r.MemberID] = time.Now()
+	case *kmsg.InitProducerIDRequest:
+		if id := r.TransactionalID; id != nil { // one that comes again may have left a transaction open
+			if p.ids[*id] {
+				p.aborted = time.Now()
+			}
+			p.ids[*id] = true
+		}
+	case *kmsg.EndTxnRequest:
+		if !r.Commit {
+			p.aborted = time.Now()
+		}
 	}
+}
+
+// MayCommitAfterAbort reports whether a transaction was aborted by one of the members that have not ended: it may commit others later.
+func (p *Pulse) MayCommitAfterAbort(members []*Member) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, m := range members {
+		if !m.isOver() && !m.began.After(p.aborted) {
+			return true
+		}
+	}
+	return false
 }
 
 // silent reports whether a member has not been heard of for longer than any session lasts.

@@ -16,13 +16,18 @@ import (
 // Link is all that joins a member to the world: connections to the broker, and calls to TikTok. Cut, it breaks what is
 // under way and lets nothing through; a member whose link is cut for good has crashed as far as another can tell.
 type Link struct {
+	// Nap says for how long the process freezes where it asks: before it sends anything, and when an answer has come. Nil: not at all.
+	Nap func() time.Duration
+
 	net *kfake.VirtualNetwork
 	api http.RoundTripper
 
-	mu    sync.Mutex
-	alive context.Context // ends when the link is cut
-	cut   context.CancelFunc
-	conns map[net.Conn]struct{}
+	mu       sync.Mutex
+	alive    context.Context // ends when the link is cut
+	cut      context.CancelFunc
+	restored time.Time
+	frozen   freeze
+	conns    map[net.Conn]struct{}
 }
 
 // refused is the error of a network where nothing listens.
@@ -39,7 +44,10 @@ func NewLink(n *kfake.VirtualNetwork, api http.RoundTripper) *Link {
 func (l *Link) Restore() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.alive, l.cut = context.WithCancel(context.Background())
+	if l.alive == nil || l.alive.Err() != nil {
+		l.alive, l.cut = context.WithCancel(context.Background())
+		l.restored = time.Now()
+	}
 }
 
 // Down cuts the link until Restore.
@@ -68,7 +76,7 @@ func (l *Link) Open() int {
 
 // Dial opens a connection to the broker.
 func (l *Link) Dial(ctx context.Context, network, address string) (net.Conn, error) {
-	if l.life().Err() != nil {
+	if l.pass(); l.life().Err() != nil {
 		return nil, refused
 	}
 	c, err := l.net.DialContext(ctx, network, address)
@@ -97,7 +105,14 @@ const latency = time.Millisecond
 
 func (c *linked) Write(b []byte) (int, error) {
 	time.Sleep(latency)
+	c.link.nap()
 	return c.Conn.Write(b)
+}
+
+func (c *linked) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.link.pass()
+	return n, err
 }
 
 func (c *linked) Close() error {
@@ -109,15 +124,17 @@ func (c *linked) Close() error {
 
 // RoundTrip makes a call. A cut breaks it off: before its effect, or after it and before its answer.
 func (l *Link) RoundTrip(r *http.Request) (*http.Response, error) {
+	waited := l.nap()
 	life := l.life()
 	if life.Err() != nil {
 		r.Body.Close()
 		return nil, refused
 	}
-	ctx, cancel := context.WithCancel(r.Context())
+	ctx, cancel := context.WithCancel(late(r.Context(), waited))
 	defer cancel()
 	defer context.AfterFunc(life, cancel)()
 	answer, err := l.api.RoundTrip(r.WithContext(ctx))
+	l.nap()
 	if life.Err() != nil {
 		return nil, fmt.Errorf("read answer: %w", syscall.ECONNRESET)
 	}

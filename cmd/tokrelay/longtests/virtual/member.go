@@ -7,10 +7,13 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
@@ -24,9 +27,14 @@ type Member struct {
 	Crashed bool
 	Leaving bool
 
+	began time.Time
+	over  atomic.Bool
 	stop  context.CancelFunc
 	ended func() error
 }
+
+// isOver reports whether the rest of the world hears nothing of the member any more.
+func (m *Member) isOver() bool { return m.Crashed || m.over.Load() }
 
 // Start is what a member is started from.
 type Start struct {
@@ -35,12 +43,14 @@ type Start struct {
 	Folder string
 	Net    *kfake.VirtualNetwork
 	API    http.RoundTripper
+	Nap    func() time.Duration // of the Link; may be nil
 	Log    *Logs
 }
 
 // Join starts a member.
 func Join(s Start) (*Member, error) {
-	m := &Member{Name: fmt.Sprintf("member-%d", s.Number), Link: NewLink(s.Net, s.API)}
+	m := &Member{Name: fmt.Sprintf("member-%d", s.Number), Link: NewLink(s.Net, s.API), began: time.Now()}
+	m.Link.Nap = s.Nap
 	config, err := s.On(m.Link)
 	if err != nil {
 		return nil, err
@@ -56,18 +66,24 @@ func Join(s Start) (*Member, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	m.stop = stop
 	ended := make(chan error, 1)
-	go func() { ended <- m.RunOn(ctx, listener) }()
+	go func() {
+		err := m.RunOn(ctx, listener)
+		m.over.Store(true)
+		ended <- err
+	}()
 	m.ended = sync.OnceValue(func() error { return <-ended })
 	return m, nil
 }
 
-// On is the configuration, which reaches the world through a link.
+// On is the configuration, which reaches the world through a link. Nothing is written with zstd: its decoders live in pools, have
+// channels, and are closed by the garbage collector, which virtual time does not allow.
 func (s Start) On(l *Link) (*daemon.Config, error) {
 	c, report := daemon.Parse([]byte(s.Config), settings.Lookup{Env: func(name string) (string, bool) { return s.Folder, name == "FOLDER" }})
 	if err := report.Err(); err != nil {
 		return nil, err
 	}
 	c.Kafka.Dial = l.Dial
+	c.Kafka.Codecs = []kgo.CompressionCodec{kgo.SnappyCompression()}
 	for name, account := range c.Connections {
 		account.Transport = l
 		c.Connections[name] = account
