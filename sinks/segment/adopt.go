@@ -12,13 +12,13 @@ import (
 // owner. A record that cannot be read is passed over; one without a value says that the row is not a member any more.
 func Adopt(r *pipeline.Record) (key owners.Identity, a owners.Assertion, ok bool) {
 	if r.Value == nil && len(r.Key) == len(key) {
-		return owners.Identity(r.Key), a, true
+		return owners.Identity(r.Key), owners.Assertion{What: owners.OfEarlier}, true
 	}
 	m, ok := readMember(r.Value)
 	if ok = ok && len(r.Key) == len(key); !ok {
 		return key, a, false
 	}
-	a = owners.Assertion{Member: m.nobody || len(m.wants) > 0, Keep: m.nobody, Rejected: m.letters, Digests: adopted(m.wants), Before: adopted(m.leaves),
+	a = owners.Assertion{What: owners.OfEarlier, Member: m.nobody || len(m.wants) > 0, Keep: m.nobody, Rejected: m.letters, Digests: adopted(m.wants), Before: adopted(m.leaves),
 		Source: owners.Source{Partition: m.partition, Offset: m.offset, Time: m.time}}
 	return owners.Identity(r.Key), a, true
 }

@@ -226,21 +226,32 @@ func Grant(k kafka.Config, resource, name string, rights ...admin.Right) string 
 
 func (u *checkup) group(ctx context.Context, s *daemon.Sync) {
 	name := u.config.GroupOf(s)
-	for _, group := range []string{name, name + ".replay"} {
-		rights, err := u.groupRights(ctx, group)
-		switch {
-		case admin.Passing(err), errors.Is(err, context.DeadlineExceeded):
-			u.warn("group "+group, "could not be asked about: "+err.Error(),
-				"a new cluster makes the place for groups with its first one: check again in a minute, and see that the brokers are healthy if it stays")
-		case err != nil:
-			u.failed("group "+group, err)
-		case !rights.Has(admin.RightRead):
-			u.fail("group "+group, "this client may not use it", Grant(u.config.Kafka, "--resource-pattern-type prefixed --group", name, admin.RightRead))
-		case group == name:
-			u.ok("group "+group, "may be used")
-			u.renamedTopics(ctx, s, group)
-		}
+	if u.mayUse(ctx, name, name) {
+		u.ok("group "+name, "may be used")
+		u.renamedTopics(ctx, s, name)
 	}
+	u.mayUse(ctx, name+".replay", name)
+	if s.Kind() == daemon.KindSegment {
+		owners := u.config.Kafka.GroupOf("audience")
+		u.mayUse(ctx, owners+".check", owners)
+	}
+}
+
+// mayUse looks whether this client may be a member of a group; grant is what the names begin with for which the right is to be given.
+func (u *checkup) mayUse(ctx context.Context, group, grant string) bool {
+	rights, err := u.groupRights(ctx, group)
+	switch {
+	case admin.Passing(err), errors.Is(err, context.DeadlineExceeded):
+		u.warn("group "+group, "could not be asked about: "+err.Error(),
+			"a new cluster makes the place for groups with its first one: check again in a minute, and see that the brokers are healthy if it stays")
+	case err != nil:
+		u.failed("group "+group, err)
+	case !rights.Has(admin.RightRead):
+		u.fail("group "+group, "this client may not use it", Grant(u.config.Kafka, "--resource-pattern-type prefixed --group", grant, admin.RightRead))
+	default:
+		return true
+	}
+	return false
 }
 
 // renamedTopics looks for topics that the sync has read and reads no more: their members stay in a streamed audience that remembers them.

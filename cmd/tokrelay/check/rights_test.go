@@ -18,6 +18,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
 )
@@ -93,6 +94,43 @@ func TestMissingRightsAreNamedAsCommands(t *testing.T) {
 		}
 		said[f] = true
 	}
+}
+
+// Owners of a streamed audience are groups of their own, and delete what they have handled.
+func TestMissingRightsOfOwnersAreNamed(t *testing.T) {
+	cluster, root := guarded(t)
+	const rows = "tokrelay.audience.1.rows"
+	if _, err := root.CreateTopic(t.Context(), 1, 1, nil, rows); err != nil {
+		t.Fatal(err)
+	}
+	c, report := daemon.Parse([]byte(guardedConfig), settings.Vars(map[string]string{
+		"BROKER": cluster.ListenAddrs()[0], "PASSWORD": "relay", "TOKEN": sandbox.DefaultToken, "TIKTOK": "http://127.0.0.1:1"}))
+	if err := report.Err(); err != nil {
+		t.Fatal(err)
+	}
+	grant := kadm.NewACLs().Allow("User:relay").AllowHosts("*").Topics(rows).ResourcePatternType(kadm.ACLPatternLiteral).Operations(kadm.OpRead, kadm.OpWrite, kadm.OpDescribeConfigs)
+	if _, err := root.CreateACLs(t.Context(), grant); err != nil {
+		t.Fatal(err)
+	}
+	groups := kadm.NewACLs().Allow("User:relay").AllowHosts("*").Groups("tokrelay").ResourcePatternType(kadm.ACLPatternPrefixed).Operations(kadm.OpRead)
+	if _, err := root.DeleteACLs(t.Context(), groups); err != nil {
+		t.Fatal(err)
+	}
+	var list []Finding
+	u := &checkup{config: c, emit: func(f Finding) { list = append(list, f) }}
+	var err error
+	if u.admin, err = admin.New(c.Kafka, "admin", nil); err != nil {
+		t.Fatal(err)
+	}
+	defer u.admin.Close()
+	rights, err := u.admin.TopicRights(t.Context(), rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.ownTopic(admin.Wanted{Name: rows, Retention: admin.Forever}, admin.Topic{Name: rows, Partitions: 1, Policy: "delete", Retention: -1}, rights[rows])
+	wantFinding(t, list, Warn, "topic "+rows, "may not purge it", "--operation Delete --topic "+rows)
+	u.group(t.Context(), &c.Syncs[2])
+	wantFinding(t, list, Fail, "group tokrelay.audience.check", "may not use it", "--operation Read --resource-pattern-type prefixed --group tokrelay.audience")
 }
 
 // until asks until it is so, for half a minute at most.

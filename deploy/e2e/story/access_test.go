@@ -3,7 +3,9 @@
 package story
 
 import (
+	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -33,33 +35,128 @@ func TestAUserWithoutRightsWaitsForThemAndLosesNothing(t *testing.T) {
 			f.day()
 			f.start()
 			f.waitsFor("AUTHORIZATION")
-			f.allow(f.own(), f.sources())
+			rights := f.documented()
+			f.allow(rights...)
 			f.underWay()
-			f.deny(f.sources())
+			f.deny(rights[0])
 			f.waitsFor("AUTHORIZATION")
 			f.day()
-			f.allow(f.sources())
+			f.allow(rights[0])
 			f.laws()
 		})
 	}
 }
 
-// own are the topics tokrelay writes.
-func (f *flow) own() *kadm.ACLBuilder {
-	return kadm.NewACLs().Allow("User:app").AllowHosts("*").ResourcePatternType(kadm.ACLPatternLiteral).Operations(kadm.OpAll).
-		Topics(f.name+".rejected", f.name+".failed", f.name+".state", f.name+".calls", f.name+".people.members")
+// The rights that docs/operations/security.md names are enough, and check names each that is missing.
+func TestTheDocumentedRightsAreExactlyEnough(t *testing.T) {
+	f := newFlow(t, "rights", options{
+		brokers: os.Getenv("E2E_KAFKA_SASL"),
+		kafka:   ", sasl: {mechanism: PLAIN, username: app, password: app-password}",
+	})
+	rights := f.documented()
+	f.allow(rights...)
+	f.day()
+	f.start()
+	f.day()
+	f.laws()
+	lacks := func(right string) bool { return strings.Contains(f.check(), "--operation "+right+" ") }
+	if says := f.check(); strings.Contains(says, "kafka-acls.sh") {
+		t.Errorf("check names rights though all that are documented are granted:\n%s", says)
+	}
+	for _, r := range rights {
+		if r.operation == "Describe" || r.operation == "Create" { // the one comes with others, of the other Kafka does not say whether it is there
+			continue
+		}
+		f.deny(r)
+		until(t, fmt.Sprintf("check names %s of %v", r.operation, r.names), func() bool { return lacks(r.operation) })
+		f.allow(r)
+		until(t, "all rights are there again", func() bool { return !strings.Contains(f.check(), "kafka-acls.sh") })
+	}
+	f.day()
+	f.laws()
 }
 
-// sources are the topics it reads, and its groups.
-func (f *flow) sources() *kadm.ACLBuilder {
-	return kadm.NewACLs().Allow("User:app").AllowHosts("*").ResourcePatternType(kadm.ACLPatternPrefixed).Operations(kadm.OpRead).
-		Topics(f.name + "." + f.name).Groups(f.name)
-}
-
-func (f *flow) allow(all ...*kadm.ACLBuilder) {
+// check is what check --online prints.
+func (f *flow) check() string {
 	f.t.Helper()
-	for _, rights := range all {
-		created, err := f.broker.CreateACLs(f.t.Context(), rights)
+	out, _ := f.command("check", "--online").CombinedOutput() // its exit code tells of what it finds
+	return string(out)
+}
+
+// right is one that security.md grants, on all that begins with one of the names.
+type right struct {
+	operation, resource string
+	names               []string
+	acl                 *kadm.ACLBuilder
+}
+
+var operations = map[string]kadm.ACLOperation{"Read": kadm.OpRead, "Write": kadm.OpWrite, "Describe": kadm.OpDescribe,
+	"DescribeConfigs": kadm.OpDescribeConfigs, "Delete": kadm.OpDelete, "Create": kadm.OpCreate}
+
+// documented are the rights of the page's commands, with the names of this flow.
+func (f *flow) documented() (list []right) {
+	f.t.Helper()
+	page, err := os.ReadFile("../../../docs/operations/security.md")
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	for line := range strings.Lines(string(page)) {
+		if command, is := strings.CutPrefix(line, "acl --operation "); is {
+			list = append(list, f.grants(strings.Fields("--operation "+command))...)
+		}
+	}
+	if len(list) < 10 {
+		f.t.Fatalf("the page grants %d rights: the test looks at nothing", len(list))
+	}
+	return list
+}
+
+// grants are the rights of one command; all of them are of names that begin alike.
+func (f *flow) grants(words []string) (list []right) {
+	f.t.Helper()
+	var granted []string
+	var r right
+	for i := 0; i+1 < len(words) && words[i] != "#"; i += 2 {
+		switch words[i] {
+		case "--operation":
+			granted = append(granted, words[i+1])
+		case "--topic", "--group", "--transactional-id":
+			name := strings.NewReplacer("shop.public.", f.name+"."+f.name+".", "tokrelay.", f.name+".").Replace(words[i+1])
+			r.resource, r.names = words[i], []string{name}
+			if name == f.name+"." && r.resource == "--topic" { // here the sources' names begin so, too
+				r.names = []string{name + "rejected", name + "failed", name + "state", name + "calls", name + "audience"}
+			}
+		case "--resource-pattern-type":
+			if words[i+1] != "prefixed" {
+				f.t.Fatalf("a pattern of another kind: %v", words)
+			}
+		default:
+			f.t.Fatalf("a word that the test does not know: %s", words[i])
+		}
+	}
+	for _, r.operation = range granted {
+		operation, known := operations[r.operation]
+		if !known {
+			f.t.Fatalf("an operation that the test does not know: %s", r.operation)
+		}
+		r.acl = kadm.NewACLs().Allow("User:app").AllowHosts("*").ResourcePatternType(kadm.ACLPatternPrefixed).Operations(operation)
+		switch r.resource {
+		case "--topic":
+			r.acl.Topics(r.names...)
+		case "--group":
+			r.acl.Groups(r.names...)
+		default:
+			r.acl.TransactionalIDs(r.names...)
+		}
+		list = append(list, r)
+	}
+	return list
+}
+
+func (f *flow) allow(rights ...right) {
+	f.t.Helper()
+	for _, r := range rights {
+		created, err := f.broker.CreateACLs(f.t.Context(), r.acl)
 		if err != nil {
 			f.t.Fatal(err)
 		}
@@ -71,9 +168,9 @@ func (f *flow) allow(all ...*kadm.ACLBuilder) {
 	}
 }
 
-func (f *flow) deny(rights *kadm.ACLBuilder) {
+func (f *flow) deny(r right) {
 	f.t.Helper()
-	deleted, err := f.broker.DeleteACLs(f.t.Context(), rights)
+	deleted, err := f.broker.DeleteACLs(f.t.Context(), r.acl)
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -68,8 +69,8 @@ func TestAnotherClientReadsWhatWeWriteAndAgrees(t *testing.T) {
 		ours = append(ours, shown(t, line))
 	}
 	same(t, "dead letters as dlq show tells them", ours, theirs)
-	for _, topic := range []string{".state", ".people.members"} {
-		same(t, "records of "+topic+" as kcat sees them", sizes(t, f.name+topic), ourSizes(f.records(f.name+topic)))
+	for _, topic := range slices.Concat([]string{f.name + ".state"}, f.owned("members"), f.owned("claims")) {
+		same(t, "records of "+topic+" as kcat sees them", sizes(t, topic), ourSizes(f.records(topic, kgo.FetchIsolationLevel(kgo.ReadCommitted()))))
 	}
 }
 
@@ -119,6 +120,9 @@ func sizes(t *testing.T, topic string) []string {
 
 func ourSizes(records []*kgo.Record) (lines []string) {
 	for _, r := range records {
+		if r.Attrs.IsControl() {
+			continue
+		}
 		size := len(r.Value)
 		if r.Value == nil {
 			size = -1

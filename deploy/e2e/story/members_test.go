@@ -85,7 +85,7 @@ func TestWhoLeftIsOutAlsoByAnotherKeySchemaAndWhereOnlyATombstoneIsLeft(t *testi
 func rowText(t *testing.T, r *kgo.Record) string { return strconv.FormatInt(rowID(t, r), 10) }
 
 // A connector that is made again with another prefix writes the same table to another topic. The sync that is to read that stops and
-// says so; a resync takes the members over, and the verification finds those who left while no topic told of them.
+// says so; a resync takes the members over, and takes those out who left while no topic told of them.
 func TestATopicWithAnotherPrefixStopsTheAudienceUntilAResyncTakesItsMembersOver(t *testing.T) {
 	f := newFlow(t, "prefix", options{})
 	p := f.start()
@@ -115,7 +115,9 @@ func TestATopicWithAnotherPrefixStopsTheAudienceUntilAResyncTakesItsMembersOver(
 	f.start()
 	f.source.exec(t, "UPDATE people SET email = 'again' || id || '@example.com' WHERE id % 6 = 1; DELETE FROM people WHERE id % 9 = 4")
 	f.source.written(t)
-	f.caughtUp()
-	f.run("audience", "verify", "--sync", "people", "--repair", "--yes")
+	until(t, "the owners have taken out who did not come again", func() bool { return len(f.members("People", "EMAIL_SHA256")) == len(set(f.source.rows(t, sqlMembers))) })
 	f.laws()
+	if says := f.run("audience", "verify", "--sync", "people"); !strings.Contains(says, "nothing is missing and nothing is too much") {
+		t.Errorf("the verification says:\n%s", says)
+	}
 }

@@ -4,6 +4,7 @@ package story
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -40,12 +42,13 @@ type options struct {
 	tiktok  sandbox.Config
 	env     []string // for ${VAR} in the configuration
 	syncs   string   // more syncs of a flow; %[1]s is its name
+	timeout int      // seconds of one call at most; default 5. The session lasts 5 longer, as a streamed audience needs
 }
 
 const head = `
-kafka: {brokers: ["%[2]s"], group: %[1]s, session_timeout: 10s%[3]s}
+kafka: {brokers: ["%[2]s"], group: %[1]s, session_timeout: %[7]ds%[3]s}
 schema_registry: {url: "${E2E_SCHEMAS}"}
-connections: {main: {advertiser_id: "7000000000000000001", access_token: "${E2E_TOKEN:-sandbox-token}", base_url: "%[4]s"}}
+connections: {main: {advertiser_id: "7000000000000000001", access_token: "${E2E_TOKEN:-sandbox-token}", base_url: "%[4]s", timeout: %[6]ds}}
 dead_letter: {rejected_topic: %[1]s.rejected, failed_topic: %[1]s.failed}
 state_topic: %[1]s.state
 calls: {topic: %[1]s.calls, rate: 64MiB}
@@ -60,7 +63,7 @@ func newRelay(t *testing.T, name, syncs string, o options) *relay {
 	r := &relay{t: t, name: name, tiktok: sandbox.New(o.tiktok), topics: map[string][]string{}, admin: program.FreeAddress(), env: o.env}
 	server := httptest.NewServer(r.tiktok)
 	t.Cleanup(server.Close)
-	client, err := kgo.NewClient(kgo.SeedBrokers(os.Getenv("E2E_KAFKA")))
+	client, err := kgo.NewClient(kgo.SeedBrokers(os.Getenv("E2E_KAFKA")), kgo.MetadataMinAge(50*time.Millisecond)) // for so long it does not see new topics
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +73,8 @@ func newRelay(t *testing.T, name, syncs string, o options) *relay {
 		o.brokers = os.Getenv("E2E_KAFKA")
 	}
 	r.config = filepath.Join(t.TempDir(), "tokrelay.yaml")
-	text := fmt.Sprintf(head, name, o.brokers, o.kafka, server.URL, r.admin) + syncs
+	timeout := cmp.Or(o.timeout, 5)
+	text := fmt.Sprintf(head, name, o.brokers, o.kafka, server.URL, r.admin, timeout, timeout+5) + syncs
 	if err := os.WriteFile(r.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -82,9 +86,13 @@ func (r *relay) start() *program.Program {
 	r.t.Helper()
 	r.run("check")
 	p := program.Start(r.t, r.command("run", "--log-level", "debug"))
+	began := time.Now().Format("150405.000")
 	r.t.Cleanup(func() {
 		if r.t.Failed() {
 			r.t.Logf("tokrelay said of its readiness:\n%s", r.get("/readyz?verbose"))
+		}
+		if dir := os.Getenv("E2E_SAID"); dir != "" { // to be read by who runs one test
+			_ = os.WriteFile(filepath.Join(dir, r.name+"-"+began+".log"), []byte(p.Said()), 0o600)
 		}
 	})
 	return p
@@ -156,20 +164,41 @@ func (r *relay) get(path string) string {
 	return string(body)
 }
 
-// caughtUp waits until every sync has committed the end of its topics.
+// caughtUp waits until every sync has committed the end of its topics, and then the owners of streamed audiences the ends of theirs:
+// whatever a row says is told by then.
 func (r *relay) caughtUp() {
 	r.t.Helper()
 	for name, topics := range r.topics {
-		until(r.t, "sync "+name+" has settled everything", func() bool { return r.settled(name, topics) })
+		until(r.t, "sync "+name+" has settled everything", func() bool { return r.settled(r.name+"."+name, topics...) })
+	}
+	for _, stage := range []string{"rows", "claims"} {
+		for _, topic := range r.owned(stage) {
+			until(r.t, "the group "+topic+" has settled everything", func() bool { return r.settled(topic, topic) })
+		}
 	}
 }
 
-func (r *relay) settled(name string, topics []string) bool {
+// owned are the topics of a stage, one for each audience that is streamed to. The group that reads one has its name.
+func (r *relay) owned(stage string) (list []string) {
+	r.t.Helper()
+	there, err := r.broker.ListTopics(r.t.Context())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, name := range there.Names() {
+		if strings.HasPrefix(name, r.name+".audience") && strings.HasSuffix(name, "."+stage) {
+			list = append(list, name)
+		}
+	}
+	return list
+}
+
+func (r *relay) settled(group string, topics ...string) bool {
 	ends, err := r.broker.ListEndOffsets(r.t.Context(), topics...)
 	if err != nil || ends.Error() != nil || len(ends) != len(topics) {
 		return false
 	}
-	committed, err := r.broker.FetchOffsets(r.t.Context(), r.name+"."+name)
+	committed, err := r.broker.FetchOffsets(r.t.Context(), group)
 	if err != nil {
 		return false
 	}
@@ -181,8 +210,8 @@ func (r *relay) settled(name string, topics []string) bool {
 	return !behind
 }
 
-// records reads a topic from its beginning to its present end.
-func (r *relay) records(topic string) []*kgo.Record {
+// records reads a topic from its beginning to its present end, markers of transactions included.
+func (r *relay) records(topic string, opts ...kgo.Opt) []*kgo.Record {
 	r.t.Helper()
 	starts, err := r.broker.ListStartOffsets(r.t.Context(), topic)
 	if err != nil {
@@ -195,17 +224,17 @@ func (r *relay) records(topic string) []*kgo.Record {
 	var all []*kgo.Record
 	for id, start := range starts[topic] {
 		if end := ends[topic][id]; start.Err == nil && start.Offset < end.Offset {
-			all = append(all, r.partition(topic, id, start.Offset, end.Offset)...)
+			all = append(all, r.partition(topic, id, start.Offset, end.Offset, opts...)...)
 		}
 	}
 	return all
 }
 
-func (r *relay) partition(topic string, id int32, from, to int64) (all []*kgo.Record) {
+func (r *relay) partition(topic string, id int32, from, to int64, opts ...kgo.Opt) (all []*kgo.Record) {
 	r.t.Helper()
 	from0 := kgo.NewOffset().At(from)
-	client, err := kgo.NewClient(kgo.SeedBrokers(os.Getenv("E2E_KAFKA")), kgo.KeepControlRecords(),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {id: from0}}))
+	client, err := kgo.NewClient(append(opts, kgo.SeedBrokers(os.Getenv("E2E_KAFKA")), kgo.KeepControlRecords(),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {id: from0}}))...)
 	if err != nil {
 		r.t.Fatal(err)
 	}

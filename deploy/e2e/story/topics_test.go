@@ -16,16 +16,21 @@ var eager = map[string]string{"segment.ms": "500", "min.cleanable.dirty.ratio": 
 
 func (f *flow) alter(topic string, with map[string]string) {
 	f.t.Helper()
+	alter(f.t, f.broker, topic, with)
+}
+
+func alter(t *testing.T, broker *kadm.Client, topic string, with map[string]string) {
+	t.Helper()
 	var changes []kadm.AlterConfig
 	for key, value := range with {
 		changes = append(changes, kadm.AlterConfig{Op: kadm.SetConfig, Name: key, Value: &value})
 	}
-	done, err := f.broker.AlterTopicConfigs(f.t.Context(), changes, topic)
+	done, err := broker.AlterTopicConfigs(t.Context(), changes, topic)
 	if err == nil {
 		_, err = done.On(topic, func(r *kadm.AlterConfigsResponse) error { return r.Err })
 	}
 	if err != nil {
-		f.t.Fatal(err)
+		t.Fatal(err)
 	}
 }
 

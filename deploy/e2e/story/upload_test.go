@@ -16,7 +16,7 @@ import (
 // its time with the file: it ends well, or, where the broker takes longer, says that it failed, and one more does. Then the
 // audience is what SQL says, and the ledger in Kafka knows of the one upload.
 func TestAFileUploadOutlastsTheBrokersFaults(t *testing.T) {
-	f := newFlow(t, "upload", options{syncs: fileSync, env: []string{"WORK_FOLDER=" + t.TempDir()}})
+	f := newFlow(t, "upload", options{timeout: 30, syncs: fileSync, env: []string{"WORK_FOLDER=" + t.TempDir()}})
 	f.source.exec(t, "INSERT INTO people SELECT n, 'bulk' || n || '@example.com', true FROM generate_series(500000, 502000) n")
 	f.day()
 	f.start()

@@ -27,8 +27,8 @@ const (
 	pad    = 1100    // bytes of a row, so that bulk rows are more than enough
 )
 
-// large checks that the test's topic is what it has to be.
-func (p *feed) large(topic string) {
+// large checks that the test's topic is what it has to be: partitions of one leader, at least, each larger than an answer of the broker.
+func (p *feed) large(topic string, partitions int, bytes int64) {
 	p.t.Helper()
 	dirs, err := p.broker.DescribeAllLogDirs(p.t.Context(), nil)
 	if err != nil {
@@ -38,14 +38,14 @@ func (p *feed) large(topic string) {
 	for _, dir := range dirs {
 		for _, d := range dir {
 			for id, at := range d.Topics[topic] {
-				if n++; at.Size < enough {
-					p.t.Errorf("partition %s/%d has %d bytes: the test needs more than %d", topic, id, at.Size, enough)
+				if n++; at.Size < bytes {
+					p.t.Errorf("partition %s/%d has %d bytes: the test needs more than %d", topic, id, at.Size, bytes)
 				}
 			}
 		}
 	}
-	if n < 3 {
-		p.t.Errorf("topic %s has %d partitions here: the test needs three of one leader", topic, n)
+	if n < partitions {
+		p.t.Errorf("topic %s has %d partitions here: the test needs %d of one leader", topic, n, partitions)
 	}
 }
 
@@ -78,7 +78,7 @@ func TestAFileAudienceHasEverybodyOfALargeTable(t *testing.T) {
 	p.create(p.rows(), len(four))
 	ids, records := p.draft(p.rows(), bulk, pad, nil, four...)
 	p.produce(records)
-	p.large(p.rows())
+	p.large(p.rows(), 3, enough)
 	p.run("audience", "upload", "--sync", "everybody")
 	same(t, "lines of the file", p.members("Everybody", "EMAIL_SHA256"), digests(ids))
 }
@@ -92,7 +92,7 @@ func TestAllOfManyDeadLettersAreListedShownReplayedAndPurged(t *testing.T) {
 	p.topics["events"] = []string{p.rows()}
 	daemon := p.start()
 	p.caughtUp()
-	p.large(p.name + ".rejected")
+	p.large(p.name+".rejected", 3, enough)
 	count := len(p.written)
 
 	if got := p.listed(); got != count {
@@ -164,29 +164,30 @@ const bulkPeople = `
     audience_segment:
       audience: {name: People}
       identifiers: {EMAIL_SHA256: email, PHONE_SHA256: phone, GAID_SHA256: gaid, IDFA_SHA256: idfa}
-      remember: always
       batch: {max_users: 10000, linger: 100ms}
 `
 
-// A streamed audience takes what it remembers of its members from a topic when it starts. Who is not remembered keeps an
-// identifier that its row gave up.
+// Owners take what they remember of rows from a topic when they start, a partition at a time, and each is larger here than an answer of the
+// broker. Who is not remembered keeps an identifier that its row gave up.
 func TestAStreamedAudienceRemembersEveryMemberAfterARestart(t *testing.T) {
 	p := newFeed(t, "bulkpeople", bulkPeople, options{})
 	p.create(p.rows(), len(four))
+	p.create(p.name+".audience.7100000000000000001.rows", 1, "retention.ms=-1") // as many as this one has the other two get
 	p.topics["people"] = []string{p.rows()}
 	person := func(row map[string]any) {
 		row["phone"] = fmt.Sprintf("+1415%07d", p.n)
 		row["gaid"] = fmt.Sprintf("%08x-0000-4000-8000-%012x", p.n, p.n)
 		row["idfa"] = fmt.Sprintf("%08X-0000-4000-8000-%012X", p.n, p.n)
 	}
-	_, records := p.draft(p.rows(), 3*bulk, 0, person, four...)
+	_, records := p.draft(p.rows(), 4*bulk, 0, person, four...)
 	p.produce(records)
 	daemon := p.start()
 	p.caughtUp()
 	if code := daemon.Stop(os.Interrupt); code != 0 {
 		t.Fatalf("exit code %d after a clean stop", code)
 	}
-	p.large(p.name + ".people.members")
+	p.large(p.name+".audience.7100000000000000001.members", 1, 2*enough)
+	p.large(p.name+".audience.7100000000000000001.claims", 1, 2*enough)
 
 	moved := p.move(records, 20)
 	p.start()

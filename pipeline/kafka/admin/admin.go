@@ -92,7 +92,7 @@ func (a *Client) describe(ctx context.Context, names []string) (kadm.TopicDetail
 	if len(names) == 0 {
 		return nil, nil
 	}
-	return a.adm.ListTopics(ctx, names...)
+	return a.adm.ListTopics(kadm.WithAuthorizedOps(ctx), names...) // else it is answered from what was known a second ago
 }
 
 // settings fills in the topics' configuration. A client without DESCRIBE_CONFIGS goes without.

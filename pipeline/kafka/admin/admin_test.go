@@ -3,14 +3,17 @@ package admin
 import (
 	"context"
 	"errors"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
@@ -44,6 +47,38 @@ func TestDeadLetterTopicsAreCreatedWithTheirSettings(t *testing.T) {
 	}
 	if warnings, err := a.EnsureTopics(t.Context(), false, want...); err != nil || len(warnings) > 0 {
 		t.Errorf("the second time: got %v and warnings %v, want none", err, warnings)
+	}
+}
+
+// The controller makes a topic, and brokers hear of it a moment later.
+func TestATopicThatWasMadeIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	cluster := newCluster(t, 1)
+	a := newClient(t, configFor(cluster))
+	if _, err := a.Topics(t.Context(), "made"); err != nil { // the client knows its broker
+		t.Fatal(err)
+	}
+	asked := 0
+	cluster.ControlKey(kmsg.Metadata.Int16(), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		req := r.(*kmsg.MetadataRequest)
+		if asked++; asked > 5 || len(req.Topics) == 0 {
+			return nil, nil, false
+		}
+		cluster.KeepControl()
+		answer := req.ResponseKind().(*kmsg.MetadataResponse)
+		host, port, _ := net.SplitHostPort(cluster.ListenAddrs()[0])
+		number, _ := strconv.Atoi(port)
+		answer.Brokers = []kmsg.MetadataResponseBroker{{Host: host, Port: int32(number)}}
+		for _, of := range req.Topics {
+			answer.Topics = append(answer.Topics, kmsg.MetadataResponseTopic{Topic: of.Topic, ErrorCode: kerr.UnknownTopicOrPartition.Code})
+		}
+		return answer, nil, true
+	})
+	if _, err := a.EnsureTopics(t.Context(), true, Wanted{Name: "made"}); err != nil {
+		t.Fatal(err)
+	}
+	if there, err := a.Topics(t.Context(), "made"); err != nil || there["made"].Partitions != 3 {
+		t.Errorf("got %+v and %v, want the topic of 3 partitions", there, err)
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/tokrelay/tokrelay/pipeline"
 )
 
 // Wanted is a topic of ours as it should be. Zero values mean Kafka's defaults.
@@ -44,6 +46,7 @@ func (a *Client) EnsureTopics(ctx context.Context, create bool, wanted ...Wanted
 	if err != nil {
 		return nil, err
 	}
+	var made []string
 	for _, w := range wanted {
 		topic, ok := there[w.Name]
 		switch {
@@ -55,9 +58,27 @@ func (a *Client) EnsureTopics(ctx context.Context, create bool, wanted ...Wanted
 			if err := a.create(ctx, w); err != nil {
 				return warnings, err
 			}
+			made = append(made, w.Name)
 		}
 	}
-	return warnings, nil
+	return warnings, a.await(ctx, made)
+}
+
+// knownWithin is for how long topics that were made are waited for.
+const knownWithin = 5 * time.Second
+
+// await waits until brokers know topics that the controller has made. It is no error if they do not yet after a while.
+func (a *Client) await(ctx context.Context, names []string) error {
+	began := time.Now()
+	for len(names) > 0 && time.Since(began) < knownWithin {
+		if there, err := a.Topics(ctx, names...); err != nil || len(there) == len(names) {
+			return err
+		}
+		if err := pipeline.Wait(ctx, 50*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // compare says what is wrong with a topic that it did not make.

@@ -5,11 +5,12 @@ type What uint8
 
 // Kinds of assertions.
 const (
-	OfRow    What = iota // a row of the source
-	OfReplay             // a dead letter that is replayed
-	OfDone               // a source partition was read to the end recorded for the epoch
-	ofSweep              // a sweep goes on
-	OfRepair             // a comparison found that something else is remembered of the row
+	OfRow     What = iota // a row of the source
+	OfReplay              // a dead letter that is replayed
+	OfDone                // a source partition was read to the end recorded for the epoch
+	ofSweep               // a sweep goes on
+	OfRepair              // a comparison found that something else is remembered of the row
+	OfEarlier             // what an earlier version remembered of a row: TikTok has its digests, which their owners do not know yet
 )
 
 // Source is where a row is. Topic aliases the record that it was read from.

@@ -223,6 +223,24 @@ func TestADigestIsInTheAudienceWhileAnyRowWantsIt(t *testing.T) {
 	})
 }
 
+// What an earlier version has told TikTok is taken back also where the row changes before its owner has told it once more, and where the
+// broker's cleaner has left nothing but the absence.
+func TestWhatTikTokMayHoldIsTakenBack(t *testing.T) {
+	claimsTest(t, func(l *claimsLog) {
+		l.put('a', 1, told)
+		l.put('a', 1, absent)
+		time.Sleep(time.Second)
+		l.wants("it is not wanted any more", "-a")
+		l.put('b', 2, absent)
+		time.Sleep(time.Second)
+		l.wants("its claim was compacted away", "-b")
+		l.put('c', 3, present)
+		l.put('c', 3, absent)
+		time.Sleep(time.Second)
+		l.wants("TikTok was never told")
+	})
+}
+
 func TestADigestHasOneCallAtATime(t *testing.T) {
 	claimsTest(t, func(l *claimsLog) {
 		l.set(func() { l.takes = 10 * time.Second })

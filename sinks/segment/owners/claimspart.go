@@ -138,7 +138,7 @@ func (p *claimsPart) take(rec *pipeline.Record) (*work, error) {
 	case present, told:
 		p.table.add(name, v)
 	case absent:
-		p.table.remove(name, v)
+		force = !p.table.remove(name, v) || force // compaction has taken its claim: TikTok may have been told of that
 		fallthrough
 	default:
 		p.cleared = append(p.cleared, clearance{rec.Offset, bytes.Clone(rec.Key)})

@@ -102,33 +102,36 @@ func (t *claimTable) share(by ...version) (at uint32) {
 	return at
 }
 
-// remove notes that a version of a row does not want the digest any more.
-func (t *claimTable) remove(n digestName, by version) {
+// remove notes that a version of a row does not want the digest any more, and reports whether it did.
+func (t *claimTable) remove(n digestName, by version) bool {
 	if t.len == 0 {
-		return
+		return false
 	}
 	i, ok := t.find(n)
 	if !ok {
-		return
+		return false
 	}
 	s := &t.slots[i]
 	if s.by&isShared == 0 {
-		if s.by == by {
+		if ok = s.by == by; ok {
 			t.clear(i)
 		}
-		return
+		return ok
 	}
 	at := uint32(s.by)
 	l := &t.shared[at]
-	if k := slices.Index(*l, by); k >= 0 {
-		(*l)[k] = (*l)[len(*l)-1]
-		*l = (*l)[:len(*l)-1]
+	k := slices.Index(*l, by)
+	if k < 0 {
+		return false
 	}
+	(*l)[k] = (*l)[len(*l)-1]
+	*l = (*l)[:len(*l)-1]
 	if len(*l) == 1 {
 		s.by = (*l)[0]
 		*l = nil
 		t.unused = append(t.unused, at)
 	}
+	return true
 }
 
 // clear frees a slot, and moves what was put behind it for want of room.

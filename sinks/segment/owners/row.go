@@ -41,7 +41,12 @@ func readRow(value []byte) (m row, err error) {
 
 // overtakes reports whether a place in the source that counted is behind another one.
 func (s *Source) overtakes(other *Source) bool {
-	return s.Partition != other.Partition || s.Offset >= other.Offset || !bytes.Equal(s.Topic, other.Topic)
+	return !s.isOf(other) || s.Offset >= other.Offset
+}
+
+// isOf reports whether a place is in another one's partition. Earlier versions did not note the topic, which the row's identity tells.
+func (s *Source) isOf(other *Source) bool {
+	return s.Partition == other.Partition && (len(s.Topic) == 0 || bytes.Equal(s.Topic, other.Topic))
 }
 
 // sweep is how far a resync has come in a rows partition.

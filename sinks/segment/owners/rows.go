@@ -1,7 +1,6 @@
 package owners
 
 import (
-	"bytes"
 	"errors"
 	"time"
 
@@ -136,9 +135,9 @@ func (r *Rows) row(id Identity, a *Assertion, start int64, rec *pipeline.Record)
 			r.remember(id, &now)
 		}
 	} else {
-		r.change(id, &was, &now, a, stale)
+		r.change(id, &was, &now, a, stale || a.What == OfEarlier)
 	}
-	if !known && a.What == OfRow {
+	if !known && (a.What == OfRow || a.What == OfEarlier) {
 		r.sayAgain(a, now.digests)
 	}
 }
@@ -190,7 +189,7 @@ func markOf(was *row, a *Assertion, marked bool) (s Source) {
 		return Source{}
 	case !a.Rejected:
 		return a.Source
-	case a.AsWas && was.marked && was.mark.Partition == a.Source.Partition && bytes.Equal(was.mark.Topic, a.Source.Topic):
+	case a.AsWas && was.marked && was.mark.isOf(&a.Source):
 		return was.mark
 	}
 	s = a.Source

@@ -412,6 +412,33 @@ func TestARowOfChangedColumnsThatWasRejectedStaysAMember(t *testing.T) {
 	s.check(map[int]*person{1: {member: true, kinds: map[int]string{0: string(someDigest(0, "", 1))}}}, "after its identifier came")
 }
 
+// TikTok has what an earlier version remembered, so its owners tell it whatever comes of the row. What that version rejected can be
+// replayed, though it did not note of which topic the rejected row was.
+func TestWhatAnEarlierVersionRememberedIsTold(t *testing.T) {
+	s := newShop(t, rand.New(rand.NewPCG(3, 1)))
+	put := func(id int, a Assertion) {
+		key := s.namer.Of("people", []byte(strconv.Itoa(id)))
+		a.What, a.Sync = OfEarlier, s.sync
+		s.put(key[:], a.Append(nil))
+	}
+	put(1, Assertion{Member: true, Digests: someDigest(0, "", 1)})
+	put(1, Assertion{Member: true, Digests: someDigest(0, "", 2)})
+	put(2, Assertion{Rejected: true, Source: Source{Offset: 4}})
+	s.settle()
+	if n := len(s.ever); n != 2 {
+		t.Errorf("%d digests were claimed, want 2", n)
+	}
+	for key, says := range s.ever {
+		if digest, _, _ := readClaimKey([]byte(key)); says != told && s.claims[string(digest)] > 0 {
+			t.Errorf("claim %x says %d, want that it is told", key, says)
+		}
+	}
+	s.assert(2, Assertion{What: OfReplay, Member: true, Digests: someDigest(0, "", 3), Source: Source{Offset: 4}})
+	s.settle()
+	s.check(map[int]*person{1: {member: true, kinds: map[int]string{0: string(someDigest(0, "", 2))}},
+		2: {member: true, kinds: map[int]string{0: string(someDigest(0, "", 3))}}}, "after the replay")
+}
+
 // A large sweep takes several transactions, and another owner goes on with it.
 func TestALargeSweepGoesOnInAnotherOwner(t *testing.T) {
 	s := newShop(t, rand.New(rand.NewPCG(5, 1)))
