@@ -25,7 +25,6 @@
 //
 // At the end every row is deleted, and TikTok may hold nothing.
 //
-//
 // A seed gives the same history. Which goroutine comes first in one moment is not in its power, so a seed that failed may
 // pass: run it often (-runs 50 -same) before believing it.
 package truth
