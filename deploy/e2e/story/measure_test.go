@@ -14,7 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Figures of a streamed audience on a real broker, for docs/speed.md: run it alone, with E2E_MEASURE=1000000 for so many rows. TikTok's limit of ten calls a
+// Figures of a streamed audience on a real broker, for docs/speed.md: run it alone, with the number of rows in E2E_MEASURE. TikTok's limit of ten calls a
 // second is kept.
 func TestMeasureAnAudienceOfOwners(t *testing.T) {
 	n, _ := strconv.Atoi(os.Getenv("E2E_MEASURE"))
