@@ -47,6 +47,7 @@ func (r *running) settledRows(sync string) (n int64) {
 }
 
 func TestAllInstancesObeyAPauseAlsoThoseThatStartLater(t *testing.T) {
+	t.Parallel()
 	cluster := newCluster(t)
 	one, two := start(t, cluster, daemon.Options{Instance: "one"}), start(t, cluster, daemon.Options{Instance: "two"})
 	one.balanced(two)
@@ -131,6 +132,7 @@ func offset(t *testing.T, cluster *kfake.Cluster, group string) (n int64) {
 }
 
 func TestAFileAudienceIsPausedToo(t *testing.T) {
+	t.Parallel()
 	r := start(t, newCluster(t), daemon.Options{})
 	r.give("lapsed", daemon.Order{Paused: true})
 	r.paused("lapsed", "1")
