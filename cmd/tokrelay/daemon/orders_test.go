@@ -46,8 +46,8 @@ func (r *running) settledRows(sync string) (n int64) {
 	return n
 }
 
+// It is measured how soon they obey: no other test runs then.
 func TestAllInstancesObeyAPauseAlsoThoseThatStartLater(t *testing.T) {
-	t.Parallel()
 	cluster := newCluster(t)
 	one, two := start(t, cluster, daemon.Options{Instance: "one"}), start(t, cluster, daemon.Options{Instance: "two"})
 	one.balanced(two)
