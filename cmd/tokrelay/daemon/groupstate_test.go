@@ -48,6 +48,7 @@ func (r *running) becomes(sync string, verdict daemon.Verdict) (g *daemon.GroupS
 }
 
 func TestAGroupIsHeldWhereOneOfItsInstancesIs(t *testing.T) {
+	t.Parallel()
 	cluster := newCluster(t)
 	one, two := start(t, cluster, daemon.Options{Instance: "one"}), start(t, cluster, daemon.Options{Instance: "two"})
 	one.balanced(two)
@@ -104,6 +105,7 @@ func TestAskingMakesNoTopic(t *testing.T) {
 }
 
 func TestRowsWaitWhereNothingRuns(t *testing.T) {
+	t.Parallel()
 	const rows = 23
 	r := start(t, newCluster(t), daemon.Options{})
 	r.becomes("orders", daemon.UpToDate)
@@ -126,6 +128,7 @@ func TestRowsWaitWhereNothingRuns(t *testing.T) {
 
 // What an instance said that was killed is not believed for long, and removed in the end.
 func TestAReportOfAKilledInstanceIsForgotten(t *testing.T) {
+	t.Parallel()
 	r := start(t, newCluster(t), daemon.Options{Instance: "one"})
 	say := func(key string, age time.Duration) {
 		t.Helper()

@@ -172,6 +172,7 @@ var notYet = map[string]string{
 var documented = regexp.MustCompile("(?m)^\\| `(tokrelay_\\w+)`")
 
 func TestEveryDocumentedMetricIsThereBeforeTheFirstRow(t *testing.T) {
+	t.Parallel()
 	page, err := os.ReadFile("../../../docs/operations/metrics.md")
 	if err != nil {
 		t.Fatal(err)
@@ -269,6 +270,7 @@ func people(n int) (values []string) {
 // TestRecordsAreSettledOrUnsettled is the law that the metrics page states, on a running daemon: at every scrape no record
 // settled that was not read, and at rest every one did.
 func TestRecordsAreSettledOrUnsettled(t *testing.T) {
+	t.Parallel()
 	r := start(t, newCluster(t), daemon.Options{})
 	const rows = 3000
 	r.produce("orders", orders(rows)...)

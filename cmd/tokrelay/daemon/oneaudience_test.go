@@ -1,6 +1,8 @@
 package daemon
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -93,5 +95,37 @@ syncs:
 			want = "kafka.session_timeout: must be at least 5s longer than connections.one.timeout"
 		}
 		wantProblem(t, report, want)
+	}
+}
+
+// alike are two names whose SHA-256 begin with the same four bytes.
+func alike() (one, other string) {
+	names := map[[4]byte]string{}
+	for i := 0; ; i++ {
+		name := fmt.Sprint("sync-", i)
+		sum := sha256.Sum256([]byte(name))
+		if before, ok := names[[4]byte(sum[:])]; ok {
+			return before, name
+		}
+		names[[4]byte(sum[:])] = name
+	}
+}
+
+// Owners know the syncs of an audience by the first bytes of a digest of their names, and would take two of those for one.
+func TestSyncsWhoseNamesAreOneToOwnersAreRefused(t *testing.T) {
+	one, other := alike()
+	segment := "audience_segment: {audience: {name: %s}, identifiers: {EMAIL_SHA256: email}}"
+	file := "audience_file: {audience: {name: %s}, identifier: {EMAIL_SHA256: email}}"
+	for _, c := range []struct{ second, sink, want string }{
+		{other, segment, "syncs[1].name: is too much like the name of sync " + one},
+		{other + "x", segment, ""},
+		{other, file, ""}, // its rows have no owners
+	} {
+		_, report := Parse([]byte(`kafka: {brokers: ["localhost:9092"]}
+connections: {one: {advertiser_id: "1", access_token: t}}
+syncs:
+  - {name: `+one+", topic: t, "+fmt.Sprintf(segment, "X")+`}
+  - {name: `+c.second+", topic: t, "+fmt.Sprintf(c.sink, "Y")+"}\n"), settings.Vars(nil))
+		wantProblem(t, report, c.want)
 	}
 }

@@ -23,6 +23,7 @@ syncs:
 
 // The configuration does not show that both fill one audience: the row does. They look for it at the same time, and neither finds it.
 func TestTwoSyncsOfAProcessThatComeToOneAudienceMakeOneAndOneIsHeld(t *testing.T) {
+	t.Parallel()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "people"))
 	if err != nil {
 		t.Fatal(err)

@@ -46,6 +46,7 @@ func (r *running) settledRows(sync string) (n int64) {
 	return n
 }
 
+// It is measured how soon they obey: no other test runs then.
 func TestAllInstancesObeyAPauseAlsoThoseThatStartLater(t *testing.T) {
 	cluster := newCluster(t)
 	one, two := start(t, cluster, daemon.Options{Instance: "one"}), start(t, cluster, daemon.Options{Instance: "two"})
@@ -131,6 +132,7 @@ func offset(t *testing.T, cluster *kfake.Cluster, group string) (n int64) {
 }
 
 func TestAFileAudienceIsPausedToo(t *testing.T) {
+	t.Parallel()
 	r := start(t, newCluster(t), daemon.Options{})
 	r.give("lapsed", daemon.Order{Paused: true})
 	r.paused("lapsed", "1")

@@ -75,7 +75,9 @@ func greedyDaemon(t *testing.T, topics ...string) (*kfake.Cluster, *Daemon, *san
 
 // TestCommandsLeaveOwnTopicsOutOfAPattern: uploads, checks, previews and searches ask for a sync's topics here.
 func TestCommandsLeaveOwnTopicsOutOfAPattern(t *testing.T) {
-	_, d, _ := greedyDaemon(t, append([]string{"shop.orders", "shop.signals", "shop.heartbeat.eu", "shop.signalsets", "other.orders"}, greedyOwn...)...)
+	_, d, _ := greedyDaemon(t, append([]string{"shop.orders", "shop.signals", "shop.heartbeat.eu", "shop.signalsets", "other.orders",
+		"shop.audience.7100000000000000001.rows", "shop.audience.7100000000000000001.members", "shop.audience.7100000000000000001.claims",
+		"shop.audiences.members.rows", "shop.audiences.gone.claims"}, greedyOwn...)...)
 	defer d.Wiring.Close()
 	for i := range d.Wiring.Config.Syncs {
 		s := &d.Wiring.Config.Syncs[i]
@@ -88,6 +90,7 @@ func TestCommandsLeaveOwnTopicsOutOfAPattern(t *testing.T) {
 
 // TestOneBadRowIsOneDeadLetterWhateverThePatternMatches runs all syncs on a pattern that matches the topics they write.
 func TestOneBadRowIsOneDeadLetterWhateverThePatternMatches(t *testing.T) {
+	t.Parallel()
 	cluster, d, tiktok := greedyDaemon(t, append([]string{"shop.orders", "shop.signals"}, greedyOwn...)...)
 	produceJSON(t, cluster, "shop.signals", "1", `{"id":"signal","type":"execute-snapshot"}`)
 	produceJSON(t, cluster, "shop.orders", "1", fmt.Sprintf(`{"id":"bad","at":%q,"email":"nobody"}`, time.Now().UTC().Format(time.RFC3339)))
@@ -189,6 +192,9 @@ syncs:
 		"state":                {"topic: tokrelay.state", "it is state_topic: "},
 		"calls":                {"topic: shop.calls", "it is calls.topic: "},
 		"another sync's":       {"topic: tokrelay.vip.members", "it is the members topic of sync vip: "},
+		"rows of an audience":  {"topic: tokrelay.audience.7100000000000000001.rows", "syncs[1].topic: must not be a topic that tokrelay writes itself (it is one of a streamed audience: "},
+		"claims of rows'":      {"topics: [a, tokrelay.audiences.vip.claims]", "syncs[1].topics[1]: must not be a topic that tokrelay writes itself (it is one of a streamed audience: "},
+		"almost an audience's": {"topics: [tokrelay.audience, tokrelay.audienceless.rows, other.audience.7.rows]", ""},
 		"a topic twice":        {"topics: [orders, a.b, orders]", "syncs[1].topics[2]: topic orders is named twice (name each topic once)"},
 		"exclude alone":        {"topic: orders\n    exclude_topics: [x]", "syncs[1].exclude_topics: goes with topic_pattern alone"},
 		"exclude is no regexp": {"topic_pattern: a.*\n    exclude_topics: [a, 'b[']", "syncs[1].exclude_topics[1]: must be a topic's name or a regular expression"},

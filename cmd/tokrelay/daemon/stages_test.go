@@ -39,8 +39,9 @@ type pair struct {
 	stop    func()
 }
 
-func newPair(t *testing.T) *pair {
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "web", "store"), kfake.BrokerConfigs(map[string]string{"group.initial.rebalance.delay.ms": "0"}))
+func newPair(t *testing.T, opts ...kfake.Opt) *pair {
+	cluster, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1), kfake.SeedTopics(1, "web", "store"),
+		kfake.BrokerConfigs(map[string]string{"group.initial.rebalance.delay.ms": "0"})}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
