@@ -14,7 +14,8 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 )
 
-// transactionTimeout is for how long readers wait, at most, behind an instance that was killed.
+// transactionTimeout is the age at which Kafka aborts what a killed instance has left open. Brokers look for that every ten seconds, so
+// readers wait for up to twice as long behind it.
 const transactionTimeout = 10 * time.Second
 
 // sourceTransactions is where trouble with transactions comes from.

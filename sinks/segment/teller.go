@@ -94,7 +94,7 @@ type elements struct {
 	of    [][]*owners.Saying
 }
 
-// elements puts the digests of one person into one element where they are said together, at most this number of digests; a type that the configuration has not
+// elements puts the digests of one person into one element where they are said together, at most that number; a type that the configuration has not
 // any more goes alone.
 func (t *Teller) elements(order []*owners.Saying, most int, ids []byte) *elements {
 	e := &elements{}

@@ -64,7 +64,7 @@ func TestTheDocumentedRightsAreExactlyEnough(t *testing.T) {
 		t.Errorf("check names rights though all that are documented are granted:\n%s", says)
 	}
 	for _, r := range rights {
-		if r.operation == "Describe" || r.operation == "Create" { // the one comes with others, of the other Kafka does not say whether it is there
+		if r.operation == "Describe" || r.operation == "Create" { // the one comes with others, Kafka does not show the other
 			continue
 		}
 		f.deny(r)

@@ -62,7 +62,8 @@ func NewSession(cfg kafka.Config, o SessionOptions) *Session {
 }
 
 const (
-	// transactionTimeout is for how long readers wait, at most, behind an instance that was killed.
+	// transactionTimeout is the age at which Kafka aborts what a killed instance has left open. Brokers look for that every ten seconds, so
+	// readers wait for up to twice as long behind it.
 	transactionTimeout = 10 * time.Second
 	// gatherFor is how long a step that has many records waits for more.
 	gatherFor   = 100 * time.Millisecond
