@@ -10,7 +10,17 @@ import (
 func (w *world) change(t *table) {
 	id, any := t.some(w.rand.IntN)
 	n := w.rand.IntN(20)
+	if w.rand.IntN(5) == 0 { // a person who comes and goes: what was said a moment ago is not so any more
+		id = t.last
+		_, any = t.rows[id]
+		n = 20
+	}
+	t.last = id
 	switch {
+	case n == 20 && any:
+		r := t.rows[id]
+		r.optIn, r.lapsed = !r.optIn, !r.optIn
+		w.updateTo(t, id, r)
 	case !any || n < 6:
 		w.insert(t)
 	case n < 9:
@@ -78,9 +88,11 @@ func (w *world) put(t *table, id int64, op string, before, after row) {
 	}
 }
 
-func (w *world) update(t *table, id int64) {
+func (w *world) update(t *table, id int64) { w.updateTo(t, id, w.altered(t.rows[id])) }
+
+func (w *world) updateTo(t *table, id int64, after row) {
 	before := t.rows[id]
-	after := w.noticed(before, w.altered(before))
+	after = w.noticed(before, after)
 	t.rows[id] = after
 	w.heard(t, id, before, after)
 	w.note("u %s/%d: %v", t.topic, id, &after)

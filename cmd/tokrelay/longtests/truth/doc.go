@@ -25,6 +25,21 @@
 //
 // At the end every row is deleted, and TikTok may hold nothing.
 //
+// Each rule of the owners' protocol (virtual.Rules) can be taken out, which histories should notice:
+//
+//	go test ./cmd/tokrelay/longtests/truth -run EachRule -args -each-rule 10 -kinds "full images,kills,freezes,instances"
+//
+// By how many of ten to twelve it was noticed, with all kinds of trouble at once:
+//
+//	a row that changes gives up what it claimed   10 of 10
+//	what is refused counts as said                10 of 12, with refused addresses
+//	a version claims once                          5 of 10
+//	a row of an earlier epoch claims again         2 of 12, with resyncs
+//	an aborted transaction is undone in memory     1 of 10
+//
+// The others were not noticed by as few as that: the owners' own histories (longtests/owners), which have less between a change and a call,
+// notice them sooner, and each has a unit test.
+//
 // A seed gives the same history. Which goroutine comes first in one moment is not in its power, so a seed that failed may
 // pass: run it often (-runs 50 -same) before believing it.
 package truth

@@ -64,6 +64,7 @@ type table struct {
 	topic string
 	rows  map[int64]row
 	keys  []int64 // ever used
+	last  int64   // that was changed
 
 	population []row // rows that never change
 }

@@ -160,6 +160,8 @@ func (w *world) leave() {
 
 func (w *world) kill() {
 	if m := w.any(); m != nil && !m.Link.Thawed(w.longest+3*time.Second) {
+		w.changes()
+		w.wait()
 		w.note("%s is killed", m.Name)
 		if w.rand.IntN(2) == 0 { // in the middle of something
 			doomed := m.Link.Doom()
@@ -170,16 +172,20 @@ func (w *world) kill() {
 			}
 		}
 		m.Crash()
+		w.changes()
 	}
 }
 
 // freeze has a member do nothing for a while, which may be longer than its sessions.
 func (w *world) freeze() {
 	if m := w.any(); m != nil {
+		w.changes()
+		w.wait()
 		d := time.Duration(w.rand.Int64N(int64(5 * session)))
 		w.note("%s freezes for %v", m.Name, d)
 		m.Link.Freeze()
 		time.AfterFunc(d, m.Link.Thaw)
+		w.changes()
 	}
 }
 
