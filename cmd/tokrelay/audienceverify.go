@@ -167,7 +167,7 @@ func (d *desk) verifiedStreamed(c *segment.Comparison, r *verify.Report) {
 		of   int64
 		says string
 	}{
-		{c.Waiting, "members are not compared: their last row is not settled yet"},
+		{c.Waiting, "members are not compared: their last row is on its way"},
 		{c.Open, "changes of identifiers, at most, wait to be told to TikTok"},
 		{c.Untold, "members remembered are not compared: the topic holds no row of them any more that says what they are"},
 	} {

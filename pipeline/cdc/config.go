@@ -44,7 +44,6 @@ type Tombstones uint8
 const (
 	TombstonesByTopic Tombstones = iota // a delete, unless the topic is known to hold envelopes
 	TombstonesDelete                    // a delete of its key, on every topic: for those who know rows by their keys
-	TombstonesRepeat                    // a delete only where the topic is known to hold plain rows
 )
 
 // Limits bound one record. What is beyond them is rejected as too_large.

@@ -246,10 +246,7 @@ func (d *Decoder) mayBeFlat(topic string) bool {
 		return d.cfg.Format == formatFlat
 	}
 	flat, known := d.flat.Load(topic)
-	if !known {
-		return d.cfg.Tombstones != TombstonesRepeat
-	}
-	return flat == true
+	return !known || flat == true
 }
 
 func isSpecialTopic(topic string) bool { return strings.HasPrefix(topic, "__debezium-heartbeat.") }

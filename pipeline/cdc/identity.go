@@ -2,7 +2,6 @@ package cdc
 
 import (
 	"bytes"
-	"encoding/binary"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
@@ -50,16 +49,4 @@ func connectPayload(key []byte) []byte {
 		return key
 	}
 	return payload
-}
-
-// Framings are what a topic's keys begin with where their schemas have these numbers and are told before the key.
-func (f Framing) Framings(topic string, ids []int64) (list [][]byte) {
-	of := f.forRecord(topic, true)
-	if of.IDBytes == 8 || !isAuto(of.Style) && of.Style != styleConfluent {
-		return nil
-	}
-	for _, id := range ids {
-		list = append(list, binary.BigEndian.AppendUint32([]byte{magicNumber}, uint32(id)))
-	}
-	return list
 }

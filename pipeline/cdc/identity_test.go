@@ -75,22 +75,3 @@ func TestTheIdentityCostsNoAllocation(t *testing.T) {
 		}
 	}
 }
-
-func TestTheFramingsOfATopicsKeysAreThoseOfItsSchemas(t *testing.T) {
-	for _, c := range []struct {
-		framing string
-		want    int
-	}{{"auto", 2}, {"confluent", 2}, {"{key: {style: json}}", 0}, {"{id_bytes: 8}", 0}, {"apicurio", 0}} {
-		f := framingOf(t, c.framing)
-		list := f.Framings("shop.customers", []int64{5, 263})
-		if len(list) != c.want {
-			t.Errorf("%s: got %d framings, want %d", c.framing, len(list), c.want)
-		}
-		for i, id := range []string{"0000000005", "0000000107"}[:c.want] {
-			r := pipeline.Record{Topic: "shop.customers", Key: append(list[i], 14)}
-			if string(list[i]) != string(unhex(t, id)) || len(f.Identity(&r)) != 1 {
-				t.Errorf("%s: got %x, want %s, which Identity takes off", c.framing, list[i], id)
-			}
-		}
-	}
-}

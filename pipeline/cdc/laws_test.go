@@ -191,24 +191,21 @@ func TestATombstoneWithAKeyIsADeleteForThoseWhoKnowRowsByTheirKeys(t *testing.T)
 	change := append([]byte{0, 0, 0, 0, 3}, envelope.encode(t, envelopeOf("c", "null", eventRow))...)
 	framedKey := []byte{0, 0, 0, 0, 2, 14} // of a schema that no registry knows: the key is not read
 	for _, c := range []struct {
-		name       string
-		tombstones Tombstones
-		format     string
-		first      bool // it is the first record of the process
-		topic      string
-		key        []byte
-		skipped    bool
+		name    string
+		format  string
+		first   bool // it is the first record of the process
+		topic   string
+		key     []byte
+		skipped bool
 	}{
-		{"the first of a process", TombstonesDelete, formatAuto, true, "changes", framedKey, false},
-		{"on a topic of envelopes", TombstonesDelete, formatAuto, false, "changes", framedKey, false},
-		{"where the format is said", TombstonesDelete, formatDebezium, false, "changes", framedKey, false},
-		{"on a topic of plain rows", TombstonesDelete, formatFlat, true, "changes", framedKey, false},
-		{"without a key", TombstonesDelete, formatAuto, false, "changes", nil, true},
-		{"a heartbeat's", TombstonesDelete, formatAuto, true, "__debezium-heartbeat.shop", framedKey, true},
-		{"the first of a process, where the old row alone is known", TombstonesRepeat, formatAuto, true, "changes", framedKey, true},
-		{"on a topic of envelopes, where the old row alone is known", TombstonesRepeat, formatAuto, false, "changes", framedKey, true},
+		{"the first of a process", formatAuto, true, "changes", framedKey, false},
+		{"on a topic of envelopes", formatAuto, false, "changes", framedKey, false},
+		{"where the format is said", formatDebezium, false, "changes", framedKey, false},
+		{"on a topic of plain rows", formatFlat, true, "changes", framedKey, false},
+		{"without a key", formatAuto, false, "changes", nil, true},
+		{"a heartbeat's", formatAuto, true, "__debezium-heartbeat.shop", framedKey, true},
 	} {
-		d := decoderFor(t, Config{Format: c.format, Tombstones: c.tombstones, MissingColumn: missingNull}, Wanted{Columns: []string{"id"}}, schemas)
+		d := decoderFor(t, Config{Format: c.format, Tombstones: TombstonesDelete, MissingColumn: missingNull}, Wanted{Columns: []string{"id"}}, schemas)
 		var ch pipeline.Change
 		if !c.first {
 			if err := d.Decode(t.Context(), &pipeline.Record{Topic: "changes", Value: change}, &ch); err != nil {

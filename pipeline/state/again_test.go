@@ -4,31 +4,49 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 )
 
-// again makes the topic one that was deleted and created again, with new members in it.
-func (t *topic) again(id string, members int) remembered {
+// again makes the topic one that was deleted and created again, with new documents in it.
+func (t *topic) again(id string, n int) documents {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.partitions, t.id = make([][]pipeline.Record, len(t.partitions)), id
-	model := remembered{}
-	for i := range members {
-		k := keyOf(1000 + i)
-		t.append(&pipeline.Record{Key: k[:], Value: fmt.Appendf(nil, "new%d", i)})
-		model[k] = fmt.Sprintf("new%d", i)
+	model := documents{}
+	for i := range n {
+		key := fmt.Sprintf("new/%d", i)
+		t.append(&pipeline.Record{Key: []byte(docPrefix + key), Value: fmt.Append(nil, i)})
+		model[key] = fmt.Sprint(i)
+	}
+	return model
+}
+
+// fill writes n documents that are old.
+func fill(t *testing.T, s *Store, n int) documents {
+	t.Helper()
+	model := documents{}
+	for i := range n {
+		key := fmt.Sprintf("old/%d", i)
+		if err := s.Put(t.Context(), key, []byte("old")); err != nil {
+			t.Fatal(err)
+		}
+		model[key] = "old"
+	}
+	if err := s.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 	return model
 }
 
 func TestATopicThatWasMadeAgainIsReadAndGetsWhatItLacks(t *testing.T) {
 	for _, c := range []struct {
-		name     string
-		old, new string // ids
-		members  int    // of the new topic; the old one had 60
+		name      string
+		old, new  string // ids
+		documents int    // of the new topic; the old one had 60
 	}{
 		{"a shorter one", "first", "second", 5},
 		{"a longer one", "first", "second", 500},
@@ -38,41 +56,22 @@ func TestATopicThatWasMadeAgainIsReadAndGetsWhatItLacks(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			topic := newTopic(3)
 			topic.id = c.old
-			m := NewMembers(topic.log(), lettersOf, nil)
-			for i := range 60 {
-				if err := m.Put(t.Context(), [][16]byte{keyOf(i)}, [][]byte{[]byte("old")}); err != nil {
+			s := storeOf(topic)
+			model := fill(t, s, 60)
+			maps.Copy(model, topic.again(c.new, c.documents))
+			if c.documents > 0 { // what another instance has written since is newer
+				topic.append(&pipeline.Record{Key: []byte(docPrefix + "old/1"), Value: []byte("newer")})
+				topic.append(&pipeline.Record{Key: []byte(docPrefix + "old/2")})
+				model["old/1"] = "newer"
+				delete(model, "old/2")
+			}
+			next := storeOf(topic) // the next start
+			for _, s := range []*Store{s, next, s} {
+				if err := s.Refresh(t.Context()); err != nil {
 					t.Fatal(err)
 				}
+				model.check(t, s, 0)
 			}
-			if err := m.Refresh(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			model := topic.again(c.new, c.members)
-			if c.members > 0 { // what another instance has written since is newer
-				newer, gone := keyOf(1), keyOf(2)
-				topic.append(&pipeline.Record{Key: newer[:], Value: []byte("newer")})
-				topic.append(&pipeline.Record{Key: gone[:]})
-			}
-			for i := range 60 {
-				model[keyOf(i)] = "old"
-			}
-			if c.members > 0 {
-				model[keyOf(1)] = "newer"
-				delete(model, keyOf(2))
-			}
-			if err := m.Refresh(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			model.check(t, m, 0)
-			next := NewMembers(topic.log(), lettersOf, nil) // the next start
-			if err := next.Refresh(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			model.check(t, next, 0)
-			if err := m.Refresh(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			model.check(t, m, 0)
 			if topic.madeAgain != 1 {
 				t.Errorf("said %d times that the topic was made again, want once", topic.madeAgain)
 			}
@@ -91,52 +90,39 @@ func TestATopicMadeAgainThatCannotBeReadIsReadTheNextTime(t *testing.T) {
 		}
 		return topic.read(ctx, id, from, to, each)
 	}
-	m := NewMembers(log, lettersOf, nil)
-	if err := m.Put(t.Context(), [][16]byte{keyOf(1)}, [][]byte{[]byte("old")}); err != nil {
-		t.Fatal(err)
-	}
-	if err := m.Refresh(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	s := NewStore(log, time.Now)
+	old := fill(t, s, 1)
 	model := topic.again("second", 20)
 	down = true
-	if err := m.Refresh(t.Context()); err == nil || m.Len() != 1 {
-		t.Errorf("got error %v and %d members, want an error and the old member: nothing new is known yet", err, m.Len())
+	if err := s.Refresh(t.Context()); err == nil {
+		t.Error("got no error, though the topic could not be read")
 	}
+	old.check(t, s, 0) // nothing new is known yet
 	down = false
 	topic.refuse = func(r *pipeline.Record) error { return errRefused }
-	if err := m.Refresh(t.Context()); err == nil {
+	if err := s.Refresh(t.Context()); err == nil {
 		t.Error("got no error, though what the topic lacks could not be written to it")
 	}
 	topic.refuse = nil
-	model[keyOf(1)] = "old"
-	if err := m.Refresh(t.Context()); err != nil {
-		t.Fatal(err)
+	maps.Copy(model, old)
+	for _, s := range []*Store{s, storeOf(topic)} {
+		if err := s.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		model.check(t, s, 0)
 	}
-	model.check(t, m, 0)
-	next := NewMembers(topic.log(), lettersOf, nil)
-	if err := next.Refresh(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	model.check(t, next, 0)
 }
 
 func TestATopicThatEndsBeforeWhatWasReadIsAnErrorWhenItIsTheSame(t *testing.T) {
 	topic := newTopic(1)
 	topic.id = "first"
-	m := NewMembers(topic.log(), lettersOf, nil)
-	for i := range 3 {
-		if err := m.Put(t.Context(), [][16]byte{keyOf(i)}, [][]byte{[]byte("old")}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := m.Refresh(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	s := storeOf(topic)
+	model := fill(t, s, 3)
 	topic.partitions[0] = topic.partitions[0][:1]
-	if err := m.Refresh(t.Context()); err == nil || m.Len() != 3 {
-		t.Errorf("got error %v and %d members, want an error and the 3 members that were read", err, m.Len())
+	if err := s.Refresh(t.Context()); err == nil {
+		t.Error("got no error, though the topic lost records")
 	}
+	model.check(t, s, 0)
 }
 
 func TestDocumentsAndLeasesAreInAStateTopicThatWasMadeAgain(t *testing.T) {

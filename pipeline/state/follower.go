@@ -130,32 +130,23 @@ func (f *follower) beginAgain(ctx context.Context, id string, ends map[int32]int
 // writeBack writes what is applied and the topic does not have. The next refresh reads it: another instance may have written
 // the same.
 func (f *follower) writeBack(ctx context.Context, has map[string]bool) (written int, err error) {
-	var batch []pipeline.Record
-	flush := func() {
-		for _, failed := range f.Produce(ctx, batch) {
-			err = cmp.Or(err, failed)
-		}
-		written += len(batch)
-		batch = nil
-	}
+	var lacking []pipeline.Record
 	for r := range f.held {
-		if has[string(r.Key)] {
-			continue
-		}
-		r.Topic, r.Offset = f.Topic, -1
-		if batch = append(batch, r); len(batch) == restoreBatch {
-			if flush(); err != nil {
-				break
-			}
+		if !has[string(r.Key)] {
+			r.Topic, r.Offset = f.Topic, -1
+			lacking = append(lacking, r)
 		}
 	}
-	if len(batch) > 0 {
-		flush()
+	if len(lacking) == 0 {
+		return 0, nil
+	}
+	for _, failed := range f.Produce(ctx, lacking) {
+		err = cmp.Or(err, failed)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("write what was remembered: %w", err)
 	}
-	return written, nil
+	return len(lacking), nil
 }
 
 // another reports whether the topic was deleted and created again since it was last read. Where brokers give no ids, an

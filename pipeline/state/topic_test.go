@@ -27,7 +27,7 @@ func newTopic(partitions int) *topic {
 }
 
 func (t *topic) log() Log {
-	return Log{Topic: "members", Ends: t.ends, Read: t.read, Produce: t.produce, MadeAgain: func(int) { t.madeAgain++ }}
+	return Log{Topic: "state", Ends: t.ends, Read: t.read, Produce: t.produce, MadeAgain: func(int) { t.madeAgain++ }}
 }
 
 func (t *topic) ends(context.Context) (string, map[int32]int64, error) {

@@ -156,25 +156,3 @@ func (r *Registry) Latest(ctx context.Context, subject string) (*avro.Source, er
 	}
 	return nil, rejectionOf(id, err)
 }
-
-// IDs are the numbers of a subject's schemas, of deleted versions too; none without such a subject, or without a registry. Errors
-// are those of Schema.
-func (r *Registry) IDs(ctx context.Context, subject string) (ids []int64, err error) {
-	if r.client == nil {
-		return nil, nil
-	}
-	ctx = sr.WithParams(ctx, sr.ShowDeleted)
-	var versions []int
-	err = r.client.get(ctx, "the versions of subject "+subject, "/subjects/"+url.PathEscape(subject)+"/versions", &versions)
-	for _, version := range versions {
-		var doc *document
-		if doc, err = r.version(ctx, subject, strconv.Itoa(version)); err != nil {
-			break
-		}
-		ids = append(ids, int64(doc.ID))
-	}
-	if errors.Is(err, errMissing) || errors.Is(err, errOdd) {
-		err = nil
-	}
-	return ids, rejectionOf(ID{Kind: NumberID}, err)
-}

@@ -436,15 +436,3 @@ func TestAFaultInOneCallDoesNotHoldUpTheNext(t *testing.T) {
 		t.Errorf("got %v and %v, want the schema", src, err)
 	}
 }
-
-func TestTheNumbersOfASubjectsSchemasAreThoseOfAllItsVersions(t *testing.T) {
-	docs := registryOf{"/subjects": `[]`, "/subjects/customers-key/versions": `[1,3]`,
-		"/subjects/customers-key/versions/1": `{"id":5,"schema":"\"int\""}`, "/subjects/customers-key/versions/3": `{"id":7,"schema":"\"long\""}`}
-	r := newRegistry(t, Config{URL: URLs{"http://registry"}}, handled{docs})
-	if ids, err := r.IDs(t.Context(), "customers-key"); err != nil || !slices.Equal(ids, []int64{5, 7}) {
-		t.Errorf("got %v and %v, want 5 and 7", ids, err)
-	}
-	if ids, err := r.IDs(t.Context(), "orders-key"); err != nil || len(ids) != 0 {
-		t.Errorf("without such a subject: got %v and %v, want none", ids, err)
-	}
-}

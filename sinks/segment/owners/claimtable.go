@@ -158,12 +158,3 @@ func (t *claimTable) grow() {
 		}
 	}
 }
-
-// bytes is about what the table takes.
-func (t *claimTable) bytes() int64 {
-	n := int64(len(t.slots)) * 24
-	for _, l := range t.shared {
-		n += 24 + 8*int64(cap(l))
-	}
-	return n
-}

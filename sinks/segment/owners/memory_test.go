@@ -64,3 +64,12 @@ func heap() int64 {
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
 }
+
+// bytes is about what the table takes.
+func (t *claimTable) bytes() int64 {
+	n := int64(len(t.slots)) * 24
+	for _, l := range t.shared {
+		n += 24 + 8*int64(cap(l))
+	}
+	return n
+}

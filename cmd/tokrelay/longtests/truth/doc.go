@@ -1,6 +1,6 @@
 // Package truth holds the audiences that the whole daemon keeps against the table behind the topic (docs/architecture.md,
 // P10). A history of changes, made from a seed, is written as a connector writes it, into a log that the broker compacts,
-// while members of the group come, leave and are killed and TikTok is slow, throttles or fails. Once all is quiet the
+// while members of the groups come, leave, freeze and are killed and TikTok is slow, throttles or fails. Once all is quiet the
 // simulator's set has to be the table's.
 //
 // The truth is a map of rows and SHA-256 of Go's own library: see table_test.go, which says for every version of a row
@@ -12,15 +12,18 @@
 //	go test ./cmd/tokrelay/longtests/truth -args -runs 1 -seed 42
 //	go test ./cmd/tokrelay/longtests/truth -args -runs 100 -kinds "full images,rejected rows"
 //
-// Faults that were put into the code, each with a seed that finds it; a seed goes with its list of kinds:
+// What a history is made of (kinds_test.go), by name:
 //
-//	updates of changed columns taken for whole rows      3000 "key images,changed columns"
-//	a rejected row's opt-in forgotten                    3100 "key images,changed columns,rejected rows"
-//	a cell set to NULL taken for unchanged               3203 "key images,full images,changed columns,erasures"
-//	Spanner's column set to NULL taken for unchanged     3306 "key images,changed columns,erasures"
-//	no sync held whose audience another sync fills       6000 "full images,key images,rivals"
-//	the call of an instance that has ended not looked at 3483 "key images,full images,fences,late calls,restarts,kills"
-//	a look back that says what was said already          18102233, without a list, once in some fifty runs
+//   - how the source writes: full images, key images, flat rows, rewritten; or the audience is a file upload;
+//   - the table: households, key changes, erasures, overwriting, rejected rows, soft deletes, bad opt-outs, changed columns;
+//   - the log: compaction (also of the topics that the members keep), vanishing deletes, key schemas, more partitions, topics;
+//   - the syncs: syncs (another audience from the same rows), two syncs (of one audience, in one configuration or two), rivals (of
+//     another kafka.group: held, until a resync hands the audience over), resyncs (also of a source that was made again);
+//   - the members: instances (up to three of a configuration), restarts, kills, cuts, fences, freezes (for longer than a session, anywhere, and
+//     before a call or after its answer);
+//   - TikTok: faults, late calls, refused addresses.
+//
+// At the end every row is deleted, and TikTok may hold nothing.
 //
 // A seed gives the same history. Which goroutine comes first in one moment is not in its power, so a seed that failed may
 // pass: run it often (-runs 50 -same) before believing it.

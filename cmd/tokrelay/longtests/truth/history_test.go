@@ -140,15 +140,21 @@ func (w *world) await(what string, left func() string) {
 	}
 }
 
-// witness has a row come and go that TikTok accepts: where it refuses all that it is sent, no row is blamed, and all wait.
+// witness has rows come and go that TikTok accepts: where it refuses all that an instance sends, no row is blamed, and all wait.
 func (w *world) witness() {
-	w.unique++
-	name := fmt.Sprintf("witness%d@shop.example", w.unique)
-	t, id := w.tables[0], w.newKey(w.tables[0])
-	w.create(t, id, row{email: w.meaning(name, name), optIn: true, lapsed: true})
+	t := w.tables[0]
+	var ids []int64
+	for range 12 { // so that each instance has some
+		w.unique++
+		name := fmt.Sprintf("witness%d@shop.example", w.unique)
+		ids = append(ids, w.newKey(t))
+		w.create(t, ids[len(ids)-1], row{email: w.meaning(name, name), optIn: true, lapsed: true})
+	}
 	w.flush()
 	<-time.After(10 * time.Second)
-	w.remove(t, id)
+	for _, id := range ids {
+		w.remove(t, id)
+	}
 	w.flush()
 }
 

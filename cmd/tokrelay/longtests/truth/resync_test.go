@@ -3,8 +3,12 @@
 package truth
 
 import (
+	"fmt"
+	"io"
 	"maps"
+	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -28,6 +32,7 @@ func (w *world) resyncs() {
 	w.allLeave()
 	if again {
 		w.makeAgain()
+		w.meddle()
 	}
 	for _, s := range list {
 		w.note("resync of %s", s.sync)
@@ -81,6 +86,40 @@ func (w *world) makeAgain() {
 				w.Fatal(err)
 			}
 		}
+	}
+}
+
+// meddle has some people taken out of the audiences, by no one that we know: a resync of all syncs puts them back.
+func (w *world) meddle() {
+	for _, found := range w.tiktok.Audiences() {
+		members := w.tiktok.Members(found.ID)
+		for _, kind := range slices.Sorted(maps.Keys(members)) { // in their order: a seed gives the same history
+			list := members[kind]
+			if len(list) == 0 || w.rand.IntN(2) == 0 {
+				continue
+			}
+			slices.Sort(list)
+			w.note("TikTok loses %s %s of audience %s", kind, list[0][:8], found.Name)
+			w.callTikTok("/segment/mapping/", fmt.Sprintf(`{"advertiser_ids":["7000000000000000001"],"action":"delete","id_schema":[%q],"batch_data":[[{"id":%q,"audience_ids":[%q]}]]}`,
+				kind, list[0], found.ID))
+		}
+	}
+}
+
+func (w *world) callTikTok(path, body string) {
+	r, err := http.NewRequestWithContext(w.Context(), http.MethodPost, "https://business-api.tiktok.com/open_api/v1.3"+path, strings.NewReader(body))
+	if err != nil {
+		w.Fatal(err)
+	}
+	r.Header.Set("Access-Token", "sandbox-token")
+	r.Header.Set("Content-Type", "application/json")
+	answer, err := w.tiktok.Transport().RoundTrip(r)
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if text, err := io.ReadAll(answer.Body); err != nil || !strings.Contains(string(text), `"code":0`) {
+		w.Fatalf("TikTok: %v %s", err, text)
 	}
 }
 

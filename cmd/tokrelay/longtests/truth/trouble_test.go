@@ -161,6 +161,14 @@ func (w *world) leave() {
 func (w *world) kill() {
 	if m := w.any(); m != nil && !m.Link.Thawed(w.longest+3*time.Second) {
 		w.note("%s is killed", m.Name)
+		if w.rand.IntN(2) == 0 { // in the middle of something
+			doomed := m.Link.Doom()
+			w.changes()
+			select {
+			case <-doomed:
+			case <-time.After(5 * time.Second):
+			}
+		}
 		m.Crash()
 	}
 }

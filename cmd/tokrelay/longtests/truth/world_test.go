@@ -79,7 +79,7 @@ func newWorld(t *testing.T, r *rand.Rand, log *virtual.Logs, of []kind, rows *wr
 	w.pulse = virtual.NewPulse(w.broker)
 	w.naps.rand = rand.New(rand.NewPCG(r.Uint64(), 1))
 	if w.has[freezes] {
-		w.naps.often = r.IntN(3)
+		w.naps.often = r.IntN(3) * r.IntN(15)
 	}
 	w.makeTopics()
 	w.filler = &party{group: "truth"}

@@ -2,7 +2,10 @@ package virtual
 
 import (
 	"context"
+	"encoding/binary"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // A process that is frozen, as a virtual machine is that moves, does nothing on its link: what arrives waits, and what it was about to
@@ -59,6 +62,39 @@ func (l *Link) pass() (waited bool) {
 			return waited
 		}
 	}
+}
+
+// worst are the requests before which a process dies or freezes with the worst effect: what it has begun is half done.
+var worst = map[kmsg.Key]bool{kmsg.Produce: true, kmsg.OffsetCommit: true, kmsg.AddOffsetsToTxn: true, kmsg.TxnOffsetCommit: true, kmsg.EndTxn: true}
+
+// isWorst reports whether the bytes begin with such a request.
+func isWorst(request []byte) bool {
+	return len(request) >= 6 && worst[kmsg.Key(binary.BigEndian.Uint16(request[4:]))]
+}
+
+// before is called with each request.
+func (l *Link) before(request []byte) {
+	if !isWorst(request) {
+		l.pass()
+		return
+	}
+	l.mu.Lock()
+	doomed := l.doomed
+	l.doomed = nil
+	l.mu.Unlock()
+	if doomed != nil {
+		l.Down()
+		close(doomed)
+	}
+	l.nap()
+}
+
+// Doom cuts the link before the next request that leaves something half done. The channel is closed then.
+func (l *Link) Doom() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.doomed = make(chan struct{})
+	return l.doomed
 }
 
 // nap may freeze the process here, where it hurts most.

@@ -16,7 +16,8 @@ import (
 // Link is all that joins a member to the world: connections to the broker, and calls to TikTok. Cut, it breaks what is
 // under way and lets nothing through; a member whose link is cut for good has crashed as far as another can tell.
 type Link struct {
-	// Nap says for how long the process freezes where it asks: before it sends anything, and when an answer has come. Nil: not at all.
+	// Nap says for how long the process freezes where it asks: before a request that leaves something half done, before a call, and when its
+	// answer has come. Nil: not at all.
 	Nap func() time.Duration
 
 	net *kfake.VirtualNetwork
@@ -27,6 +28,7 @@ type Link struct {
 	cut      context.CancelFunc
 	restored time.Time
 	frozen   freeze
+	doomed   chan struct{} // nil: the link is not to be cut
 	conns    map[net.Conn]struct{}
 }
 
@@ -105,7 +107,7 @@ const latency = time.Millisecond
 
 func (c *linked) Write(b []byte) (int, error) {
 	time.Sleep(latency)
-	c.link.nap()
+	c.link.before(b)
 	return c.Conn.Write(b)
 }
 
