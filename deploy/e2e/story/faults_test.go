@@ -74,6 +74,19 @@ func (f *flow) underWay() {
 	until(f.t, "events are under way", func() bool { return f.tiktok.Stats().Events.Accepted > f.before })
 }
 
+// streaming waits until the audience has members: its owners work.
+func (f *flow) streaming() {
+	f.t.Helper()
+	until(f.t, "the audience has members", func() bool {
+		for _, a := range f.tiktok.Audiences() {
+			if a.Name == "People" && a.Members > 0 {
+				return true
+			}
+		}
+		return false
+	})
+}
+
 const sqlMembers = `SELECT encode(sha256(convert_to(lower(trim(email)), 'UTF8')), 'hex') FROM people WHERE opted_in`
 
 // laws are what holds after every fault: nothing is lost, nothing good is dead-lettered, and TikTok holds what SQL says.

@@ -20,6 +20,8 @@ func comeAndGo(t *testing.T, name string, o options) {
 	f := newFlow(t, name, o)
 	f.day()
 	first := f.start()
+	f.streaming()
+	f.day()
 	f.underWay()
 	second := f.second()
 	f.day()

@@ -44,7 +44,7 @@ func TestRowsThatSettledDoNotComeAgainAfterAStopWithASlowCoordinator(t *testing.
 // the rebalance, has settled what it read meanwhile, and is told to stop.
 func TestRowsThatSettledDoNotComeAgainAfterAStopWhileAnotherInstanceRevokes(t *testing.T) {
 	const partitions = 6
-	p := newFeed(t, "joinstop", rowEvents, options{timeout: 40}) // the session lasts 45 s
+	p := newFeed(t, "joinstop", rowEvents, options{timeout: 30}) // the session lasts 35 s
 	p.create(p.rows(), partitions)
 	p.start()
 	second, its := p.another()

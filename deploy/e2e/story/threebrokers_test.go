@@ -16,6 +16,8 @@ func TestThreeBrokersOfWhichOneDiesLoseNothing(t *testing.T) {
 	f.day()
 	f.source.written(t)
 	f.start()
+	f.streaming()
+	f.day()
 	f.underWay()
 	stack(t, "signal", "KILL", "kafka3")
 	f.day()
