@@ -93,7 +93,7 @@ func TestWhatTheReleaseBeforeRememberedIsTakenOver(t *testing.T) {
 	p.members(4)
 	p.stop()
 	p.begin(onlyWeb())
-	for _, key := range strings.FieldsSeq("2 4 5 6") {
+	for key := range strings.FieldsSeq("2 4 5 6") {
 		p.row("web", key, "")
 	}
 	p.caughtUp()
@@ -106,7 +106,7 @@ func TestRowsThatChangeWhileTheirMembersAreTakenOverLeave(t *testing.T) {
 	p := newPair(t)
 	p.earlier()
 	p.members(3)
-	for _, key := range strings.FieldsSeq("1 2 5 6") {
+	for key := range strings.FieldsSeq("1 2 5 6") {
 		p.row("web", key, "")
 	}
 	p.begin(onlyWeb())
