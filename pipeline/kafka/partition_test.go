@@ -34,6 +34,18 @@ func (h *handed) nack() { close(h.nacked) }
 // handler is an Offer that gives every chunk to the test.
 type handler chan *handed
 
+// ackAll acks what comes, until ctx ends.
+func (o handler) ackAll(ctx context.Context) {
+	for {
+		select {
+		case h := <-o:
+			h.ack()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 func (o handler) offer(ctx context.Context, c *pipeline.Chunk) pipeline.Ticket {
 	h := &handed{ctx: ctx, chunk: c, acked: make(chan struct{}), nacked: make(chan struct{})}
 	select {
