@@ -106,14 +106,14 @@ func (r *Rows) Take(rec *pipeline.Record, write Write) error {
 	case a.What == OfDone || a.What == ofSweep:
 		r.resync(&a, w, rec)
 	case len(rec.Key) == len(Identity{}):
-		r.row(Identity(rec.Key), &a, w.start, rec)
+		r.row(Identity(rec.Key), &a, &w, rec)
 	}
 	return nil
 }
 
-// row compares what a row says with what is remembered of it. A version before start is of an earlier epoch: its row claims
-// again, and TikTok is told.
-func (r *Rows) row(id Identity, a *Assertion, start int64, rec *pipeline.Record) {
+// row compares what a row says with what is remembered of it. A version before the resync's start is of an earlier epoch: its row claims
+// again, and TikTok is told. So it is of all that changes before the sweep: it may have lost what other rows want, which the sweep takes.
+func (r *Rows) row(id Identity, a *Assertion, w *sweep, rec *pipeline.Record) {
 	var was row
 	v, known := r.table.get(&id)
 	if known {
@@ -122,7 +122,7 @@ func (r *Rows) row(id Identity, a *Assertion, start int64, rec *pipeline.Record)
 	if a.What == OfReplay && (!was.marked || was.mark.overtakes(&a.Source)) || a.What == OfRepair && a.Version != versionOfRow(&was, known) {
 		return
 	}
-	stale := known && was.at < start
+	stale := known && was.at < w.start
 	now := row{sync: a.Sync, at: rec.Offset, marked: was.marked || a.Rejected}
 	r.becomes(&now, &was, a)
 	now.mark = markOf(&was, a, now.marked)
@@ -135,7 +135,7 @@ func (r *Rows) row(id Identity, a *Assertion, start int64, rec *pipeline.Record)
 			r.remember(id, &now)
 		}
 	} else {
-		r.change(id, &was, &now, a, stale || a.What == OfEarlier)
+		r.change(id, &was, &now, a, stale || a.What == OfEarlier || w.epoch > 0 && !w.swept)
 	}
 	if !known && (a.What == OfRow || a.What == OfEarlier) {
 		r.sayAgain(a, now.digests)
