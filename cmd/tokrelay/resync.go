@@ -82,8 +82,11 @@ func recognised(s *daemon.Sync, plan *replay.ResyncPlan) string {
 		if plan.Recreate {
 			return "Every member is added to the audience that is configured now. The audience it has so far stays at TikTok as it is."
 		}
-		return "An audience is a set: members that are in it already are added again without effect.\n" +
-			"What left the source while nothing was read, and is no longer in the topic, stays in the audience."
+		text := "An audience is a set: members that are in it already are added again without effect."
+		if plan.IsFull() {
+			text += "\nRows that the topic does not tell of any more leave the audience once it was read to the end that it has now."
+		}
+		return text
 	case daemon.KindFile:
 		return "The audience is replaced as a whole by one upload, which is made of the rows that are read again, as soon as the sync runs."
 	}

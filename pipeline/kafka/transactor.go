@@ -14,9 +14,9 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline"
 )
 
-// transactionTimeout is the age at which Kafka aborts what a killed instance has left open. Brokers look for that every ten seconds, so
+// TransactionTimeout is the age at which Kafka aborts what a killed instance has left open. Brokers look for that every ten seconds, so
 // readers wait for up to twice as long behind it.
-const transactionTimeout = 10 * time.Second
+const TransactionTimeout = 10 * time.Second
 
 // sourceTransactions is where trouble with transactions comes from.
 const sourceTransactions = "transactions"
@@ -64,7 +64,7 @@ func (t *Transactions) options(oneByOne bool) ([]kgo.Opt, error) {
 	opts = append(opts,
 		kgo.ConsumerGroup(o.Group),
 		kgo.TransactionalID(t.id),
-		kgo.TransactionTimeout(transactionTimeout),
+		kgo.TransactionTimeout(TransactionTimeout),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerBatchCompression(kgo.SnappyCompression(), kgo.NoCompression()),
 		kgo.ProducerLinger(0),
@@ -124,7 +124,7 @@ func (t *Transactions) transact(run context.Context, list []*transacted) error {
 
 // attempt is one transaction, from its beginning to its end. A client that may not go on is discarded.
 func (t *Transactions) attempt(run context.Context, list []*transacted) (committed bool, err error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(run), transactionTimeout) // Kafka aborts it after that
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(run), TransactionTimeout) // Kafka aborts it after that
 	defer cancel()
 	defer context.AfterFunc(run, func() { time.AfterFunc(endGrace, cancel) })()
 	now, err := t.transactor(ctx, list[0].oneByOne)

@@ -52,10 +52,9 @@ func (p *partition) leaveTransaction() {
 // behind is the offset after a chunk's last record.
 func behind(chunk *pipeline.Chunk) int64 { return chunk.Records[len(chunk.Records)-1].Offset + 1 }
 
-// vouch puts the offsets of chunks into a transaction, in the name of this member of the group.
-// The generation is read
-// before the chunks' contexts, which end when their partitions are given up: either the generation is too old by then, and Kafka
-// refuses, or the partitions are ours, and their next readers wait for the transaction.
+// vouch puts the offsets of chunks into a transaction, in the name of this member of the group. The generation is
+// read before the chunks' contexts, which end when their partitions are given up: either the generation is too old by then, and
+// Kafka refuses, or the partitions are ours, and their next readers wait for the transaction.
 func (c *Consumer) vouch(r *kmsg.TxnOffsetCommitRequest, list []*transacted) error {
 	list = slices.DeleteFunc(slices.Clone(list), func(w *transacted) bool { return !w.now.in })
 	first := c.part(list[0].chunk.Topic, list[0].chunk.Partition)

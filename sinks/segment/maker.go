@@ -71,7 +71,7 @@ func (t *says) add(items *pipeline.Items, row int) {
 	})
 }
 
-// Try is Make for looking at rows one by one: that of a person who is no member, now, is skipped.
+// Try is Make for looking at rows one by one: that of a person who is not a member now is skipped.
 func (m *Maker) Try(items *pipeline.Items, row int, c *pipeline.Change) error {
 	t, err := m.says(c)
 	switch {
@@ -91,9 +91,8 @@ func (m *Maker) says(c *pipeline.Change) (t says, err error) {
 		return t, pipeline.Reject(pipeline.StageMap, pipeline.InvalidDeliveryKey, "", "a record key that names the member")
 	}
 	t.created = c.Op == pipeline.Insert || c.Op == pipeline.Snapshot
-	t.gone = c.Op == pipeline.Delete
 	t.keep = m.plan.changed
-	if t.gone {
+	if c.Op == pipeline.Delete {
 		m.before(c, &t)
 		return t, nil
 	}

@@ -63,8 +63,8 @@ func New(cfg Config, o Options, cols *mapping.Columns, now func() time.Time, row
 	return p, nil
 }
 
-// NewTarget makes what finds the audiences the sync fills from topics; none where a pattern finds them.
-// group is of the syncs that may fill an audience together.
+// NewTarget makes what finds the audiences the sync fills from topics; none where a pattern finds them. group is that of the syncs which
+// may fill an audience together.
 func (p *Plan) NewTarget(sync, group string, topics []string, api audience.API, docs audience.Store, log *slog.Logger) *audience.Target {
 	own := &p.cfg.Audience
 	if own.Row != nil {

@@ -10,7 +10,6 @@ type says struct {
 	keep     bool   // a member is remembered though it has no digest: rows of changed columns may not say again that it is one
 	filtered bool   // it was left out by the sync's condition
 	created  bool   // an insert or a snapshot: as far as it knows, the row is new
-	gone     bool   // a delete
 	kept     byte   // a row of changed columns: bits of the kinds of identifiers that did not change, which now leaves out
 	now      []byte // its digests
 	before   []byte // digests before the change that now does not have
@@ -22,12 +21,11 @@ const (
 	flagKeep
 	flagFiltered
 	flagCreated
-	flagGone
 )
 
 func (t *says) appendTo(dst []byte) []byte {
 	flags := byte(0)
-	for i, on := range [...]bool{t.member, t.asWas, t.keep, t.filtered, t.created, t.gone} {
+	for i, on := range [...]bool{t.member, t.asWas, t.keep, t.filtered, t.created} {
 		if on {
 			flags |= 1 << i
 		}
@@ -44,6 +42,6 @@ func readSays(body []byte) says {
 	rest := body[2+used:]
 	return says{
 		member: flags&flagMember != 0, asWas: flags&flagAsWas != 0, keep: flags&flagKeep != 0, filtered: flags&flagFiltered != 0,
-		created: flags&flagCreated != 0, gone: flags&flagGone != 0, kept: body[1], now: rest[:n:n], before: rest[n:],
+		created: flags&flagCreated != 0, kept: body[1], now: rest[:n:n], before: rest[n:],
 	}
 }

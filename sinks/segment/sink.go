@@ -1,9 +1,7 @@
 package segment
 
 import (
-	"cmp"
 	"context"
-	"log/slog"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/sinks/segment/owners"
@@ -28,7 +26,6 @@ type Deps struct {
 	Transactions Transactions
 	DeadLetters  DeadLetters
 	Identity     func(r *pipeline.Record) []byte // what tells a record's row from the others of its topic; nil: its key
-	Log          *slog.Logger                    // nil: none
 }
 
 // Sink takes the chunks of a sync: each row is asserted to the owners of the audience's rows. It wants the chunks of one partition one
@@ -41,7 +38,6 @@ type Sink struct {
 
 // NewSink puts a sink together. Begin comes before the first chunk.
 func NewSink(p *Plan, deps Deps) *Sink {
-	deps.Log = cmp.Or(deps.Log, slog.New(slog.DiscardHandler))
 	return &Sink{plan: p, deps: deps}
 }
 

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -44,10 +45,7 @@ func (w *Wiring) NoteEnds(ctx context.Context, s *Sync, all admin.Range) error {
 		}
 	}
 	slices.SortFunc(e.Ends, func(x, y owners.End) int {
-		if by := strings.Compare(x.Topic, y.Topic); by != 0 {
-			return by
-		}
-		return int(x.Partition - y.Partition)
+		return cmp.Or(strings.Compare(x.Topic, y.Topic), cmp.Compare(x.Partition, y.Partition))
 	})
 	return w.putEnds(ctx, s.Name, e)
 }

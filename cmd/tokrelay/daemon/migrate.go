@@ -41,7 +41,7 @@ func (s *Stream) migrate(ctx context.Context) error {
 			}
 			return w.Admin.Read(ctx, all, each) // records of one member come in their order: the last counts
 		},
-		Make: func(r *pipeline.Record, write stage.Write) {
+		Make: func(r *pipeline.Record, write owners.Write) {
 			key, a, ok := segment.Adopt(r)
 			if !ok {
 				passed++
@@ -50,7 +50,7 @@ func (s *Stream) migrate(ctx context.Context) error {
 			taken++
 			assert.Of(namer.Adopt(key), &a, write)
 		},
-		Done: func(ctx context.Context) (bool, error) { return s.tookOver(ctx) },
+		Done: s.tookOver,
 		Note: s.target.TakenOver,
 	}.Run(ctx, w.kafka())
 	if err != nil {

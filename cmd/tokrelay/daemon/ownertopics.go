@@ -76,16 +76,12 @@ func (w *Wiring) ensureOwners(ctx context.Context, s *Sync, prefix string) (owne
 }
 
 // known are topics that were just made, once brokers know them.
-func (w *Wiring) known(ctx context.Context, names ...string) (there map[string]admin.Topic, err error) {
-	for range 25 {
-		if there, err = w.Admin.Topics(ctx, names...); err != nil || len(there) == len(names) {
-			return there, err
-		}
-		if err := pipeline.Wait(ctx, 200*time.Millisecond); err != nil {
-			return nil, err
-		}
+func (w *Wiring) known(ctx context.Context, names ...string) (map[string]admin.Topic, error) {
+	there, err := w.Admin.Await(ctx, names...)
+	if err == nil && len(there) < len(names) {
+		err = fmt.Errorf("topics %s were just made, and brokers do not know them yet", strings.Join(names, ", "))
 	}
-	return nil, fmt.Errorf("topics %s were just made, and brokers do not know them yet", strings.Join(names, ", "))
+	return there, err
 }
 
 // ownerTopic is one of an audience's topics as it has to be. Rows are purged once they were handled, never by time.

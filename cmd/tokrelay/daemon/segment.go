@@ -46,7 +46,7 @@ func (s *Stream) joinSegment(plan *segment.Plan, target *audience.Target, consum
 		return
 	}
 	transactions := kafka.NewTransactions(w.kafka(), consumer, w.Log.With("sync", s.Sync.Name))
-	sink := segment.NewSink(plan, segment.Deps{Sync: s.Sync.Name, Transactions: chunks{transactions}, DeadLetters: letters, Identity: s.Sync.Framing.Identity, Log: w.Log})
+	sink := segment.NewSink(plan, segment.Deps{Sync: s.Sync.Name, Transactions: transactions, DeadLetters: letters, Identity: s.Sync.Framing.Identity})
 	s.sink, s.Route.Deliver = sink, sink.Deliver
 	s.Route.Source = s.afterMemory(s.Route.Source)
 	s.services = append(s.services, s.readback.Run, transactions.Run, s.tellEnds)
@@ -63,13 +63,6 @@ func (s *Stream) joinReplays(plan *segment.Plan) {
 		}})
 	s.sink, s.Route.Deliver = replays, replays.Deliver
 	s.services = append(s.services, s.readback.Run)
-}
-
-// chunks are Kafka's transactions as the sink knows them.
-type chunks struct{ *kafka.Transactions }
-
-func (c chunks) Chunk(ctx context.Context, chunk *pipeline.Chunk, write func(owners.Write)) error {
-	return c.Transactions.Chunk(ctx, chunk, func(w kafka.Write) { write(owners.Write(w)) })
 }
 
 // Readback asks TikTok about the audiences now.

@@ -95,6 +95,9 @@ func (p *ResyncPlan) add(part ResyncPart, recent int64) {
 	p.Older += max(0, min(recent, part.End)-part.To)
 }
 
+// IsFull reports whether all there is is read again.
+func (p *ResyncPlan) IsFull() bool { return p.full }
+
 // Resync moves the sync's group. A full resync of an audience also expires all that is remembered of its members, so that
 // each of them is sent again, by the mode that is configured now: row by row, or in one upload.
 func (p *ResyncPlan) Resync(ctx context.Context, c *daemon.Config, s *daemon.Sync, o daemon.Options) error {

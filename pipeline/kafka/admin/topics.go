@@ -61,24 +61,26 @@ func (a *Client) EnsureTopics(ctx context.Context, create bool, wanted ...Wanted
 			made = append(made, w.Name)
 		}
 	}
-	return warnings, a.await(ctx, made)
+	_, err = a.Await(ctx, made...)
+	return warnings, err
 }
 
 // knownWithin is for how long topics that were made are waited for.
 const knownWithin = 5 * time.Second
 
-// await waits until brokers know topics that the controller has made. It is no error if they do not yet after a while.
-func (a *Client) await(ctx context.Context, names []string) error {
-	began := time.Now()
-	for len(names) > 0 && time.Since(began) < knownWithin {
-		if there, err := a.Topics(ctx, names...); err != nil || len(there) == len(names) {
-			return err
+// Await returns topics that were just made once brokers know all of them: the controller does before. That they do not after a while is
+// not an error.
+func (a *Client) Await(ctx context.Context, names ...string) (there map[string]Topic, err error) {
+	for began := time.Now(); len(names) > 0; {
+		there, err = a.Topics(ctx, names...)
+		if err != nil || len(there) == len(names) || time.Since(began) >= knownWithin {
+			return there, err
 		}
 		if err := pipeline.Wait(ctx, 50*time.Millisecond); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return there, nil
 }
 
 // compare says what is wrong with a topic that it did not make.

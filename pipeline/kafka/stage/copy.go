@@ -17,7 +17,7 @@ type Copy struct {
 	Name string // of its transactional id, and of the client as brokers see it
 	// Read calls each for every record there is.
 	Read func(ctx context.Context, each func(*pipeline.Record) error) error
-	Make func(r *pipeline.Record, write Write)
+	Make func(r *pipeline.Record, write kafka.Write)
 	// Done reports whether it was done before, and Note has it remembered that it was.
 	Done func(ctx context.Context) (bool, error)
 	Note func(ctx context.Context) error
@@ -25,9 +25,6 @@ type Copy struct {
 	Last kgo.Record
 	Log  *slog.Logger
 }
-
-// Write writes a record; it copies key and value.
-type Write = func(topic string, partition int32, key, value []byte)
 
 // copyAtOnce is how many records a transaction has.
 const copyAtOnce = 10_000
@@ -38,7 +35,7 @@ func (c Copy) Run(ctx context.Context, cfg kafka.Config) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	client, err := kgo.NewClient(append(opts, kgo.TransactionalID(c.Name), kgo.TransactionTimeout(transactionTimeout),
+	client, err := kgo.NewClient(append(opts, kgo.TransactionalID(c.Name), kgo.TransactionTimeout(kafka.TransactionTimeout),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(kgo.SnappyCompression(), kgo.NoCompression()))...)
 	if err != nil {
 		return 0, err
@@ -57,7 +54,7 @@ func (c Copy) Run(ctx context.Context, cfg kafka.Config) (n int, err error) {
 	if err := c.Note(ctx); err != nil {
 		return n, err
 	}
-	return n, c.transact(ctx, client, func(write Write) error {
+	return n, c.transact(ctx, client, func(write kafka.Write) error {
 		write(c.Last.Topic, c.Last.Partition, c.Last.Key, c.Last.Value)
 		return nil
 	})
@@ -71,7 +68,7 @@ func (c Copy) copy(ctx context.Context, client *kgo.Client) (n int, err error) {
 			return nil
 		}
 		defer func() { some = some[:0] }()
-		return c.transact(ctx, client, func(write Write) error {
+		return c.transact(ctx, client, func(write kafka.Write) error {
 			for i := range some {
 				c.Make(&some[i], write)
 			}
@@ -94,7 +91,7 @@ func (c Copy) copy(ctx context.Context, client *kgo.Client) (n int, err error) {
 }
 
 // transact writes in a transaction of its own.
-func (c Copy) transact(ctx context.Context, client *kgo.Client, do func(Write) error) error {
+func (c Copy) transact(ctx context.Context, client *kgo.Client, do func(kafka.Write) error) error {
 	if err := client.BeginTransaction(); err != nil {
 		return fmt.Errorf("begin a transaction: %w", err)
 	}

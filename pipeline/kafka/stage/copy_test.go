@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
 )
 
 // note is what all instances of a copy know.
@@ -45,7 +46,7 @@ func copyOf(n int, known *note, each func(i int)) Copy {
 			}
 			return nil
 		},
-		Make: func(r *pipeline.Record, write Write) { write("to", 0, r.Key, r.Key) }}
+		Make: func(r *pipeline.Record, write kafka.Write) { write("to", 0, r.Key, r.Key) }}
 }
 
 func TestACopyIsMadeOnce(t *testing.T) {

@@ -62,9 +62,6 @@ func NewSession(cfg kafka.Config, o SessionOptions) *Session {
 }
 
 const (
-	// transactionTimeout is the age at which Kafka aborts what a killed instance has left open. Brokers look for that every ten seconds, so
-	// readers wait for up to twice as long behind it.
-	transactionTimeout = 10 * time.Second
 	// gatherFor is how long a step that has many records waits for more.
 	gatherFor   = 100 * time.Millisecond
 	many        = 500
@@ -130,7 +127,7 @@ func (r *run) options(own context.Context) ([]kgo.Opt, error) {
 	}
 	opts = append(opts,
 		kgo.TransactionalID(r.o.Group.Group+"."+rand.Text()), // a cut-off instance is fenced by its group's generation
-		kgo.TransactionTimeout(transactionTimeout),
+		kgo.TransactionTimeout(kafka.TransactionTimeout),
 		kgo.OnPartitionsCallbackBlocked(func(context.Context, *kgo.Client) {
 			select {
 			case r.blocked <- struct{}{}:

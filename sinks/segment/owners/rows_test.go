@@ -439,6 +439,26 @@ func TestWhatAnEarlierVersionRememberedIsTold(t *testing.T) {
 		2: {member: true, kinds: map[int]string{0: string(someDigest(0, "", 3))}}}, "after the replay")
 }
 
+// An old row wants the digest of a new one, and will be swept: that the digest is wanted already does not say that TikTok has it still.
+func TestWhatChangesBeforeTheSweepOfAResyncIsTold(t *testing.T) {
+	s := newShop(t, rand.New(rand.NewPCG(4, 1)))
+	digest := someDigest(0, "", 1)
+	s.assert(1, Assertion{Member: true, Digests: digest})
+	s.settle()
+	s.epoch = 1
+	s.assert(2, Assertion{Member: true, Digests: digest})
+	s.settle()
+	n := 0
+	for key, says := range s.ever {
+		if of, _, _ := readClaimKey([]byte(key)); says == told && string(of) == string(digest) {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("TikTok is told of %d claims of the digest, want that of the new row", n)
+	}
+}
+
 // A large sweep takes several transactions, and another owner goes on with it.
 func TestALargeSweepGoesOnInAnotherOwner(t *testing.T) {
 	s := newShop(t, rand.New(rand.NewPCG(5, 1)))

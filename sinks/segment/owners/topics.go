@@ -15,4 +15,4 @@ func NewTopics(prefix string, parts int32) Topics {
 
 // Write writes a record, in the transaction under way where there is one. It copies key and value; a nil value is a
 // tombstone.
-type Write func(topic string, partition int32, key, value []byte)
+type Write = func(topic string, partition int32, key, value []byte)
