@@ -34,9 +34,18 @@ func loadAloud(c *cobra.Command, path string) (*daemon.Config, error) {
 // loadOffline is loadConfig for a command that connects to nothing: it can do without secrets, so a missing variable is a
 // warning.
 func loadOffline(c *cobra.Command, path string) (*daemon.Config, error) {
+	return loadWithout(c, path, "this command connects to nothing and does without")
+}
+
+// loadTokenless is loadConfig for a command that does not call TikTok.
+func loadTokenless(c *cobra.Command, path string) (*daemon.Config, error) {
+	return loadWithout(c, path, "this command does not call TikTok, and does without if it is a token of TikTok's")
+}
+
+func loadWithout(c *cobra.Command, path, why string) (*daemon.Config, error) {
 	env := settings.Process()
 	env.Absent = func(name string) {
-		fmt.Fprintf(c.ErrOrStderr(), "%s: warning: the variable %s is not set; this command connects to nothing and does without\n", path, name)
+		fmt.Fprintf(c.ErrOrStderr(), "%s: warning: the variable %s is not set; %s\n", path, name, why)
 	}
 	return loadWith(c, path, env, true)
 }

@@ -102,7 +102,7 @@ func command() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w\nsee %s --help", err, c.CommandPath())}
 	})
-	root.AddCommand(runCommand(), statusCommand(), demoCommand(), checkCommand(), previewCommand(), sandboxCommand(), configCommand(), versionCommand(),
+	root.AddCommand(runCommand(), statusCommand(), demoCommand(), checkCommand(), previewCommand(), rehearseCommand(), sandboxCommand(), configCommand(), versionCommand(),
 		dlqCommand(), pauseCommand(), resumeCommand(), resyncCommand(), skipCommand(), statsCommand(), authCommand(), audienceCommand())
 	return root
 }

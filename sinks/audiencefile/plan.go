@@ -46,6 +46,14 @@ func New(cfg Config, cols *mapping.Columns, now func() time.Time) (*Plan, error)
 	return p, err
 }
 
+// Kinds are the types of identifiers in a line, in the order of its columns.
+func (p *Plan) Kinds() (kinds []member.Kind) {
+	for i := range p.members.Readers {
+		kinds = append(kinds, p.members.Readers[i].Kind)
+	}
+	return kinds
+}
+
 // headers are the types' columns in a file of several.
 var headers = [member.Kinds]string{"email_SHA256", "phone_SHA256", "MAID_SHA256", "MAID_MD5", "MAID_SHA256", "MAID_MD5"}
 

@@ -40,6 +40,9 @@ func matchKeyOf(field string) matchKeys {
 	return 0
 }
 
+// IsMatchKey reports whether TikTok may match an event to a person by the field, such as user.email.
+func IsMatchKey(field string) bool { return matchKeyOf(field) != 0 }
+
 // identifying are the keys that satisfy require_identifier; ip and user_agent match only together, and not for sure.
 const identifying = keyEmail | keyPhone | keyClick | keyDevice | keyOther
 

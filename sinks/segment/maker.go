@@ -71,19 +71,25 @@ func (t *says) add(items *pipeline.Items, row int) {
 	})
 }
 
-// Try is Make for looking at rows one by one: that of a person who is not a member now is skipped.
-func (m *Maker) Try(items *pipeline.Items, row int, c *pipeline.Change) error {
-	t, err := m.says(c)
+// Lacks is why a row that a Maker made an item of is no member now: a pipeline.SkipReason, or a *pipeline.Rejection. Nil: it is one.
+func (p *Plan) Lacks(body []byte) error {
+	t := readSays(body)
 	switch {
-	case err != nil:
-		return err
 	case !t.member:
 		return pipeline.SkipNotMember
 	case len(t.now) == 0 && t.kept == 0:
-		return m.plan.cfg.Nobody(section)
+		return p.cfg.Nobody(section)
 	}
-	t.add(items, row)
 	return nil
+}
+
+// DigestsIn are the digests by which a row is a member, in the item that a Maker made of it.
+func DigestsIn(body []byte) []byte { return readSays(body).now }
+
+// AppendMember appends the body of an item that says by which digests a row is a member, and with none that it is not.
+func AppendMember(dst, digests []byte) []byte {
+	t := says{member: len(digests) > 0, now: digests}
+	return t.appendTo(dst)
 }
 
 func (m *Maker) says(c *pipeline.Change) (t says, err error) {

@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"slices"
@@ -18,6 +19,7 @@ type Table struct {
 	of    func(r *pipeline.Record) []byte
 	book  *owners.Book
 	last  map[owners.Identity]place
+	mask  uint32 // of identities that are taken in: those with none of these bits
 }
 
 // place is where a row's last record is.
@@ -34,6 +36,9 @@ func NewTable(sync string, identity func(r *pipeline.Record) []byte) *Table {
 	return &Table{sync: sync, namer: owners.NewNamer(sync), of: identity, book: owners.NewBook(func(*owners.Assertion) {}), last: map[owners.Identity]place{}}
 }
 
+// Sample has the table take in one row of n alone, the same ones in every table; n is a power of two.
+func (t *Table) Sample(n uint32) { t.mask = n - 1 }
+
 // Add takes a row over: items is what the sync's steps made of it, err why they accepted it not. Rows of a partition come in
 // their order; of rows in several, the one with the later time counts.
 func (t *Table) Add(r *pipeline.Record, items *pipeline.Items, err error) {
@@ -41,6 +46,9 @@ func (t *Table) Add(r *pipeline.Record, items *pipeline.Items, err error) {
 		return
 	}
 	id := t.namer.Of(r.Topic, t.of(r))
+	if binary.BigEndian.Uint32(id[:])&t.mask != 0 {
+		return
+	}
 	before, again := t.last[id]
 	now := place{topic: r.Topic, partition: r.Partition, offset: r.Offset, time: r.Timestamp.UnixMilli()}
 	if again && before.time > now.time && before.partition != now.partition {

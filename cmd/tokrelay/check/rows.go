@@ -54,10 +54,11 @@ func (u *checkup) try(ctx context.Context, f *daemon.Flow, what string) {
 		return // its topics were reported missing
 	}
 	t := tried{rejected: map[string]int{}, skipped: map[pipeline.SkipReason]int{}, doubts: map[string]int{}}
-	trial := f.NewTrial()
+	var notes pipeline.Notes
+	trial := f.NewTrial(&notes)
 	err = u.admin.Read(ctx, span, func(r *pipeline.Record) error {
 		t.note(r, trial.Try(ctx, r))
-		t.doubt(trial.Notes.List)
+		t.doubt(notes.List)
 		if t.trouble != nil || t.rows == triedRows {
 			return admin.ErrStop
 		}

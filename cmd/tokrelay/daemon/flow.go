@@ -131,34 +131,3 @@ func (f *Flow) Requests(items *pipeline.Items) ([][]byte, error) {
 	}
 	return requests, nil
 }
-
-// Trial brings rows through a flow's steps, one after another, and forgets what they become. It is for one goroutine.
-type Trial struct {
-	Notes pipeline.Notes // of the row that was tried last
-
-	runner pipeline.Runner
-}
-
-// NewTrial tries rows with the flow as it is. DecodeWith comes before.
-func (f *Flow) NewTrial() *Trial {
-	steps := f.Steps()
-	if f.sink.segment != nil {
-		steps.Make = f.sink.segment.Maker().Try
-	}
-	t := &Trial{runner: pipeline.Runner{Steps: steps}}
-	t.runner.Items.Notes = &t.Notes
-	return t
-}
-
-// Try brings one row through the steps, as in run, and forgets its items.
-func (t *Trial) Try(ctx context.Context, r *pipeline.Record) error {
-	t.runner.Items.Reset()
-	t.Notes.List = t.Notes.List[:0]
-	if err := t.runner.Row(ctx, r, 0); err != nil {
-		return err
-	}
-	if len(t.runner.Items.List) == 0 {
-		return pipeline.SkipNoChange
-	}
-	return nil
-}

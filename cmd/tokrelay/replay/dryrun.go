@@ -85,7 +85,7 @@ func (d *dryRun) trial(sync string) (*daemon.Trial, error) {
 		if err != nil {
 			return nil, err
 		}
-		d.trials[sync] = flow.NewTrial()
+		d.trials[sync] = flow.NewTrial(nil)
 	}
 	return d.trials[sync], nil
 }

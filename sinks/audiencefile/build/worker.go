@@ -22,7 +22,7 @@ type worker struct {
 
 func (c *collection) newWorker() *worker {
 	in := &c.builder.in
-	return &worker{collection: c, runner: pipeline.Runner{Steps: stepsOf(in.NewSteps())}, in: make(chan []row, 4), counts: newCounts(),
+	return &worker{collection: c, runner: pipeline.Runner{Steps: Keyed(in.NewSteps())}, in: make(chan []row, 4), counts: newCounts(),
 		out: c.entries.writer(c.builder.memory.buffer(in.Parallel)), rejected: rejected{most: in.MaxRejected}}
 }
 
@@ -91,8 +91,8 @@ func (w *worker) read(ctx context.Context, r *row) ([]byte, error) {
 	}
 }
 
-// stepsOf are the sync's steps for a build, in which a row needs a key.
-func stepsOf(s pipeline.Steps) pipeline.Steps {
+// Keyed are a sync's steps for a build, in which a row needs a key.
+func Keyed(s pipeline.Steps) pipeline.Steps {
 	make := s.Make
 	s.Make = func(items *pipeline.Items, row int, c *pipeline.Change) error {
 		if len(c.Key) == 0 {
