@@ -129,7 +129,9 @@ func (l *Link) RoundTrip(r *http.Request) (*http.Response, error) {
 	waited := l.nap()
 	life := l.life()
 	if life.Err() != nil {
-		r.Body.Close()
+		if r.Body != nil {
+			r.Body.Close()
+		}
 		return nil, refused
 	}
 	ctx, cancel := context.WithCancel(late(r.Context(), waited))
