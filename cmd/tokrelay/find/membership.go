@@ -22,10 +22,10 @@ type Membership struct {
 	Digest   string    `json:"digest,omitempty"`  // its first eight digits
 	Since    time.Time `json:"since,omitzero"`    // in it, or out of it
 	Next     time.Time `json:"next_upload,omitzero"`
-	Rows     []Wanter  `json:"rows,omitempty"`     // because of which it is in, or will be
-	Refused  bool      `json:"refused,omitempty"`  // TikTok refused the identifier, or the change that was made last
-	Waiting  int64     `json:"waiting,omitempty"`  // rows of the sync that have not settled: they may change it
-	Unknown  string    `json:"unknown,omitempty"`  // why it cannot be said
+	Rows     []Wanter  `json:"rows,omitempty"`    // because of which it is in, or will be
+	Refused  bool      `json:"refused,omitempty"` // TikTok refused the identifier, or the change that was made last
+	Waiting  int64     `json:"waiting,omitempty"` // rows of the sync that have not settled: they may change it
+	Unknown  string    `json:"unknown,omitempty"` // why it cannot be said
 	Words    string    `json:"words"`
 	Tone     Tone      `json:"-"`
 }

@@ -99,4 +99,3 @@ func later(a, b time.Time) time.Time {
 	}
 	return a
 }
-
