@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -133,7 +134,7 @@ func isHash(text string) bool {
 // show is a column's value where it plainly is what the field holds, and that says nothing of a person; else its shape.
 func (c *comparison) show(field string, column deadletter.Column) string {
 	value := column.Value
-	if value == "NULL" || column.Kind == "bool" {
+	if value == "" || value == "NULL" || column.Kind == "bool" {
 		return value
 	}
 	as := events.PlainOf(field)
@@ -179,7 +180,10 @@ func isText(v any) bool {
 	return ok
 }
 
-// isPlain reports whether a value can be what it is mapped as: a mapping that is wrong must not show a name.
+// isDate is a time that begins with a day.
+var isDate = regexp.MustCompile(`^\s*(?:\d{4}[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./]\d{2,4})(?:\D|$)`)
+
+// isPlain reports whether a value can be what it is mapped as: a mapping that is wrong must not show a name or a number.
 func isPlain(as events.Plain, value string) bool {
 	letters := 0
 	for _, r := range value {
@@ -187,16 +191,17 @@ func isPlain(as events.Plain, value string) bool {
 			letters++
 		}
 	}
-	_, notNumber := strconv.ParseFloat(value, 64)
+	_, err := strconv.ParseFloat(value, 64)
+	isNumber := err == nil && (len(value) < 2 || value[0] != '0' || value[1] == '.')
 	switch as {
 	case events.Name:
 		return len(value) <= 50
 	case events.Moment:
-		return letters <= 5 && len(value) <= 40 && !strings.HasPrefix(value, "+")
+		return letters <= 5 && len(value) <= 40 && (isNumber || !phoneLike(value) || isDate.MatchString(value))
 	case events.Number, events.Word:
-		return letters <= 6 && len(value) <= 24 && (notNumber == nil || !phoneLike(value))
+		return letters <= 6 && len(value) <= 24 && (isNumber || !phoneLike(value))
 	case events.Products:
-		return len(value) <= 1000 && !phoneLike(value)
+		return len(value) <= 1000 && (value[0] == '[' || value[0] == '{') || len(value) <= 40 && !strings.Contains(value, " ") && !phoneLike(value)
 	}
 	return false
 }

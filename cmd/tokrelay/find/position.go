@@ -270,18 +270,14 @@ func (f *search) membersOf(ctx context.Context, s *daemon.Sync, items []json.Raw
 
 // compare puts what is sent of the row next to it.
 func (f *search) compare(ctx context.Context, s *daemon.Sync, row *Row, record *pipeline.Record, out *traced) error {
-	clear, err := f.wiring.Config.NewOpener(f.wiring.Admin, f.schemas, true).Row(ctx, s.Name, record)
+	inClear, err := f.wiring.Config.NewOpener(f.wiring.Admin, f.schemas, true).Row(ctx, s.Name, record)
 	if err != nil {
 		return err
-	}
-	var item json.RawMessage
-	if len(out.items) > 0 {
-		item = out.items[len(out.items)-1]
 	}
 	refused := row.Field
 	if refused == "" && out.rejection != nil {
 		refused = out.rejection.Field
 	}
-	row.Compared = Compare(s, clear, item, refused)
+	row.Compared = Compare(s, inClear, last(out.items), refused)
 	return nil
 }

@@ -113,11 +113,10 @@ func (f *Wish) take(c *claim, v version, at time.Time) {
 
 // cleared takes over a tombstone: it is written after the absence was settled, which may be all that compaction has left.
 func (f *Wish) cleared(v version, at time.Time) {
-	if f.remove(v); len(f.By) == 0 {
-		f.In = false
-		if f.Left.IsZero() {
-			f.Left = at
-		}
+	f.remove(v)
+	f.In = f.In && (len(f.By) > 0 || f.Open)
+	if len(f.By) == 0 && f.Left.IsZero() {
+		f.Left = at
 	}
 }
 
