@@ -198,8 +198,10 @@ func isPlain(as events.Plain, value string) bool {
 		return len(value) <= 50
 	case events.Moment:
 		return letters <= 5 && len(value) <= 40 && (isNumber || !phoneLike(value) || isDate.MatchString(value))
-	case events.Number, events.Word:
-		return letters <= 6 && len(value) <= 24 && (isNumber || !phoneLike(value))
+	case events.Number:
+		return letters <= 5 && len(value) <= 24 && (isNumber || !phoneLike(value))
+	case events.Word:
+		return letters <= 8 && len(value) <= 16 && (isNumber || !phoneLike(value))
 	case events.Products:
 		return len(value) <= 1000 && (value[0] == '[' || value[0] == '{') || len(value) <= 40 && !strings.Contains(value, " ") && !phoneLike(value)
 	}

@@ -122,7 +122,10 @@ func (a *Answer) conclude(q *Question) {
 	if len(parts) == 0 {
 		parts = a.nothing(q)
 	}
-	a.Verdict, a.Tone = sentence(strings.Join(parts, ". ")), tone
+	for i := range parts {
+		parts[i] = sentence(parts[i])
+	}
+	a.Verdict, a.Tone = strings.Join(parts, " "), tone
 }
 
 // rank orders tones: what needs somebody comes before what is well.
@@ -172,12 +175,7 @@ func (a *Answer) nothing(q *Question) []string {
 	return []string{text, "no row settled in the time that outcomes are kept"}
 }
 
-func sentence(text string) string {
-	if text == "" {
-		return ""
-	}
-	return strings.ToUpper(text[:1]) + text[1:] + "."
-}
+func sentence(text string) string { return strings.ToUpper(text[:1]) + text[1:] + "." }
 
 // place is a position as logs and letters have it.
 func place(p pipeline.Position) string {
