@@ -42,7 +42,7 @@ type Letter struct {
 }
 
 // Prefix is how many bytes of a hash are kept, of keys and of digests.
-const Prefix = 8
+const Prefix = pipeline.DigestPrefix
 
 // Action is what TikTok was to be told of a row.
 type Action uint8
