@@ -3,6 +3,7 @@ package daemon
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/sinks/audience/member"
@@ -35,7 +36,10 @@ func ofIdentifiers(section string, i *member.Identifiers, when string) (list []e
 
 // OriginOf is where the value of a field comes from that a rejection names; false for what is not mapped.
 func (s *Sync) OriginOf(field string) (mapping.Origin, bool) {
+	column, isColumn := strings.CutPrefix(field, "column ")
 	switch {
+	case isColumn:
+		return mapping.OfColumns([]string{column}), true
 	case field == "when" && s.When != "":
 		return mapping.OfCondition(s.When), true
 	case field == "audience" && s.AudienceSegment != nil && s.AudienceSegment.Audience.Row != nil:

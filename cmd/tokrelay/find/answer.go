@@ -53,13 +53,14 @@ const (
 	Asserted  State = "asserted"
 	Waiting   State = "not read yet"
 	Uploaded  State = "in an upload"
+	NoUpload  State = "in no upload yet"
 	Forgotten State = "settled"
 	Gone      State = "gone"
 	Absent    State = "not there"
 )
 
 // tones of states.
-var tones = map[State]Tone{Delivered: Good, Rejected: Stop, Failed: Stop, Skipped: Idle, Asserted: Good, Waiting: Wait, Uploaded: Good, Forgotten: Idle, Gone: Idle, Absent: Idle}
+var tones = map[State]Tone{Delivered: Good, Rejected: Stop, Failed: Stop, Skipped: Idle, Asserted: Good, Waiting: Wait, Uploaded: Good, NoUpload: Wait, Forgotten: Idle, Gone: Idle, Absent: Idle}
 
 type rowID struct {
 	sync string

@@ -53,7 +53,11 @@ func Compare(s *daemon.Sync, row *deadletter.Row, item json.RawMessage, refused 
 		c.columns[column.Name] = column
 	}
 	mapped := s.Origins()
-	for _, m := range mapped {
+	line := strings.Split(c.sent["line"], ",") // of a file: its types in the order in which they are mapped
+	for i, m := range mapped {
+		if i < len(line) && line[i] != "" {
+			c.sent[m.Field] = line[i]
+		}
 		if events.PlainOf(m.Field) == events.Personal && m.Field != "event_id" && m.Field != "member_when" {
 			for _, column := range m.Origin.Columns {
 				c.private[column] = true

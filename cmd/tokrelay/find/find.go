@@ -113,11 +113,15 @@ func (a *Answer) conclude(q *Question) {
 			say(m.Words, m.Tone)
 		}
 	}
-	for state, n := range a.states() {
-		say(stateWords(state, n, len(a.Rows)), tones[state])
-	}
-	if len(a.Rows) == 1 && q.Place != nil {
-		parts = []string{a.Rows[0].Words}
+	if q.Place != nil {
+		parts = nil
+		for _, r := range a.Rows {
+			say(r.verdict(len(a.Rows) > 1), r.Tone())
+		}
+	} else {
+		for state, n := range a.states() {
+			say(stateWords(state, n, len(a.Rows)), tones[state])
+		}
 	}
 	if len(parts) == 0 {
 		parts = a.nothing(q)
@@ -126,6 +130,14 @@ func (a *Answer) conclude(q *Question) {
 		parts[i] = sentence(parts[i])
 	}
 	a.Verdict, a.Tone = strings.Join(parts, " "), tone
+}
+
+// verdict is what became of the row, in which sync where there are several.
+func (r *Row) verdict(several bool) string {
+	if several {
+		return r.Sync + ": " + r.Words
+	}
+	return r.Words
 }
 
 // rank orders tones: what needs somebody comes before what is well.
@@ -138,7 +150,7 @@ func (a *Answer) states() func(yield func(State, int) bool) {
 		counts[r.State]++
 	}
 	return func(yield func(State, int) bool) {
-		for _, state := range []State{Rejected, Failed, Waiting, Delivered, Asserted, Uploaded, Skipped, Forgotten, Gone, Absent} {
+		for _, state := range []State{Rejected, Failed, Waiting, Delivered, Asserted, Uploaded, NoUpload, Skipped, Forgotten, Gone, Absent} {
 			if n := counts[state]; n > 0 && !yield(state, n) {
 				return
 			}
@@ -148,7 +160,7 @@ func (a *Answer) states() func(yield func(State, int) bool) {
 
 func stateWords(state State, n, of int) string {
 	what := map[State]string{Rejected: "rejected", Failed: "given up after it failed", Waiting: "not read yet", Delivered: "sent, and accepted by TikTok",
-		Asserted: "handed to the audience's owners", Uploaded: "in an upload", Skipped: "skipped", Forgotten: "settled, and how is not known any more",
+		Asserted: "handed to the audience's owners", Uploaded: "in an upload", NoUpload: "in no upload yet", Skipped: "skipped", Forgotten: "settled, and how is not known any more",
 		Gone: "not in Kafka any more", Absent: "not there"}[state]
 	if of == 1 {
 		return what

@@ -70,9 +70,11 @@ func (f *search) settledAt(ctx context.Context, at pipeline.Position, record *pi
 	if record != nil {
 		o.Since = earliest(record.Timestamp, time.Now()).Add(-early)
 	}
-	return f.settled(ctx, o, func(out *outcomes.Outcome) bool {
+	err = f.settled(ctx, o, func(out *outcomes.Outcome) bool {
 		return out.Offset == at.Offset && out.Partition == at.Partition && out.Topic == at.Topic
 	})
+	f.answer.Looked.Since = time.Time{} // there are none before
+	return err
 }
 
 func earliest(a, b time.Time) time.Time {
@@ -175,7 +177,7 @@ func (f *search) inUpload(ctx context.Context, s *daemon.Sync, row *Row) (bool, 
 	if err != nil {
 		return false, err
 	}
-	row.State, row.Words = Waiting, "in no upload yet: the next one reads it"+at(", on ", standing.Next)
+	row.State, row.Words = NoUpload, "in no upload yet: the next one reads it"+at(", on ", standing.Next)
 	for _, cut := range standing.Cut {
 		if cut.Topic == row.at.Topic && cut.Partition == row.at.Partition && row.at.Offset < cut.To {
 			row.State, row.Words = Uploaded, "read for the upload of "+stamp(standing.Upload.At)+": the last row of each key counts"
