@@ -20,15 +20,16 @@ var assets embed.FS
 
 // Page serves the debugger of one daemon. Run has to run next to it, for what is shown over time.
 type Page struct {
-	d       *daemon.Daemon
-	mux     *http.ServeMux
-	sampler *sampler
-	calling string // calling codes of the configured countries
-	replay  *replayer
-	book    *book
-	viewers chan struct{} // one for each browser that follows live
-	every   time.Duration // between looks for what a follower has not seen
-	started time.Time
+	d        *daemon.Daemon
+	mux      *http.ServeMux
+	sampler  *sampler
+	calling  string // calling codes of the configured countries
+	replay   *replayer
+	book     *book
+	viewers  chan struct{} // one for each browser that follows live
+	searches chan struct{} // one for each question under way
+	every    time.Duration // between looks for what a follower has not seen
+	started  time.Time
 
 	letters cache[[2]string, []*deadletter.Dead]
 	uploads cache[string, []audiencefile.Manifest]
@@ -42,7 +43,7 @@ const mostViewers = 32
 // New makes the page of a daemon. It has the form of daemon.Options.Page.
 func New(d *daemon.Daemon) http.Handler {
 	p := &Page{d: d, mux: http.NewServeMux(), sampler: newSampler(d.Wiring.Metrics.AllCounts, d.Remembered, time.Now),
-		calling: callingCodes(d.Wiring.Config.Countries()), viewers: make(chan struct{}, mostViewers), every: time.Second, started: time.Now()}
+		calling: callingCodes(d.Wiring.Config.Countries()), viewers: make(chan struct{}, mostViewers), searches: make(chan struct{}, mostAtOnce), every: time.Second, started: time.Now()}
 	p.letters.fresh, p.uploads.fresh, p.checks.fresh, p.groups.fresh = 3*time.Second, 3*time.Second, 5*time.Second, 3*time.Second
 	p.replay, p.book = newReplayer(d), newBook(d)
 	p.routes()
@@ -90,6 +91,7 @@ func (p *Page) routes() {
 	p.view("POST /preview", "preview", p.preview)
 	p.view("GET /config", "config", p.config)
 	p.view("GET /replay", "replay", p.replays)
+	p.view("GET /search", "found", p.search)
 	p.view("POST /search", "found", p.search)
 	p.mux.HandleFunc("POST /replay/{action}", p.replayAction)
 	p.view("GET /syncs/{sync}", "hold", p.hold)
@@ -153,6 +155,7 @@ func (p *Page) view(pattern, name string, v view) {
 // answer writes a page, or the problem with it.
 func (p *Page) answer(w http.ResponseWriter, r *http.Request, name string, data any, err error) {
 	f := p.frame(name, data)
+	f.Part = r.Method == http.MethodPost && name == "found" // it is put into the page that asked
 	status := http.StatusOK
 	if err != nil {
 		status = statusOf(err)
@@ -183,6 +186,8 @@ type frame struct {
 	Version  string
 	Instance string
 	Actions  bool
+	Calling  string // calling codes of the configured countries, for the search
+	Part     bool   // the content alone is written
 	Data     any
 }
 
@@ -192,7 +197,7 @@ var titles = map[string][2]string{
 	"hold":     {"Pause or resume", "overview"},
 	"calls":    {"Calls", "calls"},
 	"call":     {"Call", "calls"},
-	"found":    {"Found", "calls"},
+	"found":    {"Found", ""},
 	"rejected": {"Rejected", "rejected"},
 	"letter":   {"Rejected row", "rejected"},
 	"replay":   {"Replay", "rejected"},
@@ -204,5 +209,5 @@ var titles = map[string][2]string{
 func (p *Page) frame(name string, data any) frame {
 	t := titles[name]
 	return frame{Template: name, Title: t[0], Section: t[1], Version: cmp.Or(p.d.Version(), "dev"), Instance: p.d.Instance(),
-		Actions: p.d.Wiring.Config.Admin.Actions, Data: data}
+		Actions: p.d.Wiring.Config.Admin.Actions, Calling: p.calling, Data: data}
 }

@@ -125,25 +125,38 @@
 
   // --- search --------------------------------------------------------------------------------------------------------
   const search = byId('search')
+  const found = byId('found')
+
+  // ask shows what became of what is typed; hours is how far back to look, "" for the usual.
+  async function ask (hours) {
+    const typed = byId('what').value
+    if (typed.trim() === '') return
+    const { as, digests, place } = await globalThis.identify.question(typed, search.dataset.calling.split(' ').filter(Boolean))
+    const body = new URLSearchParams([['as', as], ...digests.map(digest => ['digest', digest])])
+    if (place) body.set('place', place)
+    if (hours) body.set('hours', hours)
+    found.textContent = 'Looking …'
+    try {
+      const answer = await fetch(search.action, { method: 'POST', body })
+      const html = await answer.text()
+      if (!answer.ok) throw new Error(new DOMParser().parseFromString(html, 'text/html').querySelector('main .note, main p, p')?.textContent ?? String(answer.status))
+      found.innerHTML = html
+    } catch (problem) {
+      found.textContent = `The search did not work (${problem.message}).`
+    }
+  }
+
   if (search && !globalThis.identify.available) {
     byId('privacy').textContent = 'Searching needs a secure address (https or localhost): without one, this browser offers no hashing.'
+    byId('privacy').classList.remove('unseen')
   } else if (search) {
     search.hidden = false
-    search.addEventListener('submit', async event => {
-      event.preventDefault()
-      const found = byId('found')
-      const typed = byId('what').value
-      if (typed.trim() === '') return
-      const { digests, place } = await globalThis.identify.question(typed, search.dataset.calling.split(' ').filter(Boolean))
-      const body = new URLSearchParams(digests.map(digest => ['digest', digest]))
-      if (place) body.set('place', place)
-      try {
-        const answer = await fetch(search.action, { method: 'POST', body })
-        if (!answer.ok) throw new Error(String(answer.status))
-        found.innerHTML = await answer.text()
-      } catch (problem) {
-        found.textContent = `The search did not work (${problem.message}).`
-      }
+    search.addEventListener('submit', event => { event.preventDefault(); ask('') })
+    document.addEventListener('click', event => {
+      const hours = event.target.dataset?.hours
+      if (hours === undefined) return
+      if (byId('what').value.trim() === '') location.search += `&hours=${hours}` // a page of its own
+      else ask(hours)
     })
   }
 })()
