@@ -120,7 +120,7 @@ func TestEveryCommandHasAnExampleAndNoStrayArguments(t *testing.T) {
 		if c.Example == "" || c.Short == "" {
 			t.Errorf("%s has no example, or no short help", c.CommandPath())
 		}
-		if err := c.ValidateArgs([]string{"stray"}); err == nil && !strings.Contains(c.Use, "[") {
+		if err := c.ValidateArgs([]string{"stray"}); err == nil && !strings.Contains(c.Use, " ") {
 			t.Errorf("%s takes an argument it does not know", c.CommandPath())
 		} else if _, usage := errors.AsType[usageError](err); err != nil && !usage {
 			t.Errorf("%s: a stray argument is no error of usage: %v", c.CommandPath(), err)
