@@ -2,7 +2,6 @@ package stage
 
 import (
 	"context"
-	"fmt"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -59,7 +58,7 @@ func (b *Batch) done(r *kgo.Record, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.err == nil {
-		b.err = fmt.Errorf("write to %s/%d: %w", r.Topic, r.Partition, err)
+		b.err = kafka.Refusal(r, err)
 	}
 }
 
