@@ -81,9 +81,10 @@ func (w *transacted) writeTo(ctx context.Context, to *transactor) {
 	if !now.in {
 		return
 	}
+	note := now.note // once: a method as a value is allocated
 	w.write(func(topic string, partition int32, key, value []byte) {
 		now.written++
-		to.client.Produce(ctx, to.slab.Record(topic, partition, key, value), now.note)
+		to.client.Produce(ctx, to.slab.Record(topic, partition, key, value), note)
 	})
 }
 
