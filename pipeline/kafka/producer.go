@@ -106,14 +106,31 @@ func (p *Producer) replace(old *writers) {
 // Remake sets what makes a topic again that was deleted, or says why not. Call it before the first Produce.
 func (p *Producer) Remake(remake func(ctx context.Context, topic string) error) { p.remake = remake }
 
-// TooLarge says that Kafka will never take the record as it is: the topic's max.message.bytes forbids it.
+// BatchBytes is what topics of audiences have to take at once (max.message.bytes): what is written in transactions, and the largest row of an
+// audience, is less.
+const BatchBytes = 1 << 20
+
+// TooLarge says that Kafka will never take the record as it is: the topic's max.message.bytes forbids it, or forbids the batch that it is in.
 type TooLarge struct {
 	Topic string
 	Bytes int
 }
 
 func (e *TooLarge) Error() string {
-	return fmt.Sprintf("produce to %s: a record of %d bytes is more than the topic takes", e.Topic, e.Bytes)
+	return fmt.Sprintf("write to topic %s: %d bytes, or the batch that they are in, are more than it takes: raise its max.message.bytes, to %d at least", e.Topic, e.Bytes, BatchBytes)
+}
+
+// Refusal is Kafka's error of a record that it did not take; *TooLarge where that is the reason.
+func Refusal(r *kgo.Record, err error) error {
+	if tooLarge(err) {
+		return &TooLarge{Topic: r.Topic, Bytes: len(r.Key) + len(r.Value)}
+	}
+	return fmt.Errorf("write to %s/%d: %w", r.Topic, r.Partition, err)
+}
+
+func isTooLarge(err error) bool {
+	_, is := errors.AsType[*TooLarge](err)
+	return is
 }
 
 // Produce writes the records and returns when each of them is acknowledged or given up: one error per record, nil for

@@ -7,8 +7,8 @@ type Write = func(topic string, partition int32, key, value []byte)
 
 // Slab copies records that are written, and keeps the copies until Kafka has answered for all of them.
 type Slab struct {
-	bytes   []byte
-	records []kgo.Record
+	bytes   pages[byte]
+	records pages[kgo.Record]
 }
 
 const (
@@ -17,15 +17,12 @@ const (
 )
 
 // Reset makes room again; Kafka has answered for all records.
-func (s *Slab) Reset() { s.bytes, s.records = s.bytes[:0], s.records[:0] }
+func (s *Slab) Reset() { s.bytes.used, s.records.used = 0, 0 }
 
-// Record copies a record; records under way keep their part of the slab alive.
+// Record copies a record.
 func (s *Slab) Record(topic string, partition int32, key, value []byte) *kgo.Record {
-	if len(s.records) == cap(s.records) {
-		s.records = make([]kgo.Record, 0, slabRecords)
-	}
-	s.records = append(s.records, kgo.Record{Topic: topic, Partition: partition, Key: s.copy(key)})
-	r := &s.records[len(s.records)-1]
+	r := &s.records.take(1, slabRecords)[0]
+	*r = kgo.Record{Topic: topic, Partition: partition, Key: s.copy(key)}
 	if value != nil {
 		r.Value = s.copy(value)
 	}
@@ -33,10 +30,31 @@ func (s *Slab) Record(topic string, partition int32, key, value []byte) *kgo.Rec
 }
 
 func (s *Slab) copy(v []byte) []byte {
-	if cap(s.bytes)-len(s.bytes) < len(v) {
-		s.bytes = make([]byte, 0, max(slabBytes, len(v)))
+	to := s.bytes.take(len(v), slabBytes)
+	copy(to, v)
+	return to
+}
+
+// pages are memory that is used again. A page never moves.
+type pages[T any] struct {
+	all  [][]T // each as long as what is taken of it
+	used int   // pages in use, the last of them in part
+}
+
+// take takes n of a page that has room, or of a new one.
+func (p *pages[T]) take(n, page int) []T {
+	for {
+		if p.used > 0 {
+			if last := &p.all[p.used-1]; cap(*last)-len(*last) >= n {
+				start := len(*last)
+				*last = (*last)[:start+n]
+				return (*last)[start : start+n : start+n]
+			}
+		}
+		if p.used == len(p.all) {
+			p.all = append(p.all, make([]T, 0, max(page, n)))
+		}
+		p.all[p.used] = p.all[p.used][:0]
+		p.used++
 	}
-	start := len(s.bytes)
-	s.bytes = append(s.bytes, v...)
-	return s.bytes[start:len(s.bytes):len(s.bytes)]
 }

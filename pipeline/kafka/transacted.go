@@ -2,7 +2,6 @@ package kafka
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"sync"
 
@@ -18,8 +17,7 @@ type transacted struct {
 	write  func(Write)
 	answer chan error // one
 
-	oneByOne bool   // Run's: its records shared a batch that was too large for the topic
-	now      *tried // Run's: its part in the transaction at hand
+	now *tried // Run's: its part in the transaction at hand
 
 	mu   sync.Mutex // held while write is called
 	gone bool       // Chunk has returned, or is about to
@@ -30,10 +28,8 @@ type tried struct {
 	written int // records; 0 as well for a chunk that has come to be another instance's
 	in      bool
 
-	mu    sync.Mutex
-	why   error  // of the first record that Kafka refused; one that is too large comes before all that follows of it
-	topic string // of that record
-	large []int  // records that are too large
+	mu  sync.Mutex
+	why error // of the first record that Kafka refused; one that is too large comes before all that follows of it
 }
 
 // leave ends the chunk's wait; write is not called any more. What was answered meanwhile counts.
@@ -85,29 +81,22 @@ func (w *transacted) writeTo(ctx context.Context, to *transactor) {
 	if !now.in {
 		return
 	}
-	done := func(r *kgo.Record, err error) { now.note(r, err, -1) }
+	note := now.note // once: a method as a value is allocated
 	w.write(func(topic string, partition int32, key, value []byte) {
-		n := now.written
 		now.written++
-		if to.oneByOne {
-			done = func(r *kgo.Record, err error) { now.note(r, err, n) }
-		}
-		to.client.Produce(ctx, to.slab.Record(topic, partition, key, value), done)
+		to.client.Produce(ctx, to.slab.Record(topic, partition, key, value), note)
 	})
 }
 
-// note keeps what Kafka said of a record; i is its number, where that matters.
-func (n *tried) note(r *kgo.Record, err error, i int) {
+// note keeps what Kafka said of a record.
+func (n *tried) note(r *kgo.Record, err error) {
 	if err == nil {
 		return
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.why == nil || tooLarge(err) && !tooLarge(n.why) {
-		n.why, n.topic = err, r.Topic
-	}
-	if tooLarge(err) {
-		n.large = append(n.large, i)
+	if n.why == nil || tooLarge(err) && !isTooLarge(n.why) {
+		n.why = Refusal(r, err)
 	}
 }
 
@@ -115,15 +104,5 @@ func (n *tried) note(r *kgo.Record, err error, i int) {
 func (n *tried) refusal() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.why == nil {
-		return nil
-	}
-	return fmt.Errorf("write to %s in a transaction: %w", n.topic, n.why)
-}
-
-// tooLarge are the records that are too large.
-func (n *tried) tooLarge() *TooLargeWrites {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return &TooLargeWrites{Topic: n.topic, Writes: n.large}
+	return n.why
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -41,22 +40,11 @@ func NewTransactions(cfg Config, c *Consumer, log *slog.Logger) *Transactions {
 	return &Transactions{consumer: c, cfg: cfg, id: c.opts.Group + "." + rand.Text(), log: log, wake: make(chan struct{}, 1)}
 }
 
-// TooLargeWrites says that Kafka will never take some of the records that a chunk wrote: the topic's max.message.bytes forbids them.
-type TooLargeWrites struct {
-	Topic  string // of the first
-	Writes []int  // which, in the order of the calls of write, from 0
-}
-
-func (e *TooLargeWrites) Error() string {
-	return fmt.Sprintf("write to %s: %d record(s) are more than the topic takes", e.Topic, len(e.Writes))
-}
-
 // Chunk has write write what follows of a chunk, and returns nil once that and the chunk's offset are committed; a chunk that
 // writes nothing is left to the Consumer's own commits. write is called once for each
 // transaction that is tried, by another goroutine: it must write the same each time, and neither wait nor panic. It is not called any
 // more once Chunk has returned. What fails is tried again until ctx ends, whose cause is returned then: the chunk is not ours
-// any more, or comes again. Other errors are pipeline.ErrHeld, when Kafka has refused for a while and the partition is to be given up,
-// and *TooLargeWrites.
+// any more, or comes again. The other error is pipeline.ErrHeld, when Kafka has refused for a while and the partition is to be given up.
 func (t *Transactions) Chunk(ctx context.Context, chunk *pipeline.Chunk, write func(Write)) error {
 	w := &transacted{ctx: ctx, chunk: chunk, write: write, answer: make(chan error, 1)}
 	t.add(w)
@@ -107,7 +95,6 @@ func (t *Transactions) Run(ctx context.Context) error {
 		case err == nil:
 			failures = 0
 			t.fine()
-		case tooLarge(err): // the others need not wait for what is the fault of one
 		default:
 			t.failed(err, began)
 			_ = transactionBackoff.Wait(ctx, failures)
@@ -118,17 +105,13 @@ func (t *Transactions) Run(ctx context.Context) error {
 
 var transactionBackoff = pipeline.Backoff{First: firstBackoff, Most: 5 * time.Second, Low: 0.5, High: 1}
 
-// take is what the next transaction is made of: all that waits, or one chunk that has to be alone.
+// take is what the next transaction is made of: all that waits.
 func (t *Transactions) take() []*transacted {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.waiting = slices.DeleteFunc(t.waiting, (*transacted).isGone)
 	list := t.waiting
 	t.waiting = nil
-	if i := slices.IndexFunc(list, func(w *transacted) bool { return w.oneByOne }); i >= 0 {
-		t.waiting = slices.Concat(list[:i], list[i+1:])
-		return list[i : i+1]
-	}
 	return list
 }
 

@@ -24,20 +24,18 @@ const sourceTransactions = "transactions"
 // transactor is the client of Transactions, until it fails. Its group is the Consumer's, but it never joins: it has no topic to read.
 // So franz-go ends its transactions as those of a member, whatever version the brokers are of, and the offsets in them are the Consumer's.
 type transactor struct {
-	session  *kgo.GroupTransactSession
-	client   *kgo.Client
-	quit     context.CancelFunc
-	oneByOne bool
-	slab     Slab
+	session *kgo.GroupTransactSession
+	client  *kgo.Client
+	quit    context.CancelFunc
+	slab    Slab
 }
 
-// transactor is the client for a chunk, made if need be.
-func (t *Transactions) transactor(ctx context.Context, oneByOne bool) (*transactor, error) {
-	if t.now != nil && t.now.oneByOne == oneByOne {
+// transactor is the client, made if need be.
+func (t *Transactions) transactor() (*transactor, error) {
+	if t.now != nil {
 		return t.now, nil
 	}
-	t.discard()
-	opts, err := t.options(oneByOne)
+	opts, err := t.options()
 	if err != nil {
 		return nil, err
 	}
@@ -47,51 +45,24 @@ func (t *Transactions) transactor(ctx context.Context, oneByOne bool) (*transact
 		quit()
 		return nil, fmt.Errorf("kafka client of transactions: %w", err)
 	}
-	t.now = &transactor{session: session, client: session.Client(), quit: quit, oneByOne: oneByOne}
-	if err := knowsGenerations(ctx, t.now.client); err != nil {
-		t.discard()
-		return nil, err
-	}
+	t.now = &transactor{session: session, client: session.Client(), quit: quit}
 	return t.now, nil
 }
 
-func (t *Transactions) options(oneByOne bool) ([]kgo.Opt, error) {
+func (t *Transactions) options() ([]kgo.Opt, error) {
 	o := t.consumer.opts
 	opts, err := t.cfg.options(o.Sync+"-transactions", t.log)
 	if err != nil {
 		return nil, err
 	}
-	opts = append(opts,
+	return append(opts,
 		kgo.ConsumerGroup(o.Group),
 		kgo.TransactionalID(t.id),
 		kgo.TransactionTimeout(TransactionTimeout),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerBatchCompression(kgo.SnappyCompression(), kgo.NoCompression()),
 		kgo.ProducerLinger(0),
-		t.cfg.metered("transactions", o.Sync))
-	if oneByOne {
-		opts = append(opts, kgo.ProducerBatchMaxBytes(largestBatch), kgo.MaxBufferedRecords(1))
-	}
-	return opts, nil
-}
-
-// errTooOld is of brokers that would take offsets of a member that was put out.
-var errTooOld = errors.New("the brokers are too old")
-
-// knowsGenerations asks a broker whether offsets in transactions carry the generation of the group: since Kafka 2.5.
-func knowsGenerations(ctx context.Context, client *kgo.Client) error {
-	req := kmsg.NewPtrApiVersionsRequest()
-	req.ClientSoftwareName, req.ClientSoftwareVersion = "tokrelay", "1"
-	answer, err := req.RequestWith(ctx, client)
-	if err != nil {
-		return fmt.Errorf("ask for the version of the brokers: %w", err)
-	}
-	for _, k := range answer.ApiKeys {
-		if k.ApiKey == kmsg.TxnOffsetCommit.Int16() && k.MaxVersion >= 3 {
-			return nil
-		}
-	}
-	return errTooOld
+		t.cfg.metered("transactions", o.Sync)), nil
 }
 
 // discard ends the client. What it has left open ends when another one begins, or by its timeout.
@@ -127,7 +98,7 @@ func (t *Transactions) attempt(run context.Context, list []*transacted) (committ
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(run), TransactionTimeout) // Kafka aborts it after that
 	defer cancel()
 	defer context.AfterFunc(run, func() { time.AfterFunc(endGrace, cancel) })()
-	now, err := t.transactor(ctx, list[0].oneByOne)
+	now, err := t.transactor()
 	if err != nil {
 		return false, err
 	}
@@ -135,7 +106,7 @@ func (t *Transactions) attempt(run context.Context, list []*transacted) (committ
 	if err := now.write(ctx, list); err != nil {
 		_, _ = now.session.End(ctx, kgo.TryAbort)
 		t.discard()
-		return false, settleLarge(list, now.oneByOne, err)
+		return false, err
 	}
 	vouch := func(r *kmsg.TxnOffsetCommitRequest) error { return t.consumer.vouch(r, list) }
 	committed, err = now.session.End(kgo.PreTxnCommitFnContext(ctx, vouch), kgo.TransactionEndTry(anyWritten(list)))
@@ -174,22 +145,6 @@ func (n *transactor) write(ctx context.Context, list []*transacted) error {
 	return nil
 }
 
-// settleLarge has chunks with a record that is too large written one by one, which shows the records, or answers them when that was
-// done. Another failure remains one.
-func settleLarge(list []*transacted, oneByOne bool, err error) error {
-	for _, w := range list {
-		switch refusal := w.now.refusal(); {
-		case !tooLarge(refusal):
-		case oneByOne:
-			w.reply(w.now.tooLarge())
-		default:
-			w.oneByOne = true
-			err = refusal
-		}
-	}
-	return err
-}
-
 func anyWritten(list []*transacted) bool {
 	return slices.ContainsFunc(list, func(w *transacted) bool { return w.now.written > 0 })
 }
@@ -199,8 +154,8 @@ func (t *Transactions) trouble(err error) *pipeline.Trouble {
 	group := t.consumer.opts.Group
 	what, stop := "", true
 	switch {
-	case errors.Is(err, errTooOld):
-		what = "streamed audiences need brokers of Kafka 2.5 or later: upgrade them"
+	case isTooLarge(err):
+		what = err.Error()
 	case errors.Is(err, kerr.TransactionalIDAuthorizationFailed):
 		what = fmt.Sprintf("Kafka does not let this user write transactions: grant Write and Describe on the transactional ids that begin with %q", group+".")
 	case errors.Is(err, kerr.ClusterAuthorizationFailed):

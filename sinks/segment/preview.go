@@ -72,7 +72,7 @@ func (v *Preview) Leave(items *pipeline.Items, row int, c *pipeline.Change, why 
 
 // become appends what follows of what the row says.
 func (v *Preview) become(items *pipeline.Items, row int, c *pipeline.Change, t *says, rejected bool) owners.Told {
-	a := t.assertion(&pipeline.Record{})
+	a := t.assertion(&pipeline.Record{}, nil)
 	a.Rejected = rejected
 	told := v.local.Row("", c.Key, &a)
 	order := inOrder(told.Sayings)

@@ -120,7 +120,7 @@ func (s *Replays) known(key partition) int64 {
 // row writes what a replayed row says.
 func (s *Replays) row(body []byte, r *pipeline.Record, write owners.Write) {
 	says := readSays(body)
-	a := says.assertion(r)
+	a := says.assertion(r, []byte(r.Topic))
 	a.What = owners.OfReplay
 	s.assert.Row(r.Topic, s.deps.Identity(r), &a, write)
 	owners.SayAgain(s.topics, a.Digests, owners.TagOf(s.deps.Sync), a.Source, write)

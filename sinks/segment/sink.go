@@ -104,13 +104,17 @@ func (s *Sink) tell(ctx context.Context, c *pipeline.Chunk, items *pipeline.Item
 // write writes the assertions of a chunk's rows.
 func (s *Sink) write(c *pipeline.Chunk, items *pipeline.Items, write owners.Write) {
 	rejected := items.Rejected
+	var topic []byte // of all records of a chunk
 	for i, item := range items.List {
-		t := readSays(items.Body(i))
-		a := t.assertion(&c.Records[item.Row])
+		t, r := readSays(items.Body(i)), &c.Records[item.Row]
+		if topic == nil {
+			topic = []byte(r.Topic)
+		}
+		a := t.assertion(r, topic)
 		if len(rejected) > 0 && rejected[0].Row == item.Row {
 			a.Rejected, rejected = true, rejected[1:]
 		}
-		s.row(&c.Records[item.Row], &a, write)
+		s.row(r, &a, write)
 	}
 }
 
@@ -124,12 +128,9 @@ func (s *Sink) row(r *pipeline.Record, a *owners.Assertion, write owners.Write) 
 }
 
 // assertion is what a record's row says, as its owner is told.
-func (t *says) assertion(r *pipeline.Record) owners.Assertion {
-	return owners.Assertion{Member: t.member, AsWas: t.asWas, Keep: t.keep, Kept: t.kept, Digests: t.now, Before: t.before, Source: sourceOf(r)}
-}
-
-func sourceOf(r *pipeline.Record) owners.Source {
-	return owners.Source{Topic: []byte(r.Topic), Partition: r.Partition, Offset: r.Offset, Time: r.Timestamp.UnixMilli()}
+func (t *says) assertion(r *pipeline.Record, topic []byte) owners.Assertion {
+	return owners.Assertion{Member: t.member, AsWas: t.asWas, Keep: t.keep, Kept: t.kept, Digests: t.now, Before: t.before,
+		Source: owners.Source{Topic: topic, Partition: r.Partition, Offset: r.Offset, Time: r.Timestamp.UnixMilli()}}
 }
 
 // settle ends the rows of a chunk. What becomes of those that count is their owners' to say: they count as delivered, to

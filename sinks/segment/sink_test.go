@@ -148,7 +148,7 @@ func TestWhatARejectedRowLeavesOfItsMember(t *testing.T) {
 			var said []owners.Saying
 			for i := range items.List {
 				s := readSays(items.Body(i))
-				of := s.assertion(&pipeline.Record{})
+				of := s.assertion(&pipeline.Record{}, nil)
 				of.Rejected = len(items.Rejected) > 0 && items.Rejected[0].Row == items.List[i].Row
 				said = slices.Clone(local.Row("customers", []byte("1"), &of).Sayings)
 			}

@@ -60,7 +60,7 @@ func (t *Table) Add(r *pipeline.Record, items *pipeline.Items, err error) {
 		return
 	}
 	says := readSays(items.Body(len(items.List) - 1))
-	a := says.assertion(r)
+	a := says.assertion(r, []byte(r.Topic))
 	a.Sync = owners.TagOf(t.sync)
 	_, a.Rejected = errors.AsType[*pipeline.Rejection](err)
 	now.passed = (says.asWas || says.kept != 0) && (before.passed || !again)

@@ -97,8 +97,9 @@ type elements struct {
 // elements puts the digests of one person into one element where they are said together, at most that number; a type that the configuration has not
 // any more goes alone.
 func (t *Teller) elements(order []*owners.Saying, most int, ids []byte) *elements {
-	e := &elements{}
-	var records []pipeline.Record
+	e := &elements{of: make([][]*owners.Saying, 0, len(order))}
+	e.items.Buf, e.items.List = make([]byte, 0, len(order)*elementSize), make([]pipeline.Item, 0, len(order))
+	records := make([]pipeline.Record, 0, len(order))
 	for len(order) > 0 {
 		var c cells
 		n := t.plan.fill(&c, order[:min(most, len(order))])
@@ -110,6 +111,9 @@ func (t *Teller) elements(order []*owners.Saying, most int, ids []byte) *element
 	e.chunk = pipeline.NewChunk(records)
 	return e
 }
+
+// elementSize is about what an element takes.
+const elementSize = 128
 
 // inOrder has deletes first, and together what one person's row says.
 func inOrder(list []owners.Saying) []*owners.Saying {

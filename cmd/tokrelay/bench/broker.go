@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 
@@ -9,17 +10,18 @@ import (
 	"github.com/twmb/franz-go/pkg/sr/srfake"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/demo"
+	"github.com/tokrelay/tokrelay/sinks/tiktok/sandbox"
 )
 
 const (
 	benchTopic = "shop.public.orders"
-	benchToken = "bench-token"
+	benchToken = sandbox.DefaultToken
 )
 
 // serve plays Kafka with the bench's records in it, the registry, and two TikToks that take everything, until its standard
 // input ends.
 func serve(records int) error {
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(8, benchTopic), kfake.SeedTopics(1, "tokrelay.rejected", "tokrelay.failed"))
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(8, benchTopic), kfake.SeedTopics(12, peopleTopic), kfake.SeedTopics(1, "tokrelay.rejected", "tokrelay.failed"))
 	if err != nil {
 		return err
 	}
@@ -33,7 +35,10 @@ func serve(records int) error {
 	if a.Slow, err = (&tiktok{wait: latency}).listen(); err != nil {
 		return err
 	}
-	if err := demo.LoadOrders(a.Broker, registry, records); err != nil {
+	if a.Audience, err = listenSandbox(); err != nil {
+		return err
+	}
+	if err := errors.Join(demo.LoadOrders(a.Broker, registry, records), loadPeople(a.Broker, registry, records)); err != nil {
 		return err
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(a); err != nil {

@@ -3,13 +3,14 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // round is one run of each loop, one after the other.
-type round struct{ bare, steps, full figures }
+type round struct{ bare, steps, full, barePeople, people figures }
 
 // compare starts the broker's process, runs the loops in turn and prints what they cost.
-func compare(records, runs int) error {
+func compare(records, runs int, only string) error {
 	broker, input, a, err := startBroker(records)
 	if err != nil {
 		return err
@@ -18,22 +19,42 @@ func compare(records, runs int) error {
 	defer input.Close()
 	rounds := make([]round, runs)
 	for i := range rounds {
-		for role, into := range map[string]*figures{"bare": &rounds[i].bare, "steps": &rounds[i].steps, "full": &rounds[i].full} {
+		r := &rounds[i]
+		for role, into := range map[string]*figures{"bare": &r.bare, "steps": &r.steps, "full": &r.full, "barepeople": &r.barePeople, "people": &r.people} {
+			if of := strings.HasSuffix(role, "people"); only != "" && of != (only == "people") {
+				continue
+			}
 			if *into, err = child(role, a); err != nil {
 				return fmt.Errorf("%s: %w", role, err)
 			}
 		}
 	}
+	if only != "events" {
+		reportPeople(rounds)
+	}
+	if only == "people" {
+		return nil
+	}
 	report(rounds)
 	return slow(a, rounds)
 }
 
-func report(rounds []round) {
-	for _, of := range []func(round) figures{bareOf, stepsOf, fullOf} {
+func show(rounds []round, list ...func(round) figures) {
+	for _, of := range list {
 		f := median(rounds, of)
-		fmt.Printf("%-5s %8d records  %6.0f ns CPU/record  %5.2f allocations/record  %7.0f records/s wall  peak %d MB\n", f.Name, f.Records,
+		fmt.Printf("%-10s %8d records  %6.0f ns CPU/record  %5.2f allocations/record  %7.0f records/s wall  peak %d MB\n", f.Name, f.Records,
 			perRecord(f), allocations(f), float64(f.Records)/f.Wall.Seconds(), f.PeakMegabytes)
 	}
+}
+
+func reportPeople(rounds []round) {
+	show(rounds, barePeopleOf, peopleOf)
+	ratio, runs := ratios(rounds, peopleOf, barePeopleOf)
+	fmt.Printf("a streamed audience:     %.2f × the bare loop's CPU (bound: at most 3; the runs: %.2f)\n", ratio, runs)
+}
+
+func report(rounds []round) {
+	show(rounds, bareOf, stepsOf, fullOf)
 	ratio, runs := ratios(rounds, fullOf, bareOf)
 	fmt.Printf("whole pipeline:          %.2f × the bare loop's CPU (bound: at most 2; the runs: %.2f)\n", ratio, runs)
 	ratio, runs = ratios(rounds, stepsOf, fullOf)
@@ -46,6 +67,9 @@ func report(rounds []round) {
 func bareOf(r round) figures  { return r.bare }
 func stepsOf(r round) figures { return r.steps }
 func fullOf(r round) figures  { return r.full }
+
+func barePeopleOf(r round) figures { return r.barePeople }
+func peopleOf(r round) figures     { return r.people }
 
 // ratios are those of neighbours, for what else the machine does changes meanwhile; the median counts.
 func ratios(rounds []round, above, below func(round) figures) (middle float64, all []float64) {

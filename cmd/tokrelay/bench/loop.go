@@ -22,13 +22,22 @@ type loop struct {
 }
 
 func fetchAndPost(ctx context.Context, a addresses, event func([]byte, *kgo.Record) ([]byte, error)) (int, error) {
-	client, err := kgo.NewClient(kgo.SeedBrokers(a.Broker), kgo.ConsumeTopics(benchTopic), kgo.ConsumerGroup(fmt.Sprintf("loop-%d", time.Now().UnixNano())),
+	l := &loop{event: event, post: a.TikTok + "/open_api/v1.3/event/track/"}
+	total, err := fetchAll(ctx, a, benchTopic, l.row)
+	if err == nil {
+		err = l.flush()
+	}
+	return total, err
+}
+
+// fetchAll reads all of a topic, and commits.
+func fetchAll(ctx context.Context, a addresses, topic string, take func(r *kgo.Record) error) (int, error) {
+	client, err := kgo.NewClient(kgo.SeedBrokers(a.Broker), kgo.ConsumeTopics(topic), kgo.ConsumerGroup(fmt.Sprintf("loop-%d", time.Now().UnixNano())),
 		kgo.DisableAutoCommit(), kgo.FetchMaxWait(250*time.Millisecond))
 	if err != nil {
 		return 0, err
 	}
 	defer client.Close()
-	l := &loop{event: event, post: a.TikTok + "/open_api/v1.3/event/track/"}
 	total := 0
 	for total < a.Records {
 		fetches := client.PollFetches(ctx)
@@ -36,7 +45,7 @@ func fetchAndPost(ctx context.Context, a addresses, event func([]byte, *kgo.Reco
 			return total, err
 		}
 		for it := fetches.RecordIter(); !it.Done(); total++ {
-			if err := l.row(it.Next()); err != nil {
+			if err := take(it.Next()); err != nil {
 				return total, err
 			}
 		}
@@ -44,7 +53,7 @@ func fetchAndPost(ctx context.Context, a addresses, event func([]byte, *kgo.Reco
 			return total, err
 		}
 	}
-	return total, l.flush()
+	return total, nil
 }
 
 const head = `{"event_source":"web","event_source_id":"CTESTPIXELCODE000000","data":[`
@@ -69,7 +78,13 @@ func (l *loop) flush() error {
 	if l.rows == 0 {
 		return nil
 	}
-	request, err := http.NewRequest("POST", l.post, bytes.NewReader(append(l.body, "]}"...)))
+	err := l.call(append(l.body, "]}"...))
+	l.body, l.rows = l.body[:0], 0
+	return err
+}
+
+func (l *loop) call(body []byte) error {
+	request, err := http.NewRequest("POST", l.post, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -84,6 +99,5 @@ func (l *loop) flush() error {
 	if err == nil && !bytes.Contains(answer, []byte(`"code":0`)) {
 		err = errors.New("the sink refused the loop's batch")
 	}
-	l.body, l.rows = l.body[:0], 0
 	return err
 }

@@ -22,8 +22,8 @@ import (
 
 // addresses is what the broker process tells the others.
 type addresses struct {
-	Broker, Registry, TikTok, Slow string
-	Records                        int
+	Broker, Registry, TikTok, Slow, Audience string
+	Records                                  int
 }
 
 // figures is what a measured process tells of itself.
@@ -38,16 +38,17 @@ type figures struct {
 func main() {
 	records := flag.Int("records", 500_000, "records to read")
 	runs := flag.Int("runs", 3, "runs of each loop, in turn; the median counts")
+	only := flag.String("only", "", "compare these alone: events or people")
 	role := flag.String("role", "", "internal: the part this process plays")
 	flag.Parse()
 	var err error
 	switch *role {
 	case "broker":
 		err = serve(*records)
-	case "bare", "steps", "full":
-		err = measure(*role)
+	case "":
+		err = compare(*records, *runs, *only)
 	default:
-		err = compare(*records, *runs)
+		err = measure(*role)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -109,7 +110,7 @@ func measure(role string) error {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	loop := map[string]func(context.Context, addresses) (int, error){"bare": runBare, "steps": runSteps, "full": runFull}[role]
+	loop := map[string]func(context.Context, addresses) (int, error){"bare": runBare, "steps": runSteps, "full": runFull, "barepeople": runBarePeople, "people": runPeople}[role]
 	start := time.Now()
 	n, err := loop(context.Background(), a)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
@@ -133,6 +134,8 @@ func (u *checkup) ownSettings(what string, w admin.Wanted, t admin.Topic) {
 	case t.Replication < w.Replication:
 		u.warn(what, fmt.Sprintf("%s, has %d replica(s), which is less than dead_letter.replication", says, t.Replication),
 			"add replicas with kafka-reassign-partitions.sh")
+	case w.MaxMessageBytes == kafka.BatchBytes && (w.Compact || w.Retention == admin.Forever) && t.MaxMessageBytes > 0 && t.MaxMessageBytes < w.MaxMessageBytes:
+		u.fail(what, fmt.Sprintf("%s, takes %d bytes at once: too little for what an audience writes", says, t.MaxMessageBytes), alter+fmt.Sprintf("max.message.bytes=%d", w.MaxMessageBytes))
 	case w.MaxMessageBytes > daemon.LettersExtra && t.MaxMessageBytes > 0 && t.MaxMessageBytes < w.MaxMessageBytes:
 		u.warn(what, fmt.Sprintf("%s, takes %d bytes: the largest rows would lose their value", says, t.MaxMessageBytes),
 			alter+fmt.Sprintf("max.message.bytes=%d", w.MaxMessageBytes))
@@ -149,6 +152,9 @@ func createCommand(broker string, w admin.Wanted) string {
 		policy += " --config retention.ms=-1"
 	} else if w.Retention > 0 {
 		policy += fmt.Sprintf(" --config retention.ms=%d", w.Retention.Milliseconds())
+	}
+	if w.MaxMessageBytes == kafka.BatchBytes {
+		policy += fmt.Sprintf(" --config max.message.bytes=%d", w.MaxMessageBytes)
 	}
 	if w.Replication > 0 {
 		policy += fmt.Sprintf(" --replication-factor %d", w.Replication)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/pipeline/state"
 	"github.com/tokrelay/tokrelay/sinks/audiencefile"
 )
@@ -182,29 +183,11 @@ func (g *GroupState) readOffsets(ctx context.Context, w *Wiring, store *state.St
 	if err != nil {
 		return err
 	}
-	committed, err := w.Admin.Committed(ctx, w.Config.GroupOf(s))
+	arrived, err := g.read(ctx, w, w.Config.GroupOf(s), topics...)
 	if err != nil {
 		return err
 	}
-	all, err := w.Admin.All(ctx, topics...)
-	if err != nil {
-		return err
-	}
-	recent, err := w.Admin.At(ctx, time.Now().Add(-late), topics...)
-	if err != nil {
-		return err
-	}
-	for topic, partitions := range all.To {
-		for id, end := range partitions {
-			p := PartitionLag{Topic: topic, Partition: id, Committed: -1, End: end}
-			if at, ok := committed.Get(topic, id); ok {
-				p.Committed = at
-			}
-			start, _ := all.From.Get(topic, id)
-			new, _ := recent.Get(topic, id)
-			g.add(p, start, new)
-		}
-	}
+	g.Arrived = float64(arrived) / late.Seconds()
 	if prefix, ok := w.Config.audienceOf(store, s); ok {
 		if err := g.readStages(ctx, w, prefix); err != nil {
 			return err
@@ -216,25 +199,30 @@ func (g *GroupState) readOffsets(ctx context.Context, w *Wiring, store *state.St
 	return nil
 }
 
-// add counts a partition that begins at start, and whose rows of the last minute begin at recent. A committed offset behind
-// the end is of another topic of that name: the sync begins again.
-func (g *GroupState) add(p PartitionLag, start, recent int64) {
-	g.Arrived += float64(max(p.End-max(recent, start), 0)) / late.Seconds()
-	g.behind(p, start, recent)
+// read adds what waits in topics for a group, and returns how many rows have come in the last minute.
+func (g *GroupState) read(ctx context.Context, w *Wiring, group string, topics ...string) (arrived int64, err error) {
+	places, err := w.Admin.Places(ctx, group, topics...)
+	if err != nil {
+		return 0, err
+	}
+	recent, err := w.Admin.At(ctx, time.Now().Add(-late), topics...)
+	if err != nil {
+		return 0, err
+	}
+	for _, p := range places {
+		since, _ := recent.Get(p.Topic, p.Partition)
+		arrived += max(p.End-max(since, p.Start), 0)
+		g.add(&p, since)
+	}
+	return arrived, nil
 }
 
-// behind is add for a partition whose rows have arrived before.
-func (g *GroupState) behind(p PartitionLag, start, recent int64) {
-	from := max(p.Committed, start)
-	if p.Committed > p.End {
-		from = start
+// add counts what waits in a partition, whose rows of the last minute begin at recent.
+func (g *GroupState) add(p *admin.Place, recent int64) {
+	if n := p.Waits(); n > 0 {
+		g.LagRows += n
+		g.Behind = append(g.Behind, PartitionLag{Topic: p.Topic, Partition: p.Partition, Committed: p.Committed, End: p.End, Old: p.End-n < recent})
 	}
-	if from >= p.End {
-		return
-	}
-	p.Old = from < recent
-	g.LagRows += p.End - from
-	g.Behind = append(g.Behind, p)
 }
 
 func (g *GroupState) readMembers(ctx context.Context, w *Wiring, s *Sync) error {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/pipeline/state"
 	"github.com/tokrelay/tokrelay/sinks/audience"
@@ -87,9 +88,9 @@ func (w *Wiring) known(ctx context.Context, names ...string) (map[string]admin.T
 // ownerTopic is one of an audience's topics as it has to be. Rows are purged once they were handled, never by time.
 func ownerTopic(name string, t owners.Topics, parts int) admin.Wanted {
 	if name == t.Rows {
-		return admin.Wanted{Name: name, Partitions: parts, Retention: admin.Forever}
+		return admin.Wanted{Name: name, Partitions: parts, Retention: admin.Forever, MaxMessageBytes: kafka.BatchBytes}
 	}
-	return admin.Wanted{Name: name, Partitions: parts, Compact: true}
+	return admin.Wanted{Name: name, Partitions: parts, Compact: true, MaxMessageBytes: kafka.BatchBytes}
 }
 
 // warnOfLost says that a sync has read rows though its audience has no topics, and it is not known that it ever had any.
@@ -219,6 +220,10 @@ func (w *Wiring) noteOwners(ctx context.Context, s *Sync, t owners.Topics) error
 		if topic.Partitions != int(t.Parts) {
 			return &pipeline.Trouble{Kind: pipeline.TroubleState, Stop: true, What: fmt.Sprintf("topic %s has %d partitions and topic %s has %d: an audience's topics have equally many, "+
 				"for the number says where each row is remembered; stop all instances, delete the three topics and run tokrelay resync --sync %s", name, topic.Partitions, t.Rows, t.Parts, s.Name)}
+		}
+		if most := topic.MaxMessageBytes; most > 0 && most < kafka.BatchBytes {
+			return &pipeline.Trouble{Kind: pipeline.TroubleState, Stop: true, What: fmt.Sprintf("topic %s takes at most %d bytes at once, which is too little for what an audience writes: "+
+				"set its max.message.bytes to %d or more (kafka-configs.sh --alter); the sync goes on by itself then", name, most, kafka.BatchBytes)}
 		}
 		now.IDs[name] = topic.ID
 	}

@@ -48,23 +48,16 @@ func (w *Wiring) Remembered(ctx context.Context, s *Sync) (*Remembered, error) {
 // readStages finds out what is still on its way to the members topic, and from there to TikTok.
 func (r *Remembered) readStages(ctx context.Context, w *Wiring, prefix string) error {
 	for _, of := range stagesOf(prefix) {
-		all, err := w.Admin.All(ctx, of.topic)
+		places, err := w.Admin.Places(ctx, of.group, of.topic)
 		if err != nil {
 			return err
 		}
-		committed, err := w.Admin.Committed(ctx, of.group)
-		if err != nil {
-			return err
-		}
-		for id, end := range all.To[of.topic] {
-			at, _ := committed.Get(of.topic, id)
-			waits := end - max(at, all.From[of.topic][id])
-			switch {
-			case waits <= 0:
-			case of.topic == r.Topics.Rows:
-				r.behind[id] = true
-			default:
+		for _, p := range places {
+			switch waits := p.Waits(); {
+			case of.topic != r.Topics.Rows:
 				r.Open += waits
+			case waits > 0:
+				r.behind[p.Partition] = true
 			}
 		}
 	}

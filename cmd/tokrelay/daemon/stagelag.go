@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"time"
 
@@ -25,22 +24,8 @@ func stagesOf(prefix string) []groupTopic {
 
 // isRead reports whether a group has committed all that its topics hold now.
 func (w *Wiring) isRead(ctx context.Context, group string, topics ...string) bool {
-	ends, err := w.Admin.Ends(ctx, topics...)
-	if err != nil {
-		return false
-	}
-	committed, err := w.Admin.Committed(ctx, group)
-	if err != nil {
-		return false
-	}
-	for topic, partitions := range ends {
-		for id, end := range partitions {
-			if at, ok := committed.Get(topic, id); end > 0 && (!ok || at < end) {
-				return false
-			}
-		}
-	}
-	return true
+	places, err := w.Admin.Places(ctx, group, topics...)
+	return err == nil && !slices.ContainsFunc(places, func(p admin.Place) bool { return p.Waits() > 0 })
 }
 
 // lookEvery is how often the stages' lag is asked for.
@@ -72,40 +57,38 @@ func (a *stages) look(ctx context.Context) {
 
 // lags shows how far behind the owned partitions of a stage are.
 func (a *stages) lags(ctx context.Context, of groupTopic, owned []int32, before map[int32]stageLag) (map[int32]stageLag, error) {
-	ends, err := a.wiring.Admin.Ends(ctx, of.topic)
-	if err != nil {
-		return nil, err
-	}
-	committed, err := a.wiring.Admin.Committed(ctx, of.group)
+	places, err := a.wiring.Admin.Places(ctx, of.group, of.topic)
 	if err != nil {
 		return nil, err
 	}
 	now := map[int32]stageLag{}
-	for _, id := range owned {
-		at, _ := committed.Get(of.topic, id)
-		waits := max(ends[of.topic][id]-at, 0)
-		now[id] = a.lag(ctx, of.topic, id, at, waits, before)
+	for _, p := range places {
+		if !slices.Contains(owned, p.Partition) {
+			continue
+		}
+		l := a.lag(ctx, &p, before)
+		now[p.Partition] = l
 		age := time.Duration(0)
-		if since := now[id].since; !since.IsZero() {
-			age = max(time.Since(since), 0)
+		if !l.since.IsZero() {
+			age = max(time.Since(l.since), 0)
 		}
 		for _, s := range a.all() {
-			s.consumed.Behind(of.topic, id, waits, age)
+			s.consumed.Behind(p.Topic, p.Partition, p.Waits(), age)
 		}
 	}
 	return now, nil
 }
 
 // lag finds out since when the first record waits; the record is looked at once.
-func (a *stages) lag(ctx context.Context, topic string, id int32, at, waits int64, before map[int32]stageLag) stageLag {
-	l := stageLag{committed: at}
-	if was, ok := before[id]; ok && was.committed == at && !was.since.IsZero() {
+func (a *stages) lag(ctx context.Context, p *admin.Place, before map[int32]stageLag) stageLag {
+	l := stageLag{committed: p.Committed}
+	was, ok := before[p.Partition]
+	switch {
+	case p.Waits() == 0:
+	case ok && was.committed == p.Committed && !was.since.IsZero():
 		l.since = was.since
-	}
-	if waits == 0 {
-		l.since = time.Time{}
-	} else if l.since.IsZero() {
-		if batch, err := a.wiring.Admin.BatchAt(ctx, topic, id, at); err == nil && batch != nil && len(batch.Records) > 0 {
+	default:
+		if batch, err := a.wiring.Admin.BatchAt(ctx, p.Topic, p.Partition, max(p.Committed, p.Start)); err == nil && batch != nil && len(batch.Records) > 0 {
 			l.since = batch.Records[0].Timestamp
 		}
 	}
@@ -130,31 +113,9 @@ func (g *GroupState) readStages(ctx context.Context, w *Wiring, prefix string) e
 		if there, err := w.Admin.Topics(ctx, of.topic); err != nil || len(there) == 0 {
 			return err // no instance of this version has run
 		}
-		all, err := w.Admin.All(ctx, of.topic)
-		if err != nil {
+		if _, err := g.read(ctx, w, of.group, of.topic); err != nil {
 			return err
 		}
-		committed, err := w.Admin.Committed(ctx, of.group)
-		if err != nil {
-			return err
-		}
-		recent, err := w.Admin.At(ctx, time.Now().Add(-late), of.topic)
-		if err != nil {
-			return err
-		}
-		g.addStage(of.topic, all, committed, recent)
 	}
 	return nil
-}
-
-func (g *GroupState) addStage(topic string, all admin.Range, committed, recent admin.Offsets) {
-	for _, id := range slices.Sorted(maps.Keys(all.To[topic])) {
-		p := PartitionLag{Topic: topic, Partition: id, Committed: -1, End: all.To[topic][id]}
-		if at, ok := committed.Get(topic, id); ok {
-			p.Committed = at
-		}
-		start, _ := all.From.Get(topic, id)
-		new, _ := recent.Get(topic, id)
-		g.behind(p, start, new)
-	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/kafka/stage"
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/sinks/segment"
@@ -74,7 +75,8 @@ func newStages(s *Stream, prefix string, t owners.Topics) (*stages, error) {
 		Take:    func(records []pipeline.Record) error { return a.claims.Take(records) },
 		Wait:    func(ctx context.Context) error { return a.claims.Wait(ctx) },
 		Revoked: func(ctx context.Context, ids []int32) { a.claims.Revoked(ctx, ids); a.share() },
-		Lost:    func(ids []int32) { a.claims.Lost(ids); a.share() }})
+		Lost:    func(ids []int32) { a.claims.Lost(ids); a.share() },
+		Refused: func(err error) { a.report("audience claims written", err) }})
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +140,8 @@ func (a *stages) report(source string, err error) {
 		}
 		return
 	}
-	trouble := &pipeline.Trouble{Kind: pipeline.TroubleKafka, What: source + ": " + err.Error()}
+	_, large := errors.AsType[*kafka.TooLarge](err)
+	trouble := &pipeline.Trouble{Kind: pipeline.TroubleKafka, What: source + ": " + err.Error(), Stop: large}
 	if _, later := errors.AsType[*owners.LaterForm](err); later {
 		trouble.Kind, trouble.Stop = pipeline.TroubleState, true
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
@@ -61,18 +62,39 @@ func TestTopicsOfAnAudienceThatDifferInPartitionsHoldItsSync(t *testing.T) {
 	}
 }
 
+// A topic that was made by hand may take too little: rows would come again for ever.
+func TestATopicOfAnAudienceThatTakesTooLittleHoldsItsSyncUntilItTakesMore(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	const claims = "shop.audience.7100000000000000001.claims"
+	if err := p.cluster.CreateTopic(claims, 12, map[string]string{"cleanup.policy": "compact", "max.message.bytes": "100000"}); err != nil {
+		t.Fatal(err)
+	}
+	p.begin(onlyWeb())
+	p.row("web", "1", "ada@example.com")
+	p.held("web", pipeline.TroubleState, "topic "+claims+" takes at most 100000 bytes at once", "set its max.message.bytes to 1048576 or more")
+	enough := "1048576"
+	if _, err := kadm.NewClient(p.client).AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Name: "max.message.bytes", Value: &enough}}, claims); err != nil {
+		t.Fatal(err)
+	}
+	p.members(1)
+}
+
 // Brokers, or services that speak Kafka's language, may have no transactions: then no audience can be streamed to.
 func TestABrokerWithoutTransactionsHoldsStreamedAudiences(t *testing.T) {
 	t.Parallel()
-	for _, lacks := range []kmsg.Key{kmsg.TxnOffsetCommit, kmsg.EndTxn} {
-		t.Run(lacks.Name(), func(t *testing.T) {
+	lacks := func(key kmsg.Key) *kversion.Versions {
+		versions := kversion.V4_0_0()
+		versions.SetMaxKeyVersion(int16(key), -1)
+		return versions
+	}
+	for name, versions := range map[string]*kversion.Versions{"no offsets": lacks(kmsg.TxnOffsetCommit), "no end": lacks(kmsg.EndTxn), "2.4": kversion.V2_4_0()} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			versions := kversion.V4_0_0()
-			versions.SetMaxKeyVersion(int16(lacks), -1)
 			p := newPair(t, kfake.MaxVersions(versions))
 			p.begin(onlyWeb())
 			p.row("web", "1", "ada@example.com")
-			p.held("web", pipeline.TroubleKafka, "audiences are streamed with Kafka's transactions, and broker 0 has none: they need Kafka 0.11 or later")
+			p.held("web", pipeline.TroubleKafka, "audiences are streamed with Kafka's transactions, and broker 0 has none that are new enough: they need Kafka 2.5 or later")
 		})
 	}
 }

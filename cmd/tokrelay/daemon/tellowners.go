@@ -19,13 +19,17 @@ func (w *Wiring) TellOwners(ctx context.Context, tell func(owners.Write)) error 
 	backoff := pipeline.Backoff{First: 200 * time.Millisecond, Most: 5 * time.Second}
 	for tries := 0; ; tries++ {
 		var left []pipeline.Record
+		var why error
 		for i, err := range w.producer.Produce(ctx, records) {
 			if err != nil {
-				left = append(left, records[i])
+				left, why = append(left, records[i]), err
 			}
 		}
 		if records = left; len(records) == 0 {
 			return nil
+		}
+		if tries == 0 {
+			w.Log.Warn("what the owners of an audience's rows are to be told is not written, and is tried again", "topic", records[0].Topic, "error", why)
 		}
 		if err := backoff.Wait(ctx, tries); err != nil {
 			return fmt.Errorf("write to the owners of rows: %w", err)

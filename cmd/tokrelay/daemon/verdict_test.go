@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 )
 
 // A partition's rows that wait, counted by hand: it begins at start, its rows of the last minute at recent.
@@ -23,7 +24,7 @@ func TestRowsThatWaitAreCounted(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var g GroupState
-			g.add(PartitionLag{Committed: c.committed, End: c.end}, c.start, c.recent)
+			g.add(&admin.Place{Committed: c.committed, Start: c.start, End: c.end}, c.recent)
 			old := len(g.Behind) > 0 && g.Behind[0].Old
 			if g.LagRows != c.rows || old != c.old {
 				t.Errorf("%d rows, older than a minute: %v; want %d, %v", g.LagRows, old, c.rows, c.old)

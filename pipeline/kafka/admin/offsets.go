@@ -1,10 +1,12 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -65,6 +67,48 @@ func (a *Client) All(ctx context.Context, topics ...string) (Range, error) {
 	}
 	ends, err := a.Ends(ctx, topics...)
 	return Range{From: starts, To: ends, IDs: ids}, err
+}
+
+// Place is how far a group has come in a partition.
+type Place struct {
+	Topic      string
+	Partition  int32
+	Committed  int64 // -1: nothing yet
+	Start, End int64 // of what there is
+}
+
+// Waits is how many offsets the group has yet to commit. A commit behind the end is of another topic of that name: the group begins again.
+func (p *Place) Waits() int64 {
+	if p.Committed > p.End {
+		return p.End - p.Start
+	}
+	return max(p.End-max(p.Committed, p.Start), 0)
+}
+
+// Places are how far a group has come in all partitions of topics, in order.
+func (a *Client) Places(ctx context.Context, group string, topics ...string) (list []Place, err error) {
+	committed, err := a.Committed(ctx, group) // first: what is committed meanwhile is not behind the ends
+	if err != nil {
+		return nil, err
+	}
+	all, err := a.All(ctx, topics...)
+	if err != nil {
+		return nil, err
+	}
+	for topic, ends := range all.To {
+		for id, end := range ends {
+			p := Place{Topic: topic, Partition: id, Committed: -1, End: end}
+			if at, ok := committed.Get(topic, id); ok {
+				p.Committed = at
+			}
+			p.Start, _ = all.From.Get(topic, id)
+			list = append(list, p)
+		}
+	}
+	slices.SortFunc(list, func(x, y Place) int {
+		return cmp.Or(strings.Compare(x.Topic, y.Topic), cmp.Compare(x.Partition, y.Partition))
+	})
+	return list, nil
 }
 
 // IDs are the ids of topics, by name, as a Range has them. A caller that needs offsets as well asks for the ids first.

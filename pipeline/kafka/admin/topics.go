@@ -100,7 +100,7 @@ func (w Wanted) compare(t Topic) []string {
 		says = append(says, fmt.Sprintf("topic %s: has %d replica(s) and should have %d (dead_letter.replication): add some with kafka-reassign-partitions.sh", w.Name, t.Replication, w.Replication))
 	}
 	if w.MaxMessageBytes > 0 && t.MaxMessageBytes > 0 && t.MaxMessageBytes < w.MaxMessageBytes {
-		says = append(says, fmt.Sprintf("topic %s: max.message.bytes is %d and should be at least %d: larger records lose their value", w.Name, t.MaxMessageBytes, w.MaxMessageBytes))
+		says = append(says, fmt.Sprintf("topic %s: max.message.bytes is %d and should be at least %d: larger records are not taken, or lose their value", w.Name, t.MaxMessageBytes, w.MaxMessageBytes))
 	}
 	return says
 }

@@ -9,20 +9,24 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// transactionKeys are the requests that a transaction takes.
-var transactionKeys = []kmsg.Key{kmsg.InitProducerID, kmsg.AddPartitionsToTxn, kmsg.AddOffsetsToTxn, kmsg.EndTxn, kmsg.TxnOffsetCommit}
+// transactionKeys are the requests that a transaction takes, and the version they need. Offsets carry the generation of the group since Kafka 2.5:
+// brokers before that would take those of a member that was put out.
+var transactionKeys = []struct {
+	key     kmsg.Key
+	version int16
+}{{kmsg.InitProducerID, 0}, {kmsg.AddPartitionsToTxn, 0}, {kmsg.AddOffsetsToTxn, 0}, {kmsg.EndTxn, 0}, {kmsg.TxnOffsetCommit, 3}}
 
-// MayTransact asks whether this client may write in transactions, and returns why not: "" where it may. id is a transactional id of
-// its own that no other client uses.
+// MayTransact asks whether this client may write in transactions as streamed audiences do, and returns why not: "" where it may. id is a
+// transactional id of its own that no other client uses.
 func (a *Client) MayTransact(ctx context.Context, id string) (why string, err error) {
 	brokers, err := a.adm.ApiVersions(ctx)
 	if err != nil {
 		return "", fmt.Errorf("ask brokers for their versions: %w", err)
 	}
 	for _, b := range brokers {
-		for _, key := range transactionKeys {
-			if _, _, known := b.KeyVersions(int16(key)); !known && b.Err == nil {
-				return fmt.Sprintf("broker %d has none: they need Kafka 0.11 or later, or another service's support of transactions", b.NodeID), nil
+		for _, need := range transactionKeys {
+			if _, most, known := b.KeyVersions(int16(need.key)); b.Err == nil && (!known || most < need.version) {
+				return fmt.Sprintf("broker %d has none that are new enough: they need Kafka 2.5 or later, or another service's support of such transactions", b.NodeID), nil
 			}
 		}
 	}

@@ -2,7 +2,6 @@ package stage
 
 import (
 	"context"
-	"fmt"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -22,8 +21,14 @@ type Batch struct {
 	size   int
 	slab   kafka.Slab // of written records
 
+	answered func(*kgo.Record, error) // done, once: a method as a value is allocated
+
 	mu  sync.Mutex
 	err error // of the first record that Kafka refused
+}
+
+func (b *Batch) init(client *kgo.Client, ctx context.Context) {
+	b.client, b.ctx, b.answered = client, ctx, b.done
 }
 
 func (b *Batch) reset() {
@@ -49,7 +54,7 @@ func (b *Batch) add(fetches kgo.Fetches) (n int) {
 // Write writes a record in the transaction; it copies key and value. A nil value is a tombstone. One that Kafka refuses aborts the
 // transaction.
 func (b *Batch) Write(topic string, partition int32, key, value []byte) {
-	b.client.Produce(b.ctx, b.slab.Record(topic, partition, key, value), b.done)
+	b.client.Produce(b.ctx, b.slab.Record(topic, partition, key, value), b.answered)
 }
 
 func (b *Batch) done(r *kgo.Record, err error) {
@@ -59,7 +64,7 @@ func (b *Batch) done(r *kgo.Record, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.err == nil {
-		b.err = fmt.Errorf("write to %s/%d: %w", r.Topic, r.Partition, err)
+		b.err = kafka.Refusal(r, err)
 	}
 }
 

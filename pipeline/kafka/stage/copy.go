@@ -95,7 +95,8 @@ func (c Copy) transact(ctx context.Context, client *kgo.Client, do func(kafka.Wr
 	if err := client.BeginTransaction(); err != nil {
 		return fmt.Errorf("begin a transaction: %w", err)
 	}
-	b := &Batch{client: client, ctx: ctx}
+	var b Batch
+	b.init(client, ctx)
 	err := do(b.Write)
 	if err == nil {
 		err = client.Flush(ctx)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -26,6 +27,7 @@ type WatermarkOptions struct {
 	Wait    func(ctx context.Context) error       // until there is room for more
 	Revoked func(ctx context.Context, partitions []int32)
 	Lost    func(partitions []int32)
+	Refused func(error) // told why Kafka does not take what is written, and nil once it does; it must not block
 
 	Records int // most records of a Take; default 10000
 }
@@ -36,7 +38,8 @@ type Watermark struct {
 	cfg kafka.Config
 	o   WatermarkOptions
 
-	writer *kgo.Client // outlives the members: what a call has left to be said again must not be lost
+	writer  *kgo.Client // outlives the members: what a call has left to be said again must not be lost
+	refused atomic.Bool // Kafka did not take what was written last
 
 	mu  sync.Mutex
 	now *joined // nil: none
@@ -54,6 +57,9 @@ func NewWatermark(cfg kafka.Config, o WatermarkOptions) (*Watermark, error) {
 	o.Group = o.Group.withDefaults()
 	if o.Records == 0 {
 		o.Records = 10_000
+	}
+	if o.Refused == nil {
+		o.Refused = func(error) {}
 	}
 	writer, err := cfg.NewClient(o.Name+"-writer", o.Log, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(writeLinger),
 		kgo.ProducerBatchCompression(kgo.SnappyCompression(), kgo.NoCompression()))
@@ -219,12 +225,24 @@ func (w *Watermark) Commit(ctx context.Context, offsets map[int32]int64) map[int
 }
 
 // Write writes a record, in no transaction; it copies key and value. A nil value is a tombstone. It returns at once, and the record
-// is tried for as long as Close has not come.
+// is tried for as long as Close has not come, in no special order. What Kafka refuses is told to Refused, and so is that it takes records again.
 func (w *Watermark) Write(topic string, partition int32, key, value []byte) {
-	r := &kgo.Record{Topic: topic, Partition: partition, Key: bytes.Clone(key), Value: bytes.Clone(value)}
+	w.produce(&kgo.Record{Topic: topic, Partition: partition, Key: bytes.Clone(key), Value: bytes.Clone(value)})
+}
+
+func (w *Watermark) produce(r *kgo.Record) {
 	w.writer.Produce(context.Background(), r, func(_ *kgo.Record, err error) {
-		if err != nil && !errors.Is(err, kgo.ErrClientClosed) {
-			w.o.Log.Warn("a record of a streamed audience was not written", "topic", topic, "partition", partition, "error", err)
+		switch {
+		case errors.Is(err, kgo.ErrClientClosed):
+		case err != nil:
+			w.refused.Store(true)
+			w.o.Refused(kafka.Refusal(r, err))
+			time.AfterFunc(writeAgain, func() { w.produce(&kgo.Record{Topic: r.Topic, Partition: r.Partition, Key: r.Key, Value: r.Value}) })
+		case w.refused.CompareAndSwap(true, false):
+			w.o.Refused(nil)
 		}
 	})
 }
+
+// writeAgain is the pause before a record is written again that Kafka has refused.
+const writeAgain = 2 * time.Second

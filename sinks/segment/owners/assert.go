@@ -7,7 +7,8 @@ type Assert struct {
 	namer  Namer
 	sync   Tag
 	epoch  int64
-	value  []byte
+
+	key, value []byte
 }
 
 // NewAssert makes one for the sync of that name. epoch is the number of its last resync.
@@ -24,8 +25,8 @@ func (s *Assert) Row(topic string, key []byte, a *Assertion, write Write) {
 // Of writes what a row of that identity says.
 func (s *Assert) Of(id Identity, a *Assertion, write Write) {
 	a.Sync, a.Epoch = s.sync, s.epoch
-	s.value = a.Append(s.value[:0])
-	write(s.topics.Rows, id.Partition(s.topics.Parts), id[:], s.value)
+	s.key, s.value = append(s.key[:0], id[:]...), a.Append(s.value[:0]) // id itself would be allocated
+	write(s.topics.Rows, id.Partition(s.topics.Parts), s.key, s.value)
 }
 
 // End is where a source partition ended.

@@ -28,6 +28,7 @@ type Rows struct {
 	stale   []Identity
 	marked  []Identity // at the restoration
 	write   Write
+	said    Assertion // of the record at hand
 }
 
 // undo is how one change of the transaction is taken back.
@@ -91,11 +92,12 @@ func (r *Rows) Take(rec *pipeline.Record, write Write) error {
 	if rec.Value == nil {
 		return nil
 	}
-	a, err := readAssertion(rec.Value)
+	said, err := readAssertion(rec.Value)
 	if err != nil {
 		return passOver(err)
 	}
-	r.write = write
+	r.said, r.write = said, write
+	a := &r.said
 	r.forgetMarks(rec.Timestamp.Add(-keepMarks).UnixMilli())
 	w := r.sweepOf(a.Sync).sweep
 	if a.What != OfReplay && a.What != OfRepair && a.Epoch > w.epoch {
@@ -104,9 +106,9 @@ func (r *Rows) Take(rec *pipeline.Record, write Write) error {
 	}
 	switch {
 	case a.What == OfDone || a.What == ofSweep:
-		r.resync(&a, w, rec)
+		r.resync(a, w, rec)
 	case len(rec.Key) == len(Identity{}):
-		r.row(Identity(rec.Key), &a, &w, rec)
+		r.row(Identity(rec.Key), a, &w, rec)
 	}
 	return nil
 }
@@ -229,20 +231,23 @@ func (r *Rows) sayAgain(a *Assertion, has []byte) {
 			r.again = append(r.again, d...)
 		}
 	}
-	SayAgain(r.topics, r.again, a.Sync, a.Source, r.write)
+	if len(r.again) > 0 {
+		SayAgain(r.topics, r.again, a.Sync, a.Source, r.write)
+	}
 }
 
 // remember notes what a row is.
 func (r *Rows) remember(id Identity, m *row) {
 	r.noteOld(id)
+	r.key = append(r.key[:0], id[:]...) // id itself would be allocated
 	if m.isEmpty() {
 		r.table.remove(&id)
-		r.write(r.topics.Members, r.partition, id[:], nil)
+		r.write(r.topics.Members, r.partition, r.key, nil)
 		return
 	}
 	r.members = m.append(r.members[:0])
 	r.table.set(&id, r.members)
-	r.write(r.topics.Members, r.partition, id[:], r.members)
+	r.write(r.topics.Members, r.partition, r.key, r.members)
 }
 
 func (r *Rows) noteOld(id Identity) {

@@ -92,6 +92,7 @@ func (c *Claims) isDue(q *audienceQueue) bool {
 func (c *Claims) next(q *audienceQueue) (list []Saying) {
 	now := time.Now().UnixNano()
 	var keep []*work
+	list = make([]Saying, 0, min(c.o.Most, len(q.works)))
 	i := 0
 	for ; i < len(q.works) && len(list) < c.o.Most; i++ {
 		w := q.works[i]
