@@ -32,7 +32,6 @@ type Page struct {
 
 	letters cache[[2]string, []*deadletter.Dead]
 	uploads cache[string, []audiencefile.Manifest]
-	checks  cache[string, []daemon.Check]
 	groups  cache[string, []*daemon.GroupState]
 }
 
@@ -43,7 +42,7 @@ const mostViewers = 32
 func New(d *daemon.Daemon) http.Handler {
 	p := &Page{d: d, mux: http.NewServeMux(), sampler: newSampler(d.Wiring.Metrics.AllCounts, d.Remembered, time.Now),
 		calling: callingCodes(d.Wiring.Config.Countries()), viewers: make(chan struct{}, mostViewers), every: time.Second, started: time.Now()}
-	p.letters.fresh, p.uploads.fresh, p.checks.fresh, p.groups.fresh = 3*time.Second, 3*time.Second, 5*time.Second, 3*time.Second
+	p.letters.fresh, p.uploads.fresh, p.groups.fresh = 3*time.Second, 3*time.Second, 3*time.Second
 	p.replay, p.book = newReplayer(d), newBook(d)
 	p.routes()
 	return p
@@ -152,7 +151,7 @@ func (p *Page) view(pattern, name string, v view) {
 
 // answer writes a page, or the problem with it.
 func (p *Page) answer(w http.ResponseWriter, r *http.Request, name string, data any, err error) {
-	f := p.frame(name, data)
+	f := p.frame(name, data).seenBy(r)
 	status := http.StatusOK
 	if err != nil {
 		status = statusOf(err)
@@ -183,6 +182,7 @@ type frame struct {
 	Version  string
 	Instance string
 	Actions  bool
+	Caller   daemon.Caller
 	Data     any
 }
 
@@ -205,4 +205,11 @@ func (p *Page) frame(name string, data any) frame {
 	t := titles[name]
 	return frame{Template: name, Title: t[0], Section: t[1], Version: cmp.Or(p.d.Version(), "dev"), Instance: p.d.Instance(),
 		Actions: p.d.Wiring.Config.Admin.Actions, Data: data}
+}
+
+// seenBy is the frame for who asked: viewers see no actions.
+func (f frame) seenBy(r *http.Request) frame {
+	f.Caller = daemon.CallerOf(r.Context())
+	f.Actions = f.Actions && !f.Caller.Viewer
+	return f
 }
