@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"math"
 	"math/rand/v2"
 	"time"
 )
@@ -14,13 +15,17 @@ type Backoff struct {
 	Low, High   float64 // both 0: the wait is exact
 }
 
+// longestWait may be doubled, and lengthened by High, without an overflow.
+const longestWait = math.MaxInt64 / 4
+
 // After is the wait before the next try, when there was one failure and failures others before it.
 func (b Backoff) After(failures int) time.Duration {
-	d := b.First
-	for ; failures > 0 && d < b.Most; failures-- {
+	most := min(b.Most, longestWait)
+	d := min(b.First, most)
+	for ; failures > 0 && d < most; failures-- {
 		d *= 2
 	}
-	if d = min(d, b.Most); b.High == 0 {
+	if d = min(d, most); b.High == 0 {
 		return d
 	}
 	return time.Duration(float64(d) * (b.Low + (b.High-b.Low)*rand.Float64()))

@@ -44,3 +44,16 @@ func TestABackoffWaitsUntilTheContextEnds(t *testing.T) {
 		}
 	})
 }
+
+func TestALongPauseIsNeverNone(t *testing.T) {
+	const year = 365 * 24 * time.Hour
+	for _, b := range []Backoff{
+		{First: 3 * time.Hour, Most: 290 * year, Low: 0.8, High: 1.2}, {First: 290 * year, Most: 290 * year, Low: 0.8, High: 1.2}, {First: 100 * year, Most: 290 * year},
+	} {
+		for _, failures := range []int{0, 1, 20, 63, 1 << 30} {
+			if got := b.After(failures); got < time.Hour {
+				t.Errorf("%+v after %d failures: waits %v", b, failures, got)
+			}
+		}
+	}
+}

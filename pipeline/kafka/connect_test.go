@@ -69,6 +69,13 @@ func TestATokenIsFetchedWithClientCredentials(t *testing.T) {
 	if err != nil || auth.Token != "the-token" || auth.Extensions["logicalCluster"] != "lkc-1" {
 		t.Errorf("got %v, want the token and its extensions", err)
 	}
+	if printed := string(settings.Effective(s)); strings.Contains(printed, "lkc-1") || !strings.Contains(printed, "logicalCluster") {
+		t.Errorf("the configuration is printed with its extensions: %s", printed)
+	}
+	away := &SASL{Mechanism: mechanismOAuth, TokenURL: "http://127.0.0.1:1/token?client_secret=hush", ClientID: "client", ClientSecret: "hush"}
+	if _, err := away.oauth()(t.Context()); err == nil || strings.Contains(err.Error(), "hush") || !strings.Contains(err.Error(), "refused") {
+		t.Errorf("an issuer that is away: got %v, want why, without the address's parameters", err)
+	}
 	s.ClientSecret = "other"
 	if _, err := s.oauth()(t.Context()); err == nil || !strings.Contains(err.Error(), "401 invalid_client") {
 		t.Errorf("a refused client: got %v, want the status and code", err)

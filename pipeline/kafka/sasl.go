@@ -28,20 +28,32 @@ type SASL struct {
 	Password     settings.Secret `yaml:"password" doc:"PLAIN and SCRAM: password, or API secret."`
 	PasswordFile string          `yaml:"password_file" doc:"File that holds the password."`
 
-	Token            settings.Secret   `yaml:"token" doc:"OAUTHBEARER: a token that never changes."`
-	TokenFile        string            `yaml:"token_file" doc:"OAUTHBEARER: file that holds the current token."`
-	TokenURL         string            `yaml:"token_url" doc:"OAUTHBEARER: where to fetch tokens with client credentials."`
-	ClientID         string            `yaml:"client_id" doc:"OAUTHBEARER: client id for token_url."`
-	ClientSecret     settings.Secret   `yaml:"client_secret" doc:"OAUTHBEARER: client secret for token_url."`
-	ClientSecretFile string            `yaml:"client_secret_file" doc:"File that holds the client secret."`
-	Scope            string            `yaml:"scope" doc:"OAUTHBEARER: scopes to ask token_url for, separated by spaces."`
-	Extensions       map[string]string `yaml:"extensions" doc:"OAUTHBEARER: SASL extensions, such as logicalCluster and identityPoolId."`
+	Token            settings.Secret `yaml:"token" doc:"OAUTHBEARER: a token that never changes."`
+	TokenFile        string          `yaml:"token_file" doc:"OAUTHBEARER: file that holds the current token."`
+	TokenURL         string          `yaml:"token_url" doc:"OAUTHBEARER: where to fetch tokens with client credentials."`
+	ClientID         string          `yaml:"client_id" doc:"OAUTHBEARER: client id for token_url."`
+	ClientSecret     settings.Secret `yaml:"client_secret" doc:"OAUTHBEARER: client secret for token_url."`
+	ClientSecretFile string          `yaml:"client_secret_file" doc:"File that holds the client secret."`
+	Scope            string          `yaml:"scope" doc:"OAUTHBEARER: scopes to ask token_url for, separated by spaces."`
+	Extensions       Extensions      `yaml:"extensions" doc:"OAUTHBEARER: SASL extensions, such as logicalCluster and identityPoolId."`
 
 	AccessKey        settings.Secret `yaml:"access_key" doc:"AWS_MSK_IAM: access key id."`
 	SecretKey        settings.Secret `yaml:"secret_key" doc:"AWS_MSK_IAM: secret access key."`
 	SecretKeyFile    string          `yaml:"secret_key_file" doc:"File that holds the secret access key."`
 	SessionToken     settings.Secret `yaml:"session_token" doc:"AWS_MSK_IAM: session token of temporary credentials."`
 	SessionTokenFile string          `yaml:"session_token_file" doc:"File that holds the session token."`
+}
+
+// Extensions are what is sent next to a token. Their values print as [redacted]: what an issuer puts there may be secret.
+type Extensions map[string]string
+
+// EncodeYAML names the extensions.
+func (e Extensions) EncodeYAML() any {
+	shown := map[string]settings.Secret{}
+	for name, value := range e {
+		shown[name] = settings.Secret(value)
+	}
+	return shown
 }
 
 // Format prints no field, for Config's reason.
@@ -165,10 +177,14 @@ func (s *SASL) bearer(ctx context.Context) (string, error) {
 	return token.AccessToken, nil
 }
 
-// withoutBody keeps the code of a refusal: oauth2's own text quotes the whole answer.
+// withoutBody keeps the code of a refusal: oauth2's own text quotes the whole answer, and net/http's the address with its
+// parameters.
 func withoutBody(err error) error {
 	if refusal, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
 		return fmt.Errorf("status %d %s", refusal.Response.StatusCode, refusal.ErrorCode)
+	}
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return e.Err
 	}
 	return err
 }

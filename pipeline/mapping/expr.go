@@ -37,6 +37,7 @@ const (
 	hasOld                 // whether there is an old image
 	opName                 // the operation's name
 	clock                  // now()
+	used                   // the budget
 )
 
 // compile parses the expression, ties its names to columns and checks its types.
@@ -45,7 +46,8 @@ func compile(text string, cols *Columns, options ...expr.Option) (*Expr, error) 
 	members := &memberPatcher{binder: binder{x, cols}}
 	names := &namePatcher{binder: binder{x, cols}}
 	options = append(options, expr.DisableBuiltin("now"), expr.Patch(members), expr.Patch(&localFinder{names}), expr.Patch(names),
-		expr.Function(textOf, textOfValue, new(func(any) string)), expr.Function(zoneOf, certain, new(func(time.Time) time.Time)), expr.Patch(textPatcher{}))
+		expr.Function(textOf, textOfValue, new(func(any) string)), expr.Function(zoneOf, certain, new(func(time.Time) time.Time)), expr.Patch(textPatcher{}),
+		counted(), expr.Patch(stepPatcher{binder{x, cols}}))
 	program, err := expr.Compile(text, options...)
 	switch {
 	case members.unknown != "":
@@ -83,6 +85,7 @@ type evaluator struct {
 	vm    vm.VM
 	slots []any
 	env   any // &slots, boxed once
+	used  budget
 }
 
 // eval runs the expression; its error is a *pipeline.Rejection without a field.
@@ -103,7 +106,7 @@ func (x *Expr) run(r *Row) (any, error) {
 	if e.env == nil {
 		e.env = &e.slots
 	}
-	e.slots = e.slots[:0]
+	e.slots, e.used.steps = e.slots[:0], 0
 	for _, s := range x.slots {
 		v, err := s.read(r)
 		if err != nil {
@@ -120,7 +123,11 @@ func (x *Expr) run(r *Row) (any, error) {
 
 // failed tells where the expression failed, not on what: the library's own words may hold the row's values.
 func failed(err error) *pipeline.Rejection {
-	rejection := pipeline.Reject(pipeline.StageMap, pipeline.ExpressionFailed, "", "an expression that copes with every row")
+	rule := "an expression that copes with every row"
+	if errors.Is(err, errTooLong) {
+		rule = "an expression that is done within " + mostTime.String() + " a row"
+	}
+	rejection := pipeline.Reject(pipeline.StageMap, pipeline.ExpressionFailed, "", rule)
 	if at, ok := errors.AsType[*file.Error](err); ok {
 		rejection.Detail = "at character " + strconv.Itoa(at.Column+1) + " of the expression"
 	}
@@ -138,6 +145,8 @@ func (s slot) read(r *Row) (any, error) {
 		return c.Op.String(), nil
 	case clock:
 		return r.eval.now(), nil
+	case used:
+		return &r.eval.used, nil
 	case after:
 		return anyOf(r, c.After.Value(s.column))
 	case before:

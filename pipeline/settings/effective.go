@@ -146,12 +146,44 @@ func scalarTree(v reflect.Value) any {
 	return string(text)
 }
 
-// withoutPassword redacts the password of a URL.
+// withoutPassword redacts what is secret in a URL: its password, and parameters that are named like a secret.
 func withoutPassword(s string) string {
-	if u, err := url.Parse(s); err == nil && u.User != nil {
-		if _, has := u.User.Password(); has {
-			return u.Scheme + "://" + redacted + "@" + u.Host + u.RequestURI()
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme == "" || u.Host == "" {
+		return s
+	}
+	if _, has := u.User.Password(); has {
+		start := strings.Index(s, "://") + len("://")
+		end := start + strings.IndexAny(s[start:]+"/", "/?#")
+		s = s[:start] + redacted + s[start+strings.LastIndexByte(s[start:end], '@'):]
+	}
+	if before, query, ok := strings.Cut(s, "?"); ok {
+		query, fragment, has := strings.Cut(query, "#")
+		s = before + "?" + withoutSecrets(query)
+		if has {
+			s += "#" + fragment
 		}
 	}
 	return s
+}
+
+// withoutSecrets redacts the values of parameters that are named like a secret.
+func withoutSecrets(query string) string {
+	pairs := strings.Split(query, "&")
+	for i, pair := range pairs {
+		if name, value, _ := strings.Cut(pair, "="); value != "" && secretName(name) {
+			pairs[i] = name + "=" + redacted
+		}
+	}
+	return strings.Join(pairs, "&")
+}
+
+func secretName(name string) bool {
+	name = strings.NewReplacer("-", "", "_", "", ".", "").Replace(strings.ToLower(name))
+	for _, part := range []string{"secret", "passw", "token", "credential", "signature", "apikey", "accesskey"} {
+		if strings.Contains(name, part) {
+			return true
+		}
+	}
+	return slices.Contains([]string{"key", "sig", "auth", "pwd", "pass"}, name)
 }

@@ -32,6 +32,23 @@ func TestTheEffectiveConfigurationIsReadBackAsItWas(t *testing.T) {
 	}
 }
 
+func TestWhatIsSecretInAURLIsNotPrinted(t *testing.T) {
+	for given, want := range map[string]string{
+		"https://idp.example/token?client_secret=s3&realm=a#b":   "https://idp.example/token?client_secret=[redacted]&realm=a#b",
+		"https://idp.example/token?a=1&Access-Token=s3":          "https://idp.example/token?a=1&Access-Token=[redacted]",
+		"https://registry.example?api_key=s3":                    "https://registry.example?api_key=[redacted]",
+		"https://registry.example/?sig=s3&key=s3&token=":         "https://registry.example/?sig=[redacted]&key=[redacted]&token=",
+		"https://me:p@ss@proxy.example:3128":                     "https://[redacted]@proxy.example:3128",
+		"https://me:s3@proxy.example:3128/x?password=s3;y=@":     "https://[redacted]@proxy.example:3128/x?password=[redacted]",
+		"https://shop.example/?utm_source=a&keyword=shoes#token": "https://shop.example/?utm_source=a&keyword=shoes#token",
+		"no url?secret=but text":                                 "no url?secret=but text",
+	} {
+		if got := withoutPassword(given); got != want {
+			t.Errorf("%s: got %s, want %s", given, got, want)
+		}
+	}
+}
+
 func FuzzTextIsPrintedAndReadBack(f *testing.F) {
 	for _, s := range []string{"", "a", "on", "~", "$$", "${X}", "a: b", "# c", "- x", "é\u2028\x7f", "0123", "1e3", "\t\r\n", "\"'\\"} {
 		f.Add(s)

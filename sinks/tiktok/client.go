@@ -44,7 +44,7 @@ func New(c Config, token *Token) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return NewOver(c, token, transport), nil
+	return NewOver(c, token, &renewed{age: oldestConnection, transport: transport, until: time.Now().Add(oldestConnection)}), nil
 }
 
 // NewOver makes a client over a transport of the caller's, which must close every request's body: the sandbox's, for example.
@@ -110,7 +110,7 @@ func authorities(file string) (*x509.CertPool, error) {
 
 // Close closes the connections that no call uses.
 func (c *Client) Close() {
-	if t, ok := c.http.(*http.Transport); ok {
+	if t, ok := c.http.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -284,6 +285,24 @@ func TestTheTokenIsInNoMessage(t *testing.T) {
 	}
 	if a := c.Post(t.Context(), "/event/track/", []byte(`{}`)); a.Message != "Access token [redacted] is incorrect." {
 		t.Errorf("message: got %q", a.Message)
+	}
+}
+
+func TestATokenThatAnAnswerRepeatsAnywhereIsKeptNowhere(t *testing.T) {
+	const token = "a1B2c3D4e5F6g7H8i9J0k1L2m3"
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Write([]byte(`{"code":40105,"message":"` + token + ` of ` + token + `","request_id":"` + token + `","data":{"token":"` + token + `"}}`))
+	})
+	c, err := New(settings.WithDefaults(Config{BaseURL: s.URL}), FixedToken(token))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := c.Post(t.Context(), "/event/track/", []byte(`{}`))
+	if kept := fmt.Sprintf("%+v %s", a, a.Body); strings.Contains(kept, token) {
+		t.Errorf("the token is kept: %s", kept)
+	}
+	if a.Code != 40105 || !json.Valid(a.Body) {
+		t.Errorf("got code %d and %s, want the rest of the answer", a.Code, a.Body)
 	}
 }
 

@@ -38,9 +38,21 @@ func (c *Client) send(ctx context.Context, r request) pipeline.Answer {
 	a := c.exchange(ctx, r, token)
 	a.Duration = time.Since(began)
 	if token != "" {
-		a.Message = strings.ReplaceAll(a.Message, token, hidden)
+		withoutToken(&a, token)
 	}
 	return a
+}
+
+// withoutToken takes the token out of all that an answer may repeat: logs, dead letters, the page and the calls topic have it.
+func withoutToken(a *pipeline.Answer, token string) {
+	a.Message = strings.ReplaceAll(a.Message, token, hidden)
+	a.Field = strings.ReplaceAll(a.Field, token, hidden)
+	if strings.Contains(a.RequestID, token) {
+		a.RequestID = ""
+	}
+	if len(token) >= minHex { // a shorter one is none of TikTok's, and may be part of any word
+		a.Body = bytes.ReplaceAll(a.Body, []byte(token), []byte(hidden))
+	}
 }
 
 func (c *Client) tokenFor(r request) (string, error) {

@@ -1,33 +1,36 @@
 package daemon
 
 import (
-	"cmp"
-	"context"
-	"errors"
-	"fmt"
 	"net"
-	"net/http"
-	"net/http/pprof"
-	"time"
-
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 // Admin is where the page, the metrics and the probes are served.
 type Admin struct {
-	Listen string `yaml:"listen" default:"127.0.0.1:8080" doc:"Address of the page, /metrics, /livez and /readyz. Beyond loopback it demands credentials."`
-	TLS    *struct {
-		CertFile string `yaml:"cert_file" doc:"PEM file."`
-		KeyFile  string `yaml:"key_file" doc:"PEM file."`
-	} `yaml:"tls" doc:"Serve HTTPS."`
-	Username     string `yaml:"username" doc:"Basic authentication."`
-	PasswordFile string `yaml:"password_file" doc:"Its password, read again when it changes."`
-	TokenFile    string `yaml:"token_file" doc:"Bearer token, read again when it changes."`
-	Open         bool   `yaml:"open" doc:"Serve beyond loopback without credentials: behind a proxy that has its own."`
-	Actions      bool   `yaml:"actions" doc:"Let the page do things: replay rejected rows, pause and resume syncs."`
-	Profiling    bool   `yaml:"profiling" doc:"Serve /debug/pprof on loopback addresses. A profile may hold personal data."`
+	Listen       string    `yaml:"listen" default:"127.0.0.1:8080" doc:"Address of the page, /metrics, /livez and /readyz. Beyond loopback it demands credentials."`
+	TLS          *AdminTLS `yaml:"tls" doc:"Serve HTTPS."`
+	Username     string    `yaml:"username" doc:"Name of the operator who logs in with password_file."`
+	PasswordFile string    `yaml:"password_file" doc:"Its password, read again when it changes."`
+	TokenFile    string    `yaml:"token_file" doc:"Bearer token of the operator called token, read again when it changes."`
+	Open         bool      `yaml:"open" doc:"Serve beyond loopback without credentials: behind a proxy that has its own."`
+	Users        []User    `yaml:"users" doc:"More credentials, each with a name, so that what is done says who did it."`
+	Actions      bool      `yaml:"actions" doc:"Let the page do things: replay rejected rows, pause and resume syncs. Never for viewers."`
+	Profiling    bool      `yaml:"profiling" doc:"Serve /debug/pprof on loopback addresses. A profile may hold personal data."`
+}
+
+// AdminTLS is the certificate of the admin address.
+type AdminTLS struct {
+	CertFile string `yaml:"cert_file" doc:"PEM file, read again when it changes."`
+	KeyFile  string `yaml:"key_file" doc:"PEM file, read again when it changes."`
+}
+
+// User is one more credential of the admin address.
+type User struct {
+	Name         string `yaml:"name" doc:"Name of who uses it: logs and orders name it."`
+	Role         string `yaml:"role" enum:"viewer,operator" doc:"viewer, unless it says otherwise: reads the page and metrics; operator: uses the page's actions too."`
+	PasswordFile string `yaml:"password_file" doc:"File with the password that goes with the name (basic authentication, or the login form), read again when it changes."`
+	TokenFile    string `yaml:"token_file" doc:"File with a bearer token instead, read again when it changes."`
 }
 
 // Validate reports an address that must not be served.
@@ -37,12 +40,13 @@ func (a *Admin) Validate(at settings.Place) {
 		at.Key("listen").Problem("must be host:port", "127.0.0.1:8080")
 		return
 	}
-	if !loopback(host) && !a.Open && a.PasswordFile == "" && a.TokenFile == "" {
-		at.Key("listen").Problem("needs credentials beyond loopback", "set username and password_file, or token_file, or open: true behind a proxy with its own")
+	if !loopback(host) && !a.Open && !a.demands() {
+		at.Key("listen").Problem("needs credentials beyond loopback", "set username and password_file, token_file, or users, or open: true behind a proxy with its own")
 	}
 	if a.PasswordFile != "" && a.Username == "" {
 		at.Key("username").Problem("required with password_file", "")
 	}
+	a.validateUsers(at)
 	if a.Profiling && !loopback(host) {
 		at.Key("profiling").Problem("must not be served beyond loopback", "a profile may hold personal data")
 	}
@@ -51,74 +55,27 @@ func (a *Admin) Validate(at settings.Place) {
 	}
 }
 
+func (a *Admin) validateUsers(at settings.Place) {
+	seen := map[string]bool{}
+	for _, c := range a.credentials()[:len(a.credentials())-len(a.Users)] {
+		seen[c.name] = true
+	}
+	for i, u := range a.Users {
+		at := at.Key("users").Index(i)
+		switch {
+		case u.Name == "":
+			at.Key("name").Problem("required", "logs and orders name who did what")
+		case seen[u.Name]:
+			at.Key("name").Problem("is taken", "each credential has a name of its own")
+		}
+		if (u.PasswordFile == "") == (u.TokenFile == "") {
+			at.Problem("needs password_file or token_file, and only one of them", "")
+		}
+		seen[u.Name] = true
+	}
+}
+
 func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-// probes serves what orchestrators ask: /livez that the process runs, /readyz that it can work. Neither depends on
-// TikTok: a restart does not repair it.
-func (d *Daemon) probes(mux *http.ServeMux) {
-	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("GET /readyz", d.ready)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(d.Wiring.Metrics, promhttp.HandlerOpts{Registry: d.Wiring.Metrics, EnableOpenMetrics: true}))
-	if d.Wiring.Config.Admin.Profiling {
-		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	}
-}
-
-// ready answers 200 when every check passes, else 503; ?verbose lists them.
-func (d *Daemon) ready(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
-	defer cancel()
-	checks := d.Checks(ctx)
-	status := http.StatusOK
-	for _, c := range checks {
-		if c.Err != nil {
-			status = http.StatusServiceUnavailable
-		}
-	}
-	w.WriteHeader(status)
-	for _, c := range checks {
-		if c.Err != nil || r.URL.Query().Has("verbose") {
-			fmt.Fprintf(w, "%s: %s\n", c.Name, c.State())
-		}
-	}
-	if status == http.StatusOK {
-		fmt.Fprintln(w, "ok")
-	}
-}
-
-// Check is one thing the daemon needs.
-type Check struct {
-	Name string
-	Err  error
-	Held string // what holds a sync up that is ready all the same: a restart, or another instance, would not help
-}
-
-// State is the check in a word or a sentence.
-func (c Check) State() string {
-	if c.Err != nil {
-		return c.Err.Error()
-	}
-	return cmp.Or(c.Held, "ok")
-}
-
-// serveAdmin serves until ctx ends. The listener is opened by the caller, so that an address in use stops the start.
-func (d *Daemon) serveAdmin(ctx context.Context, listener net.Listener, handler http.Handler) error {
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
-	stop := context.AfterFunc(ctx, func() { server.Close() })
-	defer stop()
-	var err error
-	if tls := d.Wiring.Config.Admin.TLS; tls != nil {
-		err = server.ServeTLS(listener, tls.CertFile, tls.KeyFile)
-	} else {
-		err = server.Serve(listener)
-	}
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
-	return fmt.Errorf("serve admin address: %w", err)
 }

@@ -23,6 +23,7 @@ type Daemon struct {
 	router  *router.Router
 	orders  orders
 	counted *counted.Readback
+	checked checked
 }
 
 // New puts a daemon together. It opens no connection yet.

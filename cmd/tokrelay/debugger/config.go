@@ -1,7 +1,6 @@
 package debugger
 
 import (
-	"context"
 	"net/http"
 	"time"
 
@@ -17,8 +16,5 @@ type configPage struct {
 }
 
 func (p *Page) config(r *http.Request) (any, error) {
-	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
-	defer cancel()
-	checks, err := p.checks.get("", func() ([]daemon.Check, error) { return p.d.Checks(ctx), nil })
-	return &configPage{YAML: string(settings.Effective(p.d.Wiring.Config)), Checks: checks, Started: p.started}, err
+	return &configPage{YAML: string(settings.Effective(p.d.Wiring.Config)), Checks: p.d.Checked(r.Context()), Started: p.started}, nil
 }

@@ -33,7 +33,6 @@ type Page struct {
 
 	letters cache[[2]string, []*deadletter.Dead]
 	uploads cache[string, []audiencefile.Manifest]
-	checks  cache[string, []daemon.Check]
 	groups  cache[string, []*daemon.GroupState]
 }
 
@@ -44,7 +43,7 @@ const mostViewers = 32
 func New(d *daemon.Daemon) http.Handler {
 	p := &Page{d: d, mux: http.NewServeMux(), sampler: newSampler(d.Wiring.Metrics.AllCounts, d.Remembered, time.Now),
 		calling: callingCodes(d.Wiring.Config.Countries()), viewers: make(chan struct{}, mostViewers), searches: make(chan struct{}, mostAtOnce), every: time.Second, started: time.Now()}
-	p.letters.fresh, p.uploads.fresh, p.checks.fresh, p.groups.fresh = 3*time.Second, 3*time.Second, 5*time.Second, 3*time.Second
+	p.letters.fresh, p.uploads.fresh, p.groups.fresh = 3*time.Second, 3*time.Second, 3*time.Second
 	p.replay, p.book = newReplayer(d), newBook(d)
 	p.routes()
 	return p
@@ -154,7 +153,7 @@ func (p *Page) view(pattern, name string, v view) {
 
 // answer writes a page, or the problem with it.
 func (p *Page) answer(w http.ResponseWriter, r *http.Request, name string, data any, err error) {
-	f := p.frame(name, data)
+	f := p.frame(name, data).seenBy(r)
 	f.Part = r.Method == http.MethodPost && name == "found" // it is put into the page that asked
 	status := http.StatusOK
 	if err != nil {
@@ -188,6 +187,7 @@ type frame struct {
 	Actions  bool
 	Calling  string // calling codes of the configured countries, for the search
 	Part     bool   // the content alone is written
+	Caller   daemon.Caller
 	Data     any
 }
 
@@ -210,4 +210,11 @@ func (p *Page) frame(name string, data any) frame {
 	t := titles[name]
 	return frame{Template: name, Title: t[0], Section: t[1], Version: cmp.Or(p.d.Version(), "dev"), Instance: p.d.Instance(),
 		Actions: p.d.Wiring.Config.Admin.Actions, Calling: p.calling, Data: data}
+}
+
+// seenBy is the frame for who asked: viewers see no actions.
+func (f frame) seenBy(r *http.Request) frame {
+	f.Caller = daemon.CallerOf(r.Context())
+	f.Actions = f.Actions && !f.Caller.Viewer
+	return f
 }

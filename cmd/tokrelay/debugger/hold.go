@@ -45,12 +45,12 @@ func (p *Page) holdAction(w http.ResponseWriter, r *http.Request) {
 		p.answer(w, r, "hold", nil, err)
 		return
 	}
-	p.d.Wiring.Log.Info("order on the page", "action", r.PathValue("action"), "sync", r.PathValue("sync"), "why", o.Why)
+	p.d.Wiring.Log.Info("order on the page", "by", o.By, "action", r.PathValue("action"), "sync", r.PathValue("sync"), "why", o.Why)
 	http.Redirect(w, r, "/syncs/"+r.PathValue("sync"), http.StatusSeeOther)
 }
 
 func (p *Page) readOrder(r *http.Request) (daemon.Order, error) {
-	o := daemon.Order{At: time.Now(), By: "the page of " + p.d.Instance(), Why: strings.TrimSpace(r.PostFormValue("why"))}
+	o := daemon.Order{At: time.Now(), By: daemon.CallerOf(r.Context()).On("the page of " + p.d.Instance()), Why: strings.TrimSpace(r.PostFormValue("why"))}
 	if !p.d.Wiring.Config.Admin.Actions {
 		return o, problem{http.StatusForbidden, "the configuration does not let the page do this: set admin.actions"}
 	}

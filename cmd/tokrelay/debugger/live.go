@@ -67,7 +67,7 @@ func (f *follower) look(r *http.Request) error {
 		return f.quiet(r.Context())
 	}
 	var html bytes.Buffer
-	if err := renderLive(&html, f.page.frame(f.name, data)); err != nil {
+	if err := renderLive(&html, f.page.frame(f.name, data).seenBy(r)); err != nil {
 		return err
 	}
 	digest := maphash.Bytes(seed, html.Bytes())

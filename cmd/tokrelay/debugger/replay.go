@@ -180,6 +180,6 @@ func (p *Page) replayAction(w http.ResponseWriter, r *http.Request) {
 		p.answer(w, r, "replay", nil, err)
 		return
 	}
-	p.d.Wiring.Log.Info("replay on the page", "action", r.PathValue("action"), "sync", cmp.Or(ask.Sync, "all"), "reason", cmp.Or(ask.Reason, "all"))
+	p.d.Wiring.Log.Info("replay on the page", "by", daemon.CallerOf(r.Context()).On("the page of "+p.d.Instance()), "action", r.PathValue("action"), "sync", cmp.Or(ask.Sync, "all"), "reason", cmp.Or(ask.Reason, "all"))
 	http.Redirect(w, r, "/replay", http.StatusSeeOther)
 }
