@@ -7,7 +7,7 @@ import (
 )
 
 // round is one run of each loop, one after the other.
-type round struct{ bare, steps, full, barePeople, people figures }
+type round struct{ bare, steps, full, outcomes, barePeople, people figures }
 
 // compare starts the broker's process, runs the loops in turn and prints what they cost.
 func compare(records, runs int, only string) error {
@@ -20,7 +20,7 @@ func compare(records, runs int, only string) error {
 	rounds := make([]round, runs)
 	for i := range rounds {
 		r := &rounds[i]
-		for role, into := range map[string]*figures{"bare": &r.bare, "steps": &r.steps, "full": &r.full, "barepeople": &r.barePeople, "people": &r.people} {
+		for role, into := range map[string]*figures{"bare": &r.bare, "steps": &r.steps, "full": &r.full, "outcomes": &r.outcomes, "barepeople": &r.barePeople, "people": &r.people} {
 			if of := strings.HasSuffix(role, "people"); only != "" && of != (only == "people") {
 				continue
 			}
@@ -54,11 +54,13 @@ func reportPeople(rounds []round) {
 }
 
 func report(rounds []round) {
-	show(rounds, bareOf, stepsOf, fullOf)
+	show(rounds, bareOf, stepsOf, fullOf, outcomesOf)
 	ratio, runs := ratios(rounds, fullOf, bareOf)
 	fmt.Printf("whole pipeline:          %.2f × the bare loop's CPU (bound: at most 2; the runs: %.2f)\n", ratio, runs)
 	ratio, runs = ratios(rounds, stepsOf, fullOf)
 	fmt.Printf("speed:                   %.2f of a bare loop with the same decoder (bound: at least 0.9; the runs: %.2f)\n", ratio, runs)
+	ratio, runs = ratios(rounds, outcomesOf, fullOf)
+	fmt.Printf("outcomes:                %.2f × the pipeline without them (bound: at most 1.15; the runs: %.2f)\n", ratio, runs)
 	full := median(rounds, fullOf)
 	fmt.Printf("allocations a record:    %.2f (bound: at most 0.5)\n", allocations(full))
 	fmt.Printf("peak memory:             %d MB (bound: less than 150)\n", full.PeakMegabytes)
@@ -70,6 +72,7 @@ func fullOf(r round) figures  { return r.full }
 
 func barePeopleOf(r round) figures { return r.barePeople }
 func peopleOf(r round) figures     { return r.people }
+func outcomesOf(r round) figures   { return r.outcomes }
 
 // ratios are those of neighbours, for what else the machine does changes meanwhile; the median counts.
 func ratios(rounds []round, above, below func(round) figures) (middle float64, all []float64) {

@@ -15,6 +15,8 @@ kafka: {brokers: ["${BROKER}"], group: "${GROUP}"}
 schema_registry: {url: "${REGISTRY}"}
 connections: {main: {access_token: "${TOKEN}", base_url: "${TIKTOK}"}}
 admin: {listen: "127.0.0.1:0"}
+outcomes:
+  enabled: ${OUTCOMES}
 syncs:
   - name: orders
     topic: shop.public.orders
@@ -34,13 +36,19 @@ syncs:
         properties.currency: currency
 `
 
+// runFull runs the daemon, without outcomes, until it has committed every record.
 func runFull(ctx context.Context, a addresses) (int, error) {
-	return runDaemon(ctx, a, fullText, "orders")
+	return runDaemon(ctx, a, fullText, false, "orders")
+}
+
+// runOutcomes is runFull with an outcome written for every row.
+func runOutcomes(ctx context.Context, a addresses) (int, error) {
+	return runDaemon(ctx, a, fullText, true, "orders")
 }
 
 // runDaemon runs the daemon until it has committed every record.
-func runDaemon(ctx context.Context, a addresses, text, sync string) (int, error) {
-	c, err := configOf(text, a)
+func runDaemon(ctx context.Context, a addresses, text string, outcomes bool, sync string) (int, error) {
+	c, err := configOf(text, a, outcomes)
 	if err != nil {
 		return 0, err
 	}

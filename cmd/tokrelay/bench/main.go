@@ -110,7 +110,7 @@ func measure(role string) error {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	loop := map[string]func(context.Context, addresses) (int, error){"bare": runBare, "steps": runSteps, "full": runFull, "barepeople": runBarePeople, "people": runPeople}[role]
+	loop := map[string]func(context.Context, addresses) (int, error){"bare": runBare, "steps": runSteps, "full": runFull, "outcomes": runOutcomes, "barepeople": runBarePeople, "people": runPeople}[role]
 	start := time.Now()
 	n, err := loop(context.Background(), a)
 	if err != nil {
