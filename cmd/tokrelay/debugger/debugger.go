@@ -91,6 +91,7 @@ func (p *Page) routes() {
 	p.view("GET /rejected", "rejected", p.rejected)
 	p.view("GET /rejected/{partition}/{offset}", "letter", p.letter)
 	p.view("GET /files", "files", p.files)
+	p.view("GET /actions", "actions", p.actions)
 	p.view("GET /preview", "preview", p.preview)
 	p.view("POST /preview", "preview", p.preview)
 	p.view("GET /config", "config", p.config)
@@ -212,6 +213,7 @@ var titles = map[string][2]string{
 	"letter":   {"Rejected row", "rejected"},
 	"replay":   {"Replay", "rejected"},
 	"files":    {"File uploads", "files"},
+	"actions":  {"Actions", "actions"},
 	"preview":  {"Preview", "preview"},
 	"config":   {"Configuration", "config"},
 }

@@ -66,7 +66,7 @@ func (p *Page) uploadAction(w http.ResponseWriter, r *http.Request) {
 	} else if p.d.FileJob(r.PathValue("sync")) == nil {
 		err = problem{http.StatusNotFound, "no sync of that name replaces an audience by file"}
 	} else {
-		err = p.d.AskUpload(r.Context(), r.PathValue("sync"))
+		err = p.d.AskUpload(r.Context(), r.PathValue("sync"), p.by(r))
 	}
 	if err != nil {
 		p.answer(w, r, "files", nil, err)
