@@ -32,6 +32,7 @@ type Chunk struct {
 
 	mu        sync.Mutex
 	settled   []Outcome
+	told      []*Told // nil where it is not kept
 	left      int
 	abandoned bool
 	held      bool
@@ -56,6 +57,40 @@ func (c *Chunk) Settle(row int, o Outcome) bool {
 	c.settled[row] = o
 	c.left--
 	return true
+}
+
+// Told is what is known of how rows ended, besides their Outcome. Rows that ended together share one; it never changes.
+type Told struct {
+	Asserted  bool       // handed to the owners of a streamed audience
+	Skip      SkipReason // of rows that were skipped
+	Call      string     // id of the batch that was accepted
+	RequestID string     // TikTok's, of its answer
+	Code      int        // of its answer
+}
+
+// KeepTold has the chunk keep what it is told of its rows from now on.
+func (c *Chunk) KeepTold() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.told == nil {
+		c.told = make([]*Told, len(c.Records))
+	}
+}
+
+// Tell notes what is known of how a row ended, or is about to end. The last word counts.
+func (c *Chunk) Tell(row int, t *Told) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.told != nil {
+		c.told[row] = t
+	}
+}
+
+// Told is what was told last of each row, nil of those that nothing was told of. It is to be called once nothing more is told.
+func (c *Chunk) Told() []*Told {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.told
 }
 
 // Settled is how a row ended, or Unsettled.

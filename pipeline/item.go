@@ -10,6 +10,7 @@ type Item struct {
 	End      int32
 	IDStart  int32 // its id (event_id) is Items.Buf[IDStart:IDEnd]; empty where the sink has none
 	IDEnd    int32
+	Persons  int32 // ends the first bytes of the digests of the person, which come after the id; 0 where they are not kept
 	Envelope int32 // index into Items.Envelopes
 }
 
@@ -20,6 +21,7 @@ type Items struct {
 	List      []Item
 	Envelopes []string // what a call says around its items; only items of one envelope share a call
 	Rejected  []Rejected
+	Digests   bool   // keep the first bytes of each digest of a person next to its items
 	Late      bool   // set by delivery: calls that carried items ended without TikTok's answer and may have their effect later
 	Notes     *Notes // what a preview tells of the row at hand; nil where rows are sent
 }
@@ -38,6 +40,17 @@ func (it *Items) Body(i int) []byte { return it.Buf[it.List[i].Start:it.List[i].
 
 // ID is the i-th item's event id, or nothing.
 func (it *Items) ID(i int) []byte { return it.Buf[it.List[i].IDStart:it.List[i].IDEnd] }
+
+// Persons are the first DigestPrefix bytes of each digest that the i-th item names its person by, one after the other, or nothing.
+func (it *Items) Persons(i int) []byte {
+	if at := &it.List[i]; at.Persons > at.IDEnd {
+		return it.Buf[at.IDEnd:at.Persons]
+	}
+	return nil
+}
+
+// DigestPrefix is how many bytes of a digest are enough to find a person's rows by.
+const DigestPrefix = 8
 
 // Envelope is what goes around the i-th item.
 func (it *Items) Envelope(i int) string { return it.Envelopes[it.List[i].Envelope] }

@@ -83,6 +83,7 @@ type Letter struct {
 	Rejection *Rejection
 	SchemaID  string    // as the decoder read it, "" when it did not get that far
 	First     time.Time // when the row first failed; zero means now
+	Persons   []byte    // as Items.Persons has them, of a row that got so far
 }
 
 // FailedBatch is a batch given up as a whole: its record in the failed topic holds no payload and no identifiers, only

@@ -47,6 +47,9 @@ func (w *Writer) produce(ctx context.Context, pages []page) (left []page, failed
 		switch {
 		case err == nil:
 			w.deps.Metrics.written.WithLabelValues(p.Topic, string(p.reason)).Inc()
+			if p.at != nil {
+				*p.at = pipeline.Position{Topic: p.Topic, Partition: records[i].Partition, Offset: records[i].Offset}
+			}
 			continue
 		case w.deps.TooLarge(err) && len(p.smaller) > 0:
 			p.smaller[0](&p.Record)

@@ -3,6 +3,7 @@ package deadletter
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -27,11 +28,17 @@ type About struct {
 	Version  string
 }
 
+// Outcomes writes how rows ended whose letters Kafka has acknowledged, and where these are. It fails only when ctx ends.
+type Outcomes interface {
+	Letters(ctx context.Context, letters []pipeline.Letter, at []pipeline.Position) error
+}
+
 // Deps are a writer's neighbours.
 type Deps struct {
 	Producer   Producer
 	TooLarge   func(error) bool       // the error of a record that Kafka will never take
 	Partitions func(topic string) int // how many partitions a topic has, 0 if unknown; nil: unknown
+	Outcomes   Outcomes               // nil: none
 	Status     *pipeline.Status       // nil: none
 	Metrics    *Metrics               // nil: none
 	Tracing    *tracing.Sync          // nil: none
@@ -62,20 +69,28 @@ func NewWriter(cfg Config, about About, deps Deps) *Writer {
 	return &Writer{cfg: cfg, about: about, deps: deps}
 }
 
-// Rows writes rejected rows and returns nil once Kafka has acknowledged every one. It tries without end, and says so on
+// Rows writes rejected rows and returns nil once Kafka has acknowledged every one, and their outcomes (P12). It tries without end, and says so on
 // the status; it fails only when ctx ends, and may have written some of the rows then.
 func (w *Writer) Rows(ctx context.Context, letters []pipeline.Letter) error {
-	pages := make([]page, len(letters))
+	pages, at := make([]page, len(letters)), make([]pipeline.Position, len(letters))
 	for i := range letters {
 		pages[i] = w.row(&letters[i])
+		pages[i].at = &at[i]
 	}
-	return w.write(ctx, w.cfg.RejectedTopic, pages)
+	if err := w.write(ctx, w.cfg.RejectedTopic, pages); err != nil || w.deps.Outcomes == nil {
+		return err
+	}
+	if err := w.deps.Outcomes.Letters(ctx, letters, at); err != nil {
+		return fmt.Errorf("write outcomes of dead letters: %w", err)
+	}
+	return nil
 }
 
 // page is a record on its way, and what it becomes if Kafka finds it too large.
 type page struct {
 	pipeline.Record
 	reason  pipeline.Reason
+	at      *pipeline.Position // where it is once it is written; nil: nothing asks
 	smaller []func(*pipeline.Record)
 }
 

@@ -9,15 +9,19 @@ import (
 )
 
 // accept settles what TikTok took. A row with other items is settled with the last of them.
-func (b *batch) accept(t try) {
+func (b *batch) accept(p *part, t try) {
 	delivered := 0
+	told := &pipeline.Told{Call: p.id, RequestID: t.answer.RequestID, Code: t.answer.Code}
 	b.queue.mu.Lock()
 	if told := b.queue.deps.Accepted; told != nil {
 		told(b.envelope, taken(t.sent))
 	}
 	for _, e := range t.sent {
-		if row, last := b.close(e); last && e.d.settle(row, pipeline.Delivered) {
-			delivered++
+		if row, last := b.close(e); last {
+			e.d.chunk.Tell(int(row), told)
+			if e.d.settle(row, pipeline.Delivered) {
+				delivered++
+			}
 		}
 	}
 	b.queue.mu.Unlock()
@@ -55,7 +59,8 @@ func (b *batch) close(e entry) (row int32, last bool) {
 		return row, false
 	}
 	if fault := d.faults[row]; fault != nil {
-		letter := pipeline.Letter{Record: &d.chunk.Records[row], Rejection: fault.Rejection, SchemaID: fault.SchemaID}
+		letter := pipeline.Letter{Record: &d.chunk.Records[row], Rejection: fault.Rejection, SchemaID: fault.SchemaID,
+			Persons: slices.Clone(d.items.Persons(int(e.item)))}
 		b.ends = append(b.ends, end{d, row, letter, e.position(fault.Rejection.EventID)})
 		return row, false
 	}

@@ -44,7 +44,7 @@ func (b *batch) attempt(p *part) (t try, ok bool) {
 	b.queue.note(f, b, p, &t.answer)
 	b.ask(permit)
 	if t.answer.IsAccepted() {
-		b.accept(t)
+		b.accept(p, t)
 	}
 	return t, b.sender.ctx.Err() == nil || t.answer.Verdict != pipeline.Retry
 }

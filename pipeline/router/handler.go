@@ -63,15 +63,30 @@ func (h *handling) handle(m *message.Message) ([]*message.Message, error) {
 		return []*message.Message{out}, nil
 	}
 	if err == nil {
-		err = unsettled(chunk)
+		err = h.finish(ctx, chunk, w, false)
 	}
 	h.ended(chunk, w, err)
 	return nil, err
 }
 
+// finish has the outcomes of a chunk written whose rows have settled; told says that they are. Then it may be acked (P1, P12).
+func (h *handling) finish(ctx context.Context, chunk *pipeline.Chunk, w *worker, told bool) error {
+	if err := unsettled(chunk); err != nil || h.Outcomes == nil || told {
+		return err
+	}
+	if err := h.Outcomes(ctx, chunk, &w.runner.Items); err != nil {
+		return fmt.Errorf("write outcomes: %w", err)
+	}
+	return nil
+}
+
 // rows brings the chunk's unsettled rows through the steps, then has the rejected ones written.
 func (h *handling) rows(ctx context.Context, chunk *pipeline.Chunk, w *worker) error {
 	w.reset()
+	if h.Outcomes != nil {
+		chunk.KeepTold()
+		w.runner.Items.Digests = true
+	}
 	h.room(w, len(chunk.Records))
 	if err := h.rejections.WaitHeld(ctx); err != nil {
 		return err

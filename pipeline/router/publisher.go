@@ -33,7 +33,7 @@ func (publisher) Close() error { return nil }
 func (d *delivery) deliver(ctx context.Context) error {
 	err := d.sync.Deliver(ctx, d.chunk, &d.worker.runner.Items)
 	if err == nil {
-		err = unsettled(d.chunk)
+		err = d.sync.finish(ctx, d.chunk, d.worker, d.sync.Told)
 	}
 	d.sync.ended(d.chunk, d.worker, err)
 	return err

@@ -29,7 +29,11 @@ type Sync struct {
 	Letters  Letters
 	// Deliver returns nil when every row that has items has settled, and an error only when ctx ended. It counts what it
 	// settles in the sync's metrics. It skips rows that have settled before.
-	Deliver       func(ctx context.Context, c *pipeline.Chunk, items *pipeline.Items) error
+	Deliver func(ctx context.Context, c *pipeline.Chunk, items *pipeline.Items) error
+	// Outcomes writes how the rows of a chunk ended that are not dead letters, before the chunk is acked; it fails only when ctx ended. Nil:
+	// outcomes are not kept.
+	Outcomes      func(ctx context.Context, c *pipeline.Chunk, items *pipeline.Items) error
+	Told          bool          // Deliver writes the outcomes itself
 	RejectedShare RejectedShare // its zero value stops nothing
 	// Watch has the guard of RejectedShare look after what Deliver sends; it returns what to call when a stop is over. Nil: rows
 	// that are sent are not counted.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -27,6 +28,7 @@ type worker struct {
 type skipCount struct {
 	reason pipeline.SkipReason
 	rows   int
+	told   *pipeline.Told
 }
 
 func (w *worker) reset() {
@@ -97,13 +99,13 @@ func (w *worker) skip(chunk *pipeline.Chunk, i int, reason pipeline.SkipReason) 
 	if !chunk.Settle(i, pipeline.Skipped) {
 		return
 	}
-	for k := range w.skipped {
-		if w.skipped[k].reason == reason {
-			w.skipped[k].rows++
-			return
-		}
+	k := slices.IndexFunc(w.skipped, func(s skipCount) bool { return s.reason == reason })
+	if k < 0 {
+		k = len(w.skipped)
+		w.skipped = append(w.skipped, skipCount{reason: reason, told: &pipeline.Told{Skip: reason}})
 	}
-	w.skipped = append(w.skipped, skipCount{reason, 1})
+	w.skipped[k].rows++
+	chunk.Tell(i, w.skipped[k].told)
 }
 
 // reject notes a rejected row. The letter of one that left items is written with them.

@@ -19,6 +19,8 @@ type Maker struct {
 
 	// What is known of the row at hand. The slices are reused.
 	eventID     []byte
+	digests     bool   // of persons: keep the first bytes
+	persons     []byte // as pipeline.Items.Persons has them
 	env         []byte
 	from        source
 	limited     bool // the row's consent is a limited one
@@ -47,7 +49,7 @@ func (p *Plan) Maker() *Maker {
 func (m *Maker) Make(items *pipeline.Items, row int, c *pipeline.Change) error {
 	list, bytes := len(items.List), len(items.Buf)
 	m.row.Begin(c)
-	m.notes = items.Notes
+	m.notes, m.digests, m.persons = items.Notes, items.Digests, m.persons[:0]
 	m.eventID, m.keys, m.placeholder, m.sum, m.ids = m.eventID[:0], 0, nil, productSum{}, m.ids[:0]
 	if err := m.make(items, row, c); err != nil {
 		items.Cut(list, bytes)
@@ -127,8 +129,8 @@ func (m *Maker) add(items *pipeline.Items, row, start int, names []*event) {
 	envelope := items.EnvelopeIndex(m.env)
 	tail, end := start+len(head)+len(names[0].json), len(items.Buf)
 	id := int32(len(items.Buf))
-	items.Buf = append(items.Buf, m.eventID...)
-	item := pipeline.Item{Row: int32(row), Start: int32(start), End: int32(end), IDStart: id, IDEnd: int32(len(items.Buf)), Envelope: envelope}
+	items.Buf = append(append(items.Buf, m.eventID...), m.persons...)
+	item := pipeline.Item{Row: int32(row), Start: int32(start), End: int32(end), IDStart: id, IDEnd: id + int32(len(m.eventID)), Persons: int32(len(items.Buf)), Envelope: envelope}
 	items.List = append(items.List, item)
 	for _, name := range names[1:] {
 		item.Start = int32(len(items.Buf))

@@ -84,6 +84,7 @@ func (m *Maker) identifiers(dst []byte, s *step) (_ []byte, err error) {
 		}
 		hashes[n] = hash
 		n++
+		m.keep(s, &hash)
 	}
 	return appendHashes(dst, hashes[:n]), nil
 }
@@ -114,7 +115,16 @@ func (m *Maker) oneHash(dst []byte, s *step, v pipeline.Value) ([]byte, error) {
 	if err := m.hash(&hash, s, v); err != nil || hash.IsZero() {
 		return dst, err
 	}
+	m.keep(s, &hash)
 	return appendHash(dst, &hash), nil
+}
+
+// keep keeps what a person's rows can be found by, where that is wanted.
+func (m *Maker) keep(s *step, h *identity.Hash) {
+	if m.digests && s.matchKey&identifying != 0 {
+		n := len(m.persons)
+		m.persons = h.AppendDigest(m.persons)[:n+pipeline.DigestPrefix]
+	}
 }
 
 // vendorID appends an id that TikTok takes in clear.

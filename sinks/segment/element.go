@@ -49,7 +49,12 @@ func (p *Plan) emit(items *pipeline.Items, row int32, s *owners.Saying, c *cells
 	} else {
 		p.adds.Inc()
 	}
-	items.List = append(items.List, pipeline.Item{Row: row, Start: start, End: int32(len(items.Buf)), Envelope: items.EnvelopeIndex([]byte(envelope))})
+	end := int32(len(items.Buf))
+	for _, digest := range c {
+		items.Buf = append(items.Buf, digest[:min(len(digest), pipeline.DigestPrefix)]...)
+	}
+	items.List = append(items.List, pipeline.Item{Row: row, Start: start, End: end, IDStart: end, IDEnd: end, Persons: int32(len(items.Buf)),
+		Envelope: items.EnvelopeIndex([]byte(envelope))})
 }
 
 // appendMember writes an element of batch_data: for each type of id_schema its digest, or {} where there is none.

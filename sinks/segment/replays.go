@@ -128,7 +128,14 @@ func (s *Replays) row(body []byte, r *pipeline.Record, write owners.Write) {
 
 func (s *Replays) settle(c *pipeline.Chunk, outcomes map[int32]pipeline.Outcome, letters []pipeline.Letter) {
 	var ended [len(pipeline.Outcomes) + 1]int
+	asserted, overtaken := &pipeline.Told{Asserted: true}, &pipeline.Told{Skip: pipeline.SkipDuplicateReplay}
 	for row, o := range outcomes {
+		switch o {
+		case pipeline.Delivered:
+			c.Tell(int(row), asserted)
+		case pipeline.Skipped:
+			c.Tell(int(row), overtaken)
+		}
 		if c.Settle(int(row), o) {
 			ended[o]++
 		}

@@ -1,6 +1,11 @@
 package segment
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/sinks/segment/owners"
+)
 
 // says is what one row says of its person: whether it is a member, and by which digests. A Maker writes it as an item's body, which
 // Sink.Deliver turns into an assertion; it is never sent. It aliases the items' buffer.
@@ -34,6 +39,19 @@ func (t *says) appendTo(dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(t.now)))
 	dst = append(dst, t.now...)
 	return append(dst, t.before...)
+}
+
+// Says is what the i-th item of a sync's rows says: whether the row is a member, and the first bytes of its digests, or of those that it
+// had, as pipeline.Items.Persons has them, after dst.
+func Says(items *pipeline.Items, i int, dst []byte) (member bool, _ []byte) {
+	t := readSays(items.Body(i))
+	for _, set := range [...][]byte{t.now, t.before} {
+		for d, rest := owners.Next(set); d != nil; d, rest = owners.Next(rest) {
+			_, _, hash := owners.Parts(d)
+			dst = append(dst, hash[:pipeline.DigestPrefix]...)
+		}
+	}
+	return t.member || t.asWas, dst
 }
 
 func readSays(body []byte) says {

@@ -26,6 +26,8 @@ type Deps struct {
 	Transactions Transactions
 	DeadLetters  DeadLetters
 	Identity     func(r *pipeline.Record) []byte // what tells a record's row from the others of its topic; nil: its key
+	// Outcomes writes how the rows of a chunk end, before they do: their offset is committed together with their assertions. Nil: none.
+	Outcomes func(ctx context.Context, c *pipeline.Chunk, items *pipeline.Items) error
 }
 
 // Sink takes the chunks of a sync: each row is asserted to the owners of the audience's rows. It wants the chunks of one partition one
@@ -51,6 +53,9 @@ func (s *Sink) Deliver(ctx context.Context, c *pipeline.Chunk, items *pipeline.I
 	if err := s.letters(ctx, c, items); err != nil {
 		return err
 	}
+	if err := s.tell(ctx, c, items); err != nil {
+		return err
+	}
 	err := s.deps.Transactions.Chunk(ctx, c, func(write owners.Write) { s.write(c, items, write) })
 	if err != nil {
 		return err
@@ -69,6 +74,31 @@ func (s *Sink) letters(ctx context.Context, c *pipeline.Chunk, items *pipeline.I
 		letters = append(letters, pipeline.Letter{Record: &c.Records[r.Row], Rejection: r.Rejection, SchemaID: r.SchemaID})
 	}
 	return s.deps.DeadLetters.Rows(ctx, letters)
+}
+
+// tell has it written how the rows end. Should the transaction fail they come again, and are written again.
+func (s *Sink) tell(ctx context.Context, c *pipeline.Chunk, items *pipeline.Items) error {
+	if s.deps.Outcomes == nil {
+		return nil
+	}
+	asserted, rejected := &pipeline.Told{Asserted: true}, items.Rejected
+	skipped := map[pipeline.SkipReason]*pipeline.Told{}
+	for i, item := range items.List {
+		t := readSays(items.Body(i))
+		skip, idle := t.idle(c.Records[item.Row].Value == nil)
+		switch {
+		case len(rejected) > 0 && rejected[0].Row == item.Row:
+			rejected = rejected[1:]
+		case !idle:
+			c.Tell(int(item.Row), asserted)
+		default:
+			if skipped[skip] == nil {
+				skipped[skip] = &pipeline.Told{Skip: skip}
+			}
+			c.Tell(int(item.Row), skipped[skip])
+		}
+	}
+	return s.deps.Outcomes(ctx, c, items)
 }
 
 // write writes the assertions of a chunk's rows.

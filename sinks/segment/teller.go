@@ -214,7 +214,7 @@ func (t *Teller) refuse(ctx context.Context, list []owners.Saying, why *pipeline
 	for i := range list {
 		if s := &list[i]; !s.Remove {
 			r := recordOf(s)
-			letters = append(letters, pipeline.Letter{Record: &r, Rejection: why})
+			letters = append(letters, pipeline.Letter{Record: &r, Rejection: why, Persons: s.Digest[:min(len(s.Digest), pipeline.DigestPrefix)]})
 		}
 	}
 	if len(letters) > 0 {

@@ -17,6 +17,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/identity"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/outcomes"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
 )
@@ -27,6 +28,7 @@ type Config struct {
 	SchemaRegistry registry.Config          `yaml:"schema_registry" doc:"Where the writers' Avro schemas are."`
 	Connections    map[string]tiktok.Config `yaml:"connections" doc:"TikTok accounts by name; a sync may leave connection out when there is one."`
 	DeadLetter     deadletter.Config        `yaml:"dead_letter" doc:"Topics for rejected rows and failed batches."`
+	Outcomes       outcomes.Config          `yaml:"outcomes" doc:"How each row ended: a topic that tokrelay find, the state of dead letters and sink connectors read."`
 	StateTopic     string                   `yaml:"state_topic" default:"tokrelay.state" doc:"Compacted topic with audience ids, modes and the upload ledger."`
 	Calls          calls.Config             `yaml:"calls" doc:"What is remembered of API calls, for the page."`
 	Admin          Admin                    `yaml:"admin" doc:"The page, metrics and probes."`
@@ -89,6 +91,7 @@ func (c *Config) Validate(at settings.Place) {
 		at.Key("state_topic").Problem("must not be empty", "leave it out for the default")
 	}
 	c.DeadLetter.Validate(at.Key("dead_letter"))
+	c.Outcomes.Validate(at.Key("outcomes"))
 	c.Calls.Validate(at.Key("calls"))
 	c.validateOwnTopics(at)
 	c.Admin.Validate(at.Key("admin"))

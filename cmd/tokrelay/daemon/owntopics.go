@@ -28,6 +28,9 @@ func (c *Config) ownTopics(at settings.Place) []ownTopic {
 		{letters.FailedTopic, "dead_letter.failed_topic", at.Key("dead_letter").Key("failed_topic")},
 		{c.StateTopic, "state_topic", at.Key("state_topic")},
 	}
+	if c.Outcomes.Enabled {
+		own = append(own, ownTopic{c.Outcomes.Topic, "outcomes.topic", at.Key("outcomes").Key("topic")})
+	}
 	if c.Calls.Topic != "" {
 		own = append(own, ownTopic{c.Calls.Topic, "calls.topic", at.Key("calls").Key("topic")})
 	}
@@ -50,6 +53,9 @@ func (c *Config) ownNames() (names []string) {
 // where earlier versions remembered members may go once it was taken over.
 func (c *Config) keptNames() []string {
 	names := []string{c.DeadLetter.RejectedTopic, c.DeadLetter.FailedTopic, c.StateTopic}
+	if c.Outcomes.Enabled {
+		names = append(names, c.Outcomes.Topic)
+	}
 	if c.Calls.Topic != "" {
 		names = append(names, c.Calls.Topic)
 	}
@@ -102,6 +108,8 @@ func (w *Wiring) remake(ctx context.Context, topic string) error {
 		return w.EnsureTopics(ctx)
 	case c.StateTopic:
 		return w.EnsureState(ctx)
+	case c.Outcomes.Topic:
+		return w.EnsureOutcomes(ctx)
 	case c.Calls.Topic:
 		return w.ensureCalls(ctx)
 	}

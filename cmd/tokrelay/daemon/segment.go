@@ -46,8 +46,8 @@ func (s *Stream) joinSegment(plan *segment.Plan, target *audience.Target, consum
 		return
 	}
 	transactions := kafka.NewTransactions(w.kafka(), consumer, w.Log.With("sync", s.Sync.Name))
-	sink := segment.NewSink(plan, segment.Deps{Sync: s.Sync.Name, Transactions: transactions, DeadLetters: letters, Identity: s.Sync.Framing.Identity})
-	s.sink, s.Route.Deliver = sink, sink.Deliver
+	sink := segment.NewSink(plan, segment.Deps{Sync: s.Sync.Name, Transactions: transactions, DeadLetters: letters, Identity: s.Sync.Framing.Identity, Outcomes: s.Route.Outcomes})
+	s.sink, s.Route.Deliver, s.Route.Told = sink, sink.Deliver, true
 	s.Route.Source = s.afterMemory(s.Route.Source)
 	s.services = append(s.services, s.readback.Run, transactions.Run, s.tellEnds)
 }

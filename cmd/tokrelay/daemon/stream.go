@@ -11,6 +11,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/delivery"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/outcomes"
 	"github.com/tokrelay/tokrelay/pipeline/router"
 	"github.com/tokrelay/tokrelay/pipeline/tracing"
 	"github.com/tokrelay/tokrelay/sinks/audience"
@@ -35,7 +36,8 @@ func (w *Wiring) Stream(s *Sync) (*Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	letters := w.Letters(s, m.letters)
+	ends := w.Outcomes(s)
+	letters := w.letters(s, m.letters, ends)
 	target := w.target(s, flow.sink)
 	stream := &Stream{Sync: s, wiring: w}
 	queue := w.queue(stream, flow, letters, m, w.ask(s, flow.sink, target))
@@ -54,6 +56,9 @@ func (w *Wiring) Stream(s *Sync) (*Stream, error) {
 	stream.Queue = queue
 	stream.Route = router.Sync{Name: s.Name, Tracing: w.tracing(s), Topic: s.source(), Source: consumer.Run, NewSteps: flow.Steps, Letters: letters,
 		Deliver: queue.Deliver, RejectedShare: s.RejectedShare, Watch: func(g router.Guard) func() { return queue.Watch(g) }, Metrics: m.router}
+	if ends != nil {
+		stream.Route.Outcomes = ends.Chunk
+	}
 	if flow.sink.segment != nil {
 		stream.joinSegment(flow.sink.segment, target, consumer, m)
 	}
@@ -81,10 +86,16 @@ func (w *Wiring) tracing(s *Sync) *tracing.Sync {
 
 // Letters writes a sync's dead letters. A nil m counts nothing.
 func (w *Wiring) Letters(s *Sync, m *deadletter.Metrics) *deadletter.Writer {
-	topics := w.Config.DeadLetter
-	return deadletter.NewWriter(topics,
-		deadletter.About{Sync: s.Name, Sink: s.Name, SinkKind: s.Kind(), Instance: w.options.Instance, Version: w.options.Version},
-		deadletter.Deps{Producer: w.producer, TooLarge: tooLarge, Partitions: w.partitionsOf, Status: w.Status, Metrics: m, Tracing: w.tracing(s), Log: w.Log})
+	return w.letters(s, m, w.Outcomes(s))
+}
+
+func (w *Wiring) letters(s *Sync, m *deadletter.Metrics, ends *outcomes.Writer) *deadletter.Writer {
+	deps := deadletter.Deps{Producer: w.producer, TooLarge: tooLarge, Partitions: w.partitionsOf, Status: w.Status, Metrics: m, Tracing: w.tracing(s), Log: w.Log}
+	if ends != nil {
+		deps.Outcomes = ends
+	}
+	about := deadletter.About{Sync: s.Name, Sink: s.Name, SinkKind: s.Kind(), Instance: w.options.Instance, Version: w.options.Version}
+	return deadletter.NewWriter(w.Config.DeadLetter, about, deps)
 }
 
 func tooLarge(err error) bool {

@@ -10,7 +10,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 )
 
-// AwaitTopics waits for Kafka, however long, and makes sure of what all syncs need: the topics of dead letters. What one
+// AwaitTopics waits for Kafka, however long, and makes sure of what all syncs need: the topics of dead letters and of outcomes. What one
 // of them needs is left to AwaitMemory.
 func (w *Wiring) AwaitTopics(ctx context.Context) error {
 	all := w.syncNames()
@@ -64,7 +64,7 @@ func (w *Wiring) insist(ctx context.Context, syncs []string, kind pipeline.Troub
 	}
 }
 
-// EnsureTopics makes sure of the topics of dead letters, and learns how many partitions they have.
+// EnsureTopics makes sure of the topics of dead letters and of outcomes, and learns how many partitions they have.
 func (w *Wiring) EnsureTopics(ctx context.Context) error {
 	wanted, err := w.letterTopics(ctx)
 	if err == nil {
@@ -82,7 +82,7 @@ func (w *Wiring) EnsureTopics(ctx context.Context) error {
 		partitions[t.Name] = cmp.Or(there[t.Name].Partitions, t.Partitions)
 	}
 	w.partitions.Store(&partitions)
-	return nil
+	return w.EnsureOutcomes(ctx)
 }
 
 // partitionsOf is how many partitions a topic of our own has; 0 while that is not known.

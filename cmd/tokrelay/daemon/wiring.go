@@ -35,6 +35,7 @@ type Options struct {
 	Now             func() time.Time // the clock of file uploads; nil: time.Now
 	Calls           *calls.Log       // remembers calls; nil: a log of the wiring's own, written to calls.topic
 	Replay          bool             // it sends again what instances have read, and reads no partitions itself
+	ReplayID, By    string           // of the replay, and who asked for it, as its outcomes say
 
 	gates map[string]*delivery.Gate // of a daemon in this process, whose limits it shares; nil: gates of its own
 }
@@ -56,6 +57,7 @@ type Wiring struct {
 	decoding      *cdc.Metrics
 	producer      *kafka.Producer
 	callsProducer *kafka.Producer
+	outcomes      outcomesTopic
 	connections   map[string]*connection
 	shares        *shares
 	audiences     *audiences
@@ -70,6 +72,9 @@ type connection struct {
 	gate   *delivery.Gate
 	token  *tiktok.Token
 }
+
+// ReplayID is the id of the replay that the wiring was made for.
+func (w *Wiring) ReplayID() string { return w.options.ReplayID }
 
 // Wire makes what syncs share. It opens no connection yet.
 func Wire(c *Config, o Options) (*Wiring, error) {
@@ -96,6 +101,7 @@ func (w *Wiring) connect() (err error) {
 		return err
 	}
 	w.producer.Remake(w.remake)
+	w.outcomes.batches = kafka.NewBatches(w.kafka(), "outcomes", w.Log, w.remake)
 	if w.Admin, err = admin.New(w.kafka(), "admin", w.Log); err != nil {
 		return err
 	}
@@ -184,6 +190,7 @@ func (w *Wiring) Flow(s *Sync, m *Metrics) (*Flow, error) {
 func (w *Wiring) Close() {
 	w.sent.Close()
 	w.producer.Close()
+	w.outcomes.batches.Close()
 	w.Admin.Close()
 	if w.callsProducer != nil {
 		w.callsProducer.Close()
