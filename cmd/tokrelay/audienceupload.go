@@ -94,7 +94,15 @@ func (d *desk) upload(ctx context.Context, s *daemon.Sync, o audiencefile.Option
 	}
 	job, bar := parts.FileJob(s.Name), d.screen.progress("")
 	defer bar.follow(func() { bar.upload(job.Progress()) })()
-	return parts.UploadNow(ctx, s.Name, o)
+	var m *audiencefile.Manifest
+	err = d.acted(ctx, daemon.Action{What: "upload", Sync: s.Name}, func() (string, error) {
+		m, err = parts.UploadNow(ctx, s.Name, o)
+		if m == nil {
+			return "", err
+		}
+		return m.Text, err
+	})
+	return m, err
 }
 
 func (p *progress) upload(of audiencefile.Progress) {

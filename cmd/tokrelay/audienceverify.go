@@ -100,7 +100,11 @@ func (d *desk) verifyStreamed(ctx context.Context, s *daemon.Sync, f *verifyFlag
 		o.Repair = func(c *segment.Comparison) error { return d.mayRepair(c, s, f) }
 	}
 	defer bar.end()
-	return verify.Streamed(ctx, w, s, o)
+	report, err := verify.Streamed(ctx, w, s, o)
+	if report != nil && report.Repaired > 0 {
+		w.Note(ctx, daemon.Action{What: "repair", Sync: s.Name, By: daemon.Command(), Result: report.Words()})
+	}
+	return report, err
 }
 
 // mayRepair asks. A topic that tells of few of those remembered may not be the whole table.
@@ -130,7 +134,7 @@ func (d *desk) verifyFile(ctx context.Context, s *daemon.Sync, f *verifyFlags) (
 		parts.Wiring.Close()
 		return report, err
 	}
-	m, err := parts.UploadNow(ctx, s.Name, audiencefile.Options{Why: "request", Rebuild: true})
+	m, err := d.upload(ctx, s, audiencefile.Options{Why: "request", Rebuild: true})
 	if m != nil && m.Result != "" {
 		d.manifest(m)
 	}

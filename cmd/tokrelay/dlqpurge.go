@@ -126,6 +126,17 @@ func (p *purge) offset(ctx context.Context) error {
 	return p.delete(ctx, admin.Range{To: admin.Offsets{place.Topic: {place.Partition: place.Offset + 1}}, IDs: map[string]string{place.Topic: span.ID}})
 }
 
+// words are what was asked for; whose letters they are is personal data.
+func (p *purge) words() string {
+	switch {
+	case p.flags.before != "":
+		return "before " + p.flags.before
+	case p.flags.upTo != "":
+		return "up to " + p.flags.upTo
+	}
+	return "those of one member"
+}
+
 // delete says what is before the ends of the range, asks, and lets Kafka delete it.
 func (p *purge) delete(ctx context.Context, r admin.Range) error {
 	rows, total, err := p.doomed(ctx, r.To)
@@ -144,7 +155,10 @@ func (p *purge) delete(ctx context.Context, r admin.Range) error {
 	if err := p.screen.confirm(fmt.Sprintf("Delete up to %s letter(s) for good? Rows that were not replayed are lost with them.", thousands(total)), p.flags.yes); err != nil {
 		return err
 	}
-	if err := p.desk.admin.DeleteRecords(ctx, r); err != nil {
+	err = p.desk.acted(ctx, daemon.Action{What: "purge", Detail: p.words()}, func() (string, error) {
+		return fmt.Sprintf("up to %s letter(s) deleted", thousands(total)), p.desk.admin.DeleteRecords(ctx, r)
+	})
+	if err != nil {
 		if !admin.Denied(err) {
 			return err
 		}

@@ -30,6 +30,7 @@ type groupMove struct {
 	question string
 	do       func(context.Context, daemon.Options) error
 	done     string
+	result   string // for the list of actions
 }
 
 // moveGroup shows what plan finds, asks, and does it. Nothing moves while an instance of the sync runs.
@@ -59,7 +60,8 @@ func moveGroup(c *cobra.Command, f *moveFlags, plan func(*desk, *daemon.Sync) (*
 	if err := d.screen.confirm(m.question, f.yes); err != nil {
 		return err
 	}
-	if err := m.do(c.Context(), quiet()); err != nil {
+	err = d.acted(c.Context(), daemon.Action{What: c.Name(), Sync: s.Name}, func() (string, error) { return m.result, m.do(c.Context(), quiet()) })
+	if err != nil {
 		return err
 	}
 	d.screen.print("done: start %s again, and it %s\n", s.Name, m.done)

@@ -104,7 +104,7 @@ func command() *cobra.Command {
 		return usageError{fmt.Errorf("%w\nsee %s --help", err, c.CommandPath())}
 	})
 	root.AddCommand(runCommand(), statusCommand(), findCommand(), demoCommand(), checkCommand(), previewCommand(), rehearseCommand(), sandboxCommand(), configCommand(), versionCommand(),
-		dlqCommand(), pauseCommand(), resumeCommand(), resyncCommand(), skipCommand(), statsCommand(), authCommand(), audienceCommand())
+		dlqCommand(), pauseCommand(), resumeCommand(), actionsCommand(), resyncCommand(), skipCommand(), statsCommand(), authCommand(), audienceCommand())
 	return root
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -129,8 +128,7 @@ func (f *orderFlags) give(c *cobra.Command, make func(*screen, *daemon.Sync, dae
 	if err != nil || o == nil {
 		return err
 	}
-	host, _ := os.Hostname()
-	o.At, o.By, o.Why = time.Now(), "the command on "+host, f.why
+	o.At, o.By, o.Why = time.Now(), daemon.Command(), f.why
 	if err := w.Give(c.Context(), s.Name, *o); err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ import (
 type Order struct {
 	Paused bool      `json:"paused"`                // else: resumed
 	At     time.Time `json:"at"`                    // of no two orders is the same
-	By     string    `json:"by"`                    // "the command on HOST", "the page of INSTANCE"
+	By     string    `json:"by"`                    // "the command on HOST by USER", "the page of INSTANCE"
 	Why    string    `json:"why,omitempty"`         // in the operator's words
 	Accept time.Time `json:"accept_until,omitzero"` // until then rejected_share does not stop the sync
 }
@@ -51,7 +51,23 @@ func (w *Wiring) Give(ctx context.Context, sync string, o Order) error {
 	if err := w.EnsureState(ctx); err != nil {
 		return err
 	}
-	return w.State.Put(ctx, orderKey(sync), doc)
+	if err := w.State.Put(ctx, orderKey(sync), doc); err != nil {
+		return err
+	}
+	w.Note(ctx, o.action(sync))
+	return nil
+}
+
+// action is the order in the list of actions.
+func (o Order) action(sync string) Action {
+	a := Action{What: "resume", Sync: sync, By: o.By, Detail: o.Why}
+	if o.Paused {
+		a.What = "pause"
+	}
+	if !o.Accept.IsZero() {
+		a.Result = "rejected rows are dead-lettered, however many, until " + o.Accept.UTC().Format(time.RFC3339)
+	}
+	return a
 }
 
 // LastOrder reads what was last asked of a sync, from Kafka; the zero Order when nothing ever was.

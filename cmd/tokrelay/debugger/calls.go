@@ -3,6 +3,7 @@ package debugger
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,8 +48,8 @@ func (c callRow) Duration() time.Duration { return time.Duration(c.Took * float6
 
 // callList is the page of calls.
 type callList struct {
-	Syncs   []string
-	Sync    string
+	Syncs []string
+	chosen
 	Outcome string
 	Rows    []callRow
 	Older   string // the address of the calls before these
@@ -61,40 +62,67 @@ const callsShown = 100
 
 func (p *Page) calls(r *http.Request) (any, error) {
 	q := r.URL.Query()
-	l := &callList{Syncs: p.syncNames(), Sync: q.Get("sync"), Outcome: q.Get("outcome")}
+	l := &callList{Syncs: p.syncNames(), chosen: readChosen(q), Outcome: q.Get("outcome")}
 	l.Before, _ = time.Parse(time.RFC3339Nano, q.Get("before"))
 	p.book.look(r.Context())
-	l.Rows, l.Holds = p.callRows(l.Sync, before(l.Before, outcomes[l.Outcome]), callsShown+1), p.book.coverage()
-	l.Newest = callsAddress(l.Sync, l.Outcome, time.Time{})
+	l.Rows, l.Holds = p.callRows(l.Sync, l.callsBefore(l.Before, outcomes[l.Outcome]), callsShown+1), p.book.coverage()
+	l.Newest = withoutPage("/calls", q, time.Time{})
 	if len(l.Rows) > callsShown {
 		l.Rows = l.Rows[:callsShown]
-		l.Older = callsAddress(l.Sync, l.Outcome, l.Rows[callsShown-1].Time)
+		l.Older = withoutPage("/calls", q, l.Rows[callsShown-1].Time)
 	}
 	return l, nil
 }
 
-// before narrows a choice of calls to those before a moment; the zero time leaves it as it is.
-func before(at time.Time, match func(*calls.Entry) bool) func(*calls.Entry) bool {
-	if at.IsZero() {
-		return match
-	}
-	return func(e *calls.Entry) bool { return e.Time.Before(at) && (match == nil || match(e)) }
-}
-
-func callsAddress(sync, outcome string, before time.Time) string {
-	q := url.Values{}
-	for name, value := range map[string]string{"sync": sync, "outcome": outcome} {
-		if value != "" {
-			q.Set(name, value)
+// withoutPage is the address of a list with the same filters, of what is before a moment; the zero time is its newest page.
+func withoutPage(path string, q url.Values, before time.Time) string {
+	kept := url.Values{}
+	for name, values := range q {
+		if name != "before" && values[0] != "" {
+			kept.Set(name, values[0])
 		}
 	}
 	if !before.IsZero() {
-		q.Set("before", iso(before))
+		kept.Set("before", iso(before))
 	}
-	if len(q) == 0 {
-		return "/calls"
+	if len(kept) == 0 {
+		return path
 	}
-	return "/calls?" + q.Encode()
+	return path + "?" + kept.Encode()
+}
+
+// chosen is what a list is narrowed to, besides what is its own.
+type chosen struct {
+	Sync         string
+	Text         string // as it was typed
+	Since, Until string // as they were typed: UTC, as <input type="datetime-local"> has it
+	from, to     time.Time
+}
+
+// inputTime is how browsers write a moment.
+const inputTime = "2006-01-02T15:04"
+
+func readChosen(q url.Values) chosen {
+	c := chosen{Sync: q.Get("sync"), Text: strings.TrimSpace(q.Get("text")), Since: q.Get("since"), Until: q.Get("until")}
+	c.from, _ = time.Parse(inputTime, c.Since)
+	c.to, _ = time.Parse(inputTime, c.Until)
+	return c
+}
+
+// holds reports whether a moment is in the range, and one of the texts has what was typed, in whatever case.
+func (c *chosen) holds(at time.Time, texts ...string) bool {
+	if !c.from.IsZero() && at.Before(c.from) || !c.to.IsZero() && !at.Before(c.to) {
+		return false
+	}
+	return c.Text == "" || slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(strings.ToLower(text), strings.ToLower(c.Text)) })
+}
+
+// callsBefore narrows a choice of calls to what is chosen, before a moment unless that is zero.
+func (c *chosen) callsBefore(at time.Time, match func(*calls.Entry) bool) func(*calls.Entry) bool {
+	return func(e *calls.Entry) bool {
+		return (at.IsZero() || e.Time.Before(at)) && (match == nil || match(e)) &&
+			c.holds(e.Time, e.Endpoint, e.Batch, e.Answer.RequestID, e.Answer.Message, e.Answer.CodeText())
+	}
 }
 
 func (p *Page) callRows(sync string, match func(*calls.Entry) bool, n int) []callRow {

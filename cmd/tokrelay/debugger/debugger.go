@@ -26,6 +26,7 @@ type Page struct {
 	calling  string // calling codes of the configured countries
 	replay   *replayer
 	book     *book
+	trend    *trend
 	viewers  chan struct{} // one for each browser that follows live
 	searches chan struct{} // one for each question under way
 	every    time.Duration // between looks for what a follower has not seen
@@ -34,6 +35,7 @@ type Page struct {
 	letters cache[[3]string, []*deadletter.Explained]
 	uploads cache[string, []audiencefile.Manifest]
 	groups  cache[string, []*daemon.GroupState]
+	schemas cache[string, []daemon.TopicColumns]
 }
 
 // mostViewers may follow live at the same time; others get pages that do not move.
@@ -44,7 +46,9 @@ func New(d *daemon.Daemon) http.Handler {
 	p := &Page{d: d, mux: http.NewServeMux(), sampler: newSampler(d.Wiring.Metrics.AllCounts, d.Remembered, time.Now),
 		calling: callingCodes(d.Wiring.Config.Countries()), viewers: make(chan struct{}, mostViewers), searches: make(chan struct{}, mostAtOnce), every: time.Second, started: time.Now()}
 	p.letters.fresh, p.uploads.fresh, p.groups.fresh = 3*time.Second, 3*time.Second, 3*time.Second
+	p.schemas.fresh = 30 * time.Second
 	p.replay, p.book = newReplayer(d), newBook(d)
+	p.trend = newTrend(d.Wiring.State, d.Instance(), p.trendPoint, time.Now)
 	p.routes()
 	return p
 }
@@ -57,6 +61,7 @@ func (p *Page) Run(ctx context.Context) error {
 	p.replay.start(ctx)
 	beside.Go(func() { p.firstReadings(ctx) })
 	beside.Go(func() { p.book.run(ctx) })
+	beside.Go(func() { p.trend.run(ctx, p.syncNames()) })
 	p.sampler.run(ctx)
 	return nil
 }
@@ -86,6 +91,7 @@ func (p *Page) routes() {
 	p.view("GET /rejected", "rejected", p.rejected)
 	p.view("GET /rejected/{partition}/{offset}", "letter", p.letter)
 	p.view("GET /files", "files", p.files)
+	p.view("GET /actions", "actions", p.actions)
 	p.view("GET /preview", "preview", p.preview)
 	p.view("POST /preview", "preview", p.preview)
 	p.view("GET /config", "config", p.config)
@@ -93,10 +99,15 @@ func (p *Page) routes() {
 	p.view("GET /search", "found", p.search)
 	p.view("POST /search", "found", p.search)
 	p.mux.HandleFunc("POST /replay/{action}", p.replayAction)
-	p.view("GET /syncs/{sync}", "hold", p.hold)
+	p.view("GET /syncs/{sync}", "sync", p.sync)
+	p.view("GET /syncs/{sync}/columns", "columns", p.columns)
+	p.mux.HandleFunc("POST /syncs/{sync}/upload", p.uploadAction)
 	p.mux.HandleFunc("POST /syncs/{sync}/{action}", p.holdAction)
 	p.downloads()
 	p.mux.Handle("GET /assets/", unchanging(http.FileServerFS(assets)))
+	p.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		p.answer(w, r, "problem", nil, problem{http.StatusNotFound, "there is no page at this address"})
+	})
 }
 
 // unchanging lets browsers keep what only changes with the binary for a while.
@@ -188,13 +199,18 @@ type frame struct {
 	Calling  string // calling codes of the configured countries, for the search
 	Part     bool   // the content alone is written
 	Caller   daemon.Caller
+	Trouble  trouble
 	Data     any
 }
+
+// titled is the data of a page that has a title of its own.
+type titled interface{ title() string }
 
 // titles are the pages' titles, and the sections of the navigation they belong to.
 var titles = map[string][2]string{
 	"overview": {"Overview", "overview"},
-	"hold":     {"Pause or resume", "overview"},
+	"sync":     {"Sync", "overview"},
+	"columns":  {"Columns", "overview"},
 	"calls":    {"Calls", "calls"},
 	"call":     {"Call", "calls"},
 	"found":    {"Found", ""},
@@ -202,14 +218,18 @@ var titles = map[string][2]string{
 	"letter":   {"Rejected row", "rejected"},
 	"replay":   {"Replay", "rejected"},
 	"files":    {"File uploads", "files"},
+	"actions":  {"Actions", "actions"},
 	"preview":  {"Preview", "preview"},
 	"config":   {"Configuration", "config"},
 }
 
 func (p *Page) frame(name string, data any) frame {
 	t := titles[name]
+	if own, ok := data.(titled); ok {
+		t[0] = own.title()
+	}
 	return frame{Template: name, Title: t[0], Section: t[1], Version: cmp.Or(p.d.Version(), "dev"), Instance: p.d.Instance(),
-		Actions: p.d.Wiring.Config.Admin.Actions, Calling: p.calling, Data: data}
+		Actions: p.d.Wiring.Config.Admin.Actions, Calling: p.calling, Trouble: p.trouble(), Data: data}
 }
 
 // seenBy is the frame for who asked: viewers see no actions.
@@ -217,4 +237,30 @@ func (f frame) seenBy(r *http.Request) frame {
 	f.Caller = daemon.CallerOf(r.Context())
 	f.Actions = f.Actions && !f.Caller.Viewer
 	return f
+}
+
+// trouble is what the title and the icon of every page tell: a sync that waits, or needs someone. The zero trouble is none.
+type trouble struct {
+	Tone string `json:"tone"` // stop or wait
+	Text string `json:"text"`
+}
+
+// trouble is that of all instances, as they reported it last, and of this one.
+func (p *Page) trouble() trouble {
+	var syncs []syncView
+	others := p.d.Wiring.Waits()
+	for _, name := range p.syncNames() {
+		v := syncView{Name: name}
+		if troubles := p.d.Wiring.Status.Troubles(name); len(troubles) > 0 {
+			v.State = troubleState(troubles[0])
+		}
+		if waits := others[name]; v.State.Tone != "stop" && len(waits) > 0 && (v.State.Tone == "" || waits[0].Stop) {
+			v.State = waitState(waits[0])
+		}
+		syncs = append(syncs, v)
+	}
+	if text, tone := headline(syncs); tone == "stop" || tone == "wait" {
+		return trouble{tone, text}
+	}
+	return trouble{}
 }

@@ -122,7 +122,7 @@ type answer struct {
 // others), and some rejected rows.
 var crawl = sync.OnceValues(func() ([]answer, error) {
 	list := []string{"/", "/calls", "/calls?outcome=refused", "/calls?outcome=split", "/rejected", "/rejected?sync=orders&reason=invalid_phone", "/files",
-		"/preview", "/config", "/replay", "/api/overview.json", "/api/calls.json", "/api/calls.csv", "/api/rejected.json", "/api/rejected.csv",
+		"/preview", "/config", "/replay", "/syncs/orders", "/syncs/newsletter?span=day", "/syncs/lapsed?span=week", "/syncs/orders/columns", "/syncs/lapsed/columns", "/api/overview.json", "/api/calls.json", "/api/calls.csv", "/api/rejected.json", "/api/rejected.csv",
 		"/api/reasons.json", "/api/files.json", "/api/config.yaml", "/metrics"}
 	calls, err := listed("/api/calls.json", "id")
 	if err != nil {
@@ -390,7 +390,7 @@ func TestTheOverviewTellsEverySync(t *testing.T) {
 	}
 	_, html := get(t, "/")
 	for _, s := range o.Syncs {
-		if !bytes.Contains(html, []byte(">"+s.Name+"</h2>")) || s.State.Words == "" {
+		if !bytes.Contains(html, []byte(">"+s.Name+"</a></h2>")) || s.State.Words == "" {
 			t.Errorf("sync %s is not on the page, or has no state in words", s.Name)
 		}
 		if s.Name == "orders" && (s.Delivered < 10_000 || s.Rejected < 100) {

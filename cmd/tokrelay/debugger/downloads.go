@@ -16,6 +16,10 @@ import (
 func (p *Page) downloads() {
 	p.json("/api/overview.json", p.overview)
 	p.json("/api/files.json", p.files)
+	p.json("/api/actions.json", func(r *http.Request) (any, error) {
+		c := readChosen(r.URL.Query())
+		return p.wantedActions(&c, time.Time{}), nil
+	})
 	p.json("/api/calls.json", func(r *http.Request) (any, error) { return p.wantedCalls(r), nil })
 	p.json("/api/rejected.json", func(r *http.Request) (any, error) { return p.wantedLetters(r) })
 	p.json("/api/reasons.json", func(r *http.Request) (any, error) { return p.reasons(r.URL.Query().Get("sync")), nil })
@@ -54,7 +58,8 @@ const callsDownloaded = 10_000
 func (p *Page) wantedCalls(r *http.Request) []callRow {
 	q := r.URL.Query()
 	p.book.look(r.Context())
-	return p.callRows(q.Get("sync"), outcomes[q.Get("outcome")], callsDownloaded)
+	c := readChosen(q)
+	return p.callRows(c.Sync, c.callsBefore(time.Time{}, outcomes[q.Get("outcome")]), callsDownloaded)
 }
 
 func (p *Page) wantedLetters(r *http.Request) (list []*deadletter.Explained, err error) {

@@ -13,6 +13,7 @@ import (
 // filesPage shows the audiences that are replaced whole: the upload under way and those before.
 type filesPage struct {
 	Audiences []fileView `json:"audiences"`
+	Asked     string     `json:"-"` // the sync of which an upload was just asked for
 }
 
 // fileView is one file audience.
@@ -21,6 +22,7 @@ type fileView struct {
 	Audience string                  `json:"audience"`
 	Schedule string                  `json:"schedule"`
 	Zone     string                  `json:"timezone"`
+	Next     time.Time               `json:"next,omitzero"` // by the schedule
 	State    state                   `json:"state"`
 	Progress audiencefile.Progress   `json:"progress"`
 	Busy     bool                    `json:"-"`
@@ -41,7 +43,7 @@ func (f *fileView) Last() *audiencefile.Manifest {
 func (p *Page) files(r *http.Request) (any, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
 	defer cancel()
-	v := &filesPage{}
+	v := &filesPage{Asked: r.URL.Query().Get("asked")}
 	for i := range p.d.Wiring.Config.Syncs {
 		s := &p.d.Wiring.Config.Syncs[i]
 		if job := p.d.FileJob(s.Name); job != nil {
@@ -55,6 +57,9 @@ func (p *Page) file(ctx context.Context, s *daemon.Sync, progress audiencefile.P
 	c := s.AudienceFile
 	f := fileView{Sync: s.Name, Audience: cmp.Or(c.Audience.Name, c.Audience.ID), Schedule: c.Schedule, Zone: c.Timezone,
 		Progress: progress, State: fileState(progress, c.Schedule), Busy: progress.Phase != audiencefile.PhaseIdle && progress.Phase != ""}
+	if job := p.d.FileJob(s.Name); job != nil {
+		f.Next = job.Next(time.Now())
+	}
 	if troubles := p.d.Wiring.Status.Troubles(s.Name); len(troubles) > 0 {
 		f.State = troubleState(troubles[0])
 	}
@@ -64,6 +69,28 @@ func (p *Page) file(ctx context.Context, s *daemon.Sync, progress audiencefile.P
 		f.Problem = err.Error()
 	}
 	return f
+}
+
+// When is the next upload by the schedule, in words, in the schedule's own time zone.
+func (f *fileView) When() string { return nextWords(f.Next, time.Now()) }
+
+func nextWords(next, now time.Time) string {
+	now = now.In(next.Location())
+	days := int(midnight(next).Sub(midnight(now)).Round(24*time.Hour) / (24 * time.Hour))
+	at := " at " + next.Format("15:04 MST")
+	switch {
+	case days == 0:
+		return "today" + at
+	case days == 1:
+		return "tomorrow" + at
+	case days < 7:
+		return "on " + next.Format("Monday") + at
+	}
+	return "on " + next.Format("2 January") + at
+}
+
+func midnight(t time.Time) time.Time {
+	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, t.Location())
 }
 
 // phases are what an upload does, in words.

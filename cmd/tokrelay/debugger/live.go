@@ -3,6 +3,7 @@ package debugger
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"hash/maphash"
 	"net/http"
@@ -43,6 +44,7 @@ type follower struct {
 	out     http.ResponseWriter
 	control *http.ResponseController
 	sent    uint64 // digest of what it was sent last
+	trouble *trouble
 	at      time.Time
 }
 
@@ -51,7 +53,7 @@ var seed = maphash.MakeSeed()
 func (f *follower) run(r *http.Request) {
 	tick := time.NewTicker(f.page.every)
 	defer tick.Stop()
-	for f.look(r) == nil {
+	for f.look(r) == nil && f.tell() == nil {
 		select {
 		case <-r.Context().Done():
 			return
@@ -76,6 +78,20 @@ func (f *follower) look(r *http.Request) error {
 	}
 	f.sent = digest
 	return f.send("live", html.Bytes())
+}
+
+// tell sends what the title and the icon tell: at first, and when it has changed.
+func (f *follower) tell() error {
+	now := f.page.trouble()
+	if f.trouble != nil && now == *f.trouble {
+		return nil
+	}
+	text, err := json.Marshal(now)
+	if err != nil {
+		return err
+	}
+	f.trouble = &now
+	return f.send("trouble", text)
 }
 
 // quiet sends a sign of life when one is due.

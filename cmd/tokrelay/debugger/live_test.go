@@ -78,6 +78,9 @@ func TestAFollowerIsSentThePageAgainWhenItHasChangedAndOnlyThen(t *testing.T) {
 		if !strings.HasPrefix(first, "event: live\n") || !strings.Contains(first, "No calls yet") {
 			t.Errorf("first event: %s", first)
 		}
+		if title := <-b.sent; title != "event: trouble\ndata: {\"tone\":\"\",\"text\":\"\"}\n\n" {
+			t.Errorf("second event: %s, want what the title tells", title)
+		}
 		<-time.After(5 * time.Second)
 		if len(b.sent) > 0 {
 			t.Errorf("nothing has changed, and it was sent: %s", <-b.sent)

@@ -70,11 +70,7 @@ type verified struct {
 
 func (p *Page) overview(r *http.Request) (any, error) {
 	o := &overview{Today: p.sampler.today(), Instance: p.d.Instance()}
-	groups, err := p.groups.get("", func() ([]*daemon.GroupState, error) {
-		ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
-		defer cancel()
-		return p.d.Wiring.GroupStates(ctx, p.d.Wiring.State)
-	})
+	groups, err := p.groupStates(r.Context())
 	if err != nil {
 		o.Problem = err.Error()
 	}
@@ -108,7 +104,7 @@ func (p *Page) look(ctx context.Context, s *daemon.Sync) syncView {
 	if r, ok := verify.Last(p.d.Wiring, s.Name); ok && s.IsAudience() {
 		v.Verified = &verified{r.At, r.Differs, r.Words()}
 	}
-	span := f.Hour.span()
+	span := f.Hour.spanOf()
 	v.Charts = []chart{
 		newChart("Delivered", "rows/s", "good", f.Hour.perSecond(func(p *point) int64 { return p.delivered }), span),
 		newChart("Rejected", "rows/s", "stop", f.Hour.perSecond(func(p *point) int64 { return p.rejected }), span),
@@ -139,12 +135,17 @@ func (v *syncView) widen(g *daemon.GroupState) {
 		if v.State.Detail != "" {
 			v.Others = append(v.Others, v.State)
 		}
-		t := g.Waits[0]
-		v.State = troubleState(pipeline.TroubleSince{Trouble: &pipeline.Trouble{Kind: t.Kind, What: t.What, Stop: t.Stop, Until: t.Until}, Since: t.Since})
-		v.State.Detail += " (on " + strings.Join(t.Instances, ", ") + ")"
+		v.State = waitState(g.Waits[0])
 	case g.Verdict == daemon.Behind && v.File == nil:
 		v.State = state{Tone: "busy", Words: "behind", Detail: cmp.Or(g.Problem, "rows older than a minute have not settled")}
 	}
+}
+
+// waitState is what an instance reported, or several.
+func waitState(t daemon.Wait) state {
+	s := troubleState(pipeline.TroubleSince{Trouble: &pipeline.Trouble{Kind: t.Kind, What: t.What, Stop: t.Stop, Until: t.Until}, Since: t.Since})
+	s.Detail += " (on " + strings.Join(t.Instances, ", ") + ")"
+	return s
 }
 
 func (p *Page) audiences(v *syncView) {

@@ -70,14 +70,16 @@ func (p *Page) rejected(r *http.Request) (any, error) {
 func (p *Page) reasons(only string) []reasonView {
 	rows := map[pipeline.Reason]int64{}
 	curves := map[pipeline.Reason][]float64{}
-	var span time.Duration
+	var of span
 	var all int64
 	for _, name := range p.syncNames() {
 		if only != "" && only != name {
 			continue
 		}
 		f := p.sampler.figures(name)
-		span = max(span, f.Hour.span())
+		if f.Hour.since.After(of.until) {
+			of = f.Hour.spanOf()
+		}
 		for reason, n := range f.Total.Rejected {
 			if n > 0 {
 				rows[reason] += n
@@ -90,7 +92,7 @@ func (p *Page) reasons(only string) []reasonView {
 	for reason := range maps.Keys(rows) {
 		info := reason.Info()
 		list = append(list, reasonView{Reason: reason, Rows: rows[reason], Class: info.Class, Info: info, Share: percent(rows[reason], all),
-			Chart: newChart(string(reason), "rows/s", "stop", curves[reason], span)})
+			Chart: newChart(string(reason), "rows/s", "stop", curves[reason], of)})
 	}
 	slices.SortFunc(list, func(a, b reasonView) int {
 		return cmp.Or(cmp.Compare(b.Rows, a.Rows), cmp.Compare(a.Reason, b.Reason))

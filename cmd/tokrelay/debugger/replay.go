@@ -159,7 +159,7 @@ func (p *Page) replays(*http.Request) (any, error) { return p.replay.view(), nil
 // replayAction is what the buttons do. Every one leads to the page that shows what came of it.
 func (p *Page) replayAction(w http.ResponseWriter, r *http.Request) {
 	var err error
-	ask, unclear := readReplayAsk(r)
+	ask, unclear := p.readReplayAsk(r)
 	switch {
 	case !p.d.Wiring.Config.Admin.Actions:
 		err = problem{http.StatusForbidden, "the configuration does not let the page do this: set admin.actions"}
@@ -180,6 +180,6 @@ func (p *Page) replayAction(w http.ResponseWriter, r *http.Request) {
 		p.answer(w, r, "replay", nil, err)
 		return
 	}
-	p.d.Wiring.Log.Info("replay on the page", "by", daemon.CallerOf(r.Context()).On("the page of "+p.d.Instance()), "action", r.PathValue("action"), "sync", cmp.Or(ask.Sync, "all"), "reason", cmp.Or(ask.Reason, "all"))
+	p.d.Wiring.Log.Info("replay on the page", "by", p.by(r), "action", r.PathValue("action"), "sync", cmp.Or(ask.Sync, "all"), "reason", cmp.Or(ask.Reason, "all"))
 	http.Redirect(w, r, "/replay", http.StatusSeeOther)
 }

@@ -19,12 +19,9 @@ type replayAsk struct {
 	By           string  // who asks
 }
 
-func readReplayAsk(r *http.Request) (replayAsk, error) {
+func (p *Page) readReplayAsk(r *http.Request) (replayAsk, error) {
 	a := replayAsk{Sync: r.PostFormValue("sync"), Reason: r.PostFormValue("reason"), Force: r.PostFormValue("force") == "yes",
-		All: r.PostFormValue("all") == "yes", By: "page"}
-	if name, _, ok := r.BasicAuth(); ok {
-		a.By = "page, " + name
-	}
+		All: r.PostFormValue("all") == "yes", By: p.by(r)}
 	var err, other error
 	if text := strings.TrimSpace(r.PostFormValue("limit")); text != "" {
 		a.Limit, err = strconv.ParseInt(text, 10, 64)

@@ -82,11 +82,11 @@ func TestAnHourFitsInAHistoryAndLosesNoRow(t *testing.T) {
 func TestAChartKeepsItsPeak(t *testing.T) {
 	values := make([]float64, 450)
 	values[333] = 1234
-	c := newChart("Delivered", "rows/s", "good", values, time.Hour)
+	c := newChart("Delivered", "rows/s", "good", values, span{time.Now(), time.Second, "last hour"})
 	if c.Peak != "1,234" || c.Span != "last hour" || c.Empty {
 		t.Errorf("peak %s, %s", c.Peak, c.Span)
 	}
-	if c := newChart("Rejected", "rows/s", "stop", make([]float64, 9), 9*time.Second); !c.Empty || c.Line != "" {
+	if c := newChart("Rejected", "rows/s", "stop", make([]float64, 9), span{time.Now(), time.Second, "last 9 s"}); !c.Empty || c.Line != "" {
 		t.Error("a chart of nothing draws something")
 	}
 }

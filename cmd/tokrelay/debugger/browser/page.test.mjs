@@ -29,7 +29,10 @@ before(async () => {
     replay: '/replay',
     files: '/files',
     preview: '/preview',
-    configuration: '/config'
+    configuration: '/config',
+    sync: '/syncs/orders',
+    'sync-week': '/syncs/newsletter?span=week',
+    columns: '/syncs/orders/columns'
   })
 })
 
@@ -74,16 +77,16 @@ for (const theme of ['light', 'dark']) {
   })
 }
 
-test('every view fits a phone', async () => {
+for (const [device, viewport] of [['a phone', { width: 360, height: 780 }], ['a tablet', { width: 768, height: 1024 }], ['a small laptop', { width: 1024, height: 700 }]]) test(`every view fits ${device}`, async () => {
   for (const [name, path] of Object.entries(views)) {
-    const { page, faults, close } = await open(browser, demo.address, { viewport: { width: 360, height: 780 }, isMobile: true, hasTouch: true })
+    const { page, faults, close } = await open(browser, demo.address, { viewport, isMobile: viewport.width < 800, hasTouch: viewport.width < 800 })
     await page.goto(demo.address + path)
     const [wide, screen] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth])
     assert.ok(wide <= screen, `${name} is ${wide} wide on a screen of ${screen}`)
-    assert.deepEqual(await seriousFaults(page), [], `${name} on a phone`)
+    assert.deepEqual(await seriousFaults(page), [], `${name} on ${device}`)
     assert.deepEqual(faults, [], name)
-    if (name === 'overview') await picture(page, 'phone')
-    if (process.env.PAGE_ALL) await page.screenshot({ path: join(process.env.PAGE_ALL, `${name}-phone.png`), fullPage: true })
+    if (name === 'overview' && device === 'a phone') await picture(page, 'phone')
+    if (process.env.PAGE_ALL) await page.screenshot({ path: join(process.env.PAGE_ALL, `${name}-${viewport.width}.png`), fullPage: true })
     await close()
   }
 })
@@ -99,6 +102,74 @@ test('the theme can be chosen, and stays chosen', async () => {
   await page.goto(demo.address + '/calls')
   assert.equal(await ground(), dark)
   assert.deepEqual(faults, [])
+  await close()
+})
+
+test('times are UTC, or those of the computer, and say how long ago', async () => {
+  const { page, faults, close } = await open(browser, demo.address, { timezoneId: 'Asia/Kolkata' })
+  await page.goto(demo.address + '/calls')
+  const time = page.locator('#live tbody time').last()
+  const shown = async () => { const [h, m] = (await time.textContent()).split(' ').at(-1).split(':'); return Number(h) * 60 + Number(m) }
+  const utc = await shown()
+  const at = new Date(await time.getAttribute('datetime'))
+  assert.equal(utc, at.getUTCHours() * 60 + at.getUTCMinutes())
+  assert.match(await time.getAttribute('title'), /ago: .* UTC, .* in Asia\/(Kolkata|Calcutta)$/)
+  assert.match(await time.getAttribute('data-ago'), /^\d+ (s|min) ago$/)
+  await page.getByRole('button', { name: 'Times are UTC' }).click()
+  assert.equal(await shown(), (utc + 330) % 1440)
+  await page.goto(demo.address + '/rejected')
+  assert.match(await page.locator('footer').textContent(), /all times are those of Asia/)
+  assert.deepEqual(await seriousFaults(page), [])
+  assert.deepEqual(faults, [])
+  await close()
+})
+
+test('a chart says its value under the pointer and by the arrow keys', async () => {
+  const { page, faults, close } = await open(browser, demo.address)
+  await page.goto(demo.address + '/syncs/orders')
+  const chart = page.locator('.large svg[data-values]').first()
+  const values = async () => (await chart.getAttribute('data-values')).split(',').map(Number)
+  const reading = page.locator('.reading')
+  const box = await chart.boundingBox()
+  await page.mouse.move(box.x + 1, box.y + box.height / 2)
+  assert.match(await reading.textContent(), /^\d\d:\d\d:\d\d: .* rows\/s$/)
+  await page.waitForTimeout(1500) // the page has moved by then
+  assert.ok(await reading.isVisible(), 'the reading went when the page moved')
+  await page.mouse.move(5, 5)
+  assert.ok(!await reading.isVisible())
+  await chart.focus()
+  const peak = Math.max(...await values())
+  const seen = []
+  for (let i = 0; i < (await values()).length; i++) {
+    await page.keyboard.press('ArrowLeft')
+    seen.push(Number((await reading.textContent()).split(' ')[1].replaceAll(',', '')))
+  }
+  assert.ok(seen.includes(Math.round(peak)), `${seen} lacks the peak ${peak}`)
+  assert.deepEqual(faults, [])
+  await close()
+})
+
+test('calls are narrowed by a text and a time', async () => {
+  const { page, faults, close } = await open(browser, demo.address)
+  const refused = (await json('/api/calls.json?outcome=refused'))[0]
+  await page.goto(demo.address + '/calls')
+  await page.getByLabel('Text').fill(refused.request_id.toUpperCase())
+  await page.getByRole('button', { name: 'Show' }).click()
+  assert.equal(await page.locator('#live tbody tr').count(), 1)
+  await page.getByLabel('until').fill('2020-01-01T00:00')
+  await page.getByRole('button', { name: 'Show' }).click()
+  assert.equal(await page.locator('#live tbody tr').count(), 0)
+  assert.equal((await json('/api/calls.json?until=2020-01-01T00:00')).length, 0)
+  assert.deepEqual(faults, [])
+  await close()
+})
+
+test('an address without a page is answered by one', async () => {
+  const { page, close } = await open(browser, demo.address)
+  const answer = await page.goto(demo.address + '/nowhere')
+  assert.equal(answer.status(), 404)
+  assert.ok(await page.getByRole('link', { name: 'Back to the overview' }).isVisible())
+  assert.deepEqual(await seriousFaults(page), [])
   await close()
 })
 
@@ -264,13 +335,20 @@ test('the page moves by itself while a replay runs, and can be paused', async ()
 test('a page whose daemon is gone turns grey and says since when', async () => {
   const other = await startDemo()
   const { page, close } = await open(browser, other.address)
+  const still = await page.context().newPage() // a page that does not move
+  await still.goto(other.address + '/preview')
   await page.goto(other.address + '/')
   await page.waitForFunction(() => document.getElementById('pulse').textContent === 'Live')
+  assert.match(await page.title(), /^■ first-customers needs attention/)
   assert.equal(await page.locator('#live.gone').count(), 0)
   other.stop()
   await page.locator('#live.gone').waitFor()
   assert.match(await page.locator('#pulse').textContent(), /^No answer since \d\d:\d\d:\d\d$/)
   assert.match(await page.locator('#say').textContent(), /what is shown is old/)
+  assert.match(await page.title(), /no answer since/)
+  assert.match(await page.locator('link[rel=icon]').getAttribute('href'), /icon-gone/)
+  await still.locator('#main.gone').waitFor()
+  assert.match(await still.title(), /no answer since/)
   await close()
 })
 
