@@ -24,8 +24,11 @@ const sourcePatience = 4 * time.Second
 
 // unread looks among the rows that the sync has not read yet.
 func (f *search) unread(ctx context.Context, s *daemon.Sync, wanted *matcher) error {
+	if s.Kind() == daemon.KindFile {
+		return nil // its topic tells of memberships
+	}
 	all, committed, err := f.offsets(ctx, s)
-	if err != nil || s.Kind() == daemon.KindFile {
+	if err != nil {
 		return err
 	}
 	for topic, partitions := range all.To {
