@@ -1,6 +1,7 @@
 package find
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
+	"github.com/tokrelay/tokrelay/pipeline/identity"
 	"github.com/tokrelay/tokrelay/pipeline/outcomes"
 )
 
@@ -21,8 +23,9 @@ const firstWindow = time.Hour
 // rows answers of a person, an event or a key: what settled, what waits, where nothing was found what was skipped, and the present
 // memberships.
 func (f *search) rows(ctx context.Context) {
-	wanted := newMatcher(f.question)
+	wanted := newMatcher(f.question, f.wiring.Config.Countries())
 	f.problem("the topic of outcomes", f.settled(ctx, outcomes.Options{Since: f.options.Since, Window: firstWindow}, wanted.outcome))
+	f.problem("rejected rows", f.refused(ctx, wanted))
 	for _, s := range f.syncs {
 		f.problem("what sync "+s.Name+" has not read yet", f.unread(ctx, s, wanted))
 	}
@@ -42,10 +45,12 @@ type matcher struct {
 	texts    map[[sha256.Size]byte]bool // hashes of what may be an event id
 	digests  [][]byte
 	hex      [][]byte
+
+	countries []identity.Country // of numbers in national form
 }
 
-func newMatcher(q *Question) *matcher {
-	m := &matcher{prefixes: map[[outcomes.Prefix]byte]bool{}, texts: map[[sha256.Size]byte]bool{}, digests: q.Digests}
+func newMatcher(q *Question, countries []identity.Country) *matcher {
+	m := &matcher{countries: countries, prefixes: map[[outcomes.Prefix]byte]bool{}, texts: map[[sha256.Size]byte]bool{}, digests: q.Digests}
 	for _, d := range q.Digests {
 		m.prefixes[[outcomes.Prefix]byte(d)] = true
 		if len(d) == sha256.Size && q.As != Email && q.As != Phone && q.As != Device && q.As != Key {
@@ -67,6 +72,20 @@ func (m *matcher) outcome(o *outcomes.Outcome) bool {
 		}
 	}
 	return len(o.EventID) > 0 && m.isText(o.EventID)
+}
+
+// isForm reports whether a text has the hash of a form of what was typed.
+func (m *matcher) isForm(text []byte) bool {
+	sum := sha256.Sum256(text)
+	return m.isDigest(sum[:])
+}
+
+func (m *matcher) isDigest(digest []byte) bool {
+	return m.prefixes[[outcomes.Prefix]byte(digest)] && slices.ContainsFunc(m.digests, func(d []byte) bool { return bytes.Equal(d, digest) })
+}
+
+func (m *matcher) isHash(h identity.Hash, err error) bool {
+	return err == nil && !h.IsZero() && m.isDigest(h.AppendDigest(nil))
 }
 
 func (m *matcher) isText(text []byte) bool {

@@ -155,7 +155,9 @@ func (m *matcher) row(ctx context.Context, t *tracer, r *pipeline.Record) bool {
 	}
 	items := &t.ungated.Items
 	items.Reset()
-	_ = t.ungated.Row(ctx, r, 0) // one that makes nothing holds nothing that could be found
+	if _, rejected := errors.AsType[*pipeline.Rejection](t.ungated.Row(ctx, r, 0)); rejected {
+		return t.holds(ctx, r, m.isPerson)
+	}
 	for i := range items.List {
 		if id := items.ID(i); len(id) > 0 && m.isText(id) {
 			return true
