@@ -115,7 +115,7 @@ func (c *comparison) compare(m events.Mapped, refused string, isSent bool) (Comp
 	switch {
 	case m.Field == refused:
 		one.Mark = Refused
-	case !isSent || m.Field == "member_when":
+	case !isSent || m.Field == "member_when" || len(m.Origin.Columns) == 0:
 	case there && slices.Contains(values, sent):
 	case there && isHash(sent):
 		one.Mark = Hashed

@@ -102,7 +102,7 @@ func (f *search) becameOf(ctx context.Context, letters map[rowID]*deadletter.Dea
 		s, _ := f.wiring.Config.Sync(d.Sync)
 		r.State, r.Letter, r.Changed = Rejected, deadletter.PlaceText(d.At), d.Record.Timestamp.UTC()
 		r.explain(s, d.Rejection.Reason, d.Rejection.Field)
-		r.Words = "rejected: " + r.Words
+		r.Words = "rejected" + at(" at ", d.Failed) + ": " + r.Words
 	}
 	return err
 }

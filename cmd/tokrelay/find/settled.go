@@ -160,31 +160,28 @@ func (r *Row) happened(e Event) {
 // ended takes over how a row ended last.
 func (r *Row) ended(f *search, o *outcomes.Outcome) {
 	r.Condition, r.Reason, r.Field, r.From, r.Cure = "", "", "", "", ""
-	again := ""
+	again := at(" at ", o.SettledAt())
 	if o.Replay != "" {
 		again = at(", by a replay at ", o.SettledAt())
 	}
 	switch o.End {
 	case outcomes.Delivered:
-		r.State, r.Words = Delivered, "sent, and accepted by TikTok"+at(" at ", o.SettledAt())
+		r.State, r.Words = Delivered, "sent, and accepted by TikTok"+again
 		if wasDead := slices.ContainsFunc(r.History, func(e Event) bool {
 			return e.Outcome == outcomes.Rejected.String() || e.Outcome == outcomes.Failed.String()
 		}); wasDead {
-			r.Words = "repaired: sent, and accepted by TikTok" + again
+			r.Words = "repaired: " + r.Words
 		}
 		r.Letter = ""
 	case outcomes.Asserted:
-		r.State, r.Words, r.Letter = Asserted, "handed to the audience's owners, who tell TikTok what changes"+again, ""
+		r.State, r.Words, r.Letter = Asserted, "handed"+again+" to the audience's owners, who tell TikTok what changes", ""
 	case outcomes.Skipped:
-		r.State, r.Words = Skipped, skipped(pipeline.SkipReason(o.Reason), "")+again
-		if o.Reason == "" {
-			r.Words = "skipped" + again
-		}
+		r.State, r.Words = Skipped, skipped(pipeline.SkipReason(o.Reason), "")
 	default:
 		r.State = map[outcomes.End]State{outcomes.Rejected: Rejected, outcomes.Failed: Failed}[o.End]
 		sync, _ := f.wiring.Config.Sync(o.Sync)
 		r.explain(sync, pipeline.Reason(o.Reason), o.Field)
-		r.Words = "rejected: " + r.Words + again
+		r.Words = "rejected" + again + ": " + r.Words
 		if r.From == "" && o.Column != "" {
 			r.From = "column `" + o.Column + "`"
 		}

@@ -126,6 +126,9 @@ func skipped(skip pipeline.SkipReason, condition string) string {
 	if condition == "" {
 		condition = skipWords[skip]
 	}
+	if skip == "" {
+		return "skipped"
+	}
 	if condition == "" {
 		return "skipped: " + strings.ReplaceAll(string(skip), "_", " ")
 	}

@@ -155,7 +155,7 @@ test('a row is found by its place, and a stranger is not', async () => {
   await page.goto(demo.address + '/files')
   await page.locator('#what').fill(letter.source)
   await page.locator('#what').press('Enter')
-  await page.locator('#found').getByText(/^Rejected:/).first().waitFor()
+  await page.locator('#found').getByText(/^Rejected at /).first().waitFor()
   await page.locator('#found .refused').getByText('user.email').waitFor()
   assert.deepEqual(await seriousFaults(page), [])
   await page.locator('#what').fill('nobody@nowhere.example')
