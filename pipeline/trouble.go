@@ -23,13 +23,14 @@ const (
 	SkipNoIdentifier    SkipReason = "no_identifier"     // an audience row without identifiers, where none is required and none was known
 	SkipSuperseded      SkipReason = "superseded"        // a later row of the same member in the same flush decides
 	SkipDuplicateReplay SkipReason = "replay_superseded" // a replayed row that a newer change of the member has overtaken
+	SkipGone            SkipReason = "row_gone"          // a dead letter whose row neither the letter nor its source has any more
 	SkipBeforeImage     SkipReason = "before_image"      // a before-image that only informs a later row
 )
 
 // SkipReasons lists them all, for metrics.
 var SkipReasons = []SkipReason{SkipTombstone, SkipHeartbeat, SkipTransaction, SkipSchemaChange, SkipMessage, SkipTruncate,
 	SkipRecordType, SkipOperation, SkipIgnored, SkipFiltered, SkipUnmapped, SkipNoConsent, SkipNoChange, SkipNotMember, SkipNoIdentifier, SkipSuperseded,
-	SkipDuplicateReplay, SkipBeforeImage}
+	SkipDuplicateReplay, SkipGone, SkipBeforeImage}
 
 func (s SkipReason) Error() string { return "skipped: " + string(s) }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
+	"github.com/tokrelay/tokrelay/pipeline/outcomes"
 )
 
 // listFlags are what dlq list is asked for.
@@ -18,6 +19,7 @@ type listFlags struct {
 	filter filterFlags
 	config string
 	by     []string
+	all    bool
 	json   bool
 }
 
@@ -27,7 +29,10 @@ func dlqListCommand() *cobra.Command {
 		Use:   "list",
 		Short: "Count rejected rows and failed batches",
 		Long: `Count what the dead-letter topics hold: rejected rows by sync, reason, class, field and day (UTC), and batches that failed
-as a whole, whose rows are among the rejected ones. Only headers are read.`,
+as a whole, whose rows are among the rejected ones. Only headers are read.
+
+Open letters are counted: those whose rows no replay has repaired, as the topic of outcomes says; a row that failed again counts
+once, with its newest letter. --all counts every letter.`,
 		Example: `  tokrelay dlq list
   tokrelay dlq list --since 24h --sync purchases
   tokrelay dlq list --by reason,field
@@ -39,6 +44,7 @@ as a whole, whose rows are among the rejected ones. Only headers are read.`,
 	f.filter.add(c)
 	c.Flags().StringSliceVar(&f.by, "by", deadletter.By[:5], "what to count by: "+strings.Join(deadletter.By, ", "))
 	c.Flags().BoolVar(&f.json, "json", false, "print JSON")
+	c.Flags().BoolVar(&f.all, "all", false, "count all letters, not the open ones alone")
 	complete(c, "by", deadletter.By)
 	return c
 }
@@ -48,6 +54,7 @@ type listed struct {
 	Rejected string             `json:"rejected_topic"`
 	Failed   string             `json:"failed_topic"`
 	Total    int64              `json:"total"`
+	States   map[string]int64   `json:"states,omitempty"` // letters that the filters choose, by state; none with --all
 	Rows     []deadletter.Count `json:"rows"`
 	Batches  []batchCount       `json:"batches"`
 }
@@ -79,7 +86,7 @@ func dlqList(c *cobra.Command, f *listFlags) error {
 		return err
 	}
 	l := &listed{Rejected: d.topics.RejectedTopic, Failed: d.topics.FailedTopic, Rows: []deadletter.Count{}, Batches: []batchCount{}}
-	if err := d.countRows(c.Context(), l, &filter, f.by); err != nil {
+	if err := d.countRows(c.Context(), l, filter, f); err != nil {
 		return err
 	}
 	if err := d.countBatches(c.Context(), l, &filter); err != nil {
@@ -92,10 +99,17 @@ func dlqList(c *cobra.Command, f *listFlags) error {
 	return nil
 }
 
-func (d *desk) countRows(ctx context.Context, l *listed, filter *deadletter.Filter, by []string) error {
+func (d *desk) countRows(ctx context.Context, l *listed, filter deadletter.Filter, f *listFlags) error {
 	span, err := deadletter.SpanOf(ctx, daemon.LettersIn(d.admin), l.Rejected, filter.Since, filter.Until)
 	if err != nil {
 		return err
+	}
+	var states *daemon.LetterStates
+	if !f.all {
+		if states, err = d.states(ctx, filter.Since); err != nil {
+			return err
+		}
+		filter.State = states.Open
 	}
 	bar := d.screen.progress("reading " + l.Rejected)
 	defer bar.end()
@@ -107,9 +121,41 @@ func (d *desk) countRows(ctx context.Context, l *listed, filter *deadletter.Filt
 		read += records
 		bar.show(read, span.Records)
 	}
-	tally, err := deadletter.CountRows(ctx, daemon.LettersIn(d.admin), span, filter, by, seen)
+	tally, err := deadletter.CountRows(ctx, daemon.LettersIn(d.admin), span, &filter, f.by, seen)
 	l.Rows, l.Total = append(l.Rows, tally.Counts()...), tally.Rows
+	if states != nil {
+		l.States = map[string]int64{}
+		for _, s := range outcomes.AllStates() {
+			l.States[s.String()] = states.Asked(s)
+		}
+	}
 	return err
+}
+
+// states reads the states of letters written since a time.
+func (d *desk) states(ctx context.Context, since time.Time) (*daemon.LetterStates, error) {
+	bar := d.screen.progress("reading " + d.config.Outcomes.Topic)
+	defer bar.end()
+	return d.config.LetterStates(ctx, d.admin, since, bar.show)
+}
+
+// others says which letters are not counted.
+func (d *desk) others(l *listed) {
+	if !d.config.Outcomes.Enabled {
+		d.screen.note("outcomes.enabled is false: it is not known which letters are repaired, and all are counted\n")
+		return
+	}
+	for _, other := range []struct {
+		state outcomes.State
+		says  string
+	}{
+		{outcomes.Repaired, "repaired"}, {outcomes.Again, "failed again, and counted with the newest letter of the row"},
+		{outcomes.Unknown, "older than the outcomes that say whether they are repaired"},
+	} {
+		if n := l.States[other.state.String()]; n > 0 {
+			d.screen.note("not counted: %s letter(s) %s (--all counts them)\n", thousands(n), other.says)
+		}
+	}
 }
 
 func (d *desk) countBatches(ctx context.Context, l *listed, filter *deadletter.Filter) error {
@@ -134,8 +180,11 @@ func (d *desk) countBatches(ctx context.Context, l *listed, filter *deadletter.F
 
 // list prints the tables, and what one would do next.
 func (d *desk) list(l *listed, by []string) {
+	if l.States != nil {
+		defer d.others(l)
+	}
 	if l.Total == 0 && len(l.Batches) == 0 {
-		d.screen.print("No dead letters in %s and %s match.\n", l.Rejected, l.Failed)
+		d.screen.print("No %sdead letters in %s and %s match.\n", map[bool]string{true: "open ", false: ""}[l.States != nil], l.Rejected, l.Failed)
 		return
 	}
 	head := []string{}

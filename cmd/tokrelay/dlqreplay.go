@@ -26,6 +26,7 @@ type replayFlags struct {
 	rate                     float64
 	failures                 string
 	dryRun, force, yes, json bool
+	all                      bool
 	duplicates               bool
 }
 
@@ -37,11 +38,11 @@ func dlqReplayCommand() *cobra.Command {
 		Long: `Send rejected rows again: through the configuration as it is now, inside this process, straight to TikTok. Fix first,
 then replay: a row that fails again becomes a dead letter again, with its replays counted.
 
-Progress is kept in consumer groups of its own (<group>.replay…): an interrupted replay goes on where it was, and a
-second one sends only what has been rejected since, whatever the filters of both. (Kafka forgets such progress a week
-after it was last written: offsets.retention.minutes.) Rows get the same event id as ever, so TikTok drops what it has
-seen in the last 48 hours; rows that failed before that ask for --allow-duplicates. Rows that were replayed three times
-need --force. When most rows fail again, it stops.
+Only open letters are sent: those whose rows no replay has repaired, as the topic of outcomes says. So an interrupted
+replay goes on where it was, and a second one sends only what has been rejected since, whatever the filters of both. Of letters
+that are older than the outcomes (outcomes.retention) that is not known: --all sends them too, and those that are repaired.
+Rows get the same event id as ever, so TikTok drops what it has seen in the last 48 hours; rows that failed before that
+ask for --allow-duplicates. Rows that were replayed three times need --force. When most rows fail again, it stops.
 
 Rows of streamed audiences are left alone where their member has changed since. Audiences of files are not replayed:
 the next upload repairs them.`,
@@ -60,6 +61,7 @@ the next upload repairs them.`,
 	flags.Float64Var(&f.rate, "rate", 0, "rows a second; default: as fast as TikTok's limits allow")
 	flags.StringVar(&f.failures, "max-failures", "50%", "stop when more than this share of the last 200 rows fails again")
 	flags.BoolVar(&f.duplicates, "allow-duplicates", false, "also rows older than TikTok's memory of 48 hours")
+	flags.BoolVar(&f.all, "all", false, "also letters that are repaired, or of which it is not known whether they are")
 	flags.BoolVar(&f.force, "force", false, "also rows that were replayed three times already")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "do not ask")
 	flags.BoolVar(&f.json, "json", false, "print the report as JSON")
@@ -90,7 +92,7 @@ func dlqReplay(c *cobra.Command, f *replayFlags) error {
 }
 
 func (f *replayFlags) options() (replay.Options, error) {
-	o := replay.Options{Limit: f.limit, Rate: f.rate, Force: f.force}
+	o := replay.Options{Limit: f.limit, Rate: f.rate, Force: f.force, All: f.all, By: "command"}
 	var err error
 	if o.Filter, err = f.filter.read(time.Now()); err != nil {
 		return o, err
@@ -118,6 +120,9 @@ func (j *replayJob) run(ctx context.Context, r *replay.Replay) error {
 	bar := j.screen.progress("reading " + j.desk.topics.RejectedTopic)
 	plan, err := r.Plan(ctx, time.Now(), bar.show)
 	bar.end()
+	if errors.Is(err, replay.ErrNoStates) {
+		return fmt.Errorf("%w\ngive --all to send all that the filters choose", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -144,7 +149,7 @@ func (j *replayJob) plan(p *replay.Plan) {
 		return
 	}
 	if p.Rows == 0 {
-		j.screen.print("Nothing to replay%s.\n", map[bool]string{true: ": earlier replays have covered what there is", false: ""}[p.Resumed])
+		j.screen.print("Nothing to replay%s.\n", map[bool]string{true: ": no letter is open", false: ""}[p.Done > 0])
 	} else {
 		rows := [][]string{}
 		for _, g := range p.Groups {
@@ -152,8 +157,11 @@ func (j *replayJob) plan(p *replay.Plan) {
 		}
 		j.screen.table([]string{"SYNC", "REASON", "ROWS"}, append(rows, []string{"total", "", thousands(p.Rows)}))
 	}
-	if p.Resumed && p.Rows > 0 {
-		j.screen.note("what earlier replays have done is left out\n")
+	if p.Done > 0 && p.Rows > 0 {
+		j.screen.note("%s letter(s) are repaired, or have a newer letter of the same row, and are left out\n", thousands(p.Done))
+	}
+	if p.Unknown > 0 {
+		j.screen.note("%s letter(s) are older than the outcomes that say whether they are repaired, and are left out: --all sends them too\n", thousands(p.Unknown))
 	}
 	if p.Looped > 0 {
 		j.screen.note("%s row(s) were replayed %d times already and are left out: --force sends them too\n", thousands(p.Looped), replay.MostReplays)

@@ -13,6 +13,7 @@ import (
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/find"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
+	"github.com/tokrelay/tokrelay/pipeline/outcomes"
 )
 
 // showFlags are what dlq show is asked for.
@@ -20,6 +21,7 @@ type showFlags struct {
 	filter       filterFlags
 	config       string
 	limit        int
+	all          bool
 	reveal, json bool
 }
 
@@ -40,6 +42,7 @@ is given.`,
 	configFlag(c, &f.config)
 	f.filter.add(c)
 	c.Flags().IntVar(&f.limit, "limit", 10, "show at most this number")
+	c.Flags().BoolVar(&f.all, "all", false, "also letters that the filters choose and that are not open; a place shows any")
 	c.Flags().BoolVar(&f.reveal, "reveal", false, "show the rows' values: they are personal data")
 	c.Flags().BoolVar(&f.json, "json", false, "print one JSON object a line")
 	return c
@@ -80,9 +83,11 @@ func dlqShow(c *cobra.Command, f *showFlags, args []string) error {
 	}
 	s := &shower{screen: d.screen, desk: d, opener: opener, why: find.NewExplainer(d.config, d.admin, schemas), flags: f}
 	if len(places) > 0 {
-		return s.places(c.Context(), places, filter)
+		err = s.places(c.Context(), places, filter)
+	} else {
+		err = s.filtered(c.Context(), filter)
 	}
-	return s.filtered(c.Context(), filter)
+	return errors.Join(s.letters(c.Context()), err)
 }
 
 // shower prints letters one by one.
@@ -92,6 +97,7 @@ type shower struct {
 	opener *deadletter.Opener
 	why    *find.Explainer
 	flags  *showFlags
+	list   []*deadletter.Dead
 	shown  int
 }
 
@@ -140,25 +146,34 @@ func (s *shower) rows(ctx context.Context, filter deadletter.Filter) error {
 	}
 	return s.each(ctx, filter, func(d *deadletter.Dead) error {
 		delete(wanted, d.Record.Position())
-		return s.letter(ctx, d)
+		s.list = append(s.list, d)
+		return nil
 	})
 }
 
 // filtered shows the letters the filter chooses, up to the limit.
 func (s *shower) filtered(ctx context.Context, filter deadletter.Filter) error {
 	s.desk.checkSyncs(filter.Syncs)
+	if !s.flags.all {
+		states, err := s.desk.states(ctx, filter.Since)
+		if err != nil {
+			return err
+		}
+		filter.State = states.Open
+	}
 	err := s.each(ctx, filter, func(d *deadletter.Dead) error {
-		if s.shown == s.flags.limit {
+		if len(s.list) == s.flags.limit {
 			return errLimit
 		}
-		return s.letter(ctx, d)
+		s.list = append(s.list, d)
+		return nil
 	})
 	if errors.Is(err, errLimit) {
 		s.screen.note("there are more: raise --limit, or narrow the filters\n")
 		return nil
 	}
-	if err == nil && s.shown == 0 {
-		s.screen.note("no dead letters match\n")
+	if err == nil && len(s.list) == 0 {
+		s.screen.note("no %sdead letters match\n", map[bool]string{true: "open ", false: ""}[!s.flags.all])
 	}
 	return err
 }
@@ -200,7 +215,8 @@ func (s *shower) record(ctx context.Context, r *pipeline.Record) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", r.Position(), err)
 	}
-	return s.letter(ctx, d)
+	s.list = append(s.list, d)
+	return nil
 }
 
 // shownLetter is a letter as JSON.
@@ -209,8 +225,23 @@ type shownLetter struct {
 	Why *find.Why `json:"why,omitempty"`
 }
 
-func (s *shower) letter(ctx context.Context, d *deadletter.Dead) error {
+// letters shows those that were found, with what became of their rows.
+func (s *shower) letters(ctx context.Context) error {
+	history, err := s.desk.config.Histories(ctx, s.desk.admin, s.list...)
+	if err != nil {
+		return err
+	}
+	for _, d := range s.list {
+		if err := s.letter(ctx, d, history[daemon.RowOf(d)]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *shower) letter(ctx context.Context, d *deadletter.Dead, history []*outcomes.Outcome) error {
 	e := deadletter.Explain(d)
+	e.State, e.History = daemon.HistoryOf(d, history)
 	var err error
 	if e.Row, err = s.opener.Open(ctx, d); err != nil {
 		return err

@@ -25,7 +25,10 @@ func (s *screen) explained(e *deadletter.Explained, why *find.Why) {
 	s.say("must be", "%s", e.Rule)
 	s.say("row", "%s%s", e.Source, at(", written ", e.Written))
 	s.say("failed", "%s%s", at("", e.Failed), first(e))
-	s.say("replayed", "%s", times(e.Replays))
+	s.say("state", "%s", e.State)
+	for i := range e.History {
+		s.say("", "%s", becoming(&e.History[i]))
+	}
 	s.say("event id", "%s", e.EventID)
 	s.say("schema", "%s", e.SchemaID)
 	s.said(e)
@@ -38,6 +41,21 @@ func (s *screen) explained(e *deadletter.Explained, why *find.Why) {
 	s.say("now it is", "%s", plainWords(why.Today))
 	s.row(e.Row)
 	s.compared(why.Fields)
+}
+
+// becoming is one line of a row's history.
+func becoming(b *deadletter.Becoming) string {
+	text := b.At.Format("2006-01-02 15:04:05 UTC") + " " + b.What
+	if b.Reason != "" {
+		text += ": " + b.Reason
+	}
+	if b.Call != "" {
+		text += ", batch " + b.Call
+	}
+	if b.Replay != "" {
+		text += ", by replay " + b.Replay + " (" + b.By + ")"
+	}
+	return text
 }
 
 func (s *screen) said(e *deadletter.Explained) {
@@ -73,16 +91,6 @@ func first(e *deadletter.Explained) string {
 		return ""
 	}
 	return at(", the first time ", e.First)
-}
-
-func times(n int) string {
-	switch n {
-	case 0:
-		return "never"
-	case 1:
-		return "once"
-	}
-	return strconv.Itoa(n) + " times"
 }
 
 func omitted(why string) string {

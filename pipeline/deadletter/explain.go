@@ -29,6 +29,9 @@ type Explained struct {
 	Failed   time.Time `json:"failed,omitzero"`
 	Replays  int       `json:"replays"`
 
+	State   string     `json:"state,omitempty"`   // open, repaired, failed again, unknown
+	History []Becoming `json:"history,omitempty"` // of the row, oldest first
+
 	TikTok   *Said    `json:"tiktok,omitempty"`
 	Batch    string   `json:"batch_id,omitempty"`
 	Together int      `json:"batch_size,omitempty"`
@@ -42,6 +45,16 @@ type Explained struct {
 	Replay  string `json:"replay"` // the command
 
 	Row *Row `json:"row,omitempty"`
+}
+
+// Becoming is what became of a letter's row at a time.
+type Becoming struct {
+	At     time.Time `json:"at"`
+	What   string    `json:"outcome"`
+	Reason string    `json:"reason,omitempty"`
+	Replay string    `json:"replay,omitempty"`
+	By     string    `json:"by,omitempty"`
+	Call   string    `json:"batch_id,omitempty"`
 }
 
 // Said is what TikTok answered.

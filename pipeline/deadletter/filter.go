@@ -19,6 +19,8 @@ type Filter struct {
 	EventID string
 	Rows    map[string]bool             // places of rows, as PlaceText writes them
 	Key     func(*pipeline.Record) bool // nil: any
+
+	State func(*pipeline.Record, *Head) bool // of letters that everything else chooses; several goroutines may ask; nil: any
 }
 
 // Match reports whether a letter, whose head h was read of it, is chosen.
@@ -33,7 +35,7 @@ func (f *Filter) Match(r *pipeline.Record, h *Head) bool {
 	case len(f.Rows) > 0 && !ofRow(f.Rows, h):
 		return false
 	}
-	return f.Key == nil || f.Key(r)
+	return (f.Key == nil || f.Key(r)) && (f.State == nil || f.State(r, h))
 }
 
 // one reports whether the value is one of the list. The comparison allocates nothing.

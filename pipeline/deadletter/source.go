@@ -120,9 +120,11 @@ func Batches(ctx context.Context, src Source, s Span, f *Filter, each func(*Dead
 	if len(f.Fields) > 0 || f.EventID != "" || f.Key != nil || len(f.Rows) > 0 {
 		return nil
 	}
+	all := *f
+	all.State = nil // rows have one
 	return src.scan(ctx, s, func(r *pipeline.Record) error {
 		b, err := ParseBatch(r)
-		if err != nil || !f.Match(r, batchHead(b)) {
+		if err != nil || !all.Match(r, batchHead(b)) {
 			return nil // a record of another program, or not chosen
 		}
 		return each(b)

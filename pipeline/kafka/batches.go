@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -13,6 +14,8 @@ import (
 type Batches struct {
 	dial   func() (*kgo.Client, error)
 	remake func(ctx context.Context, topic string) error
+
+	records sync.Pool // of *[]kgo.Record: memory
 
 	mu  sync.Mutex
 	now *kgo.Client // nil: to be made
@@ -39,7 +42,7 @@ func (b *Batches) Batch(ctx context.Context, topic string, partition int32, keys
 	if err != nil {
 		return err
 	}
-	if err = produceAll(ctx, client, topic, partition, keys, values); !gone(err) {
+	if err = b.produceAll(ctx, client, topic, partition, keys, values); !gone(err) {
 		return wrapped(topic, err)
 	}
 	if err := b.remake(ctx, topic); err != nil {
@@ -49,7 +52,7 @@ func (b *Batches) Batch(ctx context.Context, topic string, partition int32, keys
 	if client, err = b.client(); err != nil {
 		return err
 	}
-	return wrapped(topic, produceAll(ctx, client, topic, partition, keys, values))
+	return wrapped(topic, b.produceAll(ctx, client, topic, partition, keys, values))
 }
 
 func wrapped(topic string, err error) error {
@@ -60,7 +63,7 @@ func wrapped(topic string, err error) error {
 }
 
 // produceAll returns the first error of a record.
-func produceAll(ctx context.Context, client *kgo.Client, topic string, partition int32, keys, values [][]byte) error {
+func (b *Batches) produceAll(ctx context.Context, client *kgo.Client, topic string, partition int32, keys, values [][]byte) error {
 	var answers sync.WaitGroup
 	var once sync.Once
 	var failed error
@@ -71,12 +74,20 @@ func produceAll(ctx context.Context, client *kgo.Client, topic string, partition
 		}
 		answers.Done()
 	}
-	records := make([]kgo.Record, len(values))
+	used, _ := b.records.Get().(*[]kgo.Record)
+	if used == nil {
+		used = new([]kgo.Record)
+	}
+	records := slices.Grow((*used)[:0], len(values))[:len(values)]
 	for i := range values {
 		records[i] = kgo.Record{Topic: topic, Partition: partition, Key: keys[i], Value: values[i]}
 		client.Produce(ctx, &records[i], done)
 	}
-	answers.Wait()
+	if answers.Wait(); failed == nil { // else the client may look at them yet
+		clear(records)
+		*used = records
+		b.records.Put(used)
+	}
 	return failed
 }
 

@@ -2,6 +2,7 @@ package outcomes
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"sync"
 	"time"
@@ -77,7 +78,7 @@ func (w *Writer) Chunk(ctx context.Context, c *pipeline.Chunk, items *pipeline.I
 
 // row fills in what the row's record and its end say.
 func (w *Writer) row(b *batch, r *pipeline.Record, told *pipeline.Told, now int64) {
-	b.out = Outcome{Sync: w.about.Sync, Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: w.key(r), Digests: b.out.Digests[:0], Changed: r.Timestamp.UnixMilli(),
+	b.out = Outcome{Sync: w.about.Sync, Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: w.key(b, r), Digests: b.out.Digests[:0], Changed: r.Timestamp.UnixMilli(),
 		Settled: now, Replay: w.about.Replay, By: w.about.By}
 	switch {
 	case told.Skip != "":
@@ -89,11 +90,17 @@ func (w *Writer) row(b *batch, r *pipeline.Record, told *pipeline.Told, now int6
 	}
 }
 
-func (w *Writer) key(r *pipeline.Record) []byte {
+// key is KeyOf without garbage.
+func (w *Writer) key(b *batch, r *pipeline.Record) []byte {
 	if r.Bare || w.about.Identity == nil {
 		return nil
 	}
-	return KeyOf(w.about.Identity(r))
+	identity := w.about.Identity(r)
+	if len(identity) == 0 {
+		return nil
+	}
+	b.sum = sha256.Sum256(identity)
+	return b.sum[:Prefix]
 }
 
 // item fills in what the row's first item says.
@@ -120,7 +127,7 @@ func (w *Writer) Letters(ctx context.Context, letters []pipeline.Letter, at []pi
 
 func (w *Writer) letter(b *batch, l *pipeline.Letter, at pipeline.Position, now int64) {
 	r, why := l.Record, l.Rejection
-	b.out = Outcome{Sync: w.about.Sync, Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: w.key(r), EventID: []byte(why.EventID), Digests: append(b.out.Digests[:0], l.Persons...),
+	b.out = Outcome{Sync: w.about.Sync, Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: w.key(b, r), EventID: []byte(why.EventID), Digests: append(b.out.Digests[:0], l.Persons...),
 		End: Rejected, Stage: string(why.Stage), Reason: string(why.Reason), Field: why.Field, RequestID: why.RequestID, Call: why.BatchID,
 		Changed: r.Timestamp.UnixMilli(), Settled: now, Replay: w.about.Replay, By: w.about.By, Letter: Letter{Partition: at.Partition, Offset: at.Offset, Known: true}}
 	if why.Class() == pipeline.ClassFailed {
@@ -151,6 +158,7 @@ func (w *Writer) Skipped(ctx context.Context, rows []pipeline.Record, why pipeli
 // batch is records on their way to one partition. Its memory is used again.
 type batch struct {
 	out  Outcome
+	sum  [sha256.Size]byte // its key is in it
 	head Head
 	buf  []byte
 	ends []int // of the records in buf

@@ -6,7 +6,7 @@ import (
 )
 
 // round is one run of each loop, one after the other.
-type round struct{ bare, steps, full figures }
+type round struct{ bare, steps, full, outcomes figures }
 
 // compare starts the broker's process, runs the loops in turn and prints what they cost.
 func compare(records, runs int) error {
@@ -18,7 +18,7 @@ func compare(records, runs int) error {
 	defer input.Close()
 	rounds := make([]round, runs)
 	for i := range rounds {
-		for role, into := range map[string]*figures{"bare": &rounds[i].bare, "steps": &rounds[i].steps, "full": &rounds[i].full} {
+		for role, into := range map[string]*figures{"bare": &rounds[i].bare, "steps": &rounds[i].steps, "full": &rounds[i].full, "outcomes": &rounds[i].outcomes} {
 			if *into, err = child(role, a); err != nil {
 				return fmt.Errorf("%s: %w", role, err)
 			}
@@ -29,15 +29,17 @@ func compare(records, runs int) error {
 }
 
 func report(rounds []round) {
-	for _, of := range []func(round) figures{bareOf, stepsOf, fullOf} {
+	for _, of := range []func(round) figures{bareOf, stepsOf, fullOf, outcomesOf} {
 		f := median(rounds, of)
-		fmt.Printf("%-5s %8d records  %6.0f ns CPU/record  %5.2f allocations/record  %7.0f records/s wall  peak %d MB\n", f.Name, f.Records,
+		fmt.Printf("%-8s %8d records  %6.0f ns CPU/record  %5.2f allocations/record  %7.0f records/s wall  peak %d MB\n", f.Name, f.Records,
 			perRecord(f), allocations(f), float64(f.Records)/f.Wall.Seconds(), f.PeakMegabytes)
 	}
 	ratio, runs := ratios(rounds, fullOf, bareOf)
 	fmt.Printf("whole pipeline:          %.2f × the bare loop's CPU (bound: at most 2; the runs: %.2f)\n", ratio, runs)
 	ratio, runs = ratios(rounds, stepsOf, fullOf)
 	fmt.Printf("speed:                   %.2f of a bare loop with the same decoder (bound: at least 0.9; the runs: %.2f)\n", ratio, runs)
+	ratio, runs = ratios(rounds, outcomesOf, fullOf)
+	fmt.Printf("outcomes:                %.2f × the pipeline without them (bound: at most 1.15; the runs: %.2f)\n", ratio, runs)
 	full := median(rounds, fullOf)
 	fmt.Printf("allocations a record:    %.2f (bound: at most 0.5)\n", allocations(full))
 	fmt.Printf("peak memory:             %d MB (bound: less than 150)\n", full.PeakMegabytes)
@@ -46,6 +48,8 @@ func report(rounds []round) {
 func bareOf(r round) figures  { return r.bare }
 func stepsOf(r round) figures { return r.steps }
 func fullOf(r round) figures  { return r.full }
+
+func outcomesOf(r round) figures { return r.outcomes }
 
 // ratios are those of neighbours, for what else the machine does changes meanwhile; the median counts.
 func ratios(rounds []round, above, below func(round) figures) (middle float64, all []float64) {

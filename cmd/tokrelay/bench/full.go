@@ -15,6 +15,8 @@ kafka: {brokers: ["${BROKER}"], group: "${GROUP}"}
 schema_registry: {url: "${REGISTRY}"}
 connections: {main: {access_token: "${TOKEN}", base_url: "${TIKTOK}"}}
 admin: {listen: "127.0.0.1:0"}
+outcomes:
+  enabled: ${OUTCOMES}
 syncs:
   - name: orders
     topic: shop.public.orders
@@ -34,9 +36,14 @@ syncs:
         properties.currency: currency
 `
 
-// runFull runs the daemon until it has committed every record.
-func runFull(ctx context.Context, a addresses) (int, error) {
-	c, err := fullConfig(a)
+// runFull runs the daemon, without outcomes, until it has committed every record.
+func runFull(ctx context.Context, a addresses) (int, error) { return runDaemon(ctx, a, false) }
+
+// runOutcomes is runFull with an outcome written for every row.
+func runOutcomes(ctx context.Context, a addresses) (int, error) { return runDaemon(ctx, a, true) }
+
+func runDaemon(ctx context.Context, a addresses, outcomes bool) (int, error) {
+	c, err := fullConfig(a, outcomes)
 	if err != nil {
 		return 0, err
 	}

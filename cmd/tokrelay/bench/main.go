@@ -44,7 +44,7 @@ func main() {
 	switch *role {
 	case "broker":
 		err = serve(*records)
-	case "bare", "steps", "full":
+	case "bare", "steps", "full", "outcomes":
 		err = measure(*role)
 	default:
 		err = compare(*records, *runs)
@@ -109,7 +109,7 @@ func measure(role string) error {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	loop := map[string]func(context.Context, addresses) (int, error){"bare": runBare, "steps": runSteps, "full": runFull}[role]
+	loop := map[string]func(context.Context, addresses) (int, error){"bare": runBare, "steps": runSteps, "full": runFull, "outcomes": runOutcomes}[role]
 	start := time.Now()
 	n, err := loop(context.Background(), a)
 	if err != nil {

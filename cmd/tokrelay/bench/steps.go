@@ -35,7 +35,7 @@ func runSteps(ctx context.Context, a addresses) (int, error) {
 
 // daemonSteps are the steps of the daemon's configuration, with their metrics.
 func daemonSteps(a addresses) (pipeline.Steps, error) {
-	c, err := fullConfig(a)
+	c, err := fullConfig(a, false)
 	if err != nil {
 		return pipeline.Steps{}, err
 	}
@@ -54,9 +54,9 @@ func daemonSteps(a addresses) (pipeline.Steps, error) {
 	return flow.Steps(), nil
 }
 
-func fullConfig(a addresses) (*daemon.Config, error) {
+func fullConfig(a addresses, outcomes bool) (*daemon.Config, error) {
 	c, report := daemon.Parse([]byte(fullText), settings.Vars(map[string]string{
-		"BROKER": a.Broker, "REGISTRY": a.Registry, "TIKTOK": a.TikTok, "TOKEN": benchToken,
+		"BROKER": a.Broker, "REGISTRY": a.Registry, "TIKTOK": a.TikTok, "TOKEN": benchToken, "OUTCOMES": fmt.Sprint(outcomes),
 		"GROUP": fmt.Sprintf("full-%d", time.Now().UnixNano()),
 	}))
 	return c, report.Err()

@@ -73,6 +73,9 @@ type connection struct {
 	token  *tiktok.Token
 }
 
+// ReplayID is the id of the replay that the wiring was made for.
+func (w *Wiring) ReplayID() string { return w.options.ReplayID }
+
 // Wire makes what syncs share. It opens no connection yet.
 func Wire(c *Config, o Options) (*Wiring, error) {
 	if o.Log == nil {

@@ -59,11 +59,7 @@ func (p *Page) wantedCalls(r *http.Request) []callRow {
 
 func (p *Page) wantedLetters(r *http.Request) (list []*deadletter.Explained, err error) {
 	q := r.URL.Query()
-	found, err := p.newestLetters(r.Context(), q.Get("sync"), q.Get("reason"))
-	for _, d := range found {
-		list = append(list, deadletter.Explain(d))
-	}
-	return list, err
+	return p.newestLetters(r.Context(), q.Get("sync"), q.Get("reason"), q.Get("all") == "yes")
 }
 
 func (p *Page) callsCSV(w http.ResponseWriter, r *http.Request) {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/find"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/calls"
@@ -22,6 +23,8 @@ type rejections struct {
 	Syncs   []string
 	Sync    string
 	Reason  string
+	All     bool   // letters that are not open, too
+	States  string // why states are not known
 	Reasons []reasonView
 	Since   time.Time // counts are of this process, since it started
 	Letters []*deadletter.Explained
@@ -48,17 +51,17 @@ const (
 
 func (p *Page) rejected(r *http.Request) (any, error) {
 	q := r.URL.Query()
-	v := &rejections{Syncs: p.syncNames(), Sync: q.Get("sync"), Reason: q.Get("reason"), Since: p.started,
+	v := &rejections{Syncs: p.syncNames(), Sync: q.Get("sync"), Reason: q.Get("reason"), All: q.Get("all") == "yes", Since: p.started,
 		Topic: p.d.Wiring.Config.DeadLetter.RejectedTopic, Deep: lettersDeep, Known: pipeline.Reasons()}
 	v.Reasons = p.reasons(v.Sync)
 	ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
 	defer cancel()
-	found, err := p.newestLetters(ctx, v.Sync, v.Reason)
-	if err != nil {
-		v.Problem = err.Error()
+	if !p.d.Wiring.Config.Outcomes.Enabled {
+		v.States = "outcomes.enabled is false: it is not known which rows are repaired, and all are shown."
 	}
-	for _, d := range found {
-		v.Letters = append(v.Letters, deadletter.Explain(d))
+	var err error
+	if v.Letters, err = p.newestLetters(ctx, v.Sync, v.Reason, v.All); err != nil {
+		v.Problem = err.Error()
 	}
 	return v, nil
 }
@@ -107,11 +110,24 @@ func addUp(a, b []float64) []float64 {
 	return sum
 }
 
-// newestLetters are the newest letters of a sync and reason; "" means all.
-func (p *Page) newestLetters(ctx context.Context, sync, reason string) ([]*deadletter.Dead, error) {
-	return p.letters.get([2]string{sync, reason}, func() ([]*deadletter.Dead, error) {
+// newestLetters are the newest letters of a sync and reason, "" means all; the open ones, or all.
+func (p *Page) newestLetters(ctx context.Context, sync, reason string, all bool) ([]*deadletter.Explained, error) {
+	return p.letters.get([3]string{sync, reason, strconv.FormatBool(all)}, func() ([]*deadletter.Explained, error) {
+		states, err := p.d.Wiring.Config.LetterStates(ctx, p.d.Wiring.Admin, time.Time{}, nil)
+		if err != nil {
+			return nil, err
+		}
 		f := &deadletter.Filter{Syncs: given(sync), Reasons: given(reason)}
-		return p.d.NewestLetters(ctx, f, lettersShown, lettersDeep)
+		if !all {
+			f.State = states.Open
+		}
+		found, err := p.d.NewestLetters(ctx, f, lettersShown, lettersDeep)
+		list := make([]*deadletter.Explained, len(found))
+		for i, d := range found {
+			list[i] = deadletter.Explain(d)
+			list[i].State = states.OfLetter(d).String()
+		}
+		return list, err
 	})
 }
 
@@ -147,6 +163,11 @@ func (p *Page) letter(r *http.Request) (any, error) {
 		return nil, errGone
 	}
 	e := deadletter.Explain(d)
+	became, err := p.d.Wiring.Config.Histories(ctx, p.d.Wiring.Admin, d)
+	if err != nil {
+		return nil, err
+	}
+	e.State, e.History = daemon.HistoryOf(d, became[daemon.RowOf(d)])
 	if e.Row, err = p.d.Opener(false).Open(ctx, d); err != nil {
 		e.Row = &deadletter.Row{Problem: err.Error()}
 	}

@@ -15,10 +15,16 @@ type replayAsk struct {
 	Limit        int64   // most rows; 0: all
 	Rate         float64 // rows a second; 0: as fast as TikTok's limits allow
 	Force        bool    // rows that were replayed too often, too
+	All          bool    // letters that are not open, or of which that is not known, too
+	By           string  // who asks
 }
 
 func readReplayAsk(r *http.Request) (replayAsk, error) {
-	a := replayAsk{Sync: r.PostFormValue("sync"), Reason: r.PostFormValue("reason"), Force: r.PostFormValue("force") == "yes"}
+	a := replayAsk{Sync: r.PostFormValue("sync"), Reason: r.PostFormValue("reason"), Force: r.PostFormValue("force") == "yes",
+		All: r.PostFormValue("all") == "yes", By: "page"}
+	if name, _, ok := r.BasicAuth(); ok {
+		a.By = "page, " + name
+	}
 	var err, other error
 	if text := strings.TrimSpace(r.PostFormValue("limit")); text != "" {
 		a.Limit, err = strconv.ParseInt(text, 10, 64)
@@ -34,7 +40,7 @@ func readReplayAsk(r *http.Request) (replayAsk, error) {
 
 // options select as `tokrelay dlq replay` does, so that one goes on where the other was.
 func (a replayAsk) options() replay.Options {
-	return replay.Options{Filter: deadletter.Filter{Syncs: given(a.Sync), Reasons: given(a.Reason)}, Limit: a.Limit, Rate: a.Rate, Force: a.Force}
+	return replay.Options{Filter: deadletter.Filter{Syncs: given(a.Sync), Reasons: given(a.Reason)}, Limit: a.Limit, Rate: a.Rate, Force: a.Force, All: a.All, By: a.By}
 }
 
 // Command is the command that does the same.
@@ -45,6 +51,9 @@ func (a replayAsk) Command() string {
 		if o.value != "" {
 			b.WriteString(" --" + o.flag + " " + o.value)
 		}
+	}
+	if a.All {
+		b.WriteString(" --all")
 	}
 	if a.Force {
 		b.WriteString(" --force")

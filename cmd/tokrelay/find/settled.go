@@ -34,7 +34,7 @@ func (f *search) rows(ctx context.Context) {
 			f.problem("what sync "+s.Name+" skipped", f.passed(ctx, s, wanted))
 		}
 	}
-	if f.question.As != EventID && f.question.As != Key {
+	if f.question.As.isPerson() {
 		f.memberships(ctx, f.question.Digests)
 	}
 }

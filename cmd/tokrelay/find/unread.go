@@ -54,7 +54,7 @@ func (f *search) unread(ctx context.Context, s *daemon.Sync, wanted *matcher) er
 // passed looks among the rows that were read since the time that is asked for, where no outcome is of what is looked for: one that was skipped
 // has no digest in its outcome. In which streamed audience a person is their owners know; their rows are looked for by key alone.
 func (f *search) passed(ctx context.Context, s *daemon.Sync, wanted *matcher) error {
-	if s.Kind() == daemon.KindFile || s.Kind() == daemon.KindSegment && f.question.As != Key && f.question.As != Text {
+	if s.Kind() == daemon.KindFile || s.Kind() == daemon.KindSegment && f.question.As.isPerson() {
 		return nil
 	}
 	all, committed, err := f.offsets(ctx, s)

@@ -19,8 +19,8 @@ type Plan struct {
 	Old       int64              `json:"old"`       // of Rows: first rejected longer ago than TikTok's dedupe reaches back
 	Looped    int64              `json:"looped"`    // replayed MostReplays times already: held back unless forced
 	Elsewhere int64              `json:"elsewhere"` // of syncs that the configuration does not have, or that cannot be replayed
-	Done      int64              `json:"done"`      // chosen, and done by earlier replays with other filters
-	Resumed   bool               `json:"resumed"`   // earlier replays have done a part
+	Done      int64              `json:"done"`      // chosen, and not open: repaired, or counted with a newer letter of their row
+	Unknown   int64              `json:"unknown"`   // chosen, and older than the outcomes that tell their state
 }
 
 // Plan reads the letters' headers and counts. It changes nothing.
@@ -35,7 +35,6 @@ func (r *Replay) Plan(ctx context.Context, now time.Time, progress func(done, of
 			progress(read, r.span.Records)
 		}
 	}
-	plan.Resumed = r.resumed()
 	err := deadletter.Rows(ctx, daemon.LettersIn(r.wiring.Admin), r.span, &r.options.Filter, count, func(record *pipeline.Record, h *deadletter.Head) error {
 		return r.planRow(plan, tally, record, h, now)
 	})
@@ -44,26 +43,21 @@ func (r *Replay) Plan(ctx context.Context, now time.Time, progress func(done, of
 	}
 	plan.Groups = tally.Counts()
 	r.report.Rows = plan.Rows
-	for _, of := range r.syncs {
-		if err := errors.Join(of.plain.fits(), of.forced.fits()); err != nil {
-			return nil, err
-		}
-	}
 	return plan, r.findOvertaken(ctx)
 }
 
 func (r *Replay) planRow(plan *Plan, tally *deadletter.Tally, record *pipeline.Record, h *deadletter.Head, now time.Time) error {
-	p := r.wants(record, h)
-	switch {
-	case r.syncs[string(h.Sync)] == nil:
+	switch r.choice(record, h) {
+	case elsewhere:
 		plan.Elsewhere++
-	case p == nil:
+	case done:
 		plan.Done++
-	case r.sends(record, h) == nil:
+	case unknown:
+		plan.Unknown++
+	case looped:
 		plan.Looped++
 	default:
 		plan.Rows++
-		p.plan(record)
 		tally.Add(record, h)
 		if now.Sub(firstFailed(record, h)) > DedupeWindow {
 			plan.Old++
@@ -83,48 +77,21 @@ func firstFailed(r *pipeline.Record, h *deadletter.Head) time.Time {
 	return r.Timestamp
 }
 
-// find reads how far earlier replays came, and where the letters that are left begin.
-func (r *Replay) find(ctx context.Context) error {
-	topic := r.wiring.Config.DeadLetter.RejectedTopic
-	var err error
-	if r.span, err = deadletter.SpanOf(ctx, daemon.LettersIn(r.wiring.Admin), topic, r.options.Filter.Since, r.options.Filter.Until); err != nil {
+// find looks up the letters there are, and then their states, so that these are not older.
+func (r *Replay) find(ctx context.Context) (err error) {
+	config, since := r.wiring.Config, r.options.Filter.Since
+	if r.span, err = deadletter.SpanOf(ctx, daemon.LettersIn(r.wiring.Admin), config.DeadLetter.RejectedTopic, since, r.options.Filter.Until); err != nil {
 		return err
 	}
 	r.options.Filter.Until = time.Time{} // the span ends there; letters behind it are left to later replays
-	least := map[int32]int64{}
-	for _, of := range r.syncs {
-		if err := of.load(ctx, r.wiring.Admin, topic); err != nil {
-			return err
-		}
+	if r.states, err = config.LetterStates(ctx, r.wiring.Admin, since, nil); err != nil {
+		return err
 	}
-	for id := range r.span.To {
-		least[id] = r.leastDone(id)
+	if !r.states.Kept() && !r.options.All {
+		return ErrNoStates
 	}
-	r.span.After(least)
 	return nil
 }
 
-// leastDone is the offset of the progress that has come least far. Letters that are held back count only when they are
-// forced: otherwise every replay would read the topic from its beginning.
-func (r *Replay) leastDone(id int32) int64 {
-	least := int64(-1)
-	for _, of := range r.syncs {
-		at := of.plain.done[id]
-		if r.options.Force {
-			at = min(at, of.forced.done[id])
-		}
-		if least < 0 || at < least {
-			least = at
-		}
-	}
-	return least
-}
-
-func (r *Replay) resumed() bool {
-	for _, of := range r.syncs {
-		if len(of.plain.done) > 0 || len(of.plain.others) > 0 {
-			return true
-		}
-	}
-	return false
-}
+// ErrNoStates reports that it is not known which letters are open.
+var ErrNoStates = errors.New("outcomes.enabled is false, so it is not known which dead letters are open: those that were replayed would be sent again")

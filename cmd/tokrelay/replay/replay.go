@@ -5,8 +5,6 @@ package replay
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
@@ -18,6 +16,7 @@ import (
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
+	"github.com/tokrelay/tokrelay/pipeline/outcomes"
 	"github.com/tokrelay/tokrelay/pipeline/router"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
@@ -38,15 +37,17 @@ type Options struct {
 	Limit       int64             // most rows; 0: all
 	Rate        float64           // rows a second; 0: as fast as the connection's limits allow
 	Force       bool              // rows replayed MostReplays times too
+	All         bool              // letters that are not open, or of which that is not known, too
+	By          string            // who asks for it, as outcomes say
 	MaxFailures settings.Percent  // stop when more of the last rows fail again; default 50 %
 	Notice      func(string)      // gets what holds the replay up, once per change; may be nil
 	Progress    func(done int64)  // gets the rows done since, now and then; may be nil
 }
 
 // Replay sends dead letters again: through the current configuration, inside this process, straight to TikTok (never
-// back into the source topic). A row that fails again becomes a dead letter again, with its replays counted. Progress is
-// kept as offsets of consumer groups next to the sync's own, with a note of the filter: an interrupted replay goes on where
-// it was, and no replay sends again what another one has done, whatever the filters of both.
+// back into the source topic). A row that fails again becomes a dead letter again, with its replays counted. What became of each row
+// is in the outcomes: an interrupted replay goes on where it was, and no replay sends again what another one has done, whatever
+// the filters of both.
 //
 // Make one, ask Plan what it would do, then DryRun or Run it once, and Close it.
 type Replay struct {
@@ -56,10 +57,8 @@ type Replay struct {
 	span    deadletter.Span
 	chunk   int
 	pace    *rate.Limiter
-	seen    *seen
+	states  *daemon.LetterStates
 	late    map[string]bool // positions of rows of audiences that a newer change has overtaken
-
-	saving sync.Mutex // one at a time, so that progress never goes back
 
 	mu     sync.Mutex
 	report Report
@@ -93,12 +92,13 @@ var ErrTooManyFailures = errors.New("too many rows fail again")
 
 // New puts a replay together. It opens no connection yet.
 func New(c *daemon.Config, with daemon.Options, o Options) (*Replay, error) {
-	with.Replay = true
+	with.Replay, with.By = true, o.By
+	with.ReplayID = "r" + strconv.FormatInt(time.Now().UnixMilli(), 36)
 	w, err := daemon.Wire(c, with)
 	if err != nil {
 		return nil, err
 	}
-	r := &Replay{wiring: w, options: o, syncs: map[string]*syncReplay{}, late: map[string]bool{}, seen: &seen{at: map[int32]int64{}}, chunk: chunkRows,
+	r := &Replay{wiring: w, options: o, syncs: map[string]*syncReplay{}, late: map[string]bool{}, chunk: chunkRows,
 		report: Report{Rejected: map[pipeline.Reason]int64{}, Skipped: map[pipeline.SkipReason]int64{}}}
 	if o.Rate > 0 {
 		r.chunk = max(1, min(chunkRows, int(o.Rate)))
@@ -122,11 +122,11 @@ func (r *Replay) choose() error {
 		if s.Kind() == daemon.KindFile {
 			return fmt.Errorf("sync %s: its audience is replaced as a whole: the next upload repairs it, there is nothing to replay", name)
 		}
-		r.syncs[name] = r.progressOf(s)
+		r.syncs[name] = &syncReplay{sync: s, ends: r.wiring.Outcomes(s)}
 	}
 	for i := range config.Syncs {
 		if s := &config.Syncs[i]; len(named) == 0 && s.Kind() != daemon.KindFile {
-			r.syncs[s.Name] = r.progressOf(s)
+			r.syncs[s.Name] = &syncReplay{sync: s, ends: r.wiring.Outcomes(s)}
 		}
 	}
 	if len(r.syncs) == 0 {
@@ -135,52 +135,54 @@ func (r *Replay) choose() error {
 	return nil
 }
 
-// progressOf names the groups that keep the progress of a sync's replays. Rows that were replayed too often have progress of
-// their own, so that a replay with Force still meets those that one without it passed over.
-func (r *Replay) progressOf(s *daemon.Sync) *syncReplay {
-	base := r.wiring.Config.GroupOf(s) + ".replay"
-	note, tells := deadletter.NoteOf(&r.options.Filter)
-	group := base
-	if !tells {
-		group += singleGroup
-	} else if text := note.Text(); text != "" {
-		sum := sha256.Sum256([]byte(text))
-		group += "." + hex.EncodeToString(sum[:6])
-	}
-	return &syncReplay{sync: s, group: base, plain: &progress{group: group, note: note, single: !tells},
-		forced: &progress{group: group + forcedGroup, note: note, single: !tells}}
+// syncReplay is the replay of one sync's letters.
+type syncReplay struct {
+	sync  *daemon.Sync
+	ends  *outcomes.Writer // of rows that are not sent; nil: outcomes are not kept
+	order sync.Mutex       // held by the one chunk of an audience that is under way
 }
+
+// ID is the id of the replay, as outcomes have it.
+func (r *Replay) ID() string { return r.wiring.ReplayID() }
 
 // Close ends the connections.
 func (r *Replay) Close() { r.wiring.Close() }
 
-// wants chooses the progress that counts a letter; nil when it is not replayed.
-func (r *Replay) wants(record *pipeline.Record, h *deadletter.Head) *progress {
-	of := r.syncs[string(h.Sync)]
-	if of == nil {
-		return nil
-	}
-	replays, _ := strconv.Atoi(string(h.Replays))
-	if p := of.progress(replays); !p.has(record, h) {
-		return p
-	}
-	return nil
-}
+// choice is what becomes of a letter that the filter chooses.
+type choice uint8
 
-// sends is wants without the letters that are held back, because they were replayed too often.
-func (r *Replay) sends(record *pipeline.Record, h *deadletter.Head) *progress {
-	p := r.wants(record, h)
-	if p != nil && p == r.syncs[string(h.Sync)].forced && !r.options.Force {
-		return nil
+const (
+	toSend    choice = iota
+	elsewhere        // it is of a sync that does not take part
+	done             // it is not open
+	unknown          // it is not known whether it is open
+	looped           // it was replayed too often
+)
+
+// choice decides about a letter.
+func (r *Replay) choice(record *pipeline.Record, h *deadletter.Head) choice {
+	if r.syncs[string(h.Sync)] == nil {
+		return elsewhere
 	}
-	return p
+	if !r.options.All {
+		switch r.states.Of(record, h) {
+		case outcomes.Unknown:
+			return unknown
+		case outcomes.Repaired, outcomes.Again:
+			return done
+		}
+	}
+	if replays, _ := strconv.Atoi(string(h.Replays)); replays >= MostReplays && !r.options.Force {
+		return looped
+	}
+	return toSend
 }
 
 // each parses the letters that the filter chooses and that are to be sent, up to the limit; 0: all.
 func (r *Replay) each(ctx context.Context, filter *deadletter.Filter, limit int64, do func(*deadletter.Dead) error) error {
 	var n int64
 	return deadletter.Rows(ctx, daemon.LettersIn(r.wiring.Admin), r.span, filter, nil, func(record *pipeline.Record, h *deadletter.Head) error {
-		if limit > 0 && n == limit || r.sends(record, h) == nil {
+		if limit > 0 && n == limit || r.choice(record, h) != toSend {
 			return nil
 		}
 		n++

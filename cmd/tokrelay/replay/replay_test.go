@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"maps"
-	"math/rand/v2"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -67,48 +66,5 @@ func TestANewerChangeOvertakesALetterAndATombstoneDoesNot(t *testing.T) {
 	want := map[string]bool{"customers/0/0": true, "customers/0/3": true}
 	if !maps.Equal(late, want) {
 		t.Errorf("overtaken: got %v, want %v", late, want)
-	}
-}
-
-// Letters end in any order; the progress never passes one that has not, and reaches the end when all have.
-func TestProgressNeverPassesALetterOnItsWay(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 1))
-	for range 200 {
-		l := &progress{done: map[int32]int64{}, open: map[int32][]int64{}}
-		open := map[int64]bool{}
-		read := int64(0)
-		check := func() {
-			at, ok := l.offsets("t", map[int32]int64{0: read}).Get("t", 0)
-			want := read
-			for o := range open {
-				want = min(want, o)
-			}
-			if want > 0 && (!ok || at != want) || want == 0 && ok {
-				t.Fatalf("progress is %d (%v), want %d; read %d, open %v", at, ok, want, read, open)
-			}
-		}
-		for range 50 {
-			if random.IntN(2) == 0 {
-				if random.IntN(3) > 0 {
-					l.begin(0, read)
-					open[read] = true
-				}
-				read++
-			} else {
-				for o := range open {
-					l.end(0, o)
-					delete(open, o)
-					break
-				}
-			}
-			check()
-		}
-		for o := range open {
-			l.end(0, o)
-			delete(open, o)
-		}
-		check()
 	}
 }

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -12,22 +13,33 @@ import (
 
 // sendable completes letters that keep no payload from the source, and takes out those that need not or cannot be sent:
 // rows that are gone, and rows of audiences that a newer change has overtaken.
-func (s *sending) sendable(ctx context.Context, list []*deadletter.Dead) ([]*deadletter.Dead, error) {
+func (s *sending) sendable(ctx context.Context, name string, list []*deadletter.Dead) ([]*deadletter.Dead, error) {
 	if err := s.replay.complete(ctx, list); err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(list, func(d *deadletter.Dead) bool {
+	var gone, late []pipeline.Record
+	list = slices.DeleteFunc(list, func(d *deadletter.Dead) bool {
 		switch {
 		case d.Omitted != "":
-			s.replay.count(func(r *Report) { r.Gone++ })
+			gone = append(gone, d.Record)
 		case s.replay.late[d.Record.Position()]:
-			s.replay.count(func(r *Report) { r.Skipped[pipeline.SkipDuplicateReplay]++ })
+			late = append(late, d.Record)
 		default:
 			return false
 		}
-		s.done(d)
 		return true
-	}), nil
+	})
+	s.replay.count(func(r *Report) {
+		r.Gone += int64(len(gone))
+		if len(late) > 0 {
+			r.Skipped[pipeline.SkipDuplicateReplay] += int64(len(late))
+		}
+	})
+	ends := s.replay.syncs[name].ends
+	if ends == nil {
+		return list, nil
+	}
+	return list, errors.Join(ends.Skipped(ctx, gone, pipeline.SkipGone), ends.Skipped(ctx, late, pipeline.SkipDuplicateReplay))
 }
 
 // complete reads the rows of letters without payload from where they came from. Those it found are no longer Omitted.

@@ -45,7 +45,6 @@ func (r *Replay) Run(ctx context.Context) (*Report, error) {
 	endRouting()
 	stop()
 	services.Wait()
-	err = errors.Join(err, r.save(context.WithoutCancel(ctx)))
 	return r.finish(), err
 }
 

@@ -34,7 +34,6 @@ func (s *sending) read(ctx context.Context) error {
 				return err
 			}
 		}
-		s.replay.seen.read(r.Partition, r.Offset)
 		if s.replay.options.Limit > 0 && s.taken == s.replay.options.Limit {
 			return admin.ErrStop
 		}
@@ -48,23 +47,12 @@ func (s *sending) read(ctx context.Context) error {
 			return err
 		}
 	}
-	if s.replay.options.Limit == 0 || s.taken < s.replay.options.Limit {
-		s.readAll()
-	}
 	return nil
-}
-
-// readAll notes that nothing is left before the ends, also where the last records were not letters.
-func (s *sending) readAll() {
-	for id, end := range s.replay.span.To {
-		s.replay.seen.read(id, end-1)
-	}
 }
 
 func (s *sending) letter(ctx context.Context, r *pipeline.Record, h *deadletter.Head) error {
 	name := string(h.Sync)
-	p := s.replay.sends(r, h)
-	if p == nil {
+	if s.replay.choice(r, h) != toSend {
 		return nil
 	}
 	d, err := deadletter.Parse(deadletter.Keep(r))
@@ -72,7 +60,6 @@ func (s *sending) letter(ctx context.Context, r *pipeline.Record, h *deadletter.
 		return nil // its headers were read before: it is a letter
 	}
 	s.taken++
-	p.begin(r.Partition, r.Offset)
 	s.pending[name] = append(s.pending[name], d)
 	if len(s.pending[name]) < s.replay.chunk {
 		return nil
@@ -94,7 +81,7 @@ func (s *sending) offer(ctx context.Context, name string) error {
 			}
 		}
 	}
-	list, err := s.sendable(ctx, list)
+	list, err := s.sendable(ctx, name, list)
 	if err != nil || len(list) == 0 {
 		return err
 	}
@@ -143,15 +130,10 @@ func (s *sending) settle(name string, list []*deadletter.Dead) {
 	s.settled(name, chunk, list)
 }
 
-// settled counts the rows that have ended; the others stay for the next replay.
+// settled counts the rows that have ended; the others stay open for the next replay.
 func (s *sending) settled(name string, chunk *pipeline.Chunk, list []*deadletter.Dead) {
-	for i, d := range list {
-		o := chunk.Settled(i)
-		if o == pipeline.Unsettled {
-			continue
-		}
-		s.done(d)
-		if o == pipeline.Delivered {
+	for i := range list {
+		if o := chunk.Settled(i); o == pipeline.Delivered {
 			s.replay.count(func(r *Report) {
 				if r.Delivered++; s.replay.syncs[name].sync.Kind() == daemon.KindSegment {
 					r.Owned++
@@ -159,17 +141,9 @@ func (s *sending) settled(name string, chunk *pipeline.Chunk, list []*deadletter
 			})
 		}
 	}
-	if err := s.replay.save(context.WithoutCancel(s.ctx)); err != nil {
-		s.stop(err)
-	}
 	if s.replay.options.Progress != nil {
 		s.replay.options.Progress(int64(len(list)))
 	}
-}
-
-// done notes that a letter is done with.
-func (s *sending) done(d *deadletter.Dead) {
-	s.replay.syncs[d.Sync].progress(d.Replays).end(d.At.Partition, d.At.Offset)
 }
 
 func (r *Replay) count(change func(*Report)) {

@@ -214,7 +214,7 @@ test('record keys have the forms that serializers write', async () => {
     const forms = await page.evaluate(typed => globalThis.identify.keys(typed).map(bytes => String.fromCharCode(...bytes)), typed)
     assert.ok(forms.includes(wanted), `${typed} has not the form ${JSON.stringify(wanted)} among ${JSON.stringify(forms)}`)
   }
-  const kinds = { 'ada@example.com': 'email', '+1 213 555 0100': 'phone', 'e-77': 'text', 'a/1/2': 'position', [sha256('x')]: 'digest' }
+  const kinds = { 'ada@example.com': 'email', '+1 213 555 0100': 'phone', 'e-77': 'text', '0170 1234567': 'number', 'a/1/2': 'position', [sha256('x')]: 'digest' }
   for (const [typed, kind] of Object.entries(kinds)) {
     assert.equal((await page.evaluate(typed => globalThis.identify.question(typed, []), typed)).as, kind, typed)
   }

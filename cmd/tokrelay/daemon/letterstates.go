@@ -1,0 +1,113 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/deadletter"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
+	"github.com/tokrelay/tokrelay/pipeline/outcomes"
+)
+
+// LetterStates know which dead letters are open. They may be asked by several goroutines.
+type LetterStates struct {
+	known *outcomes.States // nil: no outcomes are kept
+	asked [4]atomic.Int64  // by state: letters that Open was asked for
+}
+
+// LetterStates reads the states of letters that were written since a time; zero: of all. progress may be nil.
+func (c *Config) LetterStates(ctx context.Context, client *admin.Client, since time.Time, progress func(read, of int64)) (*LetterStates, error) {
+	if !c.Outcomes.Enabled {
+		return &LetterStates{}, nil
+	}
+	if !since.IsZero() {
+		since = since.Add(-outcomeLate)
+	}
+	tell := func(p outcomes.Progress) {
+		if progress != nil {
+			progress(p.Read, p.Of)
+		}
+	}
+	known, err := outcomes.ReadStates(ctx, c.OutcomesIn(client), since, tell)
+	if err != nil {
+		return nil, fmt.Errorf("read the states of dead letters: %w", err)
+	}
+	return &LetterStates{known: known}, nil
+}
+
+// outcomeLate is by how much clocks may differ between those who write letters and those who keep them.
+const outcomeLate = time.Minute
+
+// Of is the state of the letter in the record, whose head h is.
+func (s *LetterStates) Of(r *pipeline.Record, h *deadletter.Head) outcomes.State {
+	if s.known == nil {
+		return outcomes.Unknown
+	}
+	partition, err := strconv.ParseInt(string(h.Partition), 10, 32)
+	offset, other := strconv.ParseInt(string(h.Offset), 10, 64)
+	if err != nil || other != nil {
+		return outcomes.Unknown
+	}
+	row := pipeline.Position{Topic: string(h.Topic), Partition: int32(partition), Offset: offset}
+	return s.known.Of(string(h.Sync), row, outcomes.Letter{Partition: r.Partition, Offset: r.Offset})
+}
+
+// OfLetter is Of for a letter that was parsed.
+func (s *LetterStates) OfLetter(d *deadletter.Dead) outcomes.State {
+	if s.known == nil {
+		return outcomes.Unknown
+	}
+	row := pipeline.Position{Topic: d.Record.Topic, Partition: d.Record.Partition, Offset: d.Record.Offset}
+	return s.known.Of(d.Sync, row, outcomes.Letter{Partition: d.At.Partition, Offset: d.At.Offset})
+}
+
+// Open reports whether a letter is open, as a Filter asks, and counts it by its state. Where no outcomes are kept every letter may be open.
+func (s *LetterStates) Open(r *pipeline.Record, h *deadletter.Head) bool {
+	state := s.Of(r, h)
+	s.asked[state].Add(1)
+	return state == outcomes.Open || s.known == nil
+}
+
+// Kept reports whether outcomes are kept, from which states are known.
+func (s *LetterStates) Kept() bool { return s.known != nil }
+
+// Asked is how many letters of a state Open was asked for.
+func (s *LetterStates) Asked(state outcomes.State) int64 { return s.asked[state].Load() }
+
+// Histories reads what became of the rows of letters, in order.
+func (c *Config) Histories(ctx context.Context, client *admin.Client, letters ...*deadletter.Dead) (map[outcomes.Row][]*outcomes.Outcome, error) {
+	rows, since := map[outcomes.Row][]*outcomes.Outcome{}, time.Time{}
+	for _, d := range letters {
+		rows[RowOf(d)] = nil
+		if since.IsZero() || d.First.Before(since) {
+			since = d.First
+		}
+	}
+	if !c.Outcomes.Enabled || len(rows) == 0 {
+		return rows, nil
+	}
+	if !since.IsZero() {
+		since = since.Add(-outcomeLate)
+	}
+	if err := outcomes.History(ctx, c.OutcomesIn(client), since, rows); err != nil {
+		return nil, fmt.Errorf("read what became of rows: %w", err)
+	}
+	return rows, nil
+}
+
+// HistoryOf is the state of a letter, in words, and the history of its row, made of the row's outcomes.
+func HistoryOf(d *deadletter.Dead, list []*outcomes.Outcome) (state string, history []deadletter.Becoming) {
+	for _, o := range list {
+		history = append(history, deadletter.Becoming{At: o.SettledAt().UTC(), What: o.End.String(), Reason: o.Reason, Replay: o.Replay, By: o.By, Call: o.Call})
+	}
+	return outcomes.StateIn(list, outcomes.Letter{Partition: d.At.Partition, Offset: d.At.Offset}).String(), history
+}
+
+// RowOf is the row of a letter.
+func RowOf(d *deadletter.Dead) outcomes.Row {
+	return outcomes.Row{Sync: d.Sync, Topic: d.Record.Topic, Partition: d.Record.Partition, Offset: d.Record.Offset}
+}
