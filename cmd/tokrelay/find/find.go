@@ -33,7 +33,7 @@ func New(d *daemon.Daemon) (*Finder, error) {
 type Options struct {
 	Syncs    []string // none: all
 	Since    time.Time
-	Progress func(what string, done, of int64) // nil: nobody asks
+	Progress func(what string, done, of int64) // called from several goroutines; nil: nobody asks
 	Patience time.Duration                     // for each topic that is read by its rows; 0: as long as it takes
 }
 

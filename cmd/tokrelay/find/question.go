@@ -137,7 +137,9 @@ func recognise(text string) As {
 }
 
 // isPerson reports whether an audience may hold what it is taken for.
-func (a As) isPerson() bool { return a == Email || a == Phone || a == Device || a == Digest || a == Number }
+func (a As) isPerson() bool {
+	return a == Email || a == Phone || a == Device || a == Digest || a == Number
+}
 
 // phoneLike reports whether a text may be a phone number: few others are worth the work.
 func phoneLike(text string) bool {

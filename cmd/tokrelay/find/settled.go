@@ -2,10 +2,12 @@ package find
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -23,19 +25,32 @@ const firstWindow = time.Hour
 // rows answers of a person, an event or a key: what settled, what waits, where nothing was found what was skipped, and the present
 // memberships.
 func (f *search) rows(ctx context.Context) {
+	people := *f // looks at the same time, for itself
+	people.answer = &Answer{}
+	var looking sync.WaitGroup
+	if f.question.As.isPerson() {
+		looking.Go(func() { people.memberships(ctx, f.question.Digests) })
+	}
+	f.ended(ctx)
+	looking.Wait()
+	f.answer.Memberships = people.answer.Memberships
+	f.answer.Problems = append(f.answer.Problems, people.answer.Problems...)
+	f.answer.Looked.Short = cmp.Or(f.answer.Looked.Short, people.answer.Looked.Short)
+}
+
+// ended finds rows: those that have settled, those that wait, and where there are none those that were skipped.
+func (f *search) ended(ctx context.Context) {
 	wanted := newMatcher(f.question, f.wiring.Config.Countries())
 	f.problem("the topic of outcomes", f.settled(ctx, outcomes.Options{Since: f.options.Since, Window: firstWindow}, wanted.outcome))
 	f.problem("rejected rows", f.refused(ctx, wanted))
 	for _, s := range f.syncs {
 		f.problem("what sync "+s.Name+" has not read yet", f.unread(ctx, s, wanted))
 	}
-	if len(f.answer.Rows) == 0 {
-		for _, s := range f.syncs {
-			f.problem("what sync "+s.Name+" skipped", f.passed(ctx, s, wanted))
-		}
+	if len(f.answer.Rows) > 0 {
+		return
 	}
-	if f.question.As.isPerson() {
-		f.memberships(ctx, f.question.Digests)
+	for _, s := range f.syncs {
+		f.problem("what sync "+s.Name+" skipped", f.passed(ctx, s, wanted))
 	}
 }
 
@@ -142,7 +157,7 @@ func (f *search) add(o *outcomes.Outcome) {
 		e.Code = strconv.Itoa(o.Code)
 	}
 	r.happened(e)
-	r.ended(f, o)
+	r.endedAs(f, o)
 }
 
 // happened notes an event; a row that was read again and ended alike has one more of the same.
@@ -157,8 +172,8 @@ func (r *Row) happened(e Event) {
 	r.History = append(r.History, e)
 }
 
-// ended takes over how a row ended last.
-func (r *Row) ended(f *search, o *outcomes.Outcome) {
+// endedAs takes over how a row ended last.
+func (r *Row) endedAs(f *search, o *outcomes.Outcome) {
 	r.Condition, r.Reason, r.Field, r.From, r.Cure = "", "", "", "", ""
 	again := at(" at ", o.SettledAt())
 	if o.Replay != "" {
@@ -179,8 +194,8 @@ func (r *Row) ended(f *search, o *outcomes.Outcome) {
 		r.State, r.Words = Skipped, skipped(pipeline.SkipReason(o.Reason), "")
 	default:
 		r.State = map[outcomes.End]State{outcomes.Rejected: Rejected, outcomes.Failed: Failed}[o.End]
-		sync, _ := f.wiring.Config.Sync(o.Sync)
-		r.explain(sync, pipeline.Reason(o.Reason), o.Field)
+		of, _ := f.wiring.Config.Sync(o.Sync)
+		r.explain(of, pipeline.Reason(o.Reason), o.Field)
 		r.Words = "rejected" + again + ": " + r.Words
 		if r.From == "" && o.Column != "" {
 			r.From = "column `" + o.Column + "`"
