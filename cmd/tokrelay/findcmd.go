@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -112,18 +113,16 @@ func (d *desk) find(c *cobra.Command, q *find.Question, o find.Options) (*find.A
 	if err != nil {
 		return nil, err
 	}
-	var bar *progress
+	var mu sync.Mutex
+	bar := d.screen.progress("")
 	o.Progress = func(what string, done, of int64) {
-		if bar == nil || bar.what != what {
-			bar = d.screen.progress(what)
-		}
+		mu.Lock()
+		defer mu.Unlock()
+		bar.what = what
 		bar.show(done, of)
 	}
-	a, err := finder.Find(c.Context(), q, o)
-	if bar != nil {
-		bar.end()
-	}
-	return a, err
+	defer bar.end()
+	return finder.Find(c.Context(), q, o)
 }
 
 // toneColours are the colours of an answer's parts.

@@ -48,7 +48,7 @@ func Compare(s *daemon.Sync, row *deadletter.Row, item json.RawMessage, refused 
 	if len(image) == 0 {
 		image = row.Before
 	}
-	c := comparison{columns: map[string]deadletter.Column{}, private: map[string]bool{}, members: s.ProductMembers(), sent: leaves(item)}
+	c := comparison{columns: map[string]deadletter.Column{}, private: private(s), members: s.ProductMembers(), sent: leaves(item)}
 	for _, column := range image {
 		c.columns[column.Name] = column
 	}
@@ -57,11 +57,6 @@ func Compare(s *daemon.Sync, row *deadletter.Row, item json.RawMessage, refused 
 	for i, m := range mapped {
 		if i < len(line) && line[i] != "" {
 			c.sent[m.Field] = line[i]
-		}
-		if events.PlainOf(m.Field) == events.Personal && m.Field != "event_id" && m.Field != "member_when" {
-			for _, column := range m.Origin.Columns {
-				c.private[column] = true
-			}
 		}
 	}
 	if o, ok := s.OriginOf(refused); ok && !slices.ContainsFunc(mapped, func(m events.Mapped) bool { return m.Field == refused }) {
@@ -76,6 +71,19 @@ func Compare(s *daemon.Sync, row *deadletter.Row, item json.RawMessage, refused 
 	return list
 }
 
+// private are the columns that may identify a person, wherever else they are mapped.
+func private(s *daemon.Sync) map[string]bool {
+	columns := map[string]bool{}
+	for _, m := range s.Origins() {
+		if events.PlainOf(m.Field) == events.Personal && m.Field != "event_id" && m.Field != "member_when" {
+			for _, column := range m.Origin.Columns {
+				columns[column] = true
+			}
+		}
+	}
+	return columns
+}
+
 // order puts the field that was refused first.
 func order(c Compared) int {
 	if c.Mark == Refused {
@@ -86,7 +94,7 @@ func order(c Compared) int {
 
 type comparison struct {
 	columns map[string]deadletter.Column
-	private map[string]bool   // columns that identify a person, wherever else they are mapped
+	private map[string]bool   // columns that may identify a person
 	members map[string]bool   // of products
 	sent    map[string]string // by field
 	clear   identity.Redactor
@@ -107,7 +115,7 @@ func (c *comparison) compare(m events.Mapped, refused string, isSent bool) (Comp
 	switch {
 	case m.Field == refused:
 		one.Mark = Refused
-	case !isSent || m.Field == "member_when":
+	case !isSent || m.Field == "member_when" || len(m.Origin.Columns) == 0:
 	case there && slices.Contains(values, sent):
 	case there && isHash(sent):
 		one.Mark = Hashed

@@ -33,7 +33,7 @@ func New(d *daemon.Daemon) (*Finder, error) {
 type Options struct {
 	Syncs    []string // none: all
 	Since    time.Time
-	Progress func(what string, done, of int64) // nil: nobody asks
+	Progress func(what string, done, of int64) // called from several goroutines; nil: nobody asks
 	Patience time.Duration                     // for each topic that is read by its rows; 0: as long as it takes
 }
 
@@ -68,8 +68,32 @@ func (f *Finder) Find(ctx context.Context, q *Question, o Options) (*Answer, err
 		s.rows(ctx)
 	}
 	s.answer.refusals()
+	s.holds(ctx)
 	s.answer.conclude(q)
 	return s.answer, ctx.Err()
+}
+
+// holds says of rows that wait what their syncs wait for.
+func (f *search) holds(ctx context.Context) {
+	if !slices.ContainsFunc(f.answer.Rows, func(r *Row) bool { return r.State == Waiting }) {
+		return
+	}
+	states, err := f.wiring.GroupStates(ctx, f.wiring.State)
+	f.problem("what syncs wait for", err)
+	for _, g := range states {
+		why := ""
+		switch {
+		case g.Verdict == daemon.NotRunning:
+			why = "; no instance runs the sync"
+		case len(g.Waits) > 0:
+			why = "; the sync waits for " + g.Waits[0].What
+		}
+		for _, r := range f.answer.Rows {
+			if r.Sync == g.Sync && r.State == Waiting {
+				r.Words += why
+			}
+		}
+	}
 }
 
 // problem notes what could not be looked at.
@@ -135,7 +159,7 @@ func (a *Answer) conclude(q *Question) {
 // verdict is what became of the row, in which sync where there are several.
 func (r *Row) verdict(several bool) string {
 	if several {
-		return r.Sync + ": " + r.Words
+		return r.Words + " (sync " + r.Sync + ")"
 	}
 	return r.Words
 }

@@ -1,6 +1,7 @@
 package find
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -216,10 +217,7 @@ func (f *search) letterOf(ctx context.Context, s *daemon.Sync, row *Row) error {
 	}
 	row.State = Rejected
 	row.explain(s, d.Rejection.Reason, d.Rejection.Field)
-	row.Words = "rejected: " + d.Message()
-	if d.Message() == "" {
-		row.Words = "rejected: " + d.Rejection.Reason.Info().Meaning
-	}
+	row.Words = "rejected" + at(" at ", d.Failed) + ": " + cmp.Or(d.Message(), row.Words)
 	return nil
 }
 

@@ -28,6 +28,7 @@ const (
 	EventID  As = "event-id"
 	Key      As = "key"
 	Customer As = "customer-id"
+	Number   As = "number" // Text that may be a phone number in national form
 	Text     As = "text"
 )
 
@@ -57,7 +58,7 @@ func Asked(as string, digests []string, place string) (*Question, error) {
 	if position, err := deadletter.ParsePlace(place); err == nil {
 		return &Question{As: Place, Place: &position}, nil
 	}
-	if q.As != Text && (q.As == Place || !slices.Contains(Kinds, q.As)) {
+	if q.As != Text && q.As != Number && (q.As == Place || !slices.Contains(Kinds, q.As)) {
 		q.As = Text
 	}
 	for _, text := range digests[:min(len(digests), mostDigests)] {
@@ -103,15 +104,12 @@ func Recognise(text string, as As, countries []identity.Country) (*Question, err
 		q.texts(text) // an event id may look like one
 	case Email:
 		q.emails(text)
-	case Phone:
+	case Phone, Number:
 		q.phones(text, countries)
 	case Device:
 		q.device(text)
 	default:
 		q.texts(text)
-	}
-	if as == Text && phoneLike(text) { // digits may be either
-		q.phones(text, countries)
 	}
 	if q.Place == nil && len(q.Digests) == 0 {
 		return nil, fmt.Errorf("it is not %s that could be hashed: see tokrelay find --help for --as", as.Words())
@@ -132,8 +130,15 @@ func recognise(text string) As {
 		return Device
 	case strings.HasPrefix(text, "+") && phoneLike(text):
 		return Phone
+	case phoneLike(text):
+		return Number
 	}
 	return Text
+}
+
+// isPerson reports whether an audience may hold what it is taken for.
+func (a As) isPerson() bool {
+	return a == Email || a == Phone || a == Device || a == Digest || a == Number
 }
 
 // phoneLike reports whether a text may be a phone number: few others are worth the work.

@@ -34,7 +34,7 @@ func TestWhatIsTypedIsRecognisedAndHashedInTheFormsOfSyncs(t *testing.T) {
 	}{
 		{" Ada.L+shop@Example.com ", "", Email, []string{sum("ada.l+shop@example.com"), sum("ada.l@example.com"), sum("adal@example.com"), sum("adal+shop@example.com")}},
 		{"+49 170 1234567", "", Phone, []string{sum("+491701234567")}},
-		{"0170 1234567", "", Text, []string{sum("+491701234567"), sum("0170 1234567")}},
+		{"0170 1234567", "", Number, []string{sum("+491701234567"), sum("0170 1234567")}},
 		{"CDDA802E-FB9C-47AD-9866-0794D394C912", "", Device, []string{hex.EncodeToString(md[:]), sum("cdda802e-fb9c-47ad-9866-0794d394c912")}},
 		{strings.Repeat("AB", 32), "", Digest, []string{strings.Repeat("ab", 32), sum(strings.Repeat("AB", 32))}},
 		{"4711", "", Text, []string{sum("4711"), sum("\xce\x49"), sum("\x084711"), sum("\x00\x00\x12\x67"), sum("\x00\x00\x00\x00\x00\x00\x12\x67")}},

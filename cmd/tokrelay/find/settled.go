@@ -1,14 +1,18 @@
 package find
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
+	"github.com/tokrelay/tokrelay/pipeline/identity"
 	"github.com/tokrelay/tokrelay/pipeline/outcomes"
 )
 
@@ -21,18 +25,32 @@ const firstWindow = time.Hour
 // rows answers of a person, an event or a key: what settled, what waits, where nothing was found what was skipped, and the present
 // memberships.
 func (f *search) rows(ctx context.Context) {
-	wanted := newMatcher(f.question)
+	people := *f // looks at the same time, for itself
+	people.answer = &Answer{}
+	var looking sync.WaitGroup
+	if f.question.As.isPerson() {
+		looking.Go(func() { people.memberships(ctx, f.question.Digests) })
+	}
+	f.ended(ctx)
+	looking.Wait()
+	f.answer.Memberships = people.answer.Memberships
+	f.answer.Problems = append(f.answer.Problems, people.answer.Problems...)
+	f.answer.Looked.Short = cmp.Or(f.answer.Looked.Short, people.answer.Looked.Short)
+}
+
+// ended finds rows: those that have settled, those that wait, and where there are none those that were skipped.
+func (f *search) ended(ctx context.Context) {
+	wanted := newMatcher(f.question, f.wiring.Config.Countries())
 	f.problem("the topic of outcomes", f.settled(ctx, outcomes.Options{Since: f.options.Since, Window: firstWindow}, wanted.outcome))
+	f.problem("rejected rows", f.refused(ctx, wanted))
 	for _, s := range f.syncs {
 		f.problem("what sync "+s.Name+" has not read yet", f.unread(ctx, s, wanted))
 	}
-	if len(f.answer.Rows) == 0 {
-		for _, s := range f.syncs {
-			f.problem("what sync "+s.Name+" skipped", f.passed(ctx, s, wanted))
-		}
+	if len(f.answer.Rows) > 0 {
+		return
 	}
-	if f.question.As != EventID && f.question.As != Key {
-		f.memberships(ctx, f.question.Digests)
+	for _, s := range f.syncs {
+		f.problem("what sync "+s.Name+" skipped", f.passed(ctx, s, wanted))
 	}
 }
 
@@ -42,10 +60,12 @@ type matcher struct {
 	texts    map[[sha256.Size]byte]bool // hashes of what may be an event id
 	digests  [][]byte
 	hex      [][]byte
+
+	countries []identity.Country // of numbers in national form
 }
 
-func newMatcher(q *Question) *matcher {
-	m := &matcher{prefixes: map[[outcomes.Prefix]byte]bool{}, texts: map[[sha256.Size]byte]bool{}, digests: q.Digests}
+func newMatcher(q *Question, countries []identity.Country) *matcher {
+	m := &matcher{countries: countries, prefixes: map[[outcomes.Prefix]byte]bool{}, texts: map[[sha256.Size]byte]bool{}, digests: q.Digests}
 	for _, d := range q.Digests {
 		m.prefixes[[outcomes.Prefix]byte(d)] = true
 		if len(d) == sha256.Size && q.As != Email && q.As != Phone && q.As != Device && q.As != Key {
@@ -67,6 +87,20 @@ func (m *matcher) outcome(o *outcomes.Outcome) bool {
 		}
 	}
 	return len(o.EventID) > 0 && m.isText(o.EventID)
+}
+
+// isForm reports whether a text has the hash of a form of what was typed.
+func (m *matcher) isForm(text []byte) bool {
+	sum := sha256.Sum256(text)
+	return m.isDigest(sum[:])
+}
+
+func (m *matcher) isDigest(digest []byte) bool {
+	return m.prefixes[[outcomes.Prefix]byte(digest)] && slices.ContainsFunc(m.digests, func(d []byte) bool { return bytes.Equal(d, digest) })
+}
+
+func (m *matcher) isHash(h identity.Hash, err error) bool {
+	return err == nil && !h.IsZero() && m.isDigest(h.AppendDigest(nil))
 }
 
 func (m *matcher) isText(text []byte) bool {
@@ -123,7 +157,7 @@ func (f *search) add(o *outcomes.Outcome) {
 		e.Code = strconv.Itoa(o.Code)
 	}
 	r.happened(e)
-	r.ended(f, o)
+	r.endedAs(f, o)
 }
 
 // happened notes an event; a row that was read again and ended alike has one more of the same.
@@ -138,34 +172,31 @@ func (r *Row) happened(e Event) {
 	r.History = append(r.History, e)
 }
 
-// ended takes over how a row ended last.
-func (r *Row) ended(f *search, o *outcomes.Outcome) {
+// endedAs takes over how a row ended last.
+func (r *Row) endedAs(f *search, o *outcomes.Outcome) {
 	r.Condition, r.Reason, r.Field, r.From, r.Cure = "", "", "", "", ""
-	again := ""
+	again := at(" at ", o.SettledAt())
 	if o.Replay != "" {
 		again = at(", by a replay at ", o.SettledAt())
 	}
 	switch o.End {
 	case outcomes.Delivered:
-		r.State, r.Words = Delivered, "sent, and accepted by TikTok"+at(" at ", o.SettledAt())
+		r.State, r.Words = Delivered, "sent, and accepted by TikTok"+again
 		if wasDead := slices.ContainsFunc(r.History, func(e Event) bool {
 			return e.Outcome == outcomes.Rejected.String() || e.Outcome == outcomes.Failed.String()
 		}); wasDead {
-			r.Words = "repaired: sent, and accepted by TikTok" + again
+			r.Words = "repaired: " + r.Words
 		}
 		r.Letter = ""
 	case outcomes.Asserted:
-		r.State, r.Words, r.Letter = Asserted, "handed to the audience's owners, who tell TikTok what changes"+again, ""
+		r.State, r.Words, r.Letter = Asserted, "handed"+again+" to the audience's owners, who tell TikTok what changes", ""
 	case outcomes.Skipped:
-		r.State, r.Words = Skipped, skipped(pipeline.SkipReason(o.Reason), "")+again
-		if o.Reason == "" {
-			r.Words = "skipped" + again
-		}
+		r.State, r.Words = Skipped, skipped(pipeline.SkipReason(o.Reason), "")
 	default:
 		r.State = map[outcomes.End]State{outcomes.Rejected: Rejected, outcomes.Failed: Failed}[o.End]
-		sync, _ := f.wiring.Config.Sync(o.Sync)
-		r.explain(sync, pipeline.Reason(o.Reason), o.Field)
-		r.Words = "rejected: " + r.Words + again
+		of, _ := f.wiring.Config.Sync(o.Sync)
+		r.explain(of, pipeline.Reason(o.Reason), o.Field)
+		r.Words = "rejected" + again + ": " + r.Words
 		if r.From == "" && o.Column != "" {
 			r.From = "column `" + o.Column + "`"
 		}

@@ -20,6 +20,8 @@ type tracer struct {
 	flow    *daemon.Flow
 	runner  pipeline.Runner
 	ungated pipeline.Runner // whatever `on` and `when` say
+	plain   pipeline.Runner // decodes alone
+	private map[string]bool // columns that may identify a person
 }
 
 func newTracer(s *daemon.Sync, schemas *registry.Registry) (*tracer, error) {
@@ -30,8 +32,9 @@ func newTracer(s *daemon.Sync, schemas *registry.Registry) (*tracer, error) {
 	if err := flow.DecodeWith(schemas, nil, slog.New(slog.DiscardHandler)); err != nil {
 		return nil, err
 	}
-	t := &tracer{sync: s, flow: flow, runner: pipeline.Runner{Steps: flow.PreviewSteps()}, ungated: pipeline.Runner{Steps: flow.PreviewSteps()}}
+	t := &tracer{sync: s, flow: flow, private: private(s), runner: pipeline.Runner{Steps: flow.PreviewSteps()}, ungated: pipeline.Runner{Steps: flow.PreviewSteps()}}
 	t.ungated.Steps.Pass, t.ungated.Steps.Leave = nil, nil
+	t.plain.Steps.Decode = t.runner.Steps.Decode
 	return t, nil
 }
 
@@ -70,6 +73,25 @@ func (t *tracer) trace(ctx context.Context, r *pipeline.Record) (*traced, error)
 	return out, nil
 }
 
+// holds reports whether a column of the row that may identify a person has a text that is wanted.
+func (t *tracer) holds(ctx context.Context, r *pipeline.Record, wanted func(text []byte) bool) bool {
+	c := &t.plain.Change
+	if t.plain.Row(ctx, r, 0) != nil || c.Shape == nil {
+		return false
+	}
+	for _, image := range [...]*pipeline.Image{&c.After, &c.Before} {
+		for i, name := range c.Shape.Names {
+			if !image.Present || !t.private[name] {
+				continue
+			}
+			if v := image.Value(i); !v.IsNull() && wanted([]byte(v.Text())) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // condition is the part of the configuration because of which rows are skipped, as it is written there.
 func (t *tracer) condition(skip pipeline.SkipReason, op pipeline.Op) string {
 	s := t.sync
@@ -103,6 +125,9 @@ var skipWords = map[pipeline.SkipReason]string{
 func skipped(skip pipeline.SkipReason, condition string) string {
 	if condition == "" {
 		condition = skipWords[skip]
+	}
+	if skip == "" {
+		return "skipped"
 	}
 	if condition == "" {
 		return "skipped: " + strings.ReplaceAll(string(skip), "_", " ")

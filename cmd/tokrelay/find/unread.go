@@ -24,8 +24,11 @@ const sourcePatience = 4 * time.Second
 
 // unread looks among the rows that the sync has not read yet.
 func (f *search) unread(ctx context.Context, s *daemon.Sync, wanted *matcher) error {
+	if s.Kind() == daemon.KindFile {
+		return nil // its topic tells of memberships
+	}
 	all, committed, err := f.offsets(ctx, s)
-	if err != nil || s.Kind() == daemon.KindFile {
+	if err != nil {
 		return err
 	}
 	for topic, partitions := range all.To {
@@ -51,7 +54,7 @@ func (f *search) unread(ctx context.Context, s *daemon.Sync, wanted *matcher) er
 // passed looks among the rows that were read since the time that is asked for, where no outcome is of what is looked for: one that was skipped
 // has no digest in its outcome. In which streamed audience a person is their owners know; their rows are looked for by key alone.
 func (f *search) passed(ctx context.Context, s *daemon.Sync, wanted *matcher) error {
-	if s.Kind() == daemon.KindFile || s.Kind() == daemon.KindSegment && f.question.As != Key && f.question.As != Text {
+	if s.Kind() == daemon.KindFile || s.Kind() == daemon.KindSegment && f.question.As.isPerson() {
 		return nil
 	}
 	all, committed, err := f.offsets(ctx, s)
@@ -152,7 +155,9 @@ func (m *matcher) row(ctx context.Context, t *tracer, r *pipeline.Record) bool {
 	}
 	items := &t.ungated.Items
 	items.Reset()
-	_ = t.ungated.Row(ctx, r, 0) // one that makes nothing holds nothing that could be found
+	if _, rejected := errors.AsType[*pipeline.Rejection](t.ungated.Row(ctx, r, 0)); rejected {
+		return t.holds(ctx, r, m.isPerson)
+	}
 	for i := range items.List {
 		if id := items.ID(i); len(id) > 0 && m.isText(id) {
 			return true

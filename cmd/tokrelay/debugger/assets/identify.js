@@ -103,7 +103,8 @@ globalThis.identify = (() => {
     if (text.split('@').length === 2) return 'email'
     if (digest.test(text)) return 'digest'
     if (device.test(text)) return 'device'
-    return text.startsWith('+') && phones(text, []).length > 0 ? 'phone' : 'text'
+    if (phones(text, []).length === 0) return 'text'
+    return text.startsWith('+') ? 'phone' : 'number'
   }
 
   // question is what is asked of the server: digests, and the place in Kafka if that is what was typed.
