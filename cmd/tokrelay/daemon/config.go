@@ -32,6 +32,7 @@ type Config struct {
 	Calls          calls.Config             `yaml:"calls" doc:"What is remembered of API calls, for the page."`
 	Admin          Admin                    `yaml:"admin" doc:"The page, metrics and probes."`
 	Notify         notify.Config            `yaml:"notify" doc:"Tell operators of syncs that are held up and go on, and of uploads, where there is no Alertmanager."`
+	LogLevel       string                   `yaml:"log_level" enum:"debug,info,warn,error" doc:"In place of --log-level, and read again at SIGHUP."`
 	Shutdown       Shutdown                 `yaml:"shutdown" doc:"How the daemon stops."`
 	Syncs          []Sync                   `yaml:"syncs" doc:"The flows: source topic to TikTok destination."`
 }
