@@ -2,12 +2,17 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 )
 
 // moveFlags are what every command that moves a sync's group is asked for.
@@ -33,7 +38,8 @@ type groupMove struct {
 	result   string // for the list of actions
 }
 
-// moveGroup shows what plan finds, asks, and does it. Nothing moves while an instance of the sync runs.
+// moveGroup shows what plan finds, asks, and does it. Nothing moves while an instance of the sync sends: all are stopped, or the
+// sync is paused and its members are put out of the group, to join again behind the move.
 func moveGroup(c *cobra.Command, f *moveFlags, plan func(*desk, *daemon.Sync) (*groupMove, error)) error {
 	d, err := openDesk(c, f.config, c.Name())
 	if err != nil {
@@ -54,29 +60,78 @@ func moveGroup(c *cobra.Command, f *moveFlags, plan func(*desk, *daemon.Sync) (*
 		d.screen.note("nothing was changed: this is a dry run\n")
 		return nil
 	}
-	if err := d.vacant(c.Context(), m.group); err != nil {
+	paused, err := d.vacant(c.Context(), s, m.group)
+	if err != nil {
 		return err
 	}
 	if err := d.screen.confirm(m.question, f.yes); err != nil {
 		return err
 	}
-	err = d.acted(c.Context(), daemon.Action{What: c.Name(), Sync: s.Name}, func() (string, error) { return m.result, m.do(c.Context(), quiet()) })
-	if err != nil {
+	moved := func(move func() error) error {
+		return d.acted(c.Context(), daemon.Action{What: c.Name(), Sync: s.Name}, func() (string, error) { return m.result, move() })
+	}
+	if !paused {
+		if err := moved(func() error { return m.do(c.Context(), quiet()) }); err != nil {
+			return err
+		}
+		d.screen.print("done: start %s again, and it %s
+", s.Name, m.done)
+		return nil
+	}
+	if err := moved(func() error { return d.moveUnder(c.Context(), m) }); err != nil {
 		return err
 	}
-	d.screen.print("done: start %s again, and it %s\n", s.Name, m.done)
+	d.screen.print("done: tokrelay resume --sync %s, and it %s\n", s.Name, m.done)
 	return nil
 }
 
-// vacant refuses while instances of the sync run: their next commit would undo the move.
-func (d *desk) vacant(ctx context.Context, name string) error {
+// mostMoves are the times a move is tried: members that were put out may be back before it.
+const mostMoves = 10
+
+// moveUnder moves the group of a paused sync whose instances run.
+func (d *desk) moveUnder(ctx context.Context, m *groupMove) error {
+	for tries := 1; ; tries++ {
+		if err := d.admin.Vacate(ctx, m.group); err != nil {
+			return err
+		}
+		err := m.do(ctx, quiet())
+		if !errors.Is(err, admin.ErrGroupInUse) || tries == mostMoves {
+			return err
+		}
+	}
+}
+
+// vacant refuses while instances of the sync send: their next commit would undo the move. It reports whether they run and are
+// paused. An audience's owners remember what they were told: those have to be stopped.
+func (d *desk) vacant(ctx context.Context, s *daemon.Sync, name string) (paused bool, err error) {
 	members, err := d.admin.Members(ctx, name)
 	if err != nil || len(members) == 0 {
-		return err
+		return false, err
+	}
+	how := "stop them first"
+	if s.Kind() == daemon.KindEvents && d.config.Kafka.Protocol != kafka.NextGen {
+		how = "pause it (tokrelay pause --sync " + s.Name + "), or stop them first"
+		if paused, err = d.paused(ctx, s); err != nil || paused {
+			return paused, err
+		}
 	}
 	var who []string
 	for _, m := range members {
 		who = append(who, strings.TrimSpace(m.ClientID+" "+m.Host))
 	}
-	return fmt.Errorf("group %s is in use by %d instance(s): %s\nstop them first: their next commit would undo the move", name, len(members), strings.Join(who, ", "))
+	return false, fmt.Errorf("group %s is in use by %d instance(s): %s\n%s: their next commit would undo the move", name, len(members), strings.Join(who, ", "), how)
+}
+
+// paused reports whether the sync is paused, and waits until its instances obey.
+func (d *desk) paused(ctx context.Context, s *daemon.Sync) (bool, error) {
+	w, err := daemon.Wire(d.config, quiet())
+	if err != nil {
+		return false, err
+	}
+	defer w.Close()
+	last, err := w.LastOrder(ctx, s.Name)
+	if err != nil || !last.Paused {
+		return false, err
+	}
+	return true, pipeline.Wait(ctx, max(0, time.Until(last.At.Add(daemon.ObeyedWithin))))
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"testing"
 	"time"
 )
@@ -26,7 +27,7 @@ func TestTheLogHasDurationsAndErrorsAsAPersonReadsThem(t *testing.T) {
 		{errors.Join(errors.New("one"), shy{}), "one\nit did not work"},
 	} {
 		var out bytes.Buffer
-		log, err := (&logFlags{level: "info", format: "json"}).logger(&out)
+		log, err := (&logFlags{level: "info", format: "json"}).logger(&out, new(slog.LevelVar))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,7 +20,8 @@ func resyncCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "resync",
 		Short: "Read a sync's topic again from the start, or from a time",
-		Long: `Move a sync's consumer group back, so that its rows are read again. Every instance of the sync has to be stopped first.
+		Long: `Move a sync's consumer group back, so that its rows are read again. A sync of events has to be paused first (tokrelay pause): its instances
+go on with all others. Every instance of a sync that streams an audience has to be stopped.
 It shows what will be read again, and what TikTok will and will not recognise, and asks. Kafka counts offsets, not rows: those of
 rows that a transaction took back, of the ends of transactions and of what compaction removed are among them.
 

@@ -24,8 +24,7 @@ func (f *logFlags) add(c *cobra.Command, level string) {
 	c.Flags().StringVar(&f.format, "log-format", "json", "json or text")
 }
 
-func (f *logFlags) logger(w io.Writer) (*slog.Logger, error) {
-	var level slog.Level
+func (f *logFlags) logger(w io.Writer, level *slog.LevelVar) (*slog.Logger, error) {
 	if err := level.UnmarshalText([]byte(f.level)); err != nil {
 		return nil, usageError{fmt.Errorf("--log-level: must be debug, info, warn or error")}
 	}
@@ -73,11 +72,17 @@ func runCommand() *cobra.Command {
 second signal ends the process at once. Exit codes: 0 clean, 1 error, 2 bad usage or configuration, 3 drain deadline
 missed (the rows come again with the next start).
 
+SIGHUP has the configuration read again: log_level, the limits of connections and files of currencies are taken over, and calls that wait
+for a token are tried at once. The log names what else has changed: it counts from the next start on.
+
 OTEL_EXPORTER_OTLP_ENDPOINT turns tracing on; the other OTEL_* variables are obeyed too.`,
 		Example: "  tokrelay run -c /etc/tokrelay/tokrelay.yaml",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			log, err := logs.logger(c.ErrOrStderr())
+			heard, ignore := hangups()
+			defer ignore()
+			level := new(slog.LevelVar)
+			log, err := logs.logger(c.ErrOrStderr(), level)
 			if err != nil {
 				return err
 			}
@@ -90,10 +95,11 @@ OTEL_EXPORTER_OTLP_ENDPOINT turns tracing on; the other OTEL_* variables are obe
 				return usageError{err}
 			}
 			defer lastSpans(tracer, log)
-			d, err := daemon.New(config, daemon.Options{Log: log, Version: version, Commit: commit(), Stored: storedToken, Page: debugger.New, Tracer: tracer})
+			d, err := daemon.New(config, daemon.Options{Log: log, Level: level, Version: version, Commit: commit(), Stored: storedToken, Page: debugger.New, Tracer: tracer})
 			if err != nil {
 				return err
 			}
+			defer reloading(c.Context(), heard, d, path, log)()
 			return d.Run(c.Context())
 		},
 	}

@@ -81,3 +81,12 @@ func (g *Gate) SetShares(shares map[string]float64) {
 	g.refill()
 	g.admit()
 }
+
+// SetLimits takes other limits from a configuration that was read again. Calls in flight stay bounded as they were.
+func (g *Gate) SetLimits(cfg GateConfig) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.cfg.Endpoints, g.cfg.Field, g.cfg.Advertiser = cfg.Endpoints, cfg.Field, cfg.Advertiser
+	clear(g.buckets) // the next call makes those it draws from, with the burst that they begin with
+	g.admit()
+}

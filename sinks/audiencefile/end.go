@@ -118,6 +118,11 @@ func (r *run) close(ctx context.Context) error {
 	}
 	l.LastRun, l.Again = r.manifest.Ended, r.manifest.Again
 	l.Window = latest(l.Window, r.options.window)
+	if r.manifest.Result.Done() {
+		l.Missed = time.Time{}
+	} else if l.Missed.IsZero() {
+		l.Missed = r.options.window
+	}
 	if r.manifest.Result != Stopped {
 		l.Stopped = time.Time{}
 	} else if l.Stopped.IsZero() {

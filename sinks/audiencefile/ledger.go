@@ -16,6 +16,7 @@ type ledger struct {
 	AudienceID string    `json:"audience_id,omitempty"`
 	Folder     string    `json:"folder,omitempty"`  // the end of the work folder's name
 	Window     time.Time `json:"window,omitzero"`   // the newest time of the schedule that is dealt with
+	Missed     time.Time `json:"missed,omitzero"`   // the first time of the schedule since which no run has renewed the audience
 	Request    string    `json:"request,omitempty"` // the newest request that is dealt with
 	Again      time.Time `json:"again,omitzero"`    // when a run that was put off is to be made
 	LastRun    time.Time `json:"last_run,omitzero"` // when a run last ended, however

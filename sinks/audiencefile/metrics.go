@@ -15,7 +15,7 @@ type Metrics struct {
 
 	uploads      *prometheus.CounterVec
 	seconds      *prometheus.HistogramVec
-	last         *prometheus.GaugeVec
+	last, due    *prometheus.GaugeVec
 	members      *prometheus.GaugeVec
 	belowMinimum *prometheus.GaugeVec
 	read, total  *prometheus.GaugeVec
@@ -28,6 +28,7 @@ func NewMetrics(reg prometheus.Registerer, rows *metrics.Rows, calls *metrics.Ca
 		uploads:      metrics.Counter(reg, "audience_uploads_total", "File uploads, by result.", "result"),
 		seconds:      metrics.Histogram(reg, "audience_upload_seconds", "Time of one whole upload.", metrics.Delays),
 		last:         metrics.Gauge(reg, "audience_last_upload_timestamp_seconds", "When an upload was last accepted."),
+		due:          metrics.Gauge(reg, "audience_upload_due_timestamp_seconds", "When the schedule next wants an upload, or wanted the first one that did not become whole."),
 		members:      metrics.Gauge(reg, "audience_rows", "Members in the last file upload.", "audience"),
 		belowMinimum: metrics.Gauge(reg, "audience_below_minimum", "1 while the audience has fewer members than TikTok uses."),
 		read:         metrics.Gauge(reg, "audience_read_records", "Records that the run under way has read for a file audience."),

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/metrics"
 	"github.com/tokrelay/tokrelay/sinks/audience"
 )
 
@@ -60,6 +61,7 @@ func (j *Job) doDue(ctx context.Context, began time.Time) error {
 	if err := j.deps.load(ctx, "request", &q); err != nil {
 		return err
 	}
+	j.showDue(&l, began)
 	o, due := j.due(&l, &q, began)
 	var err error
 	switch {
@@ -101,11 +103,27 @@ func (j *Job) window(l *ledger, began, now time.Time) time.Time {
 	if j.plan.schedule == nil {
 		return time.Time{}
 	}
-	after := l.Window
-	if after.IsZero() {
-		after = latest(began, l.LastRun)
+	return j.plan.schedule.last(j.dealtWith(l, began), now)
+}
+
+// dealtWith is the time up to which the schedule is dealt with.
+func (*Job) dealtWith(l *ledger, began time.Time) time.Time {
+	if l.Window.IsZero() {
+		return latest(began, l.LastRun)
 	}
-	return j.plan.schedule.last(after, now)
+	return l.Window
+}
+
+// showDue publishes when an upload is wanted: alerts follow each sync's own schedule.
+func (j *Job) showDue(l *ledger, began time.Time) {
+	if j.plan.schedule == nil {
+		return
+	}
+	at := l.Missed
+	if at.IsZero() {
+		at = j.plan.schedule.after(j.dealtWith(l, began))
+	}
+	metrics.SetTime(j.deps.Metrics.due.WithLabelValues(), at)
 }
 
 // unsettled reports whether TikTok is to be asked about the last upload now.

@@ -123,3 +123,29 @@ func TestEveryFieldHasAMeaning(t *testing.T) {
 		t.Errorf("%d meanings for %d fields", len(meanings), len(specs)+1)
 	}
 }
+
+func TestAFileOfCurrenciesIsReadAgainAndABrokenOneChangesNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "currencies.txt")
+	put := func(text string) {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("date: 2026-10-01\nUSD")
+	p := &Plan{cfg: Config{CurrencyFile: path}}
+	for _, step := range []struct {
+		file      string
+		fails     bool
+		usd, xyz  bool
+		rulesDate string
+	}{{"date: 2026-10-01\nUSD", false, true, false, "2026-10-01"}, {"date: 2026-11-01\nXYZ", false, false, true, "2026-11-01"}, {"broken", true, false, true, "2026-11-01"}} {
+		put(step.file)
+		if err := p.ReadCurrencies(); (err != nil) != step.fails {
+			t.Errorf("%q: got %v", step.file, err)
+		}
+		m := &Maker{plan: p}
+		if m.knownCurrency([]byte("usd")) != step.usd || m.knownCurrency([]byte("XYZ")) != step.xyz || !strings.Contains(p.currencies.Load().rule(), step.rulesDate) {
+			t.Errorf("%q: knows USD %t and XYZ %t by %s", step.file, m.knownCurrency([]byte("USD")), m.knownCurrency([]byte("XYZ")), p.currencies.Load().rule())
+		}
+	}
+}

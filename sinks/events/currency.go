@@ -22,8 +22,8 @@ type currencyList struct {
 	codes map[[3]byte]bool
 }
 
-func builtinCurrencyList() currencyList {
-	l := currencyList{date: builtinCurrencyDate, codes: map[[3]byte]bool{}}
+func builtinCurrencyList() *currencyList {
+	l := &currencyList{date: builtinCurrencyDate, codes: map[[3]byte]bool{}}
 	for code := range strings.FieldsSeq(builtinCurrencies) {
 		l.codes[[3]byte([]byte(code))] = true
 	}
@@ -31,6 +31,20 @@ func builtinCurrencyList() currencyList {
 }
 
 func (l *currencyList) rule() string { return "a currency code of TikTok's list of " + l.date }
+
+// ReadCurrencies reads the file of currencies again, where there is one. A file that cannot be used changes nothing.
+func (p *Plan) ReadCurrencies() error {
+	list := builtinCurrencyList()
+	if p.cfg.CurrencyFile != "" {
+		read, err := readCurrencyFile(p.cfg.CurrencyFile)
+		if err != nil {
+			return err
+		}
+		list = &read
+	}
+	p.currencies.Store(list)
+	return nil
+}
 
 // readCurrencyFile reads a list that takes the place of the built-in one: codes apart by white space or commas, a line
 // "date: 2026-10-01", and comments behind #.

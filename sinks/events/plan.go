@@ -3,6 +3,7 @@ package events
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline/identity"
@@ -11,18 +12,18 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
-// Plan is one sync's mapping, compiled. It never changes and may be shared by goroutines.
+// Plan is one sync's mapping, compiled. It may be shared by goroutines, and never changes but for its list of currencies.
 type Plan struct {
 	cfg        Config
 	now        func() time.Time
 	metrics    *Metrics
-	currencies currencyList
+	currencies atomic.Pointer[currencyList]
 
-	currencyRule, maxAgeText string
-	maxAge                   time.Duration
-	requires                 bool // an identifier
-	sums                     bool // a field is computed from the products
-	ids                      bool // and one of their ids
+	maxAgeText string
+	maxAge     time.Duration
+	requires   bool // an identifier
+	sums       bool // a field is computed from the products
+	ids        bool // and one of their ids
 
 	envelope envelopePlan
 	names    namePlan
@@ -61,16 +62,11 @@ func New(cfg Config, cols *mapping.Columns, now func() time.Time, m *Metrics) (*
 	if err := report.Err(); err != nil {
 		return nil, fmt.Errorf("compile web_events: %w", err)
 	}
-	p := &Plan{cfg: cfg, now: now, metrics: m, currencies: builtinCurrencyList()}
-	if cfg.CurrencyFile != "" {
-		list, err := readCurrencyFile(cfg.CurrencyFile)
-		if err != nil {
-			return nil, err
-		}
-		p.currencies = list
+	p := &Plan{cfg: cfg, now: now, metrics: m}
+	if err := p.ReadCurrencies(); err != nil {
+		return nil, err
 	}
 	p.maxAge, p.maxAgeText = cfg.MaxAge.Std(), cfg.MaxAge.String()
-	p.currencyRule = p.currencies.rule()
 	p.requires = cfg.RequireIdentifier
 	p.envelope = newEnvelopePlan(&p.cfg, cols)
 	p.names = newNamePlan(&p.cfg, cols, m)

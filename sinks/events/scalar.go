@@ -156,7 +156,7 @@ func (m *Maker) breaks(s *step, clean []byte, plain bool) *pipeline.Rejection {
 	switch s.spec.kind {
 	case currency:
 		if !m.knownCurrency(clean) {
-			return invalid(pipeline.InvalidCurrency, s.spec.name, m.plan.currencyRule)
+			return invalid(pipeline.InvalidCurrency, s.spec.name, m.plan.currencies.Load().rule())
 		}
 	case choice:
 		if chosen(s.spec.choices, clean) == "" {
@@ -179,7 +179,7 @@ func (m *Maker) breaks(s *step, clean []byte, plain bool) *pipeline.Rejection {
 
 func (m *Maker) knownCurrency(clean []byte) bool {
 	code := upper(clean)
-	return len(clean) == len(code) && m.plan.currencies.codes[code]
+	return len(clean) == len(code) && m.plan.currencies.Load().codes[code]
 }
 
 // upper is a currency code in upper case.

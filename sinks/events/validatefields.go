@@ -155,8 +155,9 @@ func checkConstants(c *Config, s *spec, f *mapping.Field, at settings.Place) {
 	if s.kind == identifier || s.kind == oneHash || s.kind == contents || s.kind == brands || s.kind == anything {
 		return
 	}
-	m := (&Plan{cfg: *c, currencies: builtinCurrencyList()}).Maker()
-	m.plan.currencyRule = m.plan.currencies.rule()
+	p := &Plan{cfg: *c}
+	p.currencies.Store(builtinCurrencyList())
+	m := p.Maker()
 	m.row.Begin(&pipeline.Change{Op: pipeline.Insert})
 	for key, constant := range map[string]*mapping.Constant{"value": f.Value, "default": f.Default} {
 		if constant == nil || c.CurrencyFile != "" && s.kind == currency {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/notify"
 	"github.com/tokrelay/tokrelay/pipeline/calls"
 	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
@@ -32,6 +33,8 @@ type Config struct {
 	StateTopic     string                   `yaml:"state_topic" default:"tokrelay.state" doc:"Compacted topic with audience ids, modes and the upload ledger."`
 	Calls          calls.Config             `yaml:"calls" doc:"What is remembered of API calls, for the page."`
 	Admin          Admin                    `yaml:"admin" doc:"The page, metrics and probes."`
+	Notify         notify.Config            `yaml:"notify" doc:"Tell operators of syncs that are held up and go on, and of uploads, where there is no Alertmanager."`
+	LogLevel       string                   `yaml:"log_level" enum:"debug,info,warn,error" doc:"In place of --log-level, and read again at SIGHUP."`
 	Shutdown       Shutdown                 `yaml:"shutdown" doc:"How the daemon stops."`
 	Syncs          []Sync                   `yaml:"syncs" doc:"The flows: source topic to TikTok destination."`
 }
@@ -95,6 +98,7 @@ func (c *Config) Validate(at settings.Place) {
 	c.Calls.Validate(at.Key("calls"))
 	c.validateOwnTopics(at)
 	c.Admin.Validate(at.Key("admin"))
+	c.Notify.Validate(at.Key("notify"))
 	if len(c.Syncs) == 0 {
 		at.Key("syncs").Problem("required", "at least one flow from a topic to TikTok")
 	}

@@ -160,6 +160,7 @@ var notYet = map[string]string{
 	"tokrelay_audience_rows":                          "the first upload",
 	"tokrelay_audience_last_upload_timestamp_seconds": "the first upload",
 	"tokrelay_audience_upload_seconds":                "the first upload",
+	"tokrelay_audience_upload_due_timestamp_seconds":  "the first look at the ledger",
 	"tokrelay_audience_below_minimum":                 "the first run",
 	"tokrelay_audience_read_records":                  "the first run",
 	"tokrelay_audience_read_offsets":                  "the first run",

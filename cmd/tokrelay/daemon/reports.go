@@ -58,10 +58,15 @@ type reporter struct {
 	said    bool      // that it does not work
 }
 
+// reportKey is the key of this start's reports.
+func (d *Daemon) reportKey() string {
+	return fmt.Sprintf("%s%s/%08x", reportPrefix, d.Wiring.options.Instance, rand.Uint32())
+}
+
 // report reports until ctx ends.
-func (d *Daemon) report(ctx context.Context) {
+func (d *Daemon) report(ctx context.Context, key string) {
 	w := d.Wiring
-	r := &reporter{d: d, key: fmt.Sprintf("%s%s/%08x", reportPrefix, w.options.Instance, rand.Uint32()), settled: map[string]int64{}}
+	r := &reporter{d: d, key: key, settled: map[string]int64{}}
 	for {
 		if err := r.tell(ctx); err != nil && ctx.Err() == nil && !r.said {
 			w.Log.Warn("this instance cannot tell others how it is: tokrelay status and their pages do not see its troubles", "error", err)

@@ -59,7 +59,9 @@ func (d *Daemon) syncs(ctx, behind context.Context) error {
 	defer stop()
 	services.Go(func() { d.keepTopics(serving) })
 	services.Go(func() { d.obey(serving) })
-	services.Go(func() { d.report(serving) })
+	key := d.reportKey()
+	services.Go(func() { d.report(serving, key) })
+	services.Go(func() { d.tellOperators(serving, key) })
 	services.Go(func() { d.counted.Run(serving) })
 	services.Go(func() { d.Wiring.audiences.run(serving) })
 	for _, s := range d.streams {

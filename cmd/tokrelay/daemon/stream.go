@@ -15,6 +15,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/router"
 	"github.com/tokrelay/tokrelay/pipeline/tracing"
 	"github.com/tokrelay/tokrelay/sinks/audience"
+	"github.com/tokrelay/tokrelay/sinks/events"
 )
 
 // Stream is a sync that sends row by row: its steps joined, and what has to run with them. Queue runs first and ends last.
@@ -26,6 +27,7 @@ type Stream struct {
 	*streamed // nil where no audience is streamed
 
 	wiring   *Wiring
+	events   *events.Plan // nil where no events are sent
 	services []func(context.Context) error
 }
 
@@ -39,7 +41,7 @@ func (w *Wiring) Stream(s *Sync) (*Stream, error) {
 	ends := w.Outcomes(s)
 	letters := w.letters(s, m.letters, ends)
 	target := w.target(s, flow.sink)
-	stream := &Stream{Sync: s, wiring: w}
+	stream := &Stream{Sync: s, wiring: w, events: flow.sink.events}
 	queue := w.queue(stream, flow, letters, m, w.ask(s, flow.sink, target))
 	consumer, err := kafka.NewConsumer(w.kafka(), kafka.ConsumerOptions{
 		Sync: s.Name, Group: w.Config.GroupOf(s), Topics: s.AllTopics(), Pattern: s.Pattern, Exclude: s.excluded(), Start: s.Start, OutOfRange: s.OutOfRange,

@@ -27,6 +27,7 @@ import (
 // Options are what a wiring is given besides its configuration.
 type Options struct {
 	Log             *slog.Logger
+	Level           *slog.LevelVar // what log_level sets; nil: nothing
 	Version, Commit string
 	Instance        string                     // name of this instance in dead letters; the host's name when empty
 	Page            func(*Daemon) http.Handler // the page and its API; nil serves probes and metrics alone
@@ -88,6 +89,7 @@ func Wire(c *Config, o Options) (*Wiring, error) {
 		connections: map[string]*connection{}, options: o}
 	w.decoding, w.shares, w.audiences = cdc.NewMetrics(w.Metrics), newShares(w), newAudiences()
 	w.publishInfo()
+	w.setLevel(c)
 	w.Status.LogTo(o.Log)
 	return w, w.connect()
 }
@@ -135,10 +137,13 @@ func (w *Wiring) connection(name string, c tiktok.Config) (*connection, error) {
 	}
 	gate := w.options.gates[name]
 	if gate == nil {
-		gate = delivery.NewGate(delivery.GateConfig{CallsInFlight: c.CallsInFlight, Endpoints: c.Limits.Endpoints(),
-			Field: c.Limits.Pixel, Advertiser: c.Limits.Advertiser})
+		gate = delivery.NewGate(gateConfig(c))
 	}
 	return &connection{client: client, gate: gate, token: token}, nil
+}
+
+func gateConfig(c tiktok.Config) delivery.GateConfig {
+	return delivery.GateConfig{CallsInFlight: c.CallsInFlight, Endpoints: c.Limits.Endpoints(), Field: c.Limits.Pixel, Advertiser: c.Limits.Advertiser}
 }
 
 // NewClient makes the client of a connection, and its token, which tokrelay auth login may have stored; stored may be nil.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 )
@@ -75,6 +76,36 @@ func (a *Client) nextGenMembers(ctx context.Context, group string) (members []Me
 		members = append(members, one)
 	}
 	return members, err
+}
+
+// Vacate puts all members out of a group of the classic protocol. They join again by themselves, within a heartbeat, and read from
+// what is committed then. Members of the other protocol stay: Kafka knows no way to put them out.
+func (a *Client) Vacate(ctx context.Context, group string) error {
+	if a.cfg.Protocol == kafka.NextGen {
+		return nil
+	}
+	described, err := whole(a.adm.DescribeGroups(ctx, group))
+	if err != nil {
+		return fmt.Errorf("describe group %s: %w", group, err)
+	}
+	leave := kmsg.NewPtrLeaveGroupRequest()
+	leave.Group = group
+	for _, m := range described[group].Members {
+		member := kmsg.NewLeaveGroupRequestMember()
+		member.MemberID, member.InstanceID = m.MemberID, m.InstanceID
+		leave.Members = append(leave.Members, member)
+	}
+	if len(leave.Members) == 0 {
+		return nil
+	}
+	answer, err := leave.RequestWith(ctx, a.client)
+	if err == nil {
+		err = kerr.ErrorForCode(answer.ErrorCode)
+	}
+	if err != nil {
+		return fmt.Errorf("put the members out of group %s: %w", group, err)
+	}
+	return nil
 }
 
 // ErrGroupInUse says that members are reading: offsets set now would be overwritten by their next commit.
