@@ -163,7 +163,7 @@ func TestWhatARejectedRowLeavesOfItsMember(t *testing.T) {
 }
 
 // Kafka takes a record for too large, and all that comes with it in a transaction, if it is larger than a batch of the client. No row asserts that
-// much: it has at most ten values of a type, in so many audiences, and so had its two images of before.
+// much: it has at most ten values of a type, in at most 20 audiences, and so had its two images of before.
 func TestTheLargestRowFitsABatch(t *testing.T) {
 	const images, values, batch = 3, 10, 1_000_012
 	var sets [images][]byte
