@@ -1,6 +1,10 @@
 package kafka
 
-import "github.com/twmb/franz-go/pkg/kgo"
+import (
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
 
 // Write writes a record; it copies key and value. A nil value is a tombstone.
 type Write = func(topic string, partition int32, key, value []byte)
@@ -9,6 +13,7 @@ type Write = func(topic string, partition int32, key, value []byte)
 type Slab struct {
 	bytes   pages[byte]
 	records pages[kgo.Record]
+	now     time.Time // of the first record: the client would ask for the time of each
 }
 
 const (
@@ -21,8 +26,11 @@ func (s *Slab) Reset() { s.bytes.used, s.records.used = 0, 0 }
 
 // Record copies a record.
 func (s *Slab) Record(topic string, partition int32, key, value []byte) *kgo.Record {
+	if s.records.used == 0 {
+		s.now = time.Now()
+	}
 	r := &s.records.take(1, slabRecords)[0]
-	*r = kgo.Record{Topic: topic, Partition: partition, Key: s.copy(key)}
+	*r = kgo.Record{Topic: topic, Partition: partition, Key: s.copy(key), Timestamp: s.now}
 	if value != nil {
 		r.Value = s.copy(value)
 	}

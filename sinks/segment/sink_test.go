@@ -2,13 +2,16 @@ package segment
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
+	"github.com/tokrelay/tokrelay/sinks/audience/member"
 	"github.com/tokrelay/tokrelay/sinks/segment/owners"
 )
 
@@ -156,5 +159,28 @@ func TestWhatARejectedRowLeavesOfItsMember(t *testing.T) {
 				t.Errorf("got %d items and in the end %d sayings, want 2 and %d", len(items.List), len(said), c.removes)
 			}
 		})
+	}
+}
+
+// Kafka takes a record for too large, and all that comes with it in a transaction, if it is larger than a batch of the client. No row asserts that
+// much: it has at most ten values of a type, in at most 20 audiences, and so had its two images of before.
+func TestTheLargestRowFitsABatch(t *testing.T) {
+	const images, values, batch = 3, 10, 1_000_012
+	var sets [images][]byte
+	n := uint64(0)
+	for i := range sets {
+		for kind := range member.Kind(member.Kinds) {
+			for range values {
+				n++
+				hash := binary.BigEndian.AppendUint64(make([]byte, kind.Size()-8), n)
+				for a := range maxAudiences {
+					sets[i] = owners.AddBytes(sets[i], kind, fmt.Appendf(nil, "%*d", maxAudience, a), hash)
+				}
+			}
+		}
+	}
+	a := owners.Assertion{Digests: sets[0], Before: slices.Concat(sets[1], sets[2]), Source: owners.Source{Topic: make([]byte, 249), Offset: 1 << 60, Time: 1 << 60}}
+	if size := len(a.Append(nil)); size > batch-1000 || size < batch/2 {
+		t.Errorf("the largest row asserts %d bytes, want less than %d", size, batch)
 	}
 }

@@ -87,6 +87,18 @@ func (u *checkup) audience(ctx context.Context, s *daemon.Sync, advertiser strin
 	default:
 		u.renamed(what, name, &list[at])
 		u.audienceState(what, &list[at])
+		u.left(ctx, what, s)
+	}
+}
+
+// left tells of syncs whose people stay.
+func (u *checkup) left(ctx context.Context, what string, s *daemon.Sync) {
+	left, err := u.config.LeftSyncs(ctx, u.admin, u.state, s)
+	if err != nil {
+		u.failed(what, err)
+	}
+	for _, name := range left {
+		u.warn(what, "was filled by sync "+name+", too, which is not in the configuration any more: its people stay in it", daemon.LeftCure)
 	}
 }
 

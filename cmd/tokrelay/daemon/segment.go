@@ -115,6 +115,7 @@ func (s *Stream) findTopics(ctx context.Context) (err error) {
 	if !s.target.Earlier() {
 		s.wiring.warnOfLost(ctx, s.Sync, s.prefix)
 	}
+	s.wiring.warnOfLeft(ctx, s.Sync)
 	s.topics, err = s.wiring.ensureOwners(ctx, s.Sync, s.prefix)
 	return err
 }

@@ -170,6 +170,36 @@ func TestTwoSyncsFillOneAudience(t *testing.T) {
 	p.members(2)
 }
 
+// What a sync put in that is taken out of the configuration stays: the others of its audience say so.
+func TestASyncThatIsTakenOutOfASharedAudienceIsNamed(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	p.begin(together)
+	p.row("web", "1", "ada@example.com")
+	p.row("store", "1", "grace@example.com")
+	p.members(2)
+	if left := p.left("web"); len(left) > 0 {
+		t.Errorf("left are %v while all run, want none", left)
+	}
+	p.stop()
+	p.begin(onlyWeb())
+	p.row("web", "2", "edsger@example.com")
+	p.members(3)
+	if left := p.left("web"); len(left) != 1 || left[0] != "store" {
+		t.Errorf("left are %v, want store", left)
+	}
+}
+
+func (p *pair) left(sync string) []string {
+	p.Helper()
+	w := p.d.Wiring
+	left, err := w.Config.LeftSyncs(p.Context(), w.Admin, w.State, p.d.audience(sync).Sync)
+	if err != nil {
+		p.Fatal(err)
+	}
+	return left
+}
+
 // A sync that is paused holds nothing of the other's up; what it has to say waits.
 func TestAPausedSyncHoldsNoOtherOfItsAudienceUp(t *testing.T) {
 	t.Parallel()

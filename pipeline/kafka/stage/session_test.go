@@ -177,7 +177,7 @@ func TestARecordThatKafkaRefusesAbortsTheTransaction(t *testing.T) {
 	b.put("in", 0, "a")
 	select {
 	case err := <-told:
-		if !strings.Contains(err.Error(), "write to out/0") {
+		if !strings.Contains(err.Error(), "write to topic out:") {
 			t.Errorf("trouble: %v, want what was not written", err)
 		}
 	case <-time.After(time.Minute):

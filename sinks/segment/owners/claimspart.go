@@ -66,6 +66,7 @@ type work struct {
 	part                   *claimsPart
 	version                version // of the last row that spoke of it
 	cause                  cause
+	wanted                 bool // by any row
 	told                   bool // TikTok was told last that it is in the audience
 	saying                 bool // what it is being told
 	force                  bool // it is to be told, whatever it was told last
@@ -133,26 +134,29 @@ func (p *claimsPart) take(rec *pipeline.Record) (*work, error) {
 	}
 	name := nameOf(digest)
 	was := p.table.isWanted(name)
+	wanted := was
 	force := rec.Offset < p.force || c.says == told || c.says == again
 	switch c.says {
 	case present, told:
 		p.table.add(name, v)
+		wanted = true
 	case absent:
 		force = !p.table.remove(name, v) || force // compaction has taken its claim: TikTok may have been told of that
+		wanted = p.table.isWanted(name)
 		fallthrough
 	default:
 		p.cleared = append(p.cleared, clearance{rec.Offset, bytes.Clone(rec.Key)})
 	}
 	w := p.works[name]
 	if w == nil {
-		if !force && was == p.table.isWanted(name) {
+		if !force && was == wanted {
 			return nil, nil
 		}
 		w = &work{digest: bytes.Clone(digest), name: name, part: p, told: was, settledTo: -1}
 		p.works[name] = w
 	}
 	p.note(w, v, &c, rec.Offset)
-	w.force = w.force || force
+	w.wanted, w.force = wanted, w.force || force
 	return w, nil
 }
 
@@ -189,7 +193,7 @@ func (p *claimsPart) low() int64 {
 
 // isDue reports whether TikTok is to be told of a work, and what; one that is not due has settled.
 func (p *claimsPart) isDue(w *work) bool {
-	w.saying = p.table.isWanted(w.name)
+	w.saying = w.wanted
 	if w.force || w.told != w.saying {
 		return true
 	}

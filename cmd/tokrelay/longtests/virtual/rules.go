@@ -31,7 +31,7 @@ var Rules = []Rule{
 	{"an aborted transaction is undone in memory", ownersFolder + "rows.go", "i >= 0 && !committed", "i >= 0 && false"},
 	{"a version claims once", ownersFolder + "rows.go", "now := row{sync: a.Sync, at: rec.Offset,", "now := row{sync: a.Sync, at: was.at,"},
 	{"a row that changes gives up what it claimed", ownersFolder + "rows.go", "r.claim(was.digests, was.at, absent, a)\n", "\n"},
-	{"a row of an earlier epoch claims again", ownersFolder + "rows.go", "stale := known && was.at < start", "stale := false && was.at < start"},
+	{"a row of an earlier epoch claims again", ownersFolder + "rows.go", "stale := known && was.at < w.start", "stale := false && was.at < w.start"},
 	{"a row of an earlier epoch is said", ownersFolder + "rows.go", "says = told", "says = present"},
 	{"a sweep waits until all of the source was read", ownersFolder + "resync.go", "!w.isRead(a.Parts)", "false"},
 	{"beyond the commit an owner says again", ownersFolder + "claimspart.go", "rec.Offset < p.force || ", ""},
@@ -55,18 +55,11 @@ var Rules = []Rule{
 // Without builds the tests of the package in this folder without the rule.
 func (r Rule) Without(t *testing.T) (program string) {
 	t.Helper()
-	file, err := filepath.Abs("../../../../" + r.file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	code, err := os.ReadFile(file)
-	if err != nil || strings.Count(string(code), r.with) != 1 {
-		t.Fatalf("%s has the line %d times, %v", r.file, strings.Count(string(code), r.with), err)
-	}
+	file, code := r.code(t)
 	folder := t.TempDir()
 	other, overlay, program := filepath.Join(folder, "other.go"), filepath.Join(folder, "overlay.json"), filepath.Join(folder, "histories")
 	list, err := json.Marshal(map[string]map[string]string{"Replace": {file: other}})
-	text := strings.Replace(string(code), r.with, r.without, 1)
+	text := strings.Replace(code, r.with, r.without, 1)
 	if err := errors.Join(err, os.WriteFile(other, []byte(text), 0o600), os.WriteFile(overlay, list, 0o600)); err != nil {
 		t.Fatal(err)
 	}
@@ -75,6 +68,20 @@ func (r Rule) Without(t *testing.T) (program string) {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
 	return program
+}
+
+// code is the file that keeps the rule.
+func (r Rule) code(t *testing.T) (file, code string) {
+	t.Helper()
+	file, err := filepath.Abs("../../../../" + r.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(file)
+	if n := strings.Count(string(text), r.with); err != nil || n != 1 {
+		t.Fatalf("%s: %s has its line %d times, %v; want it once", r.Name, r.file, n, err)
+	}
+	return file, string(text)
 }
 
 // Noticed runs n histories of a program of tests, from a seed on, and is how many of them fail.
