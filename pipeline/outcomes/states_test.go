@@ -4,7 +4,6 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
-
 )
 
 // What the states have to say is known here from the histories that the test makes: a list of letters for each row, and whether a
