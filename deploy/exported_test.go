@@ -38,7 +38,7 @@ syncs:
 `
 
 // idle is the program before anything has happened.
-func idle(t *testing.T) *prometheus.Registry {
+func idle(t *testing.T) *metrics.Registry {
 	t.Helper()
 	c, report := daemon.Parse([]byte(anyProgram), settings.Vars(nil))
 	if err := report.Err(); err != nil {
@@ -49,7 +49,7 @@ func idle(t *testing.T) *prometheus.Registry {
 		t.Fatal(err)
 	}
 	d.Wiring.Close()
-	return d.Wiring.Metrics.Registry
+	return d.Wiring.Metrics
 }
 
 // busy is a sync to which everything has happened once.
@@ -97,7 +97,7 @@ func all(t *testing.T) map[string]exported {
 		}
 		found[e.name] = e
 	}
-	for _, name := range described(running) {
+	for _, name := range described(running.Registry) {
 		if _, ok := found[name]; !ok && strings.HasPrefix(name, "tokrelay_") && !strings.HasPrefix(name, clientPrefix) {
 			t.Errorf("%s is registered, and busy() gives it no series: make it there", name)
 		}
@@ -106,7 +106,7 @@ func all(t *testing.T) map[string]exported {
 }
 
 // families are what registries publish, but the Kafka client's own.
-func families(t *testing.T, registries ...*prometheus.Registry) (list []*dto.MetricFamily) {
+func families(t *testing.T, registries ...prometheus.Gatherer) (list []*dto.MetricFamily) {
 	t.Helper()
 	for _, r := range registries {
 		some, err := r.Gather()

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -33,6 +34,9 @@ func (c Config) newClient(name, one string, log *slog.Logger, opts []kgo.Opt) (*
 func (c Config) Options(name string, log *slog.Logger) ([]kgo.Opt, error) {
 	return c.options(name, log)
 }
+
+// FetchMaxWait is for clients of groups: partitions that come wait for a fetch that is under way.
+func (c Config) FetchMaxWait() kgo.Opt { return kgo.FetchMaxWait(cmp.Or(c.Wait, 250*time.Millisecond)) }
 
 // options are the ones that all clients share: how to reach Kafka, and under which name.
 func (c Config) options(name string, log *slog.Logger) ([]kgo.Opt, error) {
@@ -72,7 +76,7 @@ func (c Config) groupOptions(o ConsumerOptions) []kgo.Opt {
 		kgo.SessionTimeout(c.SessionTimeout.Std()),
 		kgo.RebalanceTimeout(c.RebalanceTimeout.Std()),
 		kgo.HeartbeatInterval(min(o.heartbeat, c.SessionTimeout.Std()/3)),
-		kgo.FetchMaxWait(fetchMaxWait),
+		c.FetchMaxWait(),
 		kgo.FetchMaxBytes(int32(c.FetchMaxBytes)),
 		kgo.BrokerMaxReadBytes(int32(c.FetchMaxBytes) + mostFetchBytes), // a batch may be larger than what was asked for
 		kgo.FetchMaxPartitionBytes(int32(c.FetchMaxPartitionBytes)),

@@ -39,6 +39,7 @@ type Config struct {
 
 	Dial   Dial                   `yaml:"-"` // how connections are opened; nil: over the network, with TLS where it is set
 	Codecs []kgo.CompressionCodec `yaml:"-"` // of what producers write, the preferred one first; nil: zstd, else snappy
+	Wait   time.Duration          `yaml:"-"` // how long a fetch of what has nothing new may take; 0: 250ms
 }
 
 // Dial opens a connection to a broker. Tests give one that stays inside the process.

@@ -36,7 +36,8 @@ func (w *writers) close() {
 }
 
 const (
-	// deliveryTimeout ends an attempt; the caller decides about another one.
+	// deliveryTimeout ends an attempt; the caller decides about another one. It is a context's: the client's own counts from the
+	// record's time, so that what is tried again after half a minute would fail at once, for ever.
 	deliveryTimeout = 30 * time.Second
 	// largestBatch leaves the verdict on large records to the topic's max.message.bytes, which only the broker knows.
 	largestBatch = 64 << 20
@@ -48,7 +49,6 @@ func NewProducer(cfg Config, name string, log *slog.Logger) (*Producer, error) {
 	opts := []kgo.Opt{
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.ProducerBatchCompression(cfg.codecs()...),
-		kgo.RecordDeliveryTimeout(deliveryTimeout),
 		kgo.UnknownTopicRetries(4),
 		kgo.RecordPartitioner(kgo.BasicConsistentPartitioner(choosePartition)),
 		// A letter in doubt is better written twice than waited for without end: letters have an id.
@@ -172,10 +172,12 @@ func (p *Producer) try(ctx context.Context, records []pipeline.Record) ([]error,
 		}
 		return errs, nil
 	}
+	attempt, cancel := context.WithTimeout(ctx, deliveryTimeout)
+	defer cancel()
 	var answers sync.WaitGroup
 	answers.Add(len(records))
 	for i := range records {
-		w.usual.Produce(ctx, toKafka(&records[i]), func(r *kgo.Record, err error) {
+		w.usual.Produce(attempt, toKafka(&records[i]), func(r *kgo.Record, err error) {
 			if errs[i] = err; err == nil {
 				records[i].Partition, records[i].Offset = r.Partition, r.Offset
 			}
@@ -187,6 +189,9 @@ func (p *Producer) try(ctx context.Context, records []pipeline.Record) ([]error,
 		if tooLarge(err) {
 			err = w.alone(ctx, &records[i])
 		}
+		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+			err = fmt.Errorf("not acknowledged within %v", deliveryTimeout)
+		}
 		errs[i] = produceError(&records[i], err)
 	}
 	return errs, w
@@ -194,6 +199,8 @@ func (p *Producer) try(ctx context.Context, records []pipeline.Record) ([]error,
 
 // alone produces a record that the usual batch has no room for, or that shared a batch too large for the topic.
 func (w *writers) alone(ctx context.Context, r *pipeline.Record) error {
+	ctx, cancel := context.WithTimeout(ctx, deliveryTimeout)
+	defer cancel()
 	return w.large.ProduceSync(ctx, toKafka(r)).FirstErr()
 }
 

@@ -117,6 +117,18 @@ func TestAPassingFailureIsRetriedAndALastingOneReturned(t *testing.T) {
 	}
 }
 
+// A dead letter that waited for Kafka longer than an attempt lasts keeps its time.
+func TestARecordIsWrittenHoweverOldItsTimeIs(t *testing.T) {
+	t.Parallel()
+	p := newProducer(t, newCluster(t, 1))
+	for _, age := range []time.Duration{0, 2 * deliveryTimeout, 24 * time.Hour} {
+		record := pipeline.Record{Topic: testTopic, Value: []byte("v"), Timestamp: time.Now().Add(-age)}
+		if err := p.Produce(t.Context(), []pipeline.Record{record})[0]; err != nil {
+			t.Errorf("a record of %v ago: %v", age, err)
+		}
+	}
+}
+
 func TestProduceEndsWithItsContextEvenWhenTheBrokerIsSilent(t *testing.T) {
 	t.Parallel()
 	cluster := newCluster(t, 1)

@@ -13,7 +13,6 @@ const (
 	maxChunk       = 1000
 	maxChunkWeight = 4 << 20 // one larger record still makes a chunk
 	perRecord      = 300     // memory a record takes beside its key, value and headers
-	fetchMaxWait   = 250 * time.Millisecond
 	heartbeat      = 3 * time.Second
 	topicsEvery    = 20 * time.Second // how often new topics and partitions are looked for
 	firstBackoff   = 100 * time.Millisecond

@@ -50,7 +50,7 @@ func (r *Registry) Counts(sync string) (Counts, error) {
 
 // AllCounts reads the counters of every sync at once.
 func (r *Registry) AllCounts() (map[string]*Counts, error) {
-	families, err := r.Gather()
+	families, err := r.Registry.Gather()
 	if err != nil {
 		return nil, fmt.Errorf("read metrics: %w", err)
 	}

@@ -124,7 +124,7 @@ func (w *Wiring) connect() (err error) {
 // kafka is how the wiring's own clients reach Kafka; their metrics are published.
 func (w *Wiring) kafka() kafka.Config {
 	c := w.Config.Kafka
-	c.Metrics = w.Metrics
+	c.Metrics = w.Metrics.Clients
 	return c
 }
 

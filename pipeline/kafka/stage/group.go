@@ -43,7 +43,6 @@ func (g Group) withDefaults() Group {
 }
 
 const (
-	fetchMaxWait = 250 * time.Millisecond
 	topicsEvery  = 20 * time.Second // how often new partitions are looked for
 	leaveTimeout = 3 * time.Second
 	firstPause   = 300 * time.Millisecond
@@ -69,7 +68,7 @@ func (g Group) options(cfg kafka.Config) ([]kgo.Opt, error) {
 		kgo.HeartbeatInterval(min(g.Heartbeat, cfg.SessionTimeout.Std()/3)),
 		kgo.KeepControlRecords(),                     // to commit past them: a transaction's marker is the last record of a quiet topic
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), // a later option of a client's overrides it in a test
-		kgo.FetchMaxWait(fetchMaxWait),
+		cfg.FetchMaxWait(),
 		kgo.FetchMaxBytes(int32(cfg.FetchMaxBytes)),
 		kgo.FetchMaxPartitionBytes(int32(cfg.FetchMaxPartitionBytes)),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),

@@ -172,7 +172,7 @@ func (g Group) readToBarrier(ctx context.Context, cfg kafka.Config, topic string
 	life, quit := context.WithCancel(context.Background())
 	client, err := kgo.NewClient(append(opts, kgo.WithContext(life),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {id: kgo.NewOffset().AtStart()}}),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(fetchMaxWait),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), cfg.FetchMaxWait(),
 		kgo.FetchMaxBytes(restoreBytes), kgo.FetchMaxPartitionBytes(restoreBytes), kgo.MaxConcurrentFetches(1),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))...)
 	if err != nil {

@@ -84,6 +84,7 @@ func (s Start) On(l *Link) (*daemon.Config, error) {
 	}
 	c.Kafka.Dial = l.Dial
 	c.Kafka.Codecs = []kgo.CompressionCodec{kgo.SnappyCompression()}
+	c.Kafka.Wait = 3 * time.Second // what an idle client asks costs most of a history's time
 	for name, account := range c.Connections {
 		account.Transport = l
 		c.Connections[name] = account
