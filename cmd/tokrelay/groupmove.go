@@ -74,8 +74,7 @@ func moveGroup(c *cobra.Command, f *moveFlags, plan func(*desk, *daemon.Sync) (*
 		if err := moved(func() error { return m.do(c.Context(), quiet()) }); err != nil {
 			return err
 		}
-		d.screen.print("done: start %s again, and it %s
-", s.Name, m.done)
+		d.screen.print("done: start %s again, and it %s\n", s.Name, m.done)
 		return nil
 	}
 	if err := moved(func() error { return d.moveUnder(c.Context(), m) }); err != nil {

@@ -17,15 +17,16 @@ const (
 	Unknown  State = iota // it is older than the outcomes that are kept, or none are
 	Open                  // its row is not in TikTok
 	Repaired              // a replay has delivered its row, or has found that there is nothing to deliver
+	Gone                  // a replay found its row nowhere
 	Again                 // its row has a newer letter, which counts in its place
 )
 
-var states = [...]string{"unknown", "open", "repaired", "failed again"}
+var states = [...]string{"unknown", "open", "repaired", "gone", "failed again"}
 
 func (s State) String() string { return states[s] }
 
 // AllStates lists them.
-func AllStates() []State { return []State{Unknown, Open, Repaired, Again} }
+func AllStates() []State { return []State{Unknown, Open, Repaired, Gone, Again} }
 
 // States know the state of dead letters, from the outcomes of their rows. Their memory is that of rows which had a letter, some 60
 // bytes each. They never change.
@@ -37,8 +38,9 @@ type States struct {
 // lastEnd is how a row ended last.
 type lastEnd struct {
 	letter   int64 // offset of its newest letter; -1: none is known
+	settled  int64
 	part     int32 // the letter's partition
-	repaired bool
+	state    State // Open, Repaired or Gone
 }
 
 // ReadStates reads the outcomes of rejected rows and of replays since a time; zero: all that are kept. progress may be nil.
@@ -52,51 +54,58 @@ func ReadStates(ctx context.Context, src Source, since time.Time, progress func(
 }
 
 func (s *States) take(o *Outcome) {
-	id := s.id(o.Sync, o.Topic, o.Partition, o.Offset)
+	id := s.id(o.Row())
 	row, known := s.rows[id]
 	if !known {
 		row.letter = -1
 	}
-	row.repaired = !o.End.IsDead()
-	if !row.repaired && o.Letter.Known {
+	row.state, row.settled = Repaired, o.Settled
+	switch {
+	case o.End.IsDead():
+		row.state = Open
+	case o.Reason == string(pipeline.SkipGone):
+		row.state = Gone
+	}
+	if o.End.IsDead() && o.Letter.Known {
 		row.letter, row.part = o.Letter.Offset, o.Letter.Partition
 	}
 	s.rows[id] = row
 }
 
-// id is a hash of a row of a sync: among a million rows, two have the same one in one case of thirty million.
-func (s *States) id(sync, topic string, partition int32, offset int64) uint64 {
+// id is a hash of a row: among a million rows, two have the same one in one case of thirty million.
+func (s *States) id(row Row) uint64 {
 	var h maphash.Hash
 	h.SetSeed(s.seed)
-	h.WriteString(sync)
+	h.WriteString(row.Sync)
 	h.WriteByte(0)
-	h.WriteString(topic)
-	var at [13]byte
-	binary.LittleEndian.PutUint32(at[1:], uint32(partition))
-	binary.LittleEndian.PutUint64(at[5:], uint64(offset))
+	h.WriteString(row.Topic)
+	var at [21]byte
+	binary.LittleEndian.PutUint32(at[1:], uint32(row.Partition))
+	binary.LittleEndian.PutUint64(at[5:], uint64(row.Offset))
+	binary.LittleEndian.PutUint64(at[13:], uint64(row.Time))
 	h.Write(at[:])
 	return h.Sum64()
 }
 
-// Of is the state of the letter at a place of the rejected topic, of a sync's row.
-func (s *States) Of(sync string, row pipeline.Position, letter Letter) State {
-	last, known := s.rows[s.id(sync, row.Topic, row.Partition, row.Offset)]
-	newer := last.part == letter.Partition && letter.Offset > last.letter // its outcome is on its way
+// Of is the state of the letter at a place of the rejected topic, of a row, that was written at a time. The outcome of one that is
+// newer than what is known of the row is on its way.
+func (s *States) Of(row Row, letter Letter, written time.Time) State {
+	last, known := s.rows[s.id(row)]
 	switch {
 	case !known:
 		return Unknown
-	case last.letter >= 0 && newer:
+	case written.UnixMilli() > last.settled:
 		return Open
-	case last.repaired:
-		return Repaired
-	case last.letter == letter.Offset && last.part == letter.Partition:
+	case last.state != Open:
+		return last.state
+	case last.part == letter.Partition && letter.Offset >= last.letter:
 		return Open
 	}
 	return Again
 }
 
 // StateIn is the state of a letter, made of the outcomes of its row alone, in order.
-func StateIn(list []*Outcome, letter Letter) State {
+func StateIn(list []*Outcome, letter Letter, written time.Time) State {
 	if len(list) == 0 {
 		return Unknown
 	}
@@ -104,14 +113,14 @@ func StateIn(list []*Outcome, letter Letter) State {
 	for _, o := range list {
 		s.take(o)
 	}
-	return s.Of(list[0].Sync, list[0].Position(), letter)
+	return s.Of(list[0].Row(), letter, written)
 }
 
 // History collects the outcomes of rejected rows and of replays, of the rows that are asked for, in their order. It reads once,
 // however many the rows are.
 func History(ctx context.Context, src Source, since time.Time, rows map[Row][]*Outcome) error {
 	_, err := Scan(ctx, src, Options{Partitions: []int32{LettersPartition}, Since: since}, func(_ *pipeline.Record, o *Outcome) error {
-		id := Row{o.Sync, o.Topic, o.Partition, o.Offset}
+		id := o.Row()
 		if list, wanted := rows[id]; wanted {
 			rows[id] = append(list, o.Clone())
 		}
@@ -120,9 +129,23 @@ func History(ctx context.Context, src Source, since time.Time, rows map[Row][]*O
 	return err
 }
 
-// Row is a row of a sync.
+// Row is a row of a sync. A topic that was deleted and made again has other rows in the same places: their times tell them apart.
 type Row struct {
 	Sync, Topic string
 	Partition   int32
 	Offset      int64
+	Time        int64 // of its record, as Millis has it
+}
+
+// Row is the row that the outcome is of.
+func (o *Outcome) Row() Row {
+	return Row{Sync: o.Sync, Topic: o.Topic, Partition: o.Partition, Offset: o.Offset, Time: o.Changed}
+}
+
+// Millis is a time in Unix milliseconds; 0 where it is not known.
+func Millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
 }
