@@ -31,7 +31,7 @@ type Page struct {
 	every   time.Duration // between looks for what a follower has not seen
 	started time.Time
 
-	letters cache[[3]string, []*deadletter.Explained]
+	letters cache[lettersChosen, []*deadletter.Explained]
 	uploads cache[string, []audiencefile.Manifest]
 	checks  cache[string, []daemon.Check]
 	groups  cache[string, []*daemon.GroupState]

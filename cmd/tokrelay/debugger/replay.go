@@ -160,6 +160,7 @@ func (p *Page) replays(*http.Request) (any, error) { return p.replay.view(), nil
 func (p *Page) replayAction(w http.ResponseWriter, r *http.Request) {
 	var err error
 	ask, unclear := readReplayAsk(r)
+	ask.By = p.by(r)
 	switch {
 	case !p.d.Wiring.Config.Admin.Actions:
 		err = problem{http.StatusForbidden, "the configuration does not let the page do this: set admin.actions"}
