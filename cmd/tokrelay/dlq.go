@@ -33,6 +33,7 @@ type filterFlags struct {
 	since, until                            string
 	syncs, reasons, classes, fields, topics []string
 	batch, eventID, key                     string
+	rows                                    []string
 }
 
 func (f *filterFlags) add(c *cobra.Command) {
@@ -46,6 +47,7 @@ func (f *filterFlags) add(c *cobra.Command) {
 	flags.StringSliceVar(&f.topics, "topic", nil, "rows of this source topic")
 	flags.StringVar(&f.batch, "batch", "", "rows of this batch")
 	flags.StringVar(&f.eventID, "event-id", "", "the row with this event id")
+	flags.StringSliceVar(&f.rows, "row", nil, "the row at this place of its source, TOPIC/PARTITION/OFFSET; may be repeated")
 	flags.StringVar(&f.key, "key", "", "rows with this record key, or this value of its column; name=value,… of several")
 	complete(c, "reason", names(pipeline.Reasons()))
 	complete(c, "class", names(pipeline.Classes))
@@ -75,6 +77,13 @@ func (f *filterFlags) read(now time.Time) (deadletter.Filter, error) {
 	}
 	if !filter.Until.IsZero() && !filter.Since.Before(filter.Until) {
 		return filter, usageError{errors.New("--since is not before --until: nothing lies between them")}
+	}
+	for _, row := range f.rows {
+		place, err := deadletter.ParsePlace(row)
+		if err != nil {
+			return filter, usageError{fmt.Errorf("--row: %w", err)}
+		}
+		filter.Choose(place)
 	}
 	if err := known("--reason", f.reasons, names(pipeline.Reasons())); err != nil {
 		return filter, err

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/replay"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
@@ -49,6 +50,7 @@ the next upload repairs them.`,
 		Example: `  tokrelay dlq replay --dry-run                       # what would become of them?
   tokrelay dlq replay --sync purchases --reason invalid_currency
   tokrelay dlq replay --since 24h --rate 50 --limit 1000 --yes
+  tokrelay dlq replay --row shop.public.orders/2/1041 --row shop.public.orders/0/977
   tokrelay dlq replay --batch b1k2j-17`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return dlqReplay(c, &f) },
@@ -92,7 +94,7 @@ func dlqReplay(c *cobra.Command, f *replayFlags) error {
 }
 
 func (f *replayFlags) options() (replay.Options, error) {
-	o := replay.Options{Limit: f.limit, Rate: f.rate, Force: f.force, All: f.all, By: "command"}
+	o := replay.Options{Limit: f.limit, Rate: f.rate, Force: f.force, All: f.all, By: daemon.Command()}
 	var err error
 	if o.Filter, err = f.filter.read(time.Now()); err != nil {
 		return o, err

@@ -23,6 +23,14 @@ type Filter struct {
 	State func(*pipeline.Record, *Head) bool // of letters that everything else chooses; several goroutines may ask; nil: any
 }
 
+// Choose adds a row to those that are chosen, by its place in its source.
+func (f *Filter) Choose(row pipeline.Position) {
+	if f.Rows == nil {
+		f.Rows = map[string]bool{}
+	}
+	f.Rows[PlaceText(row)] = true
+}
+
 // Match reports whether a letter, whose head h was read of it, is chosen.
 func (f *Filter) Match(r *pipeline.Record, h *Head) bool {
 	switch {

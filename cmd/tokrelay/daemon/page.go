@@ -62,9 +62,9 @@ func (d *Daemon) ReadAudiences(ctx context.Context, sync string) {
 }
 
 // NewestLetters reads the newest letters of the rejected topic that the filter chooses, newest first, looking at no more
-// than depth records per partition. The letters are the caller's.
+// than the newest depth records per partition of the filter's time. The letters are the caller's.
 func (d *Daemon) NewestLetters(ctx context.Context, f *deadletter.Filter, n int, depth int64) ([]*deadletter.Dead, error) {
-	span, err := deadletter.SpanOf(ctx, LettersIn(d.Wiring.Admin), d.Wiring.Config.DeadLetter.RejectedTopic, time.Time{}, time.Time{})
+	span, err := deadletter.SpanOf(ctx, LettersIn(d.Wiring.Admin), d.Wiring.Config.DeadLetter.RejectedTopic, f.Since, f.Until)
 	if err != nil {
 		return nil, fmt.Errorf("read dead letters: %w", err)
 	}

@@ -32,7 +32,7 @@ type Page struct {
 	every    time.Duration // between looks for what a follower has not seen
 	started  time.Time
 
-	letters cache[[3]string, []*deadletter.Explained]
+	letters cache[lettersChosen, []*deadletter.Explained]
 	uploads cache[string, []audiencefile.Manifest]
 	groups  cache[string, []*daemon.GroupState]
 	schemas cache[string, []daemon.TopicColumns]

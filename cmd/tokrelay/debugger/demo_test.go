@@ -122,7 +122,7 @@ type answer struct {
 // others), and some rejected rows.
 var crawl = sync.OnceValues(func() ([]answer, error) {
 	list := []string{"/", "/calls", "/calls?outcome=refused", "/calls?outcome=split", "/rejected", "/rejected?sync=orders&reason=invalid_phone", "/files",
-		"/preview", "/config", "/replay", "/syncs/orders", "/syncs/newsletter?span=day", "/syncs/lapsed?span=week", "/syncs/orders/columns", "/syncs/lapsed/columns", "/api/overview.json", "/api/calls.json", "/api/calls.csv", "/api/rejected.json", "/api/rejected.csv",
+		"/preview", "/config", "/replay", "/actions", "/api/actions.json", "/rejected?page=2&text=invalid", "/syncs/orders", "/syncs/newsletter?span=day", "/syncs/lapsed?span=week", "/syncs/orders/columns", "/syncs/lapsed/columns", "/api/overview.json", "/api/calls.json", "/api/calls.csv", "/api/rejected.json", "/api/rejected.csv",
 		"/api/reasons.json", "/api/files.json", "/api/config.yaml", "/metrics"}
 	calls, err := listed("/api/calls.json", "id")
 	if err != nil {

@@ -64,7 +64,8 @@ func (p *Page) wantedCalls(r *http.Request) []callRow {
 
 func (p *Page) wantedLetters(r *http.Request) (list []*deadletter.Explained, err error) {
 	q := r.URL.Query()
-	return p.newestLetters(r.Context(), q.Get("sync"), q.Get("reason"), q.Get("all") == "yes")
+	list, err = p.newestLetters(r.Context(), readLettersChosen(q))
+	return list[:min(len(list), lettersShown)], err
 }
 
 func (p *Page) callsCSV(w http.ResponseWriter, r *http.Request) {

@@ -23,6 +23,12 @@ func TestASyncThatIsPausedOnOnePageIsPausedOnAllAndResumedOnAny(t *testing.T) {
 	if !strings.Contains(html, "&lt;ticket 17&gt;") || strings.Contains(html, "Pause orders") || !strings.Contains(html, "Resume orders") {
 		t.Errorf("the other page does not say why, or does not offer to resume: %s", html)
 	}
+	if html := until(t, b, "/actions", "ticket 17"); !strings.Contains(html, "the page of instance-a") || strings.Contains(html, "<ticket") {
+		t.Errorf("the other page does not list who paused it, and why: %s", html)
+	}
+	if _, html := shown(b, "GET", "/actions?text=no-such-text", nil); strings.Contains(html, "ticket 17") {
+		t.Errorf("a text that is in no action shows one: %s", html)
+	}
 	if html := until(t, b, "/", "orders is paused by an operator"); !strings.Contains(html, `href="/syncs/orders"`) {
 		t.Errorf("the overview does not lead to the buttons: %s", html)
 	}

@@ -20,18 +20,17 @@ import (
 
 // rejections is the page of rejected rows: reasons with their counts, and the newest letters of the topic.
 type rejections struct {
-	Syncs   []string
-	Sync    string
-	Reason  string
-	All     bool   // letters that are not open, too
-	States  string // why states are not known
-	Reasons []reasonView
-	Since   time.Time // counts are of this process, since it started
-	Letters []*deadletter.Explained
-	Problem string // why the topic could not be read
-	Topic   string
-	Deep    int64
-	Known   []pipeline.Reason
+	Syncs []string
+	lettersChosen
+	Newer, Older string // addresses of the pages beside this one
+	States       string // why states are not known
+	Reasons      []reasonView
+	Started      time.Time // counts are of this process, since then
+	Letters      []*deadletter.Explained
+	Problem      string // why the topic could not be read
+	Topic        string
+	Deep         int64
+	Known        []pipeline.Reason
 }
 
 // reasonView is a reason with what came of it.
@@ -49,9 +48,31 @@ const (
 	lettersDeep  = 2000 // records looked at, per partition
 )
 
+// lettersChosen are which letters are shown.
+type lettersChosen struct {
+	chosen
+	Reason string
+	All    bool // letters that are not open, too
+	Page   int  // from 1
+}
+
+const mostPages = 50
+
+func readLettersChosen(q url.Values) lettersChosen {
+	page, _ := strconv.Atoi(q.Get("page"))
+	return lettersChosen{readChosen(q), q.Get("reason"), q.Get("all") == "yes", max(1, min(page, mostPages))}
+}
+
+// page is the address of another page of the same choice.
+func (c *lettersChosen) page(n int, q url.Values) string {
+	kept := maps.Clone(q)
+	kept.Set("page", strconv.Itoa(n))
+	return "/rejected?" + kept.Encode()
+}
+
 func (p *Page) rejected(r *http.Request) (any, error) {
 	q := r.URL.Query()
-	v := &rejections{Syncs: p.syncNames(), Sync: q.Get("sync"), Reason: q.Get("reason"), All: q.Get("all") == "yes", Since: p.started,
+	v := &rejections{Syncs: p.syncNames(), lettersChosen: readLettersChosen(q), Started: p.started,
 		Topic: p.d.Wiring.Config.DeadLetter.RejectedTopic, Deep: lettersDeep, Known: pipeline.Reasons()}
 	v.Reasons = p.reasons(v.Sync)
 	ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
@@ -59,9 +80,17 @@ func (p *Page) rejected(r *http.Request) (any, error) {
 	if !p.d.Wiring.Config.Outcomes.Enabled {
 		v.States = "outcomes.enabled is false: it is not known which rows are repaired, and all are shown."
 	}
-	var err error
-	if v.Letters, err = p.newestLetters(ctx, v.Sync, v.Reason, v.All); err != nil {
+	all, err := p.newestLetters(ctx, v.lettersChosen)
+	if err != nil {
 		v.Problem = err.Error()
+	}
+	first := min((v.Page-1)*lettersShown, len(all))
+	v.Letters = all[first:min(first+lettersShown, len(all))]
+	if v.Page > 1 {
+		v.Newer = v.page(v.Page-1, q)
+	}
+	if len(all) > first+lettersShown && v.Page < mostPages {
+		v.Older = v.page(v.Page+1, q)
 	}
 	return v, nil
 }
@@ -112,22 +141,30 @@ func addUp(a, b []float64) []float64 {
 	return sum
 }
 
-// newestLetters are the newest letters of a sync and reason, "" means all; the open ones, or all.
-func (p *Page) newestLetters(ctx context.Context, sync, reason string, all bool) ([]*deadletter.Explained, error) {
-	return p.letters.get([3]string{sync, reason, strconv.FormatBool(all)}, func() ([]*deadletter.Explained, error) {
+// newestLetters are the newest letters that are chosen: those of the pages up to the chosen one, and one more where there is one.
+func (p *Page) newestLetters(ctx context.Context, c lettersChosen) ([]*deadletter.Explained, error) {
+	return p.letters.get(c, func() ([]*deadletter.Explained, error) {
 		states, err := p.d.Wiring.Config.LetterStates(ctx, p.d.Wiring.Admin, time.Time{}, nil)
 		if err != nil {
 			return nil, err
 		}
-		f := &deadletter.Filter{Syncs: given(sync), Reasons: given(reason)}
-		if !all {
+		f := &deadletter.Filter{Syncs: given(c.Sync), Reasons: given(c.Reason), Since: c.from, Until: c.to}
+		if !c.All {
 			f.State = states.Open
 		}
-		found, err := p.d.NewestLetters(ctx, f, lettersShown, lettersDeep)
-		list := make([]*deadletter.Explained, len(found))
-		for i, d := range found {
-			list[i] = deadletter.Explain(d)
-			list[i].State = states.OfLetter(d).String()
+		most := c.Page*lettersShown + 1
+		wanted := most
+		if c.Text != "" { // of which it is not known before
+			wanted = mostPages * lettersShown
+		}
+		found, err := p.d.NewestLetters(ctx, f, wanted, lettersDeep)
+		var list []*deadletter.Explained
+		for _, d := range found {
+			e := deadletter.Explain(d)
+			if len(list) < most && c.holds(d.Failed, e.Sync, string(e.Reason), e.Field, e.Source, e.EventID, e.Batch, e.Message) {
+				e.State = states.OfLetter(d).String()
+				list = append(list, e)
+			}
 		}
 		return list, err
 	})

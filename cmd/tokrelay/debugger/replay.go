@@ -159,7 +159,8 @@ func (p *Page) replays(*http.Request) (any, error) { return p.replay.view(), nil
 // replayAction is what the buttons do. Every one leads to the page that shows what came of it.
 func (p *Page) replayAction(w http.ResponseWriter, r *http.Request) {
 	var err error
-	ask, unclear := p.readReplayAsk(r)
+	ask, unclear := readReplayAsk(r)
+	ask.By = p.by(r)
 	switch {
 	case !p.d.Wiring.Config.Admin.Actions:
 		err = problem{http.StatusForbidden, "the configuration does not let the page do this: set admin.actions"}

@@ -12,8 +12,21 @@ import (
 )
 
 // Run replays what Plan found. When ctx ends, or something stops it, rows under way may still settle; the report then
-// has what is left, and the next replay of the same name goes on from there.
+// has what is left, and the next replay of the same name goes on from there. The list of actions has it.
 func (r *Replay) Run(ctx context.Context) (*Report, error) {
+	acting := r.wiring.Begin(ctx, r.action())
+	progress := r.options.Progress
+	r.options.Progress = func(rows int64) {
+		if acting.Did(rows); progress != nil {
+			progress(rows)
+		}
+	}
+	report, err := r.run(ctx)
+	acting.End(report.words(), err)
+	return report, err
+}
+
+func (r *Replay) run(ctx context.Context) (*Report, error) {
 	sources := newSources(len(r.syncs))
 	streams, err := r.streams(sources)
 	if err != nil {

@@ -31,6 +31,7 @@ before(async () => {
     files: '/files',
     preview: '/preview',
     configuration: '/config',
+    actions: '/actions',
     sync: '/syncs/orders',
     'sync-week': '/syncs/newsletter?span=week',
     columns: '/syncs/orders/columns'
@@ -146,6 +147,31 @@ test('a chart says its value under the pointer and by the arrow keys', async () 
     seen.push(Number((await reading.textContent()).split(' ')[1].replaceAll(',', '')))
   }
   assert.ok(seen.includes(Math.round(peak)), `${seen} lacks the peak ${peak}`)
+  assert.deepEqual(faults, [])
+  await close()
+})
+
+test('rows are chosen one by one, and what was done with them is listed', async () => {
+  const { page, faults, close } = await open(browser, demo.address)
+  await page.goto(demo.address + '/rejected?sync=orders&reason=invalid_email')
+  const boxes = page.locator('#live input[name=row]')
+  const chosen = [await boxes.nth(0).getAttribute('value'), await boxes.nth(2).getAttribute('value')]
+  await boxes.nth(0).check()
+  await boxes.nth(2).check()
+  await page.waitForTimeout(1500) // the page has moved by then
+  assert.ok(await boxes.nth(2).isChecked())
+  await page.getByRole('button', { name: 'Plan a replay of the chosen rows' }).click()
+  await page.getByRole('button', { name: 'Send 2 rows' }).waitFor()
+  assert.match(await page.locator('#live .lead').textContent(), /2 chosen rows/)
+  await page.getByRole('button', { name: 'Send 2 rows' }).click()
+  await page.locator('#live').getByText('Ended').waitFor()
+  for (const row of chosen) assert.ok((await page.locator('#live').textContent()).includes(`--row ${row}`))
+  await page.goto(demo.address + '/actions')
+  await page.locator('#live tbody tr', { hasText: '2 chosen rows' }).getByText('done').waitFor()
+  assert.match(await page.locator('#live tbody tr', { hasText: '2 chosen rows' }).textContent(), /replay.*the page of/)
+  assert.deepEqual(await seriousFaults(page), [])
+  await page.goto(demo.address + '/rejected?until=2020-01-01T00:00')
+  await page.getByText('Nothing here').waitFor()
   assert.deepEqual(faults, [])
   await close()
 })
