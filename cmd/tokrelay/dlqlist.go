@@ -150,7 +150,7 @@ func (d *desk) others(l *listed) {
 		says  string
 	}{
 		{outcomes.Repaired, "repaired"}, {outcomes.Again, "failed again, and counted with the newest letter of the row"},
-		{outcomes.Unknown, "older than the outcomes that say whether they are repaired"},
+		{outcomes.Unknown, "older than the outcomes that show their state"},
 	} {
 		if n := l.States[other.state.String()]; n > 0 {
 			d.screen.note("not counted: %s letter(s) %s (--all counts them)\n", thousands(n), other.says)

@@ -161,7 +161,7 @@ func (j *replayJob) plan(p *replay.Plan) {
 		j.screen.note("%s letter(s) are repaired, or have a newer letter of the same row, and are left out\n", thousands(p.Done))
 	}
 	if p.Unknown > 0 {
-		j.screen.note("%s letter(s) are older than the outcomes that say whether they are repaired, and are left out: --all sends them too\n", thousands(p.Unknown))
+		j.screen.note("%s letter(s) are older than the outcomes that show their state, and are left out: --all sends them too\n", thousands(p.Unknown))
 	}
 	if p.Looped > 0 {
 		j.screen.note("%s row(s) were replayed %d times already and are left out: --force sends them too\n", thousands(p.Looped), replay.MostReplays)

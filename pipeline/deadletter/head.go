@@ -13,7 +13,7 @@ type Head struct {
 
 	Topic, Partition, Offset []byte // of the row
 	EventID, BatchID         []byte
-	Failed, First            []byte // RFC 3339 with milliseconds, UTC
+	Failed, First, Written   []byte // RFC 3339 with milliseconds, UTC; Written is the row's own
 	Replays                  []byte
 }
 
@@ -51,6 +51,8 @@ func (h *Head) own(name string, value []byte) {
 		h.BatchID = value
 	case "failed_at":
 		h.Failed = value
+	case "original_timestamp":
+		h.Written = value
 	case "first_failed_at":
 		h.First = value
 	case "replays":

@@ -52,7 +52,7 @@ func ReadStates(ctx context.Context, src Source, since time.Time, progress func(
 }
 
 func (s *States) take(o *Outcome) {
-	id := s.id(o.Sync, o.Topic, o.Partition, o.Offset)
+	id := s.id(o.Row())
 	row, known := s.rows[id]
 	if !known {
 		row.letter = -1
@@ -64,23 +64,24 @@ func (s *States) take(o *Outcome) {
 	s.rows[id] = row
 }
 
-// id is a hash of a row of a sync: among a million rows, two have the same one in one case of thirty million.
-func (s *States) id(sync, topic string, partition int32, offset int64) uint64 {
+// id is a hash of a row: among a million rows, two have the same one in one case of thirty million.
+func (s *States) id(row Row) uint64 {
 	var h maphash.Hash
 	h.SetSeed(s.seed)
-	h.WriteString(sync)
+	h.WriteString(row.Sync)
 	h.WriteByte(0)
-	h.WriteString(topic)
-	var at [13]byte
-	binary.LittleEndian.PutUint32(at[1:], uint32(partition))
-	binary.LittleEndian.PutUint64(at[5:], uint64(offset))
+	h.WriteString(row.Topic)
+	var at [21]byte
+	binary.LittleEndian.PutUint32(at[1:], uint32(row.Partition))
+	binary.LittleEndian.PutUint64(at[5:], uint64(row.Offset))
+	binary.LittleEndian.PutUint64(at[13:], uint64(row.Time))
 	h.Write(at[:])
 	return h.Sum64()
 }
 
-// Of is the state of the letter at a place of the rejected topic, of a sync's row.
-func (s *States) Of(sync string, row pipeline.Position, letter Letter) State {
-	last, known := s.rows[s.id(sync, row.Topic, row.Partition, row.Offset)]
+// Of is the state of the letter at a place of the rejected topic, of a row.
+func (s *States) Of(row Row, letter Letter) State {
+	last, known := s.rows[s.id(row)]
 	newer := last.part == letter.Partition && letter.Offset > last.letter // its outcome is on its way
 	switch {
 	case !known:
@@ -104,14 +105,14 @@ func StateIn(list []*Outcome, letter Letter) State {
 	for _, o := range list {
 		s.take(o)
 	}
-	return s.Of(list[0].Sync, list[0].Position(), letter)
+	return s.Of(list[0].Row(), letter)
 }
 
 // History collects the outcomes of rejected rows and of replays, of the rows that are asked for, in their order. It reads once,
 // however many the rows are.
 func History(ctx context.Context, src Source, since time.Time, rows map[Row][]*Outcome) error {
 	_, err := Scan(ctx, src, Options{Partitions: []int32{LettersPartition}, Since: since}, func(_ *pipeline.Record, o *Outcome) error {
-		id := Row{o.Sync, o.Topic, o.Partition, o.Offset}
+		id := o.Row()
 		if list, wanted := rows[id]; wanted {
 			rows[id] = append(list, o.Clone())
 		}
@@ -120,9 +121,23 @@ func History(ctx context.Context, src Source, since time.Time, rows map[Row][]*O
 	return err
 }
 
-// Row is a row of a sync.
+// Row is a row of a sync. A topic that was deleted and made again has other rows in the same places: their times tell them apart.
 type Row struct {
 	Sync, Topic string
 	Partition   int32
 	Offset      int64
+	Time        int64 // of its record, as Millis has it
+}
+
+// Row is the row that the outcome is of.
+func (o *Outcome) Row() Row {
+	return Row{Sync: o.Sync, Topic: o.Topic, Partition: o.Partition, Offset: o.Offset, Time: o.Changed}
+}
+
+// Millis is a time in Unix milliseconds; 0 where it is not known.
+func Millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
 }

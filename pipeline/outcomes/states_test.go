@@ -4,8 +4,6 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
-
-	"github.com/tokrelay/tokrelay/pipeline"
 )
 
 // What the states have to say is known here from the histories that the test makes: a list of letters for each row, and whether a
@@ -56,7 +54,7 @@ func TestALetterIsOpenUntilItsRowIsRepairedAndARowThatFailedAgainCountsOnce(t *t
 			case i == len(h.letters)-1:
 				want = Open
 			}
-			if got := s.Of(id.Sync, pipeline.Position{Topic: id.Topic, Partition: id.Partition, Offset: id.Offset}, letter); got != want {
+			if got := s.Of(id, letter); got != want {
 				t.Errorf("seed %d: %v, letter %d of %d: got %s, want %s", seed, id, i, len(h.letters), got, want)
 			}
 		}
@@ -65,7 +63,7 @@ func TestALetterIsOpenUntilItsRowIsRepairedAndARowThatFailedAgainCountsOnce(t *t
 
 func TestTheStateOfALetterWhoseOutcomeIsNotKeptIsNotKnown(t *testing.T) {
 	m := &topic{}
-	m.add(LettersPartition, time.Now(), &Outcome{Sync: "a", Topic: "t", Offset: 7, End: Failed, Letter: Letter{Offset: 3, Known: true}})
+	m.add(LettersPartition, time.Now(), &Outcome{Sync: "a", Topic: "t", Offset: 7, Changed: 5, End: Failed, Letter: Letter{Offset: 3, Known: true}})
 	s, err := ReadStates(t.Context(), m.source(), time.Time{}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -75,15 +73,17 @@ func TestTheStateOfALetterWhoseOutcomeIsNotKeptIsNotKnown(t *testing.T) {
 		sync   string
 		offset int64
 		letter int64
+		time   int64
 		want   State
 	}{
-		{"its own", "a", 7, 3, Open},
-		{"another row", "a", 8, 4, Unknown},
-		{"another sync", "b", 7, 3, Unknown},
-		{"a letter that was written just now", "a", 7, 9, Open},
-		{"a letter that was written twice", "a", 7, 2, Again},
+		{"its own", "a", 7, 3, 5, Open},
+		{"another row", "a", 8, 4, 5, Unknown},
+		{"another sync", "b", 7, 3, 5, Unknown},
+		{"a row of another topic of the name", "a", 7, 3, 6, Unknown},
+		{"a letter that was written just now", "a", 7, 9, 5, Open},
+		{"a letter that was written twice", "a", 7, 2, 5, Again},
 	} {
-		if got := s.Of(c.sync, pipeline.Position{Topic: "t", Offset: c.offset}, Letter{Offset: c.letter}); got != c.want {
+		if got := s.Of(Row{Sync: c.sync, Topic: "t", Offset: c.offset, Time: c.time}, Letter{Offset: c.letter}); got != c.want {
 			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
 		}
 	}

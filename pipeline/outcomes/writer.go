@@ -3,6 +3,7 @@ package outcomes
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -34,9 +35,9 @@ type About struct {
 type Deps struct {
 	Topic      string
 	Producer   Producer
-	Head       func() Head      // of records
-	Partitions func() int       // of the topic
-	Status     *pipeline.Status // nil: none
+	Head       func(ctx context.Context) (Head, error) // of records; asked for each batch, and again while it fails
+	Partitions func() int                              // of the topic
+	Status     *pipeline.Status                        // nil: none
 }
 
 // Writer writes the outcomes of one sync. It is safe for concurrent use.
@@ -54,7 +55,10 @@ func NewWriter(about About, deps Deps) *Writer { return &Writer{about: about, de
 // Chunk writes how the rows of a chunk ended of which it was told: those that are not dead letters. It returns nil once Kafka has
 // acknowledged all of it; it tries without end, says so on the status, and fails only when ctx ends.
 func (w *Writer) Chunk(ctx context.Context, c *pipeline.Chunk, items *pipeline.Items) error {
-	b := w.batch()
+	b, err := w.batch(ctx)
+	if err != nil {
+		return err
+	}
 	at := int32(LettersPartition)
 	if w.about.Replay == "" {
 		at = PartitionOf(c.Topic, c.Partition, w.deps.Partitions())
@@ -78,7 +82,7 @@ func (w *Writer) Chunk(ctx context.Context, c *pipeline.Chunk, items *pipeline.I
 
 // row fills in what the row's record and its end say.
 func (w *Writer) row(b *batch, r *pipeline.Record, told *pipeline.Told, now int64) {
-	b.out = Outcome{Sync: w.about.Sync, Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: w.key(b, r), Digests: b.out.Digests[:0], Changed: r.Timestamp.UnixMilli(),
+	b.out = Outcome{Sync: w.about.Sync, Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: w.key(b, r), Digests: b.out.Digests[:0], Changed: Millis(r.Timestamp),
 		Settled: now, Replay: w.about.Replay, By: w.about.By}
 	switch {
 	case told.Skip != "":
@@ -117,7 +121,11 @@ func (w *Writer) item(b *batch, items *pipeline.Items, i int) {
 
 // Letters writes how rows ended whose dead letters are written. It returns like Chunk.
 func (w *Writer) Letters(ctx context.Context, letters []pipeline.Letter, at []pipeline.Position) error {
-	b, now := w.batch(), time.Now().UnixMilli()
+	b, err := w.batch(ctx)
+	if err != nil {
+		return err
+	}
+	now := time.Now().UnixMilli()
 	for i := range letters {
 		w.letter(b, &letters[i], at[i], now)
 		b.add()
@@ -129,7 +137,7 @@ func (w *Writer) letter(b *batch, l *pipeline.Letter, at pipeline.Position, now 
 	r, why := l.Record, l.Rejection
 	b.out = Outcome{Sync: w.about.Sync, Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: w.key(b, r), EventID: []byte(why.EventID), Digests: append(b.out.Digests[:0], l.Persons...),
 		End: Rejected, Stage: string(why.Stage), Reason: string(why.Reason), Field: why.Field, RequestID: why.RequestID, Call: why.BatchID,
-		Changed: r.Timestamp.UnixMilli(), Settled: now, Replay: w.about.Replay, By: w.about.By, Letter: Letter{Partition: at.Partition, Offset: at.Offset, Known: true}}
+		Changed: Millis(r.Timestamp), Settled: now, Replay: w.about.Replay, By: w.about.By, Letter: Letter{Partition: at.Partition, Offset: at.Offset, Known: true}}
 	if why.Class() == pipeline.ClassFailed {
 		b.out.End = Failed
 	}
@@ -147,7 +155,11 @@ func (w *Writer) letter(b *batch, l *pipeline.Letter, at pipeline.Position, now 
 
 // Skipped writes that rows were not replayed, for a reason. It returns like Chunk.
 func (w *Writer) Skipped(ctx context.Context, rows []pipeline.Record, why pipeline.SkipReason) error {
-	b, now, told := w.batch(), time.Now().UnixMilli(), &pipeline.Told{Skip: why}
+	b, err := w.batch(ctx)
+	if err != nil {
+		return err
+	}
+	now, told := time.Now().UnixMilli(), &pipeline.Told{Skip: why}
 	for i := range rows {
 		w.row(b, &rows[i], told, now)
 		b.add()
@@ -169,10 +181,13 @@ type batch struct {
 
 var batches = sync.Pool{New: func() any { return new(batch) }}
 
-func (w *Writer) batch() *batch {
+func (w *Writer) batch(ctx context.Context) (*batch, error) {
 	b := batches.Get().(*batch)
-	b.head, b.buf, b.ends, b.keys = w.deps.Head(), b.buf[:0], b.ends[:0], b.keys[:0]
-	return b
+	b.buf, b.ends, b.keys = b.buf[:0], b.ends[:0], b.keys[:0]
+	return b, w.insist(ctx, func() (err error) {
+		b.head, err = w.deps.Head(ctx)
+		return err
+	})
 }
 
 // add appends the outcome: its key, if it has one, and its value.
@@ -208,9 +223,15 @@ func (b *batch) records(do func(keys, values [][]byte) error) error {
 	return do(b.k, b.v)
 }
 
-// write produces until everything is acknowledged. Only a context that ended makes it give up.
+// write produces until everything is acknowledged.
 func (w *Writer) write(ctx context.Context, partition int32, b *batch) error {
-	err := b.records(func(keys, values [][]byte) error { return w.insist(ctx, partition, b, keys, values) })
+	err := b.records(func(keys, values [][]byte) error {
+		return w.insist(ctx, func() error {
+			err := w.deps.Producer.Batch(ctx, w.deps.Topic, partition, keys, values)
+			b.kept = b.kept || err != nil
+			return err
+		})
+	})
 	if !b.kept {
 		batches.Put(b)
 	}
@@ -219,15 +240,15 @@ func (w *Writer) write(ctx context.Context, partition int32, b *batch) error {
 
 const source = "outcomes" // in the status
 
-func (w *Writer) insist(ctx context.Context, partition int32, b *batch, keys, values [][]byte) error {
+// insist tries until it works. Only a context that ended makes it give up.
+func (w *Writer) insist(ctx context.Context, do func() error) error {
 	backoff := pipeline.Backoff{First: time.Second, Most: 30 * time.Second}
 	for tries := 0; ; tries++ {
-		err := w.deps.Producer.Batch(ctx, w.deps.Topic, partition, keys, values)
+		err := do()
 		if err == nil {
 			w.works(tries)
 			return nil
 		}
-		b.kept = true
 		w.failed(tries, err, backoff.After(tries))
 		if backoff.Wait(ctx, tries) != nil {
 			w.works(tries + 1)
@@ -243,10 +264,15 @@ func (w *Writer) failed(tries int, err error, pause time.Duration) {
 		w.failing++
 	}
 	w.mu.Unlock()
-	if w.deps.Status != nil {
-		w.deps.Status.Set(w.about.Sync, source, &pipeline.Trouble{Kind: pipeline.TroubleKafka, Until: time.Now().Add(pause),
-			What: "write outcomes: " + err.Error() + ": rows wait for it; it is tried again"})
+	if w.deps.Status == nil {
+		return
 	}
+	trouble := pipeline.Trouble{Kind: pipeline.TroubleKafka, What: err.Error()}
+	if t, is := errors.AsType[*pipeline.Trouble](err); is {
+		trouble = *t
+	}
+	trouble.What, trouble.Until = "write outcomes: "+trouble.What+": rows wait for it; it is tried again", time.Now().Add(pause)
+	w.deps.Status.Set(w.about.Sync, source, &trouble)
 }
 
 // works takes the trouble back with the last write that had it.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
@@ -58,6 +59,9 @@ func (u *checkup) wantedTopics(largest int) []admin.Wanted {
 	if audiences {
 		wanted = append(wanted, admin.Wanted{Name: u.config.StateTopic, Compact: true})
 	}
+	if o := u.config.Outcomes; o.Enabled {
+		wanted = append(wanted, admin.Wanted{Name: o.Topic, Partitions: o.Partitions, Retention: o.Retention.Std()})
+	}
 	if calls := u.config.Calls.Topic; calls != "" {
 		wanted = append(wanted, admin.Wanted{Name: calls})
 	}
@@ -73,7 +77,9 @@ func (u *checkup) absent(w admin.Wanted, mayCreate bool, brokers int) {
 	switch {
 	case w.Name == u.config.Calls.Topic && !u.config.Calls.Create:
 		u.warn(what, "does not exist, and calls.create is false: calls are remembered in memory alone", createCommand(u.config.Kafka.Brokers[0], w))
-	case !u.config.DeadLetter.Create && w.Name != u.config.Calls.Topic:
+	case w.Name == u.config.Outcomes.Topic && !u.config.Outcomes.Create:
+		u.fail(what, "does not exist, and outcomes.create is false", createCommand(u.config.Kafka.Brokers[0], w))
+	case !u.config.DeadLetter.Create && w.Name != u.config.Calls.Topic && w.Name != u.config.Outcomes.Topic:
 		u.fail(what, "does not exist, and dead_letter.create is false", createCommand(u.config.Kafka.Brokers[0], w))
 	case w.Replication > brokers:
 		u.fail(what, fmt.Sprintf("does not exist, and cannot be made with %d replicas: the cluster has %d broker(s)", w.Replication, brokers),
@@ -120,6 +126,10 @@ func (u *checkup) ownSettings(what string, w admin.Wanted, t admin.Topic) {
 		u.warn(what, "this client may not see its settings, so that they are not checked", Grant(u.config.Kafka, "--topic", w.Name, admin.RightDescribeConfigs))
 	case w.Compact && !t.Compacted():
 		u.fail(what, says+": it would forget what it has to remember", alter+"cleanup.policy=compact")
+	case w.Name == u.config.Outcomes.Topic && t.Compacted():
+		u.fail(what, says+": compaction drops earlier outcomes of a key", alter+"cleanup.policy=delete")
+	case w.Name == u.config.Outcomes.Topic:
+		u.outcomesSettings(what, says, alter, w, t)
 	case !w.Compact && t.Compacted():
 		u.fail(what, says+": compaction drops earlier dead letters of a key, and refuses rows without one", alter+"cleanup.policy=delete")
 	case !w.Compact && t.Retention > 0 && t.Retention < w.Retention:
@@ -136,6 +146,21 @@ func (u *checkup) ownSettings(what string, w admin.Wanted, t admin.Topic) {
 	case w.MaxMessageBytes > daemon.LettersExtra && t.MaxMessageBytes > 0 && t.MaxMessageBytes < w.MaxMessageBytes:
 		u.warn(what, fmt.Sprintf("%s, takes %d bytes: the largest rows would lose their value", says, t.MaxMessageBytes),
 			alter+fmt.Sprintf("max.message.bytes=%d", w.MaxMessageBytes))
+	default:
+		u.ok(what, says)
+	}
+}
+
+// outcomesSettings compares how long outcomes are kept with how long dead letters are.
+func (u *checkup) outcomesSettings(what, says, alter string, w admin.Wanted, t admin.Topic) {
+	letters := u.config.DeadLetter.Retention.Std()
+	switch {
+	case t.Partitions < 2:
+		u.fail(what, says+": rejected rows and replays need a partition of their own", "make it again with "+strconv.Itoa(u.config.Outcomes.Partitions)+" partitions")
+	case t.Retention > 0 && t.Retention < w.Retention:
+		u.warn(what, says+", which is less than outcomes.retention", alter+fmt.Sprintf("retention.ms=%d", w.Retention.Milliseconds()))
+	case t.Retention > 0 && t.Retention < letters:
+		u.ok(what, fmt.Sprintf("%s; dead letters are kept for %s: of those that are older than their outcomes it is not known whether they are repaired", says, settings.Duration(letters)))
 	default:
 		u.ok(what, says)
 	}

@@ -39,7 +39,7 @@ func guarded(t *testing.T) (*kfake.Cluster, *kadm.Client) {
 		right(kmsg.ACLResourceTypeCluster, "kafka-cluster", literal, kmsg.ACLOperationIdempotentWrite),
 	}
 	for _, op := range []kmsg.ACLOperation{kmsg.ACLOperationRead, kmsg.ACLOperationWrite, kmsg.ACLOperationCreate} {
-		acls = append(acls, right(topic, "tokrelay.rejected", literal, op), right(topic, "tokrelay.failed", literal, op))
+		acls = append(acls, right(topic, "tokrelay.rejected", literal, op), right(topic, "tokrelay.failed", literal, op), right(topic, "tokrelay.outcomes", literal, op))
 	}
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "open", "closed", "customers"), kfake.EnableSASL(), kfake.EnableACLs(),
 		kfake.Superuser("PLAIN", "root", "root"), kfake.User("PLAIN", "relay", "relay", acls...))

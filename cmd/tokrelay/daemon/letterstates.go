@@ -52,8 +52,9 @@ func (s *LetterStates) Of(r *pipeline.Record, h *deadletter.Head) outcomes.State
 	if err != nil || other != nil {
 		return outcomes.Unknown
 	}
-	row := pipeline.Position{Topic: string(h.Topic), Partition: int32(partition), Offset: offset}
-	return s.known.Of(string(h.Sync), row, outcomes.Letter{Partition: r.Partition, Offset: r.Offset})
+	written, _ := time.Parse(time.RFC3339, string(h.Written)) // the zero time says that it is unknown
+	row := outcomes.Row{Sync: string(h.Sync), Topic: string(h.Topic), Partition: int32(partition), Offset: offset, Time: outcomes.Millis(written)}
+	return s.known.Of(row, outcomes.Letter{Partition: r.Partition, Offset: r.Offset})
 }
 
 // OfLetter is Of for a letter that was parsed.
@@ -61,8 +62,7 @@ func (s *LetterStates) OfLetter(d *deadletter.Dead) outcomes.State {
 	if s.known == nil {
 		return outcomes.Unknown
 	}
-	row := pipeline.Position{Topic: d.Record.Topic, Partition: d.Record.Partition, Offset: d.Record.Offset}
-	return s.known.Of(d.Sync, row, outcomes.Letter{Partition: d.At.Partition, Offset: d.At.Offset})
+	return s.known.Of(RowOf(d), outcomes.Letter{Partition: d.At.Partition, Offset: d.At.Offset})
 }
 
 // Open reports whether a letter is open, as a Filter asks, and counts it by its state. Where no outcomes are kept every letter may be open.
@@ -109,5 +109,5 @@ func HistoryOf(d *deadletter.Dead, list []*outcomes.Outcome) (state string, hist
 
 // RowOf is the row of a letter.
 func RowOf(d *deadletter.Dead) outcomes.Row {
-	return outcomes.Row{Sync: d.Sync, Topic: d.Record.Topic, Partition: d.Record.Partition, Offset: d.Record.Offset}
+	return outcomes.Row{Sync: d.Sync, Topic: d.Record.Topic, Partition: d.Record.Partition, Offset: d.Record.Offset, Time: outcomes.Millis(d.Record.Timestamp)}
 }

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,7 +20,9 @@ import (
 type outcomesTopic struct {
 	batches    *kafka.Batches
 	partitions atomic.Int32
-	head       atomic.Pointer[outcomes.Head] // nil: the schema is yet to be registered
+
+	mu   sync.Mutex
+	head outcomes.Head // nil: the schema is yet to be registered
 }
 
 // Outcomes writes a sync's outcomes; nil where none are kept. EnsureTopics comes first.
@@ -35,7 +38,7 @@ func (w *Wiring) Outcomes(s *Sync) *outcomes.Writer {
 		about.Said = said
 	}
 	return outcomes.NewWriter(about, outcomes.Deps{Topic: w.Config.Outcomes.Topic, Producer: w.outcomes.batches, Status: w.Status,
-		Head: func() outcomes.Head { return *w.outcomes.head.Load() }, Partitions: func() int { return int(w.outcomes.partitions.Load()) }})
+		Head: w.outcomesHead, Partitions: func() int { return int(w.outcomes.partitions.Load()) }})
 }
 
 // said is what a row of a streamed audience says.
@@ -47,8 +50,7 @@ func said(items *pipeline.Items, i int, dst []byte) (outcomes.Action, []byte) {
 	return outcomes.Delete, dst
 }
 
-// EnsureOutcomes makes sure of the topic of outcomes, where there is to be one, and learns how many partitions it has; and that the schema
-// registry has the schema of its records. A registry that is away is a *pipeline.Trouble.
+// EnsureOutcomes makes sure of the topic of outcomes, where there is to be one, and learns how many partitions it has.
 func (w *Wiring) EnsureOutcomes(ctx context.Context) error {
 	c := w.Config.Outcomes
 	if !c.Enabled {
@@ -66,15 +68,18 @@ func (w *Wiring) EnsureOutcomes(ctx context.Context) error {
 		n = c.Partitions
 	}
 	w.outcomes.partitions.Store(int32(n))
-	if w.outcomes.head.Load() != nil {
-		return nil
-	}
-	return w.registerOutcomes(ctx)
+	return nil
 }
 
-// registerOutcomes has the registry keep the schema. Where it does not want to, or there is none, readers that are not ours have to bring
-// the schema along.
-func (w *Wiring) registerOutcomes(ctx context.Context) error {
+// outcomesHead has the schema registry keep the schema of outcomes, once, and is what their records begin with. Where the registry does
+// not want to, or there is none, readers that are not ours have to bring the schema along. The error is a *pipeline.Trouble: the
+// registry is away.
+func (w *Wiring) outcomesHead(ctx context.Context) (outcomes.Head, error) {
+	w.outcomes.mu.Lock()
+	defer w.outcomes.mu.Unlock()
+	if w.outcomes.head != nil {
+		return w.outcomes.head, nil
+	}
 	id, err := w.Registry.Register(ctx, w.Config.Outcomes.Topic+"-value", schemas.Outcome())
 	head := outcomes.HeadOf(id)
 	refused, no := errors.AsType[*registry.Refused](err)
@@ -86,10 +91,10 @@ func (w *Wiring) registerOutcomes(ctx context.Context) error {
 	case errors.Is(err, registry.ErrNoRegistry):
 		head = outcomes.Unregistered()
 	case err != nil:
-		return err
+		return nil, err
 	}
-	w.outcomes.head.Store(&head)
-	return nil
+	w.outcomes.head = head
+	return head, nil
 }
 
 // OutcomesIn is the topic of outcomes as its readers want it.

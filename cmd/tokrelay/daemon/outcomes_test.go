@@ -171,7 +171,9 @@ var (
 // caughtUp waits until both groups have committed every row.
 func (w *endsWorld) caughtUp(d *Daemon) {
 	w.t.Helper()
-	await(w.t, "all rows to be committed", func() bool { return w.committed(d, "orders") == int64(len(w.rows)) && w.committed(d, "members") == int64(len(w.rows)) })
+	await(w.t, "all rows to be committed", func() bool {
+		return w.committed(d, "orders") == int64(len(w.rows)) && w.committed(d, "members") == int64(len(w.rows))
+	})
 }
 
 func (w *endsWorld) committed(d *Daemon, sync string) int64 {

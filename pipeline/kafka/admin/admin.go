@@ -1,4 +1,4 @@
-// Package admin asks and tells Kafka what commands and the start of the daemon need: topics, offsets, groups, marks, rights,
+// Package admin asks and tells Kafka what commands and the start of the daemon need: topics, offsets, groups, rights,
 // and reads up to recorded ends. It reaches Kafka by the client of package kafka, joins no group, and knows nothing of syncs.
 package admin
 

@@ -124,6 +124,7 @@ func (w *world) judge() {
 		}
 	}
 	w.count(taken, written)
+	w.told()
 	w.audit()
 }
 
