@@ -149,7 +149,7 @@ func (d *desk) others(l *listed) {
 		state outcomes.State
 		says  string
 	}{
-		{outcomes.Repaired, "repaired"}, {outcomes.Again, "failed again, and counted with the newest letter of the row"},
+		{outcomes.Repaired, "repaired"}, {outcomes.Gone, "whose rows are gone: neither letter nor source has them"}, {outcomes.Again, "failed again, and counted with the newest letter of the row"},
 		{outcomes.Unknown, "older than the outcomes that show their state"},
 	} {
 		if n := l.States[other.state.String()]; n > 0 {

@@ -97,8 +97,21 @@ type shower struct {
 	opener *deadletter.Opener
 	why    *find.Explainer
 	flags  *showFlags
-	list   []*deadletter.Dead
+	list   []*deadletter.Dead // that are shown together, with what became of their rows
+	found  int
 	shown  int
+}
+
+// together is how many letters wait until what became of their rows is looked up.
+const together = 10_000
+
+// add has a letter shown.
+func (s *shower) add(ctx context.Context, d *deadletter.Dead) error {
+	s.found++
+	if s.list = append(s.list, d); len(s.list) < together {
+		return nil
+	}
+	return s.letters(ctx)
 }
 
 // places shows what is asked for by place, and fails for what is not there.
@@ -146,8 +159,7 @@ func (s *shower) rows(ctx context.Context, filter deadletter.Filter) error {
 	}
 	return s.each(ctx, filter, func(d *deadletter.Dead) error {
 		delete(wanted, d.Record.Position())
-		s.list = append(s.list, d)
-		return nil
+		return s.add(ctx, d)
 	})
 }
 
@@ -162,17 +174,16 @@ func (s *shower) filtered(ctx context.Context, filter deadletter.Filter) error {
 		filter.State = states.Open
 	}
 	err := s.each(ctx, filter, func(d *deadletter.Dead) error {
-		if len(s.list) == s.flags.limit {
+		if s.found == s.flags.limit {
 			return errLimit
 		}
-		s.list = append(s.list, d)
-		return nil
+		return s.add(ctx, d)
 	})
 	if errors.Is(err, errLimit) {
 		s.screen.note("there are more: raise --limit, or narrow the filters\n")
 		return nil
 	}
-	if err == nil && len(s.list) == 0 {
+	if err == nil && s.found == 0 {
 		s.screen.note("no %sdead letters match\n", map[bool]string{true: "open ", false: ""}[!s.flags.all])
 	}
 	return err
@@ -215,8 +226,7 @@ func (s *shower) record(ctx context.Context, r *pipeline.Record) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", r.Position(), err)
 	}
-	s.list = append(s.list, d)
-	return nil
+	return s.add(ctx, d)
 }
 
 // shownLetter is a letter as JSON.
@@ -225,13 +235,15 @@ type shownLetter struct {
 	Why *find.Why `json:"why,omitempty"`
 }
 
-// letters shows those that were found, with what became of their rows.
+// letters shows those that wait, with what became of their rows.
 func (s *shower) letters(ctx context.Context) error {
 	history, err := s.desk.config.Histories(ctx, s.desk.admin, s.list...)
 	if err != nil {
 		return err
 	}
-	for _, d := range s.list {
+	list := s.list
+	s.list = nil
+	for _, d := range list {
 		if err := s.letter(ctx, d, history[daemon.RowOf(d)]); err != nil {
 			return err
 		}

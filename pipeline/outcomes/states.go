@@ -17,15 +17,16 @@ const (
 	Unknown  State = iota // it is older than the outcomes that are kept, or none are
 	Open                  // its row is not in TikTok
 	Repaired              // a replay has delivered its row, or has found that there is nothing to deliver
+	Gone                  // a replay found its row nowhere
 	Again                 // its row has a newer letter, which counts in its place
 )
 
-var states = [...]string{"unknown", "open", "repaired", "failed again"}
+var states = [...]string{"unknown", "open", "repaired", "gone", "failed again"}
 
 func (s State) String() string { return states[s] }
 
 // AllStates lists them.
-func AllStates() []State { return []State{Unknown, Open, Repaired, Again} }
+func AllStates() []State { return []State{Unknown, Open, Repaired, Gone, Again} }
 
 // States know the state of dead letters, from the outcomes of their rows. Their memory is that of rows which had a letter, some 60
 // bytes each. They never change.
@@ -36,9 +37,10 @@ type States struct {
 
 // lastEnd is how a row ended last.
 type lastEnd struct {
-	letter   int64 // offset of its newest letter; -1: none is known
-	part     int32 // the letter's partition
-	repaired bool
+	letter  int64 // offset of its newest letter; -1: none is known
+	settled int64
+	part    int32 // the letter's partition
+	state   State // Open, Repaired or Gone
 }
 
 // ReadStates reads the outcomes of rejected rows and of replays since a time; zero: all that are kept. progress may be nil.
@@ -57,8 +59,14 @@ func (s *States) take(o *Outcome) {
 	if !known {
 		row.letter = -1
 	}
-	row.repaired = !o.End.IsDead()
-	if !row.repaired && o.Letter.Known {
+	row.state, row.settled = Repaired, o.Settled
+	switch {
+	case o.End.IsDead():
+		row.state = Open
+	case o.Reason == string(pipeline.SkipGone):
+		row.state = Gone
+	}
+	if o.End.IsDead() && o.Letter.Known {
 		row.letter, row.part = o.Letter.Offset, o.Letter.Partition
 	}
 	s.rows[id] = row
@@ -79,25 +87,25 @@ func (s *States) id(row Row) uint64 {
 	return h.Sum64()
 }
 
-// Of is the state of the letter at a place of the rejected topic, of a row.
-func (s *States) Of(row Row, letter Letter) State {
+// Of is the state of the letter at a place of the rejected topic, of a row, that was written at a time. The outcome of one that is
+// newer than what is known of the row is on its way.
+func (s *States) Of(row Row, letter Letter, written time.Time) State {
 	last, known := s.rows[s.id(row)]
-	newer := last.part == letter.Partition && letter.Offset > last.letter // its outcome is on its way
 	switch {
 	case !known:
 		return Unknown
-	case last.letter >= 0 && newer:
+	case written.UnixMilli() > last.settled:
 		return Open
-	case last.repaired:
-		return Repaired
-	case last.letter == letter.Offset && last.part == letter.Partition:
+	case last.state != Open:
+		return last.state
+	case last.part == letter.Partition && letter.Offset >= last.letter:
 		return Open
 	}
 	return Again
 }
 
 // StateIn is the state of a letter, made of the outcomes of its row alone, in order.
-func StateIn(list []*Outcome, letter Letter) State {
+func StateIn(list []*Outcome, letter Letter, written time.Time) State {
 	if len(list) == 0 {
 		return Unknown
 	}
@@ -105,7 +113,7 @@ func StateIn(list []*Outcome, letter Letter) State {
 	for _, o := range list {
 		s.take(o)
 	}
-	return s.Of(list[0].Row(), letter)
+	return s.Of(list[0].Row(), letter, written)
 }
 
 // History collects the outcomes of rejected rows and of replays, of the rows that are asked for, in their order. It reads once,

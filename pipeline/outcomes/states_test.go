@@ -54,7 +54,7 @@ func TestALetterIsOpenUntilItsRowIsRepairedAndARowThatFailedAgainCountsOnce(t *t
 			case i == len(h.letters)-1:
 				want = Open
 			}
-			if got := s.Of(id, letter); got != want {
+			if got := s.Of(id, letter, time.Time{}); got != want {
 				t.Errorf("seed %d: %v, letter %d of %d: got %s, want %s", seed, id, i, len(h.letters), got, want)
 			}
 		}
@@ -63,27 +63,35 @@ func TestALetterIsOpenUntilItsRowIsRepairedAndARowThatFailedAgainCountsOnce(t *t
 
 func TestTheStateOfALetterWhoseOutcomeIsNotKeptIsNotKnown(t *testing.T) {
 	m := &topic{}
-	m.add(LettersPartition, time.Now(), &Outcome{Sync: "a", Topic: "t", Offset: 7, Changed: 5, End: Failed, Letter: Letter{Offset: 3, Known: true}})
+	m.add(LettersPartition, time.Now(), &Outcome{Sync: "a", Topic: "t", Offset: 7, Changed: 5, Settled: 1000, End: Failed, Letter: Letter{Offset: 3, Known: true}})
+	m.add(LettersPartition, time.Now(), &Outcome{Sync: "a", Topic: "t", Offset: 9, Changed: 5, End: Delivered, Replay: "r", Settled: 1000})
+	m.add(LettersPartition, time.Now(), &Outcome{Sync: "a", Topic: "t", Offset: 10, Changed: 5, End: Skipped, Reason: "row_gone", Replay: "r", Settled: 1000})
+	before := time.UnixMilli(900)
 	s, err := ReadStates(t.Context(), m.source(), time.Time{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
-		name   string
-		sync   string
-		offset int64
-		letter int64
-		time   int64
-		want   State
+		name    string
+		sync    string
+		offset  int64
+		letter  int64
+		time    int64
+		written time.Time
+		want    State
 	}{
-		{"its own", "a", 7, 3, 5, Open},
-		{"another row", "a", 8, 4, 5, Unknown},
-		{"another sync", "b", 7, 3, 5, Unknown},
-		{"a row of another topic of the name", "a", 7, 3, 6, Unknown},
-		{"a letter that was written just now", "a", 7, 9, 5, Open},
-		{"a letter that was written twice", "a", 7, 2, 5, Again},
+		{"its own", "a", 7, 3, 5, before, Open},
+		{"another row", "a", 8, 4, 5, before, Unknown},
+		{"another sync", "b", 7, 3, 5, before, Unknown},
+		{"a row of another topic of the name", "a", 7, 3, 6, before, Unknown},
+		{"a letter that was written just now", "a", 7, 1, 5, time.Now(), Open},
+		{"a letter that was written twice", "a", 7, 2, 5, before, Again},
+		{"one whose second try was late", "a", 7, 4, 5, before, Open},
+		{"one of a row that is repaired", "a", 9, 3, 5, before, Repaired},
+		{"one whose row is gone", "a", 10, 3, 5, before, Gone},
+		{"one that came after the repair", "a", 9, 4, 5, time.Now(), Open},
 	} {
-		if got := s.Of(Row{Sync: c.sync, Topic: "t", Offset: c.offset, Time: c.time}, Letter{Offset: c.letter}); got != c.want {
+		if got := s.Of(Row{Sync: c.sync, Topic: "t", Offset: c.offset, Time: c.time}, Letter{Offset: c.letter}, c.written); got != c.want {
 			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
 		}
 	}

@@ -16,7 +16,7 @@ import (
 // LetterStates know which dead letters are open. They may be asked by several goroutines.
 type LetterStates struct {
 	known *outcomes.States // nil: no outcomes are kept
-	asked [4]atomic.Int64  // by state: letters that Open was asked for
+	asked [5]atomic.Int64  // by state: letters that Open was asked for
 }
 
 // LetterStates reads the states of letters that were written since a time; zero: of all. progress may be nil.
@@ -54,7 +54,7 @@ func (s *LetterStates) Of(r *pipeline.Record, h *deadletter.Head) outcomes.State
 	}
 	written, _ := time.Parse(time.RFC3339, string(h.Written)) // the zero time says that it is unknown
 	row := outcomes.Row{Sync: string(h.Sync), Topic: string(h.Topic), Partition: int32(partition), Offset: offset, Time: outcomes.Millis(written)}
-	return s.known.Of(row, outcomes.Letter{Partition: r.Partition, Offset: r.Offset})
+	return s.known.Of(row, outcomes.Letter{Partition: r.Partition, Offset: r.Offset}, r.Timestamp)
 }
 
 // OfLetter is Of for a letter that was parsed.
@@ -62,7 +62,7 @@ func (s *LetterStates) OfLetter(d *deadletter.Dead) outcomes.State {
 	if s.known == nil {
 		return outcomes.Unknown
 	}
-	return s.known.Of(RowOf(d), outcomes.Letter{Partition: d.At.Partition, Offset: d.At.Offset})
+	return s.known.Of(RowOf(d), outcomes.Letter{Partition: d.At.Partition, Offset: d.At.Offset}, d.Failed)
 }
 
 // Open reports whether a letter is open, as a Filter asks, and counts it by its state. Where no outcomes are kept every letter may be open.
@@ -104,7 +104,7 @@ func HistoryOf(d *deadletter.Dead, list []*outcomes.Outcome) (state string, hist
 	for _, o := range list {
 		history = append(history, deadletter.Becoming{At: o.SettledAt().UTC(), What: o.End.String(), Reason: o.Reason, Replay: o.Replay, By: o.By, Call: o.Call})
 	}
-	return outcomes.StateIn(list, outcomes.Letter{Partition: d.At.Partition, Offset: d.At.Offset}).String(), history
+	return outcomes.StateIn(list, outcomes.Letter{Partition: d.At.Partition, Offset: d.At.Offset}, d.Failed).String(), history
 }
 
 // RowOf is the row of a letter.

@@ -168,7 +168,7 @@ func (r *Replay) choice(record *pipeline.Record, h *deadletter.Head) choice {
 		switch r.states.Of(record, h) {
 		case outcomes.Unknown:
 			return unknown
-		case outcomes.Repaired, outcomes.Again:
+		case outcomes.Repaired, outcomes.Gone, outcomes.Again:
 			return done
 		}
 	}
