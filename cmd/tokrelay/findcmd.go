@@ -25,7 +25,7 @@ type findFlags struct {
 func findCommand() *cobra.Command {
 	var f findFlags
 	c := &cobra.Command{
-		Use: "find WHAT", Short: "Tell what became of a person, an event, a record key or a row, and in which audiences a person is now",
+		Use: "find WHAT [flags]", Short: "Tell what became of a person, an event, a record key or a row, and in which audiences a person is now",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usageError{errors.New("name one thing to find: see tokrelay find --help")}

@@ -37,10 +37,10 @@ type States struct {
 
 // lastEnd is how a row ended last.
 type lastEnd struct {
-	letter   int64 // offset of its newest letter; -1: none is known
-	settled  int64
-	part     int32 // the letter's partition
-	state    State // Open, Repaired or Gone
+	letter  int64 // offset of its newest letter; -1: none is known
+	settled int64
+	part    int32 // the letter's partition
+	state   State // Open, Repaired or Gone
 }
 
 // ReadStates reads the outcomes of rejected rows and of replays since a time; zero: all that are kept. progress may be nil.

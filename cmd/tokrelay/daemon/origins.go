@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/tokrelay/tokrelay/pipeline/mapping"
 	"github.com/tokrelay/tokrelay/sinks/audience/member"
@@ -61,4 +62,19 @@ func (s *Sync) ProductMembers() map[string]bool {
 		return nil
 	}
 	return s.WebEvents.ProductMembers()
+}
+
+// columns gives the columns that a field of a rejection is mapped from, with commas between; "" where it is mapped from none. It remembers
+// them: a wrong column rejects rows by the thousand. It may be called from several goroutines.
+func (s *Sync) columns() func(field string) string {
+	var known sync.Map
+	return func(field string) string {
+		if columns, ok := known.Load(field); ok {
+			return columns.(string)
+		}
+		o, _ := s.OriginOf(field)
+		columns := strings.Join(o.Columns, ",")
+		known.Store(field, columns)
+		return columns
+	}
 }

@@ -79,7 +79,10 @@ func (w *endsWorld) produce(kind string, n int) {
 	for range n {
 		at := int64(len(w.rows))
 		w.rows[at] = kind
-		email := map[string]string{"good": fmt.Sprintf("ada%d@example.com", at), "bad": "nobody", "test": "x@example.com"}[kind]
+		email := map[string]string{"good": fmt.Sprintf("ada%d@example.com", at), "refused": fmt.Sprintf("ada%d@example.com", at), "bad": "nobody", "test": "x@example.com"}[kind]
+		if kind == "refused" {
+			w.tiktok.AddFault(sandbox.Fault{ID: fmt.Sprintf("e%d", at), Code: 40002, Message: sandbox.RowMessage})
+		}
 		produceJSON(w.t, w.cluster, "orders", fmt.Sprint(at), fmt.Sprintf(`{"id":"e%d","at":%q,"email":%q,"kind":%q}`, at, time.Now().UTC().Format(time.RFC3339), email, kind))
 	}
 }
@@ -164,8 +167,8 @@ func (w *endsWorld) judge(sync string, want map[string]outcomes.End) {
 }
 
 var (
-	orderEnds  = map[string]outcomes.End{"good": outcomes.Delivered, "bad": outcomes.Rejected, "test": outcomes.Skipped}
-	memberEnds = map[string]outcomes.End{"good": outcomes.Asserted, "bad": outcomes.Rejected, "test": outcomes.Asserted}
+	orderEnds  = map[string]outcomes.End{"good": outcomes.Delivered, "refused": outcomes.Rejected, "bad": outcomes.Rejected, "test": outcomes.Skipped}
+	memberEnds = map[string]outcomes.End{"good": outcomes.Asserted, "refused": outcomes.Asserted, "bad": outcomes.Rejected, "test": outcomes.Asserted}
 )
 
 // caughtUp waits until both groups have committed every row.
@@ -190,6 +193,7 @@ func TestEachSettledRowHasAnOutcomeThatSaysWhatBecameOfIt(t *testing.T) {
 	w.produce("good", 30)
 	w.produce("bad", 5)
 	w.produce("test", 7)
+	w.produce("refused", 1)
 	w.produce("good", 3)
 	d, stop := w.start(true)
 	w.caughtUp(d)
@@ -214,6 +218,10 @@ func (w *endsWorld) tells() {
 		case "good":
 			if string(o.EventID) != fmt.Sprintf("e%d", at) || !o.HasDigest(digest(at)) || o.Action != outcomes.Send || o.RequestID == "" || o.Call == "" || !o.HasCode || o.Code != 0 {
 				w.t.Errorf("a delivered row: got %+v", o)
+			}
+		case "refused":
+			if o.Reason != string(pipeline.RefusedByTikTok) || !o.HasDigest(digest(at)) || o.Action != outcomes.Send || o.RequestID == "" || o.Code != 40002 || !o.Letter.Known {
+				w.t.Errorf("a row that TikTok refused: got %+v", o)
 			}
 		case "bad":
 			if o.Reason != string(pipeline.InvalidEmail) || o.Field != "user.email" || o.Column != "email" || o.Stage != string(pipeline.StageIdentity) || !o.Letter.Known || o.Action != outcomes.None {

@@ -249,6 +249,31 @@ func TestTheCallsTopicTellsNobodysData(t *testing.T) {
 	}
 }
 
+// TestTheOutcomesTopicTellsNobodysData reads every record of how the demo's rows ended.
+func TestTheOutcomesTopicTellsNobodysData(t *testing.T) {
+	t.Parallel()
+	client, err := admin.New(settings.WithDefaults(kafka.Config{Brokers: []string{broker}}), "test", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	ends, err := client.Ends(t.Context(), "tokrelay.outcomes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	records := 0
+	err = client.Read(t.Context(), admin.Range{To: ends}, func(r *pipeline.Record) error {
+		records++
+		if found := leak(r.Value); found != "" || leak(r.Key) != "" {
+			t.Errorf("the outcome at %s tells %q in clear", r.Position(), found)
+		}
+		return nil
+	})
+	if err != nil || records < 1000 {
+		t.Errorf("%d records, %v: the topic has too little to look at", records, err)
+	}
+}
+
 func TestEveryPageHasItsHeadersAndIsWellFormed(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{

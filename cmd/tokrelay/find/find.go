@@ -164,7 +164,7 @@ func (r *Row) verdict(several bool) string {
 	return r.Words
 }
 
-// rank orders tones: what needs somebody comes before what is well.
+// rank orders tones: what needs an operator comes before what is well.
 func rank(t Tone) int { return slices.Index([]Tone{Idle, Good, Wait, Stop}, t) }
 
 // states counts the rows by their state.

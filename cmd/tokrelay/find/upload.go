@@ -38,7 +38,7 @@ func (f *search) uploaded(ctx context.Context, s *daemon.Sync, digests [][]byte)
 	return []Membership{m}, nil
 }
 
-// judge says whether a person of those rows is in, and whether they will be.
+// judge reports whether a person of those rows is in, and whether they will be.
 func (m *Membership) judge(s *audiencefile.Standing, rows []build.Followed) {
 	var then, now bool
 	var changed time.Time

@@ -131,7 +131,7 @@ func (w *follower) run(ctx context.Context) error {
 	return nil
 }
 
-// row notes what a record says of a row that is, or was, looked for. Trouble ends it: whoever asks waits for an answer.
+// row notes what a record says of a row that is, or was, looked for. Trouble ends it: the caller waits for an answer.
 func (w *follower) row(ctx context.Context, r *row) error {
 	w.runner.Items.Reset()
 	err := w.runner.Row(ctx, &r.Record, 0)
