@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -66,6 +67,8 @@ type Told struct {
 	Call      string     // id of the batch that was accepted
 	RequestID string     // TikTok's, of its answer
 	Code      int        // of its answer
+
+	EventID, Persons []byte // as Items has them, of a row whose items are gone: its chunk was handed out again
 }
 
 // KeepTold has the chunk keep what it is told of its rows from now on.
@@ -83,6 +86,23 @@ func (c *Chunk) Tell(row int, t *Told) {
 	defer c.mu.Unlock()
 	if c.told != nil {
 		c.told[row] = t
+	}
+}
+
+// KeepItems notes what the items of rows that have settled say of them: the chunk comes again, without these items.
+func (c *Chunk) KeepItems(items *Items) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.told == nil {
+		return
+	}
+	for i := range items.List {
+		row := items.List[i].Row
+		if t := c.told[row]; t != nil && c.settled[row] == Delivered && t.EventID == nil {
+			kept := *t
+			kept.EventID, kept.Persons = slices.Clone(items.ID(i)), slices.Clone(items.Persons(i))
+			c.told[row] = &kept
+		}
 	}
 }
 

@@ -89,6 +89,7 @@ var skipMeanings = map[SkipReason]string{
 	SkipNoIdentifier:    "an audience row without identifiers: all NULL, blank or placeholders such as a zero advertising id; `require_identifier: true` has such rows rejected",
 	SkipSuperseded:      "a later row of the same member in the same batch decides",
 	SkipDuplicateReplay: "a replayed row that a newer change of the member has overtaken",
+	SkipGone:            "a dead letter that is replayed, whose row neither the letter nor its source has any more",
 	SkipBeforeImage:     "the image before an update, which a later row completes",
 }
 

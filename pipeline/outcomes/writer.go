@@ -72,7 +72,10 @@ func (w *Writer) Chunk(ctx context.Context, c *pipeline.Chunk, items *pipeline.I
 			item++
 		}
 		w.row(b, &c.Records[row], told, now)
-		if item < len(items.List) && items.List[item].Row == int32(row) {
+		switch {
+		case told.EventID != nil:
+			b.out.Action, b.out.EventID, b.out.Digests = Send, told.EventID, append(b.out.Digests, told.Persons...)
+		case item < len(items.List) && items.List[item].Row == int32(row):
 			w.item(b, items, item)
 		}
 		b.add()

@@ -109,6 +109,26 @@ func TestAWriterEndsWithItsContext(t *testing.T) {
 	})
 }
 
+func TestARowThatSettledBeforeItsChunkCameAgainKeepsWhatItIsFoundBy(t *testing.T) {
+	k, c := &kafka{}, chunkOf(1)
+	first := &pipeline.Items{Buf: []byte("e1digest88"), List: []pipeline.Item{{IDEnd: 2, Persons: 10}}}
+	c.Settle(0, pipeline.Delivered)
+	c.KeepItems(first)
+	clear(first.Buf) // its memory is another chunk's now
+	if err := writerTo(k, nil, About{}).Chunk(t.Context(), c, &pipeline.Items{}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Scan(t.Context(), k.topic.source(), Options{}, func(_ *pipeline.Record, o *Outcome) error {
+		if string(o.EventID) != "e1" || !o.HasDigest([]byte("digest88")) || o.Action != Send || o.Call != "b1" {
+			t.Errorf("got %+v", o)
+		}
+		return nil
+	})
+	if err != nil || k.tries != 1 {
+		t.Errorf("got %v and %d batches", err, k.tries)
+	}
+}
+
 func TestALargeChunkIsWrittenInPartsThatBrokersTake(t *testing.T) {
 	k := &kafka{}
 	c := chunkOf(1000)

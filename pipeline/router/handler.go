@@ -181,6 +181,9 @@ func (h *handling) ended(chunk *pipeline.Chunk, w *worker, err error) {
 			metrics.Observe(h.Metrics.delay, time.Since(w.oldest), w.span.TraceID())
 		}
 	}
+	if err != nil {
+		chunk.KeepItems(&w.runner.Items)
+	}
 	if errors.Is(err, pipeline.ErrHeld) {
 		chunk.Hold()
 	}

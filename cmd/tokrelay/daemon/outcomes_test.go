@@ -277,6 +277,7 @@ func TestTroubleWithOutcomesHoldsTheSyncAndNothingIsCommitted(t *testing.T) {
 		})
 	})
 	await(t, "the rows to be delivered", func() bool { return len(w.tiktok.Events()) == 3 })
+	<-time.After(time.Second) // ten commits' time
 	if at := w.committed(d, "orders"); at != 1 {
 		t.Errorf("committed up to %d while no outcome of the rows after 1 is written", at)
 	}
