@@ -51,8 +51,11 @@ syncs:
 			t.Fatal(err)
 		}
 		o, _ := s.OriginOf(test.field)
-		if columns := s.columns(); columns(test.field) != test.columns || columns(test.field) != test.columns || o.Words != test.words {
-			t.Errorf("%s: got %q from %q, want %q from %q", test.field, columns(test.field), o.Words, test.columns, test.words)
+		columns := s.columns()
+		for range 2 { // the second time it is remembered
+			if got := columns(test.field); got != test.columns || o.Words != test.words {
+				t.Errorf("%s: got %q from %q, want %q from %q", test.field, got, o.Words, test.columns, test.words)
+			}
 		}
 	}
 }

@@ -476,7 +476,7 @@ func TestARejectedRowIsFoundByItsSourceAndExplained(t *testing.T) {
 		t.Fatalf("%d letters, %v", len(letters), err)
 	}
 	_, html := get(t, "/search?place="+url.QueryEscape(letters[0].Source))
-	for _, want := range []string{"<html", letters[0].Source, "Rejected", "properties.currency", "column <code>currency</code>", "refused", letterHref(letters[0].Letter)} {
+	for _, want := range []string{"<html", "<h1>", letters[0].Source, "Rejected", "properties.currency", "column <code>currency</code>", "refused", letterHref(letters[0].Letter)} {
 		if !bytes.Contains(html, []byte(want)) {
 			t.Errorf("what is found at the row's place does not tell %q: %s", want, html)
 		}

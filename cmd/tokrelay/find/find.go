@@ -195,12 +195,12 @@ func stateWords(state State, n, of int) string {
 // nothing says where nothing was found.
 func (a *Answer) nothing(q *Question) []string {
 	text := "nothing is known of " + q.As.Words() + " like that"
-	for _, m := range a.Memberships {
-		text = m.Words
-		if len(a.Memberships) > 1 {
-			text = "in none of the audiences"
-		}
-		break
+	switch len(a.Memberships) {
+	case 0:
+	case 1:
+		text = a.Memberships[0].Words
+	default:
+		text = "in none of the audiences"
 	}
 	if a.Looked.Off {
 		return []string{text, "outcomes are switched off, so rows are not found by what they hold"}
