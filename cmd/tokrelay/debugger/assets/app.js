@@ -47,7 +47,11 @@
       const at = new Date(node.getAttribute('datetime'))
       if (!(at > 0)) continue
       const text = clock(at, local)
-      if (node.textContent !== text) node.textContent = text
+      if (node.textContent !== text) {
+        const link = node.closest('a[aria-label]')
+        link?.setAttribute('aria-label', link.getAttribute('aria-label').replace(node.textContent, text))
+        node.textContent = text
+      }
       node.title = `${ago(at)}: ${clock(at, false)} UTC, ${clock(at, true)} in ${here}`
       if (!node.closest('.times')) node.dataset.ago = ago(at)
     }
@@ -55,7 +59,7 @@
 
   function nameZone () {
     zone.textContent = local ? 'Local' : 'UTC'
-    zone.setAttribute('aria-label', local ? `Times are those of ${here}: switch to UTC` : `Times are UTC: switch to those of ${here}`)
+    zone.setAttribute('aria-label', local ? `Local: times are those of ${here}, switch to UTC` : `UTC: times are UTC, switch to those of ${here}`)
     byId('zones').textContent = local ? `all times are those of ${here}` : 'all times are UTC'
     times(document)
   }
