@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/find"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/outcomes"
@@ -76,7 +77,11 @@ func dlqShow(c *cobra.Command, f *showFlags, args []string) error {
 	if f.reveal {
 		d.screen.note("%s\n", d.screen.paint(yellow, "warning: the rows below are shown in clear; they are personal data, guard this output like the source"))
 	}
-	s := &shower{screen: d.screen, desk: d, opener: opener, flags: f}
+	schemas, err := d.config.Schemas()
+	if err != nil {
+		return err
+	}
+	s := &shower{screen: d.screen, desk: d, opener: opener, why: find.NewExplainer(d.config, d.admin, schemas), flags: f}
 	if len(places) > 0 {
 		err = s.places(c.Context(), places, filter)
 	} else {
@@ -90,6 +95,7 @@ type shower struct {
 	screen *screen
 	desk   *desk
 	opener *deadletter.Opener
+	why    *find.Explainer
 	flags  *showFlags
 	list   []*deadletter.Dead
 	shown  int
@@ -213,6 +219,12 @@ func (s *shower) record(ctx context.Context, r *pipeline.Record) error {
 	return nil
 }
 
+// shownLetter is a letter as JSON.
+type shownLetter struct {
+	*deadletter.Explained
+	Why *find.Why `json:"why,omitempty"`
+}
+
 // letters shows those that were found, with what became of their rows.
 func (s *shower) letters(ctx context.Context) error {
 	history, err := s.desk.config.Histories(ctx, s.desk.admin, s.list...)
@@ -234,14 +246,18 @@ func (s *shower) letter(ctx context.Context, d *deadletter.Dead, history []*outc
 	if e.Row, err = s.opener.Open(ctx, d); err != nil {
 		return err
 	}
+	why, err := s.why.Why(ctx, d)
+	if err != nil {
+		return err
+	}
 	s.shown++
 	e.Replay = toCopy(s.desk.path, strings.TrimPrefix(e.Replay, "tokrelay "))
 	if s.flags.json {
-		return s.screen.line(e)
+		return s.screen.line(&shownLetter{e, why})
 	}
 	if s.shown > 1 {
 		s.screen.print("\n")
 	}
-	s.screen.explained(e)
+	s.screen.explained(e, why)
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/find"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 )
 
@@ -17,10 +18,10 @@ func (s *screen) say(label, format string, a ...any) {
 }
 
 // explained prints a letter for a person.
-func (s *screen) explained(e *deadletter.Explained) {
+func (s *screen) explained(e *deadletter.Explained, why *find.Why) {
 	s.print("%s\n", s.paint(bold, e.Sync+": "+e.Message))
 	s.say("reason", "%s (step %s): %s", e.Reason, e.Stage, e.ClassInWords())
-	s.say("field", "%s", e.Field)
+	s.say("field", "%s", from(e.Field, why.From))
 	s.say("must be", "%s", e.Rule)
 	s.say("row", "%s%s", e.Source, at(", written ", e.Written))
 	s.say("failed", "%s%s", at("", e.Failed), first(e))
@@ -37,7 +38,9 @@ func (s *screen) explained(e *deadletter.Explained) {
 	s.say("usually", "%s", e.Cause)
 	s.say("to fix", "%s", s.paint(green, e.Cure))
 	s.say("then", "%s", s.paint(green, e.Replay))
+	s.say("now it is", "%s", plainWords(why.Today))
 	s.row(e.Row)
+	s.compared(why.Fields)
 }
 
 // becoming is one line of a row's history.

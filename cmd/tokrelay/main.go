@@ -91,6 +91,7 @@ func command() *cobra.Command {
   tokrelay check --online
   tokrelay run
   tokrelay status                                # up to date, behind or held, over all instances
+  tokrelay find ada@example.com                  # what became of a person, an event or a row
   tokrelay dlq list                              # what was rejected, and why`,
 		Version:       version,
 		SilenceErrors: true,
@@ -102,7 +103,7 @@ func command() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w\nsee %s --help", err, c.CommandPath())}
 	})
-	root.AddCommand(runCommand(), statusCommand(), demoCommand(), checkCommand(), previewCommand(), rehearseCommand(), sandboxCommand(), configCommand(), versionCommand(),
+	root.AddCommand(runCommand(), statusCommand(), findCommand(), demoCommand(), checkCommand(), previewCommand(), rehearseCommand(), sandboxCommand(), configCommand(), versionCommand(),
 		dlqCommand(), pauseCommand(), resumeCommand(), actionsCommand(), resyncCommand(), skipCommand(), statsCommand(), authCommand(), audienceCommand())
 	return root
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -52,8 +51,6 @@ const version = 1
 // rowsBegin is where the figures end. It cannot be in a text: a quote there has a backslash before it.
 var rowsBegin = []byte(`,"rows":[`)
 
-// rowsEnd is where request or response follow.
-var rowsEnd = []byte(`],"re`)
 
 // writer turns calls into records.
 type writer struct{ instance, run string }
@@ -148,19 +145,4 @@ func read(r *pipeline.Record) (*Entry, error) {
 	}
 	e.Brief = !e.Origin.Whole
 	return e, nil
-}
-
-// RowsText is the part of a record's value that says where the rows of the call are, and their event ids.
-func RowsText(value []byte) []byte {
-	_, rows, _ := bytes.Cut(value, rowsBegin)
-	if before, _, ok := bytes.Cut(rows, rowsEnd); ok {
-		return before
-	}
-	return rows
-}
-
-// HasRow reports whether a record's value names the row at the place.
-func HasRow(value []byte, at *pipeline.Position) bool {
-	row := fmt.Sprintf(`{"topic":"%s","partition":%d,"offset":%d`, at.Topic, at.Partition, at.Offset)
-	return bytes.Contains(value, []byte(row+",")) || bytes.Contains(value, []byte(row+"}"))
 }

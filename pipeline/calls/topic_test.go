@@ -203,22 +203,6 @@ func TestTheTopicHoldsNothingInClear(t *testing.T) {
 	}
 }
 
-func TestASearchGoesThroughTheTopicAndReadsOnlyWhatItWants(t *testing.T) {
-	cluster := broker(t)
-	a := start(t, cluster, "a")
-	for i := range 1000 {
-		a.Add(made("orders", fmt.Sprintf("e-%d-", i), int64(i)))
-	}
-	written(t, a, 1000)
-	var found []string
-	seen, err := a.Search(t.Context(), func(value []byte) bool { return bytes.Contains(value, []byte("e-7-")) }, func(e *calls.Entry) {
-		found = append(found, e.Rows[0].EventID)
-	})
-	if err != nil || fmt.Sprint(found) != "[e-7-]" || seen.Calls != 1000 || seen.Since.IsZero() {
-		t.Errorf("found %v in %+v, %v", found, seen, err)
-	}
-}
-
 func TestHistoryGoesBackAndStaysBounded(t *testing.T) {
 	cluster := broker(t)
 	a := start(t, cluster, "a")

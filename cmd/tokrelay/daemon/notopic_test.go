@@ -52,10 +52,6 @@ func TestAPatternThatMatchesNothingReadsNothingAndSaysSo(t *testing.T) {
 			r, err := TopicRange{Partition: -1, Offset: -1, Limit: 10}.Find(t.Context(), w.Admin, s)
 			return len(r.To), err
 		},
-		"search of the page": func(w *Wiring, _ *Sync) (n int, err error) {
-			err = (&Daemon{Wiring: w}).NewestRows(t.Context(), 10, func([]string, *pipeline.Record) error { n++; return nil })
-			return n, err
-		},
 	} {
 		t.Run(what, func(t *testing.T) {
 			n, err := read(parse(`shop\..*`))

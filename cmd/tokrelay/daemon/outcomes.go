@@ -30,7 +30,7 @@ func (w *Wiring) Outcomes(s *Sync) *outcomes.Writer {
 	if !w.Config.Outcomes.Enabled {
 		return nil
 	}
-	about := outcomes.About{Sync: s.Name, Replay: w.options.ReplayID, By: w.options.By, Identity: s.Framing.Identity, Sent: outcomes.Send, Column: s.ColumnOf}
+	about := outcomes.About{Sync: s.Name, Replay: w.options.ReplayID, By: w.options.By, Identity: s.Framing.Identity, Sent: outcomes.Send, Column: s.columns()}
 	if s.IsAudience() {
 		about.Sent = outcomes.Add
 	}

@@ -2,10 +2,8 @@ package daemon
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -90,34 +88,6 @@ func (d *Daemon) NewestLetters(ctx context.Context, f *deadletter.Filter, n int,
 func newest(list []*deadletter.Dead, n int) []*deadletter.Dead {
 	slices.SortStableFunc(list, func(x, y *deadletter.Dead) int { return y.Failed.Compare(x.Failed) })
 	return slices.Clone(list[:min(n, len(list))])
-}
-
-// NewestRows reads the newest records of every source topic, at most depth of each partition, with the syncs that read the
-// topic. A record is each's until it returns. Syncs whose patterns match no topic are an error at the end, *NoTopic.
-func (d *Daemon) NewestRows(ctx context.Context, depth int64, each func(syncs []string, r *pipeline.Record) error) error {
-	readers := map[string][]string{}
-	var none error
-	for i := range d.Wiring.Config.Syncs {
-		topics, err := d.Wiring.Config.Syncs[i].SourceTopics(ctx, d.Wiring.Admin)
-		if n, ok := errors.AsType[*NoTopic](err); ok {
-			none = errors.Join(none, n)
-		} else if err != nil {
-			return err
-		}
-		for _, topic := range topics {
-			readers[topic] = append(readers[topic], d.Wiring.Config.Syncs[i].Name)
-		}
-	}
-	newest, err := d.Wiring.Admin.All(ctx, slices.Sorted(maps.Keys(readers))...)
-	if err != nil {
-		return fmt.Errorf("read source topics: %w", err)
-	}
-	newest.Latest(depth)
-	err = d.Wiring.Admin.Scan(ctx, newest, func(r *pipeline.Record) error { return each(readers[r.Topic], r) })
-	if err != nil {
-		return fmt.Errorf("read source topics: %w", err)
-	}
-	return none
 }
 
 // Letter reads one letter of the rejected topic; nil when it is not there (any more).

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/sinks/audience"
 	"github.com/tokrelay/tokrelay/sinks/segment/owners"
 )
@@ -104,4 +105,48 @@ func (r *Remembered) Count(sync string) (members, digests, others int) {
 		}
 	})
 	return members, digests, others
+}
+
+// Wanted is what the owners of digests know of some, and what is still on its way to them.
+type Wanted struct {
+	Wishes  []*owners.Wish
+	Waiting int64 // rows and records of the sync that have not settled: they may change it
+}
+
+// Wanted reads what the owners of a streamed audience know of hashes; nil where no instance has run yet. The state topic was read before.
+func (w *Wiring) Wanted(ctx context.Context, s *Sync, hashes [][]byte) (*Wanted, error) {
+	prefix, ok := w.Config.audienceOf(w.State, s)
+	if !ok {
+		return nil, nil
+	}
+	claims := stagesOf(prefix)[1]
+	there, err := w.Admin.Topics(ctx, claims.topic)
+	if err != nil || len(there) == 0 {
+		return nil, err
+	}
+	lag := GroupState{}
+	if err := lag.readOffsets(ctx, w, w.State, s); err != nil {
+		return nil, err
+	}
+	committed, err := w.Admin.Committed(ctx, claims.group)
+	if err != nil {
+		return nil, err
+	}
+	all, err := w.Admin.All(ctx, claims.topic)
+	if err != nil {
+		return nil, err
+	}
+	known := owners.NewWanted(hashes)
+	mine := admin.Range{From: all.From, To: admin.Offsets{}, IDs: all.IDs}
+	for _, id := range known.Partitions(int32(there[claims.topic].Partitions)) {
+		mine.To.Set(claims.topic, id, all.To[claims.topic][id])
+	}
+	err = w.Admin.Scan(ctx, mine, func(r *pipeline.Record) error {
+		at, _ := committed.Get(claims.topic, r.Partition)
+		return known.Take(r, at)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read who wants them: %w", err)
+	}
+	return &Wanted{known.Wishes(), lag.LagRows}, nil
 }

@@ -56,14 +56,13 @@ type callList struct {
 	Before  time.Time
 	Newest  string // the address of the newest
 	Holds   coverage
-	Calling string // calling codes of the configured countries, for the search
 }
 
 const callsShown = 100
 
 func (p *Page) calls(r *http.Request) (any, error) {
 	q := r.URL.Query()
-	l := &callList{Syncs: p.syncNames(), chosen: readChosen(q), Outcome: q.Get("outcome"), Calling: p.calling}
+	l := &callList{Syncs: p.syncNames(), chosen: readChosen(q), Outcome: q.Get("outcome")}
 	l.Before, _ = time.Parse(time.RFC3339Nano, q.Get("before"))
 	p.book.look(r.Context())
 	l.Rows, l.Holds = p.callRows(l.Sync, l.callsBefore(l.Before, outcomes[l.Outcome]), callsShown+1), p.book.coverage()

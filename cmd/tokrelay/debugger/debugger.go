@@ -20,16 +20,17 @@ var assets embed.FS
 
 // Page serves the debugger of one daemon. Run has to run next to it, for what is shown over time.
 type Page struct {
-	d       *daemon.Daemon
-	mux     *http.ServeMux
-	sampler *sampler
-	calling string // calling codes of the configured countries
-	replay  *replayer
-	book    *book
-	trend   *trend
-	viewers chan struct{} // one for each browser that follows live
-	every   time.Duration // between looks for what a follower has not seen
-	started time.Time
+	d        *daemon.Daemon
+	mux      *http.ServeMux
+	sampler  *sampler
+	calling  string // calling codes of the configured countries
+	replay   *replayer
+	book     *book
+	trend    *trend
+	viewers  chan struct{} // one for each browser that follows live
+	searches chan struct{} // one for each question under way
+	every    time.Duration // between looks for what a follower has not seen
+	started  time.Time
 
 	letters cache[lettersChosen, []*deadletter.Explained]
 	uploads cache[string, []audiencefile.Manifest]
@@ -44,7 +45,7 @@ const mostViewers = 32
 // New makes the page of a daemon. It has the form of daemon.Options.Page.
 func New(d *daemon.Daemon) http.Handler {
 	p := &Page{d: d, mux: http.NewServeMux(), sampler: newSampler(d.Wiring.Metrics.AllCounts, d.Remembered, time.Now),
-		calling: callingCodes(d.Wiring.Config.Countries()), viewers: make(chan struct{}, mostViewers), every: time.Second, started: time.Now()}
+		calling: callingCodes(d.Wiring.Config.Countries()), viewers: make(chan struct{}, mostViewers), searches: make(chan struct{}, mostAtOnce), every: time.Second, started: time.Now()}
 	p.letters.fresh, p.uploads.fresh, p.checks.fresh, p.groups.fresh = 3*time.Second, 3*time.Second, 5*time.Second, 3*time.Second
 	p.schemas.fresh = 30 * time.Second
 	p.replay, p.book = newReplayer(d), newBook(d)
@@ -96,6 +97,7 @@ func (p *Page) routes() {
 	p.view("POST /preview", "preview", p.preview)
 	p.view("GET /config", "config", p.config)
 	p.view("GET /replay", "replay", p.replays)
+	p.view("GET /search", "found", p.search)
 	p.view("POST /search", "found", p.search)
 	p.mux.HandleFunc("POST /replay/{action}", p.replayAction)
 	p.view("GET /syncs/{sync}", "sync", p.sync)
@@ -164,6 +166,7 @@ func (p *Page) view(pattern, name string, v view) {
 // answer writes a page, or the problem with it.
 func (p *Page) answer(w http.ResponseWriter, r *http.Request, name string, data any, err error) {
 	f := p.frame(name, data)
+	f.Part = r.Method == http.MethodPost && name == "found" // it is put into the page that asked
 	status := http.StatusOK
 	if err != nil {
 		status = statusOf(err)
@@ -195,6 +198,8 @@ type frame struct {
 	Instance string
 	Actions  bool
 	Trouble  trouble
+	Calling  string // calling codes of the configured countries, for the search
+	Part     bool   // the content alone is written
 	Data     any
 }
 
@@ -208,7 +213,7 @@ var titles = map[string][2]string{
 	"columns":  {"Columns", "overview"},
 	"calls":    {"Calls", "calls"},
 	"call":     {"Call", "calls"},
-	"found":    {"Found", "calls"},
+	"found":    {"Found", ""},
 	"rejected": {"Rejected", "rejected"},
 	"letter":   {"Rejected row", "rejected"},
 	"replay":   {"Replay", "rejected"},
@@ -224,7 +229,7 @@ func (p *Page) frame(name string, data any) frame {
 		t[0] = own.title()
 	}
 	return frame{Template: name, Title: t[0], Section: t[1], Version: cmp.Or(p.d.Version(), "dev"), Instance: p.d.Instance(),
-		Actions: p.d.Wiring.Config.Admin.Actions, Trouble: p.trouble(), Data: data}
+		Actions: p.d.Wiring.Config.Admin.Actions, Calling: p.calling, Trouble: p.trouble(), Data: data}
 }
 
 // trouble is what the title and the icon of every page tell: a sync that waits, or needs someone. The zero trouble is none.

@@ -426,12 +426,17 @@ func TestAPersonsDigestFindsTheirEventAndWhatHappenedToIt(t *testing.T) {
 	if digest == nil {
 		t.Fatalf("call %d has no address by digest: %.300s", number, request)
 	}
-	_, html := post(t, "/search", url.Values{"digest": {string(digest[1])}})
-	if !bytes.Contains(html, fmt.Appendf(nil, "/calls/%d?from=", number)) || !bytes.Contains(html, []byte("accepted")) {
-		t.Errorf("the search does not find call %d: %s", number, html)
+	_, html := post(t, "/search", url.Values{"digest": {string(digest[1])}, "as": {"email"}})
+	for _, want := range []string{"accepted by TikTok", "Taken for an e-mail address", fmt.Sprintf(`href="/calls/%d"`, number)} {
+		if !bytes.Contains(html, []byte(want)) {
+			t.Errorf("the search does not tell %q: %s", want, html)
+		}
+	}
+	if bytes.Contains(html, []byte("<html")) {
+		t.Error("what is put into a page is a whole page")
 	}
 	_, html = post(t, "/search", url.Values{"digest": {strings.Repeat("ab", 32)}})
-	if !bytes.Contains(html, []byte("Not among what is remembered")) {
+	if !bytes.Contains(html, []byte("No row settled")) || bytes.Contains(html, []byte("row-found")) {
 		t.Errorf("a digest of nobody finds someone: %s", html)
 	}
 	if response, _ := post(t, "/search", url.Values{"digest": {"ada@example.com"}}); response.StatusCode != http.StatusBadRequest {
@@ -445,9 +450,11 @@ func TestARejectedRowIsFoundByItsSourceAndExplained(t *testing.T) {
 	if err := json.Unmarshal(text, &letters); err != nil || len(letters) == 0 {
 		t.Fatalf("%d letters, %v", len(letters), err)
 	}
-	_, html := post(t, "/search", url.Values{"place": {letters[0].Source}})
-	if !bytes.Contains(html, []byte(letters[0].Source)) || !bytes.Contains(html, []byte("Rejected.")) {
-		t.Errorf("the row's place does not find its letter: %s", html)
+	_, html := get(t, "/search?place="+url.QueryEscape(letters[0].Source))
+	for _, want := range []string{"<html", letters[0].Source, "Rejected", "properties.currency", "column <code>currency</code>", "refused", letterHref(letters[0].Letter)} {
+		if !bytes.Contains(html, []byte(want)) {
+			t.Errorf("what is found at the row's place does not tell %q: %s", want, html)
+		}
 	}
 	parts := strings.Split(letters[0].Letter, "/")
 	_, html = get(t, "/rejected/"+strings.Join(parts[1:], "/"))
@@ -456,6 +463,12 @@ func TestARejectedRowIsFoundByItsSourceAndExplained(t *testing.T) {
 			t.Errorf("the letter's page does not tell %q", wanted)
 		}
 	}
+}
+
+// letterHref is the address of a letter's page.
+func letterHref(letter string) string {
+	parts := strings.Split(letter, "/")
+	return "/rejected/" + parts[1] + "/" + parts[2]
 }
 
 func TestARefusedBatchShowsItsTree(t *testing.T) {

@@ -2,9 +2,6 @@ package debugger
 
 import (
 	"context"
-	"crypto/md5"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -17,7 +14,6 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -113,54 +109,10 @@ func TestThePageOfAnyInstanceShowsTheCallsOfAllAndOfThePast(t *testing.T) {
 	if _, html := shown(b, "GET", open[1], nil); !strings.Contains(html, digest) || !strings.Contains(html, "orders/0/7") || strings.Contains(html, "203.0.113") {
 		t.Errorf("the other's call is not shown whole and masked: %s", html)
 	}
-	_, html = shown(b, "POST", "/search", url.Values{"digest": {digest}})
-	if !strings.Contains(html, "from-a") || !strings.Contains(html, "from-b") || strings.Count(html, "<tr>") != 3 {
-		t.Errorf("the search does not find both calls, once each: %s", html)
-	}
-	sum := sha256.Sum256([]byte("from-a"))
-	for name, form := range map[string]url.Values{"event id": {"digest": {hex.EncodeToString(sum[:])}}, "place": {"place": {"orders/0/7"}}} {
-		if _, html := shown(b, "POST", "/search", form); !strings.Contains(html, "from-a") {
-			t.Errorf("the other's call is not found by its %s: %s", name, html)
-		}
-	}
 	stopA()
 	again, _ := runInstance(t, cluster, "instance-a")
 	until(t, again, "/calls", open[1])
 	if code, _ := shown(again, "GET", "/calls/0-999", nil); code != http.StatusNotFound {
 		t.Errorf("a call beyond the end is answered %d, want 404", code)
-	}
-}
-
-func TestADeviceIsFoundByItsMD5(t *testing.T) {
-	p := quietPage(t)
-	sum := md5.Sum([]byte("cdda802e-fb9c-47ad-9866-0794d394c912"))
-	p.d.Wiring.Calls.Add(madeCall("e1", `"idfa":"`+hex.EncodeToString(sum[:])+`"`))
-	q, ok := newQuest([]string{hex.EncodeToString(sum[:])}, "")
-	if !ok {
-		t.Fatal("an MD5 digest is not taken")
-	}
-	if got := q.in(p.d.Wiring.Calls.Last("", 1, nil)[0]); len(got) != 1 {
-		t.Errorf("found %v, want the one item", got)
-	}
-}
-
-func TestARowThatWasNeverSentIsFoundInItsSourceByAnyOfItsColumns(t *testing.T) {
-	cluster := ordersBroker(t)
-	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.DefaultProduceTopic("orders"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	row := `{"schema":{"type":"struct","fields":[{"field":"id","type":"int64"},{"field":"phone","type":"string"}]},"payload":{"id":4711,"phone":"+1 (213) 555-0100"}}`
-	if err := client.ProduceSync(t.Context(), &kgo.Record{Key: []byte("order-4711"), Value: []byte(row)}).FirstErr(); err != nil {
-		t.Fatal(err)
-	}
-	p, _ := runInstance(t, cluster, "a")
-	for text, where := range map[string]string{"order-4711": "key or place", "4711": "<code>id</code>", "+12135550100": "<code>phone</code>"} {
-		sum := sha256.Sum256([]byte(text))
-		_, html := shown(p, "POST", "/search", url.Values{"digest": {hex.EncodeToString(sum[:])}})
-		if !strings.Contains(html, "orders/0/0") || !strings.Contains(html, where) || strings.Contains(html, "555-0100") {
-			t.Errorf("%s: want the row found in %s: %s", text, where, html)
-		}
 	}
 }

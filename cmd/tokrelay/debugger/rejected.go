@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/find"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/calls"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
@@ -180,6 +181,7 @@ func given(text string) []string {
 // letterPage is one rejected row, masked.
 type letterPage struct {
 	*deadletter.Explained
+	Why   *find.Why
 	Words string
 	Calls []callRow // of its batch, as far as they are remembered
 }
@@ -208,7 +210,12 @@ func (p *Page) letter(r *http.Request) (any, error) {
 	if e.Row, err = p.d.Opener(false).Open(ctx, d); err != nil {
 		e.Row = &deadletter.Row{Problem: err.Error()}
 	}
-	return &letterPage{Explained: e, Words: e.ClassInWords(), Calls: p.callsOfBatch(e)}, nil
+	schemas, err := p.d.Wiring.Config.Schemas()
+	if err != nil {
+		return nil, err
+	}
+	why, err := find.NewExplainer(p.d.Wiring.Config, p.d.Wiring.Admin, schemas).Why(ctx, d)
+	return &letterPage{Explained: e, Why: why, Words: e.ClassInWords(), Calls: p.callsOfBatch(e)}, err
 }
 
 func (p *Page) callsOfBatch(e *deadletter.Explained) []callRow {
@@ -218,6 +225,9 @@ func (p *Page) callsOfBatch(e *deadletter.Explained) []callRow {
 	}
 	return p.callRows(e.Sync, func(c *calls.Entry) bool { return c.Batch == root || strings.HasPrefix(c.Batch, root+".") }, 500)
 }
+
+// searchPath is the page's address of what became of the row at a place topic/partition/offset.
+func searchPath(at string) string { return "/search?" + url.Values{"place": {at}}.Encode() }
 
 // letterPath is the page's address of a letter, made of its place topic/partition/offset.
 func letterPath(at string) string {

@@ -35,8 +35,8 @@ var templates = sync.OnceValue(func() map[string]*template.Template {
 // render writes a whole page. It is made in memory first: an error leaves no half of one.
 func render(w io.Writer, f frame) error {
 	entry := "layout.html"
-	if f.Template == "found" {
-		entry = "content" // what a search found is put into the page that asked
+	if f.Part {
+		entry = "content"
 	}
 	return execute(w, f, entry)
 }
@@ -60,7 +60,7 @@ func moves(name string) bool { return templates()[name].Lookup("live") != nil }
 var words = template.FuncMap{
 	"num": number[int64], "int": number[int], "rate": rate, "clock": clock, "iso": iso, "since": since, "took": took,
 	"seconds": func(s float64) string { return took(time.Duration(s * float64(time.Second))) },
-	"plural":  plural, "letterPath": letterPath, "tab": newTab, "sum": sum,
+	"plural":  plural, "letterPath": letterPath, "searchPath": searchPath, "tab": newTab, "sum": sum,
 	"prose": prose, "sentence": sentence,
 	"before": func(item int) int { return item - 1 }, "max1": func(n int64) int64 { return max(n, 1) },
 	"resultTone":  func(r audiencefile.Result) string { return resultTones[r] },

@@ -4,164 +4,110 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
-	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/nyaruka/phonenumbers"
+
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/find"
 	"github.com/tokrelay/tokrelay/pipeline/calls"
-	"github.com/tokrelay/tokrelay/pipeline/deadletter"
+	"github.com/tokrelay/tokrelay/pipeline/identity"
 )
 
-// found is what a search found: whether the event of this person is there, and what happened to it.
+// found is the answer to what was looked for, on whatever page it was asked.
 type found struct {
-	Verdict  string
-	Tone     string
-	Calls    []foundCall
-	Letters  []*deadletter.Explained
-	Looked   int
-	Oldest   time.Time // the oldest call that was looked at
-	Topic    bool      // and those of all instances, from their topic
-	Deep     int64
-	Rows     []foundRow // in source topics, looked at where nothing else was found
-	RowsDeep int64
-	Problems []string
+	*find.Answer
+	Calls map[string]string // addresses of calls that are remembered, by batch id
+	Since string            // the stretch of time that was asked for
+	Back  []stretch         // longer ones
 }
 
-// foundCall is an item of a call.
-type foundCall struct {
-	callRow
-	Item    int // from 1
-	At      string
-	EventID string
+// stretch is how far back is looked.
+type stretch struct {
+	Hours string
+	Words string
 }
 
 const (
-	mostFound   = 100
-	mostDigests = 48
-	searchFor   = 15 * time.Second
+	searchFor   = 60 * time.Second
+	filePatient = 8 * time.Second // for the topic of each file audience
+	mostAtOnce  = 2               // questions of all browsers together: each reads a lot
 )
 
-// search looks for digests and places among the remembered calls and the newest letters. What a person typed was hashed
-// in the browser: only digests and places in Kafka arrive here.
+// stretches are those a browser may ask for, the shortest first.
+var stretches = []stretch{{"24", "a day"}, {"168", "7 days"}, {"0", "all that is kept"}}
+
+// search answers what became of digests or a position. What a person typed was hashed in the browser: only digests and positions in Kafka
+// arrive here.
 func (p *Page) search(r *http.Request) (any, error) {
 	if err := r.ParseForm(); err != nil {
 		return nil, problem{http.StatusBadRequest, "the search could not be read"}
 	}
-	q, ok := newQuest(r.Form["digest"], r.Form.Get("place"))
-	if !ok {
-		return nil, problem{http.StatusBadRequest, "nothing to look for: give digests or a place topic/partition/offset"}
+	q, err := find.Asked(r.Form.Get("as"), r.Form["digest"], r.Form.Get("place"))
+	if err != nil {
+		return nil, problem{http.StatusBadRequest, err.Error()}
 	}
-	q.countries = p.d.Wiring.Config.Countries()
-	f := &found{Deep: lettersDeep}
 	ctx, cancel := context.WithTimeout(r.Context(), searchFor)
 	defer cancel()
-	f.problem("the topic of calls", p.searchCalls(ctx, q, f))
-	f.problem("rejected rows", p.searchLetters(ctx, q, f))
-	if len(f.Calls) == 0 && len(f.Letters) == 0 {
-		f.problem("source topics", p.searchSources(ctx, q, f))
+	select {
+	case p.searches <- struct{}{}:
+		defer func() { <-p.searches }()
+	case <-ctx.Done():
+		return nil, problem{http.StatusServiceUnavailable, "others are searching: try again in a minute"}
 	}
-	slices.SortStableFunc(f.Calls, func(x, y foundCall) int { return y.Time.Compare(x.Time) })
-	f.conclude()
+	f := &found{Since: r.Form.Get("hours")}
+	finder, err := find.New(p.d)
+	if err != nil {
+		return nil, err
+	}
+	if f.Answer, err = finder.Find(ctx, q, find.Options{Since: f.since(), Patience: filePatient}); err != nil {
+		return nil, err
+	}
+	f.Calls = p.callsOf(ctx, f.Rows)
 	return f, nil
 }
 
-// problem notes what could not be searched.
-func (f *found) problem(what string, err error) {
-	if err != nil {
-		f.Problems = append(f.Problems, what+" could not be searched: "+err.Error())
+// since is when the stretch began that was asked for, and notes which are longer.
+func (f *found) since() time.Time {
+	i := max(0, slices.IndexFunc(stretches, func(s stretch) bool { return s.Hours == f.Since }))
+	f.Since, f.Back = stretches[i].Hours, stretches[i+1:]
+	hours, _ := strconv.Atoi(f.Since)
+	if hours == 0 {
+		return time.Time{}
 	}
+	return time.Now().Add(-time.Duration(hours) * time.Hour)
 }
 
-// searchCalls looks through the calls in memory, and in their topic for those that are not there.
-func (p *Page) searchCalls(ctx context.Context, q *quest, f *found) error {
-	have := map[callIdentity]bool{}
-	for _, e := range p.d.Wiring.Calls.Last("", 1<<20, nil) {
-		have[p.book.identity(e)] = !e.Brief
-		f.Looked++
-		f.Oldest = e.Time
-		f.take(p, q, e)
-	}
-	if p.book.history == nil {
-		return nil
-	}
-	seen, err := p.book.history.Search(ctx, q.wants, func(e *calls.Entry) {
-		if !have[p.book.identity(e)] {
-			f.take(p, q, e)
-		}
-	})
-	f.Topic, f.Looked = true, max(f.Looked, seen.Calls)
-	if f.Oldest.IsZero() || !seen.Since.IsZero() && seen.Since.Before(f.Oldest) {
-		f.Oldest = seen.Since
-	}
-	return err
-}
-
-// take adds what a call holds of the quest.
-func (f *found) take(p *Page, q *quest, e *calls.Entry) {
-	if len(f.Calls) >= mostFound {
-		return
-	}
-	for _, item := range q.in(e) {
-		f.Calls = append(f.Calls, foundCall{callRow: p.newCallRow(e), Item: item + 1, At: place(e.Rows[item]), EventID: e.Rows[item].EventID})
-	}
-}
-
-// searchLetters looks at the newest letters: their event id and key, and every text of their rows, as it is and as the
-// identifiers it may be. The rows are read in clear, inside this function alone.
-func (p *Page) searchLetters(ctx context.Context, q *quest, f *found) error {
-	list, err := p.d.NewestLetters(ctx, &deadletter.Filter{}, 5000, lettersDeep)
-	if err != nil {
-		return err
-	}
-	opener := p.d.Opener(true)
-	for _, d := range list {
-		is := d.Record.Position() == placeText(q.place) || q.isText(d.Rejection.EventID) || q.isText(string(d.Record.Key))
-		if !is && len(q.digests) > 0 && d.Omitted == "" {
-			if is, err = q.inRow(ctx, opener, d); err != nil {
-				return err
+// callsOf are the addresses of the calls by which the rows were sent, of those that are remembered.
+func (p *Page) callsOf(ctx context.Context, rows []*find.Row) map[string]string {
+	wanted := map[string]bool{}
+	for _, r := range rows {
+		for _, e := range r.History {
+			if e.Call != "" {
+				wanted[e.Call] = true
 			}
 		}
-		if is && len(f.Letters) < mostFound {
-			f.Letters = append(f.Letters, deadletter.Explain(d))
+	}
+	addresses := map[string]string{}
+	if len(wanted) == 0 {
+		return addresses
+	}
+	p.book.look(ctx)
+	for _, e := range p.book.last("", 1<<20, func(e *calls.Entry) bool { return wanted[e.Batch] }) {
+		addresses[e.Batch] = "/calls/" + id(e)
+	}
+	return addresses
+}
+
+// callingCodes are those of the countries, so that the browser can try numbers in national form.
+func callingCodes(countries []identity.Country) string {
+	var codes []string
+	for _, country := range countries {
+		code := strconv.Itoa(phonenumbers.GetCountryCodeForRegion(country.String()))
+		if code != "0" && !slices.Contains(codes, code) {
+			codes = append(codes, code)
 		}
 	}
-	return nil
-}
-
-func placeText(at *pipeline.Position) string {
-	if at == nil {
-		return ""
-	}
-	return place(*at)
-}
-
-func (q *quest) inRow(ctx context.Context, opener *deadletter.Opener, d *deadletter.Dead) (bool, error) {
-	row, err := opener.Open(ctx, d)
-	if err != nil {
-		return false, err
-	}
-	for _, c := range slices.Concat(row.After, row.Before) {
-		if q.isPerson(c.Value) {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
-// conclude answers the question in a sentence.
-func (f *found) conclude() {
-	accepted := slices.ContainsFunc(f.Calls, func(c foundCall) bool { return c.Tone == "good" })
-	switch {
-	case len(f.Calls) == 0 && len(f.Letters) == 0 && len(f.Rows) > 0:
-		f.Tone, f.Verdict = "wait", "In the source, and in no call or rejection that is remembered."
-	case len(f.Calls) == 0 && len(f.Letters) == 0:
-		f.Tone, f.Verdict = "idle", "Not among what is remembered."
-	case accepted && len(f.Letters) > 0:
-		f.Tone, f.Verdict = "wait", "Sent and accepted, and rows were rejected too."
-	case accepted:
-		f.Tone, f.Verdict = "good", "Sent, and accepted by TikTok."
-	case len(f.Letters) > 0:
-		f.Tone, f.Verdict = "stop", "Rejected."
-	default:
-		f.Tone, f.Verdict = "wait", "Sent, and not accepted so far."
-	}
+	return strings.Join(codes, " ")
 }

@@ -81,3 +81,14 @@ func validateField(f *mapping.Field, at settings.Place) {
 		at.Key("value").Problem("must not be the same for every row", "")
 	}
 }
+
+// Origins are where the identifiers that are mapped come from, by their kinds.
+func (i *Identifiers) Origins() map[Kind]mapping.Origin {
+	all := map[Kind]mapping.Origin{}
+	for k, f := range i.fields() {
+		if !f.IsZero() {
+			all[Kind(k)] = f.Origin()
+		}
+	}
+	return all
+}

@@ -51,7 +51,7 @@ func (w *worker) row(ctx context.Context, r *row) error {
 	rejection, isRejected := errors.AsType[*pipeline.Rejection](err)
 	if skip, ok := errors.AsType[pipeline.SkipReason](err); ok {
 		w.counts.Skipped[skip]++
-		if skip != pipeline.SkipFiltered && skip != pipeline.SkipNoIdentifier {
+		if isSilent(err) {
 			return nil
 		}
 	} else if isRejected {
@@ -64,11 +64,23 @@ func (w *worker) row(ctx context.Context, r *row) error {
 	if err := w.rejected.guard(isRejected && r.Offset >= w.collection.marks.of(r.partition)); err != nil {
 		return err
 	}
-	if len(w.runner.Change.Key) == 0 || isRejected && rejection.Reason == pipeline.UnavailableValueInRow {
+	if !says(w.runner.Change.Key, err) {
 		return nil
 	}
 	w.counts.Changes++
 	return w.write(r, lines)
+}
+
+// says reports whether a record says something of its key, where err is how the steps ended.
+func says(key []byte, err error) bool {
+	rejection, isRejected := errors.AsType[*pipeline.Rejection](err)
+	return !isSilent(err) && len(key) > 0 && !(isRejected && rejection.Reason == pipeline.UnavailableValueInRow)
+}
+
+// isSilent reports whether the sync skips the record for what it is, not for what its row says.
+func isSilent(err error) bool {
+	skip, ok := errors.AsType[pipeline.SkipReason](err)
+	return ok && skip != pipeline.SkipFiltered && skip != pipeline.SkipNoIdentifier
 }
 
 // read gives the lines of the record's row. It waits for trouble that passes.

@@ -115,5 +115,9 @@ func (r *reader) set() []byte {
 // ownerOf is the claims partition of a digest, of n.
 func ownerOf(digest []byte, n int32) int32 {
 	_, _, hash := Parts(digest)
+	return ownerOfHash(hash, n)
+}
+
+func ownerOfHash(hash []byte, n int32) int32 {
 	return int32(binary.LittleEndian.Uint32(hash) % uint32(n))
 }

@@ -128,7 +128,7 @@
   let told = { title: document.title, icon: document.querySelector('link[rel=icon]').getAttribute('href') }
   function keep () { told = { title: document.title, icon: document.querySelector('link[rel=icon]').getAttribute('href') } }
 
-  // lost greys the page; found takes that back.
+  // lost greys the page; back takes that back.
   let gone = null // since when the daemon does not answer
   function lost (grey) {
     if (!gone) { gone = new Date(); keep() }
@@ -138,7 +138,7 @@
     tell({ tone: 'gone', text: `no answer since ${since}` })
     return `No answer since ${since}`
   }
-  function found (grey) {
+  function back (grey) {
     grey.classList.remove('gone')
     if (!gone) return
     gone = null
@@ -210,7 +210,7 @@
     source = new EventSource(location.href)
     source.addEventListener('live', event => show(event.data))
     source.addEventListener('trouble', event => tell(JSON.parse(event.data)))
-    source.addEventListener('open', () => { found(live); pause.dataset.state = 'live'; pulse.textContent = 'Live' })
+    source.addEventListener('open', () => { back(live); pause.dataset.state = 'live'; pulse.textContent = 'Live' })
     source.addEventListener('error', () => { pause.dataset.state = 'away'; pulse.textContent = lost(live) })
   }
 
@@ -234,7 +234,7 @@
 
   // A page that does not move asks whether the daemon is there.
   if (!live) {
-    setInterval(() => fetch('/livez').then(() => found(byId('main')), () => {
+    setInterval(() => fetch('/livez').then(() => back(byId('main')), () => {
       pause.hidden = false
       pause.disabled = true
       pause.dataset.state = 'away'
@@ -260,26 +260,39 @@
 
   // --- search --------------------------------------------------------------------------------------------------------
   const search = byId('search')
+  const found = byId('found')
+
+  // ask shows what became of what is typed; hours is how far back to look, "" for the usual.
+  async function ask (hours) {
+    const typed = byId('what').value
+    if (typed.trim() === '') return
+    const { as, digests, place } = await globalThis.identify.question(typed, search.dataset.calling.split(' ').filter(Boolean))
+    const body = new URLSearchParams([['as', as], ...digests.map(digest => ['digest', digest])])
+    if (place) body.set('place', place)
+    if (hours) body.set('hours', hours)
+    found.textContent = 'Looking …'
+    try {
+      const answer = await fetch(search.action, { method: 'POST', body })
+      const html = await answer.text()
+      if (!answer.ok) throw new Error(new DOMParser().parseFromString(html, 'text/html').querySelector('main .note, main p, p')?.textContent ?? String(answer.status))
+      found.innerHTML = html
+      times(found)
+    } catch (problem) {
+      found.textContent = `The search did not work (${problem.message}).`
+    }
+  }
+
   if (search && !globalThis.identify.available) {
     byId('privacy').textContent = 'Searching needs a secure address (https or localhost): without one, this browser offers no hashing.'
+    byId('privacy').classList.remove('unseen')
   } else if (search) {
     search.hidden = false
-    search.addEventListener('submit', async event => {
-      event.preventDefault()
-      const found = byId('found')
-      const typed = byId('what').value
-      if (typed.trim() === '') return
-      const { digests, place } = await globalThis.identify.question(typed, search.dataset.calling.split(' ').filter(Boolean))
-      const body = new URLSearchParams(digests.map(digest => ['digest', digest]))
-      if (place) body.set('place', place)
-      try {
-        const answer = await fetch(search.action, { method: 'POST', body })
-        if (!answer.ok) throw new Error(String(answer.status))
-        found.innerHTML = await answer.text()
-        times(found)
-      } catch (problem) {
-        found.textContent = `The search did not work (${problem.message}).`
-      }
+    search.addEventListener('submit', event => { event.preventDefault(); ask('') })
+    document.addEventListener('click', event => {
+      const hours = event.target.dataset?.hours
+      if (hours === undefined) return
+      if (byId('what').value.trim() === '') location.search += `&hours=${hours}` // a page of its own
+      else ask(hours)
     })
   }
 })()

@@ -31,8 +31,44 @@ globalThis.identify = (() => {
     return [...new Set(list)].filter(form => form !== '')
   }
 
+  // keys are what a record's key may be, without its framing, whose columns have the values that were typed: one, or
+  // name=value,name=value. They are those of find.keyForms: Avro's, JSON's and Kafka's own serializers'.
+  const most = 8
+  const isWhole = value => /^[+-]?\d{1,19}$/.test(value) && BigInt(value) >= -(2n ** 63n) && BigInt(value) < 2n ** 63n
+  const encoded = text => [...new TextEncoder().encode(text)]
+
+  function varint (n) { // zigzag
+    const bytes = []
+    for (n = BigInt.asUintN(64, (n << 1n) ^ (n >> 63n)); n > 127n; n >>= 7n) bytes.push(Number(n & 127n) | 128)
+    return [...bytes, Number(n)]
+  }
+
+  function keys (text) {
+    let avro = [[]]
+    let objects = ['{']
+    text.split(',').forEach((part, i) => {
+      const at = part.indexOf('=')
+      const value = part.slice(at + 1)
+      const bytes = encoded(value)
+      const ends = [...(isWhole(value) ? [varint(BigInt(value))] : []), [...varint(BigInt(bytes.length)), ...bytes]]
+      avro = avro.flatMap(beginning => ends.map(end => [...beginning, ...end])).slice(0, most)
+      if (at < 0) { objects = []; return }
+      const values = [...(isWhole(value) ? [value] : []), JSON.stringify(value)]
+      objects = objects.flatMap(beginning => values.map(v => beginning + (i > 0 ? ',' : '') + JSON.stringify(part.slice(0, at)) + ':' + v)).slice(0, most)
+    })
+    const list = objects.map(object => encoded(object + '}'))
+    if (isWhole(text)) {
+      const n = BigInt(text)
+      const wide = Array.from({ length: 8 }, (_, i) => Number(BigInt.asUintN(64, n) >> BigInt(56 - 8 * i) & 255n))
+      list.push(wide)
+      if (BigInt.asIntN(32, n) === n) list.push(wide.slice(4))
+    }
+    return [...list, ...avro]
+  }
+
   async function sha256 (text) {
-    const sum = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
+    const bytes = typeof text === 'string' ? new TextEncoder().encode(text) : Uint8Array.from(text)
+    const sum = await crypto.subtle.digest('SHA-256', bytes)
     return Array.from(new Uint8Array(sum), byte => byte.toString(16).padStart(2, '0')).join('')
   }
 
@@ -62,15 +98,24 @@ globalThis.identify = (() => {
     return Array.from(new Uint8Array(out.buffer), byte => byte.toString(16).padStart(2, '0')).join('')
   }
 
+  // kind is what a text is taken for, in the words of package find.
+  function kind (text) {
+    if (text.split('@').length === 2) return 'email'
+    if (digest.test(text)) return 'digest'
+    if (device.test(text)) return 'device'
+    if (phones(text, []).length === 0) return 'text'
+    return text.startsWith('+') ? 'phone' : 'number'
+  }
+
   // question is what is asked of the server: digests, and the place in Kafka if that is what was typed.
   async function question (text, calling) {
     const trimmed = text.trim()
-    if (place.test(trimmed)) return { digests: [], place: trimmed }
-    const digests = await Promise.all(forms(trimmed, calling).map(sha256))
+    if (place.test(trimmed)) return { as: 'position', digests: [], place: trimmed }
+    const digests = await Promise.all([...forms(trimmed, calling), ...keys(trimmed)].map(sha256))
     if (device.test(trimmed)) digests.push(md5(trimmed.toLowerCase()), md5(trimmed.toUpperCase()))
     if (digest.test(trimmed)) digests.push(trimmed.toLowerCase())
-    return { digests, place: '' }
+    return { as: kind(trimmed), digests: [...new Set(digests)], place: '' }
   }
 
-  return { forms, question, md5, available: Boolean(globalThis.crypto?.subtle) }
+  return { forms, keys, question, md5, available: Boolean(globalThis.crypto?.subtle) }
 })()

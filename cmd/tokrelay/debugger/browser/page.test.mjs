@@ -26,6 +26,7 @@ before(async () => {
     call: `/calls/${refused.id}`,
     rejected: '/rejected',
     'rejected-row': '/rejected/' + letter.letter.split('/').slice(1).join('/'),
+    found: '/search?place=' + encodeURIComponent(letter.source),
     replay: '/replay',
     files: '/files',
     preview: '/preview',
@@ -226,7 +227,8 @@ test('a person is found by the clear address, which never leaves the browser', a
   await page.goto(demo.address + '/calls')
   await page.locator('#what').fill(typed)
   await page.getByRole('button', { name: 'Find' }).click()
-  await page.getByText('Sent, and accepted by TikTok.').waitFor()
+  await page.locator('#found').getByText(/accepted by TikTok/).first().waitFor()
+  await page.locator('#found').getByText('Taken for an e-mail address').waitFor()
   const asked = requests.find(request => request.url().endsWith('/search'))
   assert.match(asked.postData(), new RegExp(`digest=${sha256(address.toLowerCase())}`))
   const name = address.split('@')[0].toLowerCase()
@@ -247,13 +249,17 @@ test('a person is found by the clear address, which never leaves the browser', a
 test('a row is found by its place, and a stranger is not', async () => {
   const { page, faults, close } = await open(browser, demo.address)
   const letter = (await json('/api/rejected.json?reason=invalid_email'))[0]
-  await page.goto(demo.address + '/calls')
+  await page.goto(demo.address + '/files')
   await page.locator('#what').fill(letter.source)
   await page.locator('#what').press('Enter')
-  await page.locator('#found').getByText('Rejected.', { exact: true }).waitFor()
+  await page.locator('#found').getByText(/^Rejected at /).first().waitFor()
+  await page.locator('#found .refused').getByText('user.email').waitFor()
+  assert.deepEqual(await seriousFaults(page), [])
   await page.locator('#what').fill('nobody@nowhere.example')
   await page.locator('#what').press('Enter')
-  await page.getByText('Not among what is remembered.').waitFor()
+  await page.locator('#found').getByText(/No row settled/).waitFor()
+  await page.locator('#found').getByRole('button', { name: '7 days' }).click()
+  await page.locator('#found').getByText(/No row settled/).waitFor()
   assert.deepEqual(faults, [])
   await close()
 })
@@ -289,6 +295,25 @@ test('device ids are looked for by MD5 too', async () => {
   for (const length of [0, 1, 55, 56, 63, 64, 119, 120, 500]) {
     const text = 'ä' + 'x'.repeat(length)
     assert.equal(await page.evaluate(text => globalThis.identify.md5(text), text), md5(text), `${length}`)
+  }
+  await close()
+})
+
+test('record keys have the forms that serializers write', async () => {
+  const { page, close } = await open(browser, demo.address)
+  await page.goto(demo.address)
+  const cases = [ // those of find.keyForms: question_test.go
+    ['4711', '\u00ce\u0049'], ['4711', '\u00084711'], ['4711', '\0\0\u0012\u0067'], ['4711', '\0\0\0\0\0\0\u0012\u0067'],
+    ['id=4711', '\u00ce\u0049'], ['id=4711', '{"id":4711}'], ['id=4711', '{"id":"4711"}'],
+    ['shop=de,id=7', '\u0004de\u000e'], ['shop=de,id=7', '{"shop":"de","id":7}'], ['-1', '\u0001']
+  ]
+  for (const [typed, wanted] of cases) {
+    const forms = await page.evaluate(typed => globalThis.identify.keys(typed).map(bytes => String.fromCharCode(...bytes)), typed)
+    assert.ok(forms.includes(wanted), `${typed} has not the form ${JSON.stringify(wanted)} among ${JSON.stringify(forms)}`)
+  }
+  const kinds = { 'ada@example.com': 'email', '+1 213 555 0100': 'phone', 'e-77': 'text', '0170 1234567': 'number', 'a/1/2': 'position', [sha256('x')]: 'digest' }
+  for (const [typed, kind] of Object.entries(kinds)) {
+    assert.equal((await page.evaluate(typed => globalThis.identify.question(typed, []), typed)).as, kind, typed)
   }
   await close()
 })

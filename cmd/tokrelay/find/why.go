@@ -1,0 +1,77 @@
+package find
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
+	"github.com/tokrelay/tokrelay/pipeline/deadletter"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
+)
+
+// Why is what a dead letter does not say by itself: where the refused field's value comes from, and the row next to what is sent of it.
+type Why struct {
+	From   string     `json:"from,omitempty"`
+	Fields []Compared `json:"fields,omitempty"`
+	Today  string     `json:"today,omitempty"` // what the row becomes with the configuration as it is now
+}
+
+// Explainer explains the dead letters of a configuration. It belongs to one goroutine.
+type Explainer struct {
+	config  *daemon.Config
+	admin   *admin.Client
+	schemas *registry.Registry
+	opener  *deadletter.Opener
+	tracers map[string]*tracer
+}
+
+// NewExplainer makes one. The registry is one that does not wait for schemas that are missing.
+func NewExplainer(c *daemon.Config, client *admin.Client, schemas *registry.Registry) *Explainer {
+	return &Explainer{config: c, admin: client, schemas: schemas, opener: c.NewOpener(client, schemas, true), tracers: map[string]*tracer{}}
+}
+
+// Why explains a letter; of a sync that the configuration does not have any more, nothing.
+func (x *Explainer) Why(ctx context.Context, d *deadletter.Dead) (*Why, error) {
+	why := &Why{}
+	s, err := x.config.Sync(d.Sync)
+	if err != nil || d.Omitted == deadletter.OmittedUnreadable {
+		return why, nil
+	}
+	if o, ok := s.OriginOf(d.Rejection.Field); ok {
+		why.From = o.Words
+	}
+	record := &d.Record
+	if d.AtSource() {
+		at := pipeline.Position{Topic: record.Topic, Partition: record.Partition, Offset: record.Offset}
+		if record, err = deadletter.Fetch(ctx, daemon.LettersIn(x.admin), at); err != nil || record == nil {
+			return why, err
+		}
+	}
+	t := x.tracers[s.Name]
+	if t == nil {
+		if t, err = newTracer(s, x.schemas); err != nil {
+			return nil, err
+		}
+		x.tracers[s.Name] = t
+	}
+	row, err := x.opener.Row(ctx, s.Name, record)
+	if err != nil {
+		return nil, err
+	}
+	out, err := t.trace(ctx, record)
+	if err != nil {
+		return why, nil // the registry does not answer: what the letter says is enough
+	}
+	why.Today = out.words()
+	why.Fields = Compare(s, row, last(out.items), d.Rejection.Field)
+	return why, nil
+}
+
+func last(items []json.RawMessage) json.RawMessage {
+	if len(items) == 0 {
+		return nil
+	}
+	return items[len(items)-1]
+}

@@ -1,0 +1,69 @@
+package audiencefile
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/tokrelay/tokrelay/sinks/audience/member"
+	"github.com/tokrelay/tokrelay/sinks/audiencefile/build"
+)
+
+// Standing is what TikTok was given of a file audience, and when it is given it again.
+type Standing struct {
+	Upload  *Upload      // whose members TikTok holds, or will once it has processed them; nil: none yet
+	Cut     []build.Span // what the upload was made of; nil: not known any more
+	Next    time.Time    // of the schedule; zero: on demand alone
+	Problem string       // how the last run ended, where it was after the upload and did not do what it should
+}
+
+// Standing reads it, as all instances know it.
+func (j *Job) Standing(ctx context.Context) (*Standing, error) {
+	var l ledger
+	if err := j.deps.load(ctx, "ledger", &l); err != nil {
+		return nil, err
+	}
+	var list []Manifest
+	if err := j.deps.load(ctx, "manifests", &list); err != nil {
+		return nil, err
+	}
+	s := &Standing{Upload: l.held()}
+	if schedule := j.plan.schedule; schedule != nil {
+		s.Next = schedule.after(latest(j.deps.now(), l.next())).UTC()
+	}
+	if len(list) > 0 && !list[0].Result.Done() {
+		s.Problem = list[0].Text
+	}
+	for i := range list {
+		if s.Upload != nil && list[i].Run == s.Upload.Run {
+			s.Cut = list[i].Spans
+		}
+	}
+	return s, nil
+}
+
+// Follow looks in the topic, by the sync's rules, for rows that hold one of the digests: what they said when the upload was made, and
+// what they say now.
+func (j *Job) Follow(ctx context.Context, s *Standing, digests [][]byte, progress func(records, of int64)) ([]build.Followed, error) {
+	return build.Follow(ctx, build.Following{Source: j.deps.Source, NewSteps: j.steps, Progress: progress,
+		Wanted: func(lines []byte) bool {
+			return slices.ContainsFunc(digests, func(d []byte) bool { return bytes.Contains(lines, d) })
+		},
+		Cut: func(now build.Span) (to int64) {
+			for _, cut := range s.Cut {
+				if cut.Topic == now.Topic && cut.Partition == now.Partition && (cut.TopicID == now.TopicID || cut.TopicID == "") {
+					to = cut.To
+				}
+			}
+			return to
+		}})
+}
+
+// Kinds are the types of identifiers in the audience.
+func (j *Job) Kinds() (kinds []member.Kind) {
+	for i := range j.plan.members.Readers {
+		kinds = append(kinds, j.plan.members.Readers[i].Kind)
+	}
+	return kinds
+}
