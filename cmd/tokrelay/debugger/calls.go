@@ -126,7 +126,7 @@ func (c *chosen) callsBefore(at time.Time, match func(*calls.Entry) bool) func(*
 }
 
 func (p *Page) callRows(sync string, match func(*calls.Entry) bool, n int) []callRow {
-	var rows []callRow
+	rows := []callRow{}
 	for _, e := range p.book.last(sync, n, match) {
 		rows = append(rows, p.newCallRow(e))
 	}

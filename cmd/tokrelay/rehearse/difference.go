@@ -54,7 +54,6 @@ type change struct{ was, is outcome }
 type difference struct {
 	kinds    map[change]*tally
 	now, old []field // memory
-	names    []byte
 }
 
 func newDifference() *difference { return &difference{kinds: map[change]*tally{}} }

@@ -47,7 +47,11 @@
       const at = new Date(node.getAttribute('datetime'))
       if (!(at > 0)) continue
       const text = clock(at, local)
-      if (node.textContent !== text) node.textContent = text
+      if (node.textContent !== text) {
+        const link = node.closest('a[aria-label]')
+        link?.setAttribute('aria-label', link.getAttribute('aria-label').replace(node.textContent, text))
+        node.textContent = text
+      }
       node.title = `${ago(at)}: ${clock(at, false)} UTC, ${clock(at, true)} in ${here}`
       if (!node.closest('.times')) node.dataset.ago = ago(at)
     }
@@ -55,7 +59,7 @@
 
   function nameZone () {
     zone.textContent = local ? 'Local' : 'UTC'
-    zone.setAttribute('aria-label', local ? `Times are those of ${here}: switch to UTC` : `Times are UTC: switch to those of ${here}`)
+    zone.setAttribute('aria-label', local ? `Local: times are those of ${here}, switch to UTC` : `UTC: times are UTC, switch to those of ${here}`)
     byId('zones').textContent = local ? `all times are those of ${here}` : 'all times are UTC'
     times(document)
   }
@@ -124,7 +128,7 @@
   let told = { title: document.title, icon: document.querySelector('link[rel=icon]').getAttribute('href') }
   function keep () { told = { title: document.title, icon: document.querySelector('link[rel=icon]').getAttribute('href') } }
 
-  // lost greys the page; found takes that back.
+  // lost greys the page; back takes that back.
   let gone = null // since when the daemon does not answer
   function lost (grey) {
     if (!gone) { gone = new Date(); keep() }
@@ -134,7 +138,7 @@
     tell({ tone: 'gone', text: `no answer since ${since}` })
     return `No answer since ${since}`
   }
-  function found (grey) {
+  function back (grey) {
     grey.classList.remove('gone')
     if (!gone) return
     gone = null
@@ -206,7 +210,7 @@
     source = new EventSource(location.href)
     source.addEventListener('live', event => show(event.data))
     source.addEventListener('trouble', event => tell(JSON.parse(event.data)))
-    source.addEventListener('open', () => { found(live); pause.dataset.state = 'live'; pulse.textContent = 'Live' })
+    source.addEventListener('open', () => { back(live); pause.dataset.state = 'live'; pulse.textContent = 'Live' })
     source.addEventListener('error', () => { pause.dataset.state = 'away'; pulse.textContent = lost(live) })
   }
 
@@ -230,7 +234,7 @@
 
   // A page that does not move asks whether the daemon is there.
   if (!live) {
-    setInterval(() => fetch('/livez').then(() => found(byId('main')), () => {
+    setInterval(() => fetch('/livez').then(() => back(byId('main')), () => {
       pause.hidden = false
       pause.disabled = true
       pause.dataset.state = 'away'

@@ -117,7 +117,7 @@ test('times are UTC, or those of the computer, and say how long ago', async () =
   assert.equal(utc, at.getUTCHours() * 60 + at.getUTCMinutes())
   assert.match(await time.getAttribute('title'), /ago: .* UTC, .* in Asia\/(Kolkata|Calcutta)$/)
   assert.match(await time.getAttribute('data-ago'), /^\d+ (s|min) ago$/)
-  await page.getByRole('button', { name: 'Times are UTC' }).click()
+  await page.getByRole('button', { name: 'UTC: times are UTC' }).click()
   assert.equal(await shown(), (utc + 330) % 1440)
   await page.goto(demo.address + '/rejected')
   assert.match(await page.locator('footer').textContent(), /all times are those of Asia/)
@@ -160,7 +160,7 @@ test('rows are chosen one by one, and what was done with them is listed', async 
   await boxes.nth(2).check()
   await page.waitForTimeout(1500) // the page has moved by then
   assert.ok(await boxes.nth(2).isChecked())
-  await page.getByRole('button', { name: 'Plan a replay of the chosen rows' }).click()
+  await page.getByRole('button', { name: 'Plan only the chosen rows' }).click()
   await page.getByRole('button', { name: 'Send 2 rows' }).waitFor()
   assert.match(await page.locator('#live .lead').textContent(), /2 chosen rows/)
   await page.getByRole('button', { name: 'Send 2 rows' }).click()
