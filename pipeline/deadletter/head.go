@@ -15,6 +15,7 @@ type Head struct {
 	EventID, BatchID         []byte
 	Failed, First, Written   []byte // RFC 3339 with milliseconds, UTC; Written is the row's own
 	Replays                  []byte
+	Version                  []byte // of the letter's form
 }
 
 // Read fills the head in and reports whether the record is a dead letter. It allocates nothing.
@@ -35,6 +36,8 @@ func (h *Head) Read(r *pipeline.Record) bool {
 
 func (h *Head) own(name string, value []byte) {
 	switch name {
+	case "version":
+		h.Version = value
 	case "sync":
 		h.Sync = value
 	case "class":

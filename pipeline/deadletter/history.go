@@ -1,6 +1,7 @@
 package deadletter
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -48,6 +49,30 @@ func older(a, b time.Time) time.Time {
 func isLetter(r *pipeline.Record) bool {
 	_, ok := r.Header(hVersion)
 	return ok
+}
+
+// LaterForm says that a dead letter was written by a later version of tokrelay.
+type LaterForm struct {
+	At   string // topic, partition and offset
+	Form string
+}
+
+func (e *LaterForm) Error() string {
+	return fmt.Sprintf("the dead letter at %s has form %s, and this version of tokrelay knows forms up to %s: run the version that wrote it, or a later one", e.At, e.Form, formatVersion)
+}
+
+// known is the error of a letter of a later form.
+func known(version []byte, r *pipeline.Record) error {
+	if string(version) == formatVersion {
+		return nil
+	}
+	return &LaterForm{r.Position(), oneLine(string(version))}
+}
+
+// knownForm is known for a record whose head was not read.
+func knownForm(r *pipeline.Record) error {
+	version, _ := r.Header(hVersion)
+	return known(version, r)
 }
 
 // originals are a record's headers without those a dead letter added. Connect's are ours only next to our own: the

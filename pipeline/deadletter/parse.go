@@ -32,6 +32,9 @@ func Parse(r *pipeline.Record) (*Dead, error) {
 	if !isLetter(r) {
 		return nil, errNotLetter
 	}
+	if err := knownForm(r); err != nil {
+		return nil, err
+	}
 	d := &Dead{
 		At:     pipeline.Position{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset},
 		Record: *r, Rejection: rejectionIn(r),
@@ -80,6 +83,9 @@ var errNotBatch = errors.New("the record is not a failed batch of tokrelay")
 func ParseBatch(r *pipeline.Record) (*DeadBatch, error) {
 	if !isLetter(r) {
 		return nil, errNotBatch
+	}
+	if err := knownForm(r); err != nil {
+		return nil, err
 	}
 	var f failedBatch
 	if err := json.Unmarshal(r.Value, &f); err != nil {

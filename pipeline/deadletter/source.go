@@ -2,6 +2,7 @@ package deadletter
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -93,11 +94,18 @@ func (src Source) scan(ctx context.Context, s Span, each func(*pipeline.Record) 
 }
 
 // Scan calls each for every record of the span, in the order of its partition, and reports whether it is a letter that the
-// filter chooses. Record and head are valid during the call only.
+// filter chooses. Record and head are valid during the call only. A letter of a later version is an error, *LaterForm: none is
+// passed over.
 func Scan(ctx context.Context, src Source, s Span, f *Filter, each func(r *pipeline.Record, h *Head, chosen bool) error) error {
 	var head Head
 	return src.scan(ctx, s, func(r *pipeline.Record) error {
-		return each(r, &head, head.Read(r) && f.Match(r, &head))
+		ours := head.Read(r)
+		if ours {
+			if err := known(head.Version, r); err != nil {
+				return err
+			}
+		}
+		return each(r, &head, ours && f.Match(r, &head))
 	})
 }
 
@@ -124,6 +132,9 @@ func Batches(ctx context.Context, src Source, s Span, f *Filter, each func(*Dead
 	all.State = nil // rows have one
 	return src.scan(ctx, s, func(r *pipeline.Record) error {
 		b, err := ParseBatch(r)
+		if later, ok := errors.AsType[*LaterForm](err); ok {
+			return later
+		}
 		if err != nil || !all.Match(r, batchHead(b)) {
 			return nil // a record of another program, or not chosen
 		}

@@ -93,8 +93,7 @@ func (s *Store) claim(ctx context.Context, name string, c claim) error {
 	if err != nil {
 		return err
 	}
-	record := pipeline.Record{Key: []byte(leasePrefix + name), Value: text}
-	if err := s.write(ctx, []pipeline.Record{record}, false); err != nil {
+	if err := s.write(ctx, []pipeline.Record{written(leasePrefix+name, text)}, false); err != nil {
 		return err
 	}
 	return s.Refresh(ctx)

@@ -2,12 +2,18 @@ package state
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
 )
 
 func TestADocumentIsWhatItsLastWriterWrote(t *testing.T) {
@@ -126,5 +132,65 @@ func TestALeaseIsOneSyncsOfTheProcess(t *testing.T) {
 	}
 	if got, err := two.TryLock(t.Context(), "create/1/Newsletter", time.Minute); err != nil || !got {
 		t.Errorf("got %v, %v, want a lease that is free again", got, err)
+	}
+}
+
+// testdata/form1.json has what the first version wrote, before records named their form.
+func TestWhatEarlierVersionsWroteIsReadAndWhatLaterOnesWroteIsRefusedByName(t *testing.T) {
+	text, err := os.ReadFile("testdata/form1.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var records []struct {
+		Key   string          `json:"key"`
+		Value json.RawMessage `json:"value"`
+	}
+	if err := json.Unmarshal(text, &records); err != nil || len(records) < 2 {
+		t.Fatalf("got %d records, %v", len(records), err)
+	}
+	shared := newTopic(1)
+	put := func(key, value string, headers ...pipeline.Header) {
+		if failed := shared.log().Produce(t.Context(), []pipeline.Record{{Key: []byte(key), Value: []byte(value), Headers: headers}}); failed[0] != nil {
+			t.Fatal(failed[0])
+		}
+	}
+	for _, r := range records {
+		put(r.Key, string(r.Value))
+	}
+	s := NewStore(shared.log(), func() time.Time { return time.Date(2026, 11, 30, 22, 0, 0, 0, time.UTC) })
+	if err := s.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range records {
+		if key, ok := strings.CutPrefix(r.Key, docPrefix); ok {
+			if doc, there := s.Get(key); !there || string(doc) != string(r.Value) {
+				t.Errorf("%s: got %s, want what was written", key, doc)
+			}
+		}
+	}
+	if got, err := s.TryLock(t.Context(), "upload/7/lapsed", time.Minute); got || err != nil {
+		t.Errorf("the lease that the first version holds: taken %t, %v", got, err)
+	}
+	if err := s.Put(t.Context(), "order/own", []byte("{}")); err != nil {
+		t.Fatal(err)
+	}
+	last := shared.partitions[0][len(shared.partitions[0])-1]
+	if version, _ := last.Header(formHeader); string(version) != "1" {
+		t.Errorf("what is written names form %q, want 1", version)
+	}
+	for form, says := range map[string]string{"2": "has form 2, and this version of tokrelay knows forms up to 1", "two": "has form"} {
+		put("doc/order/web", `{"orders":[]}`, pipeline.Header{Key: formHeader, Value: []byte(form)})
+		err := s.Refresh(t.Context())
+		later, ok := errors.AsType[*LaterForm](err)
+		if !ok || later.Key != "order/web" || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), "run the version that wrote it") {
+			t.Errorf("form %s: got %v", form, err)
+		}
+		if doc, there := s.Get("order/web"); there {
+			t.Errorf("form %s is read: %s", form, doc)
+		}
+	}
+	put("doc/order/web", `{"paused":true}`)
+	if err := s.Refresh(t.Context()); err != nil {
+		t.Errorf("when the later version is gone: %v", err)
 	}
 }

@@ -146,7 +146,7 @@ func (a *Admin) identify(name, secret string, token bool, log *slog.Logger) (Cal
 }
 
 // secret reads the credential's file, at every request: it is small, and a changed one counts at once. A file that cannot be
-// read or is empty is nil, which lets nobody in.
+// read or is empty is nil, which refuses every login.
 func (c credential) secret(log *slog.Logger) []byte {
 	text, err := os.ReadFile(c.file)
 	secret := bytes.TrimSpace(text)

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -98,6 +99,9 @@ func (d *Daemon) Letter(ctx context.Context, partition int32, offset int64) (*de
 		return nil, err
 	}
 	l, err := deadletter.Parse(r)
+	if later, ok := errors.AsType[*deadletter.LaterForm](err); ok {
+		return nil, later
+	}
 	if err != nil {
 		return nil, nil // a record of another program
 	}
