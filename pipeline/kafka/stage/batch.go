@@ -44,9 +44,9 @@ func (b *Batch) add(fetches kgo.Fetches) (n int) {
 			return
 		}
 		n++
+		b.size += len(r.Key) + len(r.Value)
 		b.Records = append(b.Records, pipeline.Record{})
 		fromKafka(&b.Records[len(b.Records)-1], r)
-		b.size += len(r.Key) + len(r.Value)
 	})
 	return n
 }
