@@ -85,7 +85,10 @@ func recognised(s *daemon.Sync, plan *replay.ResyncPlan) string {
 			return "Every member is added to the audience that is configured now. The audience it has so far stays at TikTok as it is."
 		}
 		text := "An audience is a set: members that are in it already are added again without effect."
-		if plan.IsFull() {
+		switch {
+		case plan.IsFull() && plan.Records == 0:
+			text += "\nThe topics have no row now, which may be a mistake: nobody leaves. To empty the audience, write a row and run this again."
+		case plan.IsFull():
 			text += "\nRows that the topic does not tell of any more leave the audience once it was read to the end that it has now."
 		}
 		return text

@@ -2,7 +2,8 @@
 // in the same run, and against that loop with the daemon's own decoder and sink; each alone in a process of its own, with
 // the broker, the registry and the TikTok stand-in in another. It prints CPU time per record, their ratios, allocations
 // per record and peak memory, and how near the daemon comes to what its calls in flight allow when TikTok takes a tenth of
-// a second, each next to its bound (docs/speed.md). Timings of a shared machine vary: read the ratios.
+// a second, each next to its bound (docs/speed.md). It does the same for a streamed audience, whose bare loop has a map
+// (people.go). Timings of a shared machine vary: read the ratios.
 package main
 
 import (

@@ -27,7 +27,8 @@ type Batch struct {
 	err error // of the first record that Kafka refused
 }
 
-func (b *Batch) init(client *kgo.Client, ctx context.Context) {
+// writeBy has records written by a client.
+func (b *Batch) writeBy(ctx context.Context, client *kgo.Client) {
 	b.client, b.ctx, b.answered = client, ctx, b.done
 }
 
@@ -44,9 +45,9 @@ func (b *Batch) add(fetches kgo.Fetches) (n int) {
 			return
 		}
 		n++
+		b.size += len(r.Key) + len(r.Value)
 		b.Records = append(b.Records, pipeline.Record{})
 		fromKafka(&b.Records[len(b.Records)-1], r)
-		b.size += len(r.Key) + len(r.Value)
 	})
 	return n
 }

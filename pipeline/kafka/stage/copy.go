@@ -96,7 +96,7 @@ func (c Copy) transact(ctx context.Context, client *kgo.Client, do func(kafka.Wr
 		return fmt.Errorf("begin a transaction: %w", err)
 	}
 	var b Batch
-	b.init(client, ctx)
+	b.writeBy(ctx, client)
 	err := do(b.Write)
 	if err == nil {
 		err = client.Flush(ctx)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -69,6 +70,7 @@ func (g Group) options(cfg kafka.Config) ([]kgo.Opt, error) {
 		kgo.KeepControlRecords(),                     // to commit past them: a transaction's marker is the last record of a quiet topic
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), // a later option of a client's overrides it in a test
 		cfg.FetchMaxWait(),
+		kgo.WithPools(&recordPool{}),
 		kgo.FetchMaxBytes(int32(cfg.FetchMaxBytes)),
 		kgo.FetchMaxPartitionBytes(int32(cfg.FetchMaxPartitionBytes)),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
@@ -158,7 +160,20 @@ func (n *news) of(fetches kgo.Fetches) {
 	}
 }
 
-// fromKafka copies a record's fields, never its bytes. A transaction's marker has no key and no value.
+// recordPool keeps the records that batches were read into, for other batches: their bytes are not in it.
+type recordPool struct{ free sync.Pool }
+
+func (p *recordPool) GetRecords(n int) []kgo.Record {
+	if s, ok := p.free.Get().(*[]kgo.Record); ok && cap(*s) >= n {
+		return *s
+	}
+	return make([]kgo.Record, 0, n)
+}
+
+func (p *recordPool) PutRecords(s []kgo.Record) { p.free.Put(&s) }
+
+// fromKafka copies a record's fields, never its bytes, and gives it back: it is not to be looked at any more. A transaction's marker has no key
+// and no value.
 func fromKafka(to *pipeline.Record, r *kgo.Record) {
 	*to = pipeline.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp, Key: r.Key, Value: r.Value}
 	if r.Attrs.IsControl() {
@@ -167,4 +182,5 @@ func fromKafka(to *pipeline.Record, r *kgo.Record) {
 	for _, h := range r.Headers {
 		to.Headers = append(to.Headers, pipeline.Header{Key: h.Key, Value: h.Value})
 	}
+	r.Recycle()
 }

@@ -109,7 +109,7 @@ func (s *Session) once(ctx context.Context) error {
 		return fmt.Errorf("join group %s: %w", s.o.Group.Group, err)
 	}
 	r.client = r.session.Client()
-	r.batch.init(r.client, client)
+	r.batch.writeBy(client, r.client)
 	defer leave(r.client, quit)
 	defer context.AfterFunc(life, quit)() // with Kafka away, nothing ends by itself
 	for own.Err() == nil {
