@@ -51,7 +51,6 @@ const version = 1
 // rowsBegin is where the figures end. It cannot be in a text: a quote there has a backslash before it.
 var rowsBegin = []byte(`,"rows":[`)
 
-
 // writer turns calls into records.
 type writer struct{ instance, run string }
 
