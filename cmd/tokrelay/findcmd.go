@@ -180,16 +180,16 @@ func from(field, origin string) string {
 }
 
 func eventWords(e *find.Event) string {
-	text := e.Outcome + at(" on ", e.At)
+	parts := []string{e.Outcome + at(" on ", e.At)}
 	for _, part := range [][2]string{{"", e.Action}, {"reason ", e.Reason}, {"code ", e.Code}, {"call ", e.Call}, {"request ", e.RequestID}, {"by replay ", e.Replay}, {"asked for by ", e.By}} {
 		if part[1] != "" {
-			text += ", " + part[0] + part[1]
+			parts = append(parts, part[0]+part[1])
 		}
 	}
 	if e.Again > 1 {
-		text += fmt.Sprintf(", %d times, because it was read again", e.Again)
+		parts = append(parts, fmt.Sprintf("%d times, because it was read again", e.Again))
 	}
-	return text
+	return strings.Join(parts, ", ")
 }
 
 // compared prints what the row has next to what is sent of it.
