@@ -124,7 +124,7 @@ func (f *flow) grants(words []string) (list []right) {
 			name := strings.NewReplacer("shop.public.", f.name+"."+f.name+".", "tokrelay.", f.name+".").Replace(words[i+1])
 			r.resource, r.names = words[i], []string{name}
 			if name == f.name+"." && r.resource == "--topic" { // here the sources' names begin so, too
-				r.names = []string{name + "rejected", name + "failed", name + "state", name + "calls", name + "audience"}
+				r.names = []string{name + "rejected", name + "failed", name + "state", name + "calls", name + "outcomes", name + "audience"}
 			}
 		case "--resource-pattern-type":
 			if words[i+1] != "prefixed" {

@@ -51,6 +51,7 @@ schema_registry: {url: "${E2E_SCHEMAS}"}
 connections: {main: {advertiser_id: "7000000000000000001", access_token: "${E2E_TOKEN:-sandbox-token}", base_url: "%[4]s", timeout: %[6]ds}}
 dead_letter: {rejected_topic: %[1]s.rejected, failed_topic: %[1]s.failed}
 state_topic: %[1]s.state
+outcomes: {topic: %[1]s.outcomes}
 calls: {topic: %[1]s.calls, rate: 64MiB}
 admin: {listen: "%[5]s"}
 syncs:
