@@ -38,20 +38,21 @@ syncs:
 
 // runFull runs the daemon, without outcomes, until it has committed every record.
 func runFull(ctx context.Context, a addresses) (int, error) {
-	return runDaemon(ctx, a, fullText, false, "orders")
+	return runDaemon(ctx, a, fullText, false)
 }
 
 // runOutcomes is runFull with an outcome written for every row.
 func runOutcomes(ctx context.Context, a addresses) (int, error) {
-	return runDaemon(ctx, a, fullText, true, "orders")
+	return runDaemon(ctx, a, fullText, true)
 }
 
 // runDaemon runs the daemon until it has committed every record.
-func runDaemon(ctx context.Context, a addresses, text string, outcomes bool, sync string) (int, error) {
+func runDaemon(ctx context.Context, a addresses, text string, outcomes bool) (int, error) {
 	c, err := configOf(text, a, outcomes)
 	if err != nil {
 		return 0, err
 	}
+	sync := c.Syncs[0].Name
 	d, err := daemon.New(c, daemon.Options{})
 	if err != nil {
 		return 0, err
