@@ -52,7 +52,6 @@ func runDaemon(ctx context.Context, a addresses, text string, outcomes bool) (in
 	if err != nil {
 		return 0, err
 	}
-	sync := c.Syncs[0].Name
 	d, err := daemon.New(c, daemon.Options{})
 	if err != nil {
 		return 0, err
@@ -62,9 +61,11 @@ func runDaemon(ctx context.Context, a addresses, text string, outcomes bool) (in
 	ended := make(chan error, 1)
 	go func() { ended <- d.Run(ctx) }()
 	for !d.CaughtUp(ctx) {
-		for _, t := range d.Wiring.Status.Troubles(sync) {
-			if t.Stop {
-				return 0, t
+		for _, s := range c.Syncs {
+			for _, t := range d.Wiring.Status.Troubles(s.Name) {
+				if t.Stop {
+					return 0, t
+				}
 			}
 		}
 		select {
@@ -77,10 +78,13 @@ func runDaemon(ctx context.Context, a addresses, text string, outcomes bool) (in
 	if err := <-ended; err != nil {
 		return 0, err
 	}
-	counts, err := d.Wiring.Metrics.Counts(sync)
-	n := counts.Settled[pipeline.Delivered] + counts.Settled[pipeline.Skipped]
-	if err == nil && n != int64(a.Records) {
-		err = fmt.Errorf("settled %d of %d, rejected %v", n, a.Records, counts.Rejected)
+	all, err := d.Wiring.Metrics.AllCounts()
+	n := int64(0)
+	for _, counts := range all {
+		n += counts.Settled[pipeline.Delivered] + counts.Settled[pipeline.Skipped]
+	}
+	if want := int64(a.Records * len(c.Syncs)); err == nil && n != want {
+		err = fmt.Errorf("settled %d of %d", n, want)
 	}
 	return int(n), err
 }
