@@ -49,11 +49,12 @@ func loadOrders(broker string, registry *srfake.Registry, topic string, n, bytes
 // manyText has many syncs read the orders.
 func manyText(syncs int) string {
 	head, sync, _ := strings.Cut(fullText, "  - name: orders\n")
-	text := head
+	var text strings.Builder
+	text.WriteString(head)
 	for i := range syncs {
-		text += fmt.Sprintf("  - name: orders-%d\n", i) + sync
+		text.WriteString(fmt.Sprintf("  - name: orders-%d\n", i) + sync)
 	}
-	return strings.ReplaceAll(text, benchTopic, manyTopic)
+	return strings.ReplaceAll(text.String(), benchTopic, manyTopic)
 }
 
 func runWide(ctx context.Context, a addresses) (int, error) {
