@@ -19,12 +19,12 @@ import (
 const (
 	wideTopic = "shop.public.wide"
 	wideRow   = 10_000
-	wideOf    = 5 // of so many records one is written again as a wide one
+	wideOf    = 5 // one of five records is written again as a wide one
 	manyTopic = "shop.public.many"
-	manyOf    = 20 // and one for many syncs
+	manyOf    = 20 // and one of twenty for many syncs
 )
 
-// loadOrders writes n orders to a topic, each record of at least so many bytes.
+// loadOrders writes n orders to a topic, each record of at least that size.
 func loadOrders(broker string, registry *srfake.Registry, topic string, n, bytes int) error {
 	rows, err := demo.Orders(registry, 1000)
 	if err != nil {
