@@ -97,6 +97,12 @@ func (w *Watermark) once(ctx context.Context) error {
 	life, quit := context.WithCancel(context.Background())
 	defer quit()
 	now := &joined{fail: fail}
+	turn := make(chan struct{}, 1)
+	giveUp := func(client *kgo.Client, partitions []int32) {
+		turn <- struct{}{} // a rebalance while this member ends waits until calls under way have ended, as the end does
+		defer func() { <-turn }()
+		w.revoked(take.drop(client, partitions))
+	}
 	client, err := kgo.NewClient(append(opts, kgo.WithContext(life),
 		kgo.OnPartitionsAssigned(func(_ context.Context, client *kgo.Client, given map[string][]int32) {
 			_ = now.member.Joined(client) // told with the next commit
@@ -106,7 +112,7 @@ func (w *Watermark) once(ctx context.Context) error {
 			}
 		}),
 		kgo.OnPartitionsRevoked(func(_ context.Context, client *kgo.Client, gone map[string][]int32) {
-			w.revoked(take.drop(client, gone[topic]))
+			giveUp(client, gone[topic])
 		}),
 		kgo.OnPartitionsLost(func(_ context.Context, client *kgo.Client, gone map[string][]int32) {
 			now.member.Lost()
@@ -119,7 +125,7 @@ func (w *Watermark) once(ctx context.Context) error {
 	w.use(now)
 	err = w.poll(own, client)
 	take.end()
-	w.revoked(take.drop(client, take.owned())) // before leaving: it may have to wait for calls
+	giveUp(client, take.owned()) // before leaving: it may have to wait for calls
 	w.use(nil)
 	leave(client, quit)
 	return err

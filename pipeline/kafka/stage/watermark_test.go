@@ -21,6 +21,7 @@ type worker struct {
 	read    map[int32][]string
 	revoked []int32
 	lost    []int32
+	calls   chan struct{} // closed once calls under way have ended; nil: there are none
 	mu      sync.Mutex
 }
 
@@ -45,6 +46,9 @@ func (b *bench) worker(topic string) *worker {
 		},
 		Wait: func(context.Context) error { return nil },
 		Revoked: func(_ context.Context, ids []int32) {
+			if w.calls != nil {
+				<-w.calls
+			}
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.revoked = append(w.revoked, ids...)
@@ -155,4 +159,29 @@ func leaveRequest(group, member string) *kmsg.LeaveGroupRequest {
 	m.MemberID = member
 	r.Members = append(r.Members, m)
 	return r
+}
+
+// Another instance joins while this one ends and waits for its calls (truth seed 9606463).
+func TestARebalanceWhileAMemberEndsGivesNothingAwayBeforeItsCallsHaveEnded(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "claims")
+	first := b.worker("claims")
+	first.calls = make(chan struct{})
+	stop := b.start(first.water.Run)
+	b.eventually("both are owned", first.owns(2))
+	ended := make(chan struct{})
+	go func() { defer close(ended); stop() }()
+	second := b.worker("claims")
+	b.start(second.water.Run)
+	b.eventually("the group has both members", func() bool {
+		info := b.cluster.GroupInfo("group")
+		return info != nil && len(info.Members) == 2
+	})
+	<-time.After(3 * time.Second)
+	if second.owns(1)() {
+		t.Error("a partition has another owner while calls of this one are under way")
+	}
+	close(first.calls)
+	<-ended
+	b.eventually("both have another owner", second.owns(2))
 }
