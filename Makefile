@@ -49,8 +49,12 @@ truth: ## audiences of the whole daemon against the table behind the topic, RUNS
 soak: ## the real binary under long trouble: kill -9 ×20, outages, frozen members, ten minutes of stall
 	$(GO) test -tags soak -run Soak -v -count 1 -parallel 16 -timeout 1h ./cmd/tokrelay/longtests/processes
 
-shipped: ## what is shipped beside the binary, read by Helm, Kustomize, Kubernetes' types, goreleaser and Prometheus
+shipped: ## chart, manifests and dashboard, read by Helm, Kustomize, Kubernetes' types and Prometheus
 	cd deploy/shipped && $(GO) test ./...
+
+GORELEASER := v2.17.0
+release-check: ## .goreleaser.yaml, read strictly by goreleaser (the first run builds it: minutes)
+	$(GO) run github.com/goreleaser/goreleaser/v2@$(GORELEASER) check
 
 e2e: ## the real thing: PostgreSQL, Debezium, Kafka, a registry (installs what it needs)
 	deploy/e2e/run
@@ -67,4 +71,4 @@ up: ## Kafka, registry, PostgreSQL, Debezium, tokrelay, sandbox, Prometheus, Ale
 down: ## stop those containers and delete their data
 	docker compose down --volumes --remove-orphans
 
-.PHONY: help demo test build lint vulnerabilities bench laws truth soak shipped e2e e2e-sdk e2e-alerts up down
+.PHONY: help demo test build lint vulnerabilities bench laws truth soak shipped release-check e2e e2e-sdk e2e-alerts up down
