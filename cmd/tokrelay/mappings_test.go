@@ -80,3 +80,26 @@ func indented(t *testing.T, lines string) string {
 	}
 	return b.String()
 }
+
+var named = regexp.MustCompile("`((?:web_events|audience_segment|audience_file|user|properties|lead|app)\\.[a-z_.]+)`")
+
+// TestTheKeysOfComingFromExist holds the page for users of other tools to the reference.
+func TestTheKeysOfComingFromExist(t *testing.T) {
+	page, err := os.ReadFile("../../docs/coming-from.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	reference, err := os.ReadFile(referencePage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := named.FindAllStringSubmatch(string(page), -1)
+	if len(keys) < 20 {
+		t.Fatalf("%d keys: the test looks at nothing", len(keys))
+	}
+	for _, key := range keys {
+		if !strings.Contains(string(reference), "."+key[1]+"`") {
+			t.Errorf("the reference has no key %s", key[1])
+		}
+	}
+}
