@@ -3,6 +3,7 @@ package chart
 
 import (
 	"flag"
+	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
@@ -33,6 +34,11 @@ const (
 	folder    = "../../helm/tokrelay"
 	manifests = "../../kubernetes"
 )
+
+func TestMain(m *testing.M) {
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // Helm says of each reading that rules.yml is a link
+	os.Exit(m.Run())
+}
 
 // rendered are the chart's objects by template, without Helm's own files and those that render to nothing.
 func rendered(t *testing.T, release string, values map[string]any) (map[string]string, error) {

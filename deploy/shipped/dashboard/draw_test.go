@@ -102,7 +102,7 @@ func (c *canvas) curves(x, y, w, h int, list []curve, unit string) {
 		fmt.Fprintf(c, `<polyline stroke="%s" points="`, colours[i])
 		for _, p := range s.points {
 			if !math.IsNaN(p.F) && !math.IsInf(p.F, 0) {
-				fmt.Fprintf(c, "%d,%d ", c.x(p.T, x, w), y+h-int(p.F/most*float64(h)))
+				fmt.Fprintf(c, "%d,%d ", c.x(p.T, x, w), y+h-int(max(p.F, 0)/most*float64(h)))
 			}
 		}
 		c.put(`"/>`)
