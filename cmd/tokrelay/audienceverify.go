@@ -173,7 +173,7 @@ func (d *desk) verifiedStreamed(c *segment.Comparison, r *verify.Report) {
 	}{
 		{c.Waiting, "members are not compared: their last row is on its way"},
 		{c.Open, "changes of identifiers, at most, wait to be told to TikTok"},
-		{c.Untold, "members remembered are not compared: the topic holds no row of them any more that says what they are"},
+		{c.Untold, "members remembered are not compared: the topic does not say what they are"},
 	} {
 		if n.of > 0 {
 			d.screen.print("%s %s\n", thousands(n.of), n.says)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/spf13/cobra"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
@@ -95,6 +96,10 @@ OTEL_EXPORTER_OTLP_ENDPOINT turns tracing on; the other OTEL_* variables are obe
 				return usageError{err}
 			}
 			defer lastSpans(tracer, log)
+			// Where GOMEMLIMIT does not say, Go's collector keeps to nine tenths of the container's limit.
+			if _, err := memlimit.Set(); err != nil {
+				log.Debug("the container's limit of memory is not known", "error", err)
+			}
 			d, err := daemon.New(config, daemon.Options{Log: log, Level: level, Version: version, Commit: commit(), Stored: storedToken, Page: debugger.New, Tracer: tracer})
 			if err != nil {
 				return err

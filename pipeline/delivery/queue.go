@@ -34,6 +34,7 @@ type Queue struct {
 	queues  map[string]*envelopeQueue // by envelope
 	order   []*envelopeQueue          // those with something waiting, the next to be served first
 	waiting int
+	starved bool // nothing more comes before something is sent
 	calls   map[*inFlight]struct{}
 	batches int64
 	warned  time.Time
@@ -73,6 +74,16 @@ type Guard interface {
 func (q *Queue) Watch(g Guard) (goOn func()) {
 	q.guard = g
 	return q.deps.Gate.recheck
+}
+
+// Starve tells the queue that nothing more can come before something is sent, or that it can again. What waits is sent at once where nothing can.
+func (q *Queue) Starve(starved bool) {
+	q.mu.Lock()
+	q.starved = starved
+	q.mu.Unlock()
+	if starved {
+		q.deps.Gate.recheck()
+	}
 }
 
 // IsStopped reports whether nothing is sent, because the sync is paused or stopped.

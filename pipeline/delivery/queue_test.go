@@ -106,6 +106,28 @@ func TestLingerHoldsAnItemForMoreToShareItsCall(t *testing.T) {
 	})
 }
 
+// Rows that are large fill the memory of those that are read before they fill a call.
+func TestNothingLingersWhereNothingMoreCanCome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, options{Config: Config{MaxItems: 5, Linger: time.Second}}, after(0))
+		began := time.Now()
+		var all sync.WaitGroup
+		all.Go(func() { w.deliver(1) })
+		elapse(100 * time.Millisecond)
+		w.queue.Starve(true)
+		all.Wait()
+		if got, want := time.Since(began), 100*time.Millisecond; got != want {
+			t.Errorf("waited %v, want %v", got, want)
+		}
+		w.queue.Starve(false)
+		began = time.Now()
+		w.deliver(1)
+		if got, want := time.Since(began), time.Second; got != want {
+			t.Errorf("once more can come: waited %v, want %v", got, want)
+		}
+	})
+}
+
 func TestDeliverBlocksWhileTooMuchIsUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		free := make(chan struct{})

@@ -76,9 +76,9 @@ func (q *Queue) choose(now time.Time, allowed func(field string) bool) choice {
 	return choice{kind: choiceWait, wake: wake}
 }
 
-// lingers is the time until which an envelope's queue waits for more.
+// lingers is the time until which an envelope's queue waits for more: none where nothing more can come.
 func (q *Queue) lingers(l *envelopeQueue) time.Time {
-	if q.cfg.Linger == 0 || l.len() >= q.cfg.MaxItems || l.bytes >= q.cfg.MaxBytes-requestFrame {
+	if q.starved || q.cfg.Linger == 0 || l.len() >= q.cfg.MaxItems || l.bytes >= q.cfg.MaxBytes-requestFrame {
 		return time.Time{}
 	}
 	return l.waiting()[0].d.came.Add(q.cfg.Linger)

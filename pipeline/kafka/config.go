@@ -29,7 +29,7 @@ type Config struct {
 	RebalanceTimeout settings.Duration `yaml:"rebalance_timeout" default:"2m" doc:"Time a member has to give partitions up."`
 	RevokeDrain      settings.Duration `yaml:"revoke_drain" default:"35s" doc:"How long rows in flight may finish when a partition moves away: at least connections.*.timeout and 5s, at most shutdown.drain, and 5s below rebalance_timeout."`
 
-	Budget                 settings.Size `yaml:"budget" default:"12MiB" doc:"Memory for records read and not yet settled, per sync. When it is used up, reading stops."`
+	Budget                 settings.Size `yaml:"budget" default:"64MiB" doc:"Most memory for records read and not yet settled, per sync: as many are read as calls in flight take, and half as many more. When it is used up, reading stops."`
 	FetchMaxBytes          settings.Size `yaml:"fetch_max_bytes" default:"8MiB" doc:"Largest answer of a broker to one fetch."`
 	FetchMaxPartitionBytes settings.Size `yaml:"fetch_max_partition_bytes" default:"1MiB" doc:"Most of one partition in one fetch. A larger record is still read."`
 	MaxBatchBytes          settings.Size `yaml:"max_batch_bytes" default:"64MiB" doc:"What one record batch may unpack to. A larger one holds its partition until the bound is raised or tokrelay skip steps over it."`

@@ -30,6 +30,8 @@ type ConsumerOptions struct {
 	OutOfRange Start                // where to go on when Kafka no longer has the group's offset; default the nearest it has
 	Window     int                  // chunks in flight per partition, default 16; 1 keeps the order
 	MaxChunk   int                  // records in a chunk, default and at most 1000
+	Rows       int                  // that calls in flight take together: what is read ahead follows it; default few
+	Starved    func(bool)           // told when reading begins to wait until rows settle, and when it goes on; must not block
 	Drain      time.Duration        // how long chunks in flight and the last commit may take once Run's context has ended
 	Assigned   func(partitions int) // told after every rebalance how many partitions this instance reads; must not block
 	Status     *pipeline.Status
@@ -43,6 +45,9 @@ func (o ConsumerOptions) withDefaults() ConsumerOptions {
 	o.Window = cmp.Or(o.Window, 16)
 	o.MaxChunk = min(cmp.Or(o.MaxChunk, maxChunk), maxChunk)
 	o.heartbeat = cmp.Or(o.heartbeat, heartbeat)
+	if o.Starved == nil {
+		o.Starved = func(bool) {}
+	}
 	if o.Metrics == nil {
 		o.Metrics = NewMetrics(nil, metrics.NewRows(nil))
 	}
@@ -171,6 +176,7 @@ func (c *Consumer) belong(ctx context.Context) error {
 	var loops sync.WaitGroup
 	loops.Go(func() { c.poll(own) })
 	loops.Go(func() { c.tick(own) })
+	loops.Go(func() { c.commitSettled(own) })
 	<-own.Done()
 	err = c.ended(ctx)
 	loops.Wait()

@@ -88,7 +88,7 @@ func (p *partition) noteBounds(a asked, quiet bool, now time.Time) (from, to int
 		return 0, 0
 	}
 	p.skipTo, p.fetchedTo = a.start, a.start
-	p.wakeUp()
+	signal(p.wake)
 	return a.position, a.start
 }
 

@@ -161,6 +161,7 @@ func (p *partition) settle() {
 	p.mu.Unlock()
 	p.count(-len(head.chunk.Records))
 	p.flow.free(head.weight)
+	signal(p.flow.settled)
 	p.inFlight = slices.Delete(p.inFlight, 0, 1)
 	p.noteHead()
 }

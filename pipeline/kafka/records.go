@@ -25,15 +25,8 @@ func (p *partition) add(records []*kgo.Record, weight int64) {
 	p.pending = append(p.pending, records...)
 	p.held += weight
 	p.fetchedTo = records[len(records)-1].Offset + 1
-	p.wakeUp()
+	signal(p.wake)
 	p.mu.Unlock()
-}
-
-func (p *partition) wakeUp() {
-	select {
-	case p.wake <- struct{}{}:
-	default:
-	}
 }
 
 // take is the next chunk's records and their weight: up to a thousand, at once, however few wait.

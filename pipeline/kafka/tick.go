@@ -3,18 +3,37 @@ package kafka
 import (
 	"context"
 	"time"
+
+	"github.com/tokrelay/tokrelay/pipeline"
 )
 
 const (
 	tickEvery   = time.Second
-	endsEvery   = 15 // ticks between questions for the partitions' ends, which a stalled sync does not learn by fetching
-	askTopics   = 10 // ticks between questions whether the topics are there, and are the same
+	commitEvery = 100 * time.Millisecond // at most, while rows settle
+	endsEvery   = 15                     // ticks between questions for the partitions' ends, which a stalled sync does not learn by fetching
+	askTopics   = 10                     // ticks between questions whether the topics are there, and are the same
 	stuckAfter  = time.Second
 	pauseReason = "stuck"
 )
 
-// tick does what is due every second: commit, look at the connections, tell how far behind the sync is, hold back
-// what is stuck.
+// commitSettled commits soon after rows have settled: an instance that is killed then repeats what was in flight, and a tenth of a second's
+// worth of rows.
+func (c *Consumer) commitSettled(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.flow.settled:
+		}
+		if pipeline.Wait(ctx, commitEvery) != nil {
+			return
+		}
+		c.commitNow()
+	}
+}
+
+// tick does what is due every second: commit what was not taken before, look at the connections, tell how far behind the sync is, hold
+// back what is stuck.
 func (c *Consumer) tick(ctx context.Context) {
 	ticker := time.NewTicker(tickEvery)
 	defer ticker.Stop()
@@ -59,7 +78,7 @@ func (c *Consumer) commitNow() {
 // long as there are others that could go on. Pausing is costly (franz-go drops what it has buffered of the partition,
 // and a resumed one waits for the next fetch), so nothing that moves is ever paused.
 func (c *Consumer) holdBack(parts []*partition, now time.Time) {
-	half, held := int64(c.cfg.Budget)/2, int64(0)
+	half, held := c.flow.half(), int64(0)
 	stuck, news := map[topicPartition]bool{}, map[string][]int32{}
 	for _, p := range parts {
 		changed, paused := p.updatePaused(now, half, len(parts) > 1)

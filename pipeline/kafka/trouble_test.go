@@ -85,7 +85,7 @@ func TestReadingStopsWhenTheBudgetIsUsed(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			f := &flow{budget: 100, used: c.used, paused: c.paused}
+			f := &flow{most: 100, used: c.used, paused: c.paused}
 			if got := f.left(); got != c.want {
 				t.Errorf("got %d left, want %d", got, c.want)
 			}

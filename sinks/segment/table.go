@@ -11,7 +11,7 @@ import (
 	"github.com/tokrelay/tokrelay/sinks/segment/owners"
 )
 
-// Table is an audience as the topics of a sync tell: for each row what it says last, by the rules of the sync. It takes about 190 bytes
+// Table is an audience as the topics of a sync tell: for each row what it says last, by the rules of the sync. It takes about 200 bytes
 // of memory a row. It belongs to one goroutine.
 type Table struct {
 	sync  string
@@ -28,7 +28,8 @@ type place struct {
 	partition int32
 	offset    int64
 	time      int64
-	passed    bool // what the row says was never known: it was passed over
+	whole     int64 // when the row last said all of what it is
+	passed    bool  // what the row says is not known: it was passed over, or the order of its changes is not known
 }
 
 // NewTable makes an empty one. identity is what tells a record's row from the others of its topic.
@@ -50,8 +51,12 @@ func (t *Table) Add(r *pipeline.Record, items *pipeline.Items, err error) {
 		return
 	}
 	before, again := t.last[id]
-	now := place{topic: r.Topic, partition: r.Partition, offset: r.Offset, time: r.Timestamp.UnixMilli()}
-	if again && before.time > now.time && before.partition != now.partition {
+	now := place{topic: r.Topic, partition: r.Partition, offset: r.Offset, time: r.Timestamp.UnixMilli(), whole: before.whole}
+	if again && before.time >= now.time && before.partition != now.partition {
+		if now.time >= before.whole { // what came later may leave out what this one says
+			before.passed = true
+			t.last[id] = before
+		}
 		return
 	}
 	if len(items.List) == 0 { // it says nothing: its place moves on
@@ -63,7 +68,9 @@ func (t *Table) Add(r *pipeline.Record, items *pipeline.Items, err error) {
 	a := says.assertion(r, []byte(r.Topic))
 	a.Sync = owners.TagOf(t.sync)
 	_, a.Rejected = errors.AsType[*pipeline.Rejection](err)
-	now.passed = (says.asWas || says.kept != 0) && (before.passed || !again)
+	if now.passed = before.passed || !again; !says.asWas && says.kept == 0 {
+		now.whole, now.passed = now.time, false
+	}
 	t.book.Assert(id, &a)
 	t.last[id] = now
 }
@@ -78,7 +85,7 @@ type Comparison struct {
 	Missing int64 `json:"missing"`  // identifiers of the topic that are not remembered
 	TooMuch int64 `json:"too_much"` // identifiers remembered that the topic does not have
 	Waiting int64 `json:"waiting"`  // rows whose last record is still on its way: they are not compared
-	Untold  int64 `json:"untold"`   // rows remembered of which the topic holds nothing any more that says what they are
+	Untold  int64 `json:"untold"`   // rows remembered of which the topic does not say what they are: nothing any more, or in an order that no one knows
 	Open    int64 `json:"open"`     // records of digests about which TikTok is still to be told
 
 	Differences []Difference `json:"differences,omitempty"` // the first of them

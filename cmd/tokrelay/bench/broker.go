@@ -21,7 +21,7 @@ const (
 // serve plays Kafka with the bench's records in it, the registry, and two TikToks that take everything, until its standard
 // input ends.
 func serve(records int) error {
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(8, benchTopic), kfake.SeedTopics(12, peopleTopic), kfake.SeedTopics(1, "tokrelay.rejected", "tokrelay.failed"))
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(8, benchTopic, wideTopic, manyTopic), kfake.SeedTopics(12, peopleTopic), kfake.SeedTopics(1, "tokrelay.rejected", "tokrelay.failed"))
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func serve(records int) error {
 	if a.Audience, err = listenSandbox(); err != nil {
 		return err
 	}
-	if err := errors.Join(demo.LoadOrders(a.Broker, registry, records), loadPeople(a.Broker, registry, records)); err != nil {
+	if err := errors.Join(demo.LoadOrders(a.Broker, registry, records), loadPeople(a.Broker, registry, records), loadOrders(a.Broker, registry, wideTopic, records/wideOf, wideRow), loadOrders(a.Broker, registry, manyTopic, records/manyOf, 0)); err != nil {
 		return err
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(a); err != nil {

@@ -38,16 +38,16 @@ syncs:
 
 // runFull runs the daemon, without outcomes, until it has committed every record.
 func runFull(ctx context.Context, a addresses) (int, error) {
-	return runDaemon(ctx, a, fullText, false, "orders")
+	return runDaemon(ctx, a, fullText, false)
 }
 
 // runOutcomes is runFull with an outcome written for every row.
 func runOutcomes(ctx context.Context, a addresses) (int, error) {
-	return runDaemon(ctx, a, fullText, true, "orders")
+	return runDaemon(ctx, a, fullText, true)
 }
 
 // runDaemon runs the daemon until it has committed every record.
-func runDaemon(ctx context.Context, a addresses, text string, outcomes bool, sync string) (int, error) {
+func runDaemon(ctx context.Context, a addresses, text string, outcomes bool) (int, error) {
 	c, err := configOf(text, a, outcomes)
 	if err != nil {
 		return 0, err
@@ -61,9 +61,11 @@ func runDaemon(ctx context.Context, a addresses, text string, outcomes bool, syn
 	ended := make(chan error, 1)
 	go func() { ended <- d.Run(ctx) }()
 	for !d.CaughtUp(ctx) {
-		for _, t := range d.Wiring.Status.Troubles(sync) {
-			if t.Stop {
-				return 0, t
+		for _, s := range c.Syncs {
+			for _, t := range d.Wiring.Status.Troubles(s.Name) {
+				if t.Stop {
+					return 0, t
+				}
 			}
 		}
 		select {
@@ -76,10 +78,13 @@ func runDaemon(ctx context.Context, a addresses, text string, outcomes bool, syn
 	if err := <-ended; err != nil {
 		return 0, err
 	}
-	counts, err := d.Wiring.Metrics.Counts(sync)
-	n := counts.Settled[pipeline.Delivered] + counts.Settled[pipeline.Skipped]
-	if err == nil && n != int64(a.Records) {
-		err = fmt.Errorf("settled %d of %d, rejected %v", n, a.Records, counts.Rejected)
+	all, err := d.Wiring.Metrics.AllCounts()
+	n := int64(0)
+	for _, counts := range all {
+		n += counts.Settled[pipeline.Delivered] + counts.Settled[pipeline.Skipped]
+	}
+	if want := int64(a.Records * len(c.Syncs)); err == nil && n != want {
+		err = fmt.Errorf("settled %d of %d", n, want)
 	}
 	return int(n), err
 }

@@ -3,7 +3,7 @@
 // the broker, the registry and the TikTok stand-in in another. It prints CPU time per record, their ratios, allocations
 // per record and peak memory, and how near the daemon comes to what its calls in flight allow when TikTok takes a tenth of
 // a second, each next to its bound (docs/speed.md). It does the same for a streamed audience, whose bare loop has a map
-// (people.go). Timings of a shared machine vary: read the ratios.
+// (people.go), and tells how it grows with the width of rows and the number of syncs (growth.go). Timings of a shared machine vary: read the ratios.
 package main
 
 import (
@@ -39,7 +39,7 @@ type figures struct {
 func main() {
 	records := flag.Int("records", 500_000, "records to read")
 	runs := flag.Int("runs", 3, "runs of each loop, in turn; the median counts")
-	only := flag.String("only", "", "compare these alone: events or people")
+	only := flag.String("only", "", "compare these alone: events, people or growth")
 	role := flag.String("role", "", "internal: the part this process plays")
 	flag.Parse()
 	var err error
@@ -111,7 +111,8 @@ func measure(role string) error {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	loop := map[string]func(context.Context, addresses) (int, error){"bare": runBare, "steps": runSteps, "full": runFull, "outcomes": runOutcomes, "barepeople": runBarePeople, "people": runPeople}[role]
+	loop := map[string]func(context.Context, addresses) (int, error){"bare": runBare, "steps": runSteps, "full": runFull, "outcomes": runOutcomes, "barepeople": runBarePeople, "people": runPeople,
+		"wide": runWide, "ten": runTen, "fifty": runFifty}[role]
 	start := time.Now()
 	n, err := loop(context.Background(), a)
 	if err != nil {

@@ -195,7 +195,7 @@ outcomes: {enabled: "${OUTCOMES}"}
 connections: {main: {access_token: "${TOKEN}", advertiser_id: "7000000000000000001", base_url: "${TIKTOK}"}}
 admin: {listen: "127.0.0.1:0"}
 syncs:
-  - name: people
+  - name: "${GROUP}"
     topic: ` + peopleTopic + `
     format: flat
     before_image: key_only
@@ -208,7 +208,7 @@ syncs:
 // runPeople runs the daemon until nothing of the audience is on its way any more.
 func runPeople(ctx context.Context, a addresses) (int, error) {
 	a.TikTok = a.Audience
-	n, err := runDaemon(ctx, a, peopleText, false, "people")
+	n, err := runDaemon(ctx, a, peopleText, false)
 	if err != nil {
 		return n, err
 	}

@@ -16,7 +16,7 @@ const (
 	callsInFlight = 8
 )
 
-// tiktok takes every call, a while after it came, and says how it went when asked.
+// tiktok takes every call, a while after it came, and says how it went, or forgets it, when asked.
 type tiktok struct {
 	wait time.Duration
 
@@ -25,11 +25,8 @@ type tiktok struct {
 	tally tally
 }
 
-// tally is how many calls there were, and how long from the first one's arrival to the last one's answer.
-type tally struct {
-	Calls int
-	Took  time.Duration
-}
+// tally is how long it was from the first call's arrival to the last one's answer.
+type tally struct{ Took time.Duration }
 
 // listen serves it and returns its address.
 func (t *tiktok) listen() (string, error) {
@@ -49,6 +46,12 @@ func (t *tiktok) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		json.NewEncoder(w).Encode(t.tally)
 		return
 	}
+	if r.URL.Path == "/reset" {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.tally, t.first = tally{}, time.Time{}
+		return
+	}
 	now := time.Now()
 	t.arrived(now)
 	io.Copy(io.Discard, r.Body)
@@ -62,7 +65,7 @@ func (t *tiktok) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (t *tiktok) arrived(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.tally.Calls++; t.first.IsZero() {
+	if t.first.IsZero() {
 		t.first = now
 	}
 }

@@ -35,6 +35,7 @@ type Config struct {
 	Admin          Admin                    `yaml:"admin" doc:"The page, metrics and probes."`
 	Notify         notify.Config            `yaml:"notify" doc:"Tell operators of syncs that are held up and go on, and of uploads, where there is no Alertmanager."`
 	LogLevel       string                   `yaml:"log_level" enum:"debug,info,warn,error" doc:"In place of --log-level, and read again at SIGHUP."`
+	Memory         *settings.Size           `yaml:"memory" doc:"Most memory of the process but for the members of streamed audiences and the building of files, divided among the syncs. Left out: GOMEMLIMIT, else nine tenths of the container's limit, else 512MiB."`
 	Shutdown       Shutdown                 `yaml:"shutdown" doc:"How the daemon stops."`
 	Syncs          []Sync                   `yaml:"syncs" doc:"The flows: source topic to TikTok destination."`
 }
@@ -92,6 +93,9 @@ func (c *Config) Validate(at settings.Place) {
 	}
 	if c.StateTopic == "" {
 		at.Key("state_topic").Problem("must not be empty", "leave it out for the default")
+	}
+	if c.Memory != nil && *c.Memory < leastMemory {
+		at.Key("memory").Problem("must be at least 64MiB", "leave it out for what the container has")
 	}
 	c.DeadLetter.Validate(at.Key("dead_letter"))
 	c.Outcomes.Validate(at.Key("outcomes"))

@@ -45,7 +45,7 @@ func (w *Wiring) Stream(s *Sync) (*Stream, error) {
 	queue := w.queue(stream, flow, letters, m, w.ask(s, flow.sink, target))
 	consumer, err := kafka.NewConsumer(w.kafka(), kafka.ConsumerOptions{
 		Sync: s.Name, Group: w.Config.GroupOf(s), Topics: s.AllTopics(), Pattern: s.Pattern, Exclude: s.excluded(), Start: s.Start, OutOfRange: s.OutOfRange,
-		MarkTopic: w.Config.DeadLetter.FailedTopic, Window: flow.sink.window, Drain: w.Config.Shutdown.Drain.Std(), Status: w.Status, Metrics: m.consumer, Log: w.Log,
+		MarkTopic: w.Config.DeadLetter.FailedTopic, Window: flow.sink.window, Rows: w.rowsInFlight(s, flow.sink), Starved: queue.Starve, Drain: w.Config.Shutdown.Drain.Std(), Status: w.Status, Metrics: m.consumer, Log: w.Log,
 		Assigned: func(partitions int) {
 			if s.Kind() != KindSegment { // its calls are about digests, which have owners of their own
 				w.shares.assigned(s.Name, partitions)
@@ -119,6 +119,15 @@ func (w *Wiring) ask(s *Sync, sink *sinkPlan, target *audience.Target) func(ctx 
 		return sink.segment.Ask(target)
 	}
 	return sink.events.Ask(w.connectionOf(s).client, s.advertiser)
+}
+
+// rowsInFlight is how many rows the calls in flight of a sync's events take; a streamed audience's rows wait for no call.
+func (w *Wiring) rowsInFlight(s *Sync, sink *sinkPlan) int {
+	if sink.segment != nil {
+		return 0
+	}
+	_, connection := w.Config.ConnectionOf(s)
+	return connection.CallsInFlight * sink.maxItems
 }
 
 func (w *Wiring) connectionOf(s *Sync) *connection {

@@ -63,6 +63,7 @@ type Wiring struct {
 	shares        *shares
 	audiences     *audiences
 	sent          *counted.Sent
+	memory        memory
 	partitions    atomic.Pointer[map[string]int] // of our own topics, once they are there
 	options       Options
 }
@@ -86,7 +87,7 @@ func Wire(c *Config, o Options) (*Wiring, error) {
 		o.Instance, _ = os.Hostname()
 	}
 	w := &Wiring{Config: c, Metrics: metrics.New(), Status: pipeline.NewStatus(time.Now), Calls: o.Calls, Log: o.Log,
-		connections: map[string]*connection{}, options: o}
+		connections: map[string]*connection{}, memory: divide(c.memory(), c.rowSyncs()), options: o}
 	w.decoding, w.shares, w.audiences = cdc.NewMetrics(w.Metrics), newShares(w), newAudiences()
 	w.publishInfo()
 	w.setLevel(c)
@@ -125,7 +126,7 @@ func (w *Wiring) connect() (err error) {
 
 // kafka is how the wiring's own clients reach Kafka; their metrics are published.
 func (w *Wiring) kafka() kafka.Config {
-	c := w.Config.Kafka
+	c := w.memory.of(w.Config.Kafka)
 	c.Metrics = w.Metrics.Clients
 	return c
 }

@@ -226,6 +226,9 @@ func (w *world) fence() {
 	}
 	w.changes()
 	w.note("the broker forgets a member")
+	for _, m := range virtual.Running(w.everyone()) {
+		m.Fenced = time.Now()
+	}
 	w.broker.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat, kmsg.ConsumerGroupHeartbeat}, Err: kerr.UnknownMemberID, Count: 1 + w.rand.IntN(2)})
 	w.changes()
 }

@@ -26,6 +26,7 @@ type Member struct {
 	Link    *Link
 	Crashed bool
 	Leaving bool
+	Fenced  time.Time // when the broker forgot it, or may have
 
 	began time.Time
 	over  atomic.Bool
@@ -122,7 +123,8 @@ func Running(members []*Member) (list []*Member) {
 func Part(t testing.TB, members []*Member) {
 	t.Helper()
 	for _, m := range members {
-		wanted := !m.Leaving && !m.Link.Thawed(time.Minute) // its partitions were others' while it was frozen: nothing of them can settle
+		// What it had of partitions that it lost, while it was frozen or because the broker forgot it, cannot settle.
+		wanted := !m.Leaving && !m.Link.Thawed(time.Minute) && time.Since(m.Fenced) > time.Minute
 		m.Leave()
 		err := m.Ended()
 		if err != nil && (wanted || !errors.Is(err, daemon.ErrUndrained)) && !m.Crashed {
