@@ -49,6 +49,16 @@ truth: ## audiences of the whole daemon against the table behind the topic, RUNS
 soak: ## the real binary under long trouble: kill -9 ×20, outages, frozen members, ten minutes of stall
 	$(GO) test -tags soak -run Soak -v -count 1 -parallel 16 -timeout 1h ./cmd/tokrelay/longtests/processes
 
+shipped: ## chart, manifests and dashboard, read by Helm, Kustomize, Kubernetes' types and Prometheus
+	cd deploy/shipped && $(GO) test ./...
+
+dashboard: ## draw docs/images/dashboard.svg again: the panels over a run of the demo
+	cd deploy/shipped && $(GO) test ./dashboard -count=1 -update
+
+GORELEASER := v2.17.0
+release-check: ## .goreleaser.yaml, read strictly by goreleaser (the first run builds it: minutes)
+	$(GO) run github.com/goreleaser/goreleaser/v2@$(GORELEASER) check
+
 e2e: ## the real thing: PostgreSQL, Debezium, Kafka, a registry (installs what it needs)
 	deploy/e2e/run
 
@@ -64,4 +74,4 @@ up: ## Kafka, registry, PostgreSQL, Debezium, tokrelay, sandbox, Prometheus, Ale
 down: ## stop those containers and delete their data
 	docker compose down --volumes --remove-orphans
 
-.PHONY: help demo test build lint vulnerabilities bench laws truth soak e2e e2e-sdk e2e-alerts up down
+.PHONY: help demo test build lint vulnerabilities bench laws truth soak shipped dashboard release-check e2e e2e-sdk e2e-alerts up down

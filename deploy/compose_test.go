@@ -26,6 +26,7 @@ type service struct {
 	DependsOn   map[string]struct{ Condition string } `yaml:"depends_on"`
 	Healthcheck struct{ Test []string }
 	Patience    string `yaml:"stop_grace_period"`
+	Memory      string `yaml:"mem_limit"`
 }
 
 type composition struct {
@@ -46,11 +47,16 @@ func compose(t *testing.T) (c composition) {
 
 var pinned = regexp.MustCompile(`:v?\d+\.\d+(\.\d+)?([.-]\w+)*$`)
 
+var memory = regexp.MustCompile(`^\d+[mg]$`)
+
 func TestServicesArePinnedAndHealthChecked(t *testing.T) {
 	c := compose(t)
 	for name, s := range c.Services {
 		if s.Build == nil && !pinned.MatchString(s.Image) {
 			t.Errorf("%s: image %q is not pinned to a version", name, s.Image)
+		}
+		if !memory.MatchString(s.Memory) {
+			t.Errorf("%s: mem_limit is %q: one service must not take the machine's memory from the others", name, s.Memory)
 		}
 		if len(s.Healthcheck.Test) == 0 {
 			t.Errorf("%s has no health check", name)

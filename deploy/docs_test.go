@@ -88,6 +88,22 @@ func helpOf(t *testing.T, binary string, words []string) string {
 	return help
 }
 
+// TestTheReadmeListsEveryCommand compares its table with the help.
+func TestTheReadmeListsEveryCommand(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), binaryOf(t, "../cmd/tokrelay"), "--help").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(out), "Available Commands:\n")
+	list, _, _ := strings.Cut(after, "\n\n")
+	_, table, _ := strings.Cut(read(t, "../README.md"), "\n## Commands\n")
+	for line := range strings.Lines(list) {
+		if name := strings.Fields(line)[0]; name != "help" && !strings.Contains(table, "`tokrelay "+name+"`") {
+			t.Errorf("the README's table has no %s", name)
+		}
+	}
+}
+
 func TestLinksInTheDocsLeadSomewhere(t *testing.T) {
 	for _, page := range pages(t) {
 		for _, m := range links.FindAllStringSubmatch(read(t, page), -1) {

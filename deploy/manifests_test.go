@@ -214,7 +214,7 @@ func TestTheUnitFitsWhatTheProgramDoes(t *testing.T) {
 		}
 	}
 	want := map[string]string{
-		"ExecStart":                "/usr/local/bin/tokrelay run -c /etc/tokrelay/tokrelay.yaml",
+		"ExecStart":                "tokrelay run -c /etc/tokrelay/tokrelay.yaml",
 		"RestartPreventExitStatus": "2", "KillSignal": "SIGTERM", "NoNewPrivileges": "yes",
 	}
 	if got, err := time.ParseDuration(unit["TimeoutStopSec"]); err != nil || got < new(daemon.Config).Budget().Supervisor() {

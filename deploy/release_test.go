@@ -16,6 +16,7 @@ func TestAReleaseMakesTheImageThatTheManifestsName(t *testing.T) {
 		}
 		Images []struct {
 			Images     []string
+			Tags       []string
 			IDs        []string `yaml:"ids"`
 			Dockerfile string
 			Platforms  []string
@@ -24,6 +25,7 @@ func TestAReleaseMakesTheImageThatTheManifestsName(t *testing.T) {
 	var base struct {
 		Images []struct {
 			NewName string `yaml:"newName"`
+			NewTag  string `yaml:"newTag"`
 		}
 	}
 	readYAML(t, "../.goreleaser.yaml", &release)
@@ -34,6 +36,9 @@ func TestAReleaseMakesTheImageThatTheManifestsName(t *testing.T) {
 	image := release.Images[0]
 	if !slices.Contains(image.Images, base.Images[0].NewName) {
 		t.Errorf("the release makes %v, the manifests name %s", image.Images, base.Images[0].NewName)
+	}
+	if !slices.Equal(image.Tags, []string{"{{ .Version }}"}) || strings.HasPrefix(base.Images[0].NewTag, "v") {
+		t.Errorf("the release tags its image %q, the manifests ask for %s: want the version in both, without a v", image.Tags, base.Images[0].NewTag)
 	}
 	if want := []string{"linux/amd64", "linux/arm64"}; !slices.Equal(image.Platforms, want) {
 		t.Errorf("got platforms %v, want %v", image.Platforms, want)

@@ -24,7 +24,7 @@ type previewFlags struct {
 	partition          int32
 	offset             int64
 	limit              int
-	requests           bool
+	requests, example  bool
 	now                string
 }
 
@@ -40,7 +40,8 @@ elsewhere. They never hold values.
 
 --rows reads one row a line: an object is an inserted row; {"op":"c|u|d|r","before":…,"after":…} is a change, with
 Debezium's letters; null is a tombstone. It opens no connection. --from-topic reads real records.`,
-		Example: `  echo '{"email":"ada@example.com","amount":12.5}' | tokrelay preview -c tokrelay.yaml --sync purchases --rows -
+		Example: `  tokrelay preview --example > rows.ndjson
+  echo '{"email":"ada@example.com","amount":12.5}' | tokrelay preview -c tokrelay.yaml --sync purchases --rows -
   tokrelay preview -c tokrelay.yaml --sync purchases --from-topic --partition 0 --offset 41200 --limit 5 --requests`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return preview(c, f) },
@@ -52,12 +53,16 @@ Debezium's letters; null is a tombstone. It opens no connection. --from-topic re
 	c.Flags().Int32Var(&f.partition, "partition", -1, "with --from-topic: this partition alone")
 	c.Flags().Int64Var(&f.offset, "offset", -1, "with --from-topic: begin here; default: the newest records")
 	c.Flags().IntVar(&f.limit, "limit", 10, "with --from-topic: at most this number of records")
+	c.Flags().BoolVar(&f.example, "example", false, "print rows to try with the sync purchases of tokrelay config example")
 	c.Flags().BoolVar(&f.requests, "requests", false, "print the API requests too")
 	c.Flags().StringVar(&f.now, "now", "", "RFC 3339 time to take for now")
 	return c
 }
 
 func preview(c *cobra.Command, f previewFlags) error {
+	if f.example {
+		return printExampleRows(c.OutOrStdout())
+	}
 	now := time.Now
 	if f.now != "" {
 		at, err := time.Parse(time.RFC3339, f.now)

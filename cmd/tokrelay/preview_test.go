@@ -125,3 +125,23 @@ func TestPreviewTellsWhatIsNotSentAsItIs(t *testing.T) {
 		}
 	}
 }
+
+func TestTheExampleRowsShowEachOutcome(t *testing.T) {
+	text, _, _ := tokrelay(t, "", "config", "example")
+	rows, _, _ := tokrelay(t, "", "preview", "--example")
+	out, errs, code := tokrelay(t, rows, "preview", "-c", write(t, text), "--sync", "purchases", "--rows", "-")
+	if code != exitDone {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	var got []string
+	for text := range strings.Lines(out) {
+		var l struct{ Outcome, Reason string }
+		if err := json.Unmarshal([]byte(text), &l); err != nil {
+			t.Fatalf("%v: %s", err, text)
+		}
+		got = append(got, l.Outcome+" "+l.Reason)
+	}
+	if want := "deliver , skip filtered, reject invalid_currency, skip operation"; strings.Join(got, ", ") != want {
+		t.Errorf("got %s, want %s", strings.Join(got, ", "), want)
+	}
+}

@@ -201,6 +201,16 @@ func TestManyProbesAskTheRegistryOnceASecond(t *testing.T) {
 	}
 }
 
+// A rollout waits for pods that are ready: one that corrects the registry's address has to get on without it.
+func TestAnInstanceIsReadyWithoutItsRegistry(t *testing.T) {
+	d := idleDaemon(t, "http://127.0.0.1:1") // nothing listens there
+	w := httptest.NewRecorder()
+	d.ready(w, httptest.NewRequestWithContext(t.Context(), "GET", "/readyz?verbose", nil))
+	if got := w.Body.String(); w.Code != http.StatusOK || !strings.Contains(got, "schema registry: held up: ") {
+		t.Errorf("got %d: %s", w.Code, got)
+	}
+}
+
 func idleDaemon(t *testing.T, registry string) *Daemon {
 	t.Helper()
 	c, report := Parse([]byte(strings.Replace(strings.Replace(aroundSync, "localhost:9092", kfake.MustCluster(kfake.NumBrokers(1)).ListenAddrs()[0], 1), "http://localhost:8081", registry, 1)+`

@@ -102,14 +102,18 @@ func ignoreEnd(err error) error {
 	return err
 }
 
-// Checks are what the daemon needs to work, and whether it has it.
+// Checks are what the daemon needs to work, and whether it has it. A schema registry that is away holds syncs up, and is
+// nothing a pod is unready for: a rollout that corrects its address would wait for it.
 func (d *Daemon) Checks(ctx context.Context) []Check {
 	w := d.Wiring
-	checks := []Check{{Name: "kafka", Err: w.Admin.Ping(ctx)}, {Name: "schema registry", Err: w.Registry.Ping(ctx)}}
+	checks := []Check{{Name: "kafka", Err: w.Admin.Ping(ctx)}, {Name: "schema registry"}}
+	if err := w.Registry.Ping(ctx); err != nil {
+		checks[1].Held = "held up: " + err.Error()
+	}
 	for _, name := range w.syncNames() {
 		check := Check{Name: "sync " + name}
 		for _, t := range w.Status.Troubles(name) {
-			if t.Kind == pipeline.TroubleKafka || t.Kind == pipeline.TroubleRegistry {
+			if t.Kind == pipeline.TroubleKafka {
 				check.Err = t.Trouble
 			} else if check.Held == "" {
 				check.Held = "held up: " + t.Error()
