@@ -35,10 +35,7 @@ func cluster(t testing.TB, n int, reasons ...pipeline.Reason) (*kfake.Cluster, S
 	}
 	t.Cleanup(cluster.Close)
 	cfg := settings.WithDefaults(kafka.Config{Brokers: cluster.ListenAddrs()})
-	producer, err := kafka.NewProducer(cfg, "test", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	producer := kafka.NewProducer(cfg, "test", nil, nil)
 	t.Cleanup(producer.Close)
 	client, err := admin.New(cfg, "test", nil)
 	if err != nil {

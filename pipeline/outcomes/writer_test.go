@@ -119,7 +119,7 @@ func TestARowThatSettledBeforeItsChunkCameAgainKeepsWhatItIsFoundBy(t *testing.T
 		t.Fatal(err)
 	}
 	_, err := Scan(t.Context(), k.topic.source(), Options{}, func(_ *pipeline.Record, o *Outcome) error {
-		if string(o.EventID) != "e1" || !o.HasDigest([]byte("digest88")) || o.Action != Send || o.Call != "b1" {
+		if string(o.EventID) != "e1" || string(o.Digests) != "digest88" || o.Action != Send || o.Call != "b1" {
 			t.Errorf("got %+v", o)
 		}
 		return nil

@@ -150,7 +150,7 @@ func (f *search) look(ctx context.Context, s *daemon.Sync, what admin.Range, doi
 
 // row reports whether a source row is what is looked for: by its key, or by what its sync would make of it, whatever its conditions say.
 func (m *matcher) row(ctx context.Context, t *tracer, r *pipeline.Record) bool {
-	if key := outcomes.KeyOf(t.sync.Framing.Identity(r)); key != nil && m.prefixes[[outcomes.Prefix]byte(key)] {
+	if key := outcomes.AppendKey(nil, t.sync.Framing.Identity(r)); key != nil && m.prefixes[[outcomes.Prefix]byte(key)] {
 		return true
 	}
 	items := &t.ungated.Items

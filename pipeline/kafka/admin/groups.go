@@ -18,7 +18,7 @@ import (
 func (a *Client) Committed(ctx context.Context, group string) (Offsets, error) {
 	answer, err := whole(a.adm.FetchOffsets(ctx, group))
 	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-		return nil, fmt.Errorf("fetch offsets of group %s: %w", group, err)
+		return nil, fmt.Errorf("fetch offsets of group %s: %w", group, kafka.Lacking(err, "Describe", "group "+group))
 	}
 	o := Offsets{}
 	answer.Each(func(r kadm.OffsetResponse) { o.Set(r.Topic, r.Partition, r.At) })
@@ -47,7 +47,7 @@ func (a *Client) Members(ctx context.Context, group string) ([]Member, error) {
 	}
 	members, err := ask(ctx, group)
 	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-		return nil, fmt.Errorf("describe group %s: %w", group, err)
+		return nil, fmt.Errorf("describe group %s: %w", group, kafka.Lacking(err, "Describe", "group "+group))
 	}
 	return members, nil
 }
@@ -86,7 +86,7 @@ func (a *Client) Vacate(ctx context.Context, group string) error {
 	}
 	described, err := whole(a.adm.DescribeGroups(ctx, group))
 	if err != nil {
-		return fmt.Errorf("describe group %s: %w", group, err)
+		return fmt.Errorf("describe group %s: %w", group, kafka.Lacking(err, "Describe", "group "+group))
 	}
 	leave := kmsg.NewPtrLeaveGroupRequest()
 	leave.Group = group
@@ -103,7 +103,7 @@ func (a *Client) Vacate(ctx context.Context, group string) error {
 		err = kerr.ErrorForCode(answer.ErrorCode)
 	}
 	if err != nil {
-		return fmt.Errorf("put the members out of group %s: %w", group, err)
+		return fmt.Errorf("put the members out of group %s: %w", group, kafka.Lacking(err, "Read", "group "+group))
 	}
 	return nil
 }
@@ -118,7 +118,7 @@ func (a *Client) SetOffsets(ctx context.Context, group string, to Offsets) error
 		err = ErrGroupInUse
 	}
 	if err == nil {
-		err = a.adm.CommitAllOffsets(ctx, group, toKadm(to))
+		err = kafka.Lacking(a.adm.CommitAllOffsets(ctx, group, toKadm(to)), "Read", "group "+group+" and on its topics")
 	}
 	if err != nil {
 		return fmt.Errorf("set offsets of group %s: %w", group, err)
