@@ -80,10 +80,10 @@ func (s *LetterStates) Asked(state outcomes.State) int64 { return s.asked[state]
 
 // Histories reads what became of the rows of letters, in order.
 func (c *Config) Histories(ctx context.Context, client *admin.Client, letters ...*deadletter.Dead) (map[outcomes.Row][]*outcomes.Outcome, error) {
-	rows, since := map[outcomes.Row][]*outcomes.Outcome{}, time.Time{}
+	rows, since := map[outcomes.Row][]*outcomes.Outcome{}, time.Now()
 	for _, d := range letters {
 		rows[RowOf(d)] = nil
-		if since.IsZero() || d.First.Before(since) {
+		if d.First.Before(since) { // the zero time, too: it is not known, and all outcomes are read
 			since = d.First
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sr/srfake"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/pipeline/outcomes"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
@@ -121,7 +122,16 @@ func (w *endsWorld) read(sync string) map[int64][]*outcomes.Outcome {
 	}
 	defer client.Close()
 	rows := map[int64][]*outcomes.Outcome{}
-	_, err = outcomes.Scan(w.t.Context(), c.OutcomesIn(client), outcomes.Options{}, func(at *pipeline.Record, o *outcomes.Outcome) error {
+	topic := c.OutcomesIn(client)
+	all, err := topic.All(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	err = topic.Scan(w.t.Context(), all, func(at *pipeline.Record) error {
+		o := &outcomes.Outcome{}
+		if err := o.Decode(at.Value); err != nil {
+			return err
+		}
 		want := outcomes.PartitionOf(o.Topic, o.Partition, 12)
 		if o.End.IsDead() || o.Replay != "" {
 			want = outcomes.LettersPartition
@@ -273,7 +283,7 @@ func TestTroubleWithOutcomesHoldsTheSyncAndNothingIsCommitted(t *testing.T) {
 	w.produce("bad", 1)
 	await(t, "trouble that names the topic", func() bool {
 		return slices.ContainsFunc(d.Wiring.Status.Troubles("orders"), func(s pipeline.TroubleSince) bool {
-			return s.Kind == pipeline.TroubleKafka && strings.Contains(s.What, "write outcomes") && strings.Contains(s.What, "tokrelay.outcomes")
+			return s.Kind == pipeline.TroubleKafka && strings.Contains(s.What, "write outcomes") && strings.Contains(s.What, "grant Write on topic tokrelay.outcomes")
 		})
 	})
 	await(t, "the rows to be delivered", func() bool { return len(w.tiktok.Events()) == 3 })
@@ -285,6 +295,25 @@ func TestTroubleWithOutcomesHoldsTheSyncAndNothingIsCommitted(t *testing.T) {
 	w.caughtUp(d)
 	await(t, "the end of trouble", func() bool { return len(d.Wiring.Status.Troubles("orders")) == 0 })
 	w.judge("orders", orderEnds)
+}
+
+// A letter that does not say when its row failed first was looked for since the time that the next letter says.
+func TestTheHistoryOfALetterIsReadAlsoWhereItDoesNotSayWhenItsRowFailedFirst(t *testing.T) {
+	w := newEndsWorld(t)
+	w.produce("bad", 1)
+	d, stop := w.start(true)
+	defer stop()
+	w.caughtUp(d)
+	list, err := d.NewestLetters(t.Context(), &deadletter.Filter{}, 1, 10)
+	if err != nil || len(list) != 1 {
+		t.Fatal(list, err)
+	}
+	undated, late := *list[0], *list[0]
+	undated.First, late.First, late.Record.Offset = time.Time{}, time.Now().Add(time.Hour), 99
+	got, err := d.Wiring.Config.Histories(t.Context(), d.Wiring.Admin, &undated, &late)
+	if err != nil || len(got[RowOf(&undated)]) != 1 {
+		t.Errorf("got %v, %v, want an outcome of the row", got, err)
+	}
 }
 
 func TestWithoutOutcomesNothingIsWrittenAndThereIsNoTopic(t *testing.T) {
