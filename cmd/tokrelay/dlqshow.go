@@ -70,18 +70,10 @@ func dlqShow(c *cobra.Command, f *showFlags, args []string) error {
 	if err := d.choose(&filter, f.filter.key); err != nil {
 		return err
 	}
-	opener, err := d.opener(f.reveal)
-	if err != nil {
-		return err
-	}
 	if f.reveal {
 		d.screen.note("%s\n", d.screen.paint(yellow, "warning: the rows below are shown in clear; they are personal data, guard this output like the source"))
 	}
-	schemas, err := d.config.Schemas()
-	if err != nil {
-		return err
-	}
-	s := &shower{screen: d.screen, desk: d, opener: opener, why: find.NewExplainer(d.config, d.admin, schemas), flags: f}
+	s := &shower{screen: d.screen, desk: d, opener: d.config.NewOpener(d.admin, d.schemas, f.reveal), why: find.NewExplainer(d.config, d.admin, d.schemas), flags: f}
 	if len(places) > 0 {
 		err = s.places(c.Context(), places, filter)
 	} else {
@@ -120,7 +112,7 @@ func (s *shower) places(ctx context.Context, places []pipeline.Position, filter 
 	var missing []string
 	for _, p := range places {
 		if p.Topic != s.desk.topics.RejectedTopic && p.Topic != s.desk.topics.FailedTopic {
-			filter.Rows[deadletter.PlaceText(p)] = true
+			filter.Rows[p.String()] = true
 			continue
 		}
 		r, err := deadletter.Fetch(ctx, daemon.LettersIn(s.desk.admin), p)
@@ -128,7 +120,7 @@ func (s *shower) places(ctx context.Context, places []pipeline.Position, filter 
 			return err
 		}
 		if r == nil {
-			missing = append(missing, deadletter.PlaceText(p))
+			missing = append(missing, p.String())
 			continue
 		}
 		if err := s.record(ctx, r); err != nil {
@@ -258,10 +250,7 @@ func (s *shower) letter(ctx context.Context, d *deadletter.Dead, history []*outc
 	if e.Row, err = s.opener.Open(ctx, d); err != nil {
 		return err
 	}
-	why, err := s.why.Why(ctx, d)
-	if err != nil {
-		return err
-	}
+	why := s.why.Why(ctx, d)
 	s.shown++
 	e.Replay = toCopy(s.desk.path, strings.TrimPrefix(e.Replay, "tokrelay "))
 	if s.flags.json {

@@ -144,7 +144,7 @@ func (s *shower) batch(b *deadletter.DeadBatch) error {
 	s.screen.say("batch", "%s, %d row(s), %d call(s) of %s", b.ID, b.RowCount, b.Attempts, b.Endpoint)
 	s.screen.say("failed", "%s", at("", b.Failed))
 	s.screen.say("TikTok said", "HTTP %d, code %d, %q, request %s", b.Answer.HTTPStatus, b.Answer.Code, b.Answer.Message, b.Answer.RequestID)
-	s.screen.say("letter", "%s, part %d of %d", deadletter.PlaceText(b.At), b.Part, b.Parts)
+	s.screen.say("letter", "%s, part %d of %d", b.At.String(), b.Part, b.Parts)
 	s.screen.say("usually", "%s", info.Cause)
 	s.screen.say("to fix", "%s", s.screen.paint(green, info.Cure))
 	s.screen.say("then", "%s", s.screen.paint(green, toCopy(s.desk.path, "dlq replay --sync "+b.Sync+" --batch "+b.ID)))
@@ -154,7 +154,7 @@ func (s *shower) batch(b *deadletter.DeadBatch) error {
 			s.screen.print("    … and %d more (--json lists them)\n", len(b.Rows)-i)
 			break
 		}
-		s.screen.print("    %s  %s\n", deadletter.PlaceText(p), p.EventID)
+		s.screen.print("    %s  %s\n", p.String(), p.EventID)
 	}
 	return nil
 }

@@ -154,9 +154,6 @@ func (d *desk) foundRow(r *find.Row) {
 	s := d.screen
 	s.print("\n%s %s\n", s.paint(bold, r.At), s.paint(dim, "("+r.Sync+at(", written ", r.Changed)+")"))
 	s.print("  %s\n", s.paint(toneColours[r.Tone()], plainWords(r.Words)))
-	if r.Condition != "" && !strings.Contains(r.Words, r.Condition) {
-		s.say("condition", "%s", plainWords(r.Condition))
-	}
 	s.say("reason", "%s", r.Reason)
 	s.say("field", "%s", from(r.Field, r.From))
 	s.say("to fix", "%s", s.paint(green, plainWords(r.Cure)))
@@ -166,7 +163,7 @@ func (d *desk) foundRow(r *find.Row) {
 		s.say("would be", "%s", plainWords(r.Today))
 	}
 	for _, e := range r.History {
-		s.say(e.At.Format("15:04:05"), "%s", eventWords(&e))
+		s.say("history", "%s", eventWords(&e))
 	}
 	s.compared(r.Compared)
 }
@@ -218,9 +215,6 @@ func (d *desk) looked(a *find.Answer) {
 	for _, p := range a.Problems {
 		d.screen.note("note: %s\n", p)
 	}
-	if l.Short != "" {
-		d.screen.note("note: %s\n", l.Short)
-	}
 	if l.More {
 		d.screen.note("there are more rows: narrow it with --sync or --since\n")
 	}
@@ -228,8 +222,8 @@ func (d *desk) looked(a *find.Answer) {
 	case l.Off:
 		d.screen.note("outcomes are switched off: how rows ended is not kept\n")
 	case !l.Since.IsZero():
-		d.screen.note("looked at %s outcomes%s; look further back with --since 7d\n", thousands(l.Outcomes), at(", back to ", l.Since))
+		d.screen.note("looked at %s outcomes%s; look further back with --since\n", thousands(l.Outcomes), at(", back to ", l.Since))
 	default:
-		d.screen.note("looked at all %s outcomes that are kept\n", thousands(l.Outcomes))
+		d.screen.note("looked at %s outcomes: there are none before that can be of it\n", thousands(l.Outcomes))
 	}
 }

@@ -81,7 +81,7 @@ func Explain(d *Dead) *Explained {
 	r := &d.Rejection
 	info := r.Reason.Info()
 	e := &Explained{
-		Letter: PlaceText(d.At), Source: d.Record.Position(), Sync: d.Sync, Kind: d.SinkKind,
+		Letter: d.At.String(), Source: d.Record.Position(), Sync: d.Sync, Kind: d.SinkKind,
 		Reason: string(r.Reason), Class: string(r.Class()), Stage: string(r.Stage), Field: r.Field, Rule: r.Rule,
 		Message: cmp.Or(d.Message(), r.Message()), EventID: r.EventID, SchemaID: d.SchemaID, Written: d.Record.Timestamp,
 		First: d.First, Failed: d.Failed, Replays: d.Replays, Batch: r.BatchID, Together: r.BatchSize, Attempts: r.Attempts,

@@ -50,14 +50,17 @@ func (j *Job) Follow(ctx context.Context, s *Standing, digests [][]byte, progres
 		Wanted: func(lines []byte) bool {
 			return slices.ContainsFunc(digests, func(d []byte) bool { return bytes.Contains(lines, d) })
 		},
-		Cut: func(now build.Span) (to int64) {
-			for _, cut := range s.Cut {
-				if cut.Topic == now.Topic && cut.Partition == now.Partition && (cut.TopicID == now.TopicID || cut.TopicID == "") {
-					to = cut.To
-				}
-			}
-			return to
-		}})
+		Cut: func(now build.Span) int64 { return s.CutOf(now.Topic, now.TopicID, now.Partition) }})
+}
+
+// CutOf is the offset up to which a partition of a topic was read for the upload; 0 where it was not, as of a topic that was made again since.
+func (s *Standing) CutOf(topic, id string, partition int32) int64 {
+	for _, cut := range s.Cut {
+		if cut.Topic == topic && cut.Partition == partition && (cut.TopicID == id || cut.TopicID == "") {
+			return cut.To
+		}
+	}
+	return 0
 }
 
 // Kinds are the types of identifiers in the audience.

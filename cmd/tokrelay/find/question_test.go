@@ -18,7 +18,7 @@ func sum(text string) string {
 
 func hexes(q *Question) (list []string) {
 	for _, d := range q.Digests {
-		list = append(list, hexOf(d))
+		list = append(list, hex.EncodeToString(d))
 	}
 	return list
 }
