@@ -35,7 +35,7 @@ type Page struct {
 	started  time.Time
 
 	letters cache[lettersChosen, []*deadletter.Explained]
-	uploads cache[string, []audiencefile.Manifest]
+	uploads cache[string, *audiencefile.Standing]
 	groups  cache[string, []*daemon.GroupState]
 	schemas cache[string, []daemon.TopicColumns]
 }

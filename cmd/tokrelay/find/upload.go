@@ -21,7 +21,7 @@ func (f *search) uploaded(ctx context.Context, s *daemon.Sync, digests [][]byte)
 	if err != nil {
 		return nil, err
 	}
-	m := Membership{Sync: s.Name, Audience: nameOf(s, ""), Kind: s.Kind(), Next: standing.Next}
+	m := Membership{Sync: s.Name, Audience: nameOf(s, ""), Kind: s.Kind(), Next: standing.Next.UTC()}
 	within := ctx
 	if f.options.Patience > 0 {
 		var cancel context.CancelFunc
