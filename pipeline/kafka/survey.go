@@ -72,13 +72,13 @@ func (s *survey) note(p topicPartition, client kgo.Offset) (kadm.Offset, bool) {
 // otherTopic reports whether an offset was committed for an earlier topic of the name. Offsets without a topic's id, by
 // other tools or from brokers that have none, are trusted.
 func (s *survey) otherTopic(topic, note string) bool {
-	id, ok := topicOf(note)
+	id, ok := TopicOf(note)
 	return ok && s.ids[topic] != "" && id != s.ids[topic]
 }
 
 // sameTopic reports whether an offset carries the topic's id, or cannot.
 func (s *survey) sameTopic(topic, note string) bool {
-	id, _ := topicOf(note)
+	id, _ := TopicOf(note)
 	return id == s.ids[topic]
 }
 

@@ -14,14 +14,26 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 )
 
-// Committed are the offsets a group has committed; none of a group that does not exist yet.
+// Committed are the offsets a group has committed; none of a group that does not exist yet. Those of a topic that was deleted and made again
+// since mean nothing, and are left out.
 func (a *Client) Committed(ctx context.Context, group string) (Offsets, error) {
 	answer, err := whole(a.adm.FetchOffsets(ctx, group))
 	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
 		return nil, fmt.Errorf("fetch offsets of group %s: %w", group, kafka.Lacking(err, "Describe", "group "+group))
 	}
+	topics := map[string]bool{}
+	answer.Each(func(r kadm.OffsetResponse) { topics[r.Topic] = true })
+	now, err := a.describe(ctx, slices.Collect(maps.Keys(topics)))
+	if err != nil && !Denied(err) {
+		return nil, err
+	}
 	o := Offsets{}
-	answer.Each(func(r kadm.OffsetResponse) { o.Set(r.Topic, r.Partition, r.At) })
+	answer.Each(func(r kadm.OffsetResponse) {
+		then, known := kafka.TopicOf(r.Metadata)
+		if id := kafka.TopicID(now[r.Topic].ID); !known || id == "" || then == id {
+			o.Set(r.Topic, r.Partition, r.At)
+		}
+	})
 	return o, nil
 }
 
