@@ -28,6 +28,7 @@ func keyForms(text string) (forms [][]byte) {
 	for _, form := range object {
 		forms = append(forms, []byte(form+"}"))
 	}
+	forms = append(forms, []byte(quoted(text)))
 	if strings.ContainsAny(text, ",=") {
 		forms = append(forms, avroForms(text)...) // they may be part of the only column's value
 	}
