@@ -86,8 +86,8 @@ func (m *matcher) isPerson(text []byte) bool {
 	})
 }
 
-// row reports whether a source row is what is looked for: by its key, or by what its sync would make of it, whatever its conditions say. Of
-// what makes nothing of a row, which is rejected or changes nothing, the columns are looked at.
+// row reports whether a source row is what is looked for: by its key, or by what its sync would make of it, whatever its conditions say. A row
+// that is rejected makes nothing, and one of somebody who is no member has no digest: of those the columns are looked at.
 func (m *matcher) row(ctx context.Context, t *tracer, r *pipeline.Record) bool {
 	if m.isKey(outcomes.AppendKey(nil, t.sync.Framing.Identity(r))) {
 		return true
@@ -95,10 +95,10 @@ func (m *matcher) row(ctx context.Context, t *tracer, r *pipeline.Record) bool {
 	items := &t.ungated.Items
 	items.Reset()
 	_, rejected := errors.AsType[*pipeline.Rejection](t.ungated.Row(ctx, r, 0))
-	if rejected || len(items.List) == 0 {
-		return m.person && t.holds(ctx, r, m.isPerson)
+	if !rejected && m.items(items) {
+		return true
 	}
-	return m.items(items)
+	return m.person && (rejected || t.sync.IsAudience()) && t.holds(ctx, r, m.isPerson)
 }
 
 func (m *matcher) items(items *pipeline.Items) bool {
