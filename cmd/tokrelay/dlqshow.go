@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -128,31 +130,21 @@ func (s *shower) places(ctx context.Context, places []pipeline.Position, filter 
 		}
 	}
 	if len(filter.Rows) > 0 {
-		if err := s.rows(ctx, filter); err != nil {
+		wanted := maps.Clone(filter.Rows)
+		err := s.each(ctx, filter, func(d *deadletter.Dead) error {
+			delete(wanted, d.Record.Position())
+			return s.add(ctx, d)
+		})
+		if err != nil {
 			return err
 		}
-	}
-	for row := range filter.Rows {
-		missing = append(missing, row)
+		missing = append(missing, slices.Sorted(maps.Keys(wanted))...)
 	}
 	if len(missing) > 0 {
 		return fmt.Errorf("no dead letter at or of %s: the row was not rejected, or its letter is older than the topic's retention\n"+
 			"`tokrelay preview --from-topic --partition P --offset N --limit 1` shows what becomes of a row now", strings.Join(missing, ", "))
 	}
 	return nil
-}
-
-// rows shows the letters of rows; those found are taken off the filter's list.
-func (s *shower) rows(ctx context.Context, filter deadletter.Filter) error {
-	wanted := filter.Rows
-	filter.Rows = map[string]bool{}
-	for row := range wanted {
-		filter.Rows[row] = true
-	}
-	return s.each(ctx, filter, func(d *deadletter.Dead) error {
-		delete(wanted, d.Record.Position())
-		return s.add(ctx, d)
-	})
 }
 
 // filtered shows the letters the filter chooses, up to the limit.
