@@ -14,7 +14,7 @@ func (w *Writer) write(ctx context.Context, topic string, pages []page) error {
 	ctx, span := w.deps.Tracing.Letters(ctx, topic, len(pages))
 	began, outcome := time.Now(), "given up: the rows are read again"
 	defer func() { span.End(outcome) }()
-	err := w.heldUp.Until(ctx, func() (err error) {
+	err := w.attempts.Until(ctx, func() (err error) {
 		for len(pages) > 0 && err == nil {
 			pages, err = w.produce(ctx, pages)
 		}

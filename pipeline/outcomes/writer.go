@@ -40,14 +40,14 @@ type Deps struct {
 
 // Writer writes the outcomes of one sync. It is safe for concurrent use.
 type Writer struct {
-	about  About
-	deps   Deps
-	heldUp pipeline.HeldUp
+	about    About
+	deps     Deps
+	attempts pipeline.Attempts
 }
 
 // NewWriter makes a writer.
 func NewWriter(about About, deps Deps) *Writer {
-	return &Writer{about: about, deps: deps, heldUp: pipeline.HeldUp{Status: deps.Status, Sync: about.Sync, What: "write outcomes", Kind: pipeline.TroubleKafka}}
+	return &Writer{about: about, deps: deps, attempts: pipeline.Attempts{Status: deps.Status, Sync: about.Sync, What: "write outcomes", Kind: pipeline.TroubleKafka}}
 }
 
 // Chunk writes how the rows of a chunk ended of which it was told: those that are not dead letters. It returns nil once Kafka has
@@ -193,7 +193,7 @@ func (w *Writer) batch(ctx context.Context) (*batch, error) {
 
 // until tries until it works, or ctx ends.
 func (w *Writer) until(ctx context.Context, do func() error) error {
-	if err := w.heldUp.Until(ctx, do); err != nil {
+	if err := w.attempts.Until(ctx, do); err != nil {
 		return fmt.Errorf("write to %s: %w", w.deps.Topic, err)
 	}
 	return nil

@@ -36,8 +36,12 @@ func (f *search) position(ctx context.Context, at pipeline.Position) {
 		written = outcomes.Millis(record.Timestamp)
 	}
 	readers := f.readers(ctx, at.Topic)
+	if topics := f.wiring.Config.DeadLetter; at.Topic == topics.RejectedTopic || at.Topic == topics.FailedTopic {
+		f.note(fmt.Sprintf("%s is not the letter of a row: tokrelay dlq show %s explains it", at, at))
+		return
+	}
 	if len(readers) == 0 {
-		f.note(fmt.Sprintf("no sync of the configuration reads topic %s: see that the name is right", at.Topic))
+		f.note(fmt.Sprintf("no sync that is asked for reads topic %s: see that the name is right", at.Topic))
 		return
 	}
 	f.problem("the topic of outcomes", f.settledAt(ctx, at, written))

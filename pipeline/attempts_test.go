@@ -11,7 +11,7 @@ import (
 func TestTheStatusShowsWhatIsTriedUntilTheLastOfThoseWhoTryHasSucceeded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		status := NewStatus(time.Now)
-		h := &HeldUp{Status: status, Sync: "orders", What: "write letters", Kind: TroubleKafka}
+		a := &Attempts{Status: status, Sync: "orders", What: "write letters", Kind: TroubleKafka}
 		began := time.Now()
 		after := func(d time.Duration, err error) func() error {
 			return func() error {
@@ -22,9 +22,9 @@ func TestTheStatusShowsWhatIsTriedUntilTheLastOfThoseWhoTryHasSucceeded(t *testi
 			}
 		}
 		ended := make(chan error)
-		go func() { ended <- h.Until(t.Context(), after(time.Minute, errors.New("broker is away"))) }()
+		go func() { ended <- a.Until(t.Context(), after(time.Minute, errors.New("broker is away"))) }()
 		go func() {
-			ended <- h.Until(t.Context(), after(time.Hour, &Trouble{Kind: TroubleRegistry, What: "registry is away", Stop: true}))
+			ended <- a.Until(t.Context(), after(time.Hour, &Trouble{Kind: TroubleRegistry, What: "registry is away", Stop: true}))
 		}()
 		if err := <-ended; err != nil || time.Since(began) > 2*time.Minute {
 			t.Errorf("the first ended after %s with %v", time.Since(began), err)
@@ -43,10 +43,10 @@ func TestTheStatusShowsWhatIsTriedUntilTheLastOfThoseWhoTryHasSucceeded(t *testi
 func TestWhatIsTriedIsGivenUpWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		status, why := NewStatus(time.Now), errors.New("the partition is lost")
-		h := &HeldUp{Status: status, Sync: "orders", What: "write letters", Kind: TroubleKafka}
+		a := &Attempts{Status: status, Sync: "orders", What: "write letters", Kind: TroubleKafka}
 		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, why)
 		defer cancel()
-		if err := h.Until(ctx, func() error { return errors.New("broker is away") }); !errors.Is(err, why) || len(status.Troubles("orders")) > 0 {
+		if err := a.Until(ctx, func() error { return errors.New("broker is away") }); !errors.Is(err, why) || len(status.Troubles("orders")) > 0 {
 			t.Errorf("got %v, troubles %v", err, status.Troubles("orders"))
 		}
 	})
