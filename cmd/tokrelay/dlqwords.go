@@ -26,9 +26,7 @@ func (s *screen) explained(e *deadletter.Explained, why *find.Why) {
 	s.say("row", "%s%s", e.Source, at(", written ", e.Written))
 	s.say("failed", "%s%s", at("", e.Failed), first(e))
 	s.say("state", "%s", e.State)
-	for i := range e.History {
-		s.say("", "%s", becoming(&e.History[i]))
-	}
+	s.history(e.History)
 	s.say("event id", "%s", e.EventID)
 	s.say("schema", "%s", e.SchemaID)
 	s.said(e)
@@ -41,21 +39,6 @@ func (s *screen) explained(e *deadletter.Explained, why *find.Why) {
 	s.say("now it is", "%s", plainWords(why.Today))
 	s.row(e.Row)
 	s.compared(why.Fields)
-}
-
-// becoming is one line of a row's history.
-func becoming(b *deadletter.Becoming) string {
-	text := b.At.Format("2006-01-02 15:04:05 UTC") + " " + b.What
-	if b.Reason != "" {
-		text += ": " + b.Reason
-	}
-	if b.Call != "" {
-		text += ", batch " + b.Call
-	}
-	if b.Replay != "" {
-		text += ", by replay " + b.Replay + " (" + b.By + ")"
-	}
-	return text
 }
 
 func (s *screen) said(e *deadletter.Explained) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/find"
+	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 )
 
 // findFlags are what find is asked for.
@@ -162,9 +163,7 @@ func (d *desk) foundRow(r *find.Row) {
 	if r.State == find.Waiting || r.State == find.Rejected || r.State == find.Failed {
 		s.say("would be", "%s", plainWords(r.Today))
 	}
-	for _, e := range r.History {
-		s.say("history", "%s", eventWords(&e))
-	}
+	s.history(r.History)
 	s.compared(r.Compared)
 }
 
@@ -176,17 +175,20 @@ func from(field, origin string) string {
 	return field + " ← " + plainWords(origin)
 }
 
-func eventWords(e *find.Event) string {
-	parts := []string{e.Outcome + at(" on ", e.At)}
-	for _, part := range [][2]string{{"", e.Action}, {"reason ", e.Reason}, {"code ", e.Code}, {"call ", e.Call}, {"request ", e.RequestID}, {"by replay ", e.Replay}, {"asked for by ", e.By}} {
-		if part[1] != "" {
-			parts = append(parts, part[0]+part[1])
+// history prints what happened to a row.
+func (s *screen) history(list []deadletter.Event) {
+	for _, e := range list {
+		text := e.Outcome + at(" on ", e.At)
+		for _, part := range [][2]string{{"", e.Action}, {"reason ", e.Reason}, {"code ", e.Code}, {"call ", e.Call}, {"request ", e.RequestID}, {"by replay ", e.Replay}, {"asked for by ", e.By}} {
+			if part[1] != "" {
+				text += ", " + part[0] + part[1]
+			}
 		}
+		if e.Again > 1 {
+			text += fmt.Sprintf(", %d times, because it was read again", e.Again)
+		}
+		s.say("history", "%s", text)
 	}
-	if e.Again > 1 {
-		parts = append(parts, fmt.Sprintf("%d times, because it was read again", e.Again))
-	}
-	return strings.Join(parts, ", ")
 }
 
 // compared prints what the row has next to what is sent of it.

@@ -100,11 +100,23 @@ func (c *Config) Histories(ctx context.Context, client *admin.Client, letters ..
 }
 
 // HistoryOf is the state of a letter, in words, and the history of its row, made of the row's outcomes.
-func HistoryOf(d *deadletter.Dead, list []*outcomes.Outcome) (state string, history []deadletter.Becoming) {
+func HistoryOf(d *deadletter.Dead, list []*outcomes.Outcome) (state string, history []deadletter.Event) {
 	for _, o := range list {
-		history = append(history, deadletter.Becoming{At: o.SettledAt().UTC(), What: o.End.String(), Reason: o.Reason, Replay: o.Replay, By: o.By, Call: o.Call})
+		history = append(history, EventOf(o))
 	}
 	return outcomes.StateIn(list, outcomes.Letter{Partition: d.At.Partition, Offset: d.At.Offset}, d.Failed).String(), history
+}
+
+// EventOf is how a row ended, as its history has it.
+func EventOf(o *outcomes.Outcome) deadletter.Event {
+	e := deadletter.Event{At: o.SettledAt().UTC(), Outcome: o.End.String(), Reason: o.Reason, RequestID: o.RequestID, Call: o.Call, Replay: o.Replay, By: o.By}
+	if o.Action != outcomes.None {
+		e.Action = o.Action.String()
+	}
+	if o.HasCode {
+		e.Code = strconv.Itoa(o.Code)
+	}
+	return e
 }
 
 // RowOf is the row of a letter.

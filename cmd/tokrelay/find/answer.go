@@ -6,6 +6,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/outcomes"
 )
 
@@ -79,20 +80,20 @@ var states = []struct {
 
 // Row is a row of one sync, and what became of it.
 type Row struct {
-	Sync     string     `json:"sync"`
-	At       string     `json:"row"`
-	State    State      `json:"state"`
-	Words    string     `json:"words"` // the state in a sentence, with its cause
-	Changed  time.Time  `json:"changed,omitzero"`
-	EventID  string     `json:"event_id,omitempty"`
-	Reason   string     `json:"reason,omitempty"`
-	Field    string     `json:"field,omitempty"`
-	From     string     `json:"from,omitempty"` // where the field's value comes from
-	Cure     string     `json:"cure,omitempty"`
-	Letter   string     `json:"letter,omitempty"` // the dead letter
-	History  []Event    `json:"history,omitempty"`
-	Compared []Compared `json:"fields,omitempty"` // what is mapped, as the row has it and as it is sent
-	Today    string     `json:"today,omitempty"`  // what the row would become with the configuration as it is now
+	Sync     string             `json:"sync"`
+	At       string             `json:"row"`
+	State    State              `json:"state"`
+	Words    string             `json:"words"` // the state in a sentence, with its cause
+	Changed  time.Time          `json:"changed,omitzero"`
+	EventID  string             `json:"event_id,omitempty"`
+	Reason   string             `json:"reason,omitempty"`
+	Field    string             `json:"field,omitempty"`
+	From     string             `json:"from,omitempty"` // where the field's value comes from
+	Cure     string             `json:"cure,omitempty"`
+	Letter   string             `json:"letter,omitempty"` // the dead letter
+	History  []deadletter.Event `json:"history,omitempty"`
+	Compared []Compared         `json:"fields,omitempty"` // what is mapped, as the row has it and as it is sent
+	Today    string             `json:"today,omitempty"`  // what the row would become with the configuration as it is now
 
 	id      outcomes.Row
 	skip    pipeline.SkipReason // why it was skipped
@@ -111,20 +112,6 @@ func (r *Row) Tone() Tone {
 
 // isDead reports whether the row was rejected or given up.
 func (r *Row) isDead() bool { return r.State == Rejected || r.State == Failed }
-
-// Event is one thing that happened to a row: it settled, or was repaired.
-type Event struct {
-	At        time.Time `json:"at"`
-	Outcome   string    `json:"outcome"`
-	Action    string    `json:"action,omitempty"`
-	Reason    string    `json:"reason,omitempty"`
-	Code      string    `json:"code,omitempty"`
-	RequestID string    `json:"request_id,omitempty"`
-	Call      string    `json:"call,omitempty"` // the batch id, as in logs and in the topic of calls
-	Replay    string    `json:"replay,omitempty"`
-	By        string    `json:"by,omitempty"`
-	Again     int       `json:"times,omitempty"` // so often, because the row was read again
-}
 
 // idOf tells the row of a record from those of a topic that had the name before.
 func idOf(sync string, r *pipeline.Record) outcomes.Row {

@@ -125,13 +125,10 @@ func wantedWords(rows []Wanter) string {
 }
 
 func waitingWords(n int64) string {
-	switch n {
-	case 0:
+	if n == 0 {
 		return ""
-	case 1:
-		return "; 1 row of the sync is on its way and may change it"
 	}
-	return fmt.Sprintf("; %d rows of the sync are on their way and may change it", n)
+	return fmt.Sprintf("; %d row(s) of the sync on their way may change it", n)
 }
 
 // refusals says of identifiers that TikTok refused them: for their owners that counts as told. The outcomes of refused ones are of this

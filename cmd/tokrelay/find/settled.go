@@ -4,12 +4,12 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/outcomes"
 )
 
@@ -101,19 +101,12 @@ func (f *search) add(o *outcomes.Outcome) {
 	if len(o.EventID) > 0 {
 		r.EventID = string(o.EventID)
 	}
-	e := Event{At: o.SettledAt().UTC(), Outcome: o.End.String(), Reason: o.Reason, RequestID: o.RequestID, Call: o.Call, Replay: o.Replay, By: o.By}
-	if o.Action != outcomes.None {
-		e.Action = o.Action.String()
-	}
-	if o.HasCode {
-		e.Code = strconv.Itoa(o.Code)
-	}
-	r.happened(e)
+	r.happened(daemon.EventOf(o))
 	r.endedAs(f.wiring.Config, o)
 }
 
 // happened notes an event; a row that was read again and ended alike has one more of the same.
-func (r *Row) happened(e Event) {
+func (r *Row) happened(e deadletter.Event) {
 	if n := len(r.History); n > 0 {
 		if last := &r.History[n-1]; last.Outcome == e.Outcome && last.Reason == e.Reason && last.Replay == "" && e.Replay == "" {
 			e.Again = max(last.Again, 1) + 1

@@ -50,8 +50,8 @@ func (m *Membership) judge(s *audiencefile.Standing, rows []build.Followed) {
 		if now = now || r.Now.Has; r.Now.Has {
 			m.Rows = append(m.Rows, Wanter{Sync: m.Sync, At: r.Now.At.String(), Changed: r.Now.Changed})
 		}
-		if r.Then.Has != r.Now.Has {
-			changed = later(changed, r.Now.Changed)
+		if r.Then.Has != r.Now.Has && r.Now.Changed.After(changed) {
+			changed = r.Now.Changed
 		}
 	}
 	next := "the next upload" + at(", on ", m.Next)
@@ -94,11 +94,4 @@ func (m *Membership) since(up *audiencefile.Upload, then, now bool, next string)
 	default:
 		m.Tone, m.Words = Idle, "not in "+m.Audience+" by "+upload
 	}
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }
