@@ -117,3 +117,8 @@ type Position struct {
 	Offset    int64  `json:"offset"`
 	EventID   string `json:"event_id,omitempty"`
 }
+
+// String is the position as logs, dead letters and commands have it: topic/partition/offset.
+func (p Position) String() string {
+	return p.Topic + "/" + strconv.Itoa(int(p.Partition)) + "/" + strconv.FormatInt(p.Offset, 10)
+}

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"fmt"
-	"strconv"
 	"time"
 )
 
@@ -35,10 +34,13 @@ func (r *Record) Header(key string) ([]byte, bool) {
 	return nil, false
 }
 
-// Position is where the record is, as logs and dead letters print it: topic/partition/offset.
-func (r *Record) Position() string {
-	return r.Topic + "/" + strconv.Itoa(int(r.Partition)) + "/" + strconv.FormatInt(r.Offset, 10)
+// At is where the record is.
+func (r *Record) At() Position {
+	return Position{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}
 }
+
+// Position is At as text.
+func (r *Record) Position() string { return r.At().String() }
 
 // Format prints the position whatever the verb: a record's key, value and headers are personal data (P3).
 func (r Record) Format(s fmt.State, _ rune) { fmt.Fprint(s, r.Position()) }

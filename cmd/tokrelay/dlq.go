@@ -11,6 +11,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 )
@@ -43,7 +44,7 @@ func (f *filterFlags) add(c *cobra.Command) {
 	flags.StringSliceVar(&f.syncs, "sync", nil, "of this sync; may be repeated")
 	flags.StringSliceVar(&f.reasons, "reason", nil, "rejected for this reason; may be repeated")
 	flags.StringSliceVar(&f.classes, "class", nil, "unreadable, invalid, rejected (by TikTok) or failed")
-	flags.StringSliceVar(&f.fields, "field", nil, "rejected for this field, properties.currency say")
+	flags.StringSliceVar(&f.fields, "field", nil, "rejected for this field, for example properties.currency")
 	flags.StringSliceVar(&f.topics, "topic", nil, "rows of this source topic")
 	flags.StringVar(&f.batch, "batch", "", "rows of this batch")
 	flags.StringVar(&f.eventID, "event-id", "", "the row with this event id")
@@ -115,6 +116,8 @@ type desk struct {
 	config *daemon.Config
 	topics deadletter.Config
 	admin  *admin.Client
+
+	schemas *registry.Registry // which does not wait for schemas that are missing
 }
 
 // openDesk loads the configuration and reaches for Kafka. The caller closes the desk.
@@ -123,11 +126,15 @@ func openDesk(c *cobra.Command, path, name string) (*desk, error) {
 	if err != nil {
 		return nil, err
 	}
+	schemas, err := config.Schemas()
+	if err != nil {
+		return nil, err
+	}
 	client, err := admin.New(config.Kafka, name, warnings(c))
 	if err != nil {
 		return nil, err
 	}
-	d := &desk{screen: newScreen(c), path: path, config: config, topics: config.DeadLetter, admin: client}
+	d := &desk{screen: newScreen(c), path: path, config: config, topics: config.DeadLetter, admin: client, schemas: schemas}
 	if err := reach(c.Context(), client, config.Kafka.Brokers, path); err != nil {
 		client.Close()
 		return nil, err
@@ -144,13 +151,4 @@ func (d *desk) checkSyncs(named []string) {
 			d.screen.note("note: %v\n", err)
 		}
 	}
-}
-
-// opener reads rows with the settings of their syncs.
-func (d *desk) opener(reveal bool) (*deadletter.Opener, error) {
-	schemas, err := d.config.Schemas()
-	if err != nil {
-		return nil, err
-	}
-	return d.config.NewOpener(d.admin, schemas, reveal), nil
 }

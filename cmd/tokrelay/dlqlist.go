@@ -230,11 +230,7 @@ func (d *desk) choose(filter *deadletter.Filter, key string) error {
 	if key == "" {
 		return nil
 	}
-	schemas, err := d.config.Schemas()
-	if err != nil {
-		return err
-	}
-	decode, err := daemon.KeyDecoder(schemas)
+	decode, err := daemon.KeyDecoder(d.schemas)
 	filter.Key = deadletter.WithKey(key, decode)
 	return err
 }

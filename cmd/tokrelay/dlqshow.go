@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -70,18 +72,10 @@ func dlqShow(c *cobra.Command, f *showFlags, args []string) error {
 	if err := d.choose(&filter, f.filter.key); err != nil {
 		return err
 	}
-	opener, err := d.opener(f.reveal)
-	if err != nil {
-		return err
-	}
 	if f.reveal {
 		d.screen.note("%s\n", d.screen.paint(yellow, "warning: the rows below are shown in clear; they are personal data, guard this output like the source"))
 	}
-	schemas, err := d.config.Schemas()
-	if err != nil {
-		return err
-	}
-	s := &shower{screen: d.screen, desk: d, opener: opener, why: find.NewExplainer(d.config, d.admin, schemas), flags: f}
+	s := &shower{screen: d.screen, desk: d, opener: d.config.NewOpener(d.admin, d.schemas, f.reveal), why: find.NewExplainer(d.config, d.admin, d.schemas), flags: f}
 	if len(places) > 0 {
 		err = s.places(c.Context(), places, filter)
 	} else {
@@ -120,7 +114,7 @@ func (s *shower) places(ctx context.Context, places []pipeline.Position, filter 
 	var missing []string
 	for _, p := range places {
 		if p.Topic != s.desk.topics.RejectedTopic && p.Topic != s.desk.topics.FailedTopic {
-			filter.Rows[deadletter.PlaceText(p)] = true
+			filter.Rows[p.String()] = true
 			continue
 		}
 		r, err := deadletter.Fetch(ctx, daemon.LettersIn(s.desk.admin), p)
@@ -128,7 +122,7 @@ func (s *shower) places(ctx context.Context, places []pipeline.Position, filter 
 			return err
 		}
 		if r == nil {
-			missing = append(missing, deadletter.PlaceText(p))
+			missing = append(missing, p.String())
 			continue
 		}
 		if err := s.record(ctx, r); err != nil {
@@ -136,31 +130,21 @@ func (s *shower) places(ctx context.Context, places []pipeline.Position, filter 
 		}
 	}
 	if len(filter.Rows) > 0 {
-		if err := s.rows(ctx, filter); err != nil {
+		wanted := maps.Clone(filter.Rows)
+		err := s.each(ctx, filter, func(d *deadletter.Dead) error {
+			delete(wanted, d.Record.Position())
+			return s.add(ctx, d)
+		})
+		if err != nil {
 			return err
 		}
-	}
-	for row := range filter.Rows {
-		missing = append(missing, row)
+		missing = append(missing, slices.Sorted(maps.Keys(wanted))...)
 	}
 	if len(missing) > 0 {
 		return fmt.Errorf("no dead letter at or of %s: the row was not rejected, or its letter is older than the topic's retention\n"+
 			"`tokrelay preview --from-topic --partition P --offset N --limit 1` shows what becomes of a row now", strings.Join(missing, ", "))
 	}
 	return nil
-}
-
-// rows shows the letters of rows; those found are taken off the filter's list.
-func (s *shower) rows(ctx context.Context, filter deadletter.Filter) error {
-	wanted := filter.Rows
-	filter.Rows = map[string]bool{}
-	for row := range wanted {
-		filter.Rows[row] = true
-	}
-	return s.each(ctx, filter, func(d *deadletter.Dead) error {
-		delete(wanted, d.Record.Position())
-		return s.add(ctx, d)
-	})
 }
 
 // filtered shows the letters the filter chooses, up to the limit.
@@ -258,10 +242,7 @@ func (s *shower) letter(ctx context.Context, d *deadletter.Dead, history []*outc
 	if e.Row, err = s.opener.Open(ctx, d); err != nil {
 		return err
 	}
-	why, err := s.why.Why(ctx, d)
-	if err != nil {
-		return err
-	}
+	why := s.why.Why(ctx, d)
 	s.shown++
 	e.Replay = toCopy(s.desk.path, strings.TrimPrefix(e.Replay, "tokrelay "))
 	if s.flags.json {

@@ -26,9 +26,7 @@ func (s *screen) explained(e *deadletter.Explained, why *find.Why) {
 	s.say("row", "%s%s", e.Source, at(", written ", e.Written))
 	s.say("failed", "%s%s", at("", e.Failed), first(e))
 	s.say("state", "%s", e.State)
-	for i := range e.History {
-		s.say("", "%s", becoming(&e.History[i]))
-	}
+	s.history(e.History)
 	s.say("event id", "%s", e.EventID)
 	s.say("schema", "%s", e.SchemaID)
 	s.said(e)
@@ -41,21 +39,6 @@ func (s *screen) explained(e *deadletter.Explained, why *find.Why) {
 	s.say("now it is", "%s", plainWords(why.Today))
 	s.row(e.Row)
 	s.compared(why.Fields)
-}
-
-// becoming is one line of a row's history.
-func becoming(b *deadletter.Becoming) string {
-	text := b.At.Format("2006-01-02 15:04:05 UTC") + " " + b.What
-	if b.Reason != "" {
-		text += ": " + b.Reason
-	}
-	if b.Call != "" {
-		text += ", batch " + b.Call
-	}
-	if b.Replay != "" {
-		text += ", by replay " + b.Replay + " (" + b.By + ")"
-	}
-	return text
 }
 
 func (s *screen) said(e *deadletter.Explained) {
@@ -144,7 +127,7 @@ func (s *shower) batch(b *deadletter.DeadBatch) error {
 	s.screen.say("batch", "%s, %d row(s), %d call(s) of %s", b.ID, b.RowCount, b.Attempts, b.Endpoint)
 	s.screen.say("failed", "%s", at("", b.Failed))
 	s.screen.say("TikTok said", "HTTP %d, code %d, %q, request %s", b.Answer.HTTPStatus, b.Answer.Code, b.Answer.Message, b.Answer.RequestID)
-	s.screen.say("letter", "%s, part %d of %d", deadletter.PlaceText(b.At), b.Part, b.Parts)
+	s.screen.say("letter", "%s, part %d of %d", b.At.String(), b.Part, b.Parts)
 	s.screen.say("usually", "%s", info.Cause)
 	s.screen.say("to fix", "%s", s.screen.paint(green, info.Cure))
 	s.screen.say("then", "%s", s.screen.paint(green, toCopy(s.desk.path, "dlq replay --sync "+b.Sync+" --batch "+b.ID)))
@@ -154,7 +137,7 @@ func (s *shower) batch(b *deadletter.DeadBatch) error {
 			s.screen.print("    … and %d more (--json lists them)\n", len(b.Rows)-i)
 			break
 		}
-		s.screen.print("    %s  %s\n", deadletter.PlaceText(p), p.EventID)
+		s.screen.print("    %s  %s\n", p.String(), p.EventID)
 	}
 	return nil
 }

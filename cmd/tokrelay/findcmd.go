@@ -13,6 +13,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/find"
+	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 )
 
 // findFlags are what find is asked for.
@@ -154,9 +155,6 @@ func (d *desk) foundRow(r *find.Row) {
 	s := d.screen
 	s.print("\n%s %s\n", s.paint(bold, r.At), s.paint(dim, "("+r.Sync+at(", written ", r.Changed)+")"))
 	s.print("  %s\n", s.paint(toneColours[r.Tone()], plainWords(r.Words)))
-	if r.Condition != "" && !strings.Contains(r.Words, r.Condition) {
-		s.say("condition", "%s", plainWords(r.Condition))
-	}
 	s.say("reason", "%s", r.Reason)
 	s.say("field", "%s", from(r.Field, r.From))
 	s.say("to fix", "%s", s.paint(green, plainWords(r.Cure)))
@@ -165,9 +163,7 @@ func (d *desk) foundRow(r *find.Row) {
 	if r.State == find.Waiting || r.State == find.Rejected || r.State == find.Failed {
 		s.say("would be", "%s", plainWords(r.Today))
 	}
-	for _, e := range r.History {
-		s.say(e.At.Format("15:04:05"), "%s", eventWords(&e))
-	}
+	s.history(r.History)
 	s.compared(r.Compared)
 }
 
@@ -179,17 +175,20 @@ func from(field, origin string) string {
 	return field + " ← " + plainWords(origin)
 }
 
-func eventWords(e *find.Event) string {
-	parts := []string{e.Outcome + at(" on ", e.At)}
-	for _, part := range [][2]string{{"", e.Action}, {"reason ", e.Reason}, {"code ", e.Code}, {"call ", e.Call}, {"request ", e.RequestID}, {"by replay ", e.Replay}, {"asked for by ", e.By}} {
-		if part[1] != "" {
-			parts = append(parts, part[0]+part[1])
+// history prints what happened to a row.
+func (s *screen) history(list []deadletter.Event) {
+	for _, e := range list {
+		text := e.Outcome + at(" on ", e.At)
+		for _, part := range [][2]string{{"", e.Action}, {"reason ", e.Reason}, {"code ", e.Code}, {"call ", e.Call}, {"request ", e.RequestID}, {"by replay ", e.Replay}, {"asked for by ", e.By}} {
+			if part[1] != "" {
+				text += ", " + part[0] + part[1]
+			}
 		}
+		if e.Again > 1 {
+			text += fmt.Sprintf(", %d times, because it was read again", e.Again)
+		}
+		s.say("history", "%s", text)
 	}
-	if e.Again > 1 {
-		parts = append(parts, fmt.Sprintf("%d times, because it was read again", e.Again))
-	}
-	return strings.Join(parts, ", ")
 }
 
 // compared prints what the row has next to what is sent of it.
@@ -218,9 +217,6 @@ func (d *desk) looked(a *find.Answer) {
 	for _, p := range a.Problems {
 		d.screen.note("note: %s\n", p)
 	}
-	if l.Short != "" {
-		d.screen.note("note: %s\n", l.Short)
-	}
 	if l.More {
 		d.screen.note("there are more rows: narrow it with --sync or --since\n")
 	}
@@ -228,8 +224,8 @@ func (d *desk) looked(a *find.Answer) {
 	case l.Off:
 		d.screen.note("outcomes are switched off: how rows ended is not kept\n")
 	case !l.Since.IsZero():
-		d.screen.note("looked at %s outcomes%s; look further back with --since 7d\n", thousands(l.Outcomes), at(", back to ", l.Since))
+		d.screen.note("looked at %s outcomes%s; look further back with --since\n", thousands(l.Outcomes), at(", back to ", l.Since))
 	default:
-		d.screen.note("looked at all %s outcomes that are kept\n", thousands(l.Outcomes))
+		d.screen.note("looked at %s outcomes: there are none before that can be of it\n", thousands(l.Outcomes))
 	}
 }

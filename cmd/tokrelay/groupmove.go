@@ -33,7 +33,7 @@ type groupMove struct {
 	group    string
 	show     func(*screen)
 	question string
-	do       func(context.Context, daemon.Options) error
+	do       func(context.Context) error
 	done     string
 	result   string // for the list of actions
 }
@@ -67,21 +67,15 @@ func moveGroup(c *cobra.Command, f *moveFlags, plan func(*desk, *daemon.Sync) (*
 	if err := d.screen.confirm(m.question, f.yes); err != nil {
 		return err
 	}
-	moved := func(move func() error) error {
-		return d.acted(c.Context(), daemon.Action{What: c.Name(), Sync: s.Name}, func() (string, error) { return m.result, move() })
+	move, next := m.do, "start "+s.Name+" again"
+	if paused {
+		move, next = func(ctx context.Context) error { return d.moveUnder(ctx, m) }, "tokrelay resume --sync "+s.Name
 	}
-	if !paused {
-		if err := moved(func() error { return m.do(c.Context(), quiet()) }); err != nil {
-			return err
-		}
-		d.screen.print("done: start %s again, and it %s\n", s.Name, m.done)
-		return nil
+	err = d.acted(c.Context(), daemon.Action{What: c.Name(), Sync: s.Name}, func() (string, error) { return m.result, move(c.Context()) })
+	if err == nil {
+		d.screen.print("done: %s, and it %s\n", next, m.done)
 	}
-	if err := moved(func() error { return d.moveUnder(c.Context(), m) }); err != nil {
-		return err
-	}
-	d.screen.print("done: tokrelay resume --sync %s, and it %s\n", s.Name, m.done)
-	return nil
+	return err
 }
 
 // mostMoves are the times a move is tried: members that were put out may be back before it.
@@ -93,7 +87,7 @@ func (d *desk) moveUnder(ctx context.Context, m *groupMove) error {
 		if err := d.admin.Vacate(ctx, m.group); err != nil {
 			return err
 		}
-		err := m.do(ctx, quiet())
+		err := m.do(ctx)
 		if !errors.Is(err, admin.ErrGroupInUse) || tries == mostMoves {
 			return err
 		}
@@ -109,10 +103,10 @@ func (d *desk) vacant(ctx context.Context, s *daemon.Sync, name string) (paused 
 	}
 	how := "stop them first"
 	if s.Kind() == daemon.KindEvents && d.config.Kafka.Protocol != kafka.NextGen {
-		how = "pause it (tokrelay pause --sync " + s.Name + "), or stop them first"
 		if paused, err = d.paused(ctx, s); err != nil || paused {
 			return paused, err
 		}
+		how = "pause it (tokrelay pause --sync " + s.Name + "), or stop them first"
 	}
 	var who []string
 	for _, m := range members {

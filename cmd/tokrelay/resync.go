@@ -57,7 +57,7 @@ func resync(c *cobra.Command, f *moveFlags, toTime string, o replay.ResyncOption
 		return &groupMove{group: plan.Group,
 			show:     func(screen *screen) { screen.resync(s, plan) },
 			question: fmt.Sprintf("Let %s read at most %s row(s) again?", s.Name, thousands(plan.Records)),
-			do:       func(ctx context.Context, o daemon.Options) error { return plan.Resync(ctx, d.config, s, o) },
+			do:       func(ctx context.Context) error { return plan.Resync(ctx, d.config, s, quiet()) },
 			result:   "at most " + rowsOf(plan.Records) + " are read again",
 			done:     "reads from there"}, nil
 	})

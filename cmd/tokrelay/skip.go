@@ -49,7 +49,7 @@ func skip(c *cobra.Command, f *moveFlags, o replay.SkipOptions) error {
 			show:     func(screen *screen) { screen.skip(s, plan) },
 			result:   fmt.Sprintf("%s passed over, up to offset %d", rowsOf(plan.Rows()), plan.To),
 			question: fmt.Sprintf("Pass over %s row(s) of %s?", thousands(plan.Rows()), s.Name),
-			do:       func(ctx context.Context, o daemon.Options) error { return plan.Skip(ctx, d.config, s, o) },
+			do:       func(ctx context.Context) error { return plan.Skip(ctx, d.config, s, quiet()) },
 			done:     fmt.Sprintf("goes on at offset %d; the dead letter in %s names what was passed over", plan.To, d.topics.RejectedTopic)}, nil
 	})
 }

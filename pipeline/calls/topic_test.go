@@ -40,10 +40,7 @@ func start(t *testing.T, cluster *kfake.Cluster, name string) *instance {
 	if err != nil {
 		t.Fatal(err)
 	}
-	producer, err := kafka.NewProducer(cfg, name, quiet)
-	if err != nil {
-		t.Fatal(err)
-	}
+	producer := kafka.NewProducer(cfg, name, quiet, nil)
 	i := &instance{Log: calls.New(calls.Limits{Total: 12 << 20}, hidden), History: calls.NewHistory(source(client)), admin: client}
 	i.Recorder = calls.NewRecorder(settings.WithDefaults(calls.Config{Topic: topic}), calls.RecorderDeps{Instance: name,
 		Ensure: func(ctx context.Context) error {

@@ -29,8 +29,8 @@ type Explained struct {
 	Failed   time.Time `json:"failed,omitzero"`
 	Replays  int       `json:"replays"`
 
-	State   string     `json:"state,omitempty"`   // open, repaired, failed again, unknown
-	History []Becoming `json:"history,omitempty"` // of the row, oldest first
+	State   string  `json:"state,omitempty"`   // open, repaired, failed again, unknown
+	History []Event `json:"history,omitempty"` // of the row, oldest first
 
 	TikTok   *Said    `json:"tiktok,omitempty"`
 	Batch    string   `json:"batch_id,omitempty"`
@@ -47,14 +47,18 @@ type Explained struct {
 	Row *Row `json:"row,omitempty"`
 }
 
-// Becoming is what became of a letter's row at a time.
-type Becoming struct {
-	At     time.Time `json:"at"`
-	What   string    `json:"outcome"`
-	Reason string    `json:"reason,omitempty"`
-	Replay string    `json:"replay,omitempty"`
-	By     string    `json:"by,omitempty"`
-	Call   string    `json:"batch_id,omitempty"`
+// Event is one thing that happened to a row: it settled, or was repaired.
+type Event struct {
+	At        time.Time `json:"at"`
+	Outcome   string    `json:"outcome"`
+	Action    string    `json:"action,omitempty"`
+	Reason    string    `json:"reason,omitempty"`
+	Code      string    `json:"code,omitempty"`
+	RequestID string    `json:"request_id,omitempty"`
+	Call      string    `json:"call,omitempty"` // the batch id, as in logs and in the topic of calls
+	Replay    string    `json:"replay,omitempty"`
+	By        string    `json:"by,omitempty"`
+	Again     int       `json:"times,omitempty"` // so often, because the row was read again
 }
 
 // Said is what TikTok answered.
@@ -81,7 +85,7 @@ func Explain(d *Dead) *Explained {
 	r := &d.Rejection
 	info := r.Reason.Info()
 	e := &Explained{
-		Letter: PlaceText(d.At), Source: d.Record.Position(), Sync: d.Sync, Kind: d.SinkKind,
+		Letter: d.At.String(), Source: d.Record.Position(), Sync: d.Sync, Kind: d.SinkKind,
 		Reason: string(r.Reason), Class: string(r.Class()), Stage: string(r.Stage), Field: r.Field, Rule: r.Rule,
 		Message: cmp.Or(d.Message(), r.Message()), EventID: r.EventID, SchemaID: d.SchemaID, Written: d.Record.Timestamp,
 		First: d.First, Failed: d.Failed, Replays: d.Replays, Batch: r.BatchID, Together: r.BatchSize, Attempts: r.Attempts,

@@ -17,7 +17,7 @@ type Filter struct {
 
 	Batch   string // a batch and the parts it was split into
 	EventID string
-	Rows    map[string]bool             // places of rows, as PlaceText writes them
+	Rows    map[string]bool             // places of rows, as Position.String writes them
 	Key     func(*pipeline.Record) bool // nil: any
 
 	State func(*pipeline.Record, *Head) bool // of letters that everything else chooses; several goroutines may ask; nil: any
@@ -28,7 +28,7 @@ func (f *Filter) Choose(row pipeline.Position) {
 	if f.Rows == nil {
 		f.Rows = map[string]bool{}
 	}
-	f.Rows[PlaceText(row)] = true
+	f.Rows[row.String()] = true
 }
 
 // Match reports whether a letter, whose head h was read of it, is chosen.
@@ -57,7 +57,7 @@ func ofBatch(id []byte, batch string) bool {
 	return ok && (len(rest) == 0 || rest[0] == '.')
 }
 
-// ofRow reports whether the letter is of one of the rows, which are keyed as PlaceText writes them.
+// ofRow reports whether the letter is of one of the rows, which are keyed as Position.String writes them.
 func ofRow(rows map[string]bool, h *Head) bool {
 	var memory [300]byte
 	key := append(append(memory[:0], h.Topic...), '/')

@@ -1,6 +1,7 @@
 package deadletter
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,7 +37,7 @@ func Parse(r *pipeline.Record) (*Dead, error) {
 		return nil, err
 	}
 	d := &Dead{
-		At:     pipeline.Position{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset},
+		At:     r.At(),
 		Record: *r, Rejection: rejectionIn(r),
 		Sync: text(r, own+"sync"), Sink: text(r, own+"sink"), SinkKind: text(r, own+"sink_kind"),
 		SchemaID: text(r, own+"schema_id"), First: moment(r, hFirstFailed), Failed: moment(r, hFailed),
@@ -63,6 +64,21 @@ func (d *Dead) Message() string { return text(&d.Record, hMessage) }
 
 // Headers are the row's headers as they came from the source.
 func (d *Dead) Headers() []pipeline.Header { return originals(&d.Record) }
+
+// Source reads the row where it came from; nil where it is not there any more. A topic that was deleted and made again has other rows in the
+// same places: their times tell them apart.
+func (d *Dead) Source(ctx context.Context, in Source) (*pipeline.Record, error) {
+	r, err := Fetch(ctx, in, d.Record.At())
+	if err != nil || r == nil || !d.Is(r) {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Is reports whether a record at the row's place is the row.
+func (d *Dead) Is(r *pipeline.Record) bool {
+	return d.Record.Timestamp.IsZero() || d.Record.Timestamp.UnixMilli() == r.Timestamp.UnixMilli()
+}
 
 // AtSource reports whether the row is to be read from where it came from: the letter keeps no payload.
 func (d *Dead) AtSource() bool { return d.Omitted != "" && d.Omitted != OmittedUnreadable }
@@ -97,7 +113,7 @@ func ParseBatch(r *pipeline.Record) (*DeadBatch, error) {
 			ID: f.Batch, Endpoint: f.Endpoint, Reason: f.Reason, Attempts: f.Attempts, Rows: f.Rows,
 			Answer: pipeline.Answer{HTTPStatus: f.Status, Code: f.Code, Message: f.Message, RequestID: f.RequestID},
 		},
-		At:   pipeline.Position{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset},
+		At:   r.At(),
 		Sync: f.Sync, Sink: f.Sink, SinkKind: f.SinkKind, Part: f.Part, Parts: f.Parts, RowCount: f.RowCount, Failed: failed,
 	}, nil
 }

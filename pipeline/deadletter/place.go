@@ -24,11 +24,6 @@ func ParsePlace(text string) (pipeline.Position, error) {
 	return pipeline.Position{}, fmt.Errorf("%q is not a position in Kafka: it must be topic/partition/offset, like shop.public.orders/0/4711", text)
 }
 
-// PlaceText is the place as ParsePlace reads it.
-func PlaceText(p pipeline.Position) string {
-	return p.Topic + "/" + strconv.Itoa(int(p.Partition)) + "/" + strconv.FormatInt(p.Offset, 10)
-}
-
 // Fetch reads the record at a place; nil when it is not there (any more).
 func Fetch(ctx context.Context, src Source, p pipeline.Position) (*pipeline.Record, error) {
 	var found *pipeline.Record
@@ -57,7 +52,7 @@ func FetchAll(ctx context.Context, src Source, places []pipeline.Position, found
 		}
 		for _, run := range runs(wanted, &all) {
 			err := src.Scan(ctx, run, func(r *pipeline.Record) error {
-				if wanted[pipeline.Position{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}] {
+				if wanted[r.At()] {
 					found(Keep(r))
 				}
 				return nil

@@ -9,26 +9,19 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/metrics"
 )
 
-const source = "dead letters" // in the status
-
-// write produces until every record is acknowledged. Only a context that ended makes it give up.
+// write produces until every record is acknowledged. Only a context that ended makes it give up: skipping a letter would lose a row.
 func (w *Writer) write(ctx context.Context, topic string, pages []page) error {
 	ctx, span := w.deps.Tracing.Letters(ctx, topic, len(pages))
 	began, outcome := time.Now(), "given up: the rows are read again"
 	defer func() { span.End(outcome) }()
-	t := trying{w: w, topic: topic, backoff: pipeline.Backoff{First: time.Second, Most: 30 * time.Second}}
-	defer t.over()
-	for len(pages) > 0 {
-		left, err := w.produce(ctx, pages)
-		if ctx.Err() != nil && len(left) > 0 {
-			return fmt.Errorf("write to %s: %w", topic, context.Cause(ctx))
+	err := w.attempts.Until(ctx, func() (err error) {
+		for len(pages) > 0 && err == nil {
+			pages, err = w.produce(ctx, pages)
 		}
-		if pages = left; err != nil {
-			t.failed(err)
-			if err := t.backoff.Wait(ctx, t.failures-1); err != nil {
-				return fmt.Errorf("write to %s: %w", topic, err)
-			}
-		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("write to %s: %w", topic, err)
 	}
 	metrics.Observe(w.deps.Metrics.seconds, time.Since(began), span.TraceID())
 	outcome = ""
@@ -61,43 +54,4 @@ func (w *Writer) produce(ctx context.Context, pages []page) (left []page, failed
 		left = append(left, p)
 	}
 	return left, failed
-}
-
-// trying is a write that Kafka does not take at once.
-type trying struct {
-	w        *Writer
-	topic    string
-	backoff  pipeline.Backoff
-	failures int
-}
-
-// failed tells the status. The sync waits until Kafka takes the letters: skipping one would lose a row.
-func (t *trying) failed(err error) {
-	w := t.w
-	w.mu.Lock()
-	if t.failures++; t.failures == 1 {
-		w.failing++
-	}
-	w.mu.Unlock()
-	if w.deps.Status == nil {
-		return
-	}
-	trouble := &pipeline.Trouble{Kind: pipeline.TroubleDeadLetter, What: "write dead letters: " + err.Error(), Until: time.Now().Add(t.backoff.After(t.failures - 1))}
-	w.deps.Status.Set(w.about.Sync, source, trouble)
-}
-
-// over takes the trouble back with the last write that had it.
-func (t *trying) over() {
-	w := t.w
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if t.failures == 0 {
-		return
-	}
-	if w.failing--; w.failing > 0 {
-		return
-	}
-	if w.deps.Status != nil {
-		w.deps.Status.Clear(w.about.Sync, source)
-	}
 }

@@ -49,7 +49,7 @@ func (o *Opener) Open(ctx context.Context, d *Dead) (*Row, error) {
 		return &Row{Problem: "the letter is for a batch that could not be read"}, nil
 	}
 	if d.AtSource() {
-		source, err := Fetch(ctx, o.Source, pipeline.Position{Topic: record.Topic, Partition: record.Partition, Offset: record.Offset})
+		source, err := d.Source(ctx, o.Source)
 		if err != nil {
 			return nil, fmt.Errorf("read the row from its source: %w", err)
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -47,12 +46,10 @@ type Deps struct {
 
 // Writer writes the dead letters of one sync. It is safe for concurrent use.
 type Writer struct {
-	cfg   Config
-	about About
-	deps  Deps
-
-	mu      sync.Mutex
-	failing int // writes that wait for Kafka
+	cfg      Config
+	about    About
+	deps     Deps
+	attempts pipeline.Attempts
 }
 
 // NewWriter makes a writer.
@@ -66,7 +63,8 @@ func NewWriter(cfg Config, about About, deps Deps) *Writer {
 	}
 	deps.Metrics = cmp.Or(deps.Metrics, NewMetrics(nil))
 	deps.Metrics.begin(cfg.RejectedTopic, cfg.FailedTopic)
-	return &Writer{cfg: cfg, about: about, deps: deps}
+	return &Writer{cfg: cfg, about: about, deps: deps,
+		attempts: pipeline.Attempts{Status: deps.Status, Sync: about.Sync, What: "write dead letters", Kind: pipeline.TroubleDeadLetter}}
 }
 
 // Rows writes rejected rows and returns nil once Kafka has acknowledged every one, and their outcomes (P12). It tries without end, and says so on

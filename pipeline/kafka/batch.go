@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -81,7 +80,7 @@ func Decompressor(client *kgo.Client) kgo.Decompressor {
 }
 
 func leaderOf(ctx context.Context, client *kgo.Client, topic string, partition int32) (leader int32, id [16]byte, err error) {
-	details, err := kadm.NewClient(client).ListTopics(ctx, topic)
+	details, err := Describe(ctx, client, topic)
 	d := details[topic]
 	p, ok := d.Partitions[partition]
 	if err := errors.Join(err, d.Err, p.Err); err != nil {
@@ -115,7 +114,7 @@ func (c Config) fetchBatch(ctx context.Context, leader *kgo.Broker, topic string
 	}
 	part := &topics[0].Partitions[0]
 	if err := kerr.ErrorForCode(part.ErrorCode); err != nil {
-		return nil, fmt.Errorf("read %s/%d at offset %d: %w", topic, partition, offset, err)
+		return nil, fmt.Errorf("read %s/%d at offset %d: %w", topic, partition, offset, Lacking(err, "Read", "topic "+topic))
 	}
 	return part, nil
 }

@@ -33,7 +33,7 @@ func (c *Consumer) commitOffsets(ctx context.Context, note func(*kmsg.OffsetComm
 	c.client.CommitOffsetsSync(kgo.PreCommitFnContext(ctx, checked), offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, answer *kmsg.OffsetCommitResponse, err error) {
 		failure = err
 		if err == nil {
-			failure = noteCommitted(parts, offsets, answer)
+			failure = noteCommitted(c.opts.Group, parts, offsets, answer)
 			c.noteRefused(answer)
 		}
 	})
@@ -71,13 +71,16 @@ func toCommit(parts []*partition) (map[string]map[int32]kgo.EpochOffset, map[top
 
 // noteCommitted takes what Kafka accepted, and returns a refusal. What settled in a topic that is gone is forgotten:
 // it is not read again.
-func noteCommitted(parts []*partition, offsets map[string]map[int32]kgo.EpochOffset, answer *kmsg.OffsetCommitResponse) error {
+func noteCommitted(group string, parts []*partition, offsets map[string]map[int32]kgo.EpochOffset, answer *kmsg.OffsetCommitResponse) error {
 	var refusal error
 	accepted, gone := map[topicPartition]bool{}, map[topicPartition]bool{}
 	for _, t := range answer.Topics {
 		for _, p := range t.Partitions {
 			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
-				refusal = err
+				refusal = Lacking(err, "Read", "topic "+t.Topic)
+				if errors.Is(err, kerr.GroupAuthorizationFailed) {
+					refusal = Lacking(err, "Read", "group "+group)
+				}
 				gone[topicPartition{t.Topic, p.Partition}] = errors.Is(err, kerr.UnknownTopicID)
 				continue
 			}

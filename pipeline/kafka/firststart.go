@@ -87,9 +87,9 @@ func (c *Consumer) pinAll(ctx context.Context, given map[string]map[int32]kgo.Of
 // allEnds are the ends of all partitions of the sync's topics, in their order. The topics' ids are asked for before them: an
 // end of a topic that is created again in between is then taken for the old one's, and the new one is read from its beginning.
 func (c *Consumer) allEnds(ctx context.Context) ([]position, error) {
-	details, err := kadm.NewClient(c.client).ListTopics(ctx, c.opts.Topics...) // a pattern has none, which is all topics
+	details, err := Describe(ctx, c.client, c.opts.Topics...) // a pattern has none, which is all topics
 	if err != nil {
-		return nil, fmt.Errorf("list topics: %w", err)
+		return nil, err
 	}
 	topics := map[string]bool{}
 	for topic, d := range details {

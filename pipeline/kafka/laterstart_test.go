@@ -296,7 +296,7 @@ func TestOffsetsThatAreSetFromOutsideAreReadFrom(t *testing.T) {
 		t.Fatal(err)
 	}
 	notes.Each(func(r kadm.OffsetResponse) {
-		if id, ok := topicOf(r.Metadata); !ok || id == "" {
+		if id, ok := TopicOf(r.Metadata); !ok || id == "" {
 			t.Errorf("%s/%d: metadata %q, want the topic's id", r.Topic, r.Partition, r.Metadata)
 		}
 	})

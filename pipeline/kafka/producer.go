@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -16,13 +15,7 @@ import (
 )
 
 // Producer writes records with acks=all, idempotently, and is safe for concurrent use.
-type Producer struct {
-	dial   func() (*writers, error)
-	remake func(ctx context.Context, topic string) error
-
-	mu  sync.Mutex
-	now *writers // nil: to be made
-}
+type Producer struct{ renewed[*writers] }
 
 // writers are the clients of a Producer, until a topic of theirs is deleted.
 type writers struct {
@@ -30,22 +23,18 @@ type writers struct {
 	large *kgo.Client // for records that do not fit a usual batch: one by one
 }
 
-func (w *writers) close() {
+// Close ends the connections.
+func (w *writers) Close() {
 	w.usual.Close()
 	w.large.Close()
 }
 
-const (
-	// deliveryTimeout ends an attempt; the caller decides about another one. It is a context's: the client's own counts from the
-	// record's time, so that what is tried again after half a minute would fail at once, for ever.
-	deliveryTimeout = 30 * time.Second
-	// largestBatch leaves the verdict on large records to the topic's max.message.bytes, which only the broker knows.
-	largestBatch = 64 << 20
-)
+// largestBatch leaves the verdict on large records to the topic's max.message.bytes, which only the broker knows.
+const largestBatch = 64 << 20
 
-// NewProducer makes a producer; it connects when the first record comes. Records that Kafka does not acknowledge within
-// half a minute come back with an error: the caller them decides, and tries again.
-func NewProducer(cfg Config, name string, log *slog.Logger) (*Producer, error) {
+// NewProducer makes a producer; it connects when the first record comes. remake makes a topic again that was deleted, or says why not; nil: nothing
+// does. Records that Kafka does not acknowledge within half a minute come back with an error: the caller decides, and tries again.
+func NewProducer(cfg Config, name string, log *slog.Logger, remake func(ctx context.Context, topic string) error) *Producer {
 	opts := []kgo.Opt{
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.ProducerBatchCompression(cfg.codecs()...),
@@ -54,7 +43,7 @@ func NewProducer(cfg Config, name string, log *slog.Logger) (*Producer, error) {
 		// A letter in doubt is better written twice than waited for without end: letters have an id.
 		kgo.AllowIdempotentProduceCancellation(),
 	}
-	p := &Producer{dial: func() (*writers, error) {
+	return &Producer{renewed[*writers]{remake: remake, dial: func() (*writers, error) {
 		usual, err := cfg.NewClient(name, log, opts...)
 		if err != nil {
 			return nil, err
@@ -65,9 +54,7 @@ func NewProducer(cfg Config, name string, log *slog.Logger) (*Producer, error) {
 			return nil, err
 		}
 		return &writers{usual, large}, nil
-	}}
-	_, err := p.writers()
-	return p, err
+	}}}
 }
 
 // codecs are what batches are compressed with: the first that the broker knows.
@@ -77,34 +64,6 @@ func (c Config) codecs() []kgo.CompressionCodec {
 	}
 	return []kgo.CompressionCodec{kgo.ZstdCompression(), kgo.SnappyCompression(), kgo.NoCompression()}
 }
-
-// writers are the clients of this moment.
-func (p *Producer) writers() (*writers, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.now != nil {
-		return p.now, nil
-	}
-	w, err := p.dial()
-	if err == nil {
-		p.now = w
-	}
-	return w, err
-}
-
-// replace has new clients made in the place of these: a client keeps to the id of a topic that was deleted. One that is told to forget
-// the topic numbers its batches from 0 again, and a broker takes such a batch for one that it has already, acknowledges it and drops it.
-func (p *Producer) replace(old *writers) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.now == old {
-		p.now = nil
-		old.close()
-	}
-}
-
-// Remake sets what makes a topic again that was deleted, or says why not. Call it before the first Produce.
-func (p *Producer) Remake(remake func(ctx context.Context, topic string) error) { p.remake = remake }
 
 // BatchBytes is what topics of audiences have to take at once (max.message.bytes): what is written in transactions, and the largest row of an
 // audience, is less.
@@ -120,12 +79,15 @@ func (e *TooLarge) Error() string {
 	return fmt.Sprintf("write to topic %s: %d bytes, or the batch that they are in, are more than it takes: raise its max.message.bytes, to %d at least", e.Topic, e.Bytes, BatchBytes)
 }
 
-// Refusal is Kafka's error of a record that it did not take; *TooLarge where that is the reason.
-func Refusal(r *kgo.Record, err error) error {
-	if tooLarge(err) {
-		return &TooLarge{Topic: r.Topic, Bytes: len(r.Key) + len(r.Value)}
+// Refusal is Kafka's error of a record that it did not take, of a number of bytes; *TooLarge where that is the reason.
+func Refusal(topic string, bytes int, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case tooLarge(err):
+		return &TooLarge{Topic: topic, Bytes: bytes}
 	}
-	return fmt.Errorf("write to %s/%d: %w", r.Topic, r.Partition, err)
+	return Lacking(fmt.Errorf("write to topic %s: %w", topic, err), "Write", "topic "+topic)
 }
 
 func isTooLarge(err error) bool {
@@ -147,7 +109,7 @@ func (p *Producer) Produce(ctx context.Context, records []pipeline.Record) []err
 		}
 		topic := records[i].Topic
 		if _, known := remade[topic]; !known {
-			remade[topic] = p.beginAgain(ctx, topic, used)
+			remade[topic] = p.again(ctx, topic, used)
 		}
 		if errs[i] = remade[topic]; errs[i] == nil {
 			again, places = append(again, records[i]), append(places, i)
@@ -163,38 +125,22 @@ func (p *Producer) Produce(ctx context.Context, records []pipeline.Record) []err
 	return errs
 }
 
-// gone reports whether a record was refused because its topic was deleted, or is another one of the name by now.
-func gone(err error) bool {
-	return errors.Is(err, kerr.UnknownTopicID) || errors.Is(err, kerr.UnknownTopicOrPartition)
-}
-
-// beginAgain has a topic made again, and written to by other clients than those that were used.
-func (p *Producer) beginAgain(ctx context.Context, topic string, used *writers) error {
-	if p.remake != nil {
-		if err := p.remake(ctx, topic); err != nil {
-			return err
-		}
-	}
-	p.replace(used)
-	return nil
-}
-
 // try produces the records once, with the clients that it names.
 func (p *Producer) try(ctx context.Context, records []pipeline.Record) ([]error, *writers) {
 	errs := make([]error, len(records))
-	w, err := p.writers()
+	w, err := p.client()
 	if err != nil {
 		for i := range errs {
 			errs[i] = err
 		}
 		return errs, nil
 	}
-	attempt, cancel := context.WithTimeout(ctx, deliveryTimeout)
+	bounded, cancel := attempt(ctx)
 	defer cancel()
 	var answers sync.WaitGroup
 	answers.Add(len(records))
 	for i := range records {
-		w.usual.Produce(attempt, toKafka(&records[i]), func(r *kgo.Record, err error) {
+		w.usual.Produce(bounded, toKafka(&records[i]), func(r *kgo.Record, err error) {
 			if errs[i] = err; err == nil {
 				records[i].Partition, records[i].Offset = r.Partition, r.Offset
 			}
@@ -206,17 +152,14 @@ func (p *Producer) try(ctx context.Context, records []pipeline.Record) ([]error,
 		if tooLarge(err) {
 			err = w.alone(ctx, &records[i])
 		}
-		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-			err = fmt.Errorf("not acknowledged within %v", deliveryTimeout)
-		}
-		errs[i] = produceError(&records[i], err)
+		errs[i] = Refusal(records[i].Topic, len(records[i].Key)+len(records[i].Value), late(ctx, err))
 	}
 	return errs, w
 }
 
 // alone produces a record that the usual batch has no room for, or that shared a batch too large for the topic.
 func (w *writers) alone(ctx context.Context, r *pipeline.Record) error {
-	ctx, cancel := context.WithTimeout(ctx, deliveryTimeout)
+	ctx, cancel := attempt(ctx)
 	defer cancel()
 	return w.large.ProduceSync(ctx, toKafka(r)).FirstErr()
 }
@@ -242,23 +185,4 @@ func choosePartition(topic string) func(*kgo.Record, int) int {
 
 func tooLarge(err error) bool {
 	return errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.RecordListTooLarge)
-}
-
-func produceError(r *pipeline.Record, err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case tooLarge(err):
-		return &TooLarge{Topic: r.Topic, Bytes: len(r.Key) + len(r.Value)}
-	}
-	return fmt.Errorf("produce to %s: %w", r.Topic, err)
-}
-
-// Close ends the producer. Produce calls still waiting return with errors.
-func (p *Producer) Close() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.now != nil {
-		p.now.close()
-	}
 }

@@ -19,10 +19,7 @@ import (
 
 func newProducer(t *testing.T, c *kfake.Cluster) *Producer {
 	t.Helper()
-	p, err := NewProducer(configFor(c), "letters", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := NewProducer(configFor(c), "letters", nil, nil)
 	t.Cleanup(p.Close)
 	return p
 }
@@ -159,7 +156,7 @@ func TestNoRecordIsLostWhenSeveralFindTheirTopicDeleted(t *testing.T) {
 		}
 	}
 	write("in the old topic")
-	used, _ := p.writers()
+	used, _ := p.client()
 	if err := cluster.DeleteTopic(testTopic); err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +164,7 @@ func TestNoRecordIsLostWhenSeveralFindTheirTopicDeleted(t *testing.T) {
 		t.Fatal(err)
 	}
 	write("first")
-	if err := p.beginAgain(t.Context(), testTopic, used); err != nil {
+	if err := p.again(t.Context(), testTopic, used); err != nil {
 		t.Fatal(err)
 	}
 	write("second")

@@ -29,8 +29,8 @@ func noteTopics(ids map[topicPartition]string) func(*kmsg.OffsetCommitRequest) e
 	}
 }
 
-// topicOf is the id of the topic that an offset was committed for, where its metadata has one.
-func topicOf(metadata string) (string, bool) { return strings.CutPrefix(metadata, topicNote) }
+// TopicOf is the id of the topic that an offset was committed for, where its metadata has one.
+func TopicOf(metadata string) (string, bool) { return strings.CutPrefix(metadata, topicNote) }
 
 // TopicID is a topic's id as text; "" where the broker gives none.
 func TopicID(id kadm.TopicID) string {

@@ -111,7 +111,7 @@ func TestAnOffsetThatIsTrustedGetsTheTopicsID(t *testing.T) {
 	eventually(t, "the id is committed", func() bool {
 		offsets, err := newAdm(t, cluster).FetchOffsets(t.Context(), testGroup)
 		r, ok := offsets.Lookup(testTopic, 0)
-		id, has := topicOf(r.Metadata)
+		id, has := TopicOf(r.Metadata)
 		return err == nil && ok && has && r.At == 20 && id == TopicID(cluster.TopicInfo(testTopic).TopicID)
 	})
 	m.leave(t)
@@ -155,7 +155,7 @@ func TestAnOffsetCarriesTheIDOfTheTopicItWasReadFrom(t *testing.T) {
 	if err := noteTopics(ids)(r); err != nil {
 		t.Fatal(err)
 	}
-	if got, _ := topicOf(*r.Topics[0].Partitions[0].Metadata); got != then {
+	if got, _ := TopicOf(*r.Topics[0].Partitions[0].Metadata); got != then {
 		t.Errorf("the offset carries the id %s, want %s", got, then)
 	}
 	c := &Consumer{client: client, opts: ConsumerOptions{Topics: []string{testTopic}}.withDefaults(), parts: map[topicPartition]*partition{p.key(): p}}

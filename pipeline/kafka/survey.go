@@ -22,9 +22,9 @@ func (c *Consumer) survey(ctx context.Context, of map[string]map[int32]kgo.Offse
 	for topic := range of {
 		topics[topic] = true
 	}
-	details, err := kadm.NewClient(c.client).ListTopics(ctx, sortedKeys(topics)...)
+	details, err := Describe(ctx, c.client, sortedKeys(topics)...)
 	if err != nil {
-		return nil, fmt.Errorf("describe topics: %w", err)
+		return nil, err
 	}
 	s := &survey{ids: map[string]string{}}
 	for topic, d := range details {
@@ -37,11 +37,24 @@ func (c *Consumer) survey(ctx context.Context, of map[string]map[int32]kgo.Offse
 	return s, nil
 }
 
+// Describe is what Kafka says of topics.
+func Describe(ctx context.Context, client *kgo.Client, topics ...string) (kadm.TopicDetails, error) {
+	adm := kadm.NewClient(client)
+	details, err := adm.ListTopics(ctx, topics...)
+	if err != nil {
+		err = fmt.Errorf("describe topics: %w", LackingOn(err, "Describe", topics, func(topic string) error {
+			_, err := adm.ListTopics(ctx, topic)
+			return err
+		}))
+	}
+	return details, err
+}
+
 // groupOffsets are the group's offsets in any topic.
 func (c *Consumer) groupOffsets(ctx context.Context) (kadm.OffsetResponses, error) {
 	notes, err := kadm.NewClient(c.client).FetchOffsets(ctx, c.opts.Group)
 	if err != nil {
-		return nil, fmt.Errorf("fetch offsets of group %s: %w", c.opts.Group, err)
+		return nil, fmt.Errorf("fetch offsets of group %s: %w", c.opts.Group, Lacking(err, "Describe", "group "+c.opts.Group))
 	}
 	return notes, nil
 }
@@ -59,13 +72,13 @@ func (s *survey) note(p topicPartition, client kgo.Offset) (kadm.Offset, bool) {
 // otherTopic reports whether an offset was committed for an earlier topic of the name. Offsets without a topic's id, by
 // other tools or from brokers that have none, are trusted.
 func (s *survey) otherTopic(topic, note string) bool {
-	id, ok := topicOf(note)
+	id, ok := TopicOf(note)
 	return ok && s.ids[topic] != "" && id != s.ids[topic]
 }
 
 // sameTopic reports whether an offset carries the topic's id, or cannot.
 func (s *survey) sameTopic(topic, note string) bool {
-	id, _ := topicOf(note)
+	id, _ := TopicOf(note)
 	return id == s.ids[topic]
 }
 

@@ -96,7 +96,7 @@ func (n *tried) note(r *kgo.Record, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.why == nil || tooLarge(err) && !isTooLarge(n.why) {
-		n.why = Refusal(r, err)
+		n.why = Refusal(r.Topic, len(r.Key)+len(r.Value), err)
 	}
 }
 

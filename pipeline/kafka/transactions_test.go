@@ -569,7 +569,7 @@ func TestTroubleWithTransactionsIsToldWithItsCure(t *testing.T) {
 			kfake.Fault{Keys: []kmsg.Key{kmsg.InitProducerID}, Err: kerr.TransactionalIDAuthorizationFailed, TopLevel: true}},
 		{"cluster", "grant IdempotentWrite on the cluster",
 			kfake.Fault{Keys: []kmsg.Key{kmsg.InitProducerID}, Err: kerr.ClusterAuthorizationFailed, TopLevel: true}},
-		{"topic", "write to rows/0: TOPIC_AUTHORIZATION_FAILED", kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.TopicAuthorizationFailed}},
+		{"topic", "grant Write on topic rows", kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.TopicAuthorizationFailed}},
 		{"group", "grant Read on group tokrelay.orders", kfake.Fault{Keys: []kmsg.Key{kmsg.TxnOffsetCommit}, Err: kerr.GroupAuthorizationFailed}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -163,7 +163,7 @@ func (t *Transactions) trouble(err error) *pipeline.Trouble {
 	case errors.Is(err, kerr.GroupAuthorizationFailed):
 		what = fmt.Sprintf("Kafka does not let this user commit offsets in transactions: grant Read on group %s", group)
 	case errors.Is(err, kerr.TopicAuthorizationFailed):
-		what = fmt.Sprintf("%v: grant Write and Describe on the topic", err)
+		what = err.Error()
 	default:
 		what, stop = fmt.Sprintf("%v: it is tried again", err), false
 	}

@@ -45,11 +45,11 @@ func (c *Consumer) calm(source string) {
 // fetchFailed sorts what polling reports beside records. franz-go retries by itself what can be retried.
 func (c *Consumer) fetchFailed(topic string, id int32, err error) {
 	session, loss := (*kgo.ErrGroupSession)(nil), (*kgo.ErrDataLoss)(nil)
-	trouble := &pipeline.Trouble{Kind: pipeline.TroubleKafka, What: fmt.Sprintf("read %s/%d: %v", topic, id, err)}
+	trouble := &pipeline.Trouble{Kind: pipeline.TroubleKafka, What: fmt.Sprintf("read %s/%d: %v", topic, id, Lacking(err, "Read", "topic "+topic))}
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, kgo.ErrClientClosed):
 	case errors.As(err, &session):
-		trouble.What = fmt.Sprintf("join group %s: %v", c.opts.Group, session.Err)
+		trouble.What = fmt.Sprintf("join group %s: %v", c.opts.Group, Lacking(session.Err, "Read", "group "+c.opts.Group))
 		c.troubled(sourceGroup, trouble)
 	case errors.As(err, &loss):
 		c.opts.Log.Error("Kafka lost records that were not read yet, or moved back", "topic", topic, "partition", id, "error", err)
@@ -79,7 +79,7 @@ func (c *Consumer) lookAtTopics(ctx context.Context) {
 	if len(topics) == 0 { // a pattern's, none of which is read here: asked for none, Kafka tells of all
 		return
 	}
-	if details, err := kadm.NewClient(c.client).ListTopics(ctx, sortedKeys(topics)...); err == nil {
+	if details, err := Describe(ctx, c.client, sortedKeys(topics)...); err == nil {
 		c.noteRecreated(details)
 		c.reportMissing(details)
 	}

@@ -198,7 +198,7 @@ func BenchmarkDecode(b *testing.B) {
 }
 
 func usual() *Outcome {
-	return &Outcome{Sync: "purchases", Topic: "shop.public.customer_events", Partition: 3, Offset: 1234567, Key: KeyOf([]byte("42")),
+	return &Outcome{Sync: "purchases", Topic: "shop.public.customer_events", Partition: 3, Offset: 1234567, Key: AppendKey(nil, []byte("42")),
 		EventID: []byte("0123456789abcdef0123456789abcdef"), Digests: make([]byte, 3*Prefix), Action: Send, HasCode: true,
 		RequestID: "202611302104371A2B3C4D5E6F7A8B9C0D", Call: "bk3j2h1g-17", Changed: 1796072677000, Settled: 1796072677500}
 }

@@ -1,7 +1,6 @@
 package outcomes
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"time"
 
@@ -97,16 +96,6 @@ func (o *Outcome) Position() pipeline.Position {
 	return pipeline.Position{Topic: o.Topic, Partition: o.Partition, Offset: o.Offset}
 }
 
-// HasDigest reports whether the outcome is of a person with that digest, of which the first bytes are enough.
-func (o *Outcome) HasDigest(digest []byte) bool {
-	for rest := o.Digests; len(rest) >= Prefix && len(digest) >= Prefix; rest = rest[Prefix:] {
-		if bytes.Equal(rest[:Prefix], digest[:Prefix]) {
-			return true
-		}
-	}
-	return false
-}
-
 // Clone is a copy to keep.
 func (o *Outcome) Clone() *Outcome {
 	c := *o
@@ -116,13 +105,13 @@ func (o *Outcome) Clone() *Outcome {
 	return &c
 }
 
-// KeyOf is what Outcome.Key is of a record with that key, which is without framing; nil without one.
-func KeyOf(identity []byte) []byte {
+// AppendKey appends what Outcome.Key is of a record with that key, which is without framing; nothing without one.
+func AppendKey(dst, identity []byte) []byte {
 	if len(identity) == 0 {
-		return nil
+		return dst
 	}
 	sum := sha256.Sum256(identity)
-	return sum[:Prefix]
+	return append(dst, sum[:Prefix]...)
 }
 
 // LettersPartition holds rejected and failed rows, and all that replays did.

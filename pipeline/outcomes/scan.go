@@ -38,14 +38,13 @@ func (s *Span) Records() (n int64) {
 type Options struct {
 	Partitions []int32   // none: all
 	Since      time.Time // zero: all that is kept
-	Until      time.Time // zero: up to the ends as they are now
 	// Window is how long the first, newest, stretch of time is that is read; each one before it is twice as long. 0: all in one.
 	Window time.Duration
 	// Progress is told now and then how far the reading has come; nil: nothing is.
 	Progress func(Progress)
 }
 
-// Progress is how far a Scan has come. All outcomes since Since, and before Options.Until, have been read.
+// Progress is how far a Scan has come. All outcomes since Since have been read.
 type Progress struct {
 	Read, Of int64     // records of what Options choose
 	Since    time.Time // zero once everything that is kept has been read
@@ -60,10 +59,10 @@ const longWindow = 30 * 24 * time.Hour
 // many is how many records are read between two reports of progress.
 const many = 16384
 
-// Scan calls each for every outcome that was written between two times, the newest window first, in each window a partition's in
+// Scan calls each for every outcome that was written since a time, the newest window first, in each window a partition's in
 // their order. The outcome is valid during the call only: it is the same one every time. Records that are not outcomes are passed
 // over. each's error ends the reading and is returned, but for ErrStop. The last Progress says how far back it came.
-func Scan(ctx context.Context, src Source, o Options, each func(at *pipeline.Record, out *Outcome) error) (Progress, error) {
+func Scan(ctx context.Context, src Source, o Options, each func(*Outcome) error) (Progress, error) {
 	s := scan{src: src, options: o, each: each}
 	s.progress.Since = time.Now()
 	err := s.run(ctx)
@@ -76,7 +75,7 @@ func Scan(ctx context.Context, src Source, o Options, each func(at *pipeline.Rec
 type scan struct {
 	src      Source
 	options  Options
-	each     func(*pipeline.Record, *Outcome) error
+	each     func(*Outcome) error
 	progress Progress
 	out      Outcome
 }
@@ -92,15 +91,12 @@ func (s *scan) run(ctx context.Context) error {
 		return err
 	}
 	s.progress.Of = all.Records()
-	until := s.options.Until
-	if until.IsZero() {
-		until = time.Now()
-	}
-	return s.windows(ctx, all, until)
+	return s.windows(ctx, all)
 }
 
 // windows reads the span, the newest window first.
-func (s *scan) windows(ctx context.Context, all Span, until time.Time) error {
+func (s *scan) windows(ctx context.Context, all Span) error {
+	until := time.Now()
 	for length := s.options.Window; length > 0 && length <= longWindow; length *= 2 {
 		since := until.Add(-length)
 		if !since.After(s.options.Since) || all.Records() == 0 {
@@ -152,7 +148,7 @@ func (s *scan) read(ctx context.Context, part Span) error {
 		if s.out.Decode(r.Value) != nil {
 			return nil // another program's, or of a version that came long after
 		}
-		return s.each(r, &s.out)
+		return s.each(&s.out)
 	})
 }
 
@@ -171,19 +167,8 @@ func (s *scan) choose(all *Span) {
 	}
 }
 
-// limit moves the span's beginning and its end to the times that are asked for.
+// limit moves the span's beginning to the time that is asked for.
 func (s *scan) limit(ctx context.Context, all *Span) error {
-	if !s.options.Until.IsZero() {
-		at, err := s.src.At(ctx, s.options.Until)
-		if err != nil {
-			return err
-		}
-		for id, to := range all.To {
-			if end, ok := at[id]; ok {
-				all.To[id] = min(to, end)
-			}
-		}
-	}
 	if s.options.Since.IsZero() {
 		return nil
 	}

@@ -46,7 +46,7 @@ type lastEnd struct {
 // ReadStates reads the outcomes of rejected rows and of replays since a time; zero: all that are kept. progress may be nil.
 func ReadStates(ctx context.Context, src Source, since time.Time, progress func(Progress)) (*States, error) {
 	s := &States{seed: maphash.MakeSeed(), rows: map[uint64]lastEnd{}}
-	_, err := Scan(ctx, src, Options{Partitions: []int32{LettersPartition}, Since: since, Progress: progress}, func(_ *pipeline.Record, o *Outcome) error {
+	_, err := Scan(ctx, src, Options{Partitions: []int32{LettersPartition}, Since: since, Progress: progress}, func(o *Outcome) error {
 		s.take(o)
 		return nil
 	})
@@ -119,7 +119,7 @@ func StateIn(list []*Outcome, letter Letter, written time.Time) State {
 // History collects the outcomes of rejected rows and of replays, of the rows that are asked for, in their order. It reads once,
 // however many the rows are.
 func History(ctx context.Context, src Source, since time.Time, rows map[Row][]*Outcome) error {
-	_, err := Scan(ctx, src, Options{Partitions: []int32{LettersPartition}, Since: since}, func(_ *pipeline.Record, o *Outcome) error {
+	_, err := Scan(ctx, src, Options{Partitions: []int32{LettersPartition}, Since: since}, func(o *Outcome) error {
 		id := o.Row()
 		if list, wanted := rows[id]; wanted {
 			rows[id] = append(list, o.Clone())

@@ -2,8 +2,6 @@ package outcomes
 
 import (
 	"context"
-	"crypto/sha256"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -42,15 +40,15 @@ type Deps struct {
 
 // Writer writes the outcomes of one sync. It is safe for concurrent use.
 type Writer struct {
-	about About
-	deps  Deps
-
-	mu      sync.Mutex
-	failing int // writes that wait for Kafka
+	about    About
+	deps     Deps
+	attempts pipeline.Attempts
 }
 
 // NewWriter makes a writer.
-func NewWriter(about About, deps Deps) *Writer { return &Writer{about: about, deps: deps} }
+func NewWriter(about About, deps Deps) *Writer {
+	return &Writer{about: about, deps: deps, attempts: pipeline.Attempts{Status: deps.Status, Sync: about.Sync, What: "write outcomes", Kind: pipeline.TroubleKafka}}
+}
 
 // Chunk writes how the rows of a chunk ended of which it was told: those that are not dead letters. It returns nil once Kafka has
 // acknowledged all of it; it tries without end, says so on the status, and fails only when ctx ends.
@@ -97,17 +95,17 @@ func (w *Writer) row(b *batch, r *pipeline.Record, told *pipeline.Told, now int6
 	}
 }
 
-// key is KeyOf without garbage.
+// key is what Outcome.Key is of a record, in the batch's memory.
 func (w *Writer) key(b *batch, r *pipeline.Record) []byte {
 	if r.Bare || w.about.Identity == nil {
 		return nil
 	}
-	identity := w.about.Identity(r)
-	if len(identity) == 0 {
+	key := AppendKey(b.key[:0], w.about.Identity(r))
+	if len(key) == 0 {
 		return nil
 	}
-	b.sum = sha256.Sum256(identity)
-	return b.sum[:Prefix]
+	b.key = key
+	return key
 }
 
 // item fills in what the row's first item says.
@@ -173,7 +171,7 @@ func (w *Writer) Skipped(ctx context.Context, rows []pipeline.Record, why pipeli
 // batch is records on their way to one partition. Its memory is used again.
 type batch struct {
 	out  Outcome
-	sum  [sha256.Size]byte // its key is in it
+	key  []byte // memory of its key
 	head Head
 	buf  []byte
 	ends []int // of the records in buf
@@ -187,10 +185,18 @@ var batches = sync.Pool{New: func() any { return new(batch) }}
 func (w *Writer) batch(ctx context.Context) (*batch, error) {
 	b := batches.Get().(*batch)
 	b.buf, b.ends, b.keys = b.buf[:0], b.ends[:0], b.keys[:0]
-	return b, w.insist(ctx, func() (err error) {
+	return b, w.until(ctx, func() (err error) {
 		b.head, err = w.deps.Head(ctx)
 		return err
 	})
+}
+
+// until tries until it works, or ctx ends.
+func (w *Writer) until(ctx context.Context, do func() error) error {
+	if err := w.attempts.Until(ctx, do); err != nil {
+		return fmt.Errorf("write to %s: %w", w.deps.Topic, err)
+	}
+	return nil
 }
 
 // add appends the outcome: its key, if it has one, and its value.
@@ -229,7 +235,7 @@ func (b *batch) records(do func(keys, values [][]byte) error) error {
 // write produces until everything is acknowledged.
 func (w *Writer) write(ctx context.Context, partition int32, b *batch) error {
 	err := b.records(func(keys, values [][]byte) error {
-		return w.insist(ctx, func() error {
+		return w.until(ctx, func() error {
 			err := w.deps.Producer.Batch(ctx, w.deps.Topic, partition, keys, values)
 			b.kept = b.kept || err != nil
 			return err
@@ -239,53 +245,4 @@ func (w *Writer) write(ctx context.Context, partition int32, b *batch) error {
 		batches.Put(b)
 	}
 	return err
-}
-
-const source = "outcomes" // in the status
-
-// insist tries until it works. Only a context that ended makes it give up.
-func (w *Writer) insist(ctx context.Context, do func() error) error {
-	backoff := pipeline.Backoff{First: time.Second, Most: 30 * time.Second}
-	for tries := 0; ; tries++ {
-		err := do()
-		if err == nil {
-			w.works(tries)
-			return nil
-		}
-		w.failed(tries, err, backoff.After(tries))
-		if backoff.Wait(ctx, tries) != nil {
-			w.works(tries + 1)
-			return fmt.Errorf("write to %s: %w", w.deps.Topic, context.Cause(ctx))
-		}
-	}
-}
-
-// failed tells the status: the sync waits until Kafka takes the outcomes.
-func (w *Writer) failed(tries int, err error, pause time.Duration) {
-	w.mu.Lock()
-	if tries == 0 {
-		w.failing++
-	}
-	w.mu.Unlock()
-	if w.deps.Status == nil {
-		return
-	}
-	trouble := pipeline.Trouble{Kind: pipeline.TroubleKafka, What: err.Error()}
-	if t, is := errors.AsType[*pipeline.Trouble](err); is {
-		trouble = *t
-	}
-	trouble.What, trouble.Until = "write outcomes: "+trouble.What+": rows wait for it; it is tried again", time.Now().Add(pause)
-	w.deps.Status.Set(w.about.Sync, source, &trouble)
-}
-
-// works takes the trouble back with the last write that had it.
-func (w *Writer) works(tries int) {
-	if tries == 0 {
-		return
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.failing--; w.failing == 0 && w.deps.Status != nil {
-		w.deps.Status.Clear(w.about.Sync, source)
-	}
 }

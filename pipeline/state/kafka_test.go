@@ -51,10 +51,7 @@ func broker(t testing.TB, topic string) (*kfake.Cluster, func() state.Log) {
 			t.Fatal(err)
 		}
 		t.Cleanup(client.Close)
-		producer, err := kafka.NewProducer(cfg, "state", quiet)
-		if err != nil {
-			t.Fatal(err)
-		}
+		producer := kafka.NewProducer(cfg, "state", quiet, nil)
 		t.Cleanup(producer.Close)
 		return logOf(topic, client, producer)
 	}

@@ -35,14 +35,6 @@ func newSchedule(text, zone string) (*schedule, error) {
 // after is the first time the schedule names after t.
 func (s *schedule) after(t time.Time) time.Time { return s.cron.Next(t.In(s.zone)) }
 
-// Next is when the schedule names the next upload after now; zero where there is no schedule.
-func (j *Job) Next(now time.Time) time.Time {
-	if j.plan.schedule == nil {
-		return time.Time{}
-	}
-	return j.plan.schedule.after(now)
-}
-
 // last is the newest time the schedule names in (after, now], or zero.
 func (s *schedule) last(after, now time.Time) (t time.Time) {
 	// A schedule of every minute that was missed for a year is looked at from a week ago on: only the newest counts.

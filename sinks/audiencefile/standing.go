@@ -14,7 +14,8 @@ import (
 type Standing struct {
 	Upload  *Upload      // whose members TikTok holds, or will once it has processed them; nil: none yet
 	Cut     []build.Span // what the upload was made of; nil: not known any more
-	Next    time.Time    // of the schedule; zero: on demand alone
+	Next    time.Time    // of the schedule, in its zone, and not within TikTok's day; zero: on demand alone
+	Runs    []Manifest   // the newest first
 	Problem string       // how the last run ended, where it was after the upload and did not do what it should
 }
 
@@ -24,20 +25,19 @@ func (j *Job) Standing(ctx context.Context) (*Standing, error) {
 	if err := j.deps.load(ctx, "ledger", &l); err != nil {
 		return nil, err
 	}
-	var list []Manifest
-	if err := j.deps.load(ctx, "manifests", &list); err != nil {
+	s := &Standing{Upload: l.held()}
+	if err := j.deps.load(ctx, "manifests", &s.Runs); err != nil {
 		return nil, err
 	}
-	s := &Standing{Upload: l.held()}
 	if schedule := j.plan.schedule; schedule != nil {
-		s.Next = schedule.after(latest(j.deps.now(), l.next())).UTC()
+		s.Next = schedule.after(latest(j.deps.now(), l.next()))
 	}
-	if len(list) > 0 && !list[0].Result.Done() {
-		s.Problem = list[0].Text
+	if len(s.Runs) > 0 && !s.Runs[0].Result.Done() {
+		s.Problem = s.Runs[0].Text
 	}
-	for i := range list {
-		if s.Upload != nil && list[i].Run == s.Upload.Run {
-			s.Cut = list[i].Spans
+	for i := range s.Runs {
+		if s.Upload != nil && s.Runs[i].Run == s.Upload.Run {
+			s.Cut = s.Runs[i].Spans
 		}
 	}
 	return s, nil
@@ -50,14 +50,17 @@ func (j *Job) Follow(ctx context.Context, s *Standing, digests [][]byte, progres
 		Wanted: func(lines []byte) bool {
 			return slices.ContainsFunc(digests, func(d []byte) bool { return bytes.Contains(lines, d) })
 		},
-		Cut: func(now build.Span) (to int64) {
-			for _, cut := range s.Cut {
-				if cut.Topic == now.Topic && cut.Partition == now.Partition && (cut.TopicID == now.TopicID || cut.TopicID == "") {
-					to = cut.To
-				}
-			}
-			return to
-		}})
+		Cut: func(now build.Span) int64 { return s.CutOf(now.Topic, now.TopicID, now.Partition) }})
+}
+
+// CutOf is the offset up to which a partition of a topic was read for the upload; 0 where it was not, as of a topic that was made again since.
+func (s *Standing) CutOf(topic, id string, partition int32) int64 {
+	for _, cut := range s.Cut {
+		if cut.Topic == topic && cut.Partition == partition && (cut.TopicID == id || cut.TopicID == "") {
+			return cut.To
+		}
+	}
+	return 0
 }
 
 // Kinds are the types of identifiers in the audience.

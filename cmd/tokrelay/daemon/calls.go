@@ -15,24 +15,20 @@ import (
 
 // rememberCalls makes the log of calls, unless the wiring was given one, and what writes and reads their topic. It has a
 // producer of its own, so that dead letters never wait behind calls.
-func (w *Wiring) rememberCalls() (err error) {
+func (w *Wiring) rememberCalls() {
 	c, counted := w.Config.Calls, calls.NewMetrics(w.Metrics)
 	if w.Calls != nil {
-		return nil
+		return
 	}
 	w.Calls = calls.New(calls.Limits{Total: int(c.Memory)}, tiktok.Scrub)
 	if c.Topic == "" {
-		return nil
+		return
 	}
-	if w.callsProducer, err = kafka.NewProducer(w.kafka(), "calls", w.Log); err != nil {
-		return err
-	}
-	w.callsProducer.Remake(w.remake)
+	w.callsProducer = kafka.NewProducer(w.kafka(), "calls", w.Log, w.remake)
 	w.History = calls.NewHistory(w.callsSource(c.Topic))
 	w.Recorder = calls.NewRecorder(c, calls.RecorderDeps{Instance: w.options.Instance, Ensure: w.ensureCalls, Produce: w.callsProducer.Produce,
 		TooLarge: tooLarge, Metrics: counted, Log: w.Log})
 	w.Calls.Tell(w.Recorder.Offer)
-	return nil
 }
 
 // largestCall is what a record of a whole call may need: a request of a megabyte, and the positions of its rows.

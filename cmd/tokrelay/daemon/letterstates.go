@@ -80,10 +80,10 @@ func (s *LetterStates) Asked(state outcomes.State) int64 { return s.asked[state]
 
 // Histories reads what became of the rows of letters, in order.
 func (c *Config) Histories(ctx context.Context, client *admin.Client, letters ...*deadletter.Dead) (map[outcomes.Row][]*outcomes.Outcome, error) {
-	rows, since := map[outcomes.Row][]*outcomes.Outcome{}, time.Time{}
+	rows, since := map[outcomes.Row][]*outcomes.Outcome{}, time.Now()
 	for _, d := range letters {
 		rows[RowOf(d)] = nil
-		if since.IsZero() || d.First.Before(since) {
+		if d.First.Before(since) { // the zero time, too: it is not known, and all outcomes are read
 			since = d.First
 		}
 	}
@@ -100,11 +100,23 @@ func (c *Config) Histories(ctx context.Context, client *admin.Client, letters ..
 }
 
 // HistoryOf is the state of a letter, in words, and the history of its row, made of the row's outcomes.
-func HistoryOf(d *deadletter.Dead, list []*outcomes.Outcome) (state string, history []deadletter.Becoming) {
+func HistoryOf(d *deadletter.Dead, list []*outcomes.Outcome) (state string, history []deadletter.Event) {
 	for _, o := range list {
-		history = append(history, deadletter.Becoming{At: o.SettledAt().UTC(), What: o.End.String(), Reason: o.Reason, Replay: o.Replay, By: o.By, Call: o.Call})
+		history = append(history, EventOf(o))
 	}
 	return outcomes.StateIn(list, outcomes.Letter{Partition: d.At.Partition, Offset: d.At.Offset}, d.Failed).String(), history
+}
+
+// EventOf is how a row ended, as its history has it.
+func EventOf(o *outcomes.Outcome) deadletter.Event {
+	e := deadletter.Event{At: o.SettledAt().UTC(), Outcome: o.End.String(), Reason: o.Reason, RequestID: o.RequestID, Call: o.Call, Replay: o.Replay, By: o.By}
+	if o.Action != outcomes.None {
+		e.Action = o.Action.String()
+	}
+	if o.HasCode {
+		e.Code = strconv.Itoa(o.Code)
+	}
+	return e
 }
 
 // RowOf is the row of a letter.

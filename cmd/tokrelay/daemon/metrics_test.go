@@ -219,10 +219,7 @@ func TestEveryDocumentedMetricIsThereBeforeTheFirstRow(t *testing.T) {
 // produce writes values into a topic, round about; "" is a tombstone.
 func (r *running) produce(topic string, values ...string) {
 	r.t.Helper()
-	p, err := kafka.NewProducer(r.kafka, "test", nil)
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	p := kafka.NewProducer(r.kafka, "test", nil, nil)
 	defer p.Close()
 	records := make([]pipeline.Record, len(values))
 	for i, v := range values {

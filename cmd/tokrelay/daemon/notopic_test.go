@@ -76,10 +76,7 @@ func clientsOf(t *testing.T, cluster *kfake.Cluster) (*admin.Client, *kafka.Prod
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	producer, err := kafka.NewProducer(cfg, "test", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	producer := kafka.NewProducer(cfg, "test", nil, nil)
 	t.Cleanup(producer.Close)
 	return client, producer
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sr/srfake"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/pipeline/outcomes"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
@@ -121,7 +122,16 @@ func (w *endsWorld) read(sync string) map[int64][]*outcomes.Outcome {
 	}
 	defer client.Close()
 	rows := map[int64][]*outcomes.Outcome{}
-	_, err = outcomes.Scan(w.t.Context(), c.OutcomesIn(client), outcomes.Options{}, func(at *pipeline.Record, o *outcomes.Outcome) error {
+	topic := c.OutcomesIn(client)
+	all, err := topic.All(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	err = topic.Scan(w.t.Context(), all, func(at *pipeline.Record) error {
+		o := &outcomes.Outcome{}
+		if err := o.Decode(at.Value); err != nil {
+			return err
+		}
 		want := outcomes.PartitionOf(o.Topic, o.Partition, 12)
 		if o.End.IsDead() || o.Replay != "" {
 			want = outcomes.LettersPartition
@@ -157,7 +167,7 @@ func (w *endsWorld) judge(sync string, want map[string]outcomes.End) {
 		if last.End != want[kind] {
 			w.t.Errorf("%s: the %s row %d: got %s, want %s", sync, kind, at, last.End, want[kind])
 		}
-		if !bytes.Equal(last.Key, outcomes.KeyOf(fmt.Append(nil, at))) {
+		if !bytes.Equal(last.Key, outcomes.AppendKey(nil, fmt.Append(nil, at))) {
 			w.t.Errorf("%s: row %d: the key is not the hash of its record's", sync, at)
 		}
 	}
@@ -216,11 +226,11 @@ func (w *endsWorld) tells() {
 		o := list[0]
 		switch w.rows[at] {
 		case "good":
-			if string(o.EventID) != fmt.Sprintf("e%d", at) || !o.HasDigest(digest(at)) || o.Action != outcomes.Send || o.RequestID == "" || o.Call == "" || !o.HasCode || o.Code != 0 {
+			if string(o.EventID) != fmt.Sprintf("e%d", at) || !bytes.Contains(o.Digests, digest(at)[:outcomes.Prefix]) || o.Action != outcomes.Send || o.RequestID == "" || o.Call == "" || !o.HasCode || o.Code != 0 {
 				w.t.Errorf("a delivered row: got %+v", o)
 			}
 		case "refused":
-			if o.Reason != string(pipeline.RefusedByTikTok) || !o.HasDigest(digest(at)) || o.Action != outcomes.Send || o.RequestID == "" || o.Code != 40002 || !o.Letter.Known {
+			if o.Reason != string(pipeline.RefusedByTikTok) || !bytes.Contains(o.Digests, digest(at)[:outcomes.Prefix]) || o.Action != outcomes.Send || o.RequestID == "" || o.Code != 40002 || !o.Letter.Known {
 				w.t.Errorf("a row that TikTok refused: got %+v", o)
 			}
 		case "bad":
@@ -234,7 +244,7 @@ func (w *endsWorld) tells() {
 		}
 	}
 	for at, list := range w.read("members") {
-		if o := list[0]; w.rows[at] == "good" && (o.Action != outcomes.Add || !o.HasDigest(digest(at)) || o.EventID != nil) {
+		if o := list[0]; w.rows[at] == "good" && (o.Action != outcomes.Add || !bytes.Contains(o.Digests, digest(at)[:outcomes.Prefix]) || o.EventID != nil) {
 			w.t.Errorf("an asserted row: got %+v", o)
 		}
 	}
@@ -273,7 +283,7 @@ func TestTroubleWithOutcomesHoldsTheSyncAndNothingIsCommitted(t *testing.T) {
 	w.produce("bad", 1)
 	await(t, "trouble that names the topic", func() bool {
 		return slices.ContainsFunc(d.Wiring.Status.Troubles("orders"), func(s pipeline.TroubleSince) bool {
-			return s.Kind == pipeline.TroubleKafka && strings.Contains(s.What, "write outcomes") && strings.Contains(s.What, "tokrelay.outcomes")
+			return s.Kind == pipeline.TroubleKafka && strings.Contains(s.What, "write outcomes") && strings.Contains(s.What, "grant Write on topic tokrelay.outcomes")
 		})
 	})
 	await(t, "the rows to be delivered", func() bool { return len(w.tiktok.Events()) == 3 })
@@ -285,6 +295,25 @@ func TestTroubleWithOutcomesHoldsTheSyncAndNothingIsCommitted(t *testing.T) {
 	w.caughtUp(d)
 	await(t, "the end of trouble", func() bool { return len(d.Wiring.Status.Troubles("orders")) == 0 })
 	w.judge("orders", orderEnds)
+}
+
+// A letter that does not say when its row failed first was looked for since the time that the next letter says.
+func TestTheHistoryOfALetterIsReadAlsoWhereItDoesNotSayWhenItsRowFailedFirst(t *testing.T) {
+	w := newEndsWorld(t)
+	w.produce("bad", 1)
+	d, stop := w.start(true)
+	defer stop()
+	w.caughtUp(d)
+	list, err := d.NewestLetters(t.Context(), &deadletter.Filter{}, 1, 10)
+	if err != nil || len(list) != 1 {
+		t.Fatal(list, err)
+	}
+	undated, late := *list[0], *list[0]
+	undated.First, late.First, late.Record.Offset = time.Time{}, time.Now().Add(time.Hour), 99
+	got, err := d.Wiring.Config.Histories(t.Context(), d.Wiring.Admin, &undated, &late)
+	if err != nil || len(got[RowOf(&undated)]) != 1 {
+		t.Errorf("got %v, %v, want an outcome of the row", got, err)
+	}
 }
 
 func TestWithoutOutcomesNothingIsWrittenAndThereIsNoTopic(t *testing.T) {

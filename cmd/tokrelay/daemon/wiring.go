@@ -100,17 +100,12 @@ func (w *Wiring) connect() (err error) {
 	if w.Registry, err = registry.New(w.Config.SchemaRegistry, registry.Deps{Log: w.Log, Metrics: registry.NewMetrics(w.Metrics)}); err != nil {
 		return err
 	}
-	if w.producer, err = kafka.NewProducer(w.kafka(), "dead-letters", w.Log); err != nil {
-		return err
-	}
-	w.producer.Remake(w.remake)
+	w.producer = kafka.NewProducer(w.kafka(), "dead-letters", w.Log, w.remake)
 	w.outcomes.batches = kafka.NewBatches(w.kafka(), "outcomes", w.Log, w.remake)
 	if w.Admin, err = admin.New(w.kafka(), "admin", w.Log); err != nil {
 		return err
 	}
-	if err := w.rememberCalls(); err != nil {
-		return err
-	}
+	w.rememberCalls()
 	for name, c := range w.Config.Connections {
 		if w.connections[name], err = w.connection(name, c); err != nil {
 			return fmt.Errorf("connection %s: %w", name, err)

@@ -102,8 +102,8 @@ func (c *callPage) items(e *calls.Entry, req *request, from int) {
 	to := min(from+itemsShown, total)
 	for i := from; i < to; i++ {
 		row := itemRow{Number: i + 1}
-		if i < len(e.Rows) {
-			row.At, row.EventID = place(e.Rows[i]), e.Rows[i].EventID
+		if i < len(e.Rows) && e.Rows[i].Topic != "" {
+			row.At, row.EventID = e.Rows[i].String(), e.Rows[i].EventID
 		}
 		if i < len(req.items) {
 			row.JSON = jsonHTML(req.items[i])
@@ -150,14 +150,6 @@ func (p *Page) tree(e *calls.Entry) []treeRow {
 		list = append(list, treeRow{callRow: p.newCallRow(f), Depth: min(strings.Count(f.Batch, "."), 8), Here: p.book.identity(f) == p.book.identity(e)})
 	}
 	return list
-}
-
-// place is the position of a row, as logs and dlq show write it.
-func place(at pipeline.Position) string {
-	if at.Topic == "" {
-		return ""
-	}
-	return at.Topic + "/" + strconv.Itoa(int(at.Partition)) + "/" + strconv.FormatInt(at.Offset, 10)
 }
 
 // curlItems is the most items whose JSON is written into the command itself.

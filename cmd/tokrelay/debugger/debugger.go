@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/cmd/tokrelay/find"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/sinks/audiencefile"
 )
@@ -29,11 +30,12 @@ type Page struct {
 	trend    *trend
 	viewers  chan struct{} // one for each browser that follows live
 	searches chan struct{} // one for each question under way
+	finder   func() (*find.Finder, error)
 	every    time.Duration // between looks for what a follower has not seen
 	started  time.Time
 
 	letters cache[lettersChosen, []*deadletter.Explained]
-	uploads cache[string, []audiencefile.Manifest]
+	uploads cache[string, *audiencefile.Standing]
 	groups  cache[string, []*daemon.GroupState]
 	schemas cache[string, []daemon.TopicColumns]
 }
@@ -48,6 +50,7 @@ func New(d *daemon.Daemon) http.Handler {
 	p.letters.fresh, p.uploads.fresh, p.groups.fresh = 3*time.Second, 3*time.Second, 3*time.Second
 	p.schemas.fresh = 30 * time.Second
 	p.replay, p.book = newReplayer(d), newBook(d)
+	p.finder = sync.OnceValues(func() (*find.Finder, error) { return find.New(d) })
 	p.trend = newTrend(d.Wiring.State, d.Instance(), p.trendPoint, time.Now)
 	p.routes()
 	return p

@@ -22,7 +22,7 @@ type fileView struct {
 	Audience string                  `json:"audience"`
 	Schedule string                  `json:"schedule"`
 	Zone     string                  `json:"timezone"`
-	Next     time.Time               `json:"next,omitzero"` // by the schedule
+	Next     time.Time               `json:"next,omitzero"` // by the schedule, and not within TikTok's day
 	State    state                   `json:"state"`
 	Progress audiencefile.Progress   `json:"progress"`
 	Busy     bool                    `json:"-"`
@@ -47,27 +47,25 @@ func (p *Page) files(r *http.Request) (any, error) {
 	for i := range p.d.Wiring.Config.Syncs {
 		s := &p.d.Wiring.Config.Syncs[i]
 		if job := p.d.FileJob(s.Name); job != nil {
-			v.Audiences = append(v.Audiences, p.file(ctx, s, job.Progress()))
+			v.Audiences = append(v.Audiences, p.file(ctx, s, job))
 		}
 	}
 	return v, nil
 }
 
-func (p *Page) file(ctx context.Context, s *daemon.Sync, progress audiencefile.Progress) fileView {
-	c := s.AudienceFile
+func (p *Page) file(ctx context.Context, s *daemon.Sync, job *audiencefile.Job) fileView {
+	c, progress := s.AudienceFile, job.Progress()
 	f := fileView{Sync: s.Name, Audience: cmp.Or(c.Audience.Name, c.Audience.ID), Schedule: c.Schedule, Zone: c.Timezone,
 		Progress: progress, State: fileState(progress, c.Schedule), Busy: progress.Phase != audiencefile.PhaseIdle && progress.Phase != ""}
-	if job := p.d.FileJob(s.Name); job != nil {
-		f.Next = job.Next(time.Now())
-	}
 	if troubles := p.d.Wiring.Status.Troubles(s.Name); len(troubles) > 0 {
 		f.State = troubleState(troubles[0])
 	}
-	var err error
-	f.Runs, err = p.uploads.get(s.Name, func() ([]audiencefile.Manifest, error) { return p.d.Uploads(ctx, s.Name) })
+	standing, err := p.uploads.get(s.Name, func() (*audiencefile.Standing, error) { return job.Standing(ctx) })
 	if err != nil {
 		f.Problem = err.Error()
+		return f
 	}
+	f.Runs, f.Next = standing.Runs, standing.Next
 	return f
 }
 

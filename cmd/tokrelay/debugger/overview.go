@@ -93,7 +93,7 @@ func (p *Page) look(ctx context.Context, s *daemon.Sync) syncView {
 		LagRows: f.Total.LagRecords, Lag: f.Total.LagSeconds, Delivered: f.Delivered, Rejected: f.Rejected, Skipped: f.Skipped,
 		LastSuccess: f.Total.LastSuccess}
 	if job := p.d.FileJob(s.Name); job != nil {
-		file := p.file(ctx, s, job.Progress())
+		file := p.file(ctx, s, job)
 		v.State, v.File = file.State, &file
 	}
 	for _, t := range troubles[min(1, len(troubles)):] {

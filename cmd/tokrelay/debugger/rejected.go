@@ -210,12 +210,11 @@ func (p *Page) letter(r *http.Request) (any, error) {
 	if e.Row, err = p.d.Opener(false).Open(ctx, d); err != nil {
 		e.Row = &deadletter.Row{Problem: err.Error()}
 	}
-	schemas, err := p.d.Wiring.Config.Schemas()
+	finder, err := p.finder()
 	if err != nil {
 		return nil, err
 	}
-	why, err := find.NewExplainer(p.d.Wiring.Config, p.d.Wiring.Admin, schemas).Why(ctx, d)
-	return &letterPage{Explained: e, Why: why, Words: e.ClassInWords(), Calls: p.callsOfBatch(e)}, err
+	return &letterPage{Explained: e, Why: finder.Explainer().Why(ctx, d), Words: e.ClassInWords(), Calls: p.callsOfBatch(e)}, nil
 }
 
 func (p *Page) callsOfBatch(e *deadletter.Explained) []callRow {

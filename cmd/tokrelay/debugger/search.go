@@ -57,7 +57,7 @@ func (p *Page) search(r *http.Request) (any, error) {
 		return nil, problem{http.StatusServiceUnavailable, "others are searching: try again in a minute"}
 	}
 	f := &found{Since: r.Form.Get("hours")}
-	finder, err := find.New(p.d)
+	finder, err := p.finder()
 	if err != nil {
 		return nil, err
 	}

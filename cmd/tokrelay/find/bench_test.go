@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"strconv"
-	"syscall"
 	"testing"
 	"time"
 
@@ -68,22 +67,15 @@ func BenchmarkAnswer(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				began, used := time.Now(), processor()
+				began := time.Now()
 				a, err := finder.Find(b.Context(), question, find.Options{Since: time.Now().Add(-24 * time.Hour)})
 				if err != nil || len(a.Problems) > 0 {
 					b.Fatal(err, a.Problems)
 				}
-				b.Logf("%s in %s, %s of processor with the broker's: %s", q.name, time.Since(began).Round(time.Millisecond), processor()-used, a.Verdict)
+				b.Logf("%s in %s: %s", q.name, time.Since(began).Round(time.Millisecond), a.Verdict)
 			}
 		})
 	}
-}
-
-// processor is what the process has used of processors: on a machine that is busy the time says little.
-func processor() time.Duration {
-	var u syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano()).Round(time.Millisecond)
 }
 
 // settledDaemon has read the rows, of which the last are refused, and does not run any more.

@@ -2,7 +2,6 @@ package find
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"regexp"
 	"slices"
@@ -67,7 +66,10 @@ func Compare(s *daemon.Sync, row *deadletter.Row, item json.RawMessage, refused 
 			list = append(list, one)
 		}
 	}
-	slices.SortStableFunc(list, func(x, y Compared) int { return cmp.Compare(order(x), order(y)) })
+	i := slices.IndexFunc(list, func(one Compared) bool { return one.Mark == Refused })
+	if i > 0 { // it comes first
+		list = slices.Insert(slices.Delete(slices.Clone(list), i, i+1), 0, list[i])
+	}
 	return list
 }
 
@@ -82,14 +84,6 @@ func private(s *daemon.Sync) map[string]bool {
 		}
 	}
 	return columns
-}
-
-// order puts the field that was refused first.
-func order(c Compared) int {
-	if c.Mark == Refused {
-		return 0
-	}
-	return 1
 }
 
 type comparison struct {

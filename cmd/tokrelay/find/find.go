@@ -5,15 +5,12 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
-	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 	"github.com/tokrelay/tokrelay/sinks/audiencefile"
-	"github.com/tokrelay/tokrelay/sinks/segment/owners"
 )
 
 // Finder answers questions about a configuration's syncs. It may be used by several goroutines.
@@ -29,12 +26,17 @@ func New(d *daemon.Daemon) (*Finder, error) {
 	return &Finder{wiring: d.Wiring, jobs: d.FileJob, schemas: schemas}, err
 }
 
+// Explainer explains dead letters of the same configuration.
+func (f *Finder) Explainer() *Explainer {
+	return NewExplainer(f.wiring.Config, f.wiring.Admin, f.schemas)
+}
+
 // Options say how far to look.
 type Options struct {
 	Syncs    []string // none: all
 	Since    time.Time
 	Progress func(what string, done, of int64) // called from several goroutines; nil: nobody asks
-	Patience time.Duration                     // for each topic that is read by its rows; 0: as long as it takes
+	Patience time.Duration                     // for the topic of each file audience; 0: as long as it takes
 }
 
 // search is one question at work. It belongs to one goroutine.
@@ -43,25 +45,27 @@ type search struct {
 	question *Question
 	options  Options
 	syncs    []*daemon.Sync
+	tracers  map[string]*tracer // by sync
 	answer   *Answer
 }
 
 // Find answers a question. What could not be looked at is among the answer's problems; the error says that Kafka could not be asked, or
 // that ctx ended.
 func (f *Finder) Find(ctx context.Context, q *Question, o Options) (*Answer, error) {
-	s := &search{Finder: f, question: q, options: o, answer: &Answer{Asked: q.As.Words(), rows: map[rowID]*Row{}}}
+	s := &search{Finder: f, question: q, options: o, tracers: map[string]*tracer{}, answer: &Answer{Asked: q.As.Words()}}
 	if err := f.wiring.Admin.Ping(ctx); err != nil {
 		return nil, err
 	}
 	for i := range f.wiring.Config.Syncs {
-		if one := &f.wiring.Config.Syncs[i]; len(o.Syncs) == 0 || slices.Contains(o.Syncs, one.Name) {
+		if one := &f.wiring.Config.Syncs[i]; s.isAsked(one.Name) {
 			s.syncs = append(s.syncs, one)
 		}
 	}
-	if never, err := f.wiring.NeverRan(ctx); err == nil && !never {
+	never, err := f.wiring.NeverRan(ctx)
+	if err == nil && !never {
 		err = f.wiring.State.Refresh(ctx)
-		s.problem("the state topic", err)
 	}
+	s.problem("the state topic", err)
 	if q.Place != nil {
 		s.position(ctx, *q.Place)
 	} else {
@@ -99,8 +103,26 @@ func (f *search) holds(ctx context.Context) {
 // problem notes what could not be looked at.
 func (f *search) problem(what string, err error) {
 	if err != nil {
-		f.answer.Problems = append(f.answer.Problems, what+" could not be looked at: "+err.Error())
+		f.note(what + " could not be looked at: " + err.Error())
 	}
+}
+
+func (f *search) note(text string) { f.answer.Problems = append(f.answer.Problems, text) }
+
+func (f *search) isAsked(sync string) bool {
+	return len(f.options.Syncs) == 0 || slices.Contains(f.options.Syncs, sync)
+}
+
+// tracer is that of a sync.
+func (f *search) tracer(s *daemon.Sync) (*tracer, error) {
+	if t := f.tracers[s.Name]; t != nil {
+		return t, nil
+	}
+	t, err := newTracer(s, f.schemas)
+	if err == nil {
+		f.tracers[s.Name] = t
+	}
+	return t, err
 }
 
 func (f *search) progress(what string, done, of int64) {
@@ -109,92 +131,71 @@ func (f *search) progress(what string, done, of int64) {
 	}
 }
 
-// within is ctx for as long as the caller has patience with one topic.
-func (f *search) within(ctx context.Context) (context.Context, context.CancelFunc) {
-	if f.options.Patience > 0 {
-		return context.WithTimeout(ctx, f.options.Patience)
-	}
-	return context.WithCancel(ctx)
-}
-
-// conclude answers in a sentence: of the newest rows, for an event, a key or a position; of memberships and rows for a person.
+// conclude answers in a sentence: of its rows for a position, else of memberships and of how many rows are in which state.
 func (a *Answer) conclude(q *Question) {
 	slices.SortStableFunc(a.Rows, func(x, y *Row) int {
-		return cmp.Or(y.Changed.Compare(x.Changed), strings.Compare(x.Sync, y.Sync), cmp.Compare(y.at.Offset, x.at.Offset))
+		return cmp.Or(y.Changed.Compare(x.Changed), strings.Compare(x.Sync, y.Sync), cmp.Compare(y.id.Offset, x.id.Offset))
 	})
 	var parts []string
 	tone := Idle
 	say := func(text string, t Tone) {
-		if !slices.Contains(parts, text) {
+		if text = sentence(text); !slices.Contains(parts, text) {
 			parts = append(parts, text)
 		}
 		if rank(t) > rank(tone) {
 			tone = t
 		}
 	}
+	switch {
+	case q.Place != nil && len(a.Rows) == 1:
+		say(a.Rows[0].Words, a.Rows[0].Tone())
+	case q.Place != nil:
+		for _, r := range a.Rows {
+			say(r.Words+" (sync "+r.Sync+")", r.Tone())
+		}
+	default:
+		a.count(say)
+	}
+	if len(parts) == 0 {
+		for _, text := range a.nothing(q) {
+			say(text, Idle)
+		}
+	}
+	a.Verdict, a.Tone = strings.Join(parts, " "), tone
+}
+
+// count says of memberships which there are, and of rows how many are in which state.
+func (a *Answer) count(say func(text string, t Tone)) {
 	for _, m := range a.Memberships {
 		if m.In || m.Pending || m.Refused || m.Unknown != "" {
 			say(m.Words, m.Tone)
 		}
 	}
-	if q.Place != nil {
-		parts = nil
+	for _, s := range states {
+		n := 0
 		for _, r := range a.Rows {
-			say(r.verdict(len(a.Rows) > 1), r.Tone())
+			if r.State == s.State {
+				n++
+			}
 		}
-	} else {
-		for state, n := range a.states() {
-			say(stateWords(state, n, len(a.Rows)), tones[state])
+		switch {
+		case n > 0 && len(a.Rows) == 1:
+			say(s.words, s.Tone)
+		case n > 0:
+			say(fmt.Sprintf("%d of %d rows %s", n, len(a.Rows), s.words), s.Tone)
 		}
 	}
-	if len(parts) == 0 {
-		parts = a.nothing(q)
-	}
-	for i := range parts {
-		parts[i] = sentence(parts[i])
-	}
-	a.Verdict, a.Tone = strings.Join(parts, " "), tone
-}
-
-// verdict is what became of the row, in which sync where there are several.
-func (r *Row) verdict(several bool) string {
-	if several {
-		return r.Words + " (sync " + r.Sync + ")"
-	}
-	return r.Words
 }
 
 // rank orders tones: what needs an operator comes before what is well.
 func rank(t Tone) int { return slices.Index([]Tone{Idle, Good, Wait, Stop}, t) }
 
-// states counts the rows by their state.
-func (a *Answer) states() func(yield func(State, int) bool) {
-	counts := map[State]int{}
-	for _, r := range a.Rows {
-		counts[r.State]++
-	}
-	return func(yield func(State, int) bool) {
-		for _, state := range []State{Rejected, Failed, Waiting, Delivered, Asserted, Uploaded, NoUpload, Skipped, Forgotten, Gone, Absent} {
-			if n := counts[state]; n > 0 && !yield(state, n) {
-				return
-			}
-		}
-	}
-}
-
-func stateWords(state State, n, of int) string {
-	what := map[State]string{Rejected: "rejected", Failed: "given up after it failed", Waiting: "not read yet", Delivered: "sent, and accepted by TikTok",
-		Asserted: "handed to the audience's owners", Uploaded: "in an upload", NoUpload: "in no upload yet", Skipped: "skipped", Forgotten: "settled, and how is not known any more",
-		Gone: "not in Kafka any more", Absent: "not there"}[state]
-	if of == 1 {
-		return what
-	}
-	return strconv.Itoa(n) + " of " + strconv.Itoa(of) + " rows " + what
-}
-
 // nothing says where nothing was found.
 func (a *Answer) nothing(q *Question) []string {
 	text := "nothing is known of " + q.As.Words() + " like that"
+	if q.Place != nil {
+		return []string{text}
+	}
 	switch len(a.Memberships) {
 	case 0:
 	case 1:
@@ -213,15 +214,6 @@ func (a *Answer) nothing(q *Question) []string {
 
 func sentence(text string) string { return strings.ToUpper(text[:1]) + text[1:] + "." }
 
-// place is a position as logs and letters have it.
-func place(p pipeline.Position) string {
-	return p.Topic + "/" + strconv.Itoa(int(p.Partition)) + "/" + strconv.FormatInt(p.Offset, 10)
-}
-
-func positionOf(w *owners.Wanter) pipeline.Position {
-	return pipeline.Position{Topic: w.Topic, Partition: w.Partition, Offset: w.Offset}
-}
-
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
 // at is a time in a sentence; nothing where it is not known.
@@ -231,5 +223,3 @@ func at(before string, t time.Time) string {
 	}
 	return before + stamp(t)
 }
-
-func short(hash []byte) string { return fmt.Sprintf("%x", hash[:min(4, len(hash))]) }

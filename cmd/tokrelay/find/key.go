@@ -28,6 +28,10 @@ func keyForms(text string) (forms [][]byte) {
 	for _, form := range object {
 		forms = append(forms, []byte(form+"}"))
 	}
+	forms = append(forms, []byte(quoted(text)))
+	if strings.ContainsAny(text, ",=") {
+		forms = append(forms, avroForms(text)...) // they may be part of the only column's value
+	}
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
 		forms = append(forms, binary.BigEndian.AppendUint64(nil, uint64(n)))
 		if int64(int32(n)) == n {
@@ -62,18 +66,26 @@ func avroForms(value string) (forms [][]byte) {
 
 // members puts a member behind each beginning of an object: its value as a number, where it is one, and as a text.
 func members(beginnings []string, comma bool, name, value string) (list []string) {
-	quotedName, _ := json.Marshal(name) // texts always encode
-	quotedValue, _ := json.Marshal(value)
+	quotedName, quotedValue := quoted(name), quoted(value)
 	for _, beginning := range beginnings {
 		if comma {
 			beginning += ","
 		}
 		if _, err := strconv.ParseInt(value, 10, 64); err == nil && len(list) < mostForms {
-			list = append(list, beginning+string(quotedName)+":"+value)
+			list = append(list, beginning+quotedName+":"+value)
 		}
 		if len(list) < mostForms {
-			list = append(list, beginning+string(quotedName)+":"+string(quotedValue))
+			list = append(list, beginning+quotedName+":"+quotedValue)
 		}
 	}
 	return list
+}
+
+// quoted is a text in JSON, where < > and & are as they are: only Go escapes them.
+func quoted(text string) string {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(text) // texts always encode
+	return strings.TrimSuffix(b.String(), "\n")
 }

@@ -3,10 +3,14 @@ package find
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
+	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/outcomes"
 	"github.com/tokrelay/tokrelay/sinks/audience/member"
 	"github.com/tokrelay/tokrelay/sinks/segment/owners"
 )
@@ -28,6 +32,8 @@ type Membership struct {
 	Unknown  string    `json:"unknown,omitempty"` // why it cannot be said
 	Words    string    `json:"words"`
 	Tone     Tone      `json:"-"`
+
+	hash []byte
 }
 
 // Wanter is a row because of which an identifier is in an audience.
@@ -37,13 +43,13 @@ type Wanter struct {
 	Changed time.Time `json:"changed"`
 }
 
-// memberships are those of the digests in the audiences of the syncs.
-func (f *search) memberships(ctx context.Context, digests [][]byte) {
+// memberships are those of the digests in the audiences of syncs.
+func (f *search) memberships(ctx context.Context, syncs []*daemon.Sync, digests [][]byte) {
 	if len(digests) == 0 {
 		return
 	}
 	seen := map[string]bool{}
-	for _, s := range f.syncs {
+	for _, s := range syncs {
 		var err error
 		var list []Membership
 		switch s.Kind() {
@@ -87,9 +93,9 @@ func (f *search) streamed(ctx context.Context, s *daemon.Sync, digests [][]byte)
 
 // wished says of one identifier whether it is in.
 func (f *search) wished(s *daemon.Sync, w *owners.Wish, waiting int64) Membership {
-	m := Membership{Sync: s.Name, Audience: nameOf(s, w.Audience), Kind: s.Kind(), In: w.In, Type: w.Kind.Name(), Digest: short(w.Hash), Waiting: waiting}
+	m := Membership{Sync: s.Name, Audience: nameOf(s, w.Audience), Kind: s.Kind(), In: w.In, Type: w.Kind.Name(), Digest: hex.EncodeToString(w.Hash)[:8], Waiting: waiting, hash: w.Hash}
 	for _, by := range w.By {
-		m.Rows = append(m.Rows, Wanter{Sync: f.byTag(by.Sync), At: place(positionOf(&by)), Changed: by.Changed})
+		m.Rows = append(m.Rows, Wanter{Sync: f.byTag(by.Sync), At: pipeline.Position{Topic: by.Topic, Partition: by.Partition, Offset: by.Offset}.String(), Changed: by.Changed})
 	}
 	wanted := len(w.By) > 0
 	m.Pending = wanted != w.In || w.Open
@@ -119,31 +125,31 @@ func wantedWords(rows []Wanter) string {
 }
 
 func waitingWords(n int64) string {
-	switch n {
-	case 0:
+	if n == 0 {
 		return ""
-	case 1:
-		return "; 1 row of the sync is on its way and may change it"
 	}
-	return fmt.Sprintf("; %d rows of the sync are on their way and may change it", n)
+	return fmt.Sprintf("; %d row(s) of the sync on their way may change it", n)
 }
 
-// refusals says of identifiers that TikTok refused them: that counts as told. The outcomes of refused ones are of this question's rows.
+// refusals says of identifiers that TikTok refused them: for their owners that counts as told. The outcomes of refused ones are of this
+// question's rows; a row may have other identifiers, which TikTok took.
 func (a *Answer) refusals() {
 	for i := range a.Memberships {
 		m := &a.Memberships[i]
 		for _, r := range a.Rows {
-			if r.Sync == m.Sync && (r.State == Rejected || r.State == Failed) && wants(m.Rows, r.At) {
-				m.Refused, m.Tone = true, Stop
+			wants := slices.ContainsFunc(m.Rows, func(w Wanter) bool { return w.At == r.At && w.Sync == r.Sync })
+			if wants && r.isDead() && hasPrefixOf(r.refused, m.hash) {
+				m.Refused, m.In, m.Pending, m.Tone = true, false, false, Stop
 				m.Words = "not in " + m.Audience + ", though it should be: TikTok refused it, see the rejected row"
 			}
 		}
 	}
 }
 
-func wants(rows []Wanter, at string) bool {
-	for _, w := range rows {
-		if w.At == at {
+// hasPrefixOf reports whether first bytes of digests are those of a digest.
+func hasPrefixOf(prefixes, digest []byte) bool {
+	for rest := prefixes; len(rest) >= outcomes.Prefix; rest = rest[outcomes.Prefix:] {
+		if bytes.HasPrefix(digest, rest[:outcomes.Prefix]) {
 			return true
 		}
 	}
@@ -175,20 +181,10 @@ func nameOf(s *daemon.Sync, inRow string) string {
 	return "the audiences that rows of " + s.Name + " name"
 }
 
-// typeOf is the type of a digest among those of an audience, by its length.
-func typeOf(kinds []member.Kind, digest []byte) string {
-	for _, k := range kinds {
-		if k.Size() == len(digest) {
-			return k.Name()
-		}
-	}
-	return ""
-}
-
-// fitting are the digests that an audience with such types may hold.
+// fitting are the digests that an audience with such types may hold. Where an identifier is missing there are zeros.
 func fitting(kinds []member.Kind, digests [][]byte) (list [][]byte) {
 	for _, d := range digests {
-		if typeOf(kinds, d) != "" && !bytes.Equal(d, make([]byte, len(d))) {
+		if slices.ContainsFunc(kinds, func(k member.Kind) bool { return k.Size() == len(d) }) && !bytes.Equal(d, make([]byte, len(d))) {
 			list = append(list, d)
 		}
 	}

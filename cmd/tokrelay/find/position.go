@@ -1,7 +1,6 @@
 package find
 
 import (
-	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -21,24 +20,33 @@ import (
 func (f *search) position(ctx context.Context, at pipeline.Position) {
 	letters := daemon.LettersIn(f.wiring.Admin)
 	record, err := deadletter.Fetch(ctx, letters, at)
-	f.problem(place(at), err)
-	if at.Topic == f.wiring.Config.DeadLetter.RejectedTopic && record != nil {
+	f.problem(at.String(), err)
+	written := int64(0) // the time of the row's record; 0: not known
+	switch {
+	case record == nil:
+	case at.Topic == f.wiring.Config.DeadLetter.RejectedTopic:
 		if d, err := deadletter.Parse(record); err == nil {
-			at = pipeline.Position{Topic: d.Record.Topic, Partition: d.Record.Partition, Offset: d.Record.Offset}
+			at, written = d.Record.At(), outcomes.Millis(d.Record.Timestamp)
 			f.options.Syncs = []string{d.Sync}
 			f.syncs = slices.DeleteFunc(f.syncs, func(s *daemon.Sync) bool { return s.Name != d.Sync })
-			record, err = deadletter.Fetch(ctx, letters, at)
-			f.problem(place(at), err)
+			record, err = d.Source(ctx, letters)
+			f.problem(at.String(), err)
 		}
+	default:
+		written = outcomes.Millis(record.Timestamp)
 	}
 	readers := f.readers(ctx, at.Topic)
-	if len(readers) == 0 {
-		f.answer.Problems = append(f.answer.Problems, fmt.Sprintf("no sync of the configuration reads topic %s: see that the name is right", at.Topic))
+	if topics := f.wiring.Config.DeadLetter; at.Topic == topics.RejectedTopic || at.Topic == topics.FailedTopic {
+		f.note(fmt.Sprintf("%s is not the letter of a row: tokrelay dlq show %s explains it", at, at))
 		return
 	}
-	f.problem("the topic of outcomes", f.settledAt(ctx, at, record))
+	if len(readers) == 0 {
+		f.note(fmt.Sprintf("no sync that is asked for reads topic %s: see that the name is right", at.Topic))
+		return
+	}
+	f.problem("the topic of outcomes", f.settledAt(ctx, at, written))
 	for _, s := range readers {
-		f.problem("sync "+s.Name, f.rowOf(ctx, s, at, record))
+		f.problem("sync "+s.Name, f.rowOf(ctx, s, at, written, record))
 	}
 }
 
@@ -57,8 +65,16 @@ func (f *search) readers(ctx context.Context, topic string) (list []*daemon.Sync
 // early is how much earlier than its record's time a row may have settled: clocks differ.
 const early = time.Hour
 
-// settledAt reads the outcomes of a row: they are in two partitions.
-func (f *search) settledAt(ctx context.Context, at pipeline.Position, record *pipeline.Record) error {
+// sinceOf is since when what became of a row has to be looked for; the zero time: since ever.
+func sinceOf(written int64) time.Time {
+	if t := time.UnixMilli(written); written != 0 && t.Before(time.Now()) {
+		return t.Add(-early)
+	}
+	return time.Time{}
+}
+
+// settledAt reads the outcomes of a row: they are in two partitions. Those of another topic that had the name before are of other rows.
+func (f *search) settledAt(ctx context.Context, at pipeline.Position, written int64) error {
 	if !f.wiring.Config.Outcomes.Enabled {
 		f.answer.Looked.Off = true
 		return nil
@@ -67,101 +83,89 @@ func (f *search) settledAt(ctx context.Context, at pipeline.Position, record *pi
 	if err != nil {
 		return err
 	}
-	o := outcomes.Options{Partitions: []int32{outcomes.LettersPartition, outcomes.PartitionOf(at.Topic, at.Partition, len(all.To))}}
-	if record != nil {
-		o.Since = earliest(record.Timestamp, time.Now()).Add(-early)
-	}
-	err = f.settled(ctx, o, func(out *outcomes.Outcome) bool {
-		return out.Offset == at.Offset && out.Partition == at.Partition && out.Topic == at.Topic
+	o := outcomes.Options{Since: sinceOf(written), Partitions: []int32{outcomes.LettersPartition, outcomes.PartitionOf(at.Topic, at.Partition, len(all.To))}}
+	_, err = f.settled(ctx, o, func(out *outcomes.Outcome) bool {
+		return out.Offset == at.Offset && out.Partition == at.Partition && out.Topic == at.Topic && (written == 0 || out.Changed == written)
 	})
-	f.answer.Looked.Since = time.Time{} // there are none before
 	return err
 }
 
-func earliest(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
-}
-
 // rowOf says what became of the row in one sync, and what it is.
-func (f *search) rowOf(ctx context.Context, s *daemon.Sync, at pipeline.Position, record *pipeline.Record) error {
-	row := f.answer.row(s.Name, at)
-	known := row.State != ""
-	if record == nil && !known {
-		return f.missing(ctx, s, row)
+func (f *search) rowOf(ctx context.Context, s *daemon.Sync, at pipeline.Position, written int64, record *pipeline.Record) error {
+	if record == nil && written == 0 { // then its outcomes say when it was written
+		for _, r := range f.answer.Rows {
+			if r.Sync == s.Name {
+				written = max(written, r.id.Time)
+			}
+		}
 	}
+	row := f.answer.row(outcomes.Row{Sync: s.Name, Topic: at.Topic, Partition: at.Partition, Offset: at.Offset, Time: written})
 	if record == nil {
+		if row.State == "" {
+			if err := f.missing(ctx, row); err != nil {
+				return err
+			}
+		}
 		return f.letterOf(ctx, s, row)
 	}
-	row.Changed = record.Timestamp.UTC()
-	t, err := newTracer(s, f.schemas)
+	t, err := f.tracer(s)
 	if err != nil {
 		return err
 	}
-	if !known {
-		waits, err := f.waits(ctx, s, row)
-		if err != nil {
+	out := row.today(ctx, t, record)
+	waits := false
+	if row.State == "" {
+		if waits, err = f.waits(ctx, s, row); err != nil {
 			return err
 		}
-		if !waits {
-			f.judge(ctx, row, t, record)
-		}
 	}
-	out := row.today(ctx, t, record)
-	if out == nil {
-		return nil
+	if !waits {
+		f.judge(row, out)
 	}
-	if row.State == Skipped && out.condition != "" {
-		row.Words = "skipped: " + out.condition
+	if err := f.letterOf(ctx, s, row); err != nil || out == nil {
+		return err
 	}
 	if s.IsAudience() {
 		f.membersOf(ctx, s, out.items)
-	}
-	if row.State == Rejected || row.State == Failed || row.State == Forgotten {
-		if err := f.letterOf(ctx, s, row); err != nil {
-			return err
-		}
 	}
 	return f.compare(ctx, s, row, record, out)
 }
 
 // missing says of a row that Kafka does not have why that is.
-func (f *search) missing(ctx context.Context, s *daemon.Sync, row *Row) error {
-	all, err := f.wiring.Admin.All(ctx, row.at.Topic)
+func (f *search) missing(ctx context.Context, row *Row) error {
+	all, err := f.wiring.Admin.All(ctx, row.id.Topic)
 	if err != nil {
 		return err
 	}
-	start, _ := all.From.Get(row.at.Topic, row.at.Partition)
-	switch end, ok := all.To.Get(row.at.Topic, row.at.Partition); {
+	start, _ := all.From.Get(row.id.Topic, row.id.Partition)
+	switch end, ok := all.To.Get(row.id.Topic, row.id.Partition); {
 	case !ok:
-		row.State, row.Words = Absent, fmt.Sprintf("topic %s has no partition %d", row.at.Topic, row.at.Partition)
-	case row.at.Offset >= end:
+		row.State, row.Words = Absent, fmt.Sprintf("topic %s has no partition %d", row.id.Topic, row.id.Partition)
+	case row.id.Offset >= end:
 		row.State, row.Words = Absent, fmt.Sprintf("there is no such row yet: the partition ends at offset %d", end)
-	case row.at.Offset < start:
+	case row.id.Offset < start:
 		row.State, row.Words = Gone, fmt.Sprintf("not in Kafka any more: the partition begins at offset %d, and no outcome of the row is kept", start)
 	default:
 		row.State, row.Words = Gone, "not in Kafka: compaction has removed it, or it is a mark of a transaction; no outcome of it is kept"
 	}
-	return f.letterOf(ctx, s, row)
+	return nil
 }
 
 // waits reports whether the sync has not read the row yet, and says so.
 func (f *search) waits(ctx context.Context, s *daemon.Sync, row *Row) (bool, error) {
 	if s.Kind() == daemon.KindFile {
-		return f.inUpload(ctx, s, row)
+		return true, f.inUpload(ctx, s, row)
 	}
 	committed, err := f.wiring.Admin.Committed(ctx, f.wiring.Config.GroupOf(s))
 	if err != nil {
 		return false, err
 	}
-	at, ok := committed.Get(row.at.Topic, row.at.Partition)
-	if ok && row.at.Offset < at {
+	at, ok := committed.Get(row.id.Topic, row.id.Partition)
+	if ok && row.id.Offset < at {
 		return false, nil
 	}
 	row.State = Waiting
-	switch before := row.at.Offset - at; {
+	switch before := row.id.Offset - at; {
 	case !ok:
 		row.Words = "not read yet: the sync has not committed anything of this partition"
 	case before == 0:
@@ -173,23 +177,30 @@ func (f *search) waits(ctx context.Context, s *daemon.Sync, row *Row) (bool, err
 }
 
 // inUpload says of a row of a file audience whether the upload that TikTok holds was made of it.
-func (f *search) inUpload(ctx context.Context, s *daemon.Sync, row *Row) (bool, error) {
+func (f *search) inUpload(ctx context.Context, s *daemon.Sync, row *Row) error {
 	standing, err := f.jobs(s.Name).Standing(ctx)
 	if err != nil {
-		return false, err
+		return err
+	}
+	ids, err := f.wiring.Admin.IDs(ctx, row.id.Topic)
+	if err != nil {
+		return err
 	}
 	row.State, row.Words = NoUpload, "in no upload yet: the next one reads it"+at(", on ", standing.Next)
-	for _, cut := range standing.Cut {
-		if cut.Topic == row.at.Topic && cut.Partition == row.at.Partition && row.at.Offset < cut.To {
-			row.State, row.Words = Uploaded, "read for the upload of "+stamp(standing.Upload.At)+": the last row of each key counts"
-		}
+	if row.id.Offset < standing.CutOf(row.id.Topic, ids[row.id.Topic], row.id.Partition) {
+		row.State, row.Words = Uploaded, "read for the upload of "+stamp(standing.Upload.At)+": the last row of each key counts"
 	}
-	return true, nil
+	return nil
 }
 
-// judge decides on a row that has settled and of which no outcome is known: by what its sync makes of it now.
-func (f *search) judge(ctx context.Context, row *Row, t *tracer, record *pipeline.Record) {
-	out := row.today(ctx, t, record)
+// judge says why a row was skipped, and of one that has settled without an outcome that is known what its sync makes of it now.
+func (f *search) judge(row *Row, out *traced) {
+	if row.State == Skipped && out != nil && out.skip == row.skip {
+		row.Words = skipped(out.skip, out.condition)
+	}
+	if row.State != "" {
+		return
+	}
 	row.State = Forgotten
 	why := "its outcome is not kept any more"
 	if f.answer.Looked.Off {
@@ -205,19 +216,19 @@ func (f *search) judge(ctx context.Context, row *Row, t *tracer, record *pipelin
 	}
 }
 
-// letterOf looks for the row's dead letter where its outcome names none: its reason and field are in it.
+// letterOf reads the dead letter of a row that is one, or may be one: its reason and field are in it.
 func (f *search) letterOf(ctx context.Context, s *daemon.Sync, row *Row) error {
+	isKnown := row.isDead()
+	if !isKnown && row.State != Gone && row.State != Forgotten {
+		return nil
+	}
 	d, err := f.letter(ctx, s, row)
 	if err != nil || d == nil {
 		return err
 	}
-	row.Letter = deadletter.PlaceText(d.At)
-	if row.State != Rejected && row.State != Failed && row.State != Gone && row.State != Forgotten {
-		return nil
+	if row.read(s, d); !isKnown {
+		row.Words += "; what became of it since is not kept"
 	}
-	row.State = Rejected
-	row.explain(s, d.Rejection.Reason, d.Rejection.Field)
-	row.Words = "rejected" + at(" at ", d.Failed) + ": " + cmp.Or(d.Message(), row.Words)
 	return nil
 }
 
@@ -231,21 +242,18 @@ func (f *search) letter(ctx context.Context, s *daemon.Sync, row *Row) (*deadlet
 		d, _ := deadletter.Parse(r) // another program's record is none
 		return d, nil
 	}
-	since := time.Time{}
-	if !row.Changed.IsZero() {
-		since = earliest(row.Changed, time.Now()).Add(-early)
-	}
-	span, err := deadletter.SpanOf(ctx, letters, f.wiring.Config.DeadLetter.RejectedTopic, since, time.Time{})
+	span, err := deadletter.SpanOf(ctx, letters, f.wiring.Config.DeadLetter.RejectedTopic, sinceOf(row.id.Time), time.Time{})
 	if err != nil {
 		return nil, err
 	}
 	var last *deadletter.Dead
-	filter := &deadletter.Filter{Syncs: []string{s.Name}, Topics: []string{row.at.Topic}, Rows: map[string]bool{row.At: true}}
+	filter := &deadletter.Filter{Syncs: []string{s.Name}, Topics: []string{row.id.Topic}, Rows: map[string]bool{row.At: true}}
 	err = deadletter.Rows(ctx, letters, span, filter, nil, func(r *pipeline.Record, _ *deadletter.Head) error {
-		if d, err := deadletter.Parse(deadletter.Keep(r)); err == nil {
+		d, err := deadletter.Parse(deadletter.Keep(r))
+		if err == nil && (row.id.Time == 0 || d.Record.Timestamp.IsZero() || row.id == daemon.RowOf(d)) {
 			last = d
 		}
-		return nil
+		return err
 	})
 	return last, err
 }
@@ -262,10 +270,7 @@ func (f *search) membersOf(ctx context.Context, s *daemon.Sync, items []json.Raw
 			}
 		}
 	}
-	all := f.syncs
-	f.syncs = []*daemon.Sync{s}
-	f.memberships(ctx, digests)
-	f.syncs = all
+	f.memberships(ctx, []*daemon.Sync{s}, digests)
 }
 
 // compare puts what is sent of the row next to it.

@@ -2,9 +2,11 @@ package find
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/md5"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -18,7 +20,7 @@ import (
 // As is what is looked for is taken for.
 type As string
 
-// What may be looked for. Text is what has no form of its own: an event id, a customer id or a record key.
+// What may be looked for.
 const (
 	Email    As = "email"
 	Phone    As = "phone"
@@ -29,18 +31,31 @@ const (
 	Key      As = "key"
 	Customer As = "customer-id"
 	Number   As = "number" // Text that may be a phone number in national form
-	Text     As = "text"
+	Text     As = "text"   // no form of its own
 )
 
 // Kinds are all that a caller may decide on.
 var Kinds = []As{Email, Phone, Device, Digest, Place, EventID, Key, Customer}
 
-// words are what an answer calls it.
-var words = map[As]string{Email: "an e-mail address", Phone: "a phone number", Device: "a device id", Digest: "a digest", Place: "a position in Kafka",
-	EventID: "an event id", Key: "a record key", Customer: "a customer id", Text: "an event id, a customer id or a record key"}
+// kinds say what an answer calls it, and where it may be found: in audiences, and in rows as a person, as an event id, as a record's key.
+var kinds = map[As]struct {
+	words                        string
+	audience, person, event, key bool
+}{
+	Email:    {"an e-mail address", true, true, false, true},
+	Phone:    {"a phone number", true, true, false, true},
+	Device:   {"a device id", true, true, false, true},
+	Digest:   {"a digest", true, true, true, true},
+	Place:    {"a position in Kafka", false, false, false, false},
+	EventID:  {"an event id", false, false, true, false},
+	Key:      {"a record key", false, false, false, true},
+	Customer: {"a customer id", false, true, false, false},
+	Number:   {"a phone number, an event id, a customer id or a record key", true, true, true, true},
+	Text:     {"an event id, a customer id or a record key", false, true, true, true},
+}
 
 // Words say what it was taken for.
-func (a As) Words() string { return words[a] }
+func (a As) Words() string { return kinds[a].words }
 
 // Question is what is looked for: a position, or digests of the forms in which what was typed may have been hashed.
 type Question struct {
@@ -49,8 +64,8 @@ type Question struct {
 	Digests [][]byte // SHA-256, and MD5 of device ids
 }
 
-// mostDigests is how many forms a question may have.
-const mostDigests = 96
+// mostDigests is how many forms a question may have: of a number in national form there are some for each country.
+const mostDigests = 1000
 
 // Asked is the question that the page asks: its browser has hashed what was typed. The error names what is missing, and not what was sent.
 func Asked(as string, digests []string, place string) (*Question, error) {
@@ -58,10 +73,13 @@ func Asked(as string, digests []string, place string) (*Question, error) {
 	if position, err := deadletter.ParsePlace(place); err == nil {
 		return &Question{As: Place, Place: &position}, nil
 	}
-	if q.As != Text && q.As != Number && (q.As == Place || !slices.Contains(Kinds, q.As)) {
+	if _, known := kinds[q.As]; !known || q.As == Place {
 		q.As = Text
 	}
-	for _, text := range digests[:min(len(digests), mostDigests)] {
+	if len(digests) > mostDigests {
+		return nil, fmt.Errorf("more than %d digests: look for fewer at once", mostDigests)
+	}
+	for _, text := range digests {
 		sum, err := hex.DecodeString(text)
 		if err != nil || len(sum) != sha256.Size && len(sum) != md5.Size {
 			return nil, fmt.Errorf("a digest is not one: it must be SHA-256 or MD5 in hexadecimal")
@@ -83,12 +101,11 @@ var (
 // Recognise makes the question of a text in clear. as decides what it is; "" has it recognised. The countries are those of phone numbers in
 // national form. The error does not repeat the text.
 func Recognise(text string, as As, countries []identity.Country) (*Question, error) {
-	text = strings.TrimSpace(text)
-	if as == "" {
-		as = recognise(text)
+	if text = strings.TrimSpace(text); text == "" {
+		return nil, errors.New("nothing to look for: give an address, a number, an id, a key or a position topic/partition/offset")
 	}
-	q := &Question{As: as}
-	switch as {
+	q := &Question{As: cmp.Or(as, recognise(text))}
+	switch q.As {
 	case Place:
 		position, err := deadletter.ParsePlace(text)
 		if err != nil {
@@ -101,18 +118,21 @@ func Recognise(text string, as As, countries []identity.Country) (*Question, err
 			return nil, fmt.Errorf("it is not a digest: that is SHA-256 or MD5 in hexadecimal digits")
 		}
 		q.add(sum)
-		q.texts(text) // an event id may look like one
 	case Email:
 		q.emails(text)
 	case Phone, Number:
 		q.phones(text, countries)
 	case Device:
 		q.device(text)
-	default:
-		q.texts(text)
 	}
-	if q.Place == nil && len(q.Digests) == 0 {
-		return nil, fmt.Errorf("it is not %s that could be hashed: see tokrelay find --help for --as", as.Words())
+	if len(q.Digests) == 0 && (q.As == Email || q.As == Phone) {
+		if as != "" {
+			return nil, fmt.Errorf("it is not %s that could be hashed: see tokrelay find --help for --as", as.Words())
+		}
+		q.As = Text
+	}
+	if q.As != Place {
+		q.texts(text) // it may be a record's key, and an event id may look like anything
 	}
 	return q, nil
 }
@@ -134,11 +154,6 @@ func recognise(text string) As {
 		return Number
 	}
 	return Text
-}
-
-// isPerson reports whether an audience may hold what it is taken for.
-func (a As) isPerson() bool {
-	return a == Email || a == Phone || a == Device || a == Digest || a == Number
 }
 
 // phoneLike reports whether a text may be a phone number: few others are worth the work.
@@ -175,7 +190,6 @@ func (q *Question) emails(text string) {
 		e.RemoveSpaces = true
 		q.hash(e.Hash([]byte(text)))
 	}
-	q.texts(text) // it may be a record key
 }
 
 func (q *Question) phones(text string, countries []identity.Country) {
@@ -183,7 +197,6 @@ func (q *Question) phones(text string, countries []identity.Country) {
 	for _, country := range countries {
 		q.hash(identity.Phone{Country: country}.Hash([]byte(text)))
 	}
-	q.texts(text)
 }
 
 func (q *Question) device(text string) {
@@ -192,7 +205,6 @@ func (q *Question) device(text string) {
 		sum := md5.Sum([]byte(form))
 		q.add(sum[:])
 	}
-	q.texts(text)
 }
 
 // texts are the forms of ids and keys.

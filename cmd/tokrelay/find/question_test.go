@@ -18,7 +18,7 @@ func sum(text string) string {
 
 func hexes(q *Question) (list []string) {
 	for _, d := range q.Digests {
-		list = append(list, hexOf(d))
+		list = append(list, hex.EncodeToString(d))
 	}
 	return list
 }
@@ -40,6 +40,9 @@ func TestWhatIsTypedIsRecognisedAndHashedInTheFormsOfSyncs(t *testing.T) {
 		{"4711", "", Text, []string{sum("4711"), sum("\xce\x49"), sum("\x084711"), sum("\x00\x00\x12\x67"), sum("\x00\x00\x00\x00\x00\x00\x12\x67")}},
 		{"id=4711", "key", Key, []string{sum("\xce\x49"), sum(`{"id":4711}`), sum(`{"id":"4711"}`)}},
 		{"shop=de,id=7", "key", Key, []string{sum("\x04de\x0e"), sum(`{"shop":"de","id":7}`)}},
+		{"a,b=c&d", "key", Key, []string{sum("\x0ea,b=c&d"), sum(`"a,b=c&d"`)}},
+		{"id=a&b<c", "", Text, []string{sum(`{"id":"a&b<c"}`)}},
+		{"someone@nowhere", "", Text, []string{sum("someone@nowhere")}},
 		{"a/1/2", "event-id", EventID, []string{sum("a/1/2")}},
 	} {
 		q, err := Recognise(c.text, c.as, []identity.Country{german})
@@ -66,9 +69,23 @@ func TestAPositionIsRecognised(t *testing.T) {
 }
 
 func TestWhatCannotBeTakenForThatIsAnErrorThatDoesNotRepeatIt(t *testing.T) {
-	for _, as := range []As{Place, Digest} {
+	for _, as := range []As{Place, Digest, Phone} {
 		if _, err := Recognise("ada@example.com", as, nil); err == nil || strings.Contains(err.Error(), "ada") {
 			t.Errorf("as %s: %v", as, err)
+		}
+	}
+	if _, err := Recognise("ada", Email, nil); err == nil || strings.Contains(err.Error(), "ada") {
+		t.Errorf("as an address: %v", err)
+	}
+	if _, err := Recognise(" \n", "", nil); err == nil {
+		t.Error("nothing to look for is no error")
+	}
+	if _, err := Asked("number", slices.Repeat([]string{sum("x")}, mostDigests+1), ""); err == nil {
+		t.Error("too many digests are cut off in silence")
+	}
+	for as := range kinds {
+		if as.Words() == "" {
+			t.Errorf("%s: an answer does not say what it was taken for", as)
 		}
 	}
 	if _, err := Asked("email", []string{"ada@example.com"}, ""); err == nil || strings.Contains(err.Error(), "ada") {

@@ -1,30 +1,26 @@
 package find
 
 import (
-	"bytes"
 	"context"
-	"encoding/hex"
 	"errors"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
-	"github.com/tokrelay/tokrelay/pipeline/identity"
+	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/pipeline/outcomes"
 )
 
 // mostLetters are opened of each partition of the rejected topic, the newest.
 const mostLetters = 100_000
 
-// lettersPatience is how long letters are opened for one question.
-const lettersPatience = 4 * time.Second
+// patience is how long dead letters, or the rows of one sync's source, are read for one question.
+const patience = 4 * time.Second
 
 // refused looks among the dead letters for a person: of a row that was rejected before it was hashed there is no digest in its outcome.
 func (f *search) refused(ctx context.Context, wanted *matcher) error {
-	if f.question.As == EventID || f.question.As == Key {
+	if !wanted.person {
 		return nil
 	}
 	letters := daemon.LettersIn(f.wiring.Admin)
@@ -34,13 +30,15 @@ func (f *search) refused(ctx context.Context, wanted *matcher) error {
 	}
 	all := span.Records
 	span.Latest(mostLetters)
-	tracers, err := f.tracers()
-	if err != nil {
-		return err
+	tracers := map[string]*tracer{}
+	for _, s := range f.syncs {
+		if tracers[s.Name], err = f.tracer(s); err != nil {
+			return err
+		}
 	}
-	within, cancel := context.WithTimeout(ctx, lettersPatience)
+	within, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	found, read := map[rowID]*deadletter.Dead{}, int64(0)
+	found, read := map[outcomes.Row]*deadletter.Dead{}, int64(0)
 	seen := func() {
 		if read++; read%4096 == 0 {
 			f.progress("reading rejected rows", read, span.Records)
@@ -48,82 +46,60 @@ func (f *search) refused(ctx context.Context, wanted *matcher) error {
 	}
 	err = deadletter.Rows(within, letters, span, &deadletter.Filter{Syncs: f.options.Syncs}, seen, func(r *pipeline.Record, h *deadletter.Head) error {
 		t := tracers[string(h.Sync)]
-		if t == nil || len(found) >= mostRows || !t.holds(within, r, wanted.isPerson) {
+		if t == nil || !t.holds(within, r, wanted.isPerson) {
 			return within.Err()
 		}
 		d, err := deadletter.Parse(deadletter.Keep(r))
-		if err == nil {
-			found[rowID{d.Sync, pipeline.Position{Topic: d.Record.Topic, Partition: d.Record.Partition, Offset: d.Record.Offset}}] = d
+		if err != nil {
+			return err
+		}
+		if found[daemon.RowOf(d)] = d; len(found) > mostRows {
+			f.answer.Looked.More = true
+			return admin.ErrStop
 		}
 		return nil
 	})
-	if late := errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil; late || span.Records < all {
-		f.answer.Looked.Short = "not all rejected rows were opened: tokrelay dlq show --key finds one by its key, and its place is one fetch"
-		if late {
-			err = nil
-		}
+	late := errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil
+	if late || span.Records < all {
+		f.note("not all rejected rows were opened: tokrelay dlq show --key finds one by its key, and its place is one fetch")
 	}
-	if err != nil {
+	if err != nil && !late {
 		return err
 	}
 	return f.becameOf(ctx, found)
 }
 
-// tracers are those of the syncs that are asked for, by their names.
-func (f *search) tracers() (map[string]*tracer, error) {
-	all := map[string]*tracer{}
-	for _, s := range f.syncs {
-		t, err := newTracer(s, f.schemas)
-		if err != nil {
-			return nil, err
-		}
-		all[s.Name] = t
-	}
-	return all, nil
-}
-
 // becameOf adds the rows of letters, and what became of them afterwards.
-func (f *search) becameOf(ctx context.Context, letters map[rowID]*deadletter.Dead) error {
-	maps.DeleteFunc(letters, func(id rowID, _ *deadletter.Dead) bool { return f.answer.rows[id] != nil })
+func (f *search) becameOf(ctx context.Context, letters map[outcomes.Row]*deadletter.Dead) error {
+	for id := range letters {
+		if f.answer.known(id) != nil {
+			delete(letters, id)
+		}
+	}
 	if len(letters) == 0 {
 		return nil
 	}
-	looked := f.answer.Looked
-	err := f.settled(ctx, outcomes.Options{Partitions: []int32{outcomes.LettersPartition}, Since: f.options.Since}, func(o *outcomes.Outcome) bool {
-		return letters[rowID{o.Sync, o.Position()}] != nil
+	_, err := f.settled(ctx, outcomes.Options{Partitions: []int32{outcomes.LettersPartition}, Since: f.options.Since}, func(o *outcomes.Outcome) bool {
+		return letters[o.Row()] != nil
 	})
-	looked.Outcomes += f.answer.Looked.Outcomes
-	f.answer.Looked = looked
 	for id, d := range letters {
-		if f.answer.rows[id] != nil {
-			continue
+		if f.answer.known(id) == nil {
+			s, _ := f.wiring.Config.Sync(d.Sync)
+			f.answer.row(id).read(s, d)
 		}
-		r := f.answer.row(id.sync, id.at)
-		s, _ := f.wiring.Config.Sync(d.Sync)
-		r.State, r.Letter, r.Changed = Rejected, deadletter.PlaceText(d.At), d.Record.Timestamp.UTC()
-		r.explain(s, d.Rejection.Reason, d.Rejection.Field)
-		r.Words = "rejected" + at(" at ", d.Failed) + ": " + r.Words
 	}
 	return err
 }
 
-// isPerson reports whether a text of a row is what was typed, in one of the forms identifiers have.
-func (m *matcher) isPerson(text []byte) bool {
-	text = bytes.TrimSpace(text)
-	switch {
-	case len(text) == 0:
-		return false
-	case m.isForm(text), m.isForm(bytes.ToLower(text)):
-		return true
-	case bytes.IndexByte(text, '@') >= 0:
-		return m.isHash(identity.Email{RemoveSpaces: true}.Hash(text))
-	case isDigest.Match(text):
-		sum, err := hex.DecodeString(string(text))
-		return err == nil && m.isDigest(sum)
-	case !phoneLike(string(text)):
-		return false
+// read takes over what a row's dead letter says of it.
+func (r *Row) read(s *daemon.Sync, d *deadletter.Dead) {
+	if r.State = Rejected; d.Rejection.Class() == pipeline.ClassFailed {
+		r.State = Failed
 	}
-	return m.isHash(identity.Phone{}.Hash(text)) || slices.ContainsFunc(m.countries, func(c identity.Country) bool {
-		return m.isHash(identity.Phone{Country: c}.Hash(text))
-	})
+	r.Letter = d.At.String()
+	r.explain(s, d.Rejection.Reason, d.Rejection.Field)
+	if m := d.Message(); m != "" {
+		r.Words = m
+	}
+	r.Words = "rejected" + at(" at ", d.Failed) + ": " + r.Words
 }

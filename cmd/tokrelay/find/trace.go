@@ -14,11 +14,10 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 )
 
-// tracer brings rows of a sync through its steps, as run does, and sends nothing. It belongs to one goroutine.
+// tracer brings rows of a sync through its steps, each one for itself, and sends nothing. It belongs to one goroutine.
 type tracer struct {
 	sync    *daemon.Sync
 	flow    *daemon.Flow
-	runner  pipeline.Runner
 	ungated pipeline.Runner // whatever `on` and `when` say
 	plain   pipeline.Runner // decodes alone
 	private map[string]bool // columns that may identify a person
@@ -32,9 +31,9 @@ func newTracer(s *daemon.Sync, schemas *registry.Registry) (*tracer, error) {
 	if err := flow.DecodeWith(schemas, nil, slog.New(slog.DiscardHandler)); err != nil {
 		return nil, err
 	}
-	t := &tracer{sync: s, flow: flow, private: private(s), runner: pipeline.Runner{Steps: flow.PreviewSteps()}, ungated: pipeline.Runner{Steps: flow.PreviewSteps()}}
+	t := &tracer{sync: s, flow: flow, private: private(s), ungated: pipeline.Runner{Steps: flow.Steps()}}
 	t.ungated.Steps.Pass, t.ungated.Steps.Leave = nil, nil
-	t.plain.Steps.Decode = t.runner.Steps.Decode
+	t.plain.Steps.Decode = t.ungated.Steps.Decode
 	return t, nil
 }
 
@@ -49,17 +48,17 @@ type traced struct {
 
 // trace brings a record through the steps. The error is of what holds it: a schema registry that does not answer.
 func (t *tracer) trace(ctx context.Context, r *pipeline.Record) (*traced, error) {
-	t.runner.Items.Reset()
-	err := t.runner.Row(ctx, r, 0)
+	runner := pipeline.Runner{Steps: t.flow.PreviewSteps()} // that of an audience remembers what was sent of the rows before
+	err := runner.Row(ctx, r, 0)
 	out := &traced{}
 	if rejection, ok := errors.AsType[*pipeline.Rejection](err); ok {
 		out.rejection = rejection
 	} else if skip, ok := errors.AsType[pipeline.SkipReason](err); ok {
-		out.skip, out.condition = skip, t.condition(skip, t.runner.Change.Op)
+		out.skip, out.condition = skip, t.condition(skip, runner.Change.Op)
 	} else if err != nil {
 		return nil, fmt.Errorf("bring the row through the steps of sync %s: %w", t.sync.Name, err)
 	}
-	items := &t.runner.Items
+	items := &runner.Items
 	for i := range items.List {
 		line, err := t.flow.Line(items, i)
 		if err != nil {

@@ -1,26 +1,21 @@
 package find
 
 import (
-	"bytes"
 	"context"
-	"encoding/hex"
 	"errors"
-	"time"
+	"maps"
+	"slices"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 	"github.com/tokrelay/tokrelay/pipeline/outcomes"
 )
 
-func hexOf(digest []byte) string { return hex.EncodeToString(digest) }
-
 // mostSourceRows are read of each partition of a source, the newest: of a row that was not read yet, and of one that was skipped, there is no
 // digest anywhere else.
 const mostSourceRows = 200_000
-
-// sourcePatience is how long a source's rows are read for one question.
-const sourcePatience = 4 * time.Second
 
 // unread looks among the rows that the sync has not read yet.
 func (f *search) unread(ctx context.Context, s *daemon.Sync, wanted *matcher) error {
@@ -38,34 +33,26 @@ func (f *search) unread(ctx context.Context, s *daemon.Sync, wanted *matcher) er
 			}
 		}
 	}
-	return f.look(ctx, s, all, "what "+s.Name+" has not read yet", func(t *tracer, r *pipeline.Record) error {
-		if !wanted.row(ctx, t, r) {
-			return nil
-		}
-		row := f.answer.row(s.Name, pipeline.Position{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset})
+	return f.look(ctx, s, all, "what "+s.Name+" has not read yet", wanted, func(t *tracer, r *pipeline.Record) {
+		row := f.answer.row(idOf(s.Name, r))
 		if row.State == "" { // what a redelivered row became is known
-			row.State, row.Words, row.Changed = Waiting, "not read yet", r.Timestamp.UTC()
+			row.State, row.Words = Waiting, "not read yet"
 			row.today(ctx, t, r)
 		}
-		return nil
 	})
 }
 
 // passed looks among the rows that were read since the time that is asked for, where no outcome is of what is looked for: one that was skipped
 // has no digest in its outcome. In which streamed audience a person is their owners know; their rows are looked for by key alone.
 func (f *search) passed(ctx context.Context, s *daemon.Sync, wanted *matcher) error {
-	if s.Kind() == daemon.KindFile || s.Kind() == daemon.KindSegment && f.question.As.isPerson() {
+	if s.Kind() == daemon.KindFile || s.Kind() == daemon.KindSegment && kinds[f.question.As].audience {
 		return nil
 	}
 	all, committed, err := f.offsets(ctx, s)
 	if err != nil {
 		return err
 	}
-	topics := make([]string, 0, len(all.To))
-	for topic := range all.To {
-		topics = append(topics, topic)
-	}
-	since, err := f.wiring.Admin.At(ctx, f.options.Since, topics...)
+	since, err := f.wiring.Admin.At(ctx, f.options.Since, slices.Collect(maps.Keys(all.To))...)
 	if err != nil {
 		return err
 	}
@@ -76,15 +63,20 @@ func (f *search) passed(ctx context.Context, s *daemon.Sync, wanted *matcher) er
 			all.From.Set(topic, id, max(all.From[topic][id], since[topic][id]))
 		}
 	}
-	return f.look(ctx, s, all, "what "+s.Name+" skipped", func(t *tracer, r *pipeline.Record) error {
-		if !wanted.row(ctx, t, r) {
-			return nil
-		}
-		row := f.answer.row(s.Name, pipeline.Position{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset})
-		row.Changed = r.Timestamp.UTC()
-		f.judge(ctx, row, t, r)
-		return nil
-	})
+	found := map[outcomes.Row]*pipeline.Record{}
+	err = f.look(ctx, s, all, "what "+s.Name+" skipped", wanted, func(_ *tracer, r *pipeline.Record) { found[idOf(s.Name, r)] = deadletter.Keep(r) })
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	_, err = f.settled(ctx, outcomes.Options{Since: f.options.Since}, func(o *outcomes.Outcome) bool { return found[o.Row()] != nil })
+	t, other := f.tracer(s)
+	if other != nil {
+		return errors.Join(err, other)
+	}
+	for id, r := range found {
+		f.judge(f.answer.row(id), f.answer.row(id).today(ctx, t, r))
+	}
+	return err
 }
 
 // offsets are what the sync's topics hold, and what its group has committed.
@@ -100,20 +92,14 @@ func (f *search) offsets(ctx context.Context, s *daemon.Sync) (all admin.Range, 
 	return all, committed, err
 }
 
-// look reads rows of a sync's source, the newest of each partition where they are very many, for a bounded time.
-func (f *search) look(ctx context.Context, s *daemon.Sync, what admin.Range, doing string, each func(*tracer, *pipeline.Record) error) error {
+// look gives found the wanted rows of a sync's source, of the newest of each partition where they are very many, for a bounded time.
+func (f *search) look(ctx context.Context, s *daemon.Sync, what admin.Range, doing string, wanted *matcher, found func(*tracer, *pipeline.Record)) error {
 	var left, of int64
 	for topic, partitions := range what.To {
+		maps.DeleteFunc(partitions, func(id int32, end int64) bool { return end <= what.From[topic][id] })
 		for id, end := range partitions {
-			if end <= what.From[topic][id] {
-				delete(partitions, id)
-				continue
-			}
-			left = max(left, end-what.From[topic][id])
+			left += end - what.From[topic][id]
 			of += min(end-what.From[topic][id], mostSourceRows)
-		}
-		if len(partitions) == 0 {
-			delete(what.To, topic)
 		}
 	}
 	if of == 0 {
@@ -121,66 +107,46 @@ func (f *search) look(ctx context.Context, s *daemon.Sync, what admin.Range, doi
 	}
 	what.Latest(mostSourceRows)
 	what.Gone = func(admin.Gap) {}
-	t, err := newTracer(s, f.schemas)
+	t, err := f.tracer(s)
 	if err != nil {
 		return err
 	}
-	within, cancel := context.WithTimeout(ctx, sourcePatience)
+	within, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	read := int64(0)
+	read, matching := int64(0), 0
 	err = f.wiring.Admin.Scan(within, what, func(r *pipeline.Record) error {
 		if read++; read%4096 == 0 {
 			f.progress("reading "+doing, read, of)
 		}
-		if len(f.answer.Rows) >= mostRows {
+		if !wanted.row(ctx, t, r) {
+			return nil
+		}
+		if matching++; matching > mostRows {
 			f.answer.Looked.More = true
 			return admin.ErrStop
 		}
-		return each(t, r)
+		found(t, r)
+		return nil
 	})
 	f.answer.Looked.Rows += read
-	if left > mostSourceRows || errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		f.answer.Looked.Short = doing + " was not read to its end: name the row's position, or look again when less waits"
-		if errors.Is(err, context.DeadlineExceeded) {
-			return nil
-		}
+	late := errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil
+	if late || left > of {
+		f.note(doing + " was not read to its end: name the row's position, or look again when less waits")
+	}
+	if late {
+		return nil
 	}
 	return err
 }
 
-// row reports whether a source row is what is looked for: by its key, or by what its sync would make of it, whatever its conditions say.
-func (m *matcher) row(ctx context.Context, t *tracer, r *pipeline.Record) bool {
-	if key := outcomes.KeyOf(t.sync.Framing.Identity(r)); key != nil && m.prefixes[[outcomes.Prefix]byte(key)] {
-		return true
-	}
-	items := &t.ungated.Items
-	items.Reset()
-	if _, rejected := errors.AsType[*pipeline.Rejection](t.ungated.Row(ctx, r, 0)); rejected {
-		return t.holds(ctx, r, m.isPerson)
-	}
-	for i := range items.List {
-		if id := items.ID(i); len(id) > 0 && m.isText(id) {
-			return true
-		}
-		body := items.Body(i)
-		for d := range m.digests {
-			if bytes.Contains(body, m.hex[d]) || bytes.Contains(body, m.digests[d]) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// today says what a row would become with the configuration as it is now.
+// today says what a row would become with the configuration as it is now; nil where that is not known.
 func (r *Row) today(ctx context.Context, t *tracer, record *pipeline.Record) *traced {
 	out, err := t.trace(ctx, record)
 	if err != nil {
 		r.Today = "not known: " + err.Error()
 		return nil
 	}
-	r.Today, r.Condition = out.words(), out.condition
-	if r.EventID == "" {
+	if r.Today = out.words(); r.EventID == "" {
 		r.EventID = out.eventID
 	}
 	return out

@@ -21,9 +21,13 @@ func (f *search) uploaded(ctx context.Context, s *daemon.Sync, digests [][]byte)
 	if err != nil {
 		return nil, err
 	}
-	m := Membership{Sync: s.Name, Audience: nameOf(s, ""), Kind: s.Kind(), Next: standing.Next}
-	within, cancel := f.within(ctx)
-	defer cancel()
+	m := Membership{Sync: s.Name, Audience: nameOf(s, ""), Kind: s.Kind(), Next: standing.Next.UTC()}
+	within := ctx
+	if f.options.Patience > 0 {
+		var cancel context.CancelFunc
+		within, cancel = context.WithTimeout(ctx, f.options.Patience)
+		defer cancel()
+	}
 	rows, err := job.Follow(within, standing, digests, func(done, of int64) { f.progress("reading the topic of "+s.Name, done, of) })
 	if err != nil {
 		if within.Err() == nil || ctx.Err() != nil {
@@ -31,7 +35,6 @@ func (f *search) uploaded(ctx context.Context, s *daemon.Sync, digests [][]byte)
 		}
 		m.Tone, m.Unknown = Wait, "its topic could not be read to its end in time"
 		m.Words = fmt.Sprintf("not known whether it is in %s: %s; tokrelay find --sync %s takes as long as it needs", m.Audience, m.Unknown, s.Name)
-		f.answer.Looked.Short = m.Words
 		return []Membership{m}, nil
 	}
 	m.judge(standing, rows)
@@ -45,10 +48,10 @@ func (m *Membership) judge(s *audiencefile.Standing, rows []build.Followed) {
 	for _, r := range rows {
 		then = then || r.Then.Has
 		if now = now || r.Now.Has; r.Now.Has {
-			m.Rows = append(m.Rows, Wanter{Sync: m.Sync, At: place(r.Now.At), Changed: r.Now.Changed})
+			m.Rows = append(m.Rows, Wanter{Sync: m.Sync, At: r.Now.At.String(), Changed: r.Now.Changed})
 		}
-		if r.Then.Has != r.Now.Has {
-			changed = later(changed, r.Now.Changed)
+		if r.Then.Has != r.Now.Has && r.Now.Changed.After(changed) {
+			changed = r.Now.Changed
 		}
 	}
 	next := "the next upload" + at(", on ", m.Next)
@@ -91,11 +94,4 @@ func (m *Membership) since(up *audiencefile.Upload, then, now bool, next string)
 	default:
 		m.Tone, m.Words = Idle, "not in "+m.Audience+" by "+upload
 	}
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
-	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
@@ -33,40 +32,47 @@ func NewExplainer(c *daemon.Config, client *admin.Client, schemas *registry.Regi
 }
 
 // Why explains a letter; of a sync that the configuration does not have any more, nothing.
-func (x *Explainer) Why(ctx context.Context, d *deadletter.Dead) (*Why, error) {
+func (x *Explainer) Why(ctx context.Context, d *deadletter.Dead) *Why {
 	why := &Why{}
 	s, err := x.config.Sync(d.Sync)
 	if err != nil || d.Omitted == deadletter.OmittedUnreadable {
-		return why, nil
+		return why
 	}
 	if o, ok := s.OriginOf(d.Rejection.Field); ok {
 		why.From = o.Words
 	}
+	if err := x.today(ctx, s, d, why); err != nil { // what the letter says is enough
+		why.Today = "not known: " + err.Error()
+	}
+	return why
+}
+
+// today brings the row through the steps of its sync.
+func (x *Explainer) today(ctx context.Context, s *daemon.Sync, d *deadletter.Dead, why *Why) (err error) {
 	record := &d.Record
 	if d.AtSource() {
-		at := pipeline.Position{Topic: record.Topic, Partition: record.Partition, Offset: record.Offset}
-		if record, err = deadletter.Fetch(ctx, daemon.LettersIn(x.admin), at); err != nil || record == nil {
-			return why, err
+		if record, err = d.Source(ctx, daemon.LettersIn(x.admin)); err != nil || record == nil {
+			return err
 		}
 	}
 	t := x.tracers[s.Name]
 	if t == nil {
 		if t, err = newTracer(s, x.schemas); err != nil {
-			return nil, err
+			return err
 		}
 		x.tracers[s.Name] = t
 	}
 	row, err := x.opener.Row(ctx, s.Name, record)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	out, err := t.trace(ctx, record)
 	if err != nil {
-		return why, nil // the registry does not answer: what the letter says is enough
+		return err
 	}
 	why.Today = out.words()
 	why.Fields = Compare(s, row, last(out.items), d.Rejection.Field)
-	return why, nil
+	return nil
 }
 
 func last(items []json.RawMessage) json.RawMessage {

@@ -65,7 +65,7 @@ func (r *Replay) memberRows(ctx context.Context, sync string, identity func(*pip
 	rows := make([]memberRow, 0, len(list))
 	for _, d := range list {
 		if d.Omitted == "" {
-			at := pipeline.Position{Topic: d.Record.Topic, Partition: d.Record.Partition, Offset: d.Record.Offset}
+			at := d.Record.At()
 			rows = append(rows, memberRow{at, identity(&d.Record)})
 		}
 	}
@@ -135,7 +135,7 @@ func (w *watch) look(ctx context.Context, r *pipeline.Record, how reading) error
 	}
 	for _, row := range rows {
 		if row.at.Offset < r.Offset {
-			w.late[deadletter.PlaceText(row.at)] = true
+			w.late[row.at.String()] = true
 		}
 	}
 	return ctx.Err()

@@ -21,10 +21,7 @@ func TestANewerChangeOvertakesALetterAndATombstoneDoesNot(t *testing.T) {
 	}
 	t.Cleanup(cluster.Close)
 	cfg := settings.WithDefaults(kafka.Config{Brokers: cluster.ListenAddrs()})
-	producer, err := kafka.NewProducer(cfg, "test", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	producer := kafka.NewProducer(cfg, "test", nil, nil)
 	t.Cleanup(producer.Close)
 	client, err := admin.New(cfg, "test", nil)
 	if err != nil {

@@ -48,7 +48,7 @@ func (r *Replay) complete(ctx context.Context, list []*deadletter.Dead) error {
 	wanted := map[string][]*deadletter.Dead{}
 	for _, d := range list {
 		if d.AtSource() {
-			positions = append(positions, pipeline.Position{Topic: d.Record.Topic, Partition: d.Record.Partition, Offset: d.Record.Offset})
+			positions = append(positions, d.Record.At())
 			wanted[d.Record.Position()] = append(wanted[d.Record.Position()], d)
 		}
 	}
@@ -57,6 +57,9 @@ func (r *Replay) complete(ctx context.Context, list []*deadletter.Dead) error {
 	}
 	err := deadletter.FetchAll(ctx, daemon.LettersIn(r.wiring.Admin), positions, func(found *pipeline.Record) {
 		for _, d := range wanted[found.Position()] {
+			if !d.Is(found) {
+				continue
+			}
 			d.Omitted = ""
 			d.Record.Key, d.Record.Value = found.Key, found.Value
 			if len(d.Headers()) == 0 { // some letters keep the row's headers, but not its value

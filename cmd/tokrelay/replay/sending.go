@@ -117,7 +117,7 @@ func (s *sending) settle(name string, list []*deadletter.Dead) {
 	chunk := pipeline.NewChunk(records)
 	for tries := 0; chunk.Left() > 0 && s.ctx.Err() == nil; tries++ {
 		if tries == 5 {
-			s.stop(fmt.Errorf("sync %s: rows from %s on do not settle", name, deadletter.PlaceText(list[0].At)))
+			s.stop(fmt.Errorf("sync %s: rows from %s on do not settle", name, list[0].At.String()))
 			break
 		}
 		ticket := s.sources.offer(name)(s.ctx, chunk)

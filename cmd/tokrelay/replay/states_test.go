@@ -211,7 +211,7 @@ func TestAReplaysOutcomesNameItAndWhoAskedForIt(t *testing.T) {
 	}
 	defer wiring.Close()
 	var list []*outcomes.Outcome
-	_, err = outcomes.Scan(t.Context(), wiring.Config.OutcomesIn(wiring.Admin), outcomes.Options{Partitions: []int32{outcomes.LettersPartition}}, func(_ *pipeline.Record, o *outcomes.Outcome) error {
+	_, err = outcomes.Scan(t.Context(), wiring.Config.OutcomesIn(wiring.Admin), outcomes.Options{Partitions: []int32{outcomes.LettersPartition}}, func(o *outcomes.Outcome) error {
 		list = append(list, o.Clone())
 		return nil
 	})

@@ -74,7 +74,7 @@ func (a *Client) Topics(ctx context.Context, names ...string) (map[string]Topic,
 	topics := map[string]Topic{}
 	details, err := a.describe(ctx, names)
 	if err != nil {
-		return nil, fmt.Errorf("describe topics: %w", err)
+		return nil, err
 	}
 	for name, d := range details {
 		switch {
@@ -92,7 +92,7 @@ func (a *Client) describe(ctx context.Context, names []string) (kadm.TopicDetail
 	if len(names) == 0 {
 		return nil, nil
 	}
-	return a.adm.ListTopics(kadm.WithAuthorizedOps(ctx), names...) // else it is answered from what was known a second ago
+	return kafka.Describe(kadm.WithAuthorizedOps(ctx), a.client, names...) // else it is answered from what was known a second ago
 }
 
 // settings fills in the topics' configuration. A client without DESCRIBE_CONFIGS goes without.

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -333,5 +334,43 @@ func TestReadingToAnEndStopsAtABatchThatUnpacksToTooMuch(t *testing.T) {
 		if err := read(t.Context(), everything, func(*pipeline.Record) error { return nil }); !errors.Is(err, kgo.ErrMaxDecompress) {
 			t.Errorf("%s: got %v, want the bound", name, err)
 		}
+	}
+}
+
+// What was committed in a topic that was deleted was taken for the progress in the one that was made again.
+func TestOffsetsOfATopicThatWasMadeAgainDoNotCount(t *testing.T) {
+	t.Parallel()
+	cluster := newCluster(t, 1, kfake.SeedTopics(1, "other"))
+	a := newClient(t, configFor(cluster))
+	ids, err := a.IDs(t.Context(), testTopic, "other")
+	if err != nil {
+		t.Fatal(err)
+	}
+	commit := func(topic string) { // as the consumer that began with the topic as it was
+		t.Helper()
+		offsets := kadm.Offsets{}
+		offsets.Add(kadm.Offset{Topic: topic, At: 7, Metadata: "topic-id=" + ids[topic]})
+		if err := a.adm.CommitAllOffsets(t.Context(), testGroup, offsets); err != nil {
+			t.Fatal(err)
+		}
+	}
+	commit("other")
+	if err := cluster.DeleteTopic(testTopic); err != nil {
+		t.Fatal(err)
+	}
+	if err := cluster.CreateTopic(testTopic, 1, nil); err != nil {
+		t.Fatal(err)
+	}
+	a = newClient(t, configFor(cluster)) // which does not know the old topic
+	commit(testTopic)
+	got, err := a.Committed(t.Context(), testGroup)
+	if _, old := got.Get(testTopic, 0); old || err != nil || got["other"][0] != 7 {
+		t.Errorf("got %v, %v, want the other topic's alone", got, err)
+	}
+	if err := a.SetOffsets(t.Context(), testGroup, Offsets{testTopic: {0: 3}}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := a.Committed(t.Context(), testGroup); err != nil || got[testTopic][0] != 3 {
+		t.Errorf("got %v, %v, want the offset that an operator set", got, err)
 	}
 }

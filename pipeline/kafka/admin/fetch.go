@@ -103,7 +103,7 @@ func (rd *reader) take(s *span, p *kmsg.FetchResponseTopicPartition) error {
 		s.leaderless = true
 		return nil
 	case err != nil:
-		return fmt.Errorf("read %s at offset %d: %w", s, s.at, err)
+		return fmt.Errorf("read %s at offset %d: %w", s, s.at, kafka.Lacking(err, "Read", "topic "+s.topic))
 	}
 	for _, r := range fetched.Records {
 		if r.Offset >= s.end {

@@ -14,14 +14,26 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 )
 
-// Committed are the offsets a group has committed; none of a group that does not exist yet.
+// Committed are the offsets a group has committed; none of a group that does not exist yet. Those of a topic that was deleted and made again
+// since mean nothing, and are left out.
 func (a *Client) Committed(ctx context.Context, group string) (Offsets, error) {
 	answer, err := whole(a.adm.FetchOffsets(ctx, group))
 	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-		return nil, fmt.Errorf("fetch offsets of group %s: %w", group, err)
+		return nil, fmt.Errorf("fetch offsets of group %s: %w", group, kafka.Lacking(err, "Describe", "group "+group))
+	}
+	topics := map[string]bool{}
+	answer.Each(func(r kadm.OffsetResponse) { topics[r.Topic] = true })
+	now, err := a.describe(ctx, slices.Collect(maps.Keys(topics)))
+	if err != nil && !Denied(err) {
+		return nil, err
 	}
 	o := Offsets{}
-	answer.Each(func(r kadm.OffsetResponse) { o.Set(r.Topic, r.Partition, r.At) })
+	answer.Each(func(r kadm.OffsetResponse) {
+		then, known := kafka.TopicOf(r.Metadata)
+		if id := kafka.TopicID(now[r.Topic].ID); !known || id == "" || then == id {
+			o.Set(r.Topic, r.Partition, r.At)
+		}
+	})
 	return o, nil
 }
 
@@ -47,7 +59,7 @@ func (a *Client) Members(ctx context.Context, group string) ([]Member, error) {
 	}
 	members, err := ask(ctx, group)
 	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-		return nil, fmt.Errorf("describe group %s: %w", group, err)
+		return nil, fmt.Errorf("describe group %s: %w", group, kafka.Lacking(err, "Describe", "group "+group))
 	}
 	return members, nil
 }
@@ -86,7 +98,7 @@ func (a *Client) Vacate(ctx context.Context, group string) error {
 	}
 	described, err := whole(a.adm.DescribeGroups(ctx, group))
 	if err != nil {
-		return fmt.Errorf("describe group %s: %w", group, err)
+		return fmt.Errorf("describe group %s: %w", group, kafka.Lacking(err, "Describe", "group "+group))
 	}
 	leave := kmsg.NewPtrLeaveGroupRequest()
 	leave.Group = group
@@ -103,7 +115,7 @@ func (a *Client) Vacate(ctx context.Context, group string) error {
 		err = kerr.ErrorForCode(answer.ErrorCode)
 	}
 	if err != nil {
-		return fmt.Errorf("put the members out of group %s: %w", group, err)
+		return fmt.Errorf("put the members out of group %s: %w", group, kafka.Lacking(err, "Read", "group "+group))
 	}
 	return nil
 }
@@ -118,7 +130,7 @@ func (a *Client) SetOffsets(ctx context.Context, group string, to Offsets) error
 		err = ErrGroupInUse
 	}
 	if err == nil {
-		err = a.adm.CommitAllOffsets(ctx, group, toKadm(to))
+		err = kafka.Lacking(a.adm.CommitAllOffsets(ctx, group, toKadm(to)), "Read", "group "+group+" and on its topics")
 	}
 	if err != nil {
 		return fmt.Errorf("set offsets of group %s: %w", group, err)

@@ -21,7 +21,7 @@ func (rd *reader) findLeaders(ctx context.Context, spans []*span) error {
 	}
 	details, err := rd.admin.describe(ctx, topics)
 	if err != nil {
-		return fmt.Errorf("find leaders: %w", err)
+		return err
 	}
 	for _, s := range spans {
 		if d, asked := details[s.topic]; asked {

@@ -122,7 +122,7 @@ func (a *Client) IDs(ctx context.Context, topics ...string) (ids map[string]stri
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("look up topics: %w", err)
+		return nil, err
 	}
 	return ids, nil
 }
@@ -139,7 +139,10 @@ func list(ctx context.Context, topics []string, ask func(context.Context, ...str
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("list offsets: %w", err)
+		return nil, fmt.Errorf("list offsets: %w", kafka.LackingOn(err, "Describe", topics, func(topic string) error {
+			_, err := whole(ask(ctx, topic))
+			return err
+		}))
 	}
 	return o, nil
 }
@@ -183,7 +186,7 @@ func (a *Client) DeleteRecords(ctx context.Context, r Range) error {
 		}
 	}
 	if _, err := whole(a.adm.DeleteRecords(ctx, toKadm(r.To))); err != nil {
-		return fmt.Errorf("delete records: %w", err)
+		return fmt.Errorf("delete records: %w", kafka.Lacking(err, "Delete", "topic "+strings.Join(slices.Sorted(maps.Keys(r.To)), ", ")))
 	}
 	return nil
 }

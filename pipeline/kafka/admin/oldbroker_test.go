@@ -28,10 +28,7 @@ func TestOldBrokersAnswerEveryQuestion(t *testing.T) {
 			produceTo(t, cluster, testTopic, 0, 10)
 			a := newClient(t, configFor(cluster))
 			askAll(t, a, test.ids)
-			p, err := kafka.NewProducer(configFor(cluster), "letters", nil)
-			if err != nil {
-				t.Fatal(err)
-			}
+			p := kafka.NewProducer(configFor(cluster), "letters", nil, nil)
 			defer p.Close()
 			letter := []pipeline.Record{{Topic: "rejected", Partition: -1, Key: []byte("k"), Value: []byte("v"), Timestamp: time.Now(), Headers: []pipeline.Header{{Key: "reason", Value: []byte("r")}}}}
 			if err := p.Produce(t.Context(), letter)[0]; err != nil {

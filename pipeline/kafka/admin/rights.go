@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
 )
 
 // Right is an operation of Kafka's access control, in the words of kafka-acls.
@@ -30,15 +31,7 @@ var rightBits = map[Right]kmsg.ACLOperation{
 }
 
 // Denied reports whether the broker refused because this client may not.
-func Denied(err error) bool {
-	for _, denial := range []error{kerr.TopicAuthorizationFailed, kerr.GroupAuthorizationFailed, kerr.ClusterAuthorizationFailed} {
-		if errors.Is(err, denial) {
-			return true
-		}
-	}
-	_, denied := errors.AsType[*kadm.AuthError](err)
-	return denied
-}
+func Denied(err error) bool { return kafka.Denied(err) }
 
 // Passing reports whether the error may go away by itself: a coordinator that a new cluster has yet to make, a leader that
 // moves.

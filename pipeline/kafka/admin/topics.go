@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
 )
 
 // Wanted is a topic of ours as it should be. Zero values mean Kafka's defaults.
@@ -119,7 +120,7 @@ func (a *Client) create(ctx context.Context, w Wanted) error {
 		err = fmt.Errorf("%w: there are %d brokers for %d replicas (dead_letter.replication)", err, brokers, replication)
 	}
 	if err != nil {
-		return fmt.Errorf("create topic %s: %w", w.Name, err)
+		return fmt.Errorf("create topic %s: %w", w.Name, kafka.Lacking(err, "Create", "topic "+w.Name+", or on the cluster"))
 	}
 	return nil
 }

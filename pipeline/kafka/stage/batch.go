@@ -65,7 +65,7 @@ func (b *Batch) done(r *kgo.Record, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.err == nil {
-		b.err = kafka.Refusal(r, err)
+		b.err = kafka.Refusal(r.Topic, len(r.Key)+len(r.Value), err)
 	}
 }
 

@@ -134,7 +134,7 @@ func failure(fetches kgo.Fetches) error {
 		switch {
 		case errors.Is(e.Err, context.Canceled), errors.Is(e.Err, context.DeadlineExceeded), errors.As(e.Err, &loss), errors.As(e.Err, &session):
 		default:
-			return fmt.Errorf("read %s/%d: %w", e.Topic, e.Partition, e.Err)
+			return fmt.Errorf("read %s/%d: %w", e.Topic, e.Partition, kafka.Lacking(e.Err, "Read", "topic "+e.Topic))
 		}
 	}
 	return nil

@@ -242,7 +242,7 @@ func (w *Watermark) produce(r *kgo.Record) {
 		case errors.Is(err, kgo.ErrClientClosed):
 		case err != nil:
 			w.refused.Store(true)
-			w.o.Refused(kafka.Refusal(r, err))
+			w.o.Refused(kafka.Refusal(r.Topic, len(r.Key)+len(r.Value), err))
 			time.AfterFunc(writeAgain, func() { w.produce(&kgo.Record{Topic: r.Topic, Partition: r.Partition, Key: r.Key, Value: r.Value}) })
 		case w.refused.CompareAndSwap(true, false):
 			w.o.Refused(nil)

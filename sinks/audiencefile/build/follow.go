@@ -155,7 +155,7 @@ func (w *follower) row(ctx context.Context, r *row) error {
 		f = &Followed{}
 		w.keys[name] = f
 	}
-	s := Sight{At: pipeline.Position{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}, Changed: r.Timestamp.UTC(), Has: has,
+	s := Sight{At: r.At(), Changed: r.Timestamp.UTC(), Has: has,
 		order: orderOf(r.Timestamp.UnixMilli(), r.partition)}
 	f.Now.meet(s)
 	if r.Offset < w.cuts[r.partition] {

@@ -57,6 +57,8 @@ globalThis.identify = (() => {
       objects = objects.flatMap(beginning => values.map(v => beginning + (i > 0 ? ',' : '') + JSON.stringify(part.slice(0, at)) + ':' + v)).slice(0, most)
     })
     const list = objects.map(object => encoded(object + '}'))
+    list.push(encoded(JSON.stringify(text)))
+    if (/[,=]/.test(text)) list.push([...varint(BigInt(encoded(text).length)), ...encoded(text)]) // they may be part of the only column's value
     if (isWhole(text)) {
       const n = BigInt(text)
       const wide = Array.from({ length: 8 }, (_, i) => Number(BigInt.asUintN(64, n) >> BigInt(56 - 8 * i) & 255n))

@@ -305,7 +305,8 @@ test('record keys have the forms that serializers write', async () => {
   const cases = [ // those of find.keyForms: question_test.go
     ['4711', '\u00ce\u0049'], ['4711', '\u00084711'], ['4711', '\0\0\u0012\u0067'], ['4711', '\0\0\0\0\0\0\u0012\u0067'],
     ['id=4711', '\u00ce\u0049'], ['id=4711', '{"id":4711}'], ['id=4711', '{"id":"4711"}'],
-    ['shop=de,id=7', '\u0004de\u000e'], ['shop=de,id=7', '{"shop":"de","id":7}'], ['-1', '\u0001']
+    ['shop=de,id=7', '\u0004de\u000e'], ['shop=de,id=7', '{"shop":"de","id":7}'], ['-1', '\u0001'],
+    ['a,b=c&d', '\u000ea,b=c&d'], ['a,b=c&d', '"a,b=c&d"'], ['id=a&b<c', '{"id":"a&b<c"}']
   ]
   for (const [typed, wanted] of cases) {
     const forms = await page.evaluate(typed => globalThis.identify.keys(typed).map(bytes => String.fromCharCode(...bytes)), typed)
