@@ -108,10 +108,13 @@ func (l *Link) nap() (waited bool) {
 	return l.pass()
 }
 
-// late is the context of a call that its caller may have given up, and that goes out all the same.
-func late(ctx context.Context, waited bool) context.Context {
+// late is the context of a call that its caller may have given up, and that goes out all the same. TikTok gives up a call that it
+// never answers, too.
+func late(ctx context.Context, waited bool) (context.Context, context.CancelFunc) {
 	if waited {
-		return context.WithoutCancel(ctx)
+		return context.WithTimeout(context.WithoutCancel(ctx), mostLate)
 	}
-	return ctx
+	return context.WithCancel(ctx)
 }
+
+const mostLate = 30 * time.Second

@@ -134,7 +134,7 @@ func (l *Link) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		return nil, refused
 	}
-	ctx, cancel := context.WithCancel(late(r.Context(), waited))
+	ctx, cancel := late(r.Context(), waited)
 	defer cancel()
 	defer context.AfterFunc(life, cancel)()
 	answer, err := l.api.RoundTrip(r.WithContext(ctx))
