@@ -57,15 +57,13 @@ func loadWith(c *cobra.Command, path string, env settings.Lookup, aloud bool) (*
 	}
 	problems := 0
 	for _, p := range report.Problems() {
-		kind := "error"
-		if p.Warning {
-			if kind = "warning"; !aloud {
-				continue
-			}
-		} else {
+		if p.Warning && !aloud {
+			continue
+		}
+		if !p.Warning {
 			problems++
 		}
-		fmt.Fprintf(c.ErrOrStderr(), "%s: %s: %s\n", path, kind, p)
+		fmt.Fprintln(c.ErrOrStderr(), p)
 	}
 	if problems > 0 {
 		return nil, usageError{fmt.Errorf("%s has %d problem(s)", path, problems)}

@@ -27,7 +27,7 @@ import (
 type Config struct {
 	Kafka          kafka.Config             `yaml:"kafka" doc:"The Kafka cluster to read from and to write dead letters to."`
 	SchemaRegistry registry.Config          `yaml:"schema_registry" doc:"Where the writers' Avro schemas are."`
-	Connections    map[string]tiktok.Config `yaml:"connections" doc:"TikTok accounts by name; a sync may leave connection out when there is one."`
+	Connections    map[string]tiktok.Config `yaml:"connections" also:"connection" hint:"connections: {main: {advertiser_id: \"7…\", access_token: \"${TIKTOK_ACCESS_TOKEN}\"}}; main is a name of your choice" doc:"TikTok accounts by name; a sync may leave connection out when there is one."`
 	DeadLetter     deadletter.Config        `yaml:"dead_letter" doc:"Topics for rejected rows and failed batches."`
 	Outcomes       outcomes.Config          `yaml:"outcomes" doc:"How each row ended: a topic that tokrelay find, the state of dead letters and sink connectors read."`
 	StateTopic     string                   `yaml:"state_topic" default:"tokrelay.state" doc:"Compacted topic with audience ids, modes and the upload ledger."`
@@ -36,7 +36,7 @@ type Config struct {
 	Notify         notify.Config            `yaml:"notify" doc:"Tell operators of syncs that are held up and go on, and of uploads, where there is no Alertmanager."`
 	LogLevel       string                   `yaml:"log_level" enum:"debug,info,warn,error" doc:"In place of --log-level, and read again at SIGHUP."`
 	Shutdown       Shutdown                 `yaml:"shutdown" doc:"How the daemon stops."`
-	Syncs          []Sync                   `yaml:"syncs" doc:"The flows: source topic to TikTok destination."`
+	Syncs          []Sync                   `yaml:"syncs" also:"sync,flows,pipelines" hint:"each sync begins with a dash: - name: purchases" doc:"The flows: source topic to TikTok destination."`
 }
 
 // Shutdown says how long a stop may take.
@@ -52,6 +52,7 @@ func Load(path string, env settings.Lookup) (*Config, *settings.Report, error) {
 		return nil, nil, fmt.Errorf("read configuration: %w", err)
 	}
 	c, report := Parse(text, env)
+	report.File = path
 	return c, report, nil
 }
 

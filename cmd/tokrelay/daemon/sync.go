@@ -23,11 +23,11 @@ import (
 // Sync is one flow. Exactly one of its sinks is set.
 type Sync struct {
 	Name       string   `yaml:"name" doc:"Name of the sync, in logs, metrics, dead letters and its consumer group."`
-	Topic      string   `yaml:"topic" doc:"Source topic."`
-	Topics     []string `yaml:"topics" doc:"Several source topics."`
-	Pattern    string   `yaml:"topic_pattern" doc:"Regular expression that source topics match as a whole. Topics that tokrelay writes itself never belong to it."`
+	Topic      string   `yaml:"topic" hint:"topic: shop.public.orders; several are topics: [shop.public.orders, shop.public.refunds]" doc:"Source topic."`
+	Topics     []string `yaml:"topics" hint:"topics: [shop.public.orders, shop.public.refunds]" doc:"Several source topics."`
+	Pattern    string   `yaml:"topic_pattern" also:"pattern,topics_pattern,topic_regex" doc:"Regular expression that source topics match as a whole. Topics that tokrelay writes itself never belong to it."`
 	Exclude    []string `yaml:"exclude_topics" doc:"Topics that do not belong to topic_pattern: their names, or regular expressions that match names as a whole."`
-	Group      string   `yaml:"group" doc:"Consumer group; default: <kafka.group>.<name>."`
+	Group      string   `yaml:"group" also:"group_id,group.id,consumer_group" doc:"Consumer group; default: <kafka.group>.<name>."`
 	Connection string   `yaml:"connection" doc:"Which of connections; may be left out when there is one."`
 
 	Start      kafka.Start `yaml:"start" enum:"earliest,latest,fail" default:"earliest" doc:"Where the sync's first start begins, while its group has no offset in any of its topics. What appears later is read from its beginning; new topics and partitions are found within 30s."`
@@ -35,10 +35,10 @@ type Sync struct {
 
 	cdc.Config
 
-	On   mapping.On `yaml:"on" doc:"Which operations are sent; web events: inserts."`
-	When string     `yaml:"when" doc:"Condition a row must meet to be sent."`
+	On   mapping.On `yaml:"on" hint:"on: {insert: send, update: send, delete: skip}" doc:"Which operations are sent; web events: inserts."`
+	When string     `yaml:"when" also:"where,filter,condition,if" hint:"one text, over the row's columns: when: status == \"paid\" && amount > 0" doc:"Condition a row must meet to be sent."`
 
-	RejectedShare router.RejectedShare `yaml:"rejected_share" doc:"Stops the sync when too many rows are rejected: the mapping is probably wrong."`
+	RejectedShare router.RejectedShare `yaml:"rejected_share" hint:"rejected_share: {stop_above: 5%}" doc:"Stops the sync when too many rows are rejected: the mapping is probably wrong."`
 	Retry         delivery.Retry       `yaml:"retry" doc:"How calls that failed through no fault of their rows are made again."`
 
 	WebEvents       *events.Config       `yaml:"web_events" doc:"Send rows to the Events API."`
