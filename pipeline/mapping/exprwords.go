@@ -50,7 +50,7 @@ var mistakes = []mistake{
 	{regexp.MustCompile(`^,`), "write a list in brackets: status in [\"paid\", \"sent\"]"},
 	{regexp.MustCompile(`^;`), "write one expression; ; only follows let name = …"},
 	{regexp.MustCompile(`^\)`), "see that each ) has its (, and that something is within"},
-	{regexp.MustCompile(`^$`), "something is missing at the end: what to compare with, or a )"},
+	{regexp.MustCompile(`^$`), "something is missing at the end: what to compare with, or a closing parenthesis"},
 	{regexp.MustCompile(`^["']`), "see that both sides of the text have an operator or end, and that its quotes match"},
 }
 

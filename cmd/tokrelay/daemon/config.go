@@ -136,6 +136,9 @@ func (c *Config) Sync(name string) (*Sync, error) {
 	for _, s := range c.Syncs {
 		names = append(names, s.Name)
 	}
+	if near := settings.DidYouMean(name, names); near != "" {
+		return nil, fmt.Errorf("no sync named %q: %s", name, near)
+	}
 	return nil, fmt.Errorf("no sync named %q; the configuration has %v", name, names)
 }
 

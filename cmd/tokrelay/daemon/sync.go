@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -38,7 +39,7 @@ type Sync struct {
 	On   mapping.On `yaml:"on" hint:"on: {insert: send, update: send, delete: skip}" doc:"Which operations are sent; web events: inserts."`
 	When string     `yaml:"when" also:"where,filter,condition,if" hint:"one text, over the row's columns: when: status == \"paid\" && amount > 0" doc:"Condition a row must meet to be sent."`
 
-	RejectedShare router.RejectedShare `yaml:"rejected_share" hint:"rejected_share: {stop_above: 5%}" doc:"Stops the sync when too many rows are rejected: the mapping is probably wrong."`
+	RejectedShare router.RejectedShare `yaml:"rejected_share" hint:"rejected_share: {share: 5%, rows: 1000}" doc:"Stops the sync when too many rows are rejected: the mapping is probably wrong."`
 	Retry         delivery.Retry       `yaml:"retry" doc:"How calls that failed through no fault of their rows are made again."`
 
 	WebEvents       *events.Config       `yaml:"web_events" doc:"Send rows to the Events API."`
@@ -50,6 +51,8 @@ type Sync struct {
 	owners     string   // regular expression of those of streamed audiences
 }
 
+var topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
+
 var syncName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
 
 func (c *Config) validateSync(s *Sync, seen map[string]bool, at settings.Place) {
@@ -57,7 +60,7 @@ func (c *Config) validateSync(s *Sync, seen map[string]bool, at settings.Place) 
 	case !syncName.MatchString(s.Name):
 		at.Key("name").Problem("must be lower-case letters, digits, - and _, at most 63", "the name is used in metrics and in the consumer group")
 	case seen[s.Name]:
-		at.Key("name").Problem("must be unique", "")
+		at.Key("name").Problem("must be unique", "two syncs of a name would share a consumer group: rename one")
 	}
 	seen[s.Name] = true
 	s.validateTopics(at)
@@ -71,14 +74,27 @@ func (c *Config) validateSync(s *Sync, seen map[string]bool, at settings.Place) 
 }
 
 func (s *Sync) validateTopics(at settings.Place) {
-	given := 0
-	for _, is := range []bool{s.Topic != "", len(s.Topics) > 0, s.Pattern != ""} {
+	var given []string
+	for key, is := range map[string]bool{"topic": s.Topic != "", "topics": len(s.Topics) > 0, "topic_pattern": s.Pattern != ""} {
 		if is {
-			given++
+			given = append(given, key)
 		}
 	}
-	if given != 1 {
-		at.Key("topic").Problem("one of topic, topics and topic_pattern is required", "")
+	slices.Sort(given)
+	switch {
+	case len(given) > 1:
+		at.Key(given[1]).Problem("goes without "+given[0], "a sync reads one topic, a list of topics, or those of a pattern: keep one of "+strings.Join(given, " and "))
+	case len(given) == 0:
+		at.Key("topic").Problem("one of topic, topics and topic_pattern is required", "topic: shop.public.orders")
+	}
+	for i, topic := range s.AllTopics() {
+		place := at.Key("topic")
+		if s.Topic == "" {
+			place = at.Key("topics").Index(i)
+		}
+		if !topicName.MatchString(topic) {
+			place.Problem("must be a topic's name: letters, digits, points, _ and -, at most 249", "a regular expression goes into topic_pattern")
+		}
 	}
 	if _, err := regexp.Compile(s.Pattern); err != nil {
 		at.Key("topic_pattern").Problem("must be a regular expression", err.Error())
@@ -104,11 +120,12 @@ func (s *Sync) validateExclude(at settings.Place) {
 
 func (c *Config) validateConnection(s *Sync, at settings.Place) {
 	if s.Connection == "" && len(c.Connections) > 1 {
-		at.Key("connection").Problem("required where there are several connections", "")
+		at.Key("connection").Problem("required where there are several connections", "one of "+strings.Join(slices.Sorted(maps.Keys(c.Connections)), ", "))
 		return
 	}
 	if _, ok := c.Connections[s.Connection]; s.Connection != "" && !ok {
-		at.Key("connection").Problem("must name one of connections", "")
+		names := slices.Sorted(maps.Keys(c.Connections))
+		at.Key("connection").Problem("must name one of connections", cmp.Or(settings.DidYouMean(s.Connection, names), "there is "+strings.Join(names, ", ")))
 		return
 	}
 	if name, connection := c.ConnectionOf(s); s.IsAudience() && name != "" && connection.AdvertiserID == "" {
