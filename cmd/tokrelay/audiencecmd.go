@@ -148,29 +148,45 @@ func date(t time.Time) string {
 func audienceShowCommand() *cobra.Command {
 	var f audienceFlags
 	c := &cobra.Command{
-		Use: "show", Short: "Show a sync's audience: what TikTok holds, what is remembered, the last uploads", Args: noArgs,
-		Example: "  tokrelay audience show --sync newsletter\n  tokrelay audience show --sync lapsed --json | jq '.runs[0].result'",
+		Use: "show", Short: "Show the audiences of syncs: what TikTok holds, what is remembered, the last uploads", Args: noArgs,
+		Example: "  tokrelay audience show\n  tokrelay audience show --sync newsletter\n  tokrelay audience show --sync lapsed --json | jq '.runs[0].result'",
 		RunE:    func(c *cobra.Command, _ []string) error { return audienceShow(c, &f) },
 	}
 	f.add(c)
-	c.Flags().StringVar(&f.sync, "sync", "", "sync that fills the audience; may be left out when there is one")
+	c.Flags().StringVar(&f.sync, "sync", "", "the audience of this sync; without it those of all, with --json one object after the other")
 	return c
 }
 
 func audienceShow(c *cobra.Command, f *audienceFlags) error {
-	d, s, err := audienceDesk(c, f, daemon.KindSegment, daemon.KindFile)
+	d, err := openDesk(c, f.config, "audience")
 	if err != nil {
 		return err
 	}
 	defer d.close()
-	report, err := d.audience(c.Context(), s)
-	if err != nil {
-		return err
+	kinds, names := []string{daemon.KindSegment, daemon.KindFile}, []string{f.sync}
+	if all := syncNames(d.config, (*daemon.Sync).IsAudience); f.sync == "" && len(all) > 0 {
+		names = all
 	}
-	if f.json {
-		return d.screen.json(report)
+	for i, name := range names {
+		s, err := pickAudience(d.config, name, kinds)
+		if err != nil {
+			return usageError{err}
+		}
+		report, err := d.audience(c.Context(), s)
+		if err != nil {
+			return err
+		}
+		if f.json {
+			if err := d.screen.json(report); err != nil {
+				return err
+			}
+			continue
+		}
+		if i > 0 {
+			d.screen.print("\n")
+		}
+		d.report(report)
 	}
-	d.report(report)
 	return nil
 }
 

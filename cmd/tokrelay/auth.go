@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -71,21 +73,19 @@ func openAccount(c *cobra.Command, f *accountFlags) (*account, error) {
 }
 
 func pickConnection(c *daemon.Config, name string) (string, error) {
-	var all []string
-	for n := range c.Connections {
-		all = append(all, n)
-	}
-	slices.Sort(all)
+	all := connectionNames(c)
 	switch {
 	case name == "" && len(all) == 1:
 		return all[0], nil
 	case name == "":
 		return "", usageError{fmt.Errorf("--connection: the configuration has %d: %s", len(all), strings.Join(all, ", "))}
 	case !slices.Contains(all, name):
-		return "", usageError{fmt.Errorf("--connection: there is no %q; the configuration has %s", name, strings.Join(all, ", "))}
+		return "", usageError{fmt.Errorf("--connection: there is no %q: %s", name, cmp.Or(settings.DidYouMean(name, all), "the configuration has "+strings.Join(all, ", ")))}
 	}
 	return name, nil
 }
+
+func connectionNames(c *daemon.Config) []string { return slices.Sorted(maps.Keys(c.Connections)) }
 
 // app is the developer app of the connection.
 func (a *account) app() (tiktok.App, error) {

@@ -2,9 +2,12 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -34,8 +37,20 @@ func write(t *testing.T, text string) string {
 func TestTheExampleIsValid(t *testing.T) {
 	text, _, _ := tokrelay(t, "", "config", "example")
 	out, errs, code := tokrelay(t, "", "check", "-c", write(t, text))
-	if code != exitDone || !strings.Contains(out, "is valid") || errs != "" {
+	if code != exitDone || !strings.Contains(out, "is valid") {
 		t.Errorf("exit %d\n%s%s", code, out, errs)
+	}
+	for _, part := range []string{"advertiser_id", "access_token", "pixel_code"} {
+		if line := lineWith(errs, part); !strings.Contains(line, part+": is still the example's") {
+			t.Errorf("%s: got %q, want a warning that it is the example's", part, line)
+		}
+	}
+	if strings.Count(errs, "\n") != 3 || strings.Contains(errs, "error") {
+		t.Errorf("got %s, want three warnings", errs)
+	}
+	mine := strings.Replace(text, "    # base_url:", "    base_url:", 1)
+	if _, errs, _ := tokrelay(t, "", "check", "-c", write(t, mine)); errs != "" {
+		t.Errorf("against a sandbox, got %s, want no warning", errs)
 	}
 }
 
@@ -58,7 +73,7 @@ func TestFiveMistakesAreFiveProblemsWithTheirLines(t *testing.T) {
 		t.Errorf("exit code %d, want %d", code, exitUsage)
 	}
 	for _, path := range []string{"kafka.brokers[0]", "schema_registry.url", "syncs[0].start", "web_events.pixle_code", "fields.event_time.type"} {
-		if line := lineWith(errs, path); !strings.Contains(line, ": error: line ") {
+		if line := lineWith(errs, path); !regexp.MustCompile(`\.yaml:[0-9]+:[0-9]+: error: `).MatchString(line) {
 			t.Errorf("no problem with a line at %s in\n%s", path, errs)
 		}
 	}
@@ -115,5 +130,20 @@ func TestMistakesOfUsageExitWithTwo(t *testing.T) {
 				t.Errorf("exit code %d, want %d", code, exitUsage)
 			}
 		})
+	}
+}
+
+func TestCtrlCIsNotAnErrorOfAContext(t *testing.T) {
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := fmt.Errorf("list topics: %w", context.Canceled)
+	if got := lastWords(gone, err); got != "interrupted" {
+		t.Errorf("got %q, want interrupted", got)
+	}
+	if got := lastWords(t.Context(), err); got != err.Error() {
+		t.Errorf("without Ctrl-C: got %q, want the error", got)
+	}
+	if got := lastWords(gone, errReported); got != "" {
+		t.Errorf("got %q of what was said before", got)
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	_ "embed"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -12,13 +13,6 @@ import (
 
 //go:embed example.yaml
 var example []byte
-
-const defaultConfig = "tokrelay.yaml"
-
-func configFlag(c *cobra.Command, path *string) {
-	c.Flags().StringVarP(path, "config", "c", defaultConfig, "configuration file")
-	c.MarkFlagFilename("config", "yaml", "yml")
-}
 
 // loadConfig reads the file and prints every problem of it; a configuration with problems is a usage error. Its warnings
 // are left to the commands that are about the configuration: someone who repairs rows has other things to read.
@@ -51,26 +45,48 @@ func loadWithout(c *cobra.Command, path, why string) (*daemon.Config, error) {
 }
 
 func loadWith(c *cobra.Command, path string, env settings.Lookup, aloud bool) (*daemon.Config, error) {
+	config, report, err := readConfig(c, path, env)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range report.Problems() {
+		if !p.Warning || aloud {
+			fmt.Fprintln(c.ErrOrStderr(), p)
+		}
+	}
+	return config, refused(report)
+}
+
+// readConfig reads the file, or standard input.
+func readConfig(c *cobra.Command, path string, env settings.Lookup) (*daemon.Config, *settings.Report, error) {
+	if path == fromStdin {
+		text, err := io.ReadAll(c.InOrStdin())
+		if err != nil {
+			return nil, nil, fmt.Errorf("read the configuration from standard input: %w", err)
+		}
+		config, report := daemon.Parse(text, env)
+		report.File = stdinName
+		return config, report, nil
+	}
 	config, report, err := daemon.Load(path, env)
 	if err != nil {
-		return nil, usageError{fmt.Errorf("%w\nsee tokrelay config example", err)}
+		return nil, nil, usageError{fmt.Errorf("%w\n-c names another file; `tokrelay config example > %s` writes one to begin with", err, path)}
 	}
+	return config, report, nil
+}
+
+// refused is a mistake of usage where the configuration has problems, which are on the screen.
+func refused(report *settings.Report) error {
 	problems := 0
 	for _, p := range report.Problems() {
-		kind := "error"
-		if p.Warning {
-			if kind = "warning"; !aloud {
-				continue
-			}
-		} else {
+		if !p.Warning {
 			problems++
 		}
-		fmt.Fprintf(c.ErrOrStderr(), "%s: %s: %s\n", path, kind, p)
 	}
-	if problems > 0 {
-		return nil, usageError{fmt.Errorf("%s has %d problem(s)", path, problems)}
+	if problems == 0 {
+		return nil
 	}
-	return config, nil
+	return usageError{fmt.Errorf("%s has %d problem(s)", report.File, problems)}
 }
 
 func configCommand() *cobra.Command {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
 	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 func dlqCommand() *cobra.Command {
@@ -98,13 +100,7 @@ func known(flag string, words, list []string) error {
 		if slices.Contains(list, w) {
 			continue
 		}
-		near := ""
-		for _, l := range list {
-			if strings.Contains(l, w) || strings.Contains(w, l) {
-				near = ": did you mean " + l + "?"
-			}
-		}
-		return usageError{fmt.Errorf("%s: there is no %q%s\nthe words are: %s", flag, w, near, strings.Join(list, ", "))}
+		return usageError{fmt.Errorf("%s: there is no %q: %s", flag, w, cmp.Or(settings.DidYouMean(w, list), "the words are: "+strings.Join(list, ", ")))}
 	}
 	return nil
 }

@@ -183,7 +183,7 @@ func tableLine(row []string, widths []int) string {
 	return b.String()
 }
 
-// when reads a point in time: RFC 3339, a day, or how long ago (90m, 24h, 7d).
+// when reads a point in time: RFC 3339, a day, yesterday, or how long ago (90m, 24h, 7d).
 func when(flag, text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
@@ -193,6 +193,14 @@ func when(flag, text string, now time.Time) (time.Time, error) {
 			return t, nil
 		}
 	}
+	switch today := now.UTC().Truncate(24 * time.Hour); text {
+	case "now":
+		return now, nil
+	case "today":
+		return today, nil
+	case "yesterday":
+		return today.AddDate(0, 0, -1), nil
+	}
 	if days, ok := strings.CutSuffix(text, "d"); ok {
 		if n, err := strconv.ParseFloat(days, 64); err == nil && n >= 0 {
 			return now.Add(-time.Duration(n * 24 * float64(time.Hour))), nil
@@ -201,7 +209,7 @@ func when(flag, text string, now time.Time) (time.Time, error) {
 	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
 		return now.Add(-ago), nil
 	}
-	return time.Time{}, usageError{fmt.Errorf("%s: %q is not a time: give 2026-01-31T12:00:00Z, 2026-01-31 (UTC), or how long ago: 90m, 24h, 7d", flag, text)}
+	return time.Time{}, usageError{fmt.Errorf("%s: %q is not a time: give 2026-01-31T12:00:00Z, 2026-01-31, yesterday or today (UTC), or how long ago: 90m, 24h, 7d", flag, text)}
 }
 
 // toCopy is a command to copy, for the same configuration.

@@ -27,6 +27,8 @@ func TestTimesAreReadAsPeopleWriteThem(t *testing.T) {
 		{"2026-11-20 10:30", time.Date(2026, 11, 20, 10, 30, 0, 0, time.UTC)},
 		{"90m", now.Add(-90 * time.Minute)},
 		{"7d", now.AddDate(0, 0, -7)},
+		{"today", time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)},
+		{"yesterday", time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)},
 		{"0.5d", now.Add(-12 * time.Hour)},
 	} {
 		got, err := when("--since", c.text, now)
@@ -34,7 +36,7 @@ func TestTimesAreReadAsPeopleWriteThem(t *testing.T) {
 			t.Errorf("%q: got %v and %v, want %v", c.text, got, err, c.want)
 		}
 	}
-	for _, text := range []string{"yesterday", "-3h", "-1d", "24", "2026-13-01"} {
+	for _, text := range []string{"tomorrow", "-3h", "-1d", "24", "2026-13-01"} {
 		if got, err := when("--since", text, now); err == nil || !strings.HasPrefix(err.Error(), "--since: ") {
 			t.Errorf("%q: got %v and %v, want an error that names the flag", text, got, err)
 		}

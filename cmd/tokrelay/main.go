@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -37,10 +36,21 @@ func run(args []string) int {
 	root := command()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	if err != nil && !errors.Is(err, errReported) {
-		fmt.Fprintln(os.Stderr, "tokrelay:", err)
+	if said := lastWords(ctx, err); said != "" {
+		fmt.Fprintln(os.Stderr, "tokrelay:", said)
 	}
 	return exitCode(err)
+}
+
+// lastWords are what is said of a command's error. After Ctrl-C it is no news that the context was cancelled.
+func lastWords(ctx context.Context, err error) string {
+	switch {
+	case err == nil || errors.Is(err, errReported):
+		return ""
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		return "interrupted"
+	}
+	return err.Error()
 }
 
 // errReported is a failure whose words are already on the screen.
@@ -100,11 +110,10 @@ func command() *cobra.Command {
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetVersionTemplate("tokrelay {{.Version}}\n")
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%w\nsee %s --help", err, c.CommandPath())}
-	})
+	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(runCommand(), statusCommand(), findCommand(), demoCommand(), checkCommand(), previewCommand(), rehearseCommand(), sandboxCommand(), configCommand(), versionCommand(),
 		dlqCommand(), pauseCommand(), resumeCommand(), actionsCommand(), resyncCommand(), skipCommand(), statsCommand(), authCommand(), audienceCommand())
+	completeNames(root)
 	return root
 }
 
@@ -118,25 +127,4 @@ func group(c *cobra.Command, commands ...*cobra.Command) *cobra.Command {
 	c.Args, c.RunE = commandNeeded, func(c *cobra.Command, _ []string) error { return c.Help() }
 	c.AddCommand(commands...)
 	return c
-}
-
-// commandNeeded refuses arguments of a command that only has commands.
-func commandNeeded(c *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	hint := ""
-	c.SuggestionsMinimumDistance = 2 // letters that may be wrong
-	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
-		hint = fmt.Sprintf(": did you mean %s?", strings.Join(near, " or "))
-	}
-	return usageError{fmt.Errorf("unknown command %q for %s%s\nsee %s --help", args[0], c.CommandPath(), hint, c.CommandPath())}
-}
-
-// noArgs refuses arguments as a mistake of usage.
-func noArgs(c *cobra.Command, args []string) error {
-	if err := cobra.NoArgs(c, args); err != nil {
-		return usageError{fmt.Errorf("%w\nsee %s --help", err, c.CommandPath())}
-	}
-	return nil
 }

@@ -13,7 +13,7 @@ func TestARehearsalThatMakesNoSenseIsAMistakeOfUsage(t *testing.T) {
 		"no share":                  {"--max-rejected", "lots"},
 		"more than all":             {"--max-rejected", "101%"},
 		"nothing to differ from":    {"--fail-on-difference"},
-		"no time":                   {"--since", "yesterday"},
+		"no time":                   {"--since", "tomorrow"},
 		"no such sync in the other": {"--against", other},
 		"no sync chosen":            {"--sync", ""},
 	} {

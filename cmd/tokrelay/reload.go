@@ -39,6 +39,10 @@ func reloading(ctx context.Context, heard <-chan os.Signal, d *daemon.Daemon, pa
 
 // reload takes a configuration over as a whole or, where it has a problem, not at all.
 func reload(d *daemon.Daemon, path string, log *slog.Logger) {
+	if path == fromStdin {
+		log.Error("the configuration came from standard input, which is not read again: everything goes on as it was")
+		return
+	}
 	config, report, err := daemon.Load(path, settings.Process())
 	if err == nil {
 		err = report.Err()

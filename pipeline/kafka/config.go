@@ -16,10 +16,10 @@ import (
 
 // Config says how to reach Kafka and how every sync's consumer behaves in its group.
 type Config struct {
-	Brokers    []string      `yaml:"brokers" doc:"Addresses to start from, host:port."`
+	Brokers    []string      `yaml:"brokers" also:"bootstrap_servers,bootstrap.servers,bootstrap,servers,broker" hint:"brokers: [kafka-1:9092, kafka-2:9092]" doc:"Addresses to start from, host:port."`
 	Group      string        `yaml:"group" default:"tokrelay" doc:"Prefix of the consumer groups: a sync's group is <group>.<sync> unless the sync sets its own."`
-	TLS        *settings.TLS `yaml:"tls" doc:"Encrypt connections. An empty map uses the system's certificate authorities."`
-	SASL       *SASL         `yaml:"sasl" doc:"Authenticate."`
+	TLS        *settings.TLS `yaml:"tls" also:"ssl" hint:"tls: {} trusts the system's authorities, tls: {ca_file: /path/ca.pem} your own" doc:"Encrypt connections. An empty map uses the system's certificate authorities."`
+	SASL       *SASL         `yaml:"sasl" hint:"sasl: {mechanism: SCRAM-SHA-512, username: tokrelay, password: \"${KAFKA_PASSWORD}\"}" doc:"Authenticate."`
 	ClientID   string        `yaml:"client_id" default:"tokrelay" doc:"Prefix of the client id brokers see: <client_id>-<sync>."`
 	Rack       string        `yaml:"rack" doc:"Where this instance runs; brokers with a rack-aware selector let it read from the nearest replica."`
 	InstanceID string        `yaml:"instance_id" doc:"Static membership: a stable name of this instance. A restart within session_timeout moves no partition; no other instance reads them meanwhile. Not with autoscaling."`
@@ -116,8 +116,13 @@ func (c *Config) validateBrokers(at settings.Place) {
 	}
 	for i, b := range c.Brokers {
 		host, port, err := net.SplitHostPort(b)
-		if err != nil || host == "" || port == "" || strings.Contains(b, "/") {
-			at.Index(i).Problem("must be host:port", "")
+		switch at := at.Index(i); {
+		case strings.Contains(b, "/"):
+			at.Problem("must be host:port", "take off what is before and behind it: kafka-1:9092")
+		case strings.Contains(b, ","):
+			at.Problem("must be one host:port", "brokers: [kafka-1:9092, kafka-2:9092]")
+		case err != nil || host == "" || port == "":
+			at.Problem("must be host:port", "a port is missing: kafka-1:9092; with TLS it is often 9093")
 		}
 	}
 }

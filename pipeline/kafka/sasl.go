@@ -107,7 +107,7 @@ func (s *SASL) validateOAuth(at settings.Place) {
 
 func required(at settings.Place, given bool) {
 	if !given {
-		at.Problem("required", "")
+		at.Problem("required", "sasl.mechanism needs it")
 	}
 }
 

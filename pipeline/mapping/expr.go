@@ -51,9 +51,11 @@ func compile(text string, cols *Columns, options ...expr.Option) (*Expr, error) 
 	program, err := expr.Compile(text, options...)
 	switch {
 	case members.unknown != "":
-		return nil, errors.New("unknown function " + members.unknown)
+		return nil, unknownFunction(members.unknown)
+	case names.literal != "":
+		return nil, noColumn(names.literal)
 	case err != nil:
-		return nil, firstLine(err)
+		return nil, err
 	}
 	x.program = program
 	return x, nil
@@ -68,14 +70,14 @@ func firstLine(err error) error {
 func mustCompile(text string, cols *Columns) *Expr {
 	x, err := compile(text, cols)
 	if err != nil {
-		panic("mapping: compiled before it was validated: " + err.Error())
+		panic("mapping: compiled before it was validated: " + firstLine(err).Error())
 	}
 	return x
 }
 
 func checkExpr(text string, at settings.Place, options ...expr.Option) {
 	if _, err := compile(text, &Columns{}, options...); err != nil {
-		at.Problem("not a valid expression: "+err.Error(), "")
+		at.Problem(explain(text, err))
 	}
 }
 

@@ -66,7 +66,8 @@ func (f *localFinder) Visit(node *ast.Node) {
 // namePatcher binds what is left: op, after and before by themselves, now(), and columns.
 type namePatcher struct {
 	binder
-	locals []string
+	locals  []string
+	literal string // of another language: NULL, say
 }
 
 func (p *namePatcher) Visit(node *ast.Node) {
@@ -94,6 +95,8 @@ func (p *namePatcher) name(node *ast.Node, name string) {
 		p.bind(node, slot{from: hasAfter})
 	case name == "before":
 		p.bind(node, slot{from: hasOld})
+	case literals[name] != "":
+		p.literal = name
 	default:
 		p.bind(node, slot{current, p.cols.Index(name)})
 	}

@@ -16,21 +16,21 @@ type converter struct {
 	depth  int
 }
 
-func (c *converter) problem(line int, path, rule, hint string) {
-	c.report.add(line, path, rule, hint, false)
+func (c *converter) problem(at position, path, rule, hint string) {
+	c.report.add(at, path, rule, hint, false)
 }
 
-// convert makes the Node of one value that is at a path and line.
-func (c *converter) convert(from *yaml.Node, path string, line int) *Node {
+// convert makes the Node of one value that is at a path and position.
+func (c *converter) convert(from *yaml.Node, path string, at position) *Node {
 	c.depth++
 	defer func() { c.depth-- }()
 	n := &Node{broken: true}
 	if c.depth <= maxDepth {
-		n = c.value(from, path, line)
+		n = c.value(from, path, at)
 	} else {
-		c.problem(line, path, "nested deeper than "+itoa(maxDepth)+" levels", "")
+		c.problem(at, path, "nested deeper than "+itoa(maxDepth)+" levels", "")
 	}
-	n.line = line
+	n.at = at
 	n.weigh()
 	if from != nil && from.Anchor != "" {
 		c.done[from] = n
@@ -43,16 +43,16 @@ func (c *converter) bounded(n *Node, path string) *Node {
 	if n.weight <= maxValues {
 		return n
 	}
-	c.problem(n.line, path, "too many values: aliases multiply", "")
-	return &Node{line: n.line, weight: 1, broken: true}
+	c.problem(n.at, path, "too many values: aliases multiply", "")
+	return &Node{at: n.at, weight: 1, broken: true}
 }
 
-func (c *converter) value(from *yaml.Node, path string, line int) *Node {
+func (c *converter) value(from *yaml.Node, path string, at position) *Node {
 	if from == nil {
 		return &Node{kind: Null}
 	}
 	if from.Style&yaml.TaggedStyle != 0 && !isCoreTag(from.ShortTag()) {
-		c.problem(line, path, "YAML tags are not used here", "take out the word that starts with !")
+		c.problem(at, path, "YAML tags are not used here", "take out the word that starts with !")
 		return &Node{broken: true}
 	}
 	switch from.Kind {
@@ -61,10 +61,13 @@ func (c *converter) value(from *yaml.Node, path string, line int) *Node {
 	case yaml.SequenceNode:
 		return c.list(from.Content, path)
 	case yaml.AliasNode:
-		return c.alias(from, path, line)
+		return c.alias(from, path, at)
 	}
-	return c.scalar(from, path, line)
+	return c.scalar(from, path, at)
 }
+
+// start is where the parser found the value.
+func start(n *yaml.Node) position { return position{n.Line, n.Column} }
 
 func isCoreTag(tag string) bool {
 	switch tag {
@@ -77,23 +80,23 @@ func isCoreTag(tag string) bool {
 func (c *converter) list(values []*yaml.Node, path string) *Node {
 	n := &Node{kind: List}
 	for i, value := range values {
-		n.items = append(n.items, c.convert(value, path+"["+strconv.Itoa(i)+"]", value.Line))
+		n.items = append(n.items, c.convert(value, path+"["+strconv.Itoa(i)+"]", start(value)))
 	}
 	return n
 }
 
-// alias gives what is at the anchor, as seen from the alias's line. What is inside keeps its own lines.
-func (c *converter) alias(from *yaml.Node, path string, line int) *Node {
+// alias gives what is at the anchor, as seen from the alias's position. What is inside keeps its own.
+func (c *converter) alias(from *yaml.Node, path string, at position) *Node {
 	target := c.done[from.Alias]
 	if target == nil {
-		c.problem(line, path, "the alias is inside its own anchor", "")
+		c.problem(at, path, "the alias is inside its own anchor", "")
 		return &Node{broken: true}
 	}
 	copied := *target
 	return &copied
 }
 
-func (c *converter) scalar(from *yaml.Node, path string, line int) *Node {
+func (c *converter) scalar(from *yaml.Node, path string, at position) *Node {
 	lower := strings.ToLower(from.Value)
 	switch tag := from.ShortTag(); {
 	case tag == "!!null":
@@ -105,7 +108,7 @@ func (c *converter) scalar(from *yaml.Node, path string, line int) *Node {
 	case tag == "!!float":
 		return number(from.Value)
 	}
-	return c.text(from.Value, path, line)
+	return c.text(from.Value, path, at)
 }
 
 // number: the parser takes whole numbers past 64 bits for floats.
@@ -116,14 +119,14 @@ func number(text string) *Node {
 	return &Node{kind: Float, text: text}
 }
 
-func (c *converter) text(raw, path string, line int) *Node {
+func (c *converter) text(raw, path string, at position) *Node {
 	env, absent := c.env, false
 	if c.env.Absent != nil {
 		env.Absent = func(name string) { absent = true; c.env.Absent(name) }
 	}
 	text, substituted, err := env.expand(raw)
 	if err != nil {
-		c.problem(line, path, err.rule, err.hint)
+		c.problem(at, path, err.rule, err.hint)
 	}
 	return &Node{kind: String, text: text, substituted: substituted, absent: absent, broken: err != nil}
 }

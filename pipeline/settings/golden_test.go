@@ -35,12 +35,10 @@ func problemsOf(t *testing.T, file string) string {
 	}
 	var s shop
 	r := Load(text, &s, lookup())
+	r.File = "shop.yaml"
 	s.Validate(Root(r))
 	var b strings.Builder
 	for _, p := range r.Problems() {
-		if p.Warning {
-			b.WriteString("warning: ")
-		}
 		b.WriteString(p.String() + "\n")
 	}
 	return b.String()

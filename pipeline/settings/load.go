@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"reflect"
-	"strings"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -23,6 +22,7 @@ func Load(text []byte, into any, env Lookup) *Report {
 	r := &Report{loading: true}
 	defer func() { r.loading = false }()
 	fill(reflect.ValueOf(into).Elem())
+	r.keys = keysOf(reflect.TypeOf(into).Elem())
 	r.root = read(r, text, env)
 	r.root.Decode(into, Root(r))
 	return r
@@ -32,16 +32,16 @@ func Load(text []byte, into any, env Lookup) *Report {
 // cannot be read it is not known what is missing, so its Node is broken and nothing more is said about it.
 func read(r *Report, text []byte, env Lookup) *Node {
 	if len(text) > maxText {
-		r.add(0, "", "the configuration is larger than 1 MiB", "", false)
+		r.add(position{}, "", "the configuration is larger than 1 MiB", "one file is read: see that it is the right one", false)
 		return &Node{broken: true}
 	}
 	body, err := parse(r, text)
 	if err != nil {
-		r.add(min(lineOf(err), lines(text)), "", "not valid YAML: "+message(err), "", false)
+		r.problems = append(r.problems, unreadable(text, err))
 		return &Node{broken: true}
 	}
 	c := converter{report: r, env: env, done: map[*yaml.Node]*Node{}}
-	return c.convert(body, "", 1)
+	return c.convert(body, "", position{1, 1})
 }
 
 var errParser = errors.New("the parser does not understand it")
@@ -62,7 +62,7 @@ func parse(r *Report, text []byte) (body *yaml.Node, err error) {
 		return nil, err
 	}
 	if second, err := document(loader); second != nil {
-		r.add(second.Line, "", "only one YAML document is read", "take out the --- line", false)
+		r.add(start(second), "", "only one YAML document is read", "take out the --- line", false)
 	} else if err != nil {
 		return nil, err
 	}
@@ -82,33 +82,4 @@ func document(loader *yaml.Loader) (*yaml.Node, error) {
 		return doc.Content[0], nil
 	}
 	return &doc, nil
-}
-
-// lines: the parser places what is missing at the end one line behind it.
-func lines(text []byte) int { return 1 + bytes.Count(bytes.TrimRight(text, "\r\n"), []byte("\n")) }
-
-func lineOf(err error) int {
-	if e, ok := errors.AsType[*yaml.LoadError](err); ok {
-		return e.Mark.Line
-	}
-	return 0
-}
-
-// message is the parser's own sentence without the pieces of the text it may quote: there may be a secret in them.
-func message(err error) string {
-	e, ok := errors.AsType[*yaml.LoadError](err)
-	if !ok {
-		return errParser.Error()
-	}
-	if strings.HasPrefix(e.Message, "unknown anchor") {
-		return "an alias (*name) has no anchor (&name) above it"
-	}
-	if strings.HasPrefix(e.Message, "found character that cannot start") {
-		return "a tab, @, ` or % starts a value or indents it: indent with spaces, put such text in quotes"
-	}
-	words, _, _ := strings.Cut(e.Message, " `")
-	if e.ContextMsg != "" {
-		words = e.ContextMsg + ": " + words
-	}
-	return words
 }

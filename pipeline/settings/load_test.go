@@ -169,7 +169,7 @@ func TestWarningsAreNoError(t *testing.T) {
 		t.Errorf("got %v and %v, want one warning and no error", r.Problems(), r.Err())
 	}
 	Root(&r).Key("a").Index(2).Problem("required", "say it")
-	if got, want := r.Err().Error(), "a[2]: required (say it)"; got != want {
+	if got, want := r.Err().Error(), "error: a[2]: required (say it)"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
@@ -193,18 +193,21 @@ func TestAPlaceKnowsWhetherItIsInTheText(t *testing.T) {
 	}
 }
 
-func TestTheNearestKeyIsOffered(t *testing.T) {
-	known := []string{"access_token", "advertiser_id", "base_url", "id"}
+func TestTheNearestWordIsOffered(t *testing.T) {
+	known := []string{"access_token", "advertiser_id", "base_url", "id", "user.email"}
 	for word, want := range map[string]string{
-		"acess_token":   "did you mean access_token?",
-		"accestoken":    "did you mean access_token?",
-		"advertiser-id": "did you mean advertiser_id?",
-		"AdvertiserId":  "did you mean advertiser_id?",
-		"baseurl":       "did you mean base_url?",
-		"di":            "did you mean id?",
-		"zzz":           "known keys: access_token, advertiser_id, base_url, id",
+		"acess_token":   "access_token",
+		"accestoken":    "access_token",
+		"advertiser-id": "advertiser_id",
+		"AdvertiserId":  "advertiser_id",
+		"baseurl":       "base_url",
+		"token":         "access_token",
+		"user.emial":    "user.email",
+		"email":         "user.email",
+		"di":            "id",
+		"zzz":           "",
 	} {
-		if got := didYouMean(word, known); got != want {
+		if got := Nearest(word, known); got != want {
 			t.Errorf("%s: got %q, want %q", word, got, want)
 		}
 	}

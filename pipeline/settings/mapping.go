@@ -8,12 +8,12 @@ import (
 
 // mapping converts the entries of a map. Its own keys come first and win; a key written twice is a problem.
 func (c *converter) mapping(content []*yaml.Node, path string) *Node {
-	m := mapBuilder{converter: c, node: &Node{kind: Map}, path: path, lines: map[string]int{}}
+	m := mapBuilder{converter: c, node: &Node{kind: Map}, path: path, keys: map[string]position{}}
 	var merged []Pair
 	for entry := range slices.Chunk(content, 2) {
 		key, value := entry[0], entry[1]
 		if key.ShortTag() == "!!merge" {
-			merged = append(merged, c.merge(value, path, key.Line)...)
+			merged = append(merged, c.merge(value, path, start(key))...)
 			continue
 		}
 		m.add(key, value)
@@ -26,36 +26,36 @@ func (c *converter) mapping(content []*yaml.Node, path string) *Node {
 
 type mapBuilder struct {
 	*converter
-	node  *Node
-	path  string
-	lines map[string]int // of the keys so far
+	node *Node
+	path string
+	keys map[string]position // so far
 }
 
 // add reads one pair. Keys are text, whatever YAML takes them for: 1 and true are names here.
 func (m *mapBuilder) add(key, value *yaml.Node) {
 	if key.Kind != yaml.ScalarNode {
-		m.problem(key.Line, m.path, "a key must be plain text", "")
+		m.problem(start(key), m.path, "a key must be plain text", "")
 		return
 	}
 	at := join(m.path, key.Value)
-	if line, twice := m.lines[key.Value]; twice {
-		m.problem(key.Line, at, "written twice", "it is on line "+itoa(line)+" already")
+	if first, twice := m.keys[key.Value]; twice {
+		m.problem(start(key), at, "written twice", "it is on line "+itoa(first.line)+" already: keep one of them")
 		return
 	}
-	m.lines[key.Value] = key.Line
-	m.node.pairs = append(m.node.pairs, Pair{Key: key.Value, Value: m.convert(value, at, key.Line)})
+	m.keys[key.Value] = start(key)
+	m.node.pairs = append(m.node.pairs, Pair{Key: key.Value, Value: m.convert(value, at, start(key))})
 }
 
 func (m *mapBuilder) merge(pair Pair) {
-	if _, own := m.lines[pair.Key]; !own {
-		m.lines[pair.Key] = pair.Value.line
+	if _, own := m.keys[pair.Key]; !own {
+		m.keys[pair.Key] = pair.Value.at
 		m.node.pairs = append(m.node.pairs, pair)
 	}
 }
 
 // merge gives the pairs that << brings: of one map, or of several, the first of which wins.
-func (c *converter) merge(from *yaml.Node, path string, line int) []Pair {
-	n := c.convert(from, join(path, "<<"), line)
+func (c *converter) merge(from *yaml.Node, path string, at position) []Pair {
+	n := c.convert(from, join(path, "<<"), at)
 	if n.broken || n.kind == Map {
 		return n.pairs
 	}
@@ -65,7 +65,7 @@ func (c *converter) merge(from *yaml.Node, path string, line int) []Pair {
 	}
 	isMap := func(item *Node) bool { return item.broken || item.kind == Map }
 	if n.kind != List || !all(n.items, isMap) {
-		c.problem(line, join(path, "<<"), "must be a map or a list of maps", "")
+		c.problem(at, join(path, "<<"), "must be a map or a list of maps", "")
 	}
 	return pairs
 }

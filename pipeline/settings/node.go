@@ -13,12 +13,12 @@ const (
 	Map
 )
 
-// Node is one YAML value with its line: the line of its key, or of its dash in a list. Aliases and merge keys are
+// Node is one YAML value with its position: that of its key, or of the element of a list. Aliases and merge keys are
 // resolved, ${…} is replaced.
 type Node struct {
 	kind        Kind
 	text        string // scalars, as written and after substitution
-	line        int
+	at          position
 	items       []*Node
 	pairs       []Pair
 	substituted bool // ${…} was in it: its text may stand for a number or a bool too
@@ -41,12 +41,14 @@ func (n *Node) Kind() Kind {
 	return n.kind
 }
 
-// Line is where the value is in the text, 0 if nowhere.
-func (n *Node) Line() int {
+// position is a place in the text; the zero value is none.
+type position struct{ line, column int }
+
+func (n *Node) position() position {
 	if n == nil {
-		return 0
+		return position{}
 	}
-	return n.line
+	return n.at
 }
 
 // Text is the scalar as written, after substitution.

@@ -1,14 +1,18 @@
 package settings
 
-import "strconv"
+import (
+	"cmp"
+	"strconv"
+)
 
-// Place is a path in the configuration that problems are reported at. A path that is not in the text takes the line of
+// Place is a path in the configuration that problems are reported at. A path that is not in the text takes the position of
 // its nearest parent that is. Places are values; the zero Place swallows what is reported at it.
 type Place struct {
 	report *Report
 	path   string
-	node   *Node // the value there, or its nearest parent in the text
-	given  bool  // the path itself is in the text
+	node   *Node  // the value there, or its nearest parent in the text
+	given  bool   // the path itself is in the text
+	hint   string // how a value is written here
 }
 
 // Root is the whole configuration.
@@ -30,7 +34,7 @@ func (p Place) Index(i int) Place {
 }
 
 func (p Place) step(to *Node) Place {
-	p.given = p.given && to != nil
+	p.given, p.hint = p.given && to != nil, ""
 	if p.given {
 		p.node = to
 	}
@@ -46,14 +50,14 @@ func (p Place) Problem(rule, hint string) {
 		return
 	}
 	if p.report.loading && p.given {
-		p.node.broken = true
+		p.node.broken, hint = true, cmp.Or(p.hint, hint)
 	}
-	p.report.add(p.node.Line(), p.path, rule, hint, false)
+	p.report.add(p.node.position(), p.path, rule, hint, false)
 }
 
 // Warn says something that is no reason not to start.
 func (p Place) Warn(rule, hint string) {
 	if p.report != nil {
-		p.report.add(p.node.Line(), p.path, rule, hint, true)
+		p.report.add(p.node.position(), p.path, rule, hint, true)
 	}
 }

@@ -32,6 +32,12 @@ func (s *Secret) DecodeNode(n *Node, at Place) {
 	if !ok {
 		return
 	}
+	if text == "" {
+		at.Problem("must not be empty", "set the variable or file it is taken from, or leave the key out")
+	}
+	if variable := strings.TrimPrefix(text, "$"); !n.substituted && variable != text && isName(variable) {
+		at.Warn("a dollar sign stands for itself", "write ${"+variable+"} for the variable")
+	}
 	*s = Secret(text)
 	if text != "" && !n.substituted {
 		at.Warn("a secret is written into the file", "take it from ${VAR} or ${file:PATH}")

@@ -7,7 +7,7 @@ import (
 
 // Config is `audience_file` of a sync.
 type Config struct {
-	Audience   Audience           `yaml:"audience" doc:"the audience: {name: …}, found by name or created, or {id: …}"`
+	Audience   Audience           `yaml:"audience" hint:"audience: {name: Newsletter}, or {id: \"7…\"}" doc:"the audience: {name: …}, found by name or created, or {id: …}"`
 	Identifier member.Identifiers `yaml:"identifier" doc:"what a person is matched by: one type of identifier; several make files of type MULTIPLE_TYPES"`
 	member.Rules
 	Schedule      string            `yaml:"schedule" doc:"when the audience is uploaded, in cron's five fields; without it only on demand"`

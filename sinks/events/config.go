@@ -8,9 +8,9 @@ import (
 // Config is `web_events` of a sync.
 type Config struct {
 	EventSource   Setting `yaml:"event_source" default:"web" doc:"web, app, offline or crm; {column: …} where the row says it"`
-	PixelCode     Setting `yaml:"pixel_code" doc:"the pixel web events belong to; {column: …} where the row names it"`
+	PixelCode     Setting `yaml:"pixel_code" also:"pixel,pixel_id,event_source_code" doc:"the pixel web events belong to; {column: …} where the row names it"`
 	EventSourceID Setting `yaml:"event_source_id" doc:"TikTok's id of the app that app events belong to, or the offline or CRM event set"`
-	Event         Event   `yaml:"event" doc:"the event's name, or {column, map} where the row names it"`
+	Event         Event   `yaml:"event" also:"event_name" doc:"the event's name, or {column, map} where the row names it"`
 	EventID       EventID `yaml:"event_id" doc:"what makes the same event the same: {columns: all} if not set, {columns: […]}, {column: id} or {expr: …}"`
 	TestEventCode Setting `yaml:"test_event_code" doc:"sends events to Events Manager's test view; {column: …} for single rows"`
 

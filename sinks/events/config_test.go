@@ -25,9 +25,6 @@ func TestConfigurationsGetTheirProblems(t *testing.T) {
 			config.WebEvents.Validate(settings.Root(report).Key("web_events"))
 			var got strings.Builder
 			for _, p := range report.Problems() {
-				if p.Warning {
-					got.WriteString("warning: ")
-				}
 				got.WriteString(p.String() + "\n")
 			}
 			compare(t, strings.TrimSuffix(file, ".yaml")+".problems", got.String())

@@ -3,6 +3,8 @@ package events
 import (
 	"slices"
 	"strings"
+
+	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 // namesAsOf is the date of TikTok's lists below.
@@ -57,7 +59,8 @@ const ownName = "a name of at most 50 letters, digits, _ and -, which begins wit
 // nearMiss is the name for events of the source that is but a letter or two from the text, or "".
 func nearMiss(text string, from source) string {
 	for _, name := range namesOf(from) {
-		if changes(squashed(text), strings.ToLower(name)) <= (len(name)-1)/4 {
+		most := (len(name) - 1) / 4
+		if settings.EditDistance(squashed(text), strings.ToLower(name), most+1) <= most {
 			return name
 		}
 	}

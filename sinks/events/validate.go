@@ -141,7 +141,7 @@ func (c *Config) validateName(name string, at settings.Place) {
 	case becomes != "":
 		at.Problem("is reserved: TikTok counts it as "+becomes, "write "+becomes+" if that is meant, else another name")
 	case c.CustomEvents && customRule(name) != "":
-		at.Problem("must be "+ownName, closest(name, namesOf(from), ""))
+		at.Problem("must be "+ownName, settings.DidYouMean(name, namesOf(from)))
 	case c.CustomEvents:
 		if meant = cmp.Or(meant, nearMiss(name, from)); meant != "" {
 			at.Warn("is sent as an event of your own, not as "+meant, "write "+meant+" if that is meant")
@@ -149,9 +149,9 @@ func (c *Config) validateName(name string, at settings.Place) {
 	case meant != "":
 		at.Problem("is not one of TikTok's event names", "did you mean "+meant+"?")
 	case sourcesOf(name) != 0:
-		at.Problem("is not one of TikTok's names of "+from.name()+" events", closest(name, namesOf(from), "docs/configuration lists them; custom_events: true allows others"))
+		at.Problem("is not one of TikTok's names of "+from.name()+" events", cmp.Or(settings.DidYouMean(name, namesOf(from)), "docs/configuration lists them; custom_events: true allows others"))
 	default:
-		at.Problem("is not one of TikTok's event names", closest(name, namesOf(from), "custom_events: true allows names of your own"))
+		at.Problem("is not one of TikTok's event names", cmp.Or(settings.DidYouMean(name, namesOf(from)), "custom_events: true allows names of your own"))
 	}
 }
 

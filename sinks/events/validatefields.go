@@ -1,6 +1,7 @@
 package events
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -63,7 +64,7 @@ func (c *Config) fieldHint(name string) string {
 	if strings.HasPrefix(name, "properties.") {
 		fallback = "custom_properties: true allows properties of your own"
 	}
-	return closest(name, known, fallback)
+	return cmp.Or(settings.DidYouMean(name, known), fallback)
 }
 
 // formerNames are the names of Events API 1.0, and names without their object.

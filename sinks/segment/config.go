@@ -11,7 +11,7 @@ import (
 
 // Config is `audience_segment` of a sync.
 type Config struct {
-	Audience    Audience           `yaml:"audience" doc:"the audience: {name: …}, found by name or created; {id: …}; {column: …} where the row names its audiences"`
+	Audience    Audience           `yaml:"audience" hint:"audience: {name: Newsletter}, or {id: \"7…\"}" doc:"the audience: {name: …}, found by name or created; {id: …}; {column: …} where the row names its audiences"`
 	Identifiers member.Identifiers `yaml:"identifiers" doc:"what a person is matched by: one type of identifier, or several"`
 	member.Rules
 	MostAudiences int               `yaml:"most_audiences" default:"100" doc:"audiences that rows may name by audience.column, 1 to 400; rows that name more are rejected. TikTok takes 400 of an advertiser"`

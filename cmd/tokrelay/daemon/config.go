@@ -27,7 +27,7 @@ import (
 type Config struct {
 	Kafka          kafka.Config             `yaml:"kafka" doc:"The Kafka cluster to read from and to write dead letters to."`
 	SchemaRegistry registry.Config          `yaml:"schema_registry" doc:"Where the writers' Avro schemas are."`
-	Connections    map[string]tiktok.Config `yaml:"connections" doc:"TikTok accounts by name; a sync may leave connection out when there is one."`
+	Connections    map[string]tiktok.Config `yaml:"connections" also:"connection" hint:"connections: {main: {advertiser_id: \"7…\", access_token: \"${TIKTOK_ACCESS_TOKEN}\"}}; main is a name of your choice" doc:"TikTok accounts by name; a sync may leave connection out when there is one."`
 	DeadLetter     deadletter.Config        `yaml:"dead_letter" doc:"Topics for rejected rows and failed batches."`
 	Outcomes       outcomes.Config          `yaml:"outcomes" doc:"How each row ended: a topic that tokrelay find, the state of dead letters and sink connectors read."`
 	StateTopic     string                   `yaml:"state_topic" default:"tokrelay.state" doc:"Compacted topic with audience ids, modes and the upload ledger."`
@@ -37,7 +37,7 @@ type Config struct {
 	LogLevel       string                   `yaml:"log_level" enum:"debug,info,warn,error" doc:"In place of --log-level, and read again at SIGHUP."`
 	Memory         *settings.Size           `yaml:"memory" doc:"Most memory of the process but for the members of streamed audiences and the building of files, divided among the syncs. Left out: GOMEMLIMIT, else nine tenths of the container's limit, else 512MiB."`
 	Shutdown       Shutdown                 `yaml:"shutdown" doc:"How the daemon stops."`
-	Syncs          []Sync                   `yaml:"syncs" doc:"The flows: source topic to TikTok destination."`
+	Syncs          []Sync                   `yaml:"syncs" also:"sync,flows,pipelines" hint:"each sync begins with a dash: - name: purchases" doc:"The flows: source topic to TikTok destination."`
 }
 
 // Shutdown says how long a stop may take.
@@ -53,6 +53,7 @@ func Load(path string, env settings.Lookup) (*Config, *settings.Report, error) {
 		return nil, nil, fmt.Errorf("read configuration: %w", err)
 	}
 	c, report := Parse(text, env)
+	report.File = path
 	return c, report, nil
 }
 
@@ -138,6 +139,9 @@ func (c *Config) Sync(name string) (*Sync, error) {
 	var names []string
 	for _, s := range c.Syncs {
 		names = append(names, s.Name)
+	}
+	if near := settings.DidYouMean(name, names); near != "" {
+		return nil, fmt.Errorf("no sync named %q: %s", name, near)
 	}
 	return nil, fmt.Errorf("no sync named %q; the configuration has %v", name, names)
 }

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
@@ -59,24 +60,27 @@ func (s *Sync) Kind() string {
 }
 
 func (s *Sync) validateSink(at settings.Place) {
-	given := 0
+	var given []string
 	if s.WebEvents != nil {
-		given++
+		given = append(given, "web_events")
 		s.WebEvents.Validate(at.Key("web_events"))
 		s.On.Validate(mapping.EventDefaults, at.Key("on"))
 	}
 	if s.AudienceSegment != nil {
-		given++
+		given = append(given, "audience_segment")
 		s.AudienceSegment.Validate(at.Key("audience_segment"))
 		s.On.Validate(mapping.AllOps, at.Key("on"))
 	}
 	if s.AudienceFile != nil {
-		given++
+		given = append(given, "audience_file")
 		s.AudienceFile.Validate(at.Key("audience_file"))
 		s.On.Validate(mapping.AllOps, at.Key("on"))
 	}
-	if given != 1 {
-		at.Problem("needs one of web_events, audience_segment and audience_file", "")
+	switch {
+	case len(given) > 1:
+		at.Key(given[1]).Problem("a sync has one destination, and this one has "+strings.Join(given, " and "), "make a second sync of the same topic, with a name of its own, and move "+given[1]+" there")
+	case len(given) == 0:
+		at.Problem("has no destination", "web_events: sends rows as events; audience_segment: streams an audience; audience_file: replaces one on a schedule")
 	}
 	s.validatePartial(at.Key("after_image"))
 }

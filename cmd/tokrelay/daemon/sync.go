@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -23,11 +24,11 @@ import (
 // Sync is one flow. Exactly one of its sinks is set.
 type Sync struct {
 	Name       string   `yaml:"name" doc:"Name of the sync, in logs, metrics, dead letters and its consumer group."`
-	Topic      string   `yaml:"topic" doc:"Source topic."`
-	Topics     []string `yaml:"topics" doc:"Several source topics."`
-	Pattern    string   `yaml:"topic_pattern" doc:"Regular expression that source topics match as a whole. Topics that tokrelay writes itself never belong to it."`
+	Topic      string   `yaml:"topic" hint:"topic: shop.public.orders; several are topics: [shop.public.orders, shop.public.refunds]" doc:"Source topic."`
+	Topics     []string `yaml:"topics" hint:"topics: [shop.public.orders, shop.public.refunds]" doc:"Several source topics."`
+	Pattern    string   `yaml:"topic_pattern" also:"pattern,topics_pattern,topic_regex" doc:"Regular expression that source topics match as a whole. Topics that tokrelay writes itself never belong to it."`
 	Exclude    []string `yaml:"exclude_topics" doc:"Topics that do not belong to topic_pattern: their names, or regular expressions that match names as a whole."`
-	Group      string   `yaml:"group" doc:"Consumer group; default: <kafka.group>.<name>."`
+	Group      string   `yaml:"group" also:"group_id,group.id,consumer_group" doc:"Consumer group; default: <kafka.group>.<name>."`
 	Connection string   `yaml:"connection" doc:"Which of connections; may be left out when there is one."`
 
 	Start      kafka.Start `yaml:"start" enum:"earliest,latest,fail" default:"earliest" doc:"Where the sync's first start begins, while its group has no offset in any of its topics. What appears later is read from its beginning; new topics and partitions are found within 30s."`
@@ -35,10 +36,10 @@ type Sync struct {
 
 	cdc.Config
 
-	On   mapping.On `yaml:"on" doc:"Which operations are sent; web events: inserts."`
-	When string     `yaml:"when" doc:"Condition a row must meet to be sent."`
+	On   mapping.On `yaml:"on" hint:"on: {insert: send, update: send, delete: skip}" doc:"Which operations are sent; web events: inserts."`
+	When string     `yaml:"when" also:"where,filter,condition,if" hint:"one text, over the row's columns: when: status == \"paid\" && amount > 0" doc:"Condition a row must meet to be sent."`
 
-	RejectedShare router.RejectedShare `yaml:"rejected_share" doc:"Stops the sync when too many rows are rejected: the mapping is probably wrong."`
+	RejectedShare router.RejectedShare `yaml:"rejected_share" hint:"rejected_share: {share: 5%, rows: 1000}" doc:"Stops the sync when too many rows are rejected: the mapping is probably wrong."`
 	Retry         delivery.Retry       `yaml:"retry" doc:"How calls that failed through no fault of their rows are made again."`
 
 	WebEvents       *events.Config       `yaml:"web_events" doc:"Send rows to the Events API."`
@@ -50,6 +51,8 @@ type Sync struct {
 	owners     string   // regular expression of those of streamed audiences
 }
 
+var topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
+
 var syncName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
 
 func (c *Config) validateSync(s *Sync, seen map[string]bool, at settings.Place) {
@@ -57,7 +60,7 @@ func (c *Config) validateSync(s *Sync, seen map[string]bool, at settings.Place) 
 	case !syncName.MatchString(s.Name):
 		at.Key("name").Problem("must be lower-case letters, digits, - and _, at most 63", "the name is used in metrics and in the consumer group")
 	case seen[s.Name]:
-		at.Key("name").Problem("must be unique", "")
+		at.Key("name").Problem("must be unique", "two syncs of a name would share a consumer group: rename one")
 	}
 	seen[s.Name] = true
 	s.validateTopics(at)
@@ -71,14 +74,27 @@ func (c *Config) validateSync(s *Sync, seen map[string]bool, at settings.Place) 
 }
 
 func (s *Sync) validateTopics(at settings.Place) {
-	given := 0
-	for _, is := range []bool{s.Topic != "", len(s.Topics) > 0, s.Pattern != ""} {
+	var given []string
+	for key, is := range map[string]bool{"topic": s.Topic != "", "topics": len(s.Topics) > 0, "topic_pattern": s.Pattern != ""} {
 		if is {
-			given++
+			given = append(given, key)
 		}
 	}
-	if given != 1 {
-		at.Key("topic").Problem("one of topic, topics and topic_pattern is required", "")
+	slices.Sort(given)
+	switch {
+	case len(given) > 1:
+		at.Key(given[1]).Problem("goes without "+given[0], "a sync reads one topic, a list of topics, or those of a pattern: keep one of "+strings.Join(given, " and "))
+	case len(given) == 0:
+		at.Key("topic").Problem("one of topic, topics and topic_pattern is required", "topic: shop.public.orders")
+	}
+	for i, topic := range s.AllTopics() {
+		place := at.Key("topic")
+		if s.Topic == "" {
+			place = at.Key("topics").Index(i)
+		}
+		if !topicName.MatchString(topic) {
+			place.Problem("must be a topic's name: letters, digits, points, _ and -, at most 249", "a regular expression goes into topic_pattern")
+		}
 	}
 	if _, err := regexp.Compile(s.Pattern); err != nil {
 		at.Key("topic_pattern").Problem("must be a regular expression", err.Error())
@@ -104,11 +120,12 @@ func (s *Sync) validateExclude(at settings.Place) {
 
 func (c *Config) validateConnection(s *Sync, at settings.Place) {
 	if s.Connection == "" && len(c.Connections) > 1 {
-		at.Key("connection").Problem("required where there are several connections", "")
+		at.Key("connection").Problem("required where there are several connections", "one of "+strings.Join(slices.Sorted(maps.Keys(c.Connections)), ", "))
 		return
 	}
 	if _, ok := c.Connections[s.Connection]; s.Connection != "" && !ok {
-		at.Key("connection").Problem("must name one of connections", "")
+		names := slices.Sorted(maps.Keys(c.Connections))
+		at.Key("connection").Problem("must name one of connections", cmp.Or(settings.DidYouMean(s.Connection, names), "there is "+strings.Join(names, ", ")))
 		return
 	}
 	if name, connection := c.ConnectionOf(s); s.IsAudience() && name != "" && connection.AdvertiserID == "" {

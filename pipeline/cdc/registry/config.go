@@ -142,7 +142,7 @@ func (o *OAuth) validate(at settings.Place) {
 
 func required(value string, at settings.Place) bool {
 	if value == "" {
-		at.Problem("required", "")
+		at.Problem("required", "the keys next to it need it")
 	}
 	return value != ""
 }

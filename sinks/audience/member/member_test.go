@@ -86,9 +86,9 @@ hash: {GAID_MD5: raw}
 default_country: Germany
 member_when: "a =="`)
 	want := []string{
-		"line 1: ids.EMAIL_SHA256.value: must not be the same for every row",
-		"line 2: hash.GAID_MD5: has no identifier of that type beside it (map it under ids, or leave it out)",
-		"line 3: default_country: must be a country code of two letters (US)",
+		"1:22: error: ids.EMAIL_SHA256.value: must not be the same for every row",
+		"2:8: error: hash.GAID_MD5: has no identifier of that type beside it (map it under ids, or leave it out)",
+		"3:1: error: default_country: must be a country code of two letters (US)",
 	}
 	if len(got) != 4 || !slices.Equal(got[:3], want) {
 		t.Errorf("got %q, want %q and one of member_when", got, want)
