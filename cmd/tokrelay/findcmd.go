@@ -178,17 +178,16 @@ func from(field, origin string) string {
 // history prints what happened to a row.
 func (s *screen) history(list []deadletter.Event) {
 	for _, e := range list {
-		var text strings.Builder
-		text.WriteString(e.Outcome + at(" on ", e.At))
+		parts := []string{e.Outcome + at(" on ", e.At)}
 		for _, part := range [][2]string{{"", e.Action}, {"reason ", e.Reason}, {"code ", e.Code}, {"call ", e.Call}, {"request ", e.RequestID}, {"by replay ", e.Replay}, {"asked for by ", e.By}} {
 			if part[1] != "" {
-				text.WriteString(", " + part[0] + part[1])
+				parts = append(parts, part[0]+part[1])
 			}
 		}
 		if e.Again > 1 {
-			text.WriteString(fmt.Sprintf(", %d times, because it was read again", e.Again))
+			parts = append(parts, fmt.Sprintf("%d times, because it was read again", e.Again))
 		}
-		s.say("history", "%s", text.String())
+		s.say("history", "%s", strings.Join(parts, ", "))
 	}
 }
 
