@@ -131,7 +131,7 @@ func openDesk(c *cobra.Command, path, name string) (*desk, error) {
 		return nil, err
 	}
 	d := &desk{screen: newScreen(c), path: path, config: config, topics: config.DeadLetter, admin: client, schemas: schemas}
-	if err := reach(c.Context(), client, config.Kafka.Brokers, path); err != nil {
+	if err := reach(c.Context(), client, config.Kafka, path); err != nil {
 		client.Close()
 		return nil, err
 	}

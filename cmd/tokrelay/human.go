@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 )
 
@@ -221,14 +222,18 @@ func toCopy(path, words string) string {
 }
 
 // reach fails quickly, and says what to look at, where Kafka does not answer.
-func reach(ctx context.Context, client *admin.Client, brokers []string, path string) error {
+func reach(ctx context.Context, client *admin.Client, kafka kafka.Config, path string) error {
 	quick, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	if err := client.Ping(quick); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return fmt.Errorf("%w\nno broker of %v answers: is Kafka up, and kafka.brokers in %s right? `%s` looks closer", err, brokers, path, toCopy(path, "check --online"))
+		why, cure := kafka.Explain(err)
+		if why == "" {
+			why, cure = "is Kafka up, and kafka.brokers right?", "see what it says"
+		}
+		return fmt.Errorf("%w\nno broker of %v answers: %s\n%s (%s); `%s` looks closer", err, kafka.Brokers, why, cure, path, toCopy(path, "check --online"))
 	}
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 const module = "github.com/tokrelay/tokrelay/"
 
 // vocabulary are the packages every step and sink may use.
-var vocabulary = []string{"pipeline", "pipeline/settings", "pipeline/metrics", "pipeline/identity", "pipeline/mapping", "pipeline/tracing", "pipeline/jsontext"}
+var vocabulary = []string{"pipeline", "pipeline/settings", "pipeline/metrics", "pipeline/identity", "pipeline/mapping", "pipeline/tracing", "pipeline/jsontext", "pipeline/reach"}
 
 // homes says which packages may import an outside library: each has one home. cmd joins them and may import all.
 var homes = map[string][]string{

@@ -97,7 +97,7 @@ func preview(c *cobra.Command, f previewFlags) error {
 			return err
 		}
 		defer client.Close()
-		if err := reach(c.Context(), client, config.Kafka.Brokers, f.config); err != nil {
+		if err := reach(c.Context(), client, config.Kafka, f.config); err != nil {
 			return err
 		}
 		return p.Topic(c.Context(), config, client, daemon.TopicRange{Partition: f.partition, Offset: f.offset, Limit: f.limit})

@@ -77,7 +77,7 @@ func rehearsal(c *cobra.Command, f *rehearseFlags) error {
 		return err
 	}
 	defer client.Close()
-	if err := reach(c.Context(), client, config.Kafka.Brokers, f.config); err != nil {
+	if err := reach(c.Context(), client, config.Kafka, f.config); err != nil {
 		return err
 	}
 	s := newScreen(c)

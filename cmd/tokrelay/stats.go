@@ -59,7 +59,7 @@ func stats(c *cobra.Command, f *statsFlags) error {
 		return err
 	}
 	defer w.Close()
-	if err := reach(c.Context(), w.Admin, config.Kafka.Brokers, f.config); err != nil {
+	if err := reach(c.Context(), w.Admin, config.Kafka, f.config); err != nil {
 		return err
 	}
 	comparison, err := w.CompareCounted(c.Context(), f.days)

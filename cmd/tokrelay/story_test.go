@@ -143,6 +143,8 @@ func newStack(env *testscript.Env) error {
 		notify(s.calls)
 	}))
 	env.Defer(server.Close)
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>a page</html>") }))
+	env.Defer(web.Close)
 	broker.ControlKey(int16(kmsg.OffsetCommit), func(kmsg.Request) (kmsg.Response, error, bool) {
 		broker.KeepControl()
 		notify(s.commits)
@@ -152,7 +154,7 @@ func newStack(env *testscript.Env) error {
 	env.Setenv("REDIRECT", "http://"+program.FreeAddress()+"/callback")
 	env.Setenv("ADMIN", program.FreeAddress())
 	for name, value := range map[string]string{
-		"BROKER": broker.ListenAddrs()[0], "REGISTRY": s.schemas.URL(), "TIKTOK": server.URL, "TOKEN": sandbox.DefaultToken,
+		"BROKER": broker.ListenAddrs()[0], "REGISTRY": s.schemas.URL(), "TIKTOK": server.URL, "WEB": web.URL, "TOKEN": sandbox.DefaultToken,
 		"NOW": time.Now().UTC().Format(time.RFC3339), "OLD": time.Now().AddDate(0, -2, 0).UTC().Format(time.RFC3339),
 		"TOKRELAY_HOME": env.WorkDir + "/home", "APP": sandbox.DefaultAppID, "SECRET": sandbox.DefaultAppSecret,
 	} {

@@ -2,7 +2,6 @@ package kafka
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"net"
 	"time"
@@ -28,7 +27,7 @@ func (c Config) dialer() (Dial, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up kafka.tls: %w", err)
 	}
-	return patient((&tls.Dialer{NetDialer: network, Config: t}).DialContext), nil
+	return patient(encrypted(network.DialContext, t)), nil
 }
 
 // patient waits a moment before it tells of a failure. A member of a next_gen group that is refused the connection by

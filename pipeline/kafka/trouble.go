@@ -148,10 +148,19 @@ func (h *health) away(now time.Time) error {
 	return *h.failure.Load()
 }
 
+// unreached says why no broker answers, and the cure.
+func (c *Consumer) unreached(err error) string {
+	what := fmt.Sprintf("reach Kafka: %v", err)
+	if why, cure := c.cfg.Explain(err); why != "" {
+		what += ": " + why + ": " + cure
+	}
+	return what
+}
+
 // checkHealth is called every second.
 func (c *Consumer) checkHealth(now time.Time) {
 	if err := c.health.away(now); err != nil {
-		c.troubled(sourceBroker, &pipeline.Trouble{Kind: pipeline.TroubleKafka, What: fmt.Sprintf("reach Kafka: %v", err)})
+		c.troubled(sourceBroker, &pipeline.Trouble{Kind: pipeline.TroubleKafka, What: c.unreached(err)})
 	} else if c.health.answered.Load() > 0 {
 		c.calm(sourceBroker)
 	}

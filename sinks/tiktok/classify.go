@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/reach"
 )
 
 // envelope is what TikTok puts around every answer.
@@ -94,7 +95,7 @@ func stateIn(message string) pipeline.State {
 // Unanswered is the Answer of a call that got no response, or not all of it. Only a certificate that cannot be trusted
 // needs an operator; everything else on the way passes.
 func Unanswered(err error) pipeline.Answer {
-	kind := network(err)
+	kind := reach.Kind(err)
 	a := pipeline.Answer{Verdict: pipeline.Retry, Network: kind, Message: networkTexts[kind]}
 	if kind == "certificate" {
 		a.Verdict = pipeline.Broken

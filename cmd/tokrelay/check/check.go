@@ -17,6 +17,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/cdc/registry"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
+	"github.com/tokrelay/tokrelay/pipeline/settings"
 	"github.com/tokrelay/tokrelay/pipeline/state"
 	"github.com/tokrelay/tokrelay/sinks/tiktok"
 )
@@ -123,7 +124,11 @@ func (u *checkup) brokers(ctx context.Context) bool {
 	defer cancel()
 	list := strings.Join(u.config.Kafka.Brokers, ", ")
 	if err := u.admin.Ping(quick); err != nil {
-		u.fail("brokers", err.Error(), "none of "+list+" answers: start Kafka, or correct kafka.brokers, kafka.tls and kafka.sasl")
+		why, cure := u.config.Kafka.Explain(err)
+		if why == "" {
+			why, cure = err.Error(), "start Kafka, or correct kafka.brokers, kafka.tls and kafka.sasl"
+		}
+		u.fail("brokers", "none of "+list+" answers: "+why, cure)
 		return false
 	}
 	u.ok("brokers", list+" answer")
@@ -178,18 +183,22 @@ func (u *checkup) sources(ctx context.Context, s *daemon.Sync) (largest int) {
 				"so its rows are skipped up to the old one's offsets, and what a file audience kept of the old one is used again",
 				"upgrade the brokers; until then run tokrelay resync --sync NAME after a source topic was made again")
 		}
-		u.source(s, name, t, exists, rights)
+		u.source(ctx, s, name, t, exists, rights)
 	}
 	u.group(ctx, s)
 	return largest
 }
 
-func (u *checkup) source(s *daemon.Sync, name string, t admin.Topic, exists bool, rights map[string]admin.Rights) {
+func (u *checkup) source(ctx context.Context, s *daemon.Sync, name string, t admin.Topic, exists bool, rights map[string]admin.Rights) {
 	what := "topic " + name
 	r, known := rights[name]
 	switch {
 	case !known && !exists:
-		u.fail(what, "does not exist", "correct the topic of sync "+s.Name+", or start its connector: the sync waits for it")
+		near := ""
+		if all, err := u.admin.Matching(ctx, ".*"); err == nil { // those this client may see
+			near = settings.DidYouMean(name, all)
+		}
+		u.fail(what, strings.TrimSuffix("does not exist: "+near, ": "), "correct the topic of sync "+s.Name+", or start its connector: the sync waits for it")
 		return
 	case !r.Has(admin.RightRead):
 		u.fail(what, "this client may not read it", Grant(u.config.Kafka, "--topic", name, admin.RightRead))

@@ -114,7 +114,7 @@ func (u *checkup) report(f *daemon.Flow, what string, t *tried) {
 	}
 	switch {
 	case t.trouble != nil:
-		u.fail(what, t.trouble.Error(), "the sync would stop here: correct the mapping, then look with tokrelay preview --from-topic --sync "+f.Sync.Name)
+		u.fail(what, t.trouble.Error(), stopsCure(f.Sync.Name, t.trouble))
 	case t.rows == 0:
 		u.ok(what, "its topics are empty: there are no rows to try")
 	case f.Sync.IsAudience() && t.keyless > 0:
@@ -144,4 +144,12 @@ func counted[K ~string](m map[K]int) string {
 		parts = append(parts, fmt.Sprintf("%d %s", m[k], string(k)))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// stopsCure is what to do where the sync would stop. The mapping is not at fault when the registry does not answer.
+func stopsCure(sync string, err error) string {
+	if trouble, ok := errors.AsType[*pipeline.Trouble](err); ok && trouble.Kind == pipeline.TroubleRegistry {
+		return "the sync would wait here: start the schema registry, or correct schema_registry.url, its tls and its credentials"
+	}
+	return "the sync would stop here: correct the mapping, then look with tokrelay preview --from-topic --sync " + sync
 }

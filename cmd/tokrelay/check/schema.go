@@ -99,12 +99,22 @@ func columnFindings(f *daemon.Flow, what string, src *avro.Source, in *cdc.Inspe
 	findings := []Finding{{OK, what, fmt.Sprintf("version with id %s has %d of the %d mapped column(s): %s", src.ID, len(there), len(in.Mapped), strings.Join(there, ", ")), ""}}
 	if len(in.Missing) > 0 {
 		findings = append(findings, Finding{Fail, what, "has no column " + strings.Join(in.Missing, ", ") + ": " + missingMeans(f),
-			"correct the mapping of sync " + f.Sync.Name + "; the schema has: " + strings.Join(have, ", ")})
+			nearColumns(in.Missing, have) + "correct the mapping of sync " + f.Sync.Name + "; the schema has: " + strings.Join(have, ", ")})
 	}
 	if len(optional) > 0 {
-		findings = append(findings, Finding{Warn, what, "has no column " + strings.Join(optional, ", ") + ": taken for NULL", "take it out of the mapping, or correct its name"})
+		findings = append(findings, Finding{Warn, what, "has no column " + strings.Join(optional, ", ") + ": taken for NULL", nearColumns(optional, have) + "take it out of the mapping, or correct its name"})
 	}
 	return findings
+}
+
+// nearColumns asks for the columns that were probably meant.
+func nearColumns(missing, have []string) (words string) {
+	for _, name := range missing {
+		if near := settings.Nearest(name, have); near != "" {
+			words += "did you mean " + near + " for " + name + "? "
+		}
+	}
+	return words
 }
 
 // missingMeans is what becomes of rows without a column that is not optional.

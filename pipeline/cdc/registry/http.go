@@ -17,6 +17,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/cdc/avro"
+	"github.com/tokrelay/tokrelay/pipeline/reach"
 )
 
 // maxAnswer bounds what is read of one answer: a schema of the largest size, as a JSON string with everything escaped.
@@ -173,6 +174,9 @@ func reasonOf(err error) string {
 		return e.Error()
 	}
 	if e, ok := errors.AsType[*url.Error](err); ok {
+		if why, cure := reach.Explain(e.Err, reach.Settings{Address: "schema_registry.url", TLS: "schema_registry.tls", HTTP: true}); why != "" {
+			return e.Err.Error() + ": " + why + ": " + cure
+		}
 		return e.Err.Error()
 	}
 	if isJSON(err) {
