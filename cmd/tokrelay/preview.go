@@ -3,11 +3,14 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,6 +28,8 @@ type previewFlags struct {
 	offset             int64
 	limit              int
 	requests, example  bool
+	rejected           bool
+	failOnRejected     bool
 	now                string
 }
 
@@ -35,6 +40,8 @@ func previewCommand() *cobra.Command {
 		Short: "Show the exact API requests and rejections for rows; send nothing, commit nothing",
 		Long: `Show what rows become: for each row the item that would be sent, the rejection, or why it is skipped, as one JSON
 object a line; with --requests also the API calls as run would batch them. Nothing is sent and nothing is committed.
+A row that is skipped by a condition names it, and what it read of the row. At the end the rows are counted by outcome and
+reason, on standard error; --requests also prints the text of the file of an audience that is replaced whole.
 A row's "notes" tell what is not sent as the row has it, and why: changed, left out, defaulted, redacted or taken from
 elsewhere. They never hold values.
 
@@ -42,7 +49,8 @@ elsewhere. They never hold values.
 Debezium's letters; null is a tombstone. It opens no connection. --from-topic reads real records.`,
 		Example: `  tokrelay preview --example > rows.ndjson
   echo '{"email":"ada@example.com","amount":12.5}' | tokrelay preview -c tokrelay.yaml --sync purchases --rows -
-  tokrelay preview -c tokrelay.yaml --sync purchases --from-topic --partition 0 --offset 41200 --limit 5 --requests`,
+  tokrelay preview -c tokrelay.yaml --sync purchases --from-topic --partition 0 --offset 41200 --limit 5 --requests
+  tokrelay preview -c tokrelay.yaml --sync purchases --rows rows.ndjson --rejected --fail-on-rejected`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return preview(c, f) },
 	}
@@ -55,6 +63,8 @@ Debezium's letters; null is a tombstone. It opens no connection. --from-topic re
 	c.Flags().IntVar(&f.limit, "limit", 10, "with --from-topic: at most this number of records")
 	c.Flags().BoolVar(&f.example, "example", false, "print rows to try with the sync purchases of tokrelay config example")
 	c.Flags().BoolVar(&f.requests, "requests", false, "print the API requests too")
+	c.Flags().BoolVar(&f.rejected, "rejected", false, "print rejected rows alone")
+	c.Flags().BoolVar(&f.failOnRejected, "fail-on-rejected", false, "exit with 1 when a row is rejected, for CI")
 	c.Flags().StringVar(&f.now, "now", "", "RFC 3339 time to take for now")
 	return c
 }
@@ -74,6 +84,14 @@ func preview(c *cobra.Command, f previewFlags) error {
 	if (f.rows == "") == !f.fromTopic {
 		return usageError{errors.New("give one of --rows FILE and --from-topic\nsee tokrelay preview --help")}
 	}
+	for _, flag := range []string{"partition", "offset", "limit"} {
+		if !f.fromTopic && c.Flags().Changed(flag) {
+			return usageError{fmt.Errorf("--%s goes with --from-topic: --rows has no partitions\nsee tokrelay preview --help", flag)}
+		}
+	}
+	if f.rows == fromStdin && f.config == fromStdin {
+		return usageError{errors.New("standard input is the configuration or the rows: give a file to one of -c and --rows")}
+	}
 	load := loadOffline
 	if f.fromTopic {
 		load = loadAloud
@@ -90,7 +108,7 @@ func preview(c *cobra.Command, f previewFlags) error {
 	if err != nil {
 		return err
 	}
-	p := daemon.NewPreview(flow, c.OutOrStdout(), f.requests)
+	p := daemon.NewPreview(flow, c.OutOrStdout(), daemon.PreviewOptions{Requests: f.requests, Rejected: f.rejected})
 	if f.fromTopic {
 		client, err := admin.New(config.Kafka, "preview", warnings(c))
 		if err != nil {
@@ -100,9 +118,33 @@ func preview(c *cobra.Command, f previewFlags) error {
 		if err := reach(c.Context(), client, config.Kafka, f.config); err != nil {
 			return err
 		}
-		return p.Topic(c.Context(), config, client, daemon.TopicRange{Partition: f.partition, Offset: f.offset, Limit: f.limit})
+		err = p.Topic(c.Context(), config, client, daemon.TopicRange{Partition: f.partition, Offset: f.offset, Limit: f.limit})
+		return previewed(c, p, s.Source(), f.failOnRejected, err)
 	}
-	return previewRows(c.Context(), p, f.rows, c.InOrStdin())
+	err = previewRows(c.Context(), p, f.rows, c.InOrStdin())
+	return previewed(c, p, cmp.Or(strings.TrimPrefix(f.rows, fromStdin), "standard input"), f.failOnRejected, err)
+}
+
+// previewed says what the rows came to, by outcome and reason.
+func previewed(c *cobra.Command, p *daemon.Preview, source string, failOnRejected bool, err error) error {
+	if err != nil {
+		return err
+	}
+	s := newScreen(c)
+	if p.Rows == 0 {
+		s.note("%s has no rows: there is nothing to preview\n", source)
+		return nil
+	}
+	s.note("%d row(s) of %s:\n", p.Rows, source)
+	rejected := false
+	for _, outcome := range slices.Sorted(maps.Keys(p.Outcomes)) {
+		s.note("  %6d %s\n", p.Outcomes[outcome], outcome)
+		rejected = rejected || strings.HasPrefix(outcome, "reject")
+	}
+	if rejected && failOnRejected {
+		return errReported
+	}
+	return nil
 }
 
 // pickSync is the named sync, or the only one.

@@ -9,7 +9,11 @@ import (
 )
 
 // Condition is an expression that is true or false for a row. It keeps no state and may be shared by goroutines.
-type Condition struct{ expr *Expr }
+type Condition struct {
+	expr    *Expr
+	text    string
+	columns []string // that its slots name, for people
+}
 
 // CheckCondition reports what is wrong with a condition's text; the empty text is not a condition.
 func CheckCondition(text string, at settings.Place) {
@@ -27,7 +31,8 @@ func NewCondition(text string, cols *Columns) (*Condition, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Condition{x}, nil
+	columns, _ := cols.Wanted()
+	return &Condition{expr: x, text: text, columns: columns}, nil
 }
 
 // True evaluates the condition. NULL is false, and a column that says true or false in the way of its database (1, 0,

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,6 +45,18 @@ func New(cfg Config, cols *mapping.Columns, now func() time.Time) (*Plan, error)
 	}
 	p.mapping, err = fingerprint(&cfg)
 	return p, err
+}
+
+// File is the text of an upload with lines of preview: each once, in order.
+func (p *Plan) File(lines []string) string {
+	lines = slices.Clone(lines)
+	slices.Sort(lines)
+	var text strings.Builder
+	text.WriteString(p.layout.Header)
+	for _, line := range slices.Compact(lines) {
+		text.WriteString(line + "\n")
+	}
+	return text.String()
 }
 
 // Kinds are the types of identifiers in a line, in the order of its columns.

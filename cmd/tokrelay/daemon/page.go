@@ -123,7 +123,7 @@ func (d *Daemon) PreviewTopic(ctx context.Context, sync string, r TopicRange, ou
 	if err != nil {
 		return err
 	}
-	return NewPreview(flow, out, false).Topic(ctx, d.Wiring.Config, d.Wiring.Admin, r)
+	return NewPreview(flow, out, PreviewOptions{}).Topic(ctx, d.Wiring.Config, d.Wiring.Admin, r)
 }
 
 // Options are for other work on the daemon's configuration in this process; its calls are remembered with the daemon's, and

@@ -7,32 +7,55 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
 	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
+	"github.com/tokrelay/tokrelay/pipeline/mapping"
 )
 
 // Preview prints what rows become, as lines of JSON, and sends nothing.
 type Preview struct {
-	flow     *Flow
-	out      *json.Encoder
-	requests bool
+	flow    *Flow
+	out     *json.Encoder
+	options PreviewOptions
 
-	row    int
+	Outcomes map[string]int // "deliver", "reject invalid_email user.email" → rows
+	Rows     int
+
+	position string         // of a topic's record
+	op       pipeline.Op    // of the row at hand
+	read     []mapping.Read // by `when`, of a row that it filtered
 	notes  pipeline.Notes  // of the row at hand
 	runner pipeline.Runner // decodes rows of JSON, or a topic's records
 }
 
-// NewPreview prints to out; with requests it keeps the items for the API calls at the end.
-func NewPreview(f *Flow, out io.Writer, requests bool) *Preview {
+// PreviewOptions are what is printed.
+type PreviewOptions struct {
+	Requests bool // keep the items for the API calls at the end
+	Rejected bool // print rejections alone
+}
+
+// NewPreview prints to out.
+func NewPreview(f *Flow, out io.Writer, options PreviewOptions) *Preview {
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)
 	steps, rows := f.PreviewSteps(), cdc.NewRows(f.Wanted, f.Sync.Config)
 	steps.Decode = func(_ context.Context, r *pipeline.Record, into *pipeline.Change) error {
 		return rows.Decode(r.Value, into)
 	}
-	p := &Preview{flow: f, out: encoder, requests: requests, runner: pipeline.Runner{Steps: steps}}
+	p := &Preview{flow: f, out: encoder, options: options, Outcomes: map[string]int{}}
+	gate, pass := f.gate.Worker(), steps.Pass
+	steps.Pass = func(c *pipeline.Change) error {
+		p.op = c.Op
+		err := pass(c)
+		if errors.Is(err, pipeline.SkipFiltered) {
+			p.read = gate.Reads(c)
+		}
+		return err
+	}
+	p.runner.Steps = steps
 	p.runner.Items.Notes = &p.notes
 	return p
 }
@@ -40,15 +63,18 @@ func NewPreview(f *Flow, out io.Writer, requests bool) *Preview {
 // The printed lines, one kind per outcome: the keys never vary, but for notes, which are there where there are any. A field is "" where the
 // whole row is meant. A row's notes are on the line of its first item.
 type (
+	line struct {
+		Row      int    `json:"row"`
+		Position string `json:"position,omitempty"` // of a topic's record
+		Outcome  string `json:"outcome"`
+	}
 	delivered struct {
-		Row     int             `json:"row"`
-		Outcome string          `json:"outcome"`
-		Item    json.RawMessage `json:"item"`
-		Notes   []pipeline.Note `json:"notes,omitempty"`
+		line
+		Item  json.RawMessage `json:"item"`
+		Notes []pipeline.Note `json:"notes,omitempty"`
 	}
 	rejected struct {
-		Row     int             `json:"row"`
-		Outcome string          `json:"outcome"`
+		line
 		Stage   pipeline.Stage  `json:"stage"`
 		Reason  pipeline.Reason `json:"reason"`
 		Field   string          `json:"field"`
@@ -57,10 +83,11 @@ type (
 		Notes   []pipeline.Note `json:"notes,omitempty"`
 	}
 	skipped struct {
-		Row     int             `json:"row"`
-		Outcome string          `json:"outcome"`
-		Reason  string          `json:"reason"`
-		Notes   []pipeline.Note `json:"notes,omitempty"`
+		line
+		Reason    string          `json:"reason"`
+		Condition string          `json:"condition,omitempty"` // that was not met
+		Read      []mapping.Read  `json:"read,omitempty"`      // what it read of the row
+		Notes     []pipeline.Note `json:"notes,omitempty"`
 	}
 )
 
@@ -71,26 +98,29 @@ func (p *Preview) Line(ctx context.Context, line []byte) error {
 
 // show prints what the record's row becomes: a line per item, or one for its rejection or skip, and then those for what follows of it.
 func (p *Preview) show(ctx context.Context, r *pipeline.Record) error {
-	p.row++
-	p.notes.List = nil
+	p.Rows++
+	p.notes.List, p.read = nil, nil
 	items := &p.runner.Items
 	first := len(items.List)
-	if err := p.runner.Row(ctx, r, p.row); err != nil {
+	if err := p.runner.Row(ctx, r, p.Rows); err != nil {
 		if err := p.refused(err); err != nil {
 			return err
 		}
 	}
-	for i := first; i < len(items.List); i++ {
+	if len(items.List) > first {
+		p.Outcomes["deliver"]++
+	}
+	for i := first; i < len(items.List) && !p.options.Rejected; i++ {
 		line, err := p.flow.Line(items, i)
 		if err != nil {
 			return fmt.Errorf("print item: %w", err)
 		}
-		if err := p.out.Encode(delivered{p.row, "deliver", line, p.notes.List}); err != nil {
+		if err := p.out.Encode(delivered{p.line("deliver"), line, p.notes.List}); err != nil {
 			return fmt.Errorf("print preview: %w", err)
 		}
 		p.notes.List = nil
 	}
-	if !p.requests {
+	if !p.options.Requests {
 		items.Reset()
 	}
 	return nil
@@ -100,9 +130,13 @@ func (p *Preview) show(ctx context.Context, r *pipeline.Record) error {
 func (p *Preview) refused(err error) error {
 	var o any
 	if r, ok := errors.AsType[*pipeline.Rejection](err); ok {
-		o = rejected{p.row, "reject", r.Stage, r.Reason, r.Field, r.Rule, r.Message(), p.notes.List}
+		o = rejected{p.line("reject"), r.Stage, r.Reason, r.Field, r.Rule, r.Message(), p.notes.List}
+		p.Outcomes[strings.TrimSpace("reject "+string(r.Reason)+" "+r.Field)]++
 	} else if skip, ok := errors.AsType[pipeline.SkipReason](err); ok {
-		o = skipped{p.row, "skip", string(skip), p.notes.List}
+		o = skipped{p.line("skip"), string(skip), p.flow.Sync.conditionOf(skip, p.op), p.read, p.notes.List}
+		if p.Outcomes["skip "+string(skip)]++; p.options.Rejected {
+			return nil
+		}
 	} else {
 		return err
 	}
@@ -110,6 +144,22 @@ func (p *Preview) refused(err error) error {
 		return fmt.Errorf("print preview: %w", err)
 	}
 	return nil
+}
+
+func (p *Preview) line(outcome string) line { return line{p.Rows, p.position, outcome} }
+
+// conditionOf is the condition that such a skip did not meet, with its setting; "" where there is none.
+func (s *Sync) conditionOf(skip pipeline.SkipReason, op pipeline.Op) string {
+	switch {
+	case skip == pipeline.SkipFiltered && s.When != "":
+		return "when: " + s.When
+	case skip != pipeline.SkipNotMember || op == pipeline.Delete:
+	case s.AudienceSegment != nil && s.AudienceSegment.MemberWhen != "":
+		return "member_when: " + s.AudienceSegment.MemberWhen
+	case s.AudienceFile != nil && s.AudienceFile.MemberWhen != "":
+		return "member_when: " + s.AudienceFile.MemberWhen
+	}
+	return ""
 }
 
 // request is an API call as it would be made.
@@ -124,8 +174,11 @@ const APIPath = "/open_api/v1.3"
 
 // Requests prints the API calls for all rows seen, if they were asked for.
 func (p *Preview) Requests() error {
-	if !p.requests {
+	if !p.options.Requests {
 		return nil
+	}
+	if p.flow.sink.file != nil {
+		return p.file()
 	}
 	bodies, err := p.flow.Requests(&p.runner.Items)
 	if err != nil {
@@ -136,6 +189,23 @@ func (p *Preview) Requests() error {
 		if err := p.out.Encode(line); err != nil {
 			return fmt.Errorf("print preview: %w", err)
 		}
+	}
+	return nil
+}
+
+// file prints the text of the file that the rows come to.
+func (p *Preview) file() error {
+	var lines []string
+	items := &p.runner.Items
+	for i := range items.List {
+		var item struct{ Line string }
+		if err := json.Unmarshal(items.Body(i), &item); err != nil {
+			return fmt.Errorf("make the file: %w", err)
+		}
+		lines = append(lines, item.Line)
+	}
+	if err := p.out.Encode(map[string]string{"file": p.flow.sink.file.File(lines)}); err != nil {
+		return fmt.Errorf("print preview: %w", err)
 	}
 	return nil
 }
@@ -166,6 +236,7 @@ func (p *Preview) Topic(ctx context.Context, c *Config, client *admin.Client, r 
 		if seen++; seen > r.Limit {
 			return admin.ErrStop
 		}
+		p.position = fmt.Sprintf("%s/%d/%d", record.Topic, record.Partition, record.Offset)
 		return p.show(ctx, record)
 	})
 	if err != nil {

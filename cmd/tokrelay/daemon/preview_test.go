@@ -27,7 +27,7 @@ func TestAPreviewedRowThatPanicsCostsItselfOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	p := NewPreview(f, &out, true)
+	p := NewPreview(f, &out, PreviewOptions{Requests: true})
 	inner := p.runner.Steps.Make
 	p.runner.Steps.Make = func(items *pipeline.Items, row int, c *pipeline.Change) error {
 		err := inner(items, row, c)

@@ -56,7 +56,7 @@ func (w *Wiring) Stream(s *Sync) (*Stream, error) {
 		return nil, err
 	}
 	stream.Queue = queue
-	stream.Route = router.Sync{Name: s.Name, Tracing: w.tracing(s), Topic: s.source(), Source: consumer.Run, NewSteps: flow.Steps, Letters: letters,
+	stream.Route = router.Sync{Name: s.Name, Tracing: w.tracing(s), Topic: s.Source(), Source: consumer.Run, NewSteps: flow.Steps, Letters: letters,
 		Deliver: queue.Deliver, RejectedShare: s.RejectedShare, Watch: func(g router.Guard) func() { return queue.Watch(g) }, Metrics: m.router}
 	if ends != nil {
 		stream.Route.Outcomes = ends.Chunk

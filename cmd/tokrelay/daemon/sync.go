@@ -183,7 +183,7 @@ func (e *NoTopic) Error() string {
 	return fmt.Sprintf("sync %s: no topic matches topic_pattern %s (less exclude_topics and our own topics), so there is nothing to read: create the topic, or correct the pattern; it has to match the whole name", e.Sync, e.Pattern)
 }
 
-// source names what the sync reads, for logs.
-func (s *Sync) source() string {
+// Source names what the sync reads, for people.
+func (s *Sync) Source() string {
 	return cmp.Or(s.Topic, s.Pattern, strings.Join(s.Topics, ","))
 }

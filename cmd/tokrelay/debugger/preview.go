@@ -79,7 +79,7 @@ func (p *Page) previewRows(ctx context.Context, sync, text string, out *bytes.Bu
 	if err != nil {
 		return err
 	}
-	shown := daemon.NewPreview(flow, out, false)
+	shown := daemon.NewPreview(flow, out, daemon.PreviewOptions{})
 	for _, line := range rowsOf(text) {
 		if ctx.Err() != nil {
 			return errors.New("it took too long: give fewer rows")
