@@ -24,11 +24,11 @@ type Preview struct {
 	Outcomes map[string]int // "deliver", "reject invalid_email user.email" → rows
 	Rows     int
 
-	position string         // of a topic's record
-	op       pipeline.Op    // of the row at hand
-	read     []mapping.Read // by `when`, of a row that it filtered
-	notes  pipeline.Notes  // of the row at hand
-	runner pipeline.Runner // decodes rows of JSON, or a topic's records
+	position string          // of a topic's record
+	op       pipeline.Op     // of the row at hand
+	read     []mapping.Read  // by `when`, of a row that it filtered
+	notes    pipeline.Notes  // of the row at hand
+	runner   pipeline.Runner // decodes rows of JSON, or a topic's records
 }
 
 // PreviewOptions are what is printed.
