@@ -162,13 +162,13 @@ func TestARefusedKeySaysThatItIsTheKey(t *testing.T) {
 
 func TestFramingSettingsThatDoNotFitAreTold(t *testing.T) {
 	for text, want := range map[string]string{
-		"confluence":                   "line 1: framing: must be one of auto",
-		"bare":                         "line 1: framing: must be one of auto",
-		"{style: bare}":                "line 1: framing.schema: required",
-		"{schema: a.B}":                "line 1: framing.schema: is for style bare",
-		"{id_bytes: 5}":                "line 1: framing.id_bytes: must be 4 or 8",
-		"{key: {id_bytes: 5}}":         "line 1: framing.key.id_bytes: must be 4 or 8",
-		"{topics: {t: {stile: json}}}": "line 1: framing.topics.t.stile: unknown key (did you mean style?)",
+		"confluence":                   "error: framing: must be one of auto",
+		"bare":                         "error: framing: must be one of auto",
+		"{style: bare}":                "error: framing.schema: required",
+		"{schema: a.B}":                "error: framing.schema: is for style bare",
+		"{id_bytes: 5}":                "error: framing.id_bytes: must be 4 or 8",
+		"{key: {id_bytes: 5}}":         "error: framing.key.id_bytes: must be 4 or 8",
+		"{topics: {t: {stile: json}}}": "error: framing.topics.t.stile: unknown key (did you mean style?)",
 	} {
 		var c struct {
 			Framing Framing `yaml:"framing"`

@@ -44,14 +44,14 @@ func TestTimesFitIntoEachOther(t *testing.T) {
 		{name: "all of it raised together", timeout: "2m", revoke: "125s", rebalance: "130s", drain: "125s"},
 		{name: "as short as can be", timeout: "1s", revoke: "6s", rebalance: "11s", drain: "6s"},
 		{name: "a longer call alone", timeout: "60s", want: []string{
-			"line 1: kafka.revoke_drain: must be at least 1m5s: connections.main.timeout and 5s to settle its rows (set kafka.revoke_drain: 1m5s, or a shorter timeout of the connection)",
-			"line 1: shutdown.drain: must be at least 1m5s: kafka.revoke_drain (set shutdown.drain: 1m5s, and let the supervisor wait 1m20s before it kills)",
+			"error: kafka.revoke_drain: must be at least 1m5s: connections.main.timeout and 5s to settle its rows (set kafka.revoke_drain: 1m5s, or a shorter timeout of the connection)",
+			"error: shutdown.drain: must be at least 1m5s: kafka.revoke_drain (set shutdown.drain: 1m5s, and let the supervisor wait 1m20s before it kills)",
 		}},
-		{name: "a second too little for the call", revoke: "34s", want: []string{"line 1: kafka.revoke_drain: must be at least 35s"}},
+		{name: "a second too little for the call", revoke: "34s", want: []string{"error: kafka.revoke_drain: must be at least 35s"}},
 		{name: "no time for the last commit", rebalance: "39s", want: []string{
-			"line 1: kafka.rebalance_timeout: must be at least 40s: kafka.revoke_drain and 5s for the last commit (set kafka.rebalance_timeout: 40s)"}},
+			"error: kafka.rebalance_timeout: must be at least 40s: kafka.revoke_drain and 5s for the last commit (set kafka.rebalance_timeout: 40s)"}},
 		{name: "a stop shorter than a rebalance", drain: "25s", want: []string{
-			"line 6: shutdown.drain: must be at least 35s: kafka.revoke_drain (set shutdown.drain: 35s, and let the supervisor wait 50s before it kills)"}},
+			"error: shutdown.drain: must be at least 35s: kafka.revoke_drain (set shutdown.drain: 35s, and let the supervisor wait 50s before it kills)"}},
 		{name: "everything at once", timeout: "3m", want: []string{"kafka.rebalance_timeout: must be at least 3m10s", "kafka.revoke_drain: must be at least 3m5s", "shutdown.drain: must be at least 3m5s"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
