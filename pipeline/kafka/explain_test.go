@@ -69,7 +69,7 @@ func TestABrokerThatIsNotReachedGetsAReasonAndACure(t *testing.T) {
 		"a port of HTTP":                {at(web.Listener.Addr().String(), nil, nil), "is not Kafka", "correct the port in kafka.brokers"},
 		"a port where nothing listens":  {at(closed.Addr().String(), nil, nil), "nothing listens", "correct host and port in kafka.brokers"},
 		"a host that is not known":      {at("kafka.invalid:9092", nil, nil), "not known here", "correct the host in kafka.brokers"},
-		"a port that hangs up":          {at(hangup.Addr().String(), nil, nil), "hung up at once", "is Kafka's"},
+		"a port that hangs up":          {at(hangup.Addr().String(), nil, nil), "hung up at once", "kafka.brokers"},
 		"a port that says nothing":      {at(silent.Addr().String(), nil, nil), "no answer came in time", "firewalls"},
 	} {
 		t.Run(name, func(t *testing.T) {

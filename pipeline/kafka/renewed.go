@@ -18,7 +18,7 @@ type renewed[C interface {
 	Close()
 }] struct {
 	dial   func() (C, error)
-	remake func(ctx context.Context, topic string) error // makes a topic again that was deleted, or says why not; nil: somebody else does
+	remake func(ctx context.Context, topic string) error // makes a topic again that was deleted, or says why not; nil: the caller does
 
 	mu  sync.Mutex
 	now C // zero: to be made

@@ -61,7 +61,7 @@ func (e *HandshakeError) Unwrap() error { return e.Err }
 type Settings struct {
 	Address string // kafka.brokers
 	TLS     string // kafka.tls
-	HTTP    bool   // the address is a URL, whose scheme says whether there is TLS
+	HTTP    bool   // the address is a URL, whose scheme tells of TLS
 }
 
 // Explain says why a server was not reached, and the cure; both are "" where the error is of another sort.

@@ -87,7 +87,7 @@ func (m *matcher) isPerson(text []byte) bool {
 }
 
 // row reports whether a source row is what is looked for: by its key, or by what its sync would make of it, whatever its conditions say. A row
-// that is rejected makes nothing, and one of somebody who is no member has no digest: of those the columns are looked at.
+// that is rejected makes nothing, and one of a person who is not a member has no digest: of those the columns are looked at.
 func (m *matcher) row(ctx context.Context, t *tracer, r *pipeline.Record) bool {
 	if m.isKey(outcomes.AppendKey(nil, t.sync.Framing.Identity(r))) {
 		return true
