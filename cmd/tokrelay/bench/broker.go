@@ -38,7 +38,8 @@ func serve(records int) error {
 	if a.Audience, err = listenSandbox(); err != nil {
 		return err
 	}
-	if err := errors.Join(demo.LoadOrders(a.Broker, registry, records), loadPeople(a.Broker, registry, records), loadOrders(a.Broker, registry, wideTopic, records/wideOf, wideRow), loadOrders(a.Broker, registry, manyTopic, records/manyOf, 0)); err != nil {
+	if err := errors.Join(demo.LoadOrders(a.Broker, registry, benchTopic, records, 0), loadPeople(a.Broker, registry, records),
+		demo.LoadOrders(a.Broker, registry, wideTopic, records/wideOf, wideRow), demo.LoadOrders(a.Broker, registry, manyTopic, records/manyOf, 0)); err != nil {
 		return err
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(a); err != nil {

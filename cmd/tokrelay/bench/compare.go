@@ -107,10 +107,10 @@ func slow(a addresses, rounds []round) error {
 	return nil
 }
 
-// ofIdeal is how many records a second the slow TikTok was sent, and of how many that calls in flight could bring.
-func ofIdeal(slow string, records int) (rate, share float64, err error) {
-	t, err := talliedBy(slow)
-	rate = float64(records) / t.Took.Seconds()
+// ofIdeal is how many records a second a TikTok was sent, and the share of what calls in flight could bring to the slow one.
+func ofIdeal(tiktok string, records int) (rate, share float64, err error) {
+	took, err := tookBy(tiktok)
+	rate = float64(records) / took.Seconds()
 	return rate, rate / (callsInFlight * 1000 / latency.Seconds()), err
 }
 

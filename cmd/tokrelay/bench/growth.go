@@ -3,15 +3,9 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
-
-	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/sr/srfake"
-
-	"github.com/tokrelay/tokrelay/cmd/tokrelay/demo"
 )
 
 // The third comparison: the daemon alone, with rows of 10 KB, and with many syncs of one topic that is full.
@@ -23,28 +17,6 @@ const (
 	manyTopic = "shop.public.many"
 	manyOf    = 20 // and one of twenty for many syncs
 )
-
-// loadOrders writes n orders to a topic, each record of at least that size.
-func loadOrders(broker string, registry *srfake.Registry, topic string, n, bytes int) error {
-	rows, err := demo.Orders(registry, 1000)
-	if err != nil {
-		return err
-	}
-	client, err := kgo.NewClient(kgo.SeedBrokers(broker), kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.ProducerBatchMaxBytes(1<<20))
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	var failed error
-	for i := range n {
-		r := &rows[i%len(rows)]
-		pad := []kgo.RecordHeader{{Key: "pad", Value: make([]byte, max(0, bytes-len(r.Value)))}}
-		client.Produce(context.Background(), &kgo.Record{Topic: topic, Key: r.Key, Value: r.Value, Headers: pad}, func(_ *kgo.Record, err error) {
-			failed = errors.Join(failed, err)
-		})
-	}
-	return errors.Join(client.Flush(context.Background()), failed)
-}
 
 // manyText has many syncs read the orders.
 func manyText(syncs int) string {

@@ -22,11 +22,8 @@ type tiktok struct {
 
 	mu    sync.Mutex
 	first time.Time
-	tally tally
+	took  time.Duration // from the first call's arrival to the last one's answer
 }
-
-// tally is how long it was from the first call's arrival to the last one's answer.
-type tally struct{ Took time.Duration }
 
 // listen serves it and returns its address.
 func (t *tiktok) listen() (string, error) {
@@ -40,16 +37,16 @@ func (t *tiktok) listen() (string, error) {
 
 func (t *tiktok) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
-	if r.URL.Path == "/tally" {
+	if r.URL.Path == "/took" {
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		json.NewEncoder(w).Encode(t.tally)
+		json.NewEncoder(w).Encode(t.took)
 		return
 	}
 	if r.URL.Path == "/reset" {
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		t.tally, t.first = tally{}, time.Time{}
+		t.took, t.first = 0, time.Time{}
 		return
 	}
 	now := time.Now()
@@ -73,15 +70,15 @@ func (t *tiktok) arrived(now time.Time) {
 func (t *tiktok) answered(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.tally.Took = now.Sub(t.first)
+	t.took = now.Sub(t.first)
 }
 
-// talliedBy asks a tiktok in another process.
-func talliedBy(address string) (t tally, err error) {
-	response, err := http.Get(address + "/tally")
+// tookBy asks a tiktok in another process.
+func tookBy(address string) (took time.Duration, err error) {
+	response, err := http.Get(address + "/took")
 	if err != nil {
-		return t, fmt.Errorf("read the slow TikTok's tally: %w", err)
+		return 0, fmt.Errorf("read how long TikTok's stand-in was called: %w", err)
 	}
 	defer response.Body.Close()
-	return t, json.NewDecoder(response.Body).Decode(&t)
+	return took, json.NewDecoder(response.Body).Decode(&took)
 }

@@ -30,8 +30,9 @@ func Orders(registry *srfake.Registry, n int) ([]pipeline.Record, error) {
 	return records, nil
 }
 
-// LoadOrders writes n orders to the broker: a few thousand different ones, repeated under their own keys.
-func LoadOrders(broker string, registry *srfake.Registry, n int) error {
+// LoadOrders writes n orders to a topic of the broker: a few thousand different ones, repeated under their own keys. A header makes each record
+// at least that size.
+func LoadOrders(broker string, registry *srfake.Registry, topic string, n, size int) error {
 	rows, err := Orders(registry, 5000)
 	if err != nil {
 		return err
@@ -44,7 +45,11 @@ func LoadOrders(broker string, registry *srfake.Registry, n int) error {
 	var failed error
 	for i := range n {
 		r := &rows[i%len(rows)]
-		client.Produce(context.Background(), &kgo.Record{Topic: r.Topic, Key: r.Key, Value: r.Value}, func(_ *kgo.Record, err error) {
+		record := &kgo.Record{Topic: topic, Key: r.Key, Value: r.Value}
+		if pad := size - len(r.Value); pad > 0 {
+			record.Headers = []kgo.RecordHeader{{Key: "pad", Value: make([]byte, pad)}}
+		}
+		client.Produce(context.Background(), record, func(_ *kgo.Record, err error) {
 			if err != nil {
 				failed = err
 			}

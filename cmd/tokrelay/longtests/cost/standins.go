@@ -27,7 +27,7 @@ func standIns(records int) error {
 		return err
 	}
 	a := addresses{Broker: cluster.ListenAddrs()[0], Registry: registry.URL(), TikTok: "http://" + listener.Addr().String(), Records: records}
-	if err := demo.LoadOrders(a.Broker, registry, records); err != nil {
+	if err := demo.LoadOrders(a.Broker, registry, source, records, 0); err != nil {
 		return err
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(a); err != nil {
