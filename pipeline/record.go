@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -37,6 +38,12 @@ func (r *Record) Header(key string) ([]byte, bool) {
 // At is where the record is.
 func (r *Record) At() Position {
 	return Position{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}
+}
+
+// IsTopicName reports whether Kafka takes the name for a topic's.
+func IsTopicName(name string) bool {
+	const legal = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+	return name != "" && len(name) <= 249 && name != "." && name != ".." && strings.Trim(name, legal) == ""
 }
 
 // Position is At as text.

@@ -3,6 +3,7 @@ package calls
 import (
 	"time"
 
+	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
@@ -19,7 +20,7 @@ type Config struct {
 
 // Validate reports what is wrong with the settings.
 func (c *Config) Validate(at settings.Place) {
-	if !legalTopic(c.Topic) {
+	if c.Topic != "" && !pipeline.IsTopicName(c.Topic) {
 		at.Key("topic").Problem("must be a topic name: letters, digits, dots, dashes and underscores, at most 249", "")
 	}
 	if c.Retention < settings.Duration(time.Hour) {
@@ -37,13 +38,4 @@ func (c *Config) Validate(at settings.Place) {
 	if c.Memory < 1<<20 || c.Memory > 1<<30 {
 		at.Key("memory").Problem("must be between 1MiB and 1GiB", "leave it out for the default")
 	}
-}
-
-func legalTopic(name string) bool {
-	for _, r := range name {
-		if !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '_' || r == '-') {
-			return false
-		}
-	}
-	return len(name) <= 249 && name != "." && name != ".."
 }

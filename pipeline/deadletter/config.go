@@ -3,6 +3,7 @@ package deadletter
 import (
 	"time"
 
+	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
@@ -48,16 +49,7 @@ func (c *Config) Validate(at settings.Place) {
 }
 
 func checkTopic(at settings.Place, name string) {
-	legal := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '_' || r == '-'
-	}
-	for _, r := range name {
-		if !legal(r) {
-			at.Problem("must be a topic name: letters, digits, dots, dashes and underscores", "")
-			return
-		}
-	}
-	if name == "" || len(name) > 249 || name == "." || name == ".." {
-		at.Problem("must be a topic name of 1 to 249 characters", "")
+	if !pipeline.IsTopicName(name) {
+		at.Problem("must be a topic name: letters, digits, dots, dashes and underscores, 1 to 249", "")
 	}
 }

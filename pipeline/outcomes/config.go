@@ -1,9 +1,9 @@
 package outcomes
 
 import (
-	"strings"
 	"time"
 
+	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
@@ -18,7 +18,7 @@ type Config struct {
 
 // Validate reports what is wrong with the settings.
 func (c *Config) Validate(at settings.Place) {
-	if !legalTopic(c.Topic) {
+	if !pipeline.IsTopicName(c.Topic) {
 		at.Key("topic").Problem("must be a topic name: letters, digits, dots, dashes and underscores, 1 to 249", "")
 	}
 	if c.Retention < settings.Duration(time.Hour) {
@@ -27,9 +27,4 @@ func (c *Config) Validate(at settings.Place) {
 	if c.Partitions < 2 || c.Partitions > 1000 {
 		at.Key("partitions").Problem("must be between 2 and 1000", "leave it out for the default")
 	}
-}
-
-func legalTopic(name string) bool {
-	const legal = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
-	return name != "" && len(name) <= 249 && name != "." && name != ".." && strings.Trim(name, legal) == ""
 }

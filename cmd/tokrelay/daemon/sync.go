@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/cdc"
 	"github.com/tokrelay/tokrelay/pipeline/delivery"
 	"github.com/tokrelay/tokrelay/pipeline/kafka"
@@ -51,8 +52,6 @@ type Sync struct {
 	owners     string   // regular expression of those of streamed audiences
 }
 
-var topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
-
 var syncName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
 
 func (c *Config) validateSync(s *Sync, seen map[string]bool, at settings.Place) {
@@ -92,7 +91,7 @@ func (s *Sync) validateTopics(at settings.Place) {
 		if s.Topic == "" {
 			place = at.Key("topics").Index(i)
 		}
-		if !topicName.MatchString(topic) {
+		if !pipeline.IsTopicName(topic) {
 			place.Problem("must be a topic's name: letters, digits, points, _ and -, at most 249", "a regular expression goes into topic_pattern")
 		}
 	}
