@@ -31,8 +31,10 @@ func (fs *fields) add(t reflect.Type, index []int) {
 		case name != "" && name != "-" && f.IsExported():
 			fs.names = append(fs.names, name)
 			fs.byName[name] = f
-			for other := range strings.SplitSeq(f.Tag.Get("also"), ",") {
-				fs.others[other] = name
+			if also, ok := f.Tag.Lookup("also"); ok {
+				for other := range strings.SplitSeq(also, ",") {
+					fs.others[other] = name
+				}
 			}
 		}
 	}

@@ -46,10 +46,10 @@ func grown(path []string, step string) []string { return append(path[:len(path):
 // place says where a key belongs that is not known at a path: further up or down the same branch, or at the only place that
 // knows it. "" where that is not certain.
 func (r *Report) place(key, at string) string {
-	if r == nil || r.keys == nil {
+	if r == nil || r.of == nil {
 		return ""
 	}
-	k, root, from := r.keys, r.root, steps(at)
+	k, root, from := keysOf(r.of), r.root, steps(at)
 	var there, near []string // of those up or down the branch: where the text has the place; all
 	for _, to := range k.under[key] {
 		common := commonSteps(from, to)

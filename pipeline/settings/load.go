@@ -22,7 +22,7 @@ func Load(text []byte, into any, env Lookup) *Report {
 	r := &Report{loading: true}
 	defer func() { r.loading = false }()
 	fill(reflect.ValueOf(into).Elem())
-	r.keys = keysOf(reflect.TypeOf(into).Elem())
+	r.of = reflect.TypeOf(into).Elem()
 	r.root = read(r, text, env)
 	r.root.Decode(into, Root(r))
 	return r

@@ -3,6 +3,7 @@ package settings
 import (
 	"cmp"
 	"errors"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -64,7 +65,7 @@ type Report struct {
 	problems []Problem
 	root     *Node
 	loading  bool
-	keys     *keyTree // of what is loaded
+	of       reflect.Type // what is loaded
 }
 
 // Problems are all of them, warnings included, from the top of the text to its end, each once.
