@@ -11,6 +11,7 @@ import (
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/check"
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 )
 
@@ -159,7 +160,7 @@ func (p *purge) delete(ctx context.Context, r admin.Range) error {
 		return fmt.Sprintf("up to %s letter(s) deleted", thousands(total)), p.desk.admin.DeleteRecords(ctx, r)
 	})
 	if err != nil {
-		if !admin.Denied(err) {
+		if !kafka.Denied(err) {
 			return err
 		}
 		for topic := range r.To {

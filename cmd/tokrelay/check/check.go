@@ -168,7 +168,7 @@ func (u *checkup) sources(ctx context.Context, s *daemon.Sync) (largest int) {
 	}
 	there, err := u.admin.Topics(ctx, topics...)
 	rights, other := u.admin.TopicRights(ctx, topics...)
-	if admin.Denied(err) {
+	if kafka.Denied(err) {
 		err = nil // left to the check of rights
 	}
 	if err := errors.Join(other, err); err != nil {

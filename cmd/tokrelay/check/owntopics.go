@@ -23,7 +23,7 @@ func (u *checkup) ownTopicsSet(ctx context.Context, largest int) {
 	}
 	there, err := u.admin.Topics(ctx, names...)
 	rights, other := u.admin.TopicRights(ctx, names...)
-	if admin.Denied(err) {
+	if kafka.Denied(err) {
 		err = nil
 	}
 	mayCreate, third := u.admin.MayCreate(ctx)

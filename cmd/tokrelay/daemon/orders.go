@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
-	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/state"
 )
 
@@ -81,11 +81,11 @@ func (w *Wiring) LastOrder(ctx context.Context, sync string) (Order, error) {
 // readOrders refreshes the state topic. Where it does not exist, or may not be read, nothing can be asked of this instance.
 func (w *Wiring) readOrders(ctx context.Context) error {
 	err := w.State.Refresh(ctx)
-	if err == nil || admin.Denied(err) {
+	if err == nil || kafka.Denied(err) {
 		return nil
 	}
 	there, other := w.Admin.Topics(ctx, w.Config.StateTopic)
-	if admin.Denied(other) || other == nil && len(there) == 0 {
+	if kafka.Denied(other) || other == nil && len(there) == 0 {
 		return nil
 	}
 	return err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tokrelay/tokrelay/pipeline"
+	"github.com/tokrelay/tokrelay/pipeline/kafka"
 	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
 )
 
@@ -125,7 +126,7 @@ func (w *Wiring) letterTopics(ctx context.Context) ([]admin.Wanted, error) {
 			return nil, err
 		}
 		sources, err := w.Admin.Topics(ctx, topics...)
-		if err != nil && !admin.Denied(err) { // its sync reports that itself, and alone
+		if err != nil && !kafka.Denied(err) { // its sync reports that itself, and alone
 			return nil, err
 		}
 		for _, t := range sources {

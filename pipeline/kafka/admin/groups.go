@@ -22,9 +22,13 @@ func (a *Client) Committed(ctx context.Context, group string) (Offsets, error) {
 		return nil, fmt.Errorf("fetch offsets of group %s: %w", group, kafka.Lacking(err, "Describe", "group "+group))
 	}
 	topics := map[string]bool{}
-	answer.Each(func(r kadm.OffsetResponse) { topics[r.Topic] = true })
+	answer.Each(func(r kadm.OffsetResponse) {
+		if _, noted := kafka.TopicOf(r.Metadata); noted { // groups of our own stages note none: nothing is asked for them
+			topics[r.Topic] = true
+		}
+	})
 	now, err := a.describe(ctx, slices.Collect(maps.Keys(topics)))
-	if err != nil && !Denied(err) {
+	if err != nil && !kafka.Denied(err) {
 		return nil, err
 	}
 	o := Offsets{}

@@ -8,8 +8,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
-
-	"github.com/tokrelay/tokrelay/pipeline/kafka"
 )
 
 // Right is an operation of Kafka's access control, in the words of kafka-acls.
@@ -29,9 +27,6 @@ var rightBits = map[Right]kmsg.ACLOperation{
 	RightRead: kmsg.ACLOperationRead, RightWrite: kmsg.ACLOperationWrite, RightCreate: kmsg.ACLOperationCreate, RightDelete: kmsg.ACLOperationDelete,
 	RightDescribe: kmsg.ACLOperationDescribe, RightDescribeConfigs: kmsg.ACLOperationDescribeConfigs,
 }
-
-// Denied reports whether the broker refused because this client may not.
-func Denied(err error) bool { return kafka.Denied(err) }
 
 // Passing reports whether the error may go away by itself: a coordinator that a new cluster has yet to make, a leader that
 // moves.
