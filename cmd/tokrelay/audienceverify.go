@@ -10,6 +10,7 @@ import (
 
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/verify"
+	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/sinks/audiencefile"
 	"github.com/tokrelay/tokrelay/sinks/segment"
 )
@@ -199,7 +200,7 @@ func (d *desk) differences(list []segment.Difference) {
 	for _, x := range list {
 		at := "no row in the topic"
 		if x.Offset >= 0 {
-			at = fmt.Sprintf("%s/%d/%d", x.Topic, x.Partition, x.Offset)
+			at = pipeline.Position{Topic: x.Topic, Partition: x.Partition, Offset: x.Offset}.String()
 		}
 		rows = append(rows, []string{x.What, x.Type, x.Digest + "…", x.Audience, at})
 	}

@@ -52,9 +52,7 @@ func flagError(c *cobra.Command, err error) error {
 	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
 		var known []string
 		c.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, "--"+f.Name) })
-		if near := settings.DidYouMean("--"+unknown.GetSpecifiedName(), known); near != "" {
-			hint = ": " + near
-		}
+		hint = meant("--"+unknown.GetSpecifiedName(), known)
 	}
 	return usageError{fmt.Errorf("%w%s\nsee %s --help", err, hint, c.CommandPath())}
 }
@@ -68,11 +66,15 @@ func commandNeeded(c *cobra.Command, args []string) error {
 	for _, sub := range c.Commands() {
 		known = append(known, sub.Name())
 	}
-	hint := ""
-	if near := settings.DidYouMean(args[0], known); near != "" {
-		hint = ": " + near
+	return usageError{fmt.Errorf("unknown command %q for %s%s\nsee %s --help", args[0], c.CommandPath(), meant(args[0], known), c.CommandPath())}
+}
+
+// meant asks, behind a colon, for the word that was probably meant; "" where none is near.
+func meant(word string, known []string) string {
+	if near := settings.DidYouMean(word, known); near != "" {
+		return ": " + near
 	}
-	return usageError{fmt.Errorf("unknown command %q for %s%s\nsee %s --help", args[0], c.CommandPath(), hint, c.CommandPath())}
+	return ""
 }
 
 // noArgs takes a file of YAML for the configuration, and refuses other arguments as a mistake of usage.

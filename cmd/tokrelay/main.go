@@ -42,7 +42,7 @@ func run(args []string) int {
 	return exitCode(err)
 }
 
-// lastWords are what is said of a command's error. After Ctrl-C it is no news that the context was cancelled.
+// lastWords are what is said of a command's error. After Ctrl-C that the context was cancelled says nothing new.
 func lastWords(ctx context.Context, err error) string {
 	switch {
 	case err == nil || errors.Is(err, errReported):

@@ -137,6 +137,11 @@ type Row struct {
 	Time        int64 // of its record, as Millis has it
 }
 
+// RowOf is the row of a record.
+func RowOf(sync string, r *pipeline.Record) Row {
+	return Row{Sync: sync, Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: Millis(r.Timestamp)}
+}
+
 // Row is the row that the outcome is of.
 func (o *Outcome) Row() Row {
 	return Row{Sync: o.Sync, Topic: o.Topic, Partition: o.Partition, Offset: o.Offset, Time: o.Changed}

@@ -42,8 +42,8 @@ func (c *Config) WarnOfExamples(at settings.Place) {
 	}
 }
 
-// CheckTokens reports the connections of syncs for which there is no token: neither in the configuration nor where stored says that
-// `auth login` puts it.
+// CheckTokens reports the connections of syncs for which there is no token: neither in the configuration nor in the file that
+// `auth login` writes, which stored names.
 func (c *Config) CheckTokens(at settings.Place, stored func(connection string) string) {
 	seen := map[string]bool{}
 	for i := range c.Syncs {

@@ -121,5 +121,5 @@ func EventOf(o *outcomes.Outcome) deadletter.Event {
 
 // RowOf is the row of a letter.
 func RowOf(d *deadletter.Dead) outcomes.Row {
-	return outcomes.Row{Sync: d.Sync, Topic: d.Record.Topic, Partition: d.Record.Partition, Offset: d.Record.Offset, Time: outcomes.Millis(d.Record.Timestamp)}
+	return outcomes.RowOf(d.Sync, &d.Record)
 }

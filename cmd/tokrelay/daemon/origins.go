@@ -17,11 +17,22 @@ func (s *Sync) Origins() []events.Mapped {
 	case s.WebEvents != nil:
 		return s.WebEvents.Origins()
 	case s.AudienceSegment != nil:
-		return ofIdentifiers("identifiers", &s.AudienceSegment.Identifiers, s.AudienceSegment.MemberWhen)
+		return ofIdentifiers("identifiers", &s.AudienceSegment.Identifiers, s.MemberWhen())
 	case s.AudienceFile != nil:
-		return ofIdentifiers("identifier", &s.AudienceFile.Identifier, s.AudienceFile.MemberWhen)
+		return ofIdentifiers("identifier", &s.AudienceFile.Identifier, s.MemberWhen())
 	}
 	return nil
+}
+
+// MemberWhen is the condition of an audience's members; "" where there is none.
+func (s *Sync) MemberWhen() string {
+	switch {
+	case s.AudienceSegment != nil:
+		return s.AudienceSegment.MemberWhen
+	case s.AudienceFile != nil:
+		return s.AudienceFile.MemberWhen
+	}
+	return ""
 }
 
 func ofIdentifiers(section string, i *member.Identifiers, when string) (list []events.Mapped) {

@@ -153,11 +153,8 @@ func (s *Sync) conditionOf(skip pipeline.SkipReason, op pipeline.Op) string {
 	switch {
 	case skip == pipeline.SkipFiltered && s.When != "":
 		return "when: " + s.When
-	case skip != pipeline.SkipNotMember || op == pipeline.Delete:
-	case s.AudienceSegment != nil && s.AudienceSegment.MemberWhen != "":
-		return "member_when: " + s.AudienceSegment.MemberWhen
-	case s.AudienceFile != nil && s.AudienceFile.MemberWhen != "":
-		return "member_when: " + s.AudienceFile.MemberWhen
+	case skip == pipeline.SkipNotMember && op != pipeline.Delete && s.MemberWhen() != "":
+		return "member_when: " + s.MemberWhen()
 	}
 	return ""
 }
@@ -236,7 +233,7 @@ func (p *Preview) Topic(ctx context.Context, c *Config, client *admin.Client, r 
 		if seen++; seen > r.Limit {
 			return admin.ErrStop
 		}
-		p.position = fmt.Sprintf("%s/%d/%d", record.Topic, record.Partition, record.Offset)
+		p.position = record.Position()
 		return p.show(ctx, record)
 	})
 	if err != nil {

@@ -113,11 +113,6 @@ func (r *Row) Tone() Tone {
 // isDead reports whether the row was rejected or given up.
 func (r *Row) isDead() bool { return r.State == Rejected || r.State == Failed }
 
-// idOf tells the row of a record from those of a topic that had the name before.
-func idOf(sync string, r *pipeline.Record) outcomes.Row {
-	return outcomes.Row{Sync: sync, Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: outcomes.Millis(r.Timestamp)}
-}
-
 // known is the answer's row; nil where it has none.
 func (a *Answer) known(id outcomes.Row) *Row {
 	if i := slices.IndexFunc(a.Rows, func(r *Row) bool { return r.id == id }); i >= 0 {

@@ -12,7 +12,7 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/outcomes"
 )
 
-// The memberships of a row's person coloured the answer, of which they are no part.
+// The memberships of a row's person coloured the answer, which they are not a part of.
 func TestTheAnswerOfAPositionIsThatOfItsRows(t *testing.T) {
 	a := &Answer{Memberships: []Membership{{Words: "on its way into Newsletter", Pending: true, Tone: Wait}}}
 	row := a.row(outcomes.Row{Sync: "purchases", Topic: "orders"})

@@ -78,7 +78,7 @@ func TestWhatCannotBeTakenForThatIsAnErrorThatDoesNotRepeatIt(t *testing.T) {
 		t.Errorf("as an address: %v", err)
 	}
 	if _, err := Recognise(" \n", "", nil); err == nil {
-		t.Error("nothing to look for is no error")
+		t.Error("nothing to look for is not an error")
 	}
 	if _, err := Asked("number", slices.Repeat([]string{sum("x")}, mostDigests+1), ""); err == nil {
 		t.Error("too many digests are cut off in silence")
@@ -92,6 +92,6 @@ func TestWhatCannotBeTakenForThatIsAnErrorThatDoesNotRepeatIt(t *testing.T) {
 		t.Errorf("clear text from a browser: %v", err)
 	}
 	if _, err := Asked("email", nil, ""); err == nil {
-		t.Error("nothing to look for is no error")
+		t.Error("nothing to look for is not an error")
 	}
 }

@@ -103,10 +103,8 @@ func (t *tracer) condition(skip pipeline.SkipReason, op pipeline.Op) string {
 		return "`event.map` has no entry for its event, and `event.unmapped` is skip"
 	case skip == pipeline.SkipNoConsent:
 		return "`consent` does not allow it"
-	case skip == pipeline.SkipNotMember && op != pipeline.Delete && s.AudienceSegment != nil && s.AudienceSegment.MemberWhen != "":
-		return "`member_when: " + s.AudienceSegment.MemberWhen + "` is false"
-	case skip == pipeline.SkipNotMember && op != pipeline.Delete && s.AudienceFile != nil && s.AudienceFile.MemberWhen != "":
-		return "`member_when: " + s.AudienceFile.MemberWhen + "` is false"
+	case skip == pipeline.SkipNotMember && op != pipeline.Delete && s.MemberWhen() != "":
+		return "`member_when: " + s.MemberWhen() + "` is false"
 	}
 	return ""
 }

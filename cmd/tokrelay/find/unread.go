@@ -34,7 +34,7 @@ func (f *search) unread(ctx context.Context, s *daemon.Sync, wanted *matcher) er
 		}
 	}
 	return f.look(ctx, s, all, "what "+s.Name+" has not read yet", wanted, func(t *tracer, r *pipeline.Record) {
-		row := f.answer.row(idOf(s.Name, r))
+		row := f.answer.row(outcomes.RowOf(s.Name, r))
 		if row.State == "" { // what a redelivered row became is known
 			row.State, row.Words = Waiting, "not read yet"
 			row.today(ctx, t, r)
@@ -64,7 +64,7 @@ func (f *search) passed(ctx context.Context, s *daemon.Sync, wanted *matcher) er
 		}
 	}
 	found := map[outcomes.Row]*pipeline.Record{}
-	err = f.look(ctx, s, all, "what "+s.Name+" skipped", wanted, func(_ *tracer, r *pipeline.Record) { found[idOf(s.Name, r)] = deadletter.Keep(r) })
+	err = f.look(ctx, s, all, "what "+s.Name+" skipped", wanted, func(_ *tracer, r *pipeline.Record) { found[outcomes.RowOf(s.Name, r)] = deadletter.Keep(r) })
 	if err != nil || len(found) == 0 {
 		return err
 	}
@@ -74,7 +74,8 @@ func (f *search) passed(ctx context.Context, s *daemon.Sync, wanted *matcher) er
 		return errors.Join(err, other)
 	}
 	for id, r := range found {
-		f.judge(f.answer.row(id), f.answer.row(id).today(ctx, t, r))
+		row := f.answer.row(id)
+		f.judge(row, row.today(ctx, t, r))
 	}
 	return err
 }

@@ -38,7 +38,7 @@ const mostPlaces = 3
 
 func (t *tally) words() (list []string) {
 	for _, at := range t.first {
-		list = append(list, fmt.Sprintf("%s/%d/%d", at.Topic, at.Partition, at.Offset))
+		list = append(list, at.String())
 	}
 	return list
 }

@@ -14,8 +14,10 @@ import (
 	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
-func TestANewerChangeOvertakesALetterAndATombstoneDoesNot(t *testing.T) {
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "customers"))
+// brokerWith is a broker that has a topic, to write to and to read.
+func brokerWith(t *testing.T, topic string) (*kafka.Producer, *admin.Client) {
+	t.Helper()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, topic))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,6 +30,11 @@ func TestANewerChangeOvertakesALetterAndATombstoneDoesNot(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
+	return producer, client
+}
+
+func TestANewerChangeOvertakesALetterAndATombstoneDoesNot(t *testing.T) {
+	producer, client := brokerWith(t, "customers")
 	for _, r := range []struct{ key, value string }{
 		{"changed", "1"}, {"deleted", "1"}, {"quiet", "1"}, {"unreadable", "1"}, // offsets 0 to 3
 		{"(2)changed", "2"}, {"deleted", ""}, {"unreadable", "?"}, {"other", "1"},

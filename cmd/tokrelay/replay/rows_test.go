@@ -4,32 +4,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kfake"
-
 	"github.com/tokrelay/tokrelay/cmd/tokrelay/daemon"
 	"github.com/tokrelay/tokrelay/pipeline"
 	"github.com/tokrelay/tokrelay/pipeline/deadletter"
-	"github.com/tokrelay/tokrelay/pipeline/kafka"
-	"github.com/tokrelay/tokrelay/pipeline/kafka/admin"
-	"github.com/tokrelay/tokrelay/pipeline/settings"
 )
 
 // A source topic that was deleted and made again has other rows in the places of the old ones. One of those was sent in the place of the row
 // of a letter without payload.
 func TestTheRowOfALetterIsNotReadFromATopicMadeAgain(t *testing.T) {
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "orders"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cluster.Close)
-	cfg := settings.WithDefaults(kafka.Config{Brokers: cluster.ListenAddrs()})
-	producer := kafka.NewProducer(cfg, "test", nil, nil)
-	t.Cleanup(producer.Close)
-	client, err := admin.New(cfg, "test", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.Close)
+	producer, client := brokerWith(t, "orders")
 	now := time.Now()
 	if err := producer.Produce(t.Context(), []pipeline.Record{{Topic: "orders", Value: []byte("row"), Timestamp: now}})[0]; err != nil {
 		t.Fatal(err)
