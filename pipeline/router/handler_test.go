@@ -438,3 +438,38 @@ func TestATruncatedTableIsTold(t *testing.T) {
 		}
 	})
 }
+
+// A source that has missed its deadline ends while chunks of its are handled. Watermill closes then, under a lock that the end of a
+// handler waits for: in virtual time that stops the clock (truth seed 2882412197131121604).
+func TestASourceThatEndsEarlyLeavesItsChunksTheTimeTheyTake(t *testing.T) {
+	for range 300 { // which of the two comes first is chance
+		synctest.Test(t, earlyEnd)
+	}
+}
+
+func earlyEnd(t *testing.T) {
+	b := newBench()
+	b.Source = func(ctx context.Context, offer Offer) error {
+		offer(context.Background(), numbers(0, 3))
+		<-ctx.Done()
+		return nil
+	}
+	handled := false
+	b.Deliver = func(_ context.Context, c *pipeline.Chunk, _ *pipeline.Items) error {
+		<-time.After(5 * time.Second)
+		handled = true
+		for i := range c.Records {
+			c.Settle(i, pipeline.Delivered)
+		}
+		return nil
+	}
+	r, err := New(Options{Syncs: []Sync{b.Sync}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	time.AfterFunc(time.Second, stop)
+	if err := r.Run(ctx); err != nil || !handled {
+		t.Errorf("got %v, handled: %v; want the router to end once the chunk was handled", err, handled)
+	}
+}

@@ -18,8 +18,8 @@ type Offer = func(ctx context.Context, c *pipeline.Chunk) pipeline.Ticket
 // kafka.Consumer's Run is one.
 type Source = func(ctx context.Context, offer Offer) error
 
-// Subscriber is Watermill's Subscriber over a Source. It closes its channel only when the source has ended: closing it
-// on passing trouble would end the router.
+// Subscriber is Watermill's Subscriber over a Source. It closes its channel only when the source has ended, since closing it on passing
+// trouble would end the router, and all messages have been handled: Watermill's Close, which follows, holds a lock that it needs itself.
 type Subscriber struct {
 	source Source
 
@@ -29,10 +29,11 @@ type Subscriber struct {
 }
 
 type subscription struct {
-	out    chan *message.Message
-	cancel context.CancelFunc
-	ended  chan struct{}
-	err    error // set before ended is closed
+	out     chan *message.Message
+	handled sync.WaitGroup // messages
+	cancel  context.CancelFunc
+	ended   chan struct{}
+	err     error // set before ended is closed
 }
 
 // NewSubscriber makes a subscriber; every Subscribe starts the source once.
@@ -54,8 +55,9 @@ func (s *Subscriber) Subscribe(ctx context.Context, _ string) (<-chan *message.M
 	go func() {
 		defer cancel()
 		sub.err = s.source(ctx, sub.offer)
-		close(sub.out)
 		close(sub.ended)
+		sub.handled.Wait()
+		close(sub.out)
 	}()
 	return sub.out, nil
 }
@@ -64,6 +66,12 @@ func (sub *subscription) offer(ctx context.Context, c *pipeline.Chunk) pipeline.
 	m := newMessage(ctx, c)
 	select {
 	case sub.out <- m:
+		sub.handled.Go(func() {
+			select {
+			case <-m.Acked():
+			case <-m.Nacked():
+			}
+		})
 		return pipeline.Ticket{Acked: m.Acked(), Nacked: m.Nacked()}
 	case <-ctx.Done():
 		return pipeline.Ticket{}
